@@ -1,0 +1,94 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Source asks an org for pages. One request is in flight at a time per Source.
+type Source interface {
+	// Poll asks for one page. It returns an error that matches one of
+	// ErrThrottled, ErrCredential, ErrCursor or ErrConfig, or a NotBefore;
+	// any other error is transient. No error moves anything.
+	Poll(ctx context.Context, link Link) (Page, error)
+}
+
+// What a Source's error means to a Runner; matched with errors.Is.
+var (
+	// ErrThrottled: the org is out of budget for us. The Source waits for it
+	// within the next Poll.
+	ErrThrottled = errors.New("rate limited")
+	// ErrCredential: the org refused the credential (401, 403).
+	ErrCredential = errors.New("credential refused")
+	// ErrCursor: the org refused the link's cursor.
+	ErrCursor = errors.New("cursor refused")
+	// ErrConfig: the request can never succeed as it is configured.
+	ErrConfig = errors.New("configuration error")
+)
+
+// NotBefore is the error of a Source that refuses to ask before a time.
+type NotBefore struct {
+	At  time.Time
+	Err error // why
+}
+
+func (e *NotBefore) Error() string {
+	return e.Err.Error() + "; next try at " + e.At.UTC().Format(time.RFC3339)
+}
+func (e *NotBefore) Unwrap() error { return e.Err }
+
+// Sink keeps one instance's events and its position, together. It is used by
+// one goroutine at a time.
+type Sink interface {
+	// Sync reads the newest position back from the truth, heals what trails
+	// it, and makes it the one that the next Commit starts from.
+	Sync(ctx context.Context) (Position, error)
+
+	// Commit stores the page's events and the position after them as one: all
+	// or nothing, and only if at is still the newest position. It returns
+	// ErrFenced when it is not, and any other error when it can't tell: in both
+	// cases nothing may be committed before a Sync.
+	Commit(ctx context.Context, at Position, page Page) (Receipt, error)
+
+	// Reopen writes a position that starts a new query far enough back to
+	// miss nothing. Its errors are Commit's.
+	Reopen(ctx context.Context, at Position) (Position, error)
+}
+
+// ErrFenced: another writer has moved the position.
+var ErrFenced = errors.New("position moved by another writer")
+
+// Receipt says what a Commit did.
+type Receipt struct {
+	Position    Position // the newest one now
+	Stored      int      // events
+	Repeats     int      // events dropped, since they are stored already
+	DeadLetters int
+}
+
+// Locks let one process at a time poll an instance.
+type Locks interface {
+	// Hold waits until this process holds the instance's lock, calls held
+	// and gives the lock back when held returns. The context given to held
+	// ends with cause ErrLockLost when the lock can no longer be
+	// counted on. Hold returns when held has returned, or when ctx ends.
+	Hold(ctx context.Context, instance string, held func(context.Context)) error
+}
+
+// ErrLockLost is the cause of a held context's end when the lock was lost.
+var ErrLockLost = errors.New("lock lost")
+
+// Integrations are the instances to poll.
+type Integrations interface {
+	// Watch calls changed with all entries, by instance: first with what
+	// stands, then after each change. The map is the callee's to keep. It
+	// returns when ctx ends.
+	Watch(ctx context.Context, changed func(map[string]Entry)) error
+}
+
+// Entry is an integration, or why it can't be used.
+type Entry struct {
+	Integration Integration
+	Err         error // names the field, what is wrong and what to do
+}

@@ -1,0 +1,45 @@
+package pipeline
+
+import "time"
+
+// State is an instance's state in a word, the same for the log, STATUS,
+// the command line and the console.
+type State string
+
+const (
+	StateNew        State = "new"                 // not polled yet
+	StatePolling    State = "polling"             // at the head of the log
+	StateCatchingUp State = "catching up"         // full pages: more is waiting
+	StateThrottled  State = "throttled"           // out of budget
+	StateRetrying   State = "retrying"            // a passing failure of the org or of NATS
+	StateRefused    State = "credential refused"  // 401 or 403
+	StateConfig     State = "configuration error" // can't work as configured
+	StateUnowned    State = "unowned"             // no replica holds it
+	StateDisabled   State = "disabled"
+)
+
+// Status is what is known of an instance, as the bucket STATUS holds it.
+type Status struct {
+	Version         int        `json:"version"`
+	Instance        string     `json:"instance"`
+	State           State      `json:"state"`
+	Holder          string     `json:"holder"`                    // the replica that polls it
+	LastPoll        time.Time  `json:"last_poll,omitzero"`        // when a request was last answered, well or not
+	LastSuccess     time.Time  `json:"last_success,omitzero"`     // when a page was last committed or found empty
+	NextPoll        time.Time  `json:"next_poll,omitzero"`        // zero: at once
+	CompleteThrough time.Time  `json:"complete_through,omitzero"` // the watermark
+	LagSeconds      float64    `json:"lag_seconds"`               // age of the watermark when written; 0 when there is none
+	LastEvent       *LastEvent `json:"last_event,omitempty"`
+	Events          uint64     `json:"events"` // stored since the holder took over
+	RateLimit       *RateLimit `json:"rate_limit,omitempty"`
+	Breaker         string     `json:"breaker"`              // closed, open or half-open
+	LastError       string     `json:"last_error,omitempty"` // in words; empty after a success
+	UpdatedAt       time.Time  `json:"updated_at"`
+}
+
+// RateLimit is an org's budget as its last answer showed it.
+type RateLimit struct {
+	Limit     int       `json:"limit"` // requests a window
+	Remaining int       `json:"remaining"`
+	Reset     time.Time `json:"reset"` // when the window ends, by the org's clock
+}
