@@ -1,0 +1,100 @@
+package jetstest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Cluster is three nats-servers in child processes, each of which can be
+// killed and started again.
+type Cluster [3]*Process
+
+// Cluster starts three servers as c describes, each with a store and a name of
+// its own (n1, n2, n3), and waits until they can make a stream of three copies.
+func (c Config) Cluster(t testing.TB) Cluster {
+	t.Helper()
+	var ports [3]int
+	var routes [3]string
+	for i := range ports {
+		ports[i] = freePort(t)
+		routes[i] = fmt.Sprintf("nats://127.0.0.1:%d", ports[i])
+	}
+	var cluster Cluster
+	var ready [3]func() (string, error)
+	for i := range cluster {
+		c := c
+		c.Dir, c.Port, c.Name = "", 0, fmt.Sprintf("n%d", i+1)
+		c.ClusterPort, c.Routes = ports[i], strings.Join(routes[:], ",")
+		cluster[i] = c.process(t)
+		ready[i] = cluster[i].launch(t)
+	}
+	for i, wait := range ready {
+		if line, err := wait(); line != readyLine {
+			t.Fatalf("server %d of the cluster did not start: %q %v", i+1, line, err)
+		}
+	}
+	cluster.awaitStream(t)
+	return cluster
+}
+
+// awaitStream returns when a stream of three copies could be made.
+func (c Cluster) awaitStream(t testing.TB) {
+	t.Helper()
+	js, err := jetstream.New(c.Connect(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		try, stop := context.WithTimeout(ctx, 2*time.Second)
+		_, err := js.CreateStream(try, jetstream.StreamConfig{Name: "READY", Subjects: []string{"ready"}, Replicas: 3})
+		stop()
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("cluster is not ready: %v", err)
+		}
+	}
+	if err := js.DeleteStream(ctx, "READY"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// URL names all three servers.
+func (c Cluster) URL() string {
+	return c[0].URL() + "," + c[1].URL() + "," + c[2].URL()
+}
+
+// Connect connects to whichever server answers, and closes with the test.
+func (c Cluster) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
+	t.Helper()
+	return connect(t, c.URL(), append([]nats.Option{c[0].Option()}, opts...)...)
+}
+
+// Leader is the server that leads a stream.
+func (c Cluster) Leader(t testing.TB, stream string) *Process {
+	t.Helper()
+	js, err := jetstream.New(c.Connect(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c {
+		if cluster := s.CachedInfo().Cluster; cluster != nil && p.config.Name == cluster.Leader {
+			return p
+		}
+	}
+	t.Fatalf("stream %s has no leader", stream)
+	return nil
+}

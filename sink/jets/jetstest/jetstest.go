@@ -1,0 +1,113 @@
+// Package jetstest runs real nats-servers for tests: in the test's process,
+// inside a synctest bubble or not, and as child processes that can be killed.
+//
+// A package that uses it has a TestMain:
+//
+//	func TestMain(m *testing.M) { jetstest.Main(m) }
+//
+// Inside a bubble: no listening, no child processes, and no nats call that
+// takes its timeout as an argument (Conn.FlushTimeout, Conn.Flush,
+// Conn.Request, Subscription.NextMsg), since nats.go keeps their timers for
+// the next bubble, where they panic; take those that are given a context.
+package jetstest
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats-server/v2/server/ats"
+	"github.com/nats-io/nats.go"
+)
+
+// Main runs a package's tests. Call it from TestMain.
+func Main(m *testing.M) {
+	Setup()
+	os.Exit(m.Run())
+}
+
+// Setup is what Main does before the tests; for a TestMain that must run them
+// itself. It does not return in a process that was started to be a server.
+func Setup() {
+	if config := os.Getenv(childEnv); config != "" {
+		os.Exit(serve(config))
+	}
+	// The server's access clock ticks in the bubble that first needs it, and
+	// a bubble whose clock always has a tick ahead never comes to rest.
+	ats.Register()
+}
+
+// Config says how a test's server is run. The zero value is a server with
+// JetStream on file in a directory of the test's own.
+type Config struct {
+	Dir        string // store; empty: t.TempDir
+	Name       string // server's name; empty: one of the server's choice
+	Listen     bool   // on a loopback port, the same after a restart; a Process always does
+	Port       int    // to listen on; 0: a free one
+	SyncAlways bool   // fsync before every ack
+	Password   string // of the user "test"; empty: none is asked
+	MaxPayload int32  // bytes; default 8 MiB
+	MaxStore   int64  // bytes; default 4 GiB
+	Limits     server.JSLimitOpts
+
+	ClusterPort int    // routes of a cluster; 0: stands alone
+	Routes      string // comma separated
+}
+
+func (c Config) withDefaults(t testing.TB) Config {
+	if c.Dir == "" {
+		c.Dir = t.TempDir()
+	}
+	if c.Listen && c.Port == 0 {
+		c.Port = freePort(t)
+	}
+	if c.MaxPayload == 0 {
+		c.MaxPayload = 8 << 20
+	}
+	if c.MaxStore == 0 {
+		c.MaxStore = 4 << 30
+	}
+	return c
+}
+
+func (c Config) options() *server.Options {
+	opts := &server.Options{
+		ServerName: c.Name, StoreDir: c.Dir, JetStream: true,
+		Host: "127.0.0.1", Port: c.Port, DontListen: !c.Listen,
+		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
+		SyncAlways: c.SyncAlways, MaxPayload: c.MaxPayload,
+		JetStreamMaxStore: c.MaxStore, JetStreamMaxMemory: 256 << 20, JetStreamLimits: c.Limits,
+	}
+	if c.Password != "" {
+		opts.Username, opts.Password = "test", c.Password
+	}
+	if c.ClusterPort != 0 {
+		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1}
+		opts.Routes = server.RoutesFromStr(c.Routes)
+	}
+	return opts
+}
+
+// userInfo is the option that a client of the server needs to be let in.
+func (c Config) userInfo() nats.Option {
+	if c.Password == "" {
+		return func(*nats.Options) error { return nil }
+	}
+	return nats.UserInfo("test", c.Password)
+}
+
+// connect connects as the program does, quick to come back.
+func connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(url, append([]nats.Option{
+		nats.Name(t.Name()),
+		nats.ReconnectBufSize(-1), nats.MaxReconnects(-1),
+		nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectJitter(0, 0),
+	}, opts...)...)
+	if err != nil {
+		t.Fatalf("connect to the test's server: %v", err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}

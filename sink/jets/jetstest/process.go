@@ -1,0 +1,156 @@
+package jetstest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// childEnv holds the configuration of the server that a child is to be.
+const childEnv = "SIGNAL_CLIENT_JETSTEST_SERVER"
+
+const readyLine = "ready"
+
+// Process is a nats-server in a child process: the test's own binary, started
+// once more. It can be killed at any moment.
+type Process struct {
+	config Config
+	cmd    *exec.Cmd      // nil while it does not run
+	stdin  io.WriteCloser // its end tells the child that the test is gone
+}
+
+// Process starts the server that c describes as a child process, which is
+// killed with the test.
+func (c Config) Process(t testing.TB) *Process {
+	t.Helper()
+	p := c.process(t)
+	p.Start(t)
+	return p
+}
+
+func (c Config) process(t testing.TB) *Process {
+	c.Listen = true
+	p := &Process{config: c.withDefaults(t)}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// Start starts a killed server again on what its directory holds, and waits
+// until it answers.
+func (p *Process) Start(t testing.TB) {
+	t.Helper()
+	ready := p.launch(t)
+	if line, err := ready(); line != readyLine {
+		t.Fatalf("test's server did not start: %q %v", line, err)
+	}
+}
+
+// launch starts the child. What it returns waits for its first line.
+func (p *Process) launch(t testing.TB) func() (string, error) {
+	t.Helper()
+	config, err := json.Marshal(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childEnv+"="+string(config))
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.stdin, err = cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd = cmd
+	return func() (string, error) {
+		line, err := bufio.NewReader(stdout).ReadString('\n')
+		return strings.TrimSpace(line), err
+	}
+}
+
+// Kill sends SIGKILL and waits for the end of the process.
+func (p *Process) Kill() {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+	_ = p.stdin.Close()
+	p.cmd = nil
+}
+
+// Freeze stops the process where it is (SIGSTOP).
+func (p *Process) Freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on (SIGCONT).
+func (p *Process) Thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Dir is the directory of the store.
+func (p *Process) Dir() string { return p.config.Dir }
+
+// URL is where the server listens, before and after a kill.
+func (p *Process) URL() string { return url(p.config.Port) }
+
+// Option lets a client in.
+func (p *Process) Option() nats.Option { return p.config.userInfo() }
+
+// Connect connects to the server. The connection comes back by itself after a
+// kill and a start, and is closed with the test.
+func (p *Process) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
+	t.Helper()
+	return connect(t, p.URL(), append([]nats.Option{p.Option()}, opts...)...)
+}
+
+// serve is the child: a server until it is killed, or the test is gone.
+func serve(config string) int {
+	var c Config
+	if err := json.Unmarshal([]byte(config), &c); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	srv, err := server.NewServer(c.options())
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	srv.Start()
+	if !srv.ReadyForConnections(20 * time.Second) {
+		fmt.Println("not ready after 20 s")
+		return 1
+	}
+	fmt.Println(readyLine)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+func url(port int) string { return fmt.Sprintf("nats://127.0.0.1:%d", port) }
+
+// freePort asks the system for a port that nobody listens on.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}

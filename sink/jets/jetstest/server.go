@@ -1,0 +1,135 @@
+package jetstest
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Server is a nats-server in the test's process.
+type Server struct {
+	config Config
+
+	mu      sync.Mutex
+	running *server.Server // nil while stopped
+}
+
+// Run starts a server that stops with the test. It may be called inside a
+// synctest bubble.
+func Run(t testing.TB) *Server {
+	t.Helper()
+	return Config{}.Run(t)
+}
+
+// Run starts the server that c describes; it stops with the test.
+func (c Config) Run(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{config: c.withDefaults(t)}
+	t.Cleanup(s.Stop)
+	s.Start(t)
+	return s
+}
+
+// Start starts a stopped server on what its directory holds.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	srv, err := server.NewServer(s.config.options())
+	if err != nil {
+		t.Fatalf("test's server: %v", err)
+	}
+	srv.Start()
+	if !srv.ReadyForConnections(10 * time.Second) {
+		t.Fatal("test's server is not ready after 10 s")
+	}
+	s.mu.Lock()
+	s.running = srv
+	s.mu.Unlock()
+}
+
+// Stop shuts the server down and waits for it. A stopped server stays stopped.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	srv := s.running
+	s.running = nil
+	s.mu.Unlock()
+	if srv != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	}
+}
+
+// Restart stops the server and starts it again on the same store; clients
+// reconnect.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.Stop()
+	s.Start(t)
+}
+
+// Copy copies the store of a stopped server and returns the copy's directory.
+func (s *Server) Copy(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(s.config.Dir)); err != nil {
+		t.Fatalf("copy the store: %v", err)
+	}
+	return dir
+}
+
+// Restore puts a copy back in place of the store of a stopped server, as an
+// operator does with a backup.
+func (s *Server) Restore(t testing.TB, copied string) {
+	t.Helper()
+	if err := os.RemoveAll(s.config.Dir); err != nil {
+		t.Fatalf("empty the store: %v", err)
+	}
+	if err := os.CopyFS(s.config.Dir, os.DirFS(copied)); err != nil {
+		t.Fatalf("restore the store: %v", err)
+	}
+}
+
+// Dir is the directory of the store.
+func (s *Server) Dir() string { return s.config.Dir }
+
+// URL is where the server listens; empty when it does not.
+func (s *Server) URL() string {
+	if !s.config.Listen {
+		return ""
+	}
+	return url(s.config.Port)
+}
+
+// Option connects a client in this process to the server, whichever is
+// running at the time.
+func (s *Server) Option() nats.Option {
+	return func(o *nats.Options) error {
+		if err := s.config.userInfo()(o); err != nil {
+			return err
+		}
+		return nats.InProcessServer(s)(o)
+	}
+}
+
+// InProcessConn makes a Server fit for nats.InProcessServer.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	s.mu.Lock()
+	srv := s.running
+	s.mu.Unlock()
+	if srv == nil {
+		return nil, errors.New("test's server is stopped")
+	}
+	return srv.InProcessConn()
+}
+
+// Connect connects to the server within the process. The connection comes
+// back by itself after a restart and is closed with the test.
+func (s *Server) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
+	t.Helper()
+	return connect(t, "", append([]nats.Option{s.Option()}, opts...)...)
+}
