@@ -35,7 +35,7 @@ type Position struct {
 	PublishedMax    time.Time  `json:"published_max,omitzero"`    // running maximum over all events read or stored; at a start: its since
 	LastEvent       *LastEvent `json:"last_event,omitempty"`      // the newest event stored; nil: none yet
 	Events          int        `json:"events"`                    // stored in one batch with this position
-	DedupeFrom      uint64     `json:"dedupe_from"`               // ids of events after this stream sequence are compared; 0: the recent ones
+	DedupeFrom      uint64     `json:"dedupe_from"`               // ids of events from this stream sequence on are compared; 0: the recent ones
 	Why             Why        `json:"why"`
 	At              time.Time  `json:"at"`
 

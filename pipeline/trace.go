@@ -22,3 +22,49 @@ type Trace struct {
 	Wrote      func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
 	Drift      func(field string)                                       // an event's member is not what is documented
 }
+
+// Complete returns the hooks with one that does nothing for each that is nil.
+// A nil Trace has none.
+func (t *Trace) Complete() Trace {
+	var c Trace
+	if t != nil {
+		c = *t
+	}
+	if c.Polled == nil {
+		c.Polled = func(string, Page, time.Duration) {}
+	}
+	if c.Failed == nil {
+		c.Failed = func(string, error) {}
+	}
+	if c.Committed == nil {
+		c.Committed = func(string, Page, Receipt, time.Duration) {}
+	}
+	if c.Moved == nil {
+		c.Moved = func(string, State, Position, time.Time) {}
+	}
+	if c.Requested == nil {
+		c.Requested = func(string, string, time.Duration) {}
+	}
+	if c.Budget == nil {
+		c.Budget = func(string, RateLimit) {}
+	}
+	if c.Breaker == nil {
+		c.Breaker = func(string, string, bool) {}
+	}
+	if c.DeadLetter == nil {
+		c.DeadLetter = func(string, Flaw) {}
+	}
+	if c.Fenced == nil {
+		c.Fenced = func(string) {}
+	}
+	if c.Lost == nil {
+		c.Lost = func(string) {}
+	}
+	if c.Wrote == nil {
+		c.Wrote = func(string, string, time.Duration) {}
+	}
+	if c.Drift == nil {
+		c.Drift = func(string) {}
+	}
+	return c
+}

@@ -1,0 +1,195 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Runner polls one instance: it syncs, then carries page after page from the
+// Source to the Sink until its context ends. While one page is committed the
+// next is fetched; never more than one ahead.
+//
+// It holds nothing that exactness needs: a Runner that is killed anywhere is
+// replaced by a new one whose Sync finds the truth.
+type Runner struct {
+	Instance string
+	Source   Source
+	Sink     Sink
+	Interval time.Duration // between polls at the head of the log; 0: 5 minutes
+	Grace    time.Duration // how long a commit in hand may go on after ctx ended; 0: 3 s
+	Trace    *Trace        // nil: none
+	Log      *slog.Logger  // nil: discarded
+	Backoff  Backoff       // after passing failures; zero: its defaults
+}
+
+func (r *Runner) withDefaults() *Runner {
+	c := *r
+	c.Interval = cmp.Or(c.Interval, 5*time.Minute)
+	c.Grace = cmp.Or(c.Grace, 3*time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Log = c.Log.With("instance", c.Instance)
+	return &c
+}
+
+// Run polls until ctx ends, and then returns nil. It returns an error only when
+// this program can't go on with the instance at all: one that matches ErrNewer.
+func (r *Runner) Run(ctx context.Context) error {
+	w := &walk{Runner: r.withDefaults(), trace: r.Trace.Complete()}
+	for ctx.Err() == nil {
+		err := w.run(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if errors.Is(err, ErrNewer) {
+			return fmt.Errorf("poll %s: %w", r.Instance, err)
+		}
+		wait := w.Backoff.Next()
+		w.failed(err, StateRetrying, wait)
+		Sleep(ctx, wait)
+	}
+	return nil
+}
+
+// walk is a Runner on its way.
+type walk struct {
+	*Runner
+	trace   Trace
+	at      Position
+	seen    time.Time // the org's clock on the newest answer
+	ahead   *fetch    // the page after the one in hand; nil: not asked for
+	refused int       // times in a row that the org refused the cursor
+}
+
+// run syncs and follows the log until ctx ends or the sink refuses.
+func (w *walk) run(ctx context.Context) error {
+	at, err := w.Sink.Sync(ctx)
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	w.moved(at, StateNew, time.Time{})
+	defer w.drop()
+	for ctx.Err() == nil {
+		if err := w.step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step carries one page. Its error is the sink's: what follows is a Sync.
+func (w *walk) step(ctx context.Context) error {
+	started := time.Now()
+	page, err := w.next(ctx)
+	if err != nil {
+		return w.recover(ctx, err)
+	}
+	w.refused = 0
+	more := page.Full && page.Next != page.Link
+	if more {
+		w.ahead = w.fetch(ctx, page.Next)
+	}
+	if err := w.commit(ctx, page); err != nil {
+		w.drop() // it may hold what the sync will find stored, or follow a page that is not
+		return err
+	}
+	w.Backoff.Reset()
+	if more {
+		w.moved(w.at, StateCatchingUp, time.Time{})
+		return nil
+	}
+	tick := started.Add(w.Interval)
+	w.moved(w.at, StatePolling, tick)
+	Sleep(ctx, time.Until(tick))
+	return nil
+}
+
+// commit stores a page. SIGTERM lets it finish within Grace: a commit that is
+// cut off is not wrong, only doubtful, and costs the next holder a look.
+func (w *walk) commit(ctx context.Context, page Page) error {
+	ctx, stop := graceful(ctx, w.Grace)
+	defer stop()
+	started := time.Now()
+	r, err := w.Sink.Commit(ctx, w.at, page)
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", w.Instance, err)
+	}
+	w.at = r.Position
+	w.trace.Committed(w.Instance, page, r, time.Since(started))
+	level := slog.LevelInfo
+	if len(page.Events) == 0 {
+		level = slog.LevelDebug
+	}
+	w.Log.Log(ctx, level, fmt.Sprintf("okta: fetched %d events", len(page.Events)),
+		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters, "more", page.Full)
+	return nil
+}
+
+// recover says what a Source's error costs: a wait, a reopening, or nothing.
+// It returns an error only when the sink refused.
+func (w *walk) recover(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if later, ok := errors.AsType[*NotBefore](err); ok {
+		state := StateRetrying
+		if errors.Is(err, ErrCredential) {
+			state = StateRefused
+		}
+		w.pause(ctx, err, state, time.Until(later.At))
+		return nil
+	}
+	switch {
+	case errors.Is(err, ErrThrottled):
+		w.failed(err, StateThrottled, 0) // the Source waits for the budget
+	case errors.Is(err, ErrCredential):
+		w.pause(ctx, err, StateRefused, w.Backoff.Next())
+	case errors.Is(err, ErrConfig):
+		w.pause(ctx, err, StateConfig, max(w.Interval, time.Minute))
+	case errors.Is(err, ErrCursor):
+		return w.reopen(ctx, err)
+	default:
+		w.pause(ctx, err, StateRetrying, w.Backoff.Next())
+	}
+	return nil
+}
+
+// reopen starts a new query when the org has refused the cursor twice; once
+// may have been a bad moment of the org's.
+func (w *walk) reopen(ctx context.Context, refusal error) error {
+	w.refused++
+	w.pause(ctx, refusal, StateRetrying, w.Backoff.Next())
+	if w.refused < 2 || ctx.Err() != nil {
+		return nil
+	}
+	at, err := w.Sink.Reopen(ctx, w.at)
+	if err != nil {
+		return fmt.Errorf("reopen %s: %w", w.Instance, err)
+	}
+	w.refused = 0
+	w.Log.Warn("okta: cursor refused, query reopened", "link", at.Link, "dedupe_from", at.DedupeFrom)
+	w.moved(at, StateCatchingUp, time.Time{})
+	return nil
+}
+
+func (w *walk) pause(ctx context.Context, err error, state State, wait time.Duration) {
+	w.failed(err, state, wait)
+	Sleep(ctx, wait)
+}
+
+// failed reports a failure and the state that it leaves the instance in.
+func (w *walk) failed(err error, state State, wait time.Duration) {
+	w.Log.Warn("okta: "+string(state), "err", err, "retry_in", wait.Round(time.Millisecond))
+	w.trace.Failed(w.Instance, err)
+	w.moved(w.at, state, time.Now().Add(wait))
+}
+
+func (w *walk) moved(at Position, state State, next time.Time) {
+	w.at = at
+	w.trace.Moved(w.Instance, state, at, next)
+}
