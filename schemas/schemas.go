@@ -1,0 +1,103 @@
+// Package schemas holds the JSON Schemas (2020-12) of every value that
+// signal-client keeps in NATS and of Okta's LogEvent, an AsyncAPI document of
+// its subjects, and the check of a value against them.
+//
+// A schema says what a writer should write. Readers take more: members that a
+// schema does not name are never refused. A value that passes may still be
+// wrong in ways that a schema can't say; the program's own readers check those.
+package schemas
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Files are the schemas, as <name>.json, and asyncapi.json.
+//
+//go:embed *.json
+var Files embed.FS
+
+// base is what every $id begins with. Nothing is ever fetched from there.
+const base = "https://github.com/witfoo/signal-client/schemas/"
+
+// Names are the schemas that Validate knows. A "deadletter" is the object of
+// the headers of a dead letter.
+var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "deadletter", "logevent"}
+
+// compiled has each schema, compiled when it is first asked for.
+var compiled = compilers()
+
+func compilers() map[string]func() (*jsonschema.Schema, error) {
+	m := make(map[string]func() (*jsonschema.Schema, error), len(Names))
+	for _, name := range Names {
+		m[name] = sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(name) })
+	}
+	return m
+}
+
+// compile reads one schema, and those that it refers to, out of Files.
+func compile(name string) (*jsonschema.Schema, error) {
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.UseLoader(embedded{})
+	return c.Compile(base + name + ".json")
+}
+
+// embedded loads schemas out of Files, and nothing from anywhere else.
+type embedded struct{}
+
+func (embedded) Load(url string) (any, error) {
+	name, ok := strings.CutPrefix(url, base)
+	if !ok {
+		return nil, fmt.Errorf("schema %s is not one of ours", url)
+	}
+	data, err := Files.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return jsonschema.UnmarshalJSON(bytes.NewReader(data))
+}
+
+// Validate checks a JSON value against the schema of that name, one of Names.
+// A value that does not fit gives an *Error with every complaint; it shows
+// nothing of what stands under "credentials". Safe for concurrent use.
+func Validate(name string, data []byte) error {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return &Error{Complaints: []Complaint{{Problem: notJSON(err)}}}
+	}
+	return ValidateValue(name, value)
+}
+
+// ValidateValue is Validate for a value as encoding/json decodes it into an any.
+func ValidateValue(name string, value any) error {
+	get, ok := compiled[name]
+	if !ok {
+		return fmt.Errorf("no schema %q", name)
+	}
+	schema, err := get()
+	if err != nil {
+		return fmt.Errorf("compile schema %s: %w", name, err)
+	}
+	err = schema.Validate(value)
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
+		return &Error{Complaints: complaints(invalid)}
+	}
+	return err
+}
+
+// notJSON says why bytes can't be read, and nothing of what they hold: a
+// number that is out of range would be named, and might be a secret.
+func notJSON(err error) string {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Sprintf("is not valid JSON at byte %d: %s", syntax.Offset, syntax.Error())
+	}
+	return "is not valid JSON: a number is out of range"
+}
