@@ -1,0 +1,4 @@
+package oktatest
+
+func parseFilter(string) (func(*record) bool, *apiError)   { return nil, nil }
+func parseKeywords(string) (func(*record) bool, *apiError) { return nil, nil }

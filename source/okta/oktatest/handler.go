@@ -1,0 +1,219 @@
+package oktatest
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"encoding/binary"
+)
+
+// answer is what a request is answered with, before faults of the connection.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	events int // elements of the page
+	pooled bool
+}
+
+// ServeHTTP answers GET /api/v1/logs, and GET /.well-known/okta-organization.
+func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := o.arrive(r)
+	fault := o.faultFor(req)
+	a := answer{}
+	defer func() { o.leave(req, a, fault) }()
+	if !sleep(r.Context(), fault.Wait) {
+		return
+	}
+	if fault.Disconnect {
+		panic(http.ErrAbortHandler)
+	}
+	a = o.answer(r, req, fault)
+	a.send(w, r, fault, !o.config.Identity)
+}
+
+// answer makes the answer: who asks comes before how often, and that before what.
+func (o *Org) answer(r *http.Request, req Request, fault Fault) answer {
+	now := o.Now()
+	a := answer{status: http.StatusOK, header: o.header(req, now.Add(fault.Skew))}
+	err := o.admit(r, fault, now, a.header)
+	switch {
+	case err != nil:
+		a.refuse(err)
+	case fault.replaces():
+		a.replace(fault)
+	case r.URL.Path == organizationPath:
+		a.body = o.organization(r)
+	default:
+		o.answerPage(&a, r, req, fault, now)
+	}
+	if fault.NoBudget {
+		dropBudget(a.header)
+	}
+	for name, values := range fault.Header {
+		if a.header[http.CanonicalHeaderKey(name)] = values; len(values) == 0 {
+			delete(a.header, http.CanonicalHeaderKey(name))
+		}
+	}
+	return a
+}
+
+// header makes the headers that every answer has.
+func (o *Org) header(req Request, now time.Time) http.Header {
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], mix(o.config.Seed))
+	binary.BigEndian.PutUint64(id[8:], mix(uint64(req.N)))
+	return http.Header{
+		"Date":                      {now.Format(http.TimeFormat)},
+		"Content-Type":              {"application/json"},
+		"Cache-Control":             {"no-cache, no-store"},
+		"Server":                    {"nginx"},
+		"Strict-Transport-Security": {"max-age=315360000; includeSubDomains"},
+		"X-Okta-Request-Id":         {hex.EncodeToString(id[:])},
+		"Set-Cookie":                {"JSESSIONID=" + hex.EncodeToString(id[8:]) + "; Path=/; Secure; HttpOnly"},
+	}
+}
+
+// admit decides whether the request is served at all.
+func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) *apiError {
+	open := r.URL.Path == organizationPath
+	if r.URL.Path != LogsPath && !open {
+		return errPath
+	}
+	if r.Method != http.MethodGet {
+		return errMethod
+	}
+	if open {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "SSWS ")
+	if !ok || token == "" || o.tokens != nil && !o.tokens[token] {
+		return errToken
+	}
+	if o.forbid {
+		return errRole
+	}
+	if fault.Free {
+		o.limiter.show(h, token, now)
+		return nil
+	}
+	return o.limiter.take(h, token, now, o.inFlight, &o.stats)
+}
+
+func (a *answer) refuse(err *apiError) {
+	a.status = err.status
+	a.body = err.body(a.header.Get("X-Okta-Request-Id")[:19])
+}
+
+// replace puts what the fault says in the page's place.
+func (a *answer) replace(fault Fault) {
+	a.status = fault.status()
+	switch {
+	case fault.Code != "":
+		a.refuse(&apiError{status: a.status, code: fault.Code, summary: fault.Summary, bare: fault.Bare})
+	case fault.Bomb > 0:
+	default:
+		a.body = []byte(fault.Body)
+	}
+	if strings.HasPrefix(strings.TrimSpace(fault.Body), "<") {
+		a.header.Set("Content-Type", "text/html;charset=utf-8")
+	}
+}
+
+// answerPage looks up the page and its links.
+func (o *Org) answerPage(a *answer, r *http.Request, req Request, fault Fault, now time.Time) {
+	q, err := parseQuery(r.URL.RawQuery, now)
+	if err != nil {
+		a.refuse(err)
+		return
+	}
+	p, err := o.find(q, now, fault.room(), req)
+	if err != nil {
+		a.refuse(err)
+		return
+	}
+	o.spoil(&p, q, req, fault)
+	a.events = len(p.elements)
+	a.body, a.pooled = o.render(p), true
+	o.link(a.header, r, req, q, p, fault)
+}
+
+// link writes the Link headers.
+func (o *Org) link(h http.Header, r *http.Request, req Request, q query, p page, fault Fault) {
+	o.mu.Lock()
+	links := o.links
+	o.mu.Unlock()
+	links = links.drawn(chance(o.config.Seed, chanceLinks, uint64(req.N)), q.raw["limit"] != "")
+	origin := o.origin(r)
+	if links.Relative {
+		origin = ""
+	}
+	self := origin + r.URL.RequestURI()
+	cursor := p.next
+	if len(p.elements) == 0 && q.polling() {
+		switch links.Empty {
+		case EmptyAdvanced:
+			cursor = p.newer
+		case EmptyNone:
+			cursor = ""
+		}
+	}
+	next := ""
+	if cursor != "" {
+		next = origin + LogsPath + "?" + links.nextQuery(q, cursor)
+		if cursor == q.after {
+			next = self // the same cursor is the same link, to the letter
+		}
+	}
+	links.write(h, self, fault.Next.bend(next, self, r))
+}
+
+// bend leads a next link elsewhere.
+func (n Next) bend(next, self string, r *http.Request) string {
+	query := next[strings.IndexByte(next, '?')+1:]
+	switch n {
+	case NextAbsent:
+		return ""
+	case NextSelf:
+		return self
+	case NextOtherHost:
+		return "https://" + NextHost + LogsPath + "?" + query
+	case NextUserInfo:
+		return "https://okta:okta@" + r.Host + LogsPath + "?" + query
+	case NextOtherPath:
+		return scheme(r) + "://" + r.Host + "/api/v1/users?" + query
+	}
+	return next
+}
+
+// origin is what links begin with.
+func (o *Org) origin(r *http.Request) string {
+	if o.config.Origin != "" {
+		return o.config.Origin
+	}
+	return scheme(r) + "://" + r.Host
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+const organizationPath = "/.well-known/okta-organization"
+
+// organization is the org's description of itself, which needs no credential.
+func (o *Org) organization(r *http.Request) []byte {
+	data, _ := json.Marshal(map[string]any{
+		"id":       oktaID("00o", mix(o.config.Seed)),
+		"_links":   map[string]any{"organization": map[string]string{"href": o.origin(r)}},
+		"pipeline": "idx",
+	})
+	return data
+}

@@ -1,0 +1,85 @@
+package oktatest
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// object is a JSON object whose members keep their order, and whose numbers
+// keep their digits: Okta's bytes are not those of Go's encoder.
+type object []member
+
+type member struct {
+	name  string
+	value any // nil, bool, int, string, number, object or array
+}
+
+type array []any
+
+// number is a JSON number as it is written, such as 37.3500.
+type number string
+
+func (o *object) set(name string, value any) { *o = append(*o, member{name, value}) }
+
+// appendJSON writes a value in compact form. escape writes what is not ASCII
+// as \u sequences.
+func appendJSON(dst []byte, value any, escape bool) []byte {
+	switch v := value.(type) {
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case number:
+		return append(dst, v...)
+	case string:
+		return appendString(dst, v, escape)
+	case object:
+		return appendObject(dst, v, escape)
+	case array:
+		dst = append(dst, '[')
+		for i, element := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSON(dst, element, escape)
+		}
+		return append(dst, ']')
+	}
+	return append(dst, "null"...)
+}
+
+func appendObject(dst []byte, o object, escape bool) []byte {
+	if o == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '{')
+	for i, m := range o {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(appendString(dst, m.name, escape), ':')
+		dst = appendJSON(dst, m.value, escape)
+	}
+	return append(dst, '}')
+}
+
+// appendString writes a string as Okta's encoder does: no escapes for <, > and &.
+func appendString(dst []byte, s string, escape bool) []byte {
+	const hex = "0123456789ABCDEF"
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r == '\n':
+			dst = append(dst, `\n`...)
+		case r == '\t':
+			dst = append(dst, `\t`...)
+		case r < ' ' || escape && r > '~' && r <= 0xffff:
+			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return append(dst, '"')
+}

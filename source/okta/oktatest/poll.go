@@ -1,0 +1,107 @@
+package oktatest
+
+import (
+	"slices"
+	"time"
+)
+
+// page is what a request found.
+type page struct {
+	elements []element
+	next     string // cursor to go on from; empty: the answer names none
+	newer    string // on an empty page: a newer cursor that misses nothing
+}
+
+// element is one member of a page: an event of the base, a record, or raw bytes.
+type element struct {
+	base int // place in the base when record and raw are nil
+	rec  *record
+	raw  []byte
+}
+
+// find answers a query. room is how many elements of its limit are
+// taken by others.
+func (o *Org) find(q query, now time.Time, room int, req Request) (page, *apiError) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !q.polling() {
+		return o.findBounded(q, now, room)
+	}
+	return o.poll(q, now, room, req)
+}
+
+// poll finds the events that were persisted since a time or after a cursor.
+// There is always a cursor to go on from.
+func (o *Org) poll(q query, now time.Time, room int, req Request) (page, *apiError) {
+	from := key{millis: q.since.Add(time.Millisecond - 1).UnixMilli()}
+	if q.after != "" {
+		var ok bool
+		if from, ok = o.cursors.parse(q.after, &o.log); !ok {
+			return page{}, invalidCursor()
+		}
+	}
+	p := page{}
+	repeats := o.repeats(from, q.limit, req)
+	if room += len(repeats); room >= q.limit {
+		room, repeats = 0, nil
+	}
+	last := o.collect(&p, q, from, now, q.limit-room)
+	p.next = o.cursors.format(last)
+	if len(p.elements) > 0 {
+		p.elements = slices.Concat(repeats, p.elements)
+	} else if p.newer = p.next; last.millis < now.UnixMilli() {
+		p.newer = o.cursors.format(key{millis: now.UnixMilli()})
+	}
+	return p, nil
+}
+
+// collect takes up to n visible events beyond a place and returns the place of the
+// last. An event that turns visible only later is passed over, and is
+// behind the cursor if one after it is taken.
+func (o *Org) collect(p *page, q query, from key, now time.Time, n int) key {
+	oldest := now.Add(-Retention)
+	nowMillis := now.UnixMilli()
+	last := from
+	base := o.log.base.len()
+	for i := o.log.after(from); i < o.log.len() && len(p.elements) < n; i++ {
+		k := o.log.key(i)
+		if k.millis > nowMillis {
+			break
+		}
+		e := element{base: i}
+		if i >= base || q.match != nil {
+			r := o.log.record(i)
+			if r.visible().After(now) || r.Published.Before(oldest) || q.match != nil && !q.match(r) {
+				continue
+			}
+			e.rec = r
+		}
+		p.elements = append(p.elements, e)
+		last = k
+	}
+	return last
+}
+
+// repeats draws whether the page begins with the event at its cursor, the last
+// one of the page before.
+func (o *Org) repeats(from key, limit int, req Request) []element {
+	if o.config.RepeatAcross == 0 || from.serial == 0 || limit < 2 {
+		return nil
+	}
+	if chance(o.config.Seed, chanceAcross, uint64(req.N)).Float64() >= o.config.RepeatAcross {
+		return nil
+	}
+	i := o.log.after(key{from.millis, from.serial - 1})
+	return []element{{rec: o.log.record(i)}}
+}
+
+// What a chance is drawn for.
+const (
+	chanceAcross = iota + 1
+	chanceWithin
+	chanceLinks
+	chanceFault
+	chanceWindow
+	chanceEvent
+	chanceChaos
+)

@@ -1,0 +1,105 @@
+package oktatest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// asked is an answer as a client sees it.
+type asked struct {
+	*http.Response
+	body     []byte
+	elements []json.RawMessage
+	err      error // of the request or of its body
+}
+
+// ask sends a request; link is a path and query or a whole URL.
+func ask(t *testing.T, o *Org, link string) asked {
+	t.Helper()
+	return askOver(t, &http.Client{Transport: o.Transport()}, "https://tidewater.okta.example", link)
+}
+
+func askOver(t *testing.T, c *http.Client, origin, link string) asked {
+	t.Helper()
+	at, err := url.Parse(origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, err = at.Parse(link); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "SSWS 00test")
+	resp, err := c.Do(req)
+	if err != nil {
+		return asked{err: err}
+	}
+	defer resp.Body.Close()
+	a := asked{Response: resp}
+	a.body, a.err = io.ReadAll(resp.Body)
+	_ = json.Unmarshal(a.body, &a.elements)
+	return a
+}
+
+func TestPollingServesEveryEventInOrderOfPersistence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := New(Config{Seed: 1})
+		o.Generate(2500, 24*time.Hour)
+		want := o.Events()
+		link, got := LogsPath+"?limit=1000&since="+o.Now().Add(-25*time.Hour).Format(time.RFC3339), 0
+		back := 0
+		for _, size := range []int{1000, 1000, 500, 0} {
+			a := ask(t, o, link)
+			if len(a.elements) != size {
+				t.Fatalf("page of %d, want %d: %s %v", len(a.elements), size, a.body[:min(200, len(a.body))], a.err)
+			}
+			for _, e := range a.elements {
+				if string(e) != string(want[got].Data) {
+					t.Fatalf("element %d is not the event that was persisted there", got)
+				}
+				if got > 0 && want[got].Published.Before(want[got-1].Published) {
+					back++
+				}
+				got++
+			}
+			link = next(t, a)
+		}
+		if back == 0 {
+			t.Error("published never goes back: the two clocks are one")
+		}
+		a := ask(t, o, link)
+		if again := next(t, a); again != link {
+			t.Errorf("an empty page leads from %s to %s", link, again)
+		}
+		time.Sleep(time.Second)
+		o.Add(Event{})
+		if a := ask(t, o, link); len(a.elements) != 1 {
+			t.Errorf("a cursor asked again serves %d new events, want 1", len(a.elements))
+		}
+	})
+}
+
+func TestOverASocketAsInProcess(t *testing.T) {
+	o := New(Config{Seed: 2})
+	o.Generate(300, time.Hour)
+	server := httptest.NewServer(o)
+	defer server.Close()
+	link := LogsPath + "?limit=300"
+	over := askOver(t, server.Client(), server.URL, link)
+	in := ask(t, o, link)
+	if over.err != nil || len(over.elements) != 300 || string(over.body) != string(in.body) {
+		t.Fatalf("the answers differ: %d and %d elements, %v", len(over.elements), len(in.elements), over.err)
+	}
+	if !over.Uncompressed || !in.Uncompressed {
+		t.Error("answers were not compressed")
+	}
+}

@@ -1,0 +1,89 @@
+package oktatest
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Request is one request that the org saw.
+type Request struct {
+	N          int       // the first is 1
+	Time       time.Time // when it arrived, by the org's clock
+	Method     string
+	Host       string // that it was sent to
+	Link       string // path and query
+	Credential bool   // it had an Authorization header
+	Cookie     bool   // it had a Cookie header
+	UserAgent  string
+
+	// Known once it is answered.
+	Status int    // 0: no answer
+	Events int    // elements served
+	Fault  string // name of the fault, if it has one
+}
+
+// Stats is what an org has counted since it was made.
+type Stats struct {
+	Requests    int // all that arrived
+	Answered    int // with a page
+	Events      int // elements served in pages
+	Refused     int // 401 and 403
+	Violations  int // 429 for a bucket or share used up
+	Concurrency int // 429 for requests in flight
+	MaxWindow   int // most requests of one token that were served in one window
+	MaxInFlight int
+}
+
+// arrive counts a request.
+func (o *Org) arrive(r *http.Request) Request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stats.Requests++
+	o.inFlight++
+	o.stats.MaxInFlight = max(o.stats.MaxInFlight, o.inFlight)
+	return Request{
+		N: o.stats.Requests, Time: o.Now(), Method: r.Method, Host: r.Host, Link: r.URL.RequestURI(),
+		Credential: r.Header.Get("Authorization") != "", Cookie: r.Header.Get("Cookie") != "", UserAgent: r.UserAgent(),
+	}
+}
+
+// leave records what became of it.
+func (o *Org) leave(req Request, a answer, fault Fault) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.inFlight--
+	req.Status, req.Events, req.Fault = a.status, a.events, fault.Name
+	switch a.status {
+	case http.StatusOK:
+		o.stats.Answered++
+		o.stats.Events += a.events
+	case http.StatusUnauthorized, http.StatusForbidden:
+		o.stats.Refused++
+	}
+	switch keep := o.config.Requests; {
+	case keep < 0:
+	case len(o.requests) < keep:
+		o.requests = append(o.requests, req)
+	default:
+		o.requests[o.stored%keep] = req
+	}
+	o.stored++
+}
+
+// Requests returns the newest requests that have ended, in the order in which they did.
+func (o *Org) Requests() []Request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if keep := o.config.Requests; keep > 0 && o.stored > keep {
+		return slices.Concat(o.requests[o.stored%keep:], o.requests[:o.stored%keep])
+	}
+	return slices.Clone(o.requests)
+}
+
+// Stats returns what was counted.
+func (o *Org) Stats() Stats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stats
+}
