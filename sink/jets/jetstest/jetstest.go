@@ -49,6 +49,7 @@ type Config struct {
 	Password   string // of the user "test"; empty: none is asked
 	MaxPayload int32  // bytes; default 8 MiB
 	MaxStore   int64  // bytes; default 4 GiB
+	Domain     string // of JetStream
 	Limits     server.JSLimitOpts
 
 	ClusterPort int    // routes of a cluster; 0: stands alone
@@ -78,6 +79,7 @@ func (c Config) options() *server.Options {
 		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
 		SyncAlways: c.SyncAlways, MaxPayload: c.MaxPayload,
 		JetStreamMaxStore: c.MaxStore, JetStreamMaxMemory: 256 << 20, JetStreamLimits: c.Limits,
+		JetStreamDomain: c.Domain,
 	}
 	if c.Password != "" {
 		opts.Username, opts.Password = "test", c.Password

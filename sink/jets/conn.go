@@ -1,0 +1,293 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+var (
+	// ErrServerTooOld refuses a nats-server without what the sink stands on.
+	ErrServerTooOld = errors.New("nats-server is too old: 2.12 or newer is needed")
+	// ErrNoJetStream refuses a server, or an account, without JetStream.
+	ErrNoJetStream = errors.New("nats-server has no JetStream for this account: start it with --jetstream, or enable the account")
+	// ErrDisconnected is the error of a request whose connection dropped, and
+	// the cause of an ended epoch. Whether the request was carried out is unknown.
+	ErrDisconnected = errors.New("connection to nats dropped")
+)
+
+const defaultPrefix = "$JS.API"
+
+// Atomic batches came with 2.12.
+const leastMajor, leastMinor = 2, 12
+
+// requestTimeout bounds a request whose context has no deadline. A cluster
+// that has lost a leader needs 4–9 s to find a new one; who waits asks again.
+const requestTimeout = 5 * time.Second
+
+// Dialer says how Connect connects. The zero value is right for most.
+type Dialer struct {
+	Domain    string       // JetStream domain; empty: the server's own
+	APIPrefix string       // of an imported JetStream API; empty: that of Domain
+	Log       *slog.Logger // nil: none
+}
+
+// Conn is a connection to NATS with JetStream. It comes back by itself, however
+// long the server is away. It is safe for concurrent use.
+type Conn struct {
+	NATS      *nats.Conn
+	JS        jetstream.JetStream
+	APIPrefix string // of JetStream's API subjects, without a dot at the end: $JS.API
+
+	log *slog.Logger
+
+	mu    sync.Mutex
+	epoch context.Context // ends when the connection drops
+	end   context.CancelCauseFunc
+	up    chan struct{} // closed while connected
+}
+
+// Connect connects with the zero Dialer.
+func Connect(ctx context.Context, urls string, opts ...nats.Option) (*Conn, error) {
+	return Dialer{}.Connect(ctx, urls, opts...)
+}
+
+// Connect tries each of the servers in urls (comma separated) once and checks
+// that the one that answers is fit: ErrServerTooOld or ErrNoJetStream if not.
+// No error and no log line shows what urls says of users and passwords.
+func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (*Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := &Conn{APIPrefix: d.prefix(), log: orDiscard(d.Log)}
+	c.opened()
+	nc, err := nats.Connect(urls, c.options(opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to nats%s: %w", at(urls), withoutURL(err))
+	}
+	c.NATS = nc
+	if err := c.check(ctx, d); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("connect to nats%s: %w", at(urls), err)
+	}
+	return c, nil
+}
+
+// options puts ours before the caller's, which may override them, and the
+// hooks after, round those of the caller.
+func (c *Conn) options(opts []nats.Option) []nats.Option {
+	ours := []nats.Option{
+		nats.Name("signal-client"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.ReconnectJitter(500*time.Millisecond, time.Second),
+		// What is published while away must fail at once: half a batch sent
+		// after a reconnect would be worse than none.
+		nats.ReconnectBufSize(-1),
+		nats.Timeout(5 * time.Second),
+		nats.ErrorHandler(c.failed),
+	}
+	return append(append(ours, opts...), c.hooks)
+}
+
+func (c *Conn) hooks(o *nats.Options) error {
+	dropped, reconnected, closed := o.DisconnectedErrCB, o.ReconnectedCB, o.ClosedCB
+	o.DisconnectedErrCB = func(nc *nats.Conn, err error) {
+		c.dropped()
+		if err != nil {
+			c.log.Warn("connection to nats dropped", "err", withoutURL(err))
+		}
+		if dropped != nil {
+			dropped(nc, err)
+		}
+	}
+	o.ReconnectedCB = func(nc *nats.Conn) {
+		c.log.Info("connected to nats again", "server", nc.ConnectedServerName())
+		c.opened()
+		if reconnected != nil {
+			reconnected(nc)
+		}
+	}
+	o.ClosedCB = func(nc *nats.Conn) {
+		c.dropped()
+		if closed != nil {
+			closed(nc)
+		}
+	}
+	return nil
+}
+
+// check refuses a server that can't do the work.
+func (c *Conn) check(ctx context.Context, d Dialer) error {
+	if version := c.NATS.ConnectedServerVersion(); !newEnough(version) {
+		return fmt.Errorf("server %s is version %s: %w", c.NATS.ConnectedServerName(), version, ErrServerTooOld)
+	}
+	var err error
+	if c.JS, err = d.jetStream(c.NATS); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err = c.JS.AccountInfo(ctx)
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return ErrNoJetStream
+	}
+	if err != nil {
+		return fmt.Errorf("ask for JetStream: %w", err)
+	}
+	return nil
+}
+
+func (d Dialer) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+	switch {
+	case d.APIPrefix != "":
+		return jetstream.NewWithAPIPrefix(nc, d.APIPrefix)
+	case d.Domain != "":
+		return jetstream.NewWithDomain(nc, d.Domain)
+	}
+	return jetstream.New(nc)
+}
+
+func (d Dialer) prefix() string {
+	switch {
+	case d.APIPrefix != "":
+		return strings.TrimSuffix(d.APIPrefix, ".")
+	case d.Domain != "":
+		return "$JS." + d.Domain + ".API"
+	}
+	return defaultPrefix
+}
+
+// Close ends the connection and every epoch.
+func (c *Conn) Close() { c.NATS.Close() }
+
+// Connected reports whether the connection stands.
+func (c *Conn) Connected() bool { return c.NATS.IsConnected() }
+
+// Up waits until the connection stands, or ctx ends.
+func (c *Conn) Up(ctx context.Context) error {
+	c.mu.Lock()
+	up := c.up
+	c.mu.Unlock()
+	select {
+	case <-up:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Epoch returns a context that ends with ctx, and with cause ErrDisconnected
+// when the connection drops; at once while there is none. A request in nats.go
+// does not fail when its connection does, so every request is bound to one.
+func (c *Conn) Epoch(ctx context.Context) (context.Context, context.CancelFunc) {
+	c.mu.Lock()
+	epoch := c.epoch
+	c.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	if epoch.Err() != nil {
+		cancel(ErrDisconnected)
+		return ctx, func() {}
+	}
+	stop := context.AfterFunc(epoch, func() { cancel(ErrDisconnected) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// opened starts an epoch.
+func (c *Conn) opened() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end != nil {
+		c.end(ErrDisconnected)
+	}
+	c.epoch, c.end = context.WithCancelCause(context.Background())
+	if c.up == nil {
+		c.up = make(chan struct{})
+	}
+	select {
+	case <-c.up:
+	default:
+		close(c.up)
+	}
+}
+
+// dropped ends the epoch.
+func (c *Conn) dropped() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(ErrDisconnected)
+	select {
+	case <-c.up:
+		c.up = make(chan struct{})
+	default:
+	}
+}
+
+// failed logs what nats.go learns outside of any call, such as a permission
+// that is missing.
+func (c *Conn) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
+	if sub != nil {
+		c.log.Warn("nats", "subject", sub.Subject, "err", err)
+		return
+	}
+	c.log.Warn("nats", "err", err)
+}
+
+// newEnough reports whether a version such as 2.12.1 is new enough. One that can't
+// be read is let through: the server is asked for what is needed anyway.
+func newEnough(version string) bool {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	if len(parts) < 2 {
+		return true
+	}
+	major, err1 := strconv.Atoi(parts[0])
+	minor, err2 := strconv.Atoi(parts[1])
+	if err1 != nil || err2 != nil {
+		return true
+	}
+	return major > leastMajor || major == leastMajor && minor >= leastMinor
+}
+
+// at says where, with hosts alone: users, passwords and tokens stay out.
+func at(urls string) string {
+	var hosts []string
+	for one := range strings.SplitSeq(urls, ",") {
+		one = strings.TrimSpace(one)
+		if u, err := url.Parse(one); err == nil && u.Host != "" {
+			hosts = append(hosts, u.Host)
+		} else if one != "" && !strings.Contains(one, "@") {
+			hosts = append(hosts, one)
+		}
+	}
+	if len(hosts) == 0 {
+		return ""
+	}
+	return " at " + strings.Join(hosts, ",")
+}
+
+// withoutURL cuts the URL, and with it a password, out of an error of net/url.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+func orDiscard(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
+}

@@ -1,0 +1,32 @@
+package jets
+
+import (
+	"context"
+	"testing"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+func TestMain(m *testing.M) { jetstest.Main(m) }
+
+// dial connects to a test's server as the program does.
+func dial(t *testing.T, s *jetstest.Server) *Conn {
+	t.Helper()
+	return dialAs(t, s, Dialer{})
+}
+
+func dialAs(t *testing.T, s *jetstest.Server, d Dialer) *Conn {
+	t.Helper()
+	c, err := d.Connect(t.Context(), "", s.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// background is a context that outlives the test's own, for cleanups.
+func background(t *testing.T) context.Context {
+	t.Helper()
+	return context.WithoutCancel(t.Context())
+}

@@ -1,0 +1,200 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// LeastBytes is the least size of SIGNALS: a few pages of common events.
+// Positions are evicted along with events, so a smaller one would lose its
+// place as fast as it finds it.
+const LeastBytes = 64 << 20
+
+// leastMessages is the least count of messages for the same reason.
+const leastMessages = 10_000
+
+// deadLetterWindow is how long a dead letter's repeat is recognised.
+const deadLetterWindow = 10 * time.Minute
+
+// markerTTL is how long an expired session's marker stays. A watch that was away
+// for longer finds the key gone.
+const markerTTL = time.Minute
+
+// Config says how streams and buckets are made.
+type Config struct {
+	Replicas int           // copies; default 1; those with fewer are raised
+	MaxBytes int64         // of SIGNALS; default no limit; at least LeastBytes
+	MaxAge   time.Duration // of SIGNALS and DEADLETTER; default 90 days
+	Log      *slog.Logger  // nil: none
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Replicas == 0 {
+		c.Replicas = 1
+	}
+	if c.MaxAge == 0 {
+		c.MaxAge = 90 * 24 * time.Hour
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = -1
+	}
+	c.Log = orDiscard(c.Log)
+	if c.MaxBytes > 0 && c.MaxBytes < LeastBytes {
+		return c, fmt.Errorf("max bytes %d holds less than a few pages: give at least %d, or 0 for no limit", c.MaxBytes, LeastBytes)
+	}
+	return c, nil
+}
+
+// Store is everything kept in JetStream. It is safe for concurrent use.
+type Store struct {
+	Conn *Conn
+
+	config    Config
+	publisher *publisher
+	provision sync.Mutex   // one provisioning at a time in this process
+	msgSize   atomic.Int32 // max_msg_size of SIGNALS; -1: none
+}
+
+// Open makes the streams and buckets that are not there and adds to those that
+// are what the sink needs. It never narrows, shrinks or deletes what an operator
+// made. It may be called by several processes at once.
+func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{Conn: conn, config: cfg, publisher: newPublisher(conn)}
+	return s, s.Ensure(ctx)
+}
+
+// Ensure does what Open does, for a stream that was deleted since.
+func (s *Store) Ensure(ctx context.Context) error {
+	s.provision.Lock()
+	defer s.provision.Unlock()
+	for _, bucket := range s.buckets() { // CURSORS before SIGNALS, whose start depends on it
+		if _, err := s.Conn.ensure(ctx, bucket, s.config.Log); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log); err != nil {
+		return err
+	}
+	config, err := s.Conn.ensure(ctx, s.signals(), s.config.Log)
+	if err != nil {
+		return err
+	}
+	s.msgSize.Store(config.MaxMsgSize)
+	return nil
+}
+
+// Created asks the leader of SIGNALS when it was made, and for its first and
+// last sequence.
+func (s *Store) Created(ctx context.Context) (created time.Time, first, last uint64, err error) {
+	i, err := s.Conn.info(ctx, StreamSignals)
+	if err != nil {
+		return time.Time{}, 0, 0, err
+	}
+	return i.Created, i.State.FirstSeq, i.State.LastSeq, nil
+}
+
+// maxMessage is the largest message that server and stream take, in bytes of
+// headers and data.
+func (s *Store) maxMessage() int {
+	limit := int(s.Conn.NATS.MaxPayload())
+	if size := int(s.msgSize.Load()); size > 0 {
+		limit = min(limit, size)
+	}
+	return limit
+}
+
+func (s *Store) signals() stream {
+	return stream{
+		config: jetstream.StreamConfig{
+			Name:        StreamSignals,
+			Description: "signal-client: events, and the positions that they end at",
+			Subjects:    []string{"signals.>", "signal-cursor.>"},
+			Storage:     jetstream.FileStorage, Compression: jetstream.S2Compression,
+			Discard: jetstream.DiscardOld, MaxAge: s.config.MaxAge, MaxBytes: s.config.MaxBytes,
+			MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
+			Replicas: s.config.Replicas, AllowAtomicPublish: true, AllowDirect: true,
+		},
+		firstSeq: s.firstSeq, fit: fitSignals, doubt: s.doubtSignals,
+	}
+}
+
+func (s *Store) deadLetters() stream {
+	return stream{
+		config: jetstream.StreamConfig{
+			Name:        StreamDeadLetter,
+			Description: "signal-client: what could not be published as an event",
+			Subjects:    []string{"deadletter.>"},
+			Storage:     jetstream.FileStorage, Compression: jetstream.S2Compression,
+			Discard: jetstream.DiscardOld, MaxAge: s.config.MaxAge, Duplicates: min(deadLetterWindow, s.config.MaxAge),
+			MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxBytes: -1,
+			Replicas: s.config.Replicas, AllowDirect: true,
+		},
+		fit: fitAny,
+	}
+}
+
+func (s *Store) buckets() []stream {
+	locks := s.bucket(BucketLocks, 1, "who polls what, and who is alive")
+	locks.config.AllowMsgTTL, locks.config.SubjectDeleteMarkerTTL = true, markerTTL
+	locks.fit = fitLocks
+	return []stream{
+		s.bucket(BucketIntegrations, 5, "the instances to poll"),
+		s.bucket(BucketCursors, 10, "copies of the newest positions"),
+		locks,
+		s.bucket(BucketStatus, 1, "how each instance is doing"),
+	}
+}
+
+// bucket is a plain key-value bucket as every NATS client makes them.
+func (s *Store) bucket(name string, history int64, description string) stream {
+	return stream{
+		config: jetstream.StreamConfig{
+			Name: BucketStream(name), Description: "signal-client: " + description,
+			Subjects: []string{BucketSubject(name, ">")},
+			Storage:  jetstream.FileStorage, Discard: jetstream.DiscardNew,
+			MaxMsgsPerSubject: history, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1,
+			Replicas: s.config.Replicas, Duplicates: 2 * time.Minute,
+			AllowRollup: true, DenyDelete: true, AllowDirect: true,
+		},
+		fit: fitAny,
+	}
+}
+
+// Where a new SIGNALS begins, above the highest sequence that CURSORS knows of.
+// A cursor trails its stream by less than two pages of 1,000.
+const (
+	freshPerKey = 2_000
+	freshMargin = 1_000_000
+)
+
+// firstSeq is where a new SIGNALS begins: so far above all sequences of the one
+// before that no fence of a poller that slept through the change can fit. A
+// store that lost CURSORS too begins at the margin: what is below it, which any
+// stream made by hand would begin with, stays out of reach all the same.
+func (s *Store) firstSeq(ctx context.Context) (uint64, error) {
+	highest, keys := uint64(0), map[string]bool{}
+	err := s.Conn.each(ctx, BucketCursors, ">", true, func(e kvEntry) {
+		keys[e.key] = true
+		var cursor struct {
+			StreamSeq uint64 `json:"stream_seq"`
+		}
+		if json.Unmarshal(e.value, &cursor) == nil {
+			highest = max(highest, cursor.StreamSeq)
+		}
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find where %s begins: %w", StreamSignals, err)
+	}
+	return highest + freshPerKey*uint64(len(keys)) + freshMargin, nil
+}

@@ -1,0 +1,214 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// stream is a stream or bucket as the sink needs it.
+type stream struct {
+	config jetstream.StreamConfig // what a new one is made with
+	// firstSeq is asked for the first sequence of a new one; nil: 1.
+	firstSeq func(context.Context) (uint64, error)
+	// fit refuses one that can't work; nil: none.
+	fit func(jetstream.StreamConfig) error
+	// doubt says what an operator should look at; nil: nothing.
+	doubt func(jetstream.StreamConfig) []string
+}
+
+// info is what JetStream says of a stream.
+type info struct {
+	Config  json.RawMessage       `json:"config"`
+	Created time.Time             `json:"created"`
+	State   jetstream.StreamState `json:"state"`
+}
+
+// info asks the stream's leader.
+func (c *Conn) info(ctx context.Context, name string) (*info, error) {
+	var i info
+	if err := c.ask(ctx, "STREAM.INFO."+name, nil, &i); err != nil {
+		return nil, fmt.Errorf("look up %s: %w", name, err)
+	}
+	return &i, nil
+}
+
+// ensure makes the stream, or adds what it lacks, and returns its
+// configuration. Several processes may do so at once: who finds that another
+// was first looks again.
+func (c *Conn) ensure(ctx context.Context, want stream, log *slog.Logger) (jetstream.StreamConfig, error) {
+	name := want.config.Name
+	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: time.Second}
+	for range 10 {
+		have, err := c.info(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			err = c.create(ctx, want)
+			if err == nil {
+				log.Info("stream made", "stream", name, "subjects", strings.Join(want.config.Subjects, " "))
+			}
+		} else if err == nil {
+			var config jetstream.StreamConfig
+			var changed bool
+			if config, changed, err = c.amend(ctx, want, have.Config, log); err == nil && !changed {
+				return config, nil
+			}
+		}
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return jetstream.StreamConfig{}, err
+		}
+		if err != nil {
+			if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
+				return jetstream.StreamConfig{}, err
+			}
+		}
+	}
+	return jetstream.StreamConfig{}, fmt.Errorf("stream %s is changed by someone else again and again", name)
+}
+
+func (c *Conn) create(ctx context.Context, want stream) error {
+	config := want.config
+	if want.firstSeq != nil {
+		var err error
+		if config.FirstSeq, err = want.firstSeq(ctx); err != nil {
+			return err
+		}
+	}
+	err := c.ask(ctx, "STREAM.CREATE."+config.Name, config, new(info))
+	if err != nil {
+		return fmt.Errorf("make stream %s: %w", config.Name, advise(err))
+	}
+	return nil
+}
+
+// amend adds to an existing stream what it lacks. The configuration goes back
+// as it came but for that, so that members unknown here stay as they are.
+func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log *slog.Logger) (have jetstream.StreamConfig, changed bool, err error) {
+	name := want.config.Name
+	all := map[string]any{}
+	members := map[string]json.RawMessage{}
+	if err := errors.Join(json.Unmarshal(raw, &have), json.Unmarshal(raw, &members)); err != nil {
+		return have, false, fmt.Errorf("read the configuration of %s: %w", name, err)
+	}
+	if want.fit != nil {
+		if err := want.fit(have); err != nil {
+			return have, false, fmt.Errorf("stream %s can't be used: %w", name, err)
+		}
+	}
+	lacks := lacking(have, want.config)
+	if len(lacks) == 0 {
+		if want.doubt != nil {
+			for _, doubt := range want.doubt(have) {
+				log.Warn("stream is configured in a way that may cost data", "stream", name, "why", doubt)
+			}
+		}
+		return have, false, nil
+	}
+	for member, value := range members {
+		all[member] = value
+	}
+	for member, value := range lacks {
+		all[member] = value
+	}
+	if err := c.ask(ctx, "STREAM.UPDATE."+name, all, new(info)); err != nil {
+		return have, false, fmt.Errorf("add %s to stream %s: %w", names(lacks), name, advise(err))
+	}
+	log.Info("stream changed", "stream", name, "added", names(lacks))
+	return have, true, nil
+}
+
+// lacking returns the members to change so that have can do what want can; none
+// takes anything away.
+func lacking(have, want jetstream.StreamConfig) map[string]any {
+	lacks := map[string]any{}
+	flags := []struct {
+		member     string
+		have, want bool
+	}{
+		{"allow_atomic", have.AllowAtomicPublish, want.AllowAtomicPublish},
+		{"allow_direct", have.AllowDirect, want.AllowDirect},
+		{"allow_rollup_hdrs", have.AllowRollup, want.AllowRollup},
+		{"allow_msg_ttl", have.AllowMsgTTL, want.AllowMsgTTL},
+	}
+	for _, flag := range flags {
+		if flag.want && !flag.have {
+			lacks[flag.member] = true
+		}
+	}
+	if want.SubjectDeleteMarkerTTL > 0 && have.SubjectDeleteMarkerTTL == 0 {
+		lacks["subject_delete_marker_ttl"] = want.SubjectDeleteMarkerTTL
+	}
+	if have.Replicas < want.Replicas {
+		lacks["num_replicas"] = want.Replicas
+	}
+	if subjects := widen(have.Subjects, want.Subjects); len(subjects) > 0 {
+		lacks["subjects"] = subjects
+	}
+	return lacks
+}
+
+// widen returns the subjects that a stream must have to take all of want, or
+// none when it does already.
+func widen(have, want []string) []string {
+	missing := slices.DeleteFunc(slices.Clone(want), func(subject string) bool {
+		return slices.ContainsFunc(have, func(pattern string) bool { return covers(pattern, subject) })
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	// A stream's own subjects may not overlap.
+	kept := slices.DeleteFunc(slices.Clone(have), func(subject string) bool {
+		return slices.ContainsFunc(missing, func(pattern string) bool { return covers(pattern, subject) })
+	})
+	return append(kept, missing...)
+}
+
+// covers reports whether pattern matches everything that subject does.
+func covers(pattern, subject string) bool {
+	p, s := strings.Split(pattern, "."), strings.Split(subject, ".")
+	for i, token := range p {
+		switch {
+		case token == ">":
+			return len(s) > i
+		case i >= len(s) || s[i] == ">":
+			return false
+		case token != "*" && token != s[i]:
+			return false
+		}
+	}
+	return len(p) == len(s)
+}
+
+// advise says what to do about a refusal that an operator can do something about.
+func advise(err error) error {
+	refusal, ok := errors.AsType[*jetstream.APIError](err)
+	if !ok {
+		return err
+	}
+	switch refusal.ErrorCode {
+	case 10065: // subjects overlap
+		return fmt.Errorf("%w: another stream takes them (`nats stream find --subject`); take them from it, or remove it", err)
+	case 10074, 10005: // replicas need a cluster, of enough peers
+		return fmt.Errorf("%w: ask for no more replicas than the cluster has servers", err)
+	case 10047, 10028, 10002, 10023: // no room
+		return fmt.Errorf("%w: give JetStream more room, or the stream fewer bytes", err)
+	}
+	return err
+}
+
+func names(members map[string]any) string {
+	var list []string
+	for member, value := range members {
+		list = append(list, fmt.Sprintf("%s=%v", member, value))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}

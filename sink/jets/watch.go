@@ -1,0 +1,187 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// A watch hears from its server at least each heartbeat; after silence it is
+// taken for dead, whatever the reason: a server that is gone, a bucket that was
+// deleted, and made anew or not.
+const (
+	watchHeartbeat = 2 * time.Second
+	watchSilence   = 5 * time.Second
+)
+
+// kvEntry is a value of a bucket, or the news that it is gone.
+type kvEntry struct {
+	key      string
+	value    []byte
+	revision uint64
+	gone     bool // deleted, purged or expired
+}
+
+// view is told what a bucket holds. All calls come from the goroutine that
+// watches, one at a time.
+type view struct {
+	fresh   func()        // what was known is void: all entries come again
+	entry   func(kvEntry) // one that stands, or has changed
+	settled func()        // all that is there was told; after each change too
+	ended   func()        // no news until the next fresh
+}
+
+// follow keeps v informed of a bucket's keys until ctx ends. After a reconnect,
+// and whenever the watch is in doubt, it begins afresh: the watch of nats.go
+// would go on from its last sequence, which in a bucket made anew is far ahead
+// of everything.
+func (c *Conn) follow(ctx context.Context, bucket, keys string, log *slog.Logger, v view) error {
+	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
+	for {
+		if err := c.Up(ctx); err != nil {
+			return err
+		}
+		began := time.Now()
+		err := c.watch(ctx, bucket, keys, false, v)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		v.ended()
+		log.Debug("watch is made anew", "bucket", bucket, "err", err)
+		if time.Since(began) > time.Minute {
+			backoff.Reset()
+		}
+		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
+			return err
+		}
+	}
+}
+
+// each calls found for what a bucket holds under keys: with history all that it
+// remembers, else the newest of each.
+func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, found func(kvEntry)) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	err := c.watch(ctx, bucket, keys, history, view{
+		fresh: func() {}, entry: found, settled: func() { cancel() },
+	})
+	if errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled {
+		return nil
+	}
+	return err
+}
+
+// watch tells v what stands and what changes, until ctx ends or the watch can't
+// be relied on any more. It never returns nil.
+func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v view) error {
+	ctx, done := c.Epoch(ctx)
+	defer done()
+	sub, err := c.NATS.SubscribeSync(c.NATS.NewInbox())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the server forgets a consumer without interest
+	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		return err
+	}
+	waiting, err := c.consume(ctx, bucket, keys, sub.Subject, history)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", bucket, err)
+	}
+	v.fresh()
+	if waiting == 0 {
+		v.settled()
+	}
+	expected := uint64(1)
+	for {
+		m, err := next(ctx, sub)
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", bucket, err)
+		}
+		if m.Reply == "" || m.Header.Get("Status") != "" {
+			continue // a heartbeat
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", bucket, err)
+		}
+		if meta.Sequence.Consumer != expected {
+			return fmt.Errorf("watch %s: message %d is missing", bucket, expected)
+		}
+		expected++
+		v.entry(newKVEntry(bucket, m, meta.Sequence.Stream))
+		if ctx.Err() == nil && meta.NumPending == 0 {
+			v.settled()
+		}
+	}
+}
+
+// next waits for a message, for as long as a watch may be silent.
+func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
+	quiet, cancel := context.WithTimeout(ctx, watchSilence)
+	defer cancel()
+	m, err := sub.NextMsgWithContext(quiet)
+	if err == nil {
+		return m, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, err
+}
+
+// consume makes a consumer that sends a bucket's entries to a subject, and
+// returns how many stand already. It is the server's to forget.
+func (c *Conn) consume(ctx context.Context, bucket, keys, deliver string, history bool) (uint64, error) {
+	stream, filter, name := BucketStream(bucket), BucketSubject(bucket, keys), nuid.Next()
+	policy := "last_per_subject"
+	if history {
+		policy = "all"
+	}
+	request := map[string]any{"stream_name": stream, "config": map[string]any{
+		"name": name, "deliver_subject": deliver, "filter_subject": filter,
+		"deliver_policy": policy, "ack_policy": "none", "replay_policy": "instant", "max_deliver": 1,
+		"idle_heartbeat": watchHeartbeat, "mem_storage": true, "num_replicas": 1,
+	}}
+	var made struct {
+		NumPending uint64 `json:"num_pending"`
+		Delivered  struct {
+			Consumer uint64 `json:"consumer_seq"`
+		} `json:"delivered"`
+	}
+	err := c.ask(ctx, "CONSUMER.CREATE."+stream+"."+name+"."+filter, request, &made)
+	return made.NumPending + made.Delivered.Consumer, err
+}
+
+func newKVEntry(bucket string, m *nats.Msg, revision uint64) kvEntry {
+	return kvEntry{
+		key:      strings.TrimPrefix(m.Subject, BucketSubject(bucket, "")),
+		value:    m.Data,
+		revision: revision,
+		gone:     gone(m.Header),
+	}
+}
+
+// gone reports whether a message says that its key was deleted, purged, or has
+// expired.
+func gone(h nats.Header) bool {
+	return h.Get("KV-Operation") != "" && h.Get("KV-Operation") != "PUT" || h.Get("Nats-Marker-Reason") != ""
+}
+
+// encode is for values that can always be encoded.
+func encode(value any) []byte {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
