@@ -1,0 +1,126 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// oktaSuffixes are the domains under which Okta serves orgs; a custom domain is
+// under none of them. Source: Okta's "Find your domain" guide, read 2026-08-21,
+// and for the last three common knowledge.
+var oktaSuffixes = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
+
+// ParseOrigin makes an origin such as "https://acme.okta.com" out of what people
+// paste: a host name, or a URL with a path, in any case. A port is kept unless it
+// is the scheme's own. Plain http is for loopback hosts only. An error says what
+// is wrong and what to write; it shows no user info.
+func ParseOrigin(s string) (string, error) {
+	scheme, authority := splitURL(s)
+	if authority == "" {
+		return "", errors.New("names no host (write the org's host name, such as acme.okta.com)")
+	}
+	if strings.Contains(authority, "@") {
+		return "", errors.New("holds user info (write the host name alone; credentials have a place of their own)")
+	}
+	if scheme != "https" && scheme != "http" {
+		return "", fmt.Errorf("has the scheme %.20q (write https)", scheme)
+	}
+	host, port, err := splitHost(authority)
+	if err != nil {
+		return "", err
+	}
+	if scheme == "http" && !loopback(host) {
+		return "", fmt.Errorf("is plain http, which is for loopback hosts only (write https://%s)", host)
+	}
+	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		port = ""
+	}
+	return (&url.URL{Scheme: scheme, Host: joinHost(host, port)}).String(), nil
+}
+
+// parseFQDN is ParseOrigin for what must be a host name: a pasted scheme goes,
+// and a port has no place in it.
+func parseFQDN(s string) (string, error) {
+	_, authority := splitURL(s)
+	origin, err := ParseOrigin(authority)
+	if err != nil {
+		return "", err
+	}
+	host := strings.TrimPrefix(origin, "https://")
+	if _, port, _ := splitHost(host); port != "" {
+		return "", errors.New("has a port (write the URL as settings.base_url instead)")
+	}
+	if !strings.Contains(host, ".") && !loopback(host) {
+		return "", fmt.Errorf("is no full host name (write %s.okta.com, or the org's custom domain)", host)
+	}
+	return origin, nil
+}
+
+// splitURL cuts scheme, and host with port, out of what may be a URL.
+func splitURL(s string) (scheme, authority string) {
+	scheme, rest, ok := strings.Cut(strings.TrimSpace(s), "://")
+	if !ok {
+		scheme, rest = "https", scheme
+	}
+	if end := strings.IndexAny(rest, `/?#\`); end >= 0 {
+		rest = rest[:end]
+	}
+	return strings.ToLower(scheme), strings.ToLower(strings.TrimSpace(rest))
+}
+
+// splitHost takes host and port apart and checks both.
+func splitHost(authority string) (host, port string, err error) {
+	u, err := url.Parse("//" + authority)
+	if err != nil {
+		return "", "", fmt.Errorf("is not a host name: %.60q (write one such as acme.okta.com)", authority)
+	}
+	host = strings.TrimSuffix(u.Hostname(), ".")
+	if err := checkHost(host); err != nil {
+		return "", "", err
+	}
+	return host, u.Port(), nil
+}
+
+func joinHost(host, port string) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port != "" {
+		host += ":" + port
+	}
+	return host
+}
+
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func checkHost(host string) error {
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
+		return nil
+	}
+	if len(host) > 253 || !hostName.MatchString(host) {
+		return fmt.Errorf("is not a host name: %.60q (write one such as acme.okta.com)", host)
+	}
+	for _, suffix := range oktaSuffixes {
+		if host == suffix {
+			return fmt.Errorf("names no org (write the org's own host name, such as acme.%s)", suffix)
+		}
+		org, under := strings.CutSuffix(host, "."+suffix)
+		if name, admin := strings.CutSuffix(org, "-admin"); under && admin {
+			return fmt.Errorf("is the Admin Console, %s, which serves no API (write %s.%s)", host, name, suffix)
+		}
+	}
+	return nil
+}
+
+// loopback reports whether a host is this machine and nothing else.
+func loopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

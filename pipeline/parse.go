@@ -1,0 +1,177 @@
+package pipeline
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/schemas"
+)
+
+// ConfigError is everything that is wrong with an integration, in one line: each
+// field, what is wrong with it, and what to write. It matches ErrConfig.
+type ConfigError struct{ Complaints []schemas.Complaint }
+
+func (e *ConfigError) Error() string { return (&schemas.Error{Complaints: e.Complaints}).Error() }
+
+// Is reports whether target is ErrConfig.
+func (e *ConfigError) Is(target error) bool { return target == ErrConfig }
+
+// ParseIntegration reads a value of INTEGRATIONS, checks it and fills in the
+// defaults; "enabled" is true when absent. It is lenient, since there are
+// other writers: members that it doesn't know are ignored, null or an empty
+// string is as good as absent, and a number or a truth value may be a string. Its error is a
+// *ConfigError, which shows nothing of what stands under "credentials".
+func ParseIntegration(instance string, data []byte) (Integration, error) {
+	d := newDraft(data)
+	d.checkInstance(instance)
+	if !d.isObject() {
+		return Integration{Instance: instance}, d.err()
+	}
+	i := Integration{
+		Instance:     instance,
+		Name:         d.text("name"),
+		Enabled:      d.enabled(),
+		Origin:       d.origin(),
+		PollInterval: d.interval(),
+		Since:        d.since(),
+		Filter:       d.text("settings.filter"),
+		Limit:        int(d.number("settings.limit", 999)),
+		RateShare:    d.number("settings.rate_share", 0.5),
+		LinkHosts:    d.linkHosts(),
+	}
+	i.Token, i.TokenFile = d.credential(i.Enabled)
+	if err := d.err(); err != nil {
+		return Integration{Instance: instance}, err
+	}
+	return i, nil
+}
+
+func (d *draft) enabled() bool {
+	enabled, ok := d.at("enabled").(bool)
+	return enabled || !ok
+}
+
+var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+func (d *draft) checkInstance(instance string) {
+	if !slug.MatchString(instance) {
+		d.complain("instance", fmt.Sprintf("is no slug: %.70q", instance),
+			"name it with 1 to 63 small letters, digits and hyphens, such as acme-prod")
+	}
+}
+
+func (d *draft) origin() string {
+	field, parse := "settings.fqdn", parseFQDN
+	if d.at("settings.base_url") != nil {
+		field, parse = "settings.base_url", ParseOrigin
+	}
+	switch v := d.at(field).(type) {
+	case string:
+		origin, err := parse(v)
+		if err != nil {
+			d.complain(field, err.Error(), "")
+		}
+		return origin
+	case nil:
+		if _, ok := d.at("settings").(map[string]any); ok {
+			d.complain(field, "is missing", advice[field])
+		}
+	}
+	return ""
+}
+
+func (d *draft) interval() time.Duration {
+	field, interval := "poll_interval", 5*time.Minute
+	if s := d.text(field); s != "" {
+		parsed, err := parseDuration(s)
+		if err != nil {
+			d.complain(field, err.Error(), advice[field])
+			return 0
+		}
+		interval = parsed
+	} else if minutes := d.number("poll_interval_minutes", 0); minutes > 0 {
+		field = "poll_interval_minutes"
+		interval = time.Duration(min(minutes, 1e6) * float64(time.Minute))
+	}
+	if interval < time.Second || interval > Retention {
+		d.complain(field, "must be 1 second to 90 days", advice[field])
+	}
+	return interval
+}
+
+func (d *draft) since() Since {
+	const field = "settings.since"
+	s := strings.TrimSpace(d.text(field))
+	if s == "" {
+		return Since{Age: 24 * time.Hour}
+	}
+	if moment, err := time.Parse(time.RFC3339, strings.ToUpper(s)); err == nil {
+		return Since{Moment: moment.UTC()}
+	}
+	age, err := parseDuration(s)
+	if err != nil {
+		d.complain(field, fmt.Sprintf("is neither a duration nor a time: %.60q", s), advice[field])
+	} else if age < 0 {
+		d.complain(field, "must not be negative", advice[field])
+	}
+	return Since{Age: age}
+}
+
+// parseDuration knows days too: 7d.
+func parseDuration(s string) (time.Duration, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	duration, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("is no duration: %.60q", s)
+	}
+	return duration, nil
+}
+
+func (d *draft) linkHosts() []string {
+	list, _ := d.at("settings.link_hosts").([]any)
+	var hosts []string
+	for n, v := range list {
+		s, ok := v.(string)
+		if !ok || s == "" {
+			continue // the schema complained
+		}
+		origin, err := ParseOrigin(s)
+		if err != nil {
+			d.complain(fmt.Sprintf("settings.link_hosts[%d]", n), err.Error(), "")
+			continue
+		}
+		_, host, _ := strings.Cut(origin, "://")
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+func (d *draft) credential(needed bool) (token Secret, file string) {
+	const field = "credentials.api_token"
+	written, path := d.at(field), d.at("credentials.api_token_file")
+	if written != nil && path != nil {
+		d.complain("credentials", "holds both api_token and api_token_file", "leave one out")
+		return Secret{}, ""
+	}
+	if s, ok := written.(string); ok {
+		token, err := cleanToken(s)
+		if err != nil {
+			d.complain(field, err.Error(), "")
+		}
+		return token, ""
+	}
+	_, readable := d.at("credentials").(map[string]any)
+	absent := d.at("credentials") == nil || readable && written == nil && path == nil
+	if needed && absent {
+		d.complain(field, "is missing", advice[field])
+	}
+	return Secret{}, d.text("credentials.api_token_file")
+}
