@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// wrong is the problem of a value that can be read and can't be right.
+func wrong(setting, cause, try string) error {
+	return &problem{Op: setting, Err: errors.New(cause), Hint: try, Code: exitUsage}
+}
+
+// check gathers problems: its add is called for each thing that may be wrong.
+type check struct{ errs []error }
+
+func (c *check) add(bad bool, setting, cause, try string) {
+	if bad {
+		c.errs = append(c.errs, wrong(setting, cause, try))
+	}
+}
+
+func (c *natsConfig) faults() []error {
+	var k check
+	k.add(c.Cert != "" && c.Key == "", "NATS_CERT is set, NATS_KEY is not",
+		"a client certificate needs its key", "NATS_KEY=<file>")
+	k.add(c.Key != "" && c.Cert == "", "NATS_KEY is set, NATS_CERT is not",
+		"a client key needs its certificate", "NATS_CERT=<file>")
+	k.add(c.Embedded() && c.Creds+c.CA+c.Cert+c.Key != "", "NATS_CREDS, NATS_CA, NATS_CERT or NATS_KEY without NATS_URL",
+		"without NATS_URL or NATS_CONTEXT an embedded server is started, which knows none of them",
+		"NATS_URL=nats://<host>:4222, or unset the others")
+	return k.errs
+}
+
+func (c *serverConfig) faults() []error {
+	var k check
+	host, err := hostOf(c.Listen)
+	k.add(err != nil, "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen, "it is an address with a port", "SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4222")
+	k.add(err == nil && !loopback(host) && (c.User == "" || c.Password.IsZero()), "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen,
+		"the embedded server would be open to everyone who reaches that address",
+		"set SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD, or listen on 127.0.0.1:4222")
+	k.add((c.User == "") != c.Password.IsZero(), "SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD",
+		"one is set without the other", "set both, or neither")
+	k.add(c.DataDir == "", "SIGNAL_CLIENT_DATA_DIR is empty", "the embedded server keeps its store there", "SIGNAL_CLIENT_DATA_DIR=data")
+	return k.errs
+}
+
+func (c *streamConfig) faults() []error {
+	var k check
+	k.add(c.Replicas < 1 || c.Replicas > 5, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d", c.Replicas),
+		"a stream has 1 to 5 copies", "SIGNAL_CLIENT_NATS_REPLICAS=3")
+	k.add(c.MaxAge != 0 && c.MaxAge < time.Hour, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_AGE=%s", c.MaxAge),
+		"events would be gone before anyone reads them; it is at least 1h, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_AGE=2160h")
+	return k.errs
+}
+
+func (c *stageConfig) faults() []error {
+	var k check
+	_, err := hostOf(c.HTTPAddr)
+	k.add(err != nil, "SIGNAL_CLIENT_HTTP_ADDR="+c.HTTPAddr, "it is an address with a port", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8000")
+	k.add(c.SessionTTL < 2*time.Second || c.SessionTTL%time.Second != 0, fmt.Sprintf("SIGNAL_CLIENT_SESSION_TTL=%s", c.SessionTTL),
+		"NATS counts the TTL of a key in whole seconds, and three renewals must fit: at least 2s", "SIGNAL_CLIENT_SESSION_TTL=10s")
+	k.add(c.RequestTimeout < time.Second, fmt.Sprintf("SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=%s", c.RequestTimeout),
+		"a page of 1,000 events takes Okta seconds; it is at least 1s", "SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=60s")
+	return k.errs
+}
+
+// slug is the form of an instance's name.
+var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+func (c *oktaConfig) faults() []error {
+	var k check
+	k.add(c.FQDN != "" && strings.ContainsAny(c.FQDN, "/:@ "), "OKTA_FQDN="+c.FQDN,
+		"it is a host name only, without https:// and path", "OKTA_FQDN="+bareHost(c.FQDN))
+	k.add(c.Instance != "" && !slug.MatchString(c.Instance), "OKTA_INSTANCE="+c.Instance,
+		"an instance's name is made of a-z, 0-9 and -, begins with a letter or digit, and has at most 63 characters", "OKTA_INSTANCE=prod")
+	k.add(c.PollInterval < time.Second, fmt.Sprintf("OKTA_POLL_INTERVAL=%s", c.PollInterval),
+		"it is at least 1s", "OKTA_POLL_INTERVAL=5m")
+	k.add(!c.APIToken.IsZero() && c.APITokenFile != "", "OKTA_API_TOKEN and OKTA_API_TOKEN_FILE are both set",
+		"only one of them can be meant", "unset OKTA_API_TOKEN")
+	token := !c.APIToken.IsZero() || c.APITokenFile != ""
+	k.add(!c.IsZero() && !token, "OKTA_API_TOKEN is not set",
+		"Okta serves its System Log to a token's owner only", "OKTA_API_TOKEN_FILE=<file>; make a token in Okta under Security > API > Tokens")
+	k.add(c.IsZero() && (token || c.Instance != "" || c.Filter != ""), "OKTA_FQDN is not set",
+		"other OKTA_ variables are, so an instance seems to be meant", "OKTA_FQDN=acme.okta.com")
+	return k.errs
+}
+
+func (c *logConfig) faults() []error { return nil }
+
+// faultsTogether checks what one section can't see alone.
+func (c *config) faultsTogether() []error {
+	var k check
+	k.add(c.NATS.Embedded() && c.Stream.Replicas > 1, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d without NATS_URL", c.Stream.Replicas),
+		"the embedded server is one server, and can keep one copy", "NATS_URL=nats://<host>:4222, or SIGNAL_CLIENT_NATS_REPLICAS=1")
+	return k.errs
+}
+
+// hostOf is the host of an address with a port.
+func hostOf(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", err
+	}
+	_, err = net.LookupPort("tcp", port)
+	return host, err
+}
+
+// loopback reports whether the host can be reached from this machine only.
+func loopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// bareHost is what is left of something like https://acme.okta.com/ without
+// what does not belong to a host name.
+func bareHost(s string) string {
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
+	host, _, _ := strings.Cut(s, "/")
+	return host
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+//go:generate go test -run ^TestReadmeConfiguration$ -update .
+
+// config is all that can be set, in the order in which the README lists it.
+// Each section is read by itself, so that a command is never refused for a
+// variable that it doesn't use.
+//
+// In the tags: envconfig is the variable, default its default, desc what the
+// README and the help of the flag say.
+type config struct {
+	NATS   natsConfig
+	Server serverConfig
+	Stream streamConfig
+	Stage  stageConfig
+	Okta   oktaConfig
+	Log    logConfig
+}
+
+// sections lists pointers to the sections of c.
+func (c *config) sections() []section {
+	return []section{&c.NATS, &c.Server, &c.Stream, &c.Stage, &c.Okta, &c.Log}
+}
+
+// natsConfig says which NATS to use, and as whom: as the nats command knows it.
+type natsConfig struct {
+	URL     string `envconfig:"NATS_URL" desc:"NATS servers, comma separated; empty: an embedded server"`
+	Creds   string `envconfig:"NATS_CREDS" desc:"credentials file"`
+	CA      string `envconfig:"NATS_CA" desc:"file of the certificate authority to trust"`
+	Cert    string `envconfig:"NATS_CERT" desc:"client certificate file"`
+	Key     string `envconfig:"NATS_KEY" desc:"client key file"`
+	Context string `envconfig:"NATS_CONTEXT" desc:"a context of the nats command, by name or path; only followed when set here"`
+}
+
+// Embedded reports whether the program is to bring its own server.
+func (c natsConfig) Embedded() bool { return c.URL == "" && c.Context == "" }
+
+// serverConfig is the embedded server's.
+type serverConfig struct {
+	Listen   string          `envconfig:"SIGNAL_CLIENT_NATS_LISTEN" default:"127.0.0.1:4222" desc:"where the embedded server listens"`
+	User     string          `envconfig:"SIGNAL_CLIENT_NATS_USER" desc:"user of the embedded server; needed when it listens on another address than loopback"`
+	Password pipeline.Secret `envconfig:"SIGNAL_CLIENT_NATS_PASSWORD" desc:"the user's password"`
+	Sync     syncEvery       `envconfig:"SIGNAL_CLIENT_NATS_SYNC" default:"always" desc:"when the embedded server syncs to disk: 'always' (a power loss costs nothing that was acknowledged) or an interval"`
+	DataDir  string          `envconfig:"SIGNAL_CLIENT_DATA_DIR" default:"data" desc:"directory of the embedded server's store; one process at a time"`
+}
+
+// streamConfig is how the stream and the buckets are provisioned.
+type streamConfig struct {
+	Replicas int           `envconfig:"SIGNAL_CLIENT_NATS_REPLICAS" default:"1" desc:"copies of the stream and the buckets"`
+	MaxBytes byteSize      `envconfig:"SIGNAL_CLIENT_STREAM_MAX_BYTES" default:"0" desc:"size at which the stream drops its oldest events, such as 200GiB; 0: no limit of its own"`
+	MaxAge   time.Duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"2160h" desc:"age at which the stream drops events; 0: never"`
+}
+
+// stageConfig is how this process works.
+type stageConfig struct {
+	HTTPAddr       string        `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where /healthz, /readyz and /metrics are served"`
+	Replica        string        `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"this process's name in locks and logs; default: host name and a random part"`
+	SessionTTL     time.Duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"silence after which other replicas take this one's instances over; whole seconds, at least 2"`
+	RequestTimeout time.Duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
+}
+
+// oktaConfig is one instance straight from the environment.
+type oktaConfig struct {
+	Instance     string          `envconfig:"OKTA_INSTANCE" desc:"name of an instance that is configured right here; default: the first label of its host name"`
+	FQDN         string          `envconfig:"OKTA_FQDN" desc:"the org's host name, such as acme.okta.com"`
+	BaseURL      string          `envconfig:"OKTA_BASE_URL" desc:"used instead of OKTA_FQDN; plain http for loopback hosts only"`
+	APIToken     pipeline.Secret `envconfig:"OKTA_API_TOKEN" desc:"API token of a read-only admin"`
+	APITokenFile string          `envconfig:"OKTA_API_TOKEN_FILE" desc:"file that holds the API token"`
+	PollInterval time.Duration   `envconfig:"OKTA_POLL_INTERVAL" default:"5m" desc:"time between two looks at the head of the log; at least 1s"`
+	Since        since           `envconfig:"OKTA_SINCE" default:"24h" desc:"where the first start begins: an age, or an RFC 3339 time; Okta keeps 90 days"`
+	Filter       string          `envconfig:"OKTA_FILTER" desc:"filter expression of the System Log API; empty: everything"`
+}
+
+// IsZero reports whether no instance is configured in the environment.
+func (c oktaConfig) IsZero() bool { return c.FQDN == "" && c.BaseURL == "" }
+
+// logConfig is how the program logs.
+type logConfig struct {
+	Format logFormat `envconfig:"SIGNAL_CLIENT_LOG_FORMAT" default:"console" desc:"console or json"`
+	Level  logLevel  `envconfig:"SIGNAL_CLIENT_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/schemas"
+)
+
+// read loads the whole configuration as run does.
+func read(t *testing.T, env map[string]string, args ...string) (config, error) {
+	t.Helper()
+	for _, s := range new(config).sections() {
+		for v := range variables(s) {
+			unset(t, v.Name)
+		}
+	}
+	for name, value := range env {
+		t.Setenv(name, value)
+	}
+	var c config
+	cmd := &cobra.Command{Use: "run", SilenceErrors: true, SilenceUsage: true, RunE: func(cmd *cobra.Command, _ []string) error {
+		var err error
+		c, err = loadConfig(cmd)
+		return err
+	}}
+	addFlags(cmd, new(config).sections()...)
+	cmd.SetArgs(args)
+	cmd.SetOut(io.Discard)
+	return c, cmd.Execute()
+}
+
+// unset takes a variable away for the time of the test.
+func unset(t *testing.T, name string) {
+	t.Setenv(name, "") // restores it afterwards
+	os.Unsetenv(name)
+}
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := read(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.NATS.Embedded() || !c.Okta.IsZero() {
+		t.Errorf("embedded %v, okta %+v; want an embedded server and no instance", c.NATS.Embedded(), c.Okta)
+	}
+	for name, pair := range map[string][2]any{
+		"listen":      {c.Server.Listen, "127.0.0.1:4222"},
+		"sync":        {c.Server.Sync, syncEvery(0)},
+		"data dir":    {c.Server.DataDir, "data"},
+		"replicas":    {c.Stream.Replicas, 1},
+		"max bytes":   {c.Stream.MaxBytes, byteSize(0)},
+		"max age":     {c.Stream.MaxAge, 90 * 24 * time.Hour},
+		"http":        {c.Stage.HTTPAddr, "127.0.0.1:8000"},
+		"session ttl": {c.Stage.SessionTTL, 10 * time.Second},
+		"timeout":     {c.Stage.RequestTimeout, time.Minute},
+		"interval":    {c.Okta.PollInterval, 5 * time.Minute},
+		"since":       {c.Okta.Since.Age, 24 * time.Hour},
+		"format":      {c.Log.Format, logConsole},
+		"level":       {c.Log.Level.Level(), slog.LevelInfo},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: got %v, want %v", name, pair[0], pair[1])
+		}
+	}
+}
+
+func TestFlagsOverrideVariables(t *testing.T) {
+	c, err := read(t, map[string]string{
+		"SIGNAL_CLIENT_HTTP_ADDR":        "127.0.0.1:1",
+		"SIGNAL_CLIENT_DATA_DIR":         "from-variable",
+		"SIGNAL_CLIENT_STREAM_MAX_BYTES": "1.5GiB",
+		"SIGNAL_CLIENT_SESSION_TTL":      "", // counts as unset
+	}, "--http-addr", "127.0.0.1:2", "--session-ttl", "4s", "--okta-since=2026-11-01T00:00:00Z", "--log-level", "warning", "--nats-sync=2m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Stage.HTTPAddr != "127.0.0.1:2" || c.Server.DataDir != "from-variable" || c.Stage.SessionTTL != 4*time.Second {
+		t.Errorf("got %+v %+v", c.Stage, c.Server)
+	}
+	if c.Stream.MaxBytes != 3<<29 || c.Log.Level.Level() != slog.LevelWarn || c.Server.Sync != syncEvery(2*time.Minute) {
+		t.Errorf("got %+v %+v %+v", c.Stream, c.Log, c.Server)
+	}
+	if want := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC); !c.Okta.Since.Moment.Equal(want) {
+		t.Errorf("since %v, want %v", c.Okta.Since, want)
+	}
+}
+
+// Whatever is wrong, the message names the variable, and says what to do.
+func TestConfigFaults(t *testing.T) {
+	type env = map[string]string
+	okta := func(name, value string) env {
+		e := env{"OKTA_FQDN": "acme.okta.com", "OKTA_API_TOKEN": "s3cret"}
+		e[name] = value
+		return e
+	}
+	for _, c := range []struct {
+		env  env
+		name string
+	}{
+		{env{"SIGNAL_CLIENT_SESSION_TTL": "soon"}, "SIGNAL_CLIENT_SESSION_TTL"},
+		{env{"SIGNAL_CLIENT_SESSION_TTL": "1s"}, "SIGNAL_CLIENT_SESSION_TTL"},
+		{env{"SIGNAL_CLIENT_SESSION_TTL": "2500ms"}, "SIGNAL_CLIENT_SESSION_TTL"},
+		{env{"SIGNAL_CLIENT_NATS_SYNC": "sometimes"}, "SIGNAL_CLIENT_NATS_SYNC"},
+		{env{"SIGNAL_CLIENT_NATS_SYNC": "-1s"}, "SIGNAL_CLIENT_NATS_SYNC"},
+		{env{"SIGNAL_CLIENT_NATS_REPLICAS": "three"}, "SIGNAL_CLIENT_NATS_REPLICAS"},
+		{env{"SIGNAL_CLIENT_NATS_REPLICAS": "0"}, "SIGNAL_CLIENT_NATS_REPLICAS"},
+		{env{"SIGNAL_CLIENT_NATS_REPLICAS": "3"}, "SIGNAL_CLIENT_NATS_REPLICAS"}, // of an embedded server
+		{env{"SIGNAL_CLIENT_NATS_LISTEN": "4222"}, "SIGNAL_CLIENT_NATS_LISTEN"},
+		{env{"SIGNAL_CLIENT_NATS_LISTEN": "0.0.0.0:4222"}, "SIGNAL_CLIENT_NATS_LISTEN"},
+		{env{"SIGNAL_CLIENT_NATS_LISTEN": ":4222"}, "SIGNAL_CLIENT_NATS_LISTEN"},
+		{env{"SIGNAL_CLIENT_NATS_USER": "stage"}, "SIGNAL_CLIENT_NATS_PASSWORD"},
+		{env{"SIGNAL_CLIENT_NATS_PASSWORD": "s3cret"}, "SIGNAL_CLIENT_NATS_USER"},
+		{env{"SIGNAL_CLIENT_STREAM_MAX_BYTES": "lots"}, "SIGNAL_CLIENT_STREAM_MAX_BYTES"},
+		{env{"SIGNAL_CLIENT_STREAM_MAX_BYTES": "-1"}, "SIGNAL_CLIENT_STREAM_MAX_BYTES"},
+		{env{"SIGNAL_CLIENT_STREAM_MAX_BYTES": "9EiB"}, "SIGNAL_CLIENT_STREAM_MAX_BYTES"},
+		{env{"SIGNAL_CLIENT_STREAM_MAX_AGE": "1m"}, "SIGNAL_CLIENT_STREAM_MAX_AGE"},
+		{env{"SIGNAL_CLIENT_HTTP_ADDR": "localhost"}, "SIGNAL_CLIENT_HTTP_ADDR"},
+		{env{"SIGNAL_CLIENT_HTTP_ADDR": "localhost:http:8"}, "SIGNAL_CLIENT_HTTP_ADDR"},
+		{env{"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT": "10ms"}, "SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT"},
+		{env{"SIGNAL_CLIENT_LOG_FORMAT": "xml"}, "SIGNAL_CLIENT_LOG_FORMAT"},
+		{env{"SIGNAL_CLIENT_LOG_LEVEL": "loud"}, "SIGNAL_CLIENT_LOG_LEVEL"},
+		{env{"NATS_CREDS": "x.creds"}, "NATS_CREDS"},
+		{env{"NATS_URL": "nats://h", "NATS_CERT": "x"}, "NATS_KEY"},
+		{env{"NATS_URL": "nats://h", "NATS_KEY": "x"}, "NATS_CERT"},
+		{env{"OKTA_FQDN": "acme.okta.com"}, "OKTA_API_TOKEN"},
+		{env{"OKTA_API_TOKEN": "s3cret"}, "OKTA_FQDN"},
+		{okta("OKTA_FQDN", "https://acme.okta.com/"), "OKTA_FQDN"},
+		{okta("OKTA_INSTANCE", "Acme Prod"), "OKTA_INSTANCE"},
+		{okta("OKTA_POLL_INTERVAL", "10ms"), "OKTA_POLL_INTERVAL"},
+		{okta("OKTA_POLL_INTERVAL", "5"), "OKTA_POLL_INTERVAL"},
+		{okta("OKTA_SINCE", "yesterday"), "OKTA_SINCE"},
+		{okta("OKTA_SINCE", "-1h"), "OKTA_SINCE"},
+		{okta("OKTA_API_TOKEN_FILE", "x"), "OKTA_API_TOKEN_FILE"},
+	} {
+		_, err := read(t, c.env)
+		p, ok := errors.AsType[*problem](err)
+		if !ok {
+			t.Errorf("%v: got %v, want a problem", c.env, err)
+			continue
+		}
+		if !strings.Contains(p.Op, c.name) || p.Err == nil || p.Hint == "" || p.Code != exitUsage {
+			t.Errorf("%v: want %s named, a cause, a hint and exit code 2; got %+v", c.env, c.name, p)
+		}
+		if strings.Contains(p.Error()+p.Hint, "s3cret") {
+			t.Errorf("%v: a secret is shown: %v", c.env, p)
+		}
+	}
+}
+
+// All that is wrong is said at once.
+func TestConfigFaultsTogether(t *testing.T) {
+	_, err := read(t, map[string]string{"SIGNAL_CLIENT_LOG_LEVEL": "loud"}, "--session-ttl", "x", "--http-addr", "y")
+	for _, want := range []string{"SIGNAL_CLIENT_LOG_LEVEL", "--session-ttl"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not in: %v", want, err)
+		}
+	}
+}
+
+func TestSecretsHaveNoFlag(t *testing.T) {
+	for _, s := range new(config).sections() {
+		for v := range variables(s) {
+			secret := strings.HasSuffix(v.Name, "_TOKEN") || strings.HasSuffix(v.Name, "_PASSWORD")
+			if got := v.Flag() == ""; got != secret {
+				t.Errorf("%s: secret %v, without a flag %v", v.Name, secret, got)
+			}
+		}
+	}
+}
+
+// The instance from the environment is a valid value of INTEGRATIONS.
+func TestEnvironmentInstance(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		name string
+		want map[string]any
+	}{
+		{map[string]string{"OKTA_FQDN": "Acme.okta.com", "OKTA_API_TOKEN": "t", "OKTA_SINCE": "90m"}, "acme",
+			map[string]any{"fqdn": "Acme.okta.com", "since": "1h30m0s", "filter": ""}},
+		{map[string]string{"OKTA_BASE_URL": "http://127.0.0.1:8080", "OKTA_API_TOKEN_FILE": "f", "OKTA_SINCE": "2026-11-01T00:00:00+01:00"}, "okta",
+			map[string]any{"base_url": "http://127.0.0.1:8080", "since": "2026-10-31T23:00:00Z", "filter": ""}},
+		{map[string]string{"OKTA_INSTANCE": "prod", "OKTA_FQDN": "acme.okta.com", "OKTA_API_TOKEN": "t", "OKTA_FILTER": `a eq "b"`}, "prod",
+			map[string]any{"fqdn": "acme.okta.com", "since": "24h0m0s", "filter": `a eq "b"`}},
+	} {
+		got, err := read(t, c.env)
+		if err != nil {
+			t.Fatalf("%v: %v", c.env, err)
+		}
+		if name := got.Okta.Name(); name != c.name {
+			t.Errorf("%v: name %q, want %q", c.env, name, c.name)
+		}
+		if err := schemas.Validate("integration", got.Okta.Value()); err != nil {
+			t.Errorf("%v: %v", c.env, err)
+		}
+		var value struct{ Settings map[string]any }
+		if err := json.Unmarshal(got.Okta.Value(), &value); err != nil {
+			t.Fatal(err)
+		}
+		for field, want := range c.want {
+			if value.Settings[field] != want {
+				t.Errorf("%v: %s is %v, want %v", c.env, field, value.Settings[field], want)
+			}
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// The exit codes. A script may rely on them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2   // usage, configuration, or a refused confirmation
+	exitFound       = 3   // a check found something
+	exitCredential  = 4   // Okta or NATS refused a credential
+	exitUnreachable = 5   // NATS or Okta can't be reached
+	exitInterrupted = 130 // by a signal
+)
+
+// problem is an error as its reader needs it: what failed, why, and what to try.
+type problem struct {
+	Op   string // what failed, with the value
+	Err  error  // the cause
+	Hint string // what to try; empty: what remedies says of Err
+	Code int    // the exit code; 0: what remedies says of Err
+}
+
+func (p *problem) Error() string { return p.Op + ": " + p.Err.Error() }
+func (p *problem) Unwrap() error { return p.Err }
+
+// remedy is what is known of an error wherever it comes up.
+type remedy struct {
+	err  error
+	code int
+	hint string
+}
+
+// remedies are tried from the top; the first match counts.
+var remedies = []remedy{
+	{pipeline.ErrCredential, exitCredential, "make a new API token in Okta (Security > API > Tokens; a read-only admin is enough) and put it where OKTA_API_TOKEN_FILE or the integration names it"},
+	{pipeline.ErrThrottled, exitFailed, "wait a minute, or lower settings.rate_share; other clients share the org's limit"},
+	{pipeline.ErrCursor, exitFailed, "nothing by hand: the poller starts a new query by itself"},
+	{pipeline.ErrConfig, exitUsage, "correct the field that is named, in INTEGRATIONS or in the environment"},
+	{pipeline.ErrFenced, exitFailed, "run the command again: another writer was faster"},
+	{pipeline.ErrLockLost, exitFailed, "run the command again; if it stays, look at the replicas with: signal-client status"},
+	{pipeline.ErrNewer, exitFailed, "run the newest signal-client that has worked on this stream"},
+	{nats.ErrAuthorization, exitCredential, "check NATS_CREDS or the context: NATS knows neither this user nor its password"},
+	{nats.ErrAuthExpired, exitCredential, "get new NATS credentials: these have expired"},
+	{nats.ErrPermissionViolation, exitCredential, "give the NATS user the subjects that the README lists"},
+	{nats.ErrNoServers, exitUnreachable, "check NATS_URL, and that the server runs: nats server check connection"},
+	{nats.ErrConnectionClosed, exitUnreachable, "check that the NATS server runs: nats server check connection"},
+	{nats.ErrTimeout, exitUnreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},
+	{nats.ErrNoResponders, exitUnreachable, "enable JetStream on the NATS server (jetstream {} in its configuration)"},
+	{syscall.ECONNREFUSED, exitUnreachable, "check the address, and that something listens there"},
+	{context.Canceled, exitInterrupted, ""},
+}
+
+// report prints every problem in err and returns the exit code of the first.
+func report(to screen, err error) int {
+	if errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	code := exitOK
+	for i, e := range split(err) {
+		p := explain(e)
+		code = cmp.Or(code, p.Code)
+		if i > 0 {
+			fmt.Fprintln(to)
+		}
+		p.print(to)
+	}
+	return code
+}
+
+// split takes joined errors apart.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// explain fills in what is known of the error.
+func explain(err error) problem {
+	var p problem
+	if known, ok := errors.AsType[*problem](err); ok {
+		p = *known
+	} else {
+		p = headed(err)
+	}
+	r := remedyFor(err)
+	p.Code = cmp.Or(p.Code, r.code)
+	p.Hint = cmp.Or(p.Hint, r.hint)
+	return p
+}
+
+// headed makes a problem of a plain error: the outermost act is what failed,
+// the rest is why.
+func headed(err error) problem {
+	op, cause, ok := strings.Cut(err.Error(), ": ")
+	if !ok {
+		return problem{Op: err.Error()}
+	}
+	return problem{Op: op, Err: errors.New(cause)}
+}
+
+func remedyFor(err error) remedy {
+	for _, r := range remedies {
+		if errors.Is(err, r.err) {
+			return r
+		}
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return remedy{code: exitUnreachable, hint: "check the host name, and this machine's DNS"}
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return remedy{code: exitUnreachable, hint: "check the address, and the way there (firewall, proxy)"}
+	}
+	return remedy{code: exitFailed}
+}
+
+// print writes the parts that there are, one line each.
+func (p problem) print(to screen) {
+	fmt.Fprintf(to, "%s %s\n", to.Paint(red, "error:"), printable(p.Op))
+	if p.Err != nil {
+		fmt.Fprintf(to, "cause: %s\n", printable(p.Err.Error()))
+	}
+	if p.Hint != "" {
+		fmt.Fprintf(to, "%s %s\n", to.Paint(green, "try:"), printable(p.Hint))
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+func TestReport(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{&problem{Op: "open x", Err: errors.New("gone"), Hint: "make it"}, exitFailed, "error: open x\ncause: gone\ntry: make it\n"},
+		{errors.New("bare"), exitFailed, "error: bare\n"},
+		{fmt.Errorf("poll prod: %w", errors.New("status 500: sorry")), exitFailed, "error: poll prod\ncause: status 500: sorry\n"},
+		{fmt.Errorf("poll prod: %w", pipeline.ErrCredential), exitCredential, "error: poll prod\ncause: credential refused\ntry: make a new API token"},
+		{fmt.Errorf("connect nats://h: %w", nats.ErrNoServers), exitUnreachable, "error: connect nats://h\ncause: nats: no servers available for connection\ntry: check NATS_URL"},
+		{fmt.Errorf("ask: %w", syscall.ECONNREFUSED), exitUnreachable, "error: ask\ncause: connection refused\ntry: "},
+		{fmt.Errorf("ask: %w", context.DeadlineExceeded), exitUnreachable, "error: ask\n"},
+		{errors.Join(wrong("A=1", "b", "A=2"), wrong("C=1", "d", "C=2")), exitUsage, "error: A=1\ncause: b\ntry: A=2\n\nerror: C=1\ncause: d\ntry: C=2\n"},
+		{errors.New("evil\x1b[2J\nerror: forged"), exitFailed, `error: evil\x1b[2J\nerror` + "\ncause: forged\n"},
+		{fmt.Errorf("wait: %w", context.Canceled), exitInterrupted, ""},
+	} {
+		var b bytes.Buffer
+		if code := report(screen{Writer: &b}, c.err); code != c.code {
+			t.Errorf("%v: exit code %d, want %d", c.err, code, c.code)
+		}
+		if got := b.String(); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%v: got %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// Every sentinel of the domain has a remedy, so that no user is left alone with it.
+func TestEverySentinelHasARemedy(t *testing.T) {
+	known := map[string]bool{}
+	for _, r := range remedies {
+		known[r.err.Error()] = true
+	}
+	for name, text := range sentinels(t, "../../pipeline") {
+		if !known[text] {
+			t.Errorf("pipeline.%s (%q) has no remedy", name, text)
+		}
+	}
+}
+
+// sentinels are the exported errors.New("…") of a package.
+func sentinels(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), dir+"/"+e.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 && spec.Names[0].IsExported() {
+				if text, ok := newError(spec.Values[0]); ok {
+					found[spec.Names[0].Name] = text
+				}
+			}
+			return true
+		})
+	}
+	if len(found) == 0 {
+		t.Fatalf("no sentinels in %s", dir)
+	}
+	return found
+}
+
+// newError is the text of an errors.New call.
+func newError(e ast.Expr) (string, bool) {
+	call, ok := e.(*ast.CallExpr)
+	if !ok || len(call.Args) != 1 {
+		return "", false
+	}
+	fun, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || fun.Sel.Name != "New" {
+		return "", false
+	}
+	lit, ok := call.Args[0].(*ast.BasicLit)
+	if !ok {
+		return "", false
+	}
+	return strings.Trim(lit.Value, `"`), true
+}
+
+func TestNearest(t *testing.T) {
+	flags := []string{"data-dir", "http-addr", "log-level"}
+	for word, want := range map[string]string{"data-dirr": "data-dir", "http": "", "loglevel": "log-level", "x": "", "zzzzzzzzzzz": ""} {
+		if got := nearest(word, flags); got != want {
+			t.Errorf("%s: got %q, want %q", word, got, want)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// section is a part of the configuration: a pointer to a struct whose fields
+// carry the tags that config describes, with what it checks of itself.
+type section interface {
+	// faults returns a problem for each thing that is wrong with the values.
+	faults() []error
+}
+
+// variable is one field of a section.
+type variable struct {
+	Name    string // of the variable in the environment
+	Default string
+	Desc    string
+	field   reflect.Value
+}
+
+// variables are a section's, in order.
+func variables(s section) iter.Seq[variable] {
+	return func(yield func(variable) bool) {
+		fields := reflect.ValueOf(s).Elem()
+		for sf, field := range fields.Fields() {
+			v := variable{sf.Tag.Get("envconfig"), sf.Tag.Get("default"), sf.Tag.Get("desc"), field}
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+// Flag is the flag that overrides the variable; "" for a secret, which would be
+// seen in the list of processes.
+func (v variable) Flag() string {
+	if v.field.Type() == reflect.TypeFor[pipeline.Secret]() {
+		return ""
+	}
+	name := strings.TrimPrefix(v.Name, "SIGNAL_CLIENT_")
+	return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+}
+
+// set reads the value into the field.
+func (v variable) set(text string) error {
+	if u, ok := v.field.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return u.UnmarshalText([]byte(text))
+	}
+	switch target := v.field.Addr().Interface().(type) {
+	case *string:
+		*target = text
+		return nil
+	case *int:
+		n, err := strconv.Atoi(text)
+		*target = n
+		return err
+	case *time.Duration:
+		d, err := time.ParseDuration(text)
+		*target = d
+		return err
+	}
+	return fmt.Errorf("no flag takes a %s", v.field.Type())
+}
+
+// flagValue is the text of a flag until load reads it.
+type flagValue struct {
+	text string
+	kind string // what it takes, in a word
+}
+
+// Set keeps the text.
+func (f *flagValue) Set(text string) error {
+	f.text = text
+	return nil
+}
+
+// String is the text.
+func (f *flagValue) String() string { return f.text }
+
+// Type is what a help shows for the value.
+func (f *flagValue) Type() string { return f.kind }
+
+// addFlags gives the command a flag for each variable of the sections.
+func addFlags(cmd *cobra.Command, sections ...section) {
+	for _, s := range sections {
+		for v := range variables(s) {
+			if name := v.Flag(); name != "" {
+				cmd.Flags().Var(&flagValue{v.Default, kind(v.field.Interface())}, name, fmt.Sprintf("%s [%s]", v.Desc, v.Name))
+			}
+		}
+	}
+	cmd.Flags().SortFlags = false
+}
+
+// load fills the sections from the environment, then from the command's flags,
+// and checks them. All that is wrong is said at once.
+func load(cmd *cobra.Command, sections ...section) error {
+	var errs []error
+	for _, s := range sections {
+		found := append(fromEnvironment(s), fromFlags(cmd, s)...)
+		if len(found) == 0 {
+			found = s.faults()
+		}
+		errs = append(errs, found...)
+	}
+	return errors.Join(errs...)
+}
+
+// loadConfig is load for a command that needs all there is.
+func loadConfig(cmd *cobra.Command) (config, error) {
+	var c config
+	if err := load(cmd, c.sections()...); err != nil {
+		return c, err
+	}
+	return c, errors.Join(c.faultsTogether()...)
+}
+
+// fromEnvironment reads the variables. One that is empty counts as one that is
+// not set: compose and unit files leave such behind.
+func fromEnvironment(s section) []error {
+	for v := range variables(s) {
+		if value, set := os.LookupEnv(v.Name); set && value == "" {
+			os.Unsetenv(v.Name)
+		}
+	}
+	err := envconfig.Process("", s)
+	if err == nil {
+		return nil
+	}
+	parse, ok := errors.AsType[*envconfig.ParseError](err)
+	if !ok {
+		return []error{err}
+	}
+	for v := range variables(s) {
+		if v.Name == parse.KeyName {
+			return []error{v.fault(v.Name, parse.Value, parse.Err)}
+		}
+	}
+	return []error{err}
+}
+
+func fromFlags(cmd *cobra.Command, s section) []error {
+	var errs []error
+	for v := range variables(s) {
+		flag := cmd.Flags().Lookup(v.Flag())
+		if flag == nil || !flag.Changed {
+			continue
+		}
+		if err := v.set(flag.Value.String()); err != nil {
+			errs = append(errs, v.fault("--"+flag.Name, flag.Value.String(), err))
+		}
+	}
+	return errs
+}
+
+// fault is the problem of a value that can't be read.
+func (v variable) fault(name, value string, err error) error {
+	if _, speaks := v.field.Addr().Interface().(encoding.TextUnmarshaler); !speaks {
+		err = errors.New(map[string]string{
+			"duration": "it is a duration, such as 30s or 5m",
+			"number":   "it is a whole number",
+		}[kind(v.field.Interface())])
+	}
+	return &problem{
+		Op:   fmt.Sprintf("%s=%s can't be read", name, value),
+		Err:  err,
+		Hint: v.suggestion(name),
+		Code: exitUsage,
+	}
+}
+
+// suggestion is a setting that works.
+func (v variable) suggestion(name string) string {
+	if v.Default == "" {
+		return "unset " + name
+	}
+	return fmt.Sprintf("%s=%s, the default, or leave it out", name, v.Default)
+}

@@ -1,0 +1,28 @@
+// Command signal-client pulls the Okta System Log of any number of orgs and
+// stores every event exactly once in NATS JetStream.
+//
+// This package wires the others together. It is the only one that knows all of
+// them, and the only one that reads the environment.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(execute(os.Args[1:])) }
+
+// execute runs one command line and returns its exit code. The first interrupt
+// ends the command in good order; the second one ends the process.
+func execute(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	p := &program{color: colorAuto}
+	root := newRoot(p)
+	root.SetArgs(args)
+	return p.Report(root.ExecuteContext(ctx))
+}

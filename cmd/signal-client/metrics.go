@@ -1,0 +1,202 @@
+package main
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// metrics is what /metrics serves. It is safe for concurrent use.
+//
+// An instance's series carry the label integration. They exist from Acquired to
+// Released, so that a former owner leaves no frozen gauge behind; what a hook
+// says of an instance in between only counts. An instance in good order has 13
+// series: those that alerts need at 0 from the start, and those of what it
+// does. Repeats, refused fences, and answers other than 200 add one each when
+// they first occur.
+type metrics struct {
+	registry *prometheus.Registry
+	instance instanceMetrics
+	process  processMetrics
+
+	mu       sync.RWMutex
+	acquired map[string]bool
+}
+
+// instanceMetrics are labelled by integration.
+type instanceMetrics struct {
+	events, repeats, deadLetters   *prometheus.CounterVec
+	requests, fences, losses       *prometheus.CounterVec
+	completeThrough, lastPublished *prometheus.GaugeVec
+	interval, limit, remaining     *prometheus.GaugeVec
+	breakerOpen, refused           *prometheus.GaugeVec
+}
+
+// processMetrics are the process's own.
+type processMetrics struct {
+	requestTime, commitTime *prometheus.HistogramVec
+	drift, stage            *prometheus.CounterVec
+	owned, unowned          prometheus.Gauge
+}
+
+// newMetrics makes a registry of its own with everything in it.
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(), acquired: map[string]bool{}}
+	m.instance = newInstanceMetrics()
+	m.process = newProcessMetrics()
+	m.registry.MustRegister(m.instance.all()...)
+	m.registry.MustRegister(m.process.all()...)
+	m.registry.MustRegister(buildInfo(thisBuild()), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the metrics.
+func (m *metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Acquired begins an instance's series.
+func (m *metrics) Acquired(i pipeline.Integration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.acquired[i.Instance] = true
+	s := &m.instance
+	s.interval.WithLabelValues(i.Instance).Set(i.PollInterval.Seconds())
+	s.losses.WithLabelValues(i.Instance)
+	s.breakerOpen.WithLabelValues(i.Instance)
+	s.refused.WithLabelValues(i.Instance)
+	for _, flaw := range pipeline.Flaws {
+		s.deadLetters.WithLabelValues(i.Instance, string(flaw))
+	}
+}
+
+// Released ends an instance's series.
+func (m *metrics) Released(instance string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.acquired, instance)
+	for _, v := range m.instance.all() {
+		v.(interface{ DeletePartialMatch(prometheus.Labels) int }).DeletePartialMatch(prometheus.Labels{labelIntegration: instance})
+	}
+}
+
+// Owned sets how many instances this process polls.
+func (m *metrics) Owned(n int) { m.process.owned.Set(float64(n)) }
+
+// Unowned sets how many enabled instances nobody polls, seen from here.
+func (m *metrics) Unowned(n int) { m.process.unowned.Set(float64(n)) }
+
+// while calls f if the instance is acquired, and keeps it so for that long.
+func (m *metrics) while(instance string, f func(s *instanceMetrics)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.acquired[instance] {
+		f(&m.instance)
+	}
+}
+
+// Trace returns the hooks that feed the metrics.
+func (m *metrics) Trace() *pipeline.Trace {
+	return &pipeline.Trace{
+		Committed:  m.committed,
+		Moved:      m.moved,
+		Requested:  m.requested,
+		Budget:     m.budget,
+		Breaker:    m.breaker,
+		DeadLetter: m.deadLetter,
+		Fenced: func(instance string) {
+			m.while(instance, func(s *instanceMetrics) { s.fences.WithLabelValues(instance).Inc() })
+		},
+		Lost: func(instance string) {
+			m.while(instance, func(s *instanceMetrics) { s.losses.WithLabelValues(instance).Inc() })
+		},
+		Wrote: func(_, result string, took time.Duration) {
+			m.process.commitTime.WithLabelValues(result).Observe(took.Seconds())
+		},
+		Drift: func(field string) { m.process.drift.WithLabelValues(driftField(field)).Inc() },
+	}
+}
+
+func (m *metrics) committed(instance string, _ pipeline.Page, r pipeline.Receipt, _ time.Duration) {
+	m.process.stage.WithLabelValues(stageSource, stageSuccess).Add(float64(r.Stored))
+	m.while(instance, func(s *instanceMetrics) {
+		s.events.WithLabelValues(instance, originLive).Add(float64(r.Stored))
+		if r.Repeats > 0 {
+			s.repeats.WithLabelValues(instance).Add(float64(r.Repeats))
+		}
+		if at := r.Position.PublishedMax; r.Stored > 0 && !at.IsZero() {
+			s.lastPublished.WithLabelValues(instance).Set(seconds(at))
+		}
+	})
+}
+
+func (m *metrics) moved(instance string, _ pipeline.State, at pipeline.Position, _ time.Time) {
+	if at.CompleteThrough.IsZero() {
+		return // the series is absent, rather than 1970, until something is known
+	}
+	m.while(instance, func(s *instanceMetrics) {
+		s.completeThrough.WithLabelValues(instance).Set(seconds(at.CompleteThrough))
+	})
+}
+
+func (m *metrics) requested(instance, code string, took time.Duration) {
+	m.process.requestTime.WithLabelValues().Observe(took.Seconds())
+	m.while(instance, func(s *instanceMetrics) { s.requests.WithLabelValues(instance, foldCode(code)).Inc() })
+}
+
+func (m *metrics) budget(instance string, limit pipeline.RateLimit) {
+	m.while(instance, func(s *instanceMetrics) {
+		s.limit.WithLabelValues(instance).Set(float64(limit.Limit))
+		s.remaining.WithLabelValues(instance).Set(float64(limit.Remaining))
+	})
+}
+
+func (m *metrics) breaker(instance, state string, refused bool) {
+	m.while(instance, func(s *instanceMetrics) {
+		s.breakerOpen.WithLabelValues(instance).Set(truth(state == "open"))
+		s.refused.WithLabelValues(instance).Set(truth(refused && state != "closed"))
+	})
+}
+
+func (m *metrics) deadLetter(instance string, flaw pipeline.Flaw) {
+	m.process.stage.WithLabelValues(stageSource, stageError).Inc()
+	m.while(instance, func(s *instanceMetrics) { s.deadLetters.WithLabelValues(instance, string(flaw)).Inc() })
+}
+
+// foldCode keeps the label's values few.
+func foldCode(code string) string {
+	switch code {
+	case "200", "400", "401", "403", "429", "error":
+		return code
+	}
+	if len(code) == 3 && code[0] == '5' {
+		return "5xx"
+	}
+	return "error"
+}
+
+// driftField keeps the label's values to the members that are read.
+func driftField(field string) string {
+	switch field {
+	case "uuid", "published", "eventType":
+		return field
+	}
+	return "other"
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// seconds is a moment as Prometheus counts it.
+func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	labelIntegration = "integration" // not "instance": Prometheus keeps that one for the target
+
+	originLive = "live" // beside backfill and repair
+
+	// pipeline_stage_count is shared by all stages of the pipeline that this
+	// one belongs to, hence its name. It counts elements, not requests.
+	stageSource  = "source_client"
+	stageSuccess = "success" // stored events
+	stageError   = "error"   // dead letters
+)
+
+func newInstanceMetrics() instanceMetrics {
+	return instanceMetrics{
+		events:          counter("events_total", "Events stored in the stream, counted after its acknowledgement.", labelIntegration, "origin"),
+		repeats:         counter("duplicates_dropped_total", "Events that Okta served again and that were not stored again.", labelIntegration),
+		deadLetters:     counter("deadletters_total", "Elements of a page that could not be published, by reason.", labelIntegration, "reason"),
+		requests:        counter("okta_requests_total", "Requests to Okta by folded status code.", labelIntegration, "code"),
+		fences:          counter("fence_refusals_total", "Commits refused since another writer was ahead.", labelIntegration),
+		losses:          counter("stream_losses_total", "Times that acknowledged data was found missing from the stream.", labelIntegration),
+		completeThrough: gauge("complete_through_timestamp_seconds", "The watermark: everything Okta persisted up to then is stored.", labelIntegration),
+		lastPublished:   gauge("last_event_published_timestamp_seconds", "When the newest stored event was published.", labelIntegration),
+		interval:        gauge("poll_interval_seconds", "Configured time between polls at the head of the log.", labelIntegration),
+		limit:           gauge("okta_rate_limit", "Requests that Okta allows in a window, as last seen.", labelIntegration),
+		remaining:       gauge("okta_rate_limit_remaining", "Requests left in the window, as last seen.", labelIntegration),
+		breakerOpen:     gauge("breaker_open", "Whether the breaker keeps requests back.", labelIntegration),
+		refused:         gauge("credential_refused", "Whether Okta refused the credential.", labelIntegration),
+	}
+}
+
+func (s *instanceMetrics) all() []prometheus.Collector {
+	return []prometheus.Collector{s.events, s.repeats, s.deadLetters, s.requests, s.fences, s.losses, s.completeThrough,
+		s.lastPublished, s.interval, s.limit, s.remaining, s.breakerOpen, s.refused}
+}
+
+func newProcessMetrics() processMetrics {
+	p := processMetrics{
+		requestTime: histogram("okta_request_duration_seconds", "Time of a request to Okta, its body included.",
+			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}),
+		commitTime: histogram("commit_duration_seconds", "Time from a page in hand to the stream's acknowledgement.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "result"),
+		drift:   counter("schema_drift_total", "Members of events that are not as documented.", "field"),
+		owned:   gauge("owned_integrations", "Instances that this process polls.").WithLabelValues(),
+		unowned: gauge("unowned_integrations", "Enabled instances that nobody polls, seen from this process.").WithLabelValues(),
+		stage: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pipeline_stage_count",
+			Help: "Elements through a pipeline stage: success are stored events, error are dead letters."}, []string{"stage", "status"}),
+	}
+	p.requestTime.WithLabelValues()
+	for _, result := range []string{"ok", "fenced", "doubt", "too_large"} {
+		p.commitTime.WithLabelValues(result)
+	}
+	for _, field := range []string{"eventType", "published"} {
+		p.drift.WithLabelValues(field)
+	}
+	p.stage.WithLabelValues(stageSource, stageSuccess)
+	p.stage.WithLabelValues(stageSource, stageError)
+	return p
+}
+
+func (p *processMetrics) all() []prometheus.Collector {
+	return []prometheus.Collector{p.requestTime, p.commitTime, p.drift, p.stage, p.owned, p.unowned}
+}
+
+func buildInfo(b build) prometheus.Collector {
+	v := gauge("build_info", "What this binary was built of; always 1.", "version", "revision", "goversion")
+	v.WithLabelValues(b.Version, b.Revision, b.Go).Set(1)
+	return v
+}
+
+const namespace = "signal_client"
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// natsFigures is what /metrics says of NATS. It is asked for at each scrape,
+// and must answer within a second or so.
+type natsFigures struct {
+	Connected bool
+	Stream    *streamFigures // nil: not known now; its metrics are left out
+}
+
+// streamFigures are the figures of SIGNALS.
+type streamFigures struct {
+	Bytes uint64
+	Limit int64     // 0 or less: none
+	First time.Time // of the oldest message; zero: there is none
+}
+
+// WatchNATS adds the metrics of NATS, read through figures at each scrape. It
+// must be called once at most.
+func (m *metrics) WatchNATS(figures func() natsFigures) {
+	m.registry.MustRegister(&natsCollector{
+		figures:   figures,
+		connected: describe("nats_connected", "Whether NATS is connected."),
+		bytes:     describe("stream_bytes", "Size of the stream SIGNALS."),
+		limit:     describe("stream_limit_bytes", "Size at which the stream drops its oldest events; 0: no limit."),
+		first:     describe("stream_first_timestamp_seconds", "When the oldest message of the stream was stored: how far back a replay can go."),
+	})
+}
+
+type natsCollector struct {
+	figures                        func() natsFigures
+	connected, bytes, limit, first *prometheus.Desc
+}
+
+var _ prometheus.Collector = (*natsCollector)(nil)
+
+// Describe names the metrics.
+func (c *natsCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.connected, c.bytes, c.limit, c.first} {
+		to <- d
+	}
+}
+
+// Collect reads the figures.
+func (c *natsCollector) Collect(to chan<- prometheus.Metric) {
+	f := c.figures()
+	set := func(d *prometheus.Desc, value float64) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
+	}
+	set(c.connected, truth(f.Connected))
+	if f.Stream == nil {
+		return
+	}
+	set(c.bytes, float64(f.Stream.Bytes))
+	set(c.limit, float64(max(0, f.Stream.Limit)))
+	if !f.Stream.First.IsZero() {
+		set(c.first, seconds(f.Stream.First))
+	}
+}
+
+func describe(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, nil, nil)
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// grid is a list as a command shows it: a table for people, tab separated
+// values with a header for programs. A cell that is a time.Time is shown
+// relative to Now for people, as RFC 3339 for programs; a pipeline.State is
+// coloured by how much it asks for attention.
+type grid struct {
+	Title  string
+	Header []string
+	Rows   [][]any
+	Now    time.Time // zero: the clock's
+}
+
+// Print writes the grid.
+func (g grid) Print(to screen) error {
+	if g.Now.IsZero() {
+		g.Now = time.Now()
+	}
+	if to.Terminal {
+		return g.table(to)
+	}
+	return g.tsv(to)
+}
+
+func (g grid) tsv(to screen) error {
+	var b strings.Builder
+	b.WriteString(strings.Join(g.Header, "\t") + "\n")
+	for _, row := range g.Rows {
+		for i, cell := range row {
+			if i > 0 {
+				b.WriteByte('\t')
+			}
+			b.WriteString(printable(plainCell(cell)))
+		}
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(to, b.String())
+	return err
+}
+
+func (g grid) table(to screen) error {
+	w := table.NewWriter()
+	w.SetStyle(table.StyleRounded)
+	w.Style().Format.Header = text.FormatDefault
+	w.SetTitle(g.Title)
+	w.AppendHeader(anys(g.Header))
+	for _, row := range g.Rows {
+		w.AppendRow(g.tableRow(to, row))
+	}
+	_, err := fmt.Fprintln(to, w.Render())
+	return err
+}
+
+func (g grid) tableRow(to screen, row []any) table.Row {
+	cells := make(table.Row, len(row))
+	for i, cell := range row {
+		switch c := cell.(type) {
+		case time.Time:
+			cells[i] = relative(c, g.Now)
+		case pipeline.State:
+			cells[i] = to.Paint(stateColor(c), string(c))
+		default:
+			cells[i] = printable(fmt.Sprint(c))
+		}
+	}
+	return cells
+}
+
+// plainCell is a cell for programs.
+func plainCell(cell any) string {
+	t, ok := cell.(time.Time)
+	switch {
+	case !ok:
+		return fmt.Sprint(cell)
+	case t.IsZero():
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// stateColor says how much a state asks for attention.
+func stateColor(s pipeline.State) color {
+	switch s {
+	case pipeline.StatePolling:
+		return green
+	case pipeline.StateCatchingUp, pipeline.StateNew:
+		return cyan
+	case pipeline.StateThrottled, pipeline.StateRetrying:
+		return yellow
+	case pipeline.StateDisabled:
+		return dim
+	}
+	return red
+}
+
+// relative says when t was, or will be, seen from now.
+func relative(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := now.Sub(t)
+	if d < 0 {
+		return "in " + span(-d)
+	}
+	if d < time.Second {
+		return "now"
+	}
+	return span(d) + " ago"
+}
+
+// span is a duration in the one unit that matters.
+func span(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
+}
+
+func anys(texts []string) table.Row {
+	row := make(table.Row, len(texts))
+	for i, t := range texts {
+		row[i] = t
+	}
+	return row
+}

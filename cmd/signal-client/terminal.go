@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// colorMode says when output is coloured.
+type colorMode string
+
+const (
+	colorAuto   colorMode = "auto"   // on a terminal that is not told otherwise
+	colorAlways colorMode = "always" // whatever it is
+	colorNever  colorMode = "never"
+)
+
+// Set reads the flag's value.
+func (m *colorMode) Set(value string) error {
+	switch colorMode(value) {
+	case colorAuto, colorAlways, colorNever:
+		*m = colorMode(value)
+		return nil
+	}
+	return errors.New("it is auto, always or never")
+}
+
+// String is the flag's value.
+func (m *colorMode) String() string { return string(*m) }
+
+// Type names the flag's value in help texts.
+func (m *colorMode) Type() string { return "when" }
+
+// color is an ANSI colour.
+type color string
+
+const (
+	red    color = "31"
+	green  color = "32"
+	yellow color = "33"
+	cyan   color = "36"
+	dim    color = "2"
+)
+
+// screen is one of the two output streams, and what may be shown there. The
+// zero value of all but Writer is a pipe.
+type screen struct {
+	io.Writer
+	Terminal bool       // someone is looking: relative times, tables, redrawn lines
+	Color    bool       // colours are welcome
+	Width    func() int // of the terminal, in columns; nil or 0: not known
+}
+
+// newScreen looks at what the file is. NO_COLOR and TERM=dumb are heard.
+func newScreen(f *os.File, mode colorMode) screen {
+	fd := int(f.Fd())
+	s := screen{Writer: f, Terminal: term.IsTerminal(fd)}
+	s.Color = mode == colorAlways ||
+		mode == colorAuto && s.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	s.Width = func() int {
+		width, _, err := term.GetSize(fd)
+		if err != nil {
+			return 0
+		}
+		return width
+	}
+	return s
+}
+
+// Paint colours the text where colours are welcome.
+func (s screen) Paint(c color, text string) string {
+	if !s.Color {
+		return text
+	}
+	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
+}
+
+// printable makes text fit for one line of a terminal or a log. Much of what is
+// shown comes from elsewhere (an org's answer, a header), and must neither
+// break a line nor steer a terminal.
+func printable(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, steers) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if !steers(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
+
+// steers reports whether a rune is anything but a visible one or a space.
+func steers(r rune) bool { return !unicode.IsPrint(r) }
+
+// human shows a count in a form that can be read at a glance: 1,234,567.
+func human(n uint64) string {
+	digits := fmt.Sprint(n)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}

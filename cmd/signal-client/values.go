@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// The kinds of values that a variable can have beside the usual ones. Each
+// says in its error what it takes.
+
+// syncEvery is when the embedded server syncs its files; 0: at each write.
+type syncEvery time.Duration
+
+// UnmarshalText reads "always" or an interval.
+func (s *syncEvery) UnmarshalText(text []byte) error {
+	if string(text) == "always" {
+		*s = 0
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d <= 0 {
+		return errors.New("it is 'always', or an interval such as 2m")
+	}
+	*s = syncEvery(d)
+	return nil
+}
+
+// byteSize is a number of bytes.
+type byteSize int64
+
+var byteUnits = []struct {
+	suffix string
+	bytes  float64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+}
+
+// UnmarshalText reads a number of bytes, with a unit or without.
+func (b *byteSize) UnmarshalText(text []byte) error {
+	number, unit := strings.TrimSpace(string(text)), 1.0
+	for _, u := range byteUnits {
+		if rest, ok := strings.CutSuffix(number, u.suffix); ok {
+			number, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || math.IsNaN(n) || n < 0 || n*unit >= math.MaxInt64 {
+		return errors.New("it is a number of bytes, such as 200GiB")
+	}
+	*b = byteSize(n * unit)
+	return nil
+}
+
+// since is where a fresh start begins.
+type since struct{ pipeline.Since }
+
+// UnmarshalText reads an age or a moment.
+func (s *since) UnmarshalText(text []byte) error {
+	if age, err := time.ParseDuration(string(text)); err == nil && age >= 0 {
+		s.Since = pipeline.Since{Age: age}
+		return nil
+	}
+	moment, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return errors.New("it is an age such as 24h, or a time such as 2026-11-22T00:00:00Z")
+	}
+	s.Since = pipeline.Since{Moment: moment}
+	return nil
+}
+
+// logFormat is console or json.
+type logFormat string
+
+const (
+	logConsole logFormat = "console"
+	logJSON    logFormat = "json"
+)
+
+// UnmarshalText reads a format.
+func (f *logFormat) UnmarshalText(text []byte) error {
+	switch logFormat(text) {
+	case logConsole, logJSON:
+		*f = logFormat(text)
+		return nil
+	}
+	return errors.New("it is console or json")
+}
+
+// logLevel is the least level that is logged.
+type logLevel slog.Level
+
+// Level makes it a slog.Leveler.
+func (l logLevel) Level() slog.Level { return slog.Level(l) }
+
+// UnmarshalText reads a level's name.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	switch name := strings.ToLower(string(text)); name {
+	case "debug", "info", "warn", "error":
+		return (*slog.Level)(l).UnmarshalText(text)
+	case "warning":
+		*l = logLevel(slog.LevelWarn)
+		return nil
+	}
+	return errors.New("it is debug, info, warn or error")
+}
+
+// kind says in a word what a field of the value's type takes.
+func kind(v any) string {
+	switch v.(type) {
+	case time.Duration, syncEvery:
+		return "duration"
+	case int:
+		return "number"
+	case byteSize:
+		return "size"
+	}
+	return "text"
+}
