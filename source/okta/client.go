@@ -1,0 +1,146 @@
+package okta
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Client asks one org for pages of its System Log. Fill in Instance, Origin and
+// Token; every other field's zero value is its default. It keeps one request in
+// flight: Poll is not safe for concurrent use. The fields must not change after
+// the first Poll.
+type Client struct {
+	Instance  string
+	Origin    string          // https://acme.okta.com; the only host that is ever asked
+	Token     pipeline.Secret // an API token (SSWS)
+	LinkHosts []string        // further hosts that a next link may name; they are not asked either
+	Limit     int             // elements that a link asks for; 0: 999
+
+	Limiter *Limiter      // the org's, shared by all of its instances; nil: the Client's own
+	Share   float64       // of the org's limit, above 0, at most 1; 0: 0.5
+	HTTP    *http.Client  // nil: one by NewHTTPClient. Its Jar and CheckRedirect are not used
+	Timeout time.Duration // one request with its body, waiting for budget aside; 0: 60 s
+	MaxBody int64         // bytes of a body, inflated; 0: 64 MiB
+
+	Trace     *pipeline.Trace // nil: none
+	UserAgent string          // empty: signal-client
+
+	once    sync.Once
+	http    http.Client
+	squeeze squeeze
+}
+
+var _ pipeline.Source = (*Client)(nil)
+
+// Poll waits for the org's budget, asks for the link's page and reads it whole.
+//
+// Its errors are those of pipeline.Source; what Okta answered is an *Error in
+// their chain. A status 200 whose body is broken, cut short or too large, and a next
+// link that leads off the org, are transient errors: there is no page, and the
+// caller still stands where it stood. The page's events share one buffer.
+func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	c.once.Do(c.withDefaults)
+	asked := c.squeeze.apply(link)
+	if err := c.check(asked); err != nil {
+		return pipeline.Page{}, err
+	}
+	if err := c.Limiter.Wait(ctx, c.Share); err != nil {
+		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
+	}
+	began := time.Now()
+	page, status, err := c.get(ctx, asked)
+	c.requested(fold(status, err), time.Since(began))
+	if err != nil {
+		c.squeeze.failed(link, asked, err)
+		return pipeline.Page{}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
+	}
+	c.squeeze = squeeze{}
+	page.Link = link
+	if asked != link {
+		page.Next = restoreLimit(page.Next, limitOf(asked), c.Limit)
+	}
+	c.drift(page.Events)
+	return page, nil
+}
+
+// withDefaults fills in what was left out.
+func (c *Client) withDefaults() {
+	c.Limit = orDefault(c.Limit, DefaultLimit)
+	c.Share = orDefault(c.Share, 0.5)
+	c.Timeout = orDefault(c.Timeout, time.Minute)
+	c.MaxBody = orDefault(c.MaxBody, 64<<20)
+	c.UserAgent = orDefault(c.UserAgent, "signal-client")
+	if c.Limiter == nil {
+		c.Limiter = new(Limiter)
+	}
+	if c.HTTP == nil {
+		c.HTTP = NewHTTPClient()
+	}
+	c.http = *c.HTTP
+	c.http.Jar = nil
+	c.http.CheckRedirect = stay
+}
+
+func orDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// check refuses what can't be sent. A stored link is not trusted: put behind
+// the origin, one that starts with "@" or "." would name another host.
+func (c *Client) check(link pipeline.Link) error {
+	if !isLogs(string(link)) {
+		return fmt.Errorf("link %.100q is not a path to %s: %w", string(link), logsPath, pipeline.ErrConfig)
+	}
+	if token := c.Token.Reveal(); token == "" || !printable(token) {
+		return fmt.Errorf("api_token is empty or holds characters that no token has; set it anew: %w", pipeline.ErrConfig)
+	}
+	return nil
+}
+
+// fold names a request's outcome for a metric: 200, 400, 401, 403, 429, 5xx,
+// and error for everything else: no answer, a body or a link that was refused,
+// a redirect, 404 and other odd statuses.
+func fold(status int, err error) string {
+	switch {
+	case status == http.StatusOK && err == nil:
+		return "200"
+	case status == 400, status == 401, status == 403, status == 429:
+		return fmt.Sprint(status)
+	case status >= 500 && status <= 599:
+		return "5xx"
+	}
+	return "error"
+}
+
+func (c *Client) requested(code string, took time.Duration) {
+	if c.Trace != nil && c.Trace.Requested != nil {
+		c.Trace.Requested(c.Instance, code, took)
+	}
+}
+
+// drift reports members that are not what is documented: published and eventType.
+func (c *Client) drift(events []pipeline.Event) {
+	if c.Trace == nil || c.Trace.Drift == nil {
+		return
+	}
+	for i := range events {
+		if events[i].Flaw != "" {
+			continue
+		}
+		if events[i].Published.IsZero() {
+			c.Trace.Drift("published")
+		}
+		if events[i].Type == "" {
+			c.Trace.Drift("eventType")
+		}
+	}
+}

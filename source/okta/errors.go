@@ -1,0 +1,181 @@
+package okta
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Error is an answer of the org that is no page. Every field but Status may be
+// empty: the answer may come from a proxy, as HTML, or without a body. All
+// texts are cut to a readable length and hold no control characters.
+type Error struct {
+	Status     int
+	Code       string // Okta's errorCode, such as E0000011
+	Summary    string // errorSummary, or what else could be made of the body
+	Causes     []string
+	ID         string        // errorId, which Okta's support asks for
+	RequestID  string        // X-Okta-Request-Id
+	RetryAfter time.Duration // 0: the answer named none
+	Kind       error         // what errors.Is matches, of package pipeline; nil: transient
+}
+
+// Is matches the pipeline's ErrThrottled, ErrCredential, ErrCursor or ErrConfig.
+func (e *Error) Is(target error) bool { return e.Kind != nil && e.Kind == target }
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "status %d", e.Status)
+	for _, part := range []struct{ before, text string }{
+		{" ", e.Code}, {": ", orDefault(e.Summary, http.StatusText(e.Status))}, {": ", strings.Join(e.Causes, "; ")},
+		{", error id ", e.ID}, {", request id ", e.RequestID},
+	} {
+		if part.text != "" {
+			b.WriteString(part.before + part.text)
+		}
+	}
+	return b.String()
+}
+
+const (
+	maxText   = 300      // bytes of a text in an error
+	maxName   = 64       // bytes of a code or an id
+	maxCauses = 3        // causes that are kept
+	maxRefuse = 64 << 10 // bytes of an error's body that are looked at
+)
+
+// refusal makes an error of an answer whose status is not 200.
+func (c *Client) refusal(resp *http.Response, link pipeline.Link) error {
+	// A broken or oversized body still has a status, and that decides.
+	body, _ := readBody(resp, maxRefuse)
+	e := decodeError(resp.StatusCode, resp.Header, body)
+	e.Kind = kind(e, param(string(link), "after") != "")
+	token := c.Token.Reveal()
+	for _, text := range []*string{&e.Code, &e.Summary, &e.ID, &e.RequestID} {
+		*text = strings.ReplaceAll(*text, token, c.Token.String())
+	}
+	for i := range e.Causes {
+		e.Causes[i] = strings.ReplaceAll(e.Causes[i], token, c.Token.String())
+	}
+	return e
+}
+
+// envelope is the body of Okta's errors; every member is optional, and of any type
+// until proven otherwise.
+type envelope struct {
+	Code    any `json:"errorCode"`
+	Summary any `json:"errorSummary"`
+	ID      any `json:"errorId"`
+	Causes  any `json:"errorCauses"`
+}
+
+func decodeError(status int, h http.Header, body []byte) *Error {
+	var env envelope
+	isJSON := json.Unmarshal(body, &env) == nil
+	e := &Error{
+		Status:     status,
+		Code:       text(env.Code, maxName),
+		Summary:    text(env.Summary, maxText),
+		ID:         text(env.ID, maxName),
+		RequestID:  clean(h.Get("X-Okta-Request-Id"), maxName),
+		RetryAfter: retryAfter(h),
+	}
+	causes, _ := env.Causes.([]any)
+	for _, cause := range causes[:min(len(causes), maxCauses)] {
+		member, _ := cause.(map[string]any)
+		if said := text(member["errorSummary"], maxText); said != "" {
+			e.Causes = append(e.Causes, said)
+		}
+	}
+	if !isJSON {
+		e.Summary = title(string(body))
+	}
+	if status >= 300 && status < 400 {
+		e.Summary = "redirect to " + redirectHost(h.Get("Location")) + " not followed; is the fqdn right?"
+	}
+	return e
+}
+
+// kind says what an answer means to a Runner: by its status, since Okta uses
+// one code for faults of either side. The one text that decides is a 400's,
+// when the request had a cursor: nothing else tells a refused cursor from a bad filter.
+func kind(e *Error, hasCursor bool) error {
+	switch {
+	case e.Status == http.StatusTooManyRequests:
+		return pipeline.ErrThrottled
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		return pipeline.ErrCredential
+	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly:
+		return nil
+	case e.Status == http.StatusBadRequest && hasCursor && e.blames("after") &&
+		!slices.ContainsFunc([]string{"since", "until", "filter", "limit", "q"}, e.blames):
+		return pipeline.ErrCursor
+	case e.Status >= 400 && e.Status < 500:
+		return pipeline.ErrConfig
+	}
+	return nil
+}
+
+// blames reports whether the error's texts name a request parameter.
+func (e *Error) blames(param string) bool {
+	said := strings.ToLower(" " + e.Summary + " " + strings.Join(e.Causes, " "))
+	if param == "filter" && strings.Contains(said, "invalid filter") {
+		return true
+	}
+	for _, form := range []string{"'" + param + "'", `"` + param + `"`, " " + param + " parameter"} {
+		if strings.Contains(said, form) {
+			return true
+		}
+	}
+	return false
+}
+
+func text(value any, limit int) string {
+	s, _ := value.(string)
+	return clean(s, limit)
+}
+
+// clean makes a foreign text fit for a log line: one line, valid UTF-8, printable,
+// at most limit bytes.
+func clean(s string, limit int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			r = ' '
+		}
+		if b.Len()+len(string(r)) > limit-len("…") {
+			b.WriteString("…")
+			break
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// title is what a body that is no JSON tells an operator: a page's title, or
+// the beginning of a text.
+func title(body string) string {
+	if _, rest, ok := strings.Cut(body, "<title>"); ok {
+		inside, _, _ := strings.Cut(rest, "</title>")
+		return clean(inside, maxText)
+	}
+	if strings.Contains(body, "<") {
+		return ""
+	}
+	return clean(body, maxText)
+}
+
+func redirectHost(location string) string {
+	at, err := url.Parse(location)
+	if err != nil || at.Host == "" {
+		return clean(orDefault(location, "nowhere"), maxName)
+	}
+	return clean(at.Host, maxName)
+}

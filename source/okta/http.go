@@ -1,0 +1,138 @@
+package okta
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// NewHTTPClient returns an http.Client as a Client wants it: deadlines on every
+// phase, no redirects followed, no cookies kept, TLS 1.2 or newer, and a proxy when the
+// environment names one. Many Clients may share it.
+func NewHTTPClient() *http.Client {
+	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Client{
+		CheckRedirect: stay,
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:    10 * time.Second,
+			ForceAttemptHTTP2:      true,
+			DisableCompression:     true, // the body is inflated here, within bounds
+			MaxIdleConnsPerHost:    2,
+			IdleConnTimeout:        90 * time.Second,
+			ExpectContinueTimeout:  time.Second,
+			MaxResponseHeaderBytes: 256 << 10,
+		},
+	}
+}
+
+// stay follows no redirect, since the token must not go where it points.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// errLate is the cause of a request's end that took too long. It matches no
+// context's error, since the caller's context goes on.
+var errLate = errors.New("no whole answer in time")
+
+// get makes one request, within the Client's Timeout. The status is 0 when
+// there was no answer.
+func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, int, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, errLate)
+	defer cancel()
+	page, status, err := c.exchange(ctx, link)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return page, status, err
+}
+
+func (c *Client) exchange(ctx context.Context, link pipeline.Link) (pipeline.Page, int, error) {
+	req, err := c.request(ctx, link)
+	if err != nil {
+		c.Limiter.Failed()
+		return pipeline.Page{}, 0, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		c.Limiter.Failed()
+		return pipeline.Page{}, 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	c.observe(resp)
+	if resp.StatusCode != http.StatusOK {
+		return pipeline.Page{}, resp.StatusCode, c.refusal(resp, link)
+	}
+	page, err := c.page(resp, link)
+	return page, resp.StatusCode, err
+}
+
+func (c *Client) request(ctx context.Context, link pipeline.Link) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Origin+string(link), nil)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w: %w", err, pipeline.ErrConfig)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept-Encoding", "gzip")
+	req.Header.Set("Authorization", "SSWS "+c.Token.Reveal())
+	req.Header.Set("User-Agent", c.UserAgent)
+	return req, nil
+}
+
+// observe reads the budget, first of all: whatever becomes of the answer, it
+// has cost a request.
+func (c *Client) observe(resp *http.Response) {
+	limit, ok := c.Limiter.Observe(resp.StatusCode, resp.Header)
+	if ok && c.Trace != nil && c.Trace.Budget != nil {
+		c.Trace.Budget(c.Instance, limit)
+	}
+}
+
+// page reads an answer of status 200: the link before the body.
+func (c *Client) page(resp *http.Response, link pipeline.Link) (pipeline.Page, error) {
+	next, err := c.next(resp.Header.Values("Link"))
+	if err != nil {
+		return pipeline.Page{}, err
+	}
+	body, err := readBody(resp, c.MaxBody)
+	if err != nil {
+		return pipeline.Page{}, err
+	}
+	limit := limitOf(link)
+	events, err := split(body, limit)
+	if err != nil {
+		return pipeline.Page{}, fmt.Errorf("status 200 without a page: %w", err)
+	}
+	date, _ := http.ParseTime(resp.Header.Get("Date"))
+	return pipeline.Page{
+		Events: events,
+		Next:   orDefault(next, link),
+		Full:   len(events) >= limit,
+		Date:   date,
+		Bytes:  len(body),
+	}, nil
+}
+
+// readable turns a failed exchange into what an operator can read: without the
+// URL that net/http puts into it, and without the token, should anyone have
+// echoed it.
+func (c *Client) readable(err error) error {
+	if err == errLate {
+		return fmt.Errorf("%w: none within %s", err, c.Timeout)
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	if text := err.Error(); strings.Contains(text, c.Token.Reveal()) {
+		return errors.New(clean(strings.ReplaceAll(text, c.Token.Reveal(), c.Token.String()), maxText))
+	}
+	return err
+}

@@ -1,0 +1,238 @@
+package okta
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Limiter keeps the requests to one org within its budget, whatever the number
+// of instances that ask it. It learns the budget from every answer. Its zero value
+// is ready; it is safe for concurrent use.
+//
+// Within a window it spreads what it may use over the time that is left, and an
+// org that was idle is asked at once. It holds everything back after a 429. It does
+// not wait after other failures.
+type Limiter struct {
+	// Rand returns numbers in [0, 1), for jitter; nil: math/rand/v2.
+	Rand func() float64
+
+	mu       sync.Mutex
+	known    bool // window is from an answer
+	window   window
+	shown    pipeline.RateLimit
+	inFlight int
+	last     time.Time     // when a request last went
+	hold     time.Time     // nothing goes before
+	refusals int           // 429s in a row
+	late     time.Duration // how late the org's windows were seen to end
+	changed  chan struct{} // closed when an answer changed something
+}
+
+const (
+	// unknownLimit is what goes in the first minute while no answer has
+	// shown the budget: a quarter of the smallest that Okta gives.
+	unknownLimit = 5
+	// slack is kept after a window's end before we count on a new one: Reset
+	// may be cut to seconds.
+	slack   = time.Second
+	maxLate = 5 * time.Second
+)
+
+// Wait blocks until one request may go, and counts it as in flight: Observe or
+// Failed must follow. share is the part of the org's limit that the caller keeps to.
+// It returns only ctx's cause.
+func (l *Limiter) Wait(ctx context.Context, share float64) error {
+	for {
+		wait, changed := l.take(share)
+		if wait <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		case <-changed:
+			timer.Stop()
+		}
+	}
+}
+
+// Observe learns from an answer. It returns the budget that the answer showed, if any.
+func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) {
+	now, seen := time.Now(), readBudget(h)
+	limit, ok := seen.rateLimit()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.wake()
+	l.inFlight--
+	l.holdBack(now, status, seen)
+	if !ok {
+		l.spend(now)
+		return limit, false
+	}
+	l.learn(now, seen)
+	l.shown = limit
+	return limit, true
+}
+
+// Failed takes note of a request without an answer; it may have been counted.
+func (l *Limiter) Failed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.wake()
+	l.inFlight--
+	l.spend(time.Now())
+}
+
+// State returns the budget that an answer last showed, if any has.
+func (l *Limiter) State() (pipeline.RateLimit, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shown, l.known
+}
+
+// take lets a request go, or says how long to wait for it, or for what.
+func (l *Limiter) take(share float64) (time.Duration, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if wait := l.next(now, share).Sub(now); wait > 0 {
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
+		return wait, l.changed
+	}
+	l.inFlight++
+	l.last = now
+	return 0, nil
+}
+
+// next is when the next request may go.
+func (l *Limiter) next(now time.Time, share float64) time.Time {
+	if l.hold.After(now) {
+		return l.hold
+	}
+	fresh := l.window.ends.Add(slack + l.late)
+	if !l.known {
+		return l.nextUnknown(now)
+	}
+	if !now.Before(fresh) {
+		// Presumably a new window. One request finds out what it holds.
+		if l.inFlight > 0 && !l.last.Before(fresh) {
+			return now.Add(windowLength)
+		}
+		return now
+	}
+	n := l.window.spare(share) - l.inFlight
+	if n <= 0 {
+		return fresh
+	}
+	return l.last.Add(l.window.ends.Sub(l.last) / time.Duration(n+1))
+}
+
+// nextUnknown is next before any answer has shown the budget.
+func (l *Limiter) nextUnknown(now time.Time) time.Time {
+	if !now.Before(l.window.ends) {
+		l.window = window{limit: unknownLimit, remaining: unknownLimit, ends: now.Add(windowLength)}
+	}
+	if l.window.remaining-l.inFlight <= 0 {
+		return l.window.ends
+	}
+	return now
+}
+
+// learn takes over what an answer showed.
+func (l *Limiter) learn(now time.Time, seen budget) {
+	left := seen.left
+	if left < -2*time.Second || left > maxPause {
+		left, seen.sure = windowLength, false
+	}
+	over := !l.known || !now.Before(l.window.ends.Add(slack+l.late))
+	same := l.known && seen.reset == l.window.reset
+	switch {
+	case over && same && seen.sure:
+		// The window did not end when its Reset said.
+		l.late = min(l.late+time.Second, maxLate)
+		left = max(left, time.Second)
+	case over, seen.reset > l.window.reset, seen.reset == 0 && seen.remaining > l.window.remaining:
+	case seen.reset != 0 && seen.reset < l.window.reset-int64(windowLength/time.Second)/2:
+		return // an answer that was overtaken by one of the next window
+	default:
+		// Date is cut to seconds and the answer took a while: every estimate
+		// is too late, so the least is the best.
+		l.window.limit = seen.limit
+		l.window.remaining = min(l.window.remaining, seen.remaining)
+		l.window.ends = earlier(l.window.ends, now.Add(max(left, 0)))
+		return
+	}
+	l.known = true
+	l.window = window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))}
+}
+
+// spend counts a request whose answer did not show the budget.
+func (l *Limiter) spend(now time.Time) {
+	if l.known && !now.Before(l.window.ends.Add(slack+l.late)) {
+		l.window.remaining, l.window.ends = l.window.limit, now.Add(windowLength)
+	}
+	l.window.remaining--
+}
+
+// holdBack stops all requests for a while when an answer asks for it.
+func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
+	pause := min(seen.retryAfter, maxPause)
+	if status == http.StatusTooManyRequests {
+		pause = min(max(pause, l.pause(seen), minPause), maxPause)
+		l.refusals++
+	} else {
+		l.refusals = 0
+	}
+	if at := now.Add(pause); at.After(l.hold) {
+		l.hold = at
+	}
+}
+
+// pause is the wait after a 429: to the window's end when the answer names a
+// credible one, a growing time otherwise.
+func (l *Limiter) pause(seen budget) time.Duration {
+	grown := func(most time.Duration) time.Duration {
+		d := min(time.Second<<min(l.refusals, 10), most)
+		return d/2 + l.jitter(d/2) + 1
+	}
+	switch {
+	case seen.concurrency():
+		return grown(time.Minute)
+	case !seen.shown && seen.reset == 0, seen.left <= 0:
+		return grown(30 * time.Second)
+	}
+	return seen.left + time.Second + l.jitter(time.Second)
+}
+
+func (l *Limiter) jitter(most time.Duration) time.Duration {
+	random := l.Rand
+	if random == nil {
+		random = rand.Float64
+	}
+	return time.Duration(random() * float64(most))
+}
+
+// wake lets those who wait look again.
+func (l *Limiter) wake() {
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,121 @@
+package okta
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// oktaSuffixes are the domains that Okta serves orgs under. A link that names
+// one of them is believed: an org answers under several names.
+var oktaSuffixes = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
+
+// next returns the link that an answer says to go on from; empty: none. An
+// answer whose link leads off the org is refused whole: whoever made it, it is
+// not to be trusted with a cursor.
+func (c *Client) next(values []string) (pipeline.Link, error) {
+	for target, rel := range links(values) {
+		if !hasRel(rel, "next") {
+			continue
+		}
+		link, err := c.keep(target)
+		if err != nil {
+			return "", fmt.Errorf("answer refused: next link %.200q %w", target, err)
+		}
+		return link, nil
+	}
+	return "", nil
+}
+
+// keep checks where a next link leads, and keeps its path and query, byte for byte.
+func (c *Client) keep(target string) (pipeline.Link, error) {
+	target, _, _ = strings.Cut(target, "#")
+	scheme, authority, rest := dissect(target)
+	if scheme != "" && !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") {
+		return "", fmt.Errorf("has scheme %.20q", scheme)
+	}
+	if scheme != "" || authority != "" {
+		if err := c.checkHost(authority); err != nil {
+			return "", err
+		}
+	} else if strings.HasPrefix(rest, "?") {
+		rest = logsPath + rest
+	}
+	if !isLogs(rest) {
+		return "", fmt.Errorf("leads to another path than %s", logsPath)
+	}
+	return pipeline.Link(rest), nil
+}
+
+// dissect cuts a URL reference into its parts without changing a byte of them.
+func dissect(target string) (scheme, authority, rest string) {
+	rest = target
+	if before, after, ok := strings.Cut(target, ":"); ok && !strings.ContainsAny(before, "/?") {
+		scheme, rest = before, after
+	}
+	rest, ok := strings.CutPrefix(rest, "//")
+	if !ok {
+		return scheme, "", rest
+	}
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		return scheme, rest, ""
+	}
+	return scheme, rest[:end], rest[end:]
+}
+
+// isLogs reports whether a path and query ask for the System Log and can stand in a
+// request line as they are.
+func isLogs(link string) bool {
+	rest, ok := strings.CutPrefix(link, logsPath)
+	return ok && (rest == "" || rest[0] == '?') && printable(rest) && !strings.ContainsAny(rest, " #")
+}
+
+// printable reports whether a text is printable ASCII.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e })
+}
+
+// checkHost accepts the org's own host, one of Okta's, and those that the
+// integration names.
+func (c *Client) checkHost(authority string) error {
+	if strings.ContainsAny(authority, `@\`) {
+		return fmt.Errorf("has user info")
+	}
+	link := splitHost(authority)
+	if link.name == "" {
+		return fmt.Errorf("names no host")
+	}
+	if origin, err := url.Parse(c.Origin); err == nil && splitHost(origin.Host) == link {
+		return nil
+	}
+	if link.port == "" && slices.ContainsFunc(oktaSuffixes, link.under) {
+		return nil
+	}
+	if slices.ContainsFunc(c.LinkHosts, func(allowed string) bool { return splitHost(allowed) == link }) {
+		return nil
+	}
+	return fmt.Errorf("leads to host %.100q, which is neither the org's nor in settings.link_hosts", authority)
+}
+
+// host is a host's name, in lower case, and its port, empty for the usual ones.
+type host struct{ name, port string }
+
+func splitHost(authority string) host {
+	name, port, err := net.SplitHostPort(authority)
+	if err != nil {
+		name, port = strings.Trim(authority, "[]"), ""
+	}
+	if port == "443" || port == "80" {
+		port = ""
+	}
+	return host{strings.ToLower(strings.TrimSuffix(name, ".")), port}
+}
+
+func (h host) under(suffix string) bool {
+	return h.name == suffix || strings.HasSuffix(h.name, "."+suffix)
+}

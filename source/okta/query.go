@@ -1,0 +1,88 @@
+package okta
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+const (
+	// DefaultLimit is how many elements a page asks for: with its position it
+	// is one batch of 1,000.
+	DefaultLimit = 999
+
+	logsPath     = "/api/v1/logs"
+	oktasDefault = 100 // elements of a page whose link names no limit
+)
+
+// Start returns the polling request for everything that the org stored at or
+// after since, cut to milliseconds. An empty filter asks for every event; limit 0 is
+// DefaultLimit.
+func Start(filter string, limit int, since time.Time) pipeline.Link {
+	link := logsPath + "?since=" + url.QueryEscape(since.UTC().Format("2006-01-02T15:04:05.000Z")) +
+		"&sortOrder=ASCENDING&limit=" + strconv.Itoa(orDefault(limit, DefaultLimit))
+	if filter != "" {
+		link += "&filter=" + url.QueryEscape(filter)
+	}
+	return pipeline.Link(link)
+}
+
+// Query is a short hash of what a link asks for besides its place. Links keep
+// filter and limit within them, so a changed Query needs a new start.
+func Query(filter string, limit int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", orDefault(limit, DefaultLimit), filter))
+	return hex.EncodeToString(sum[:8])
+}
+
+// limitOf returns how many elements a link asks for, always above 0.
+func limitOf(link pipeline.Link) int {
+	if n, err := strconv.Atoi(param(string(link), "limit")); err == nil && n > 0 {
+		return n
+	}
+	return oktasDefault
+}
+
+// param returns the first value of a query parameter, as it stands.
+func param(link, name string) string {
+	_, query, _ := strings.Cut(link, "?")
+	for pair := range strings.SplitSeq(query, "&") {
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// withLimit sets the limit in a link and leaves every other byte as it is.
+func withLimit(link pipeline.Link, limit int) pipeline.Link {
+	path, query, has := strings.Cut(string(link), "?")
+	want := "limit=" + strconv.Itoa(limit)
+	if !has || query == "" {
+		return pipeline.Link(path + "?" + want)
+	}
+	pairs := strings.Split(query, "&")
+	found := false
+	for i, pair := range pairs {
+		if key, _, _ := strings.Cut(pair, "="); key == "limit" {
+			pairs[i], found = want, true
+		}
+	}
+	if !found {
+		pairs = append(pairs, want)
+	}
+	return pipeline.Link(path + "?" + strings.Join(pairs, "&"))
+}
+
+// restoreLimit undoes a squeezed limit in the link that its page named.
+func restoreLimit(next pipeline.Link, squeezed, limit int) pipeline.Link {
+	if param(string(next), "limit") != strconv.Itoa(squeezed) {
+		return next
+	}
+	return withLimit(next, limit)
+}

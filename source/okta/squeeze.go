@@ -1,0 +1,36 @@
+package okta
+
+import (
+	"errors"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// squeeze remembers the link whose page was too large. Twice, and it is asked
+// for with half the limit, and half of that, until a page fits.
+type squeeze struct {
+	link  pipeline.Link
+	times int
+	limit int // 0: the link's own
+}
+
+// apply returns the link to ask for in place of link.
+func (s *squeeze) apply(link pipeline.Link) pipeline.Link {
+	if s.link != link || s.limit == 0 {
+		return link
+	}
+	return withLimit(link, s.limit)
+}
+
+// failed takes note of an attempt at link, which was asked for as asked.
+func (s *squeeze) failed(link, asked pipeline.Link, err error) {
+	if !errors.Is(err, errTooLarge) {
+		return
+	}
+	if s.link != link {
+		*s = squeeze{link: link}
+	}
+	if s.times++; s.times >= 2 {
+		s.limit = max(1, limitOf(asked)/2)
+	}
+}

@@ -1,0 +1,111 @@
+package okta
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+const (
+	// windowLength is how long one of Okta's rate-limit windows lasts. They
+	// are not aligned to the minute.
+	windowLength = time.Minute
+	// maxPause is the longest wait that an answer can ask for, and the least is minPause.
+	maxPause = 2 * time.Minute
+	minPause = time.Second
+)
+
+// budget is what one answer's headers say about the org's rate limit.
+type budget struct {
+	shown      bool // limit and remaining were there
+	limit      int
+	remaining  int
+	reset      int64         // Unix seconds; 0: absent or absurd
+	left       time.Duration // of the window, by the org's own clock; may be negative
+	sure       bool          // left is by the headers, not a guess
+	retryAfter time.Duration // 0: absent
+}
+
+// readBudget reads an answer's headers. The org's clock is Date: how far ours is off
+// does not matter.
+func readBudget(h http.Header) budget {
+	limit, hasLimit := least(h, "X-Rate-Limit-Limit")
+	remaining, hasRemaining := least(h, "X-Rate-Limit-Remaining")
+	b := budget{
+		shown:      hasLimit && hasRemaining,
+		limit:      int(limit),
+		remaining:  int(min(limit, remaining)),
+		left:       windowLength,
+		retryAfter: retryAfter(h),
+	}
+	// Anything beyond is in milliseconds or garbage.
+	if reset, ok := least(h, "X-Rate-Limit-Reset"); ok && reset < 1<<36 {
+		b.reset = reset
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil && b.reset > 0 {
+		b.left, b.sure = time.Unix(b.reset, 0).Sub(date), true
+	}
+	return b
+}
+
+// least returns the least of a header's numbers, should it come more than once.
+func least(h http.Header, name string) (n int64, ok bool) {
+	for _, value := range h.Values(name) {
+		for field := range strings.SplitSeq(value, ",") {
+			m, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
+			if err != nil || m < 0 || m > math.MaxInt32 && name != "X-Rate-Limit-Reset" {
+				continue
+			}
+			if !ok || m < n {
+				n, ok = m, true
+			}
+		}
+	}
+	return n, ok
+}
+
+// retryAfter reads Retry-After, in seconds or as a date; 0: none.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	date, dateErr := http.ParseTime(h.Get("Date"))
+	if err != nil || dateErr != nil {
+		return 0
+	}
+	return max(0, at.Sub(date))
+}
+
+// concurrency reports whether a 429 is about requests at once, not a minute's.
+func (b budget) concurrency() bool { return b.shown && b.limit == 0 }
+
+// rateLimit is the budget for those who look on.
+func (b budget) rateLimit() (pipeline.RateLimit, bool) {
+	limit := pipeline.RateLimit{Limit: b.limit, Remaining: b.remaining}
+	if b.reset > 0 {
+		limit.Reset = time.Unix(b.reset, 0).UTC()
+	}
+	return limit, b.shown && b.limit > 0
+}
+
+// window is the org's current rate-limit window as far as we know it.
+type window struct {
+	reset     int64 // the header that named it
+	limit     int
+	remaining int       // as last seen, less what we know of since
+	ends      time.Time // by our clock: the least estimate
+}
+
+// spare is how many requests may still go: never down to the part of the limit that is
+// others', nor to the last one, since using it up writes a mail to the org's
+// administrators.
+func (w window) spare(share float64) int {
+	others := int(math.Floor(float64(w.limit)*(1-min(share, 1)) + 1e-9))
+	return w.remaining - min(max(others, 1), max(w.limit-1, 0))
+}
