@@ -137,12 +137,14 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	ctx, done := c.Epoch(ctx)
+	defer done()
 	_, err = c.JS.AccountInfo(ctx)
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return ErrNoJetStream
 	}
 	if err != nil {
-		return fmt.Errorf("ask for JetStream: %w", err)
+		return fmt.Errorf("ask for JetStream: %w", cause(ctx, err))
 	}
 	return nil
 }
