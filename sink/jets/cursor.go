@@ -1,0 +1,168 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Cursor is the value of an instance in CURSORS: its newest position, and
+// where that stands.
+type Cursor struct {
+	pipeline.Position
+
+	Next          pipeline.Link // the position's link
+	StreamSeq     uint64        // sequence of the position's message in SIGNALS
+	StreamCreated time.Time     // when SIGNALS was made: another time is another stream
+	UpdatedAt     time.Time
+}
+
+// cursorMembers are what a Cursor has beside its position.
+type cursorMembers struct {
+	Next          pipeline.Link `json:"next"`
+	StreamSeq     uint64        `json:"stream_seq"`
+	StreamCreated time.Time     `json:"stream_created"`
+	UpdatedAt     time.Time     `json:"updated_at"`
+}
+
+// MarshalJSON writes the position's members and the cursor's own as one object.
+func (c Cursor) MarshalJSON() ([]byte, error) {
+	position, err := c.Position.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	own, err := json.Marshal(cursorMembers{c.Next, c.StreamSeq, c.StreamCreated, c.UpdatedAt})
+	if err != nil {
+		return nil, err
+	}
+	position[len(position)-1] = ','
+	return append(position, own[1:]...), nil
+}
+
+// UnmarshalJSON reads a cursor. Its errors are those of a position.
+func (c *Cursor) UnmarshalJSON(data []byte) error {
+	var own cursorMembers
+	if err := json.Unmarshal(data, &own); err != nil {
+		return err
+	}
+	if err := c.Position.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	for _, name := range []string{"next", "stream_seq", "stream_created", "updated_at"} {
+		delete(c.Extra, name)
+	}
+	if own.Next != "" {
+		c.Link = own.Next
+	}
+	c.Next, c.StreamSeq, c.StreamCreated, c.UpdatedAt = c.Link, own.StreamSeq, own.StreamCreated, own.UpdatedAt
+	return nil
+}
+
+// idleCursor is how often an idle instance's cursor is written.
+const idleCursor = 15 * time.Second
+
+// cursor is the writer of one instance's value in CURSORS.
+type cursor struct {
+	revision uint64                 // of the value that stands; 0: none
+	written  time.Time              // when the newest write was begun
+	through  time.Time              // its watermark
+	pending  jetstream.PubAckFuture // the newest write; nil: none under way
+}
+
+// follow writes CURSORS after a commit. moved: the position did; if not, only
+// its watermark may have, and a write now and then is enough.
+//
+// The ack is awaited when the next one is written: so CURSORS trails the stream
+// by one page at most, and costs no page any time. A restart before the write finds
+// the position in the stream, which is the truth.
+func (s *Sink) follow(ctx context.Context, moved bool) error {
+	idle := s.at.CompleteThrough.Equal(s.cursor.through) || time.Since(s.cursor.written) < idleCursor
+	if !moved && idle {
+		return nil
+	}
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	data, err := json.Marshal(s.cursorValue())
+	if err != nil {
+		return fmt.Errorf("encode cursor: %w", err)
+	}
+	m := &nats.Msg{Subject: s.store.Conn.PutSubject(BucketCursors, Key(s.instance)), Data: data, Header: nats.Header{}}
+	expect(m, s.cursor.revision)
+	s.cursor.written, s.cursor.through = time.Now(), s.at.CompleteThrough
+	s.cursor.pending, err = s.store.Conn.JS.PublishMsgAsync(m)
+	if err != nil {
+		return fmt.Errorf("write cursor: %w", err)
+	}
+	return nil
+}
+
+func (s *Sink) cursorValue() Cursor {
+	return Cursor{Position: s.at, Next: s.at.Link, StreamSeq: s.at.Seq,
+		StreamCreated: s.stream.Created, UpdatedAt: time.Now().UTC()}
+}
+
+// settle awaits the write under way. One that was refused is healed: somebody
+// else wrote CURSORS, and the stream knows better than both.
+func (s *Sink) settle(ctx context.Context) error {
+	if s.cursor.pending == nil {
+		return nil
+	}
+	pending := s.cursor.pending
+	s.cursor.pending = nil
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	ctx, done := s.store.Conn.Epoch(ctx)
+	defer done()
+	select {
+	case ack := <-pending.Ok():
+		s.cursor.revision = ack.Sequence
+		return nil
+	case err := <-pending.Err():
+		s.log.Warn("cursor was written by someone else, or could not be written", "err", err)
+		_, err = s.readCursor(ctx)
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("write cursor: %w", context.Cause(ctx))
+	}
+}
+
+// readCursor reads CURSORS by its leader and keeps the revision. It returns nil when
+// there is no value, or none that can be read.
+func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
+	m, err := s.store.Conn.Last(ctx, BucketStream(BucketCursors), BucketSubject(BucketCursors, Key(s.instance)))
+	if errors.Is(err, ErrNoMessage) {
+		s.cursor.revision = 0
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.cursor.revision = m.Seq // of a delete marker too: it is the subject's last sequence
+	if len(m.Data) == 0 {
+		return nil, nil
+	}
+	c := new(Cursor)
+	if err := json.Unmarshal(m.Data, c); err != nil {
+		if errors.Is(err, pipeline.ErrNewer) {
+			return nil, fmt.Errorf("cursor of %s: %w", s.instance, err)
+		}
+		s.log.Error("cursor can't be read, it is ignored", "revision", strconv.FormatUint(m.Seq, 10), "err", err)
+		return nil, nil
+	}
+	return c, nil
+}
+
+// stands reports whether CURSORS holds the position already.
+func (s *Sink) stands(c *Cursor) bool {
+	return c != nil && c.StreamSeq == s.at.Seq && c.Next == s.at.Link &&
+		c.StreamCreated.Equal(s.stream.Created) && c.CompleteThrough.Equal(s.at.CompleteThrough)
+}

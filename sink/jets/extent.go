@@ -1,0 +1,22 @@
+package jets
+
+import (
+	"context"
+	"time"
+)
+
+// Extent is what a stream holds.
+type Extent struct {
+	Created time.Time // when it was made: another time is another stream
+	First   uint64    // sequence of the first message kept
+	Last    uint64    // sequence of the newest message ever stored
+}
+
+// Extent asks the leader of SIGNALS for its extent.
+func (s *Store) Extent(ctx context.Context) (Extent, error) {
+	i, err := s.Conn.info(ctx, StreamSignals)
+	if err != nil {
+		return Extent{}, err
+	}
+	return Extent{i.Created, i.State.FirstSeq, i.State.LastSeq}, nil
+}

@@ -1,0 +1,131 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// entry is a message on an instance's position subject.
+type entry struct {
+	seq      uint64
+	prev     uint64 // the position before it, as its fence says; 0: it was the first
+	chained  bool   // it has a fence; one written by hand may have none
+	position pipeline.Position
+	err      error // why it is no position; nil: it is one
+}
+
+func readEntry(m *RawMsg) entry {
+	e := entry{seq: m.Seq}
+	e.prev, e.chained = expected(m.Header)
+	e.err = json.Unmarshal(m.Data, &e.position)
+	e.position.Seq = m.Seq
+	return e
+}
+
+// history yields an instance's positions from the one at seq on backwards.
+//
+// A stored position says, in the fence that it was accepted under, which one
+// was the newest before it: so the way back is a chain, and each step a read by
+// sequence (0.1 ms). Where the chain is broken, by a deleted or a
+// hand-written message, the subject is listed, which costs a walk through the stream.
+func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		var older []uint64 // set where the chain broke: what is left to read
+		listed := false
+		for at := seq; at >= s.stream.First && at != 0; {
+			m, err := s.store.Conn.At(ctx, StreamSignals, at)
+			missing := errors.Is(err, ErrNoMessage) || err == nil && m.Subject != SubjectPosition(s.instance)
+			if err != nil && !missing {
+				yield(entry{}, err)
+				return
+			}
+			var e entry
+			if !missing {
+				if e = readEntry(m); !yield(e, nil) {
+					return
+				}
+			}
+			if !missing && e.chained && !listed {
+				at = e.prev
+				continue
+			}
+			if !listed {
+				if older, err = s.positionsBefore(ctx, at, seq); err != nil {
+					yield(entry{}, err)
+					return
+				}
+				listed = true
+			}
+			at = 0
+			if n := len(older); n > 0 {
+				at, older = older[n-1], older[:n-1]
+			}
+		}
+	}
+}
+
+// positionsBefore lists the sequences of an instance's positions before at,
+// the oldest first; through is one that is known to stand.
+func (s *Sink) positionsBefore(ctx context.Context, at, through uint64) ([]uint64, error) {
+	var seqs []uint64
+	err := s.scan(ctx, SubjectPosition(s.instance), 1, through, func(m jetstream.Msg, seq uint64) error {
+		if seq < at {
+			seqs = append(seqs, seq)
+		}
+		return nil
+	})
+	return seqs, err
+}
+
+// errIdle: a scan got nothing for long.
+var errIdle = errors.New("stream went silent in the middle of a read")
+
+// scan calls visit with each message on subject from sequence from through
+// sequence through, headers only. The message at through must exist: a copy
+// that trails is waited for.
+func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, visit func(jetstream.Msg, uint64) error) error {
+	if from > through {
+		return nil
+	}
+	ctx, done := s.store.Conn.Epoch(ctx)
+	defer done()
+	consumer, err := s.store.Conn.JS.OrderedConsumer(ctx, StreamSignals, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq: max(from, 1), HeadersOnly: true, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", subject, cause(ctx, err))
+	}
+	msgs, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", subject, err)
+	}
+	defer msgs.Stop()
+	for {
+		waiting, cancel := context.WithTimeoutCause(ctx, ackTimeout, errIdle)
+		m, err := msgs.Next(jetstream.NextContext(waiting))
+		cancel()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", subject, cause(waiting, err))
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", subject, err)
+		}
+		seq := meta.Sequence.Stream
+		if seq > through {
+			return nil
+		}
+		if err := visit(m, seq); err != nil || seq == through {
+			return err
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package jets
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Headers of an event: CloudEvents 1.0, binary mode of the NATS binding. The
+// names are lower case since NATS clients compare them letter by letter.
+const (
+	headerSpecVersion = "ce-specversion"
+	headerID          = "ce-id"
+	headerSource      = "ce-source"
+	headerType        = "ce-type"
+	headerTime        = "ce-time"
+	headerContentType = "ce-datacontenttype"
+)
+
+// Headers of JetStream.
+const (
+	headerBatchID       = "Nats-Batch-Id"
+	headerBatchSequence = "Nats-Batch-Sequence"
+	headerBatchCommit   = "Nats-Batch-Commit"
+	headerFence         = "Nats-Expected-Last-Subject-Sequence"
+	headerMsgID         = "Nats-Msg-Id"
+)
+
+// typePrefix makes a CloudEvents type of an Okta eventType.
+const typePrefix = "com.okta."
+
+// eventMessage is the message of an event: Okta's bytes, with headers that say
+// what a consumer routes by. There is no Nats-Msg-Id: exactness comes from the
+// fence, and the server would refuse a whole batch for one repeat.
+func eventMessage(subject, source string, e pipeline.Event) *nats.Msg {
+	typ := e.Type
+	if typ == "" {
+		typ = "unknown"
+	}
+	h := make(nats.Header, 9) // with those of the batch
+	h[headerSpecVersion] = []string{"1.0"}
+	h[headerID] = []string{encodeHeader(e.UUID)}
+	h[headerSource] = []string{source}
+	h[headerType] = []string{typePrefix + encodeHeader(typ)}
+	h[headerContentType] = []string{"application/json"}
+	if e.Time != "" {
+		h[headerTime] = []string{encodeHeader(e.Time)}
+	}
+	return &nats.Msg{Subject: subject, Header: h, Data: e.Data}
+}
+
+// positionMessage is the message of a position.
+func positionMessage(subject string, p pipeline.Position) (*nats.Msg, error) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode position: %w", err)
+	}
+	return &nats.Msg{Subject: subject, Header: nats.Header{}, Data: data}, nil
+}
+
+// expect makes a message one that the server stores only if seq is the last
+// sequence of the message's subject; 0: if the subject has none.
+func expect(m *nats.Msg, seq uint64) {
+	m.Header[headerFence] = []string{strconv.FormatUint(seq, 10)}
+}
+
+// expected returns the sequence that a stored message expected, and whether it
+// expected any.
+func expected(h nats.Header) (uint64, bool) {
+	v := h[headerFence]
+	if len(v) == 0 {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(v[0], 10, 64)
+	return seq, err == nil
+}
+
+// size is about what a message takes of the server's max payload, with the
+// headers that a batch adds.
+func size(m *nats.Msg) int {
+	n := len(m.Data) + 256
+	for name, values := range m.Header {
+		n += len(name) + len(values[0]) + 4
+	}
+	return n
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// encodeHeader percent-encodes a value as the CloudEvents NATS binding says:
+// space, quote, percent and all outside U+0021 to U+007E.
+// Source: cloudevents/spec bindings/nats-protocol-binding.md 3.1.3.2, read 2026-11-22.
+func encodeHeader(s string) string {
+	clean := true
+	for i := range len(s) {
+		clean = clean && plain(s[i])
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; plain(c) {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&15]})
+		}
+	}
+	return b.String()
+}
+
+func plain(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
+
+// decodeHeader undoes encodeHeader. What is no encoding is left as it is.
+func decodeHeader(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

@@ -1,0 +1,228 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Query is what an instance asks its org for.
+type Query struct {
+	Origin string                              // https://acme.okta.com
+	Hash   string                              // of filter and limit: another one is another query
+	Since  pipeline.Since                      // where a fresh start begins
+	Start  func(since time.Time) pipeline.Link // the request that begins the query at a time
+}
+
+// Sink keeps one instance's events and position in JetStream. It is used by
+// one goroutine at a time; Store.Sink makes it.
+//
+// All that it remembers is set by Sync and moved on by Commit after the ack of
+// a batch. Nothing of it outlives an error: whoever gets one calls Sync.
+type Sink struct {
+	instance string
+	query    Query
+	store    *Store
+	trace    pipeline.Trace
+	log      *slog.Logger
+
+	stream    Extent            // of SIGNALS, as the newest sync found it
+	at        pipeline.Position // the newest position; at.Seq is its fence
+	lastEvent uint64            // sequence of the newest event at or before it: the other fence; 0: none
+	recent    recent            // ids of the events before it
+	cursor    cursor            // the copy in CURSORS
+	batch     int               // messages that the server takes in one batch; learned
+	unfit     bool              // a stream is gone, or was changed: the next sync mends it
+}
+
+var _ pipeline.Sink = (*Sink)(nil)
+
+// Sink returns the sink of an instance. trace and log may be nil.
+func (s *Store) Sink(instance string, q Query, trace *pipeline.Trace, log *slog.Logger) *Sink {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Sink{instance: instance, query: q, store: s, trace: trace.Complete(),
+		log: log.With("instance", instance), batch: MaxBatch}
+}
+
+// Commit implements pipeline.Sink.
+//
+// The order of its writes, and what a restart finds after each:
+//  1. dead letters, acked: the page is asked for again and they are repeated,
+//     which the duplicate window of DEADLETTER mostly hides;
+//  2. the batch, or several: events and position are there, both or neither;
+//  3. CURSORS: it may trail the stream by one page, and Sync heals it.
+func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.Page) (pipeline.Receipt, error) {
+	if at.Seq == 0 || at.Seq != s.at.Seq {
+		return pipeline.Receipt{}, fmt.Errorf("commit after position %d, the newest is %d: %w", at.Seq, s.at.Seq, pipeline.ErrFenced)
+	}
+	c := s.sift(page)
+	if err := s.bury(ctx, page.Link, c.dead); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	stored, err := s.write(ctx, page, c)
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
+	if err := s.follow(ctx, stored > 0 || page.Next != page.Link); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	return pipeline.Receipt{Position: s.at, Stored: stored, Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
+}
+
+// catch is a page sorted by what becomes of its elements.
+type catch struct {
+	msgs         []*nats.Msg // the events to store
+	events       []pipeline.Event
+	dead         []letter
+	repeats      int
+	publishedMax time.Time // over all events of the page
+}
+
+// sift sorts a page's elements. It is done now and not when the page was
+// fetched, since the page before it may hold the same events.
+func (s *Sink) sift(page pipeline.Page) catch {
+	var c catch
+	subject, limit := SubjectEvents(s.instance), s.store.maxMessage()
+	seen := make(map[id]struct{}, len(page.Events))
+	c.msgs = make([]*nats.Msg, 0, len(page.Events)+1)
+	for place, e := range page.Events {
+		if e.Flaw != "" {
+			c.dead = append(c.dead, letter{e, place})
+			continue
+		}
+		c.publishedMax = latest(c.publishedMax, believable(e.Published, page.Date))
+		i := idOf(e.UUID)
+		if _, twice := seen[i]; twice || s.recent.has(i) {
+			c.repeats++
+			continue
+		}
+		seen[i] = struct{}{}
+		m := eventMessage(subject, s.query.Origin, e)
+		if size(m) > limit {
+			e.Flaw = pipeline.FlawTooLarge
+			c.dead = append(c.dead, letter{e, place})
+			continue
+		}
+		c.msgs, c.events = append(c.msgs, m), append(c.events, e)
+	}
+	return c
+}
+
+// believable cuts a published that lies after the org's own clock: it would
+// make a reopening start in the future, past events never read.
+func believable(published, date time.Time) time.Time {
+	if edge := date.Add(time.Second); !date.IsZero() && published.After(edge) { // Date is cut to seconds
+		return edge
+	}
+	return published
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// write stores a page's events and the position after them: in one batch if
+// the server takes it so, else in parts. It returns the number of events stored.
+//
+// Each part but the last ends in a position with the page's own link, which
+// says from where on ids must be compared: a restart after it asks for the
+// page again and drops what is there already.
+func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, error) {
+	stored := 0
+	for {
+		n := min(len(c.msgs)-stored, s.batch-1)
+		last := stored+n == len(c.msgs)
+		if last && n == 0 && page.Next == page.Link {
+			s.at.CompleteThrough = latest(s.at.CompleteThrough, page.Through)
+			return stored, nil // nothing moved: nothing to write
+		}
+		err := s.part(ctx, page, c, stored, n, last)
+		if errors.Is(err, errTooLarge) && n > 1 {
+			s.batch = n/2 + 1
+			s.log.Warn("batch too large for the server, page split", "events", n, "bytes", page.Bytes, "err", err)
+			continue
+		}
+		if err != nil {
+			return stored, err
+		}
+		if stored += n; last {
+			return stored, nil
+		}
+	}
+}
+
+// part stores n events of a page, from the one at index from on, with the
+// position after them, under both fences.
+func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n int, last bool) error {
+	events := c.events[from : from+n]
+	pos := s.after(page, events, last)
+	if last {
+		pos.PublishedMax = latest(pos.PublishedMax, c.publishedMax)
+	}
+	m, err := positionMessage(SubjectPosition(s.instance), pos)
+	if err != nil {
+		return err
+	}
+	// The position's fence says that no other writer came in between. The
+	// event's says that the recent ids cover all that is stored: it closes the
+	// case in which a deleted or rolled-back position makes an old fence
+	// valid again.
+	expect(m, s.at.Seq)
+	msgs := append(c.msgs[from:from+n:from+n], m)
+	if n > 0 {
+		expect(msgs[0], s.lastEvent)
+	}
+	seq, err := s.send(ctx, msgs)
+	if err != nil {
+		return err
+	}
+	if pos.Seq = seq; n > 0 {
+		s.lastEvent = seq - 1 // a batch is stored in one piece, the position last
+	}
+	s.remember(pos, events)
+	return nil
+}
+
+// send publishes a batch and reports how it went.
+func (s *Sink) send(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
+	started := time.Now()
+	seq, err := s.store.publisher.publish(ctx, msgs)
+	result := "ok"
+	switch {
+	case errors.Is(err, pipeline.ErrFenced):
+		result = "fenced"
+		s.trace.Fenced(s.instance)
+	case errors.Is(err, errTooLarge):
+		result = "too_large"
+	case err != nil:
+		result = "doubt"
+	}
+	s.trace.Wrote(s.instance, result, time.Since(started))
+	s.unfit = s.unfit || unfit(err)
+	if err != nil {
+		return 0, fmt.Errorf("publish %d messages: %w", len(msgs), err)
+	}
+	return seq, nil
+}
+
+// remember makes pos the newest position and its events' ids recent ones.
+func (s *Sink) remember(pos pipeline.Position, events []pipeline.Event) {
+	if pos.DedupeFrom == 0 && len(events) > 0 {
+		s.recent.turn()
+	}
+	for _, e := range events {
+		s.recent.add(idOf(e.UUID))
+	}
+	s.at = pos
+}

@@ -1,0 +1,258 @@
+package jets
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+func TestCommitStoresEventsAndPosition(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	start := s.at
+	if start.Seq == 0 || start.Why != pipeline.WhyStart {
+		t.Fatalf("fresh start is %+v", start)
+	}
+	p := short(s, 1, events(1, 3))
+	p.Through = epoch.Add(time.Hour)
+	r := st.commit(s, p)
+	if r.Stored != 3 || r.Repeats != 0 || r.Position.Link != link(1) || r.Position.Seq != start.Seq+4 {
+		t.Fatalf("receipt %+v", r)
+	}
+	st.wantEvents(1, 3)
+	_, positions := st.stored()
+	got := positions[len(positions)-1]
+	if got.Events != 3 || got.LastEvent.UUID != "id-0003" || !got.PublishedMax.Equal(event(3).Published) || !got.CompleteThrough.Equal(p.Through) {
+		t.Fatalf("position %+v", got)
+	}
+	if again := st.synced(); again.at.Link != link(1) || again.at.Seq != r.Position.Seq {
+		t.Fatalf("sync finds %+v", again.at)
+	}
+	c := st.cursor()
+	if c.StreamSeq != r.Position.Seq || c.Next != link(1) || c.Origin != origin || c.StreamCreated.IsZero() {
+		t.Fatalf("cursor %+v", c)
+	}
+}
+
+// TestEventHeaders: CloudEvents in binary mode, lower case, and no id that the
+// server would count.
+func TestEventHeaders(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	odd := event(1)
+	odd.UUID, odd.Type, odd.Time, odd.Data = "id 1%ü", "", "", []byte(`{"n":1}`)
+	st.commit(s, page(s, 1, []pipeline.Event{event(2), odd}))
+	var got []map[string][]string
+	for m := range st.messages(StreamSignals) {
+		if m.Subject == "signals.okta.prod" {
+			got = append(got, m.Header)
+		}
+	}
+	want := []map[string]string{
+		{"ce-specversion": "1.0", "ce-id": "id-0002", "ce-source": origin, "ce-type": "com.okta.user.session.start", "ce-time": event(2).Time, "ce-datacontenttype": "application/json"},
+		{"ce-id": "id%201%25%C3%BC", "ce-type": "com.okta.unknown"},
+	}
+	for i, headers := range want {
+		for name, value := range headers {
+			if v := got[i][name]; len(v) != 1 || v[0] != value {
+				t.Errorf("event %d: %s is %q, want %q", i, name, v, value)
+			}
+		}
+	}
+	if _, there := got[1]["ce-time"]; there || got[0]["Nats-Msg-Id"] != nil {
+		t.Errorf("headers too many: %v", got)
+	}
+	if again := st.synced(); !again.recent.has(idOf(odd.UUID)) {
+		t.Error("an encoded id is not recognised after a restart")
+	}
+}
+
+func TestStaleSinkIsFenced(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	a, b := st.synced(), st.synced()
+	b.recent, a.recent = recent{}, recent{} // the fence alone
+	st.commit(a, page(a, 1, events(1, 5)))
+	if _, err := b.Commit(t.Context(), b.at, page(b, 1, events(1, 5))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("a stale commit gave %v", err)
+	}
+	if _, err := b.Commit(t.Context(), b.at, page(b, 1, nil)); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("a stale move without events gave %v", err)
+	}
+	st.wantEvents(1, 5)
+	at, err := b.Sync(t.Context())
+	if err != nil || at.Link != link(1) {
+		t.Fatalf("sync after the fence: %+v, %v", at, err)
+	}
+	st.commit(b, page(b, 2, events(6, 7)))
+	st.wantEvents(1, 7)
+}
+
+// TestCommitRefusesAnotherPosition: a caller can't commit but after the newest.
+func TestCommitRefusesAnotherPosition(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.sink()
+	if _, err := s.Commit(t.Context(), pipeline.Position{}, pipeline.Page{}); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("a commit before a sync gave %v", err)
+	}
+}
+
+func TestRepeatsAreDropped(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, append(events(1, 3), event(2)))) // in one page
+	r := st.commit(s, page(s, 2, events(2, 5)))              // in two
+	if r.Repeats != 2 || r.Stored != 2 {
+		t.Fatalf("receipt %+v", r)
+	}
+	s = st.synced() // across a restart, two pages back
+	st.commit(s, page(s, 3, events(1, 6)))
+	st.wantEvents(1, 6)
+}
+
+func TestUnmovedPageWritesNothing(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 3)))
+	_, before := st.stored()
+	p := short(s, 1, events(1, 3))
+	p.Through = time.Now().Add(time.Hour)
+	s.cursor.written = time.Time{} // as after 15 s
+	r := st.commit(s, p)
+	if _, after := st.stored(); len(after) != len(before) || r.Stored != 0 || r.Repeats != 3 {
+		t.Fatalf("an unmoved page wrote: %+v", r)
+	}
+	st.ok(s.settle(t.Context()))
+	if c := st.cursor(); !c.CompleteThrough.Equal(p.Through) {
+		t.Fatalf("idle watermark in the cursor is %v", c.CompleteThrough)
+	}
+	if again := st.synced(); !again.at.CompleteThrough.Equal(p.Through) {
+		t.Fatalf("a restart lost the idle watermark: %v", again.at.CompleteThrough)
+	}
+}
+
+// TestUnmovedLinkGrows: a page whose answer names no next link comes again, and
+// longer: whatever the number of times, nothing is stored twice.
+func TestUnmovedLinkGrows(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	for last := 3; last <= 9; last++ {
+		p := short(s, 0, events(3, last))
+		p.Next = p.Link
+		st.commit(s, p)
+		if last%3 == 0 {
+			s = st.synced()
+		}
+	}
+	if s.at.DedupeFrom == 0 || s.at.Why != pipeline.WhyPart {
+		t.Fatalf("position of a link not left: %+v", s.at)
+	}
+	st.commit(s, page(s, 2, events(3, 10)))
+	if s.at.DedupeFrom != 0 {
+		t.Fatalf("dedupe_from outlived its link: %+v", s.at)
+	}
+	st.wantEvents(1, 10)
+}
+
+// TestPageIsSplit: a server that takes ten messages a batch gets a page of 35
+// events in parts, and a restart after any part goes on within the page.
+func TestPageIsSplit(t *testing.T) {
+	st := newStand(t, jetstest.Config{Limits: server.JSLimitOpts{MaxBatchSize: 10}})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	first := page(s, 2, events(3, 37))
+	c := s.sift(first)
+	s.batch = 8
+	for stored := 0; stored < 21; stored += 7 {
+		st.ok(s.part(t.Context(), first, c, stored, 7, false))
+		s = st.synced()
+		if s.at.Link != link(1) || s.at.DedupeFrom == 0 {
+			t.Fatalf("position after a part: %+v", s.at)
+		}
+		c, s.batch = s.sift(first), 8
+		if len(c.msgs) != 35-stored-7 {
+			t.Fatalf("%d events left after %d", len(c.msgs), stored+7)
+		}
+		c.msgs, c.events = append(make([]*nats.Msg, stored+7), c.msgs...), append(make([]pipeline.Event, stored+7), c.events...)
+	}
+	s.batch = MaxBatch // not learned yet
+	r := st.commit(s, first)
+	if s.at.DedupeFrom != 0 || s.at.Link != link(2) || r.Repeats != 21 {
+		t.Fatalf("position after the last part: %+v, %+v", s.at, r)
+	}
+	st.commit(s, page(s, 3, events(1, 40))) // also repeats from before the split page
+	st.wantEvents(1, 40)
+}
+
+func TestMoreEventsThanABatch(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2500)))
+	st.wantEvents(1, 2500)
+}
+
+func TestDeadLetters(t *testing.T) {
+	st := newStand(t, jetstest.Config{MaxPayload: 64 << 10})
+	s := st.synced()
+	huge := event(2)
+	huge.Data = []byte(`{"uuid":"id-0002","x":"` + strings.Repeat("x", 70<<10) + `"}`)
+	list := []pipeline.Event{event(1), {Data: []byte(`null`), Flaw: pipeline.FlawNotObject}, {Data: []byte(`{"uuid":7}`), Flaw: pipeline.FlawNoUUID}, huge, event(3)}
+	p := page(s, 1, list)
+	r := st.commit(s, p)
+	if r.Stored != 2 || r.DeadLetters != 3 {
+		t.Fatalf("receipt %+v", r)
+	}
+	again := st.synced()
+	st.ok(again.bury(t.Context(), p.Link, again.sift(p).dead)) // as a restart before the commit would
+	var got []string
+	for m := range st.messages(StreamDeadLetter) {
+		got = append(got, fmt.Sprint(m.Subject, m.Header.Get("Signal-Reason"), m.Header.Get("Signal-Size"), len(m.Data) < 64<<10))
+		if m.Header.Get("Signal-Cursor") != string(p.Link) {
+			t.Errorf("cursor %q", m.Header.Get("Signal-Cursor"))
+		}
+	}
+	want := fmt.Sprint([]string{
+		fmt.Sprint("deadletter.okta.prod", "not_an_object", "4", true),
+		fmt.Sprint("deadletter.okta.prod", "no_uuid", "10", true),
+		fmt.Sprint("deadletter.okta.prod", "too_large", fmt.Sprint(len(huge.Data)), true),
+	})
+	if fmt.Sprint(got) != want {
+		t.Fatalf("dead letters %v\nwant         %v", got, want)
+	}
+}
+
+// TestFuturePublished: an event dated after the org's own clock does not push a
+// reopening past events never read.
+func TestFuturePublished(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	bad := event(1)
+	bad.Published = epoch.AddDate(9, 0, 0)
+	p := page(s, 1, []pipeline.Event{bad})
+	p.Date = time.Now().Add(24 * time.Hour).Truncate(time.Second)
+	st.commit(s, p)
+	if s.at.PublishedMax.After(p.Date.Add(time.Second)) {
+		t.Fatalf("published_max is %v", s.at.PublishedMax)
+	}
+}
+
+func TestTwoInstancesOfOneOrg(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	a := st.synced()
+	b := st.store.Sink("other", query(), nil, nil)
+	_, err := b.Sync(t.Context())
+	st.ok(err)
+	st.commit(a, page(a, 1, events(1, 3)))
+	r := st.commit(b, page(b, 1, events(1, 3)))
+	if r.Stored != 3 {
+		t.Fatalf("the second instance got %+v", r)
+	}
+}

@@ -1,0 +1,488 @@
+package jets
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// The tests below are histories: each is a way in which a rule of the commit
+// protocol, left out, loses an event or stores one twice. What a sink remembers of
+// recent ids is taken away where they would hide the rule.
+
+// TestFreshStartsRace: two that find nothing both write a first position
+// expecting none; one of them is refused, reads again and goes on from the other's.
+func TestFreshStartsRace(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	a, b := st.sink(), st.sink()
+	a.stream, _ = st.store.Extent(t.Context())
+	b.stream = a.stream
+	st.ok(a.start(t.Context()))
+	if err := b.start(t.Context()); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("the second fresh start gave %v", err)
+	}
+	at, err := b.Sync(t.Context())
+	st.ok(err)
+	if at.Seq != a.at.Seq {
+		t.Fatalf("the second goes on from %d, the first wrote %d", at.Seq, a.at.Seq)
+	}
+}
+
+// TestNewestPositionDeleted: deleting the newest position makes the fence of
+// the one before valid again, and events stand above it.
+func TestNewestPositionDeleted(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	zombie := st.synced()
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 4)))
+	st.delete(s.at.Seq)
+	zombie.recent = recent{}
+	if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 1, events(1, 4))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("the fence of a deleted position's predecessor let a commit through: %v", err)
+	}
+	at, err := zombie.Sync(t.Context())
+	st.ok(err)
+	if at.Why != pipeline.WhyCopy || at.DedupeFrom == 0 {
+		t.Fatalf("events above the newest position, and sync made %+v", at)
+	}
+	st.commit(zombie, page(zombie, 1, events(1, 6)))
+	st.wantEvents(1, 6)
+}
+
+func TestForeignEventAbove(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	foreign := event(3)
+	st.write(SubjectEvents("prod"), string(foreign.Data)) // no ce-id either
+	if _, err := s.Commit(t.Context(), s.at, page(s, 2, events(3, 4))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("a commit over a foreign event gave %v", err)
+	}
+	at, err := s.Sync(t.Context())
+	st.ok(err)
+	st.commit(s, page(s, 2, events(3, 4)))
+	if !s.recent.has(idOf(foreign.UUID)) || at.Why != pipeline.WhyCopy {
+		t.Fatalf("foreign event not compared with: %+v", at)
+	}
+	if r := st.commit(s, page(s, 3, events(3, 5))); r.Stored != 1 {
+		t.Fatalf("after a foreign event: %+v", r)
+	}
+}
+
+func TestPositionsPurged(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		st := newStand(t, jetstest.Config{})
+		zombie := st.synced()
+		s := st.synced()
+		st.commit(s, page(s, 1, events(1, 4)))
+		st.commit(s, page(s, 2, events(5, 8)))
+		st.ok(s.settle(t.Context()))
+		st.purge(SubjectPosition("prod"))
+		if all {
+			st.purge(SubjectEvents("prod"))
+		}
+		zombie.recent = recent{}
+		if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 1, events(1, 4))); !errors.Is(err, pipeline.ErrFenced) {
+			t.Fatalf("a zombie committed after a purge: %v", err)
+		}
+		again := st.synced()
+		if again.at.Link != link(2) || again.at.Why != pipeline.WhyRestore || again.at.DedupeFrom == 0 {
+			t.Fatalf("after a purge sync made %+v", again.at)
+		}
+		if _, err := s.Commit(t.Context(), s.at, page(s, 3, events(9, 9))); !errors.Is(err, pipeline.ErrFenced) {
+			t.Fatalf("a poller slept through the purge and committed: %v", err)
+		}
+		st.commit(again, short(again, 3, events(9, 12)))
+		if all {
+			st.wantEvents(9, 12)
+		} else {
+			st.wantEvents(1, 12)
+		}
+		if again.at.DedupeFrom != 0 {
+			t.Fatalf("dedupe_from outlived the short page: %+v", again.at)
+		}
+	}
+}
+
+// TestCursorTrailsPurge: the cursor trails by a page when positions are purged:
+// that page is asked for again and its events are compared.
+func TestCursorTrailsPurge(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 4)))
+	st.ok(s.settle(t.Context()))
+	behind := st.cursor()
+	st.commit(s, page(s, 2, events(5, 8)))
+	st.ok(s.settle(t.Context()))
+	st.putCursor(*behind)
+	st.purge(SubjectPosition("prod"))
+	s = st.synced()
+	if s.at.Link != link(1) {
+		t.Fatalf("went on from %+v", s.at)
+	}
+	st.commit(s, page(s, 2, events(5, 8)))
+	st.commit(s, short(s, 3, events(9, 9)))
+	st.wantEvents(1, 9)
+}
+
+// backUp copies the server's store.
+func (st *stand) backUp() string {
+	st.Helper()
+	st.server.Stop()
+	defer st.open()
+	defer st.server.Start(st.T)
+	return st.server.Copy(st.T)
+}
+
+// rollBack puts an older copy of the store back.
+func (st *stand) rollBack(backup string) {
+	st.Helper()
+	st.server.Stop()
+	st.server.Restore(st.T, backup)
+	st.server.Start(st.T)
+	st.open()
+}
+
+func (st *stand) putCursor(c Cursor) {
+	st.Helper()
+	data, err := json.Marshal(c)
+	st.ok(err)
+	st.write(BucketSubject(BucketCursors, Key("prod")), string(data))
+}
+
+// TestCursorIsOnlyACopy: whatever CURSORS says, the stream is right.
+func TestCursorIsOnlyACopy(t *testing.T) {
+	for name, spoil := range map[string]func(*stand, Cursor){
+		"deleted": func(st *stand, _ Cursor) {
+			kv, err := st.store.Conn.JS.KeyValue(st.Context(), BucketCursors)
+			st.ok(err)
+			st.ok(kv.Delete(st.Context(), Key("prod")))
+		},
+		"purged": func(st *stand, _ Cursor) {
+			kv, err := st.store.Conn.JS.KeyValue(st.Context(), BucketCursors)
+			st.ok(err)
+			st.ok(kv.Purge(st.Context(), Key("prod")))
+		},
+		"bucket deleted": func(st *stand, _ Cursor) { st.ok(st.store.Conn.JS.DeleteKeyValue(st.Context(), BucketCursors)) },
+		"behind": func(st *stand, c Cursor) {
+			c.Next, c.StreamSeq = link(0), c.StreamSeq-5
+			st.putCursor(c)
+		},
+		"ahead": func(st *stand, c Cursor) {
+			c.Next, c.StreamSeq = link(99), c.StreamSeq+5
+			c.CompleteThrough = time.Now().Add(time.Hour)
+			st.putCursor(c)
+		},
+		"nonsense": func(st *stand, _ Cursor) {
+			st.write(BucketSubject(BucketCursors, Key("prod")), "{")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := newStand(t, jetstest.Config{})
+			s := st.synced()
+			st.commit(s, page(s, 1, events(1, 4)))
+			st.ok(s.settle(t.Context()))
+			want := s.at
+			spoil(st, *st.cursor())
+			again := st.synced()
+			if again.at.Link != want.Link || again.at.Seq != want.Seq || !again.at.CompleteThrough.Equal(want.CompleteThrough) {
+				t.Fatalf("sync went on from %+v", again.at)
+			}
+			if c := st.cursor(); c.StreamSeq != want.Seq || c.Next != want.Link {
+				t.Fatalf("cursor not healed: %+v", c)
+			}
+			st.commit(s, page(s, 2, events(5, 6))) // the one at work is not disturbed
+			st.commit(s, page(s, 3, events(7, 8)))
+			st.ok(s.settle(t.Context()))
+			st.wantEvents(1, 8)
+		})
+	}
+}
+
+// TestStreamMadeAnew: deleted and made again, by the program: the new one
+// begins beyond every old fence, and the cursor says where to go on.
+func TestStreamMadeAnew(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	zombie := st.synced()
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 4)))
+	st.ok(s.settle(t.Context()))
+	st.ok(st.store.Conn.JS.DeleteStream(t.Context(), StreamSignals))
+	if _, err := s.Commit(t.Context(), s.at, page(s, 2, events(5, 6))); err == nil {
+		t.Fatal("a commit into no stream succeeded")
+	}
+	at, err := s.Sync(t.Context())
+	st.ok(err)
+	if at.Link != link(1) || at.Seq <= zombie.at.Seq+freshMargin {
+		t.Fatalf("in the new stream: %+v", at)
+	}
+	if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 1, events(1, 4))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("a zombie of the old stream got %v", err)
+	}
+	st.commit(s, short(s, 2, events(5, 6)))
+	st.wantEvents(5, 6)
+}
+
+// TestRolledBack: the server comes back with an older copy of its store.
+func TestRolledBack(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 4)))
+	st.ok(s.settle(t.Context()))
+	backup := st.backUp()
+	s = st.synced()
+	st.commit(s, page(s, 2, events(5, 8)))
+	st.commit(s, page(s, 3, events(9, 9)))
+	st.ok(s.settle(t.Context()))
+	ahead := st.cursor()
+	zombie := s
+	st.rollBack(backup)
+	st.putCursor(*ahead) // CURSORS alone was spared
+	lost := 0
+	again := st.store.Sink("prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
+	_, err := again.Sync(t.Context())
+	st.ok(err)
+	if again.at.Link != link(1) || lost != 1 {
+		t.Fatalf("after the rollback, %d losses told: %+v", lost, again.at)
+	}
+	zombie.store = st.store
+	if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 4, events(10, 10))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("a zombie from before the rollback got %v", err)
+	}
+	st.commit(again, page(again, 2, events(5, 8)))
+	st.wantEvents(1, 8)
+}
+
+// TestStreamLostThePosition: rolled back to before the first position, so that
+// only the cursor remembers, and something else stands where it points, or nothing yet.
+func TestStreamLostThePosition(t *testing.T) {
+	for _, refilled := range []bool{false, true} {
+		st := newStand(t, jetstest.Config{})
+		backup := st.backUp()
+		s := st.synced()
+		st.commit(s, page(s, 1, events(1, 4)))
+		st.ok(s.settle(t.Context()))
+		ahead := st.cursor()
+		st.rollBack(backup)
+		ahead.CompleteThrough = time.Now()
+		st.putCursor(*ahead)
+		for range 10 {
+			if refilled {
+				st.write("signals.okta.another", "{}")
+			}
+		}
+		lost := 0
+		s = st.store.Sink("prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
+		_, err := s.Sync(t.Context())
+		st.ok(err)
+		if lost != 1 || s.at.Why != pipeline.WhyStart || !s.at.CompleteThrough.Before(ahead.CompleteThrough) {
+			t.Fatalf("refilled %v: %d losses told, %+v", refilled, lost, s.at)
+		}
+	}
+}
+
+// TestReopenComparesAll: a query reopened deep in a drain serves again what is
+// stored; crashes all through it change nothing. The events were persisted up
+// to 50 minutes after they were published, some of them on either side of
+// the reopened since.
+func TestReopenComparesAll(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	for i := range 10 {
+		st.commit(s, page(s, i+1, events(30*i+1, 30*i+30))) // one event a minute
+	}
+	_, err := s.Reopen(t.Context(), s.at)
+	st.ok(err)
+	since := event(300).Published.Add(-time.Hour)
+	if !strings.Contains(string(s.at.Link), since.Format("T15:04")) || s.at.Why != pipeline.WhyReopen {
+		t.Fatalf("reopened with %q (%s), want since %v", s.at.Link, s.at.Why, since)
+	}
+	// Persisted at since or later, and published up to 50 minutes before.
+	again := events(190, 320)
+	for i := 0; i < len(again); i += 20 {
+		p := page(s, 100+i, again[i:min(i+20, len(again))])
+		if s.at.DedupeFrom == 0 {
+			t.Fatalf("dedupe_from gone before a short page: %+v", s.at)
+		}
+		st.commit(s, p)
+		s = st.synced() // a crash after every page
+	}
+	st.commit(s, short(s, 500, events(318, 322)))
+	if s.at.DedupeFrom != 0 {
+		t.Fatalf("dedupe_from stays: %+v", s.at)
+	}
+	st.wantEvents(1, 322)
+}
+
+// TestReopenTwice: refused again while it makes up for the first.
+func TestReopenTwice(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	for i := range 5 {
+		st.commit(s, page(s, i+1, events(60*i+1, 60*i+60)))
+	}
+	_, err := s.Reopen(t.Context(), s.at)
+	st.ok(err)
+	first := s.at.DedupeFrom
+	st.commit(s, page(s, 100, events(230, 310)))
+	_, err = s.Reopen(t.Context(), s.at)
+	st.ok(err)
+	if s.at.DedupeFrom > first || s.at.DedupeFrom == 0 {
+		t.Fatalf("dedupe_from moved from %d to %d", first, s.at.DedupeFrom)
+	}
+	st.commit(s, page(s, 101, events(230, 320)))
+	st.commit(s, short(s, 102, events(320, 325)))
+	st.wantEvents(1, 325)
+}
+
+// TestReopenBeforeAnyEvent: nothing was read yet, so since is the start's.
+func TestReopenBeforeAnyEvent(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	started := s.at.PublishedMax
+	st.commit(s, short(s, 1, nil))
+	s.query.Since.Age = time.Minute // now would be too late
+	_, err := s.Reopen(t.Context(), s.at)
+	st.ok(err)
+	if want := started.Add(-time.Hour).Format("2006-01-02T15:04"); !strings.Contains(string(s.at.Link), want) {
+		t.Fatalf("reopened with %q, want since %s", s.at.Link, want)
+	}
+}
+
+func TestQueryChangeReopens(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 100)))
+	q := query()
+	q.Hash = "q2"
+	s = st.store.Sink("prod", q, nil, nil)
+	at, err := s.Sync(t.Context())
+	st.ok(err)
+	if at.Why != pipeline.WhyReopen || at.Query != "q2" || at.DedupeFrom == 0 {
+		t.Fatalf("after a changed query: %+v", at)
+	}
+	st.commit(s, short(s, 2, events(40, 120)))
+	st.wantEvents(1, 120)
+}
+
+func TestOriginChangeStartsAfresh(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 10)))
+	q := query()
+	q.Origin = "https://login.example.com" // the same org under its own domain
+	s = st.store.Sink("prod", q, nil, nil)
+	at, err := s.Sync(t.Context())
+	st.ok(err)
+	if at.Why != pipeline.WhyStart || at.Origin != q.Origin {
+		t.Fatalf("after a changed origin: %+v", at)
+	}
+	st.commit(s, short(s, 2, events(1, 12)))
+	st.wantEvents(1, 12)
+}
+
+func TestNewerVersionIsDeclined(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	newer := s.at
+	newer.Version = pipeline.PositionVersion + 1
+	data, err := json.Marshal(newer)
+	st.ok(err)
+	st.write(SubjectPosition("prod"), string(data))
+	if _, err := st.sink().Sync(t.Context()); !errors.Is(err, pipeline.ErrNewer) {
+		t.Fatalf("a newer position gave %v", err)
+	}
+}
+
+// TestUnreadablePosition: skipped backwards to the newest that can be read; the
+// fence is the subject's last sequence all the same, chain or no chain.
+func TestUnreadablePosition(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	st.commit(s, page(s, 2, events(3, 4)))
+	st.write(SubjectPosition("prod"), "no position")
+	garbage := st.write(SubjectPosition("prod"), `{"version":1}`)
+	s = st.synced()
+	if s.at.Link != link(2) || s.at.Seq != garbage {
+		t.Fatalf("went on from %+v", s.at)
+	}
+	st.commit(s, page(s, 3, events(3, 6)))
+	st.wantEvents(1, 6)
+}
+
+func TestExtraMembersAreCarried(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	s.at.Extra = map[string]json.RawMessage{"note": json.RawMessage(`"kept"`)}
+	st.commit(s, page(s, 1, events(1, 2)))
+	s = st.synced()
+	st.commit(s, page(s, 2, events(3, 4)))
+	if got := string(st.synced().at.Extra["note"]); got != `"kept"` {
+		t.Fatalf("extra member is %q", got)
+	}
+}
+
+func TestEventsPurged(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 4)))
+	st.purge(SubjectEvents("prod"))
+	if _, err := s.Commit(t.Context(), s.at, page(s, 2, events(5, 6))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Fatalf("a commit after a purge of events gave %v", err)
+	}
+	_, err := s.Sync(t.Context())
+	st.ok(err)
+	st.commit(s, page(s, 2, events(5, 6)))
+	st.wantEvents(5, 6)
+}
+
+// TestBrokenChain: positions deleted in the middle do not hide the older ones.
+func TestBrokenChain(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	var seqs []uint64
+	for i := range 6 {
+		st.commit(s, page(s, i+1, events(3*i+1, 3*i+3)))
+		seqs = append(seqs, s.at.Seq)
+	}
+	st.delete(seqs[4])
+	st.delete(seqs[2])
+	s = st.synced()
+	var got []uint64
+	for e, err := range s.history(t.Context(), s.at.Seq) {
+		st.ok(err)
+		got = append(got, e.seq)
+	}
+	want := []uint64{seqs[5], seqs[3], seqs[1], seqs[0], seqs[0] - 4}
+	if !slices.Equal(got, want) {
+		t.Fatalf("history %v, want %v", got, want)
+	}
+}
+
+// TestWithoutAllowAtomic: someone else made the stream, or changed it since.
+func TestWithoutAllowAtomic(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	stream, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
+	st.ok(err)
+	config := stream.CachedInfo().Config
+	config.AllowAtomicPublish = false
+	_, err = st.store.Conn.JS.UpdateStream(t.Context(), config)
+	st.ok(err)
+	if _, err := s.Commit(t.Context(), s.at, page(s, 1, events(1, 2))); err == nil {
+		t.Fatal("a batch was taken without allow_atomic")
+	}
+	_, err = s.Sync(t.Context())
+	st.ok(err)
+	st.commit(s, page(s, 1, events(1, 2)))
+	st.wantEvents(1, 2)
+}
