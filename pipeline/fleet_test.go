@@ -1,0 +1,489 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// bench is what several fleets share in a test: locks and integrations in
+// memory, and a diary of what happened to each instance.
+type bench struct {
+	t *testing.T
+
+	mu       sync.Mutex
+	entries  map[string]Entry
+	changed  chan struct{}            // closed at each change
+	free     map[string]chan struct{} // by instance: holds a token while the lock is free
+	lose     map[string]context.CancelCauseFunc
+	polling  map[string]int // by instance and by replica: polls going on
+	diary    map[string][]string
+	fail     map[string]error // by instance: Poll returns it at once
+	linger   time.Duration    // how long a poll goes on after its ctx ended
+	watchErr error            // the next Watch returns it
+}
+
+func newBench(t *testing.T) *bench {
+	return &bench{t: t, entries: map[string]Entry{}, changed: make(chan struct{}), free: map[string]chan struct{}{},
+		lose: map[string]context.CancelCauseFunc{}, polling: map[string]int{}, diary: map[string][]string{}, fail: map[string]error{}}
+}
+
+// Watch is Integrations.
+func (b *bench) Watch(ctx context.Context, changed func(map[string]Entry)) error {
+	for {
+		b.mu.Lock()
+		entries, next, err := maps.Clone(b.entries), b.changed, b.watchErr
+		b.watchErr = nil
+		b.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		changed(entries)
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// edit changes the integrations and waits until all came to rest.
+func (b *bench) edit(change func(map[string]Entry)) {
+	b.mu.Lock()
+	change(b.entries)
+	close(b.changed)
+	b.changed = make(chan struct{})
+	b.mu.Unlock()
+	synctest.Wait()
+}
+
+func (b *bench) put(is ...Integration) {
+	b.edit(func(m map[string]Entry) {
+		for _, i := range is {
+			m[i.Instance] = Entry{Integration: i}
+		}
+	})
+}
+
+// Hold is Locks.
+func (b *bench) Hold(ctx context.Context, instance string, held func(context.Context)) error {
+	b.mu.Lock()
+	free := b.free[instance]
+	if free == nil {
+		free = make(chan struct{}, 1)
+		free <- struct{}{}
+		b.free[instance] = free
+	}
+	b.mu.Unlock()
+	select {
+	case <-free:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { free <- struct{}{} }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	b.mu.Lock()
+	b.lose[instance] = cancel
+	b.mu.Unlock()
+	held(ctx)
+	return nil
+}
+
+func (b *bench) write(instance, format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.diary[instance] = append(b.diary[instance], fmt.Sprintf(format, args...))
+}
+
+// poll is Fleet.Poll of the replica of that name.
+func (b *bench) poll(replica string) func(context.Context, Integration) error {
+	return func(ctx context.Context, i Integration) error {
+		fail, leave := b.enter(replica, i.Instance)
+		defer leave()
+		if fail != nil {
+			b.write(i.Instance, "%s fails", replica)
+			return fail
+		}
+		b.write(i.Instance, "%s polls %s", replica, i.Origin)
+		<-ctx.Done()
+		time.Sleep(b.linger)
+		b.write(i.Instance, "%s ends: %v", replica, context.Cause(ctx))
+		return nil
+	}
+}
+
+// enter counts a poll, of its replica and of its instance.
+func (b *bench) enter(replica, instance string) (fail error, leave func()) {
+	add := func(n int) int {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.polling[replica] += n
+		b.polling[instance] += n
+		fail = b.fail[instance]
+		return b.polling[instance]
+	}
+	if n := add(1); n > 1 {
+		b.t.Errorf("%d polls of %s at once", n, instance)
+	}
+	return fail, func() { add(-1) }
+}
+
+// fleet is one replica's.
+func (b *bench) fleet(replica string) *Fleet {
+	return &Fleet{Integrations: b, Locks: b, Poll: b.poll(replica),
+		Backoff: Backoff{Rand: func() float64 { return 1 }},
+		Report: func(instance string, state State, err error) {
+			if err != nil {
+				b.write(instance, "%s reports %s: %v", replica, state, err)
+				return
+			}
+			b.write(instance, "%s reports %s", replica, state)
+		}}
+}
+
+// start runs a replica's fleet. The function that it returns ends it as SIGTERM
+// does, and checks that no poll of it goes on after Run.
+func (b *bench) start(replica string, f *Fleet) (stop func()) {
+	ctx, cancel := context.WithCancelCause(b.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f.Run(ctx); err != nil {
+			b.t.Errorf("Run = %v", err)
+		}
+	}()
+	synctest.Wait()
+	return func() {
+		cancel(errors.New("terminated"))
+		<-done
+		if n := b.count(replica); n != 0 {
+			b.t.Errorf("%d polls of %s go on after Run", n, replica)
+		}
+		synctest.Wait()
+	}
+}
+
+// failing sets what Poll returns at once for an instance; nil: it works.
+func (b *bench) failing(instance string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail[instance] = err
+}
+
+// turn forgets what was written of an instance.
+func (b *bench) turn(instance string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.diary[instance]
+	b.diary[instance] = nil
+	return page
+}
+
+func (b *bench) count(of string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.polling[of]
+}
+
+// expect compares what was written of an instance since the last expect.
+func (b *bench) expect(instance string, want ...string) {
+	b.t.Helper()
+	if got := b.turn(instance); !slices.Equal(got, want) {
+		b.t.Errorf("%s:\n got %q\nwant %q", instance, got, want)
+	}
+}
+
+func acme(origin string) Integration {
+	return Integration{Instance: "acme", Enabled: true, Origin: origin, Token: NewSecret("00abc")}
+}
+
+func other() Integration {
+	return Integration{Instance: "other", Enabled: true, Origin: "o"}
+}
+
+// inBubble runs a test with one fleet on a bench, and ends the fleet.
+func inBubble(t *testing.T, test func(*bench)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.start("one", b.fleet("one"))()
+		test(b)
+	})
+}
+
+func TestFleetPollsWhatIsAddedAndFollowsItsChanges(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.put(acme("a"), other())
+		b.expect("acme", "one polls a")
+		b.expect("other", "one polls o")
+		b.put(acme("b"))
+		b.expect("acme", "one ends: integration changed", "one polls b")
+		b.put(acme("b"))
+		changed := acme("b")
+		changed.Token = NewSecret("00def")
+		b.expect("acme")
+		b.put(changed)
+		b.expect("acme", "one ends: integration changed", "one polls b")
+		b.expect("other")
+	})
+}
+
+func TestFleetRestartsWithinTheLockItHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.linger = 3 * time.Second
+		b.put(acme("a"))
+		defer b.start("one", b.fleet("one"))()
+		defer b.start("two", b.fleet("two"))()
+		b.put(acme("b"))
+		b.put(acme("c"))
+		time.Sleep(time.Minute)
+		b.expect("acme", "one polls a", "one ends: integration changed", "one polls c")
+	})
+}
+
+func TestFleetStopsWhatIsDisabledDeletedOrWrong(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.put(acme("a"), other())
+		b.expect("acme", "one polls a")
+
+		disabled := acme("a")
+		disabled.Enabled = false
+		b.put(disabled)
+		b.put(disabled)
+		b.expect("acme", "one ends: integration changed", "one reports disabled")
+		b.put(acme("a"))
+		b.expect("acme", "one polls a")
+
+		wrong := func(text string) func(map[string]Entry) {
+			return func(m map[string]Entry) { m["acme"] = Entry{Err: errors.New(text)} }
+		}
+		b.edit(wrong("x"))
+		b.edit(wrong("x"))
+		b.expect("acme", "one ends: integration changed", "one reports configuration error: x")
+		b.edit(wrong("y"))
+		b.expect("acme", "one reports configuration error: y")
+		b.put(acme("a"))
+		b.expect("acme", "one polls a")
+
+		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.expect("acme", "one ends: integration changed", "one reports ")
+		b.put(acme("b"))
+		b.expect("acme", "one polls b")
+
+		b.expect("other", "one polls o")
+	})
+}
+
+func TestAnInstanceThatIsBackWaitsForItsFormerPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.linger = 5 * time.Second
+		defer b.start("one", b.fleet("one"))()
+		b.put(acme("a"), other())
+		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.put(acme("b"))
+		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.put(acme("c"))
+		b.expect("acme", "one polls a")
+		time.Sleep(6 * time.Second)
+		b.expect("acme", "one ends: integration changed", "one reports ", "one reports ", "one polls c")
+		b.expect("other", "one polls o")
+	})
+}
+
+func TestADisabledInstanceFreesItsLock(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.put(acme("a"))
+		disabled := acme("a")
+		disabled.Enabled = false
+		b.put(disabled)
+		taken := false
+		if err := b.Hold(b.t.Context(), "acme", func(context.Context) { taken = true }); err != nil || !taken {
+			b.t.Errorf("the lock is not free: %v", err)
+		}
+	})
+}
+
+func TestALostLockEndsThePollAndIsContendedForAgain(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.put(acme("a"))
+		b.mu.Lock()
+		lose := b.lose["acme"]
+		b.mu.Unlock()
+		lose(ErrLockLost)
+		synctest.Wait()
+		b.expect("acme", "one polls a", "one ends: lock lost")
+		time.Sleep(time.Second)
+		b.expect("acme", "one polls a")
+	})
+}
+
+func TestSIGTERMHandsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.linger = time.Second
+		b.put(acme("a"))
+		stop := b.start("one", b.fleet("one"))
+		defer b.start("two", b.fleet("two"))()
+		b.expect("acme", "one polls a")
+		stop()
+		synctest.Wait()
+		b.expect("acme", "one ends: terminated", "one reports unowned", "two polls a")
+	})
+}
+
+func TestAPollThatReturnsIsTriedAgainWithBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.failing("acme", fmt.Errorf("poll acme: %w", ErrNewer))
+		b.put(acme("a"))
+		defer b.start("one", b.fleet("one"))()
+		time.Sleep(500*time.Millisecond + time.Second + time.Millisecond)
+		if tries := len(b.turn("acme")); tries != 6 {
+			t.Errorf("%d entries after 1.5 s, want three tries with a report each", tries)
+		}
+
+		// Another replica can do it, while this one holds back.
+		able := b.fleet("two")
+		able.Poll = func(ctx context.Context, _ Integration) error {
+			b.write("acme", "two polls")
+			<-ctx.Done()
+			return nil
+		}
+		stop := b.start("two", able)
+		time.Sleep(time.Minute)
+		b.expect("acme", "two polls")
+		stop()
+
+		b.failing("acme", nil)
+		b.turn("acme")
+		b.put(acme("b"))
+		b.expect("acme", "one polls b")
+	})
+}
+
+func TestANewIntegrationEndsTheHoldingBack(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.failing("acme", errors.New("no token"))
+		b.put(acme("a"))
+		time.Sleep(time.Hour)
+		b.failing("acme", nil)
+		b.turn("acme")
+		b.put(acme("b"))
+		b.expect("acme", "one polls b")
+	})
+}
+
+func TestReportsSayWhatKindOfFailure(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{ErrNewer, "one reports configuration error: written by a newer signal-client"},
+		{ErrConfig, "one reports configuration error: configuration error"},
+		{ErrCredential, "one reports credential refused: credential refused"},
+		{errors.New("odd"), "one reports retrying: odd"},
+	} {
+		inBubble(t, func(b *bench) {
+			b.failing("acme", tc.err)
+			b.put(acme("a"))
+			b.expect("acme", "one fails", tc.want)
+		})
+	}
+}
+
+func TestStoredIntegrationsWinOverStaticOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.put(acme("stored"))
+		f := b.fleet("one")
+		f.Static = []Integration{acme("static"), other()}
+		defer b.start("one", f)()
+		b.expect("acme", "one polls stored")
+		b.expect("other", "one polls o")
+		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.expect("acme", "one ends: integration changed", "one polls static")
+		b.edit(func(m map[string]Entry) { m["acme"] = Entry{Err: errors.New("x")} })
+		b.expect("acme", "one ends: integration changed", "one reports configuration error: x")
+		b.expect("other")
+	})
+}
+
+func TestStaticAloneAndGivenTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		f := b.fleet("one")
+		f.Integrations, f.Static = nil, []Integration{acme("a")}
+		b.start("one", f)()
+		b.expect("acme", "one polls a", "one ends: terminated", "one reports unowned")
+		f.Static = []Integration{acme("a"), acme("b")}
+		if err := f.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "acme is configured twice") {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestABrokenWatchDisturbsNoPoll(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.put(acme("a"))
+		b.mu.Lock()
+		b.watchErr = errors.New("bucket gone")
+		b.mu.Unlock()
+		b.put(acme("a"))
+		time.Sleep(time.Second)
+		b.expect("acme", "one polls a")
+		b.put(acme("b"))
+		b.expect("acme", "one ends: integration changed", "one polls b")
+	})
+}
+
+func TestAFleetOfTenThousandEnds(t *testing.T) {
+	const size = 10_000
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		for n := range size {
+			i := acme("a")
+			i.Instance = fmt.Sprintf("i%d", n)
+			b.entries[i.Instance] = Entry{Integration: i}
+		}
+		b.entries["wrong"] = Entry{Err: errors.New("x")}
+		stop := b.start("one", b.fleet("one"))
+		if n := b.count("one"); n != size {
+			t.Errorf("%d instances are polled, want %d", n, size)
+		}
+		b.expect("wrong", "one reports configuration error: x")
+		stop()
+	})
+}
+
+func TestFleetLogsAWrongEntryOncePerChangeAndNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var out bytes.Buffer
+		f := b.fleet("one")
+		f.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		stop := b.start("one", f)
+		for range 3 {
+			b.edit(func(m map[string]Entry) { m["bad"] = Entry{Err: errors.New("settings.limit: is wrong")} })
+		}
+		b.failing("acme", errors.New("odd"))
+		b.put(acme("a"))
+		stop()
+		if n := strings.Count(out.String(), "settings.limit: is wrong"); n != 1 {
+			t.Errorf("the wrong entry is in the log %d times, want once:\n%s", n, &out)
+		}
+		if !strings.Contains(out.String(), "level=ERROR") || strings.Contains(out.String(), "00abc") {
+			t.Errorf("log:\n%s", &out)
+		}
+	})
+}

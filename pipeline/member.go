@@ -1,0 +1,181 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// order is what is to become of an instance. One takes the place of another.
+type order struct {
+	entry      *Entry        // nil: it was deleted
+	superseded chan struct{} // closed when a newer order stands
+}
+
+func newOrder(e *Entry) *order { return &order{entry: e, superseded: make(chan struct{})} }
+
+func (o *order) runs() bool {
+	return o.entry != nil && o.entry.Err == nil && o.entry.Integration.Enabled
+}
+
+// same reports whether nothing would change. Errors are compared by their text,
+// since each reading makes new ones.
+func (o *order) same(p *order) bool {
+	if o.entry == nil || p.entry == nil {
+		return o.entry == p.entry
+	}
+	if o.entry.Err != nil || p.entry.Err != nil {
+		return o.entry.Err != nil && p.entry.Err != nil && o.entry.Err.Error() == p.entry.Err.Error()
+	}
+	return reflect.DeepEqual(o.entry.Integration, p.entry.Integration)
+}
+
+// member is one instance of a fleet. All that happens to it happens in its own
+// goroutine, in order; only set is called from another.
+type member struct {
+	*Fleet
+	name    string
+	order   atomic.Pointer[order] // the newest
+	left    <-chan struct{}       // closed when run has returned
+	log     *slog.Logger
+	backoff Backoff
+}
+
+// set gives a new order, unless it says what stands already.
+func (m *member) set(o *order) {
+	if old := m.order.Load(); !old.same(o) {
+		m.order.Store(o)
+		close(old.superseded)
+	}
+}
+
+// run follows the orders until the instance is deleted or ctx ends.
+func (m *member) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		o := m.order.Load()
+		if o.runs() {
+			m.contend(ctx)
+			continue
+		}
+		m.rest(o)
+		if o.entry == nil {
+			return
+		}
+		select {
+		case <-o.superseded:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// rest says why the instance is not polled.
+func (m *member) rest(o *order) {
+	switch {
+	case o.entry == nil:
+		m.log.Info("integration deleted")
+		m.Report(m.name, "", nil)
+	case o.entry.Err != nil:
+		m.log.Error("configuration error", "err", o.entry.Err)
+		m.Report(m.name, StateConfig, o.entry.Err)
+	default:
+		m.log.Info("integration disabled")
+		m.Report(m.name, StateDisabled, nil)
+	}
+	m.backoff.Reset()
+}
+
+// contend waits for the lock and polls while it is held and the orders say so.
+// After a failure it waits, with the lock given back, until another try is due
+// or a new order stands.
+func (m *member) contend(ctx context.Context) {
+	wanted, stop := m.while(ctx, (*order).runs)
+	tried := m.order.Load()
+	err := m.Locks.Hold(wanted, m.name, func(held context.Context) { tried = m.hold(held) })
+	ended := wanted.Err() != nil || !m.order.Load().runs()
+	stop()
+	if ended {
+		return
+	}
+	if err != nil {
+		m.log.Warn("lock not held", "err", err)
+	}
+	pause, stop := m.while(ctx, func(o *order) bool { return o == tried })
+	defer stop()
+	_ = Sleep(pause, m.backoff.Next())
+}
+
+// while is a context that ends with cause ErrChanged once the newest order is
+// not as asked. Its stop waits for the goroutine that it starts.
+func (m *member) while(ctx context.Context, asked func(*order) bool) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for o := m.order.Load(); asked(o); o = m.order.Load() {
+			select {
+			case <-o.superseded:
+			case <-ctx.Done():
+				return
+			}
+		}
+		cancel(ErrChanged)
+	})
+	return ctx, func() { cancel(nil); wg.Wait() }
+}
+
+// steady is how long a poll must go on to count as one that did not fail at once.
+const steady = time.Minute
+
+// hold polls by the newest order until held ends, the instance is no longer to
+// run, or a poll returns by itself. It returns the last order that it followed.
+func (m *member) hold(held context.Context) *order {
+	for {
+		o := m.order.Load()
+		if held.Err() != nil || !o.runs() {
+			m.release(held)
+			return o
+		}
+		started := time.Now()
+		ctx, stop := m.while(held, func(newest *order) bool { return newest == o })
+		err := m.Poll(ctx, o.entry.Integration)
+		stop()
+		changed := m.order.Load() != o
+		if changed || time.Since(started) >= steady {
+			m.backoff.Reset()
+		}
+		if !changed && held.Err() == nil {
+			m.fail(err)
+			return o
+		}
+	}
+}
+
+// release says that nobody polls the instance while this process still holds
+// its lock, so that the next holder's word comes after. Whoever lost the lock, or
+// has a new order, says nothing: another speaks for the instance.
+func (m *member) release(held context.Context) {
+	switch cause := context.Cause(held); {
+	case errors.Is(cause, ErrLockLost):
+		m.log.Warn("lock lost")
+	case cause != nil && !errors.Is(cause, ErrChanged):
+		m.Report(m.name, StateUnowned, nil)
+	}
+}
+
+// fail says why a poll returned by itself.
+func (m *member) fail(err error) {
+	state := StateRetrying
+	switch {
+	case err == nil:
+		err = errors.New("poll ended by itself")
+	case errors.Is(err, ErrCredential):
+		state = StateRefused
+	case errors.Is(err, ErrConfig), errors.Is(err, ErrNewer):
+		state = StateConfig
+	}
+	m.log.Error("poll stopped", "err", err)
+	m.Report(m.name, state, err)
+}
