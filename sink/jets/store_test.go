@@ -147,16 +147,18 @@ func TestOpenRefusesUnfit(t *testing.T) {
 		return c
 	}
 	cases := map[string]jetstream.StreamConfig{
-		"mirror":                  base(func(c *jetstream.StreamConfig) { c.Subjects, c.Mirror = nil, &jetstream.StreamSource{Name: "X"} }),
-		"sealed":                  base(func(c *jetstream.StreamConfig) { c.Sealed = true }),
-		"no_ack":                  base(func(c *jetstream.StreamConfig) { c.NoAck = true }),
-		"retention":               base(func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy }),
-		"persist_mode":            base(func(c *jetstream.StreamConfig) { c.PersistMode = jetstream.AsyncPersistMode }),
-		"counters":                base(func(c *jetstream.StreamConfig) { c.AllowMsgCounter = true }),
-		"max_msgs_per_subject":    base(func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 5 }),
-		"max_msgs 5":              base(func(c *jetstream.StreamConfig) { c.MaxMsgs = 5 }),
-		"max_msg_size":            base(func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1000 }),
-		"discard_new_per_subject": base(func(c *jetstream.StreamConfig) { c.Discard, c.DiscardNewPerSubject, c.MaxMsgsPerSubject = jetstream.DiscardNew, true, 1e6 }),
+		"mirror":               base(func(c *jetstream.StreamConfig) { c.Subjects, c.Mirror = nil, &jetstream.StreamSource{Name: "X"} }),
+		"sealed":               base(func(c *jetstream.StreamConfig) { c.Sealed = true }),
+		"no_ack":               base(func(c *jetstream.StreamConfig) { c.NoAck = true }),
+		"retention":            base(func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy }),
+		"persist_mode":         base(func(c *jetstream.StreamConfig) { c.PersistMode = jetstream.AsyncPersistMode }),
+		"counters":             base(func(c *jetstream.StreamConfig) { c.AllowMsgCounter = true }),
+		"max_msgs_per_subject": base(func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 5 }),
+		"max_msgs 5":           base(func(c *jetstream.StreamConfig) { c.MaxMsgs = 5 }),
+		"max_msg_size":         base(func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1000 }),
+		"discard_new_per_subject": base(func(c *jetstream.StreamConfig) {
+			c.Discard, c.DiscardNewPerSubject, c.MaxMsgsPerSubject = jetstream.DiscardNew, true, 1e6
+		}),
 		"subject_transform": base(func(c *jetstream.StreamConfig) {
 			c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "signals.>", Destination: "other.>"}
 		}),

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -43,26 +43,36 @@ type view struct {
 // follow keeps v informed of a bucket's keys until ctx ends. After a reconnect,
 // and whenever the watch is in doubt, it begins afresh: the watch of nats.go
 // would go on from its last sequence, which in a bucket made anew is far ahead
-// of everything.
-func (c *Conn) follow(ctx context.Context, bucket, keys string, log *slog.Logger, v view) error {
+// of everything. A bucket that was deleted is made anew.
+func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for {
-		if err := c.Up(ctx); err != nil {
+		if err := s.Conn.Up(ctx); err != nil {
 			return err
 		}
 		began := time.Now()
-		err := c.watch(ctx, bucket, keys, false, v)
+		err := s.Conn.watch(ctx, bucket, keys, false, v)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		v.ended()
-		log.Debug("watch is made anew", "bucket", bucket, "err", err)
+		s.config.Log.Debug("watch is made anew", "bucket", bucket, "err", err)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			s.restore(ctx)
+		}
 		if time.Since(began) > time.Minute {
 			backoff.Reset()
 		}
 		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
 			return err
 		}
+	}
+}
+
+// restore makes anew what was deleted, or says why it can't.
+func (s *Store) restore(ctx context.Context) {
+	if err := s.Ensure(ctx); err != nil && ctx.Err() == nil {
+		s.config.Log.Warn("streams and buckets are not as they must be", "err", err)
 	}
 }
 

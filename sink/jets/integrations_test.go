@@ -1,0 +1,164 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+const integration = `{"settings":{"fqdn":"acme.okta.com","filter":%q},"credentials":{"api_token":"t"}}`
+
+// watched keeps what Watch told last.
+type watched struct {
+	entries map[string]pipeline.Entry
+	times   int
+}
+
+// watching watches integrations until the test ends.
+func watching(t *testing.T, store *Store) *watched {
+	t.Helper()
+	w := new(watched)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err := (&Integrations{Store: store}).Watch(ctx, func(entries map[string]pipeline.Entry) {
+			w.entries = entries
+			w.times++
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Watch returned %v", err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return w
+}
+
+func put(t *testing.T, store *Store, bucket, key, value string) {
+	t.Helper()
+	kv, err := store.Conn.JS.KeyValue(t.Context(), bucket)
+	if err == nil {
+		_, err = kv.PutString(t.Context(), key, value)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *watched) want(t *testing.T, filters map[string]string) {
+	t.Helper()
+	synctest.Wait()
+	got := map[string]string{}
+	for instance, e := range w.entries {
+		got[instance] = e.Integration.Filter
+		if e.Err != nil {
+			got[instance] = "error"
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(filters) {
+		t.Errorf("entries are %v, want %v", got, filters)
+	}
+}
+
+func TestIntegrationsWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		store := opened(t, s, Config{})
+		w := watching(t, store)
+		w.want(t, map[string]string{})
+		if w.times != 1 {
+			t.Errorf("an empty bucket was told %d times", w.times)
+		}
+		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
+		put(t, store, BucketIntegrations, "okta.b", `{"settings":{}}`)
+		put(t, store, BucketIntegrations, "okta.Bad.Name", fmt.Sprintf(integration, "x"))
+		put(t, store, BucketIntegrations, "entra.c", `{}`)
+		w.want(t, map[string]string{"a": "one", "b": "error", "Bad.Name": "error"})
+
+		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "two"))
+		kv, err := store.Conn.JS.KeyValue(t.Context(), BucketIntegrations)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(kv.Delete(t.Context(), "okta.b"), kv.Purge(t.Context(), "okta.Bad.Name")); err != nil {
+			t.Fatal(err)
+		}
+		w.want(t, map[string]string{"a": "two"})
+		kept := w.entries
+		put(t, store, BucketIntegrations, "okta.d", fmt.Sprintf(integration, "d"))
+		w.want(t, map[string]string{"a": "two", "d": "d"})
+		if len(kept) != 1 {
+			t.Error("a map that was handed out has changed")
+		}
+		if all, err := (&Integrations{Store: store}).All(t.Context()); err != nil || len(all) != 2 {
+			t.Errorf("All is %v, %v", all, err)
+		}
+	})
+}
+
+// What stands stands while NATS is away; what changed meanwhile is told after.
+func TestIntegrationsSurviveRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		store := opened(t, s, Config{})
+		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
+		put(t, store, BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
+		s.Stop()
+		backup := s.Copy(t)
+		s.Start(t)
+		if err := store.Conn.Up(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w := watching(t, store)
+		put(t, store, BucketIntegrations, "okta.c", fmt.Sprintf(integration, "c"))
+		w.want(t, map[string]string{"a": "one", "b": "b", "c": "c"})
+		s.Stop()
+		time.Sleep(time.Minute)
+		w.want(t, map[string]string{"a": "one", "b": "b", "c": "c"})
+		s.Restore(t, backup)
+		s.Start(t)
+		time.Sleep(10 * time.Second)
+		w.want(t, map[string]string{"a": "one", "b": "b"})
+		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "two"))
+		w.want(t, map[string]string{"a": "two", "b": "b"})
+	})
+}
+
+// A bucket that is deleted comes back empty; one that an operator made anew at
+// once is read from its beginning.
+func TestIntegrationsBucketMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		for i := range 20 {
+			put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, fmt.Sprint(i)))
+		}
+		w := watching(t, store)
+		w.want(t, map[string]string{"a": "19"})
+		js := store.Conn.JS
+		if err := js.DeleteKeyValue(t.Context(), BucketIntegrations); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		w.want(t, map[string]string{})
+		put(t, store, BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
+		w.want(t, map[string]string{"b": "b"})
+
+		if err := js.DeleteKeyValue(t.Context(), BucketIntegrations); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: BucketIntegrations}); err != nil {
+			t.Fatal(err)
+		}
+		put(t, store, BucketIntegrations, "okta.c", fmt.Sprintf(integration, "c"))
+		time.Sleep(10 * time.Second)
+		w.want(t, map[string]string{"c": "c"})
+	})
+}
