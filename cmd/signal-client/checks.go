@@ -4,8 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
-	"strings"
+	"strconv"
 	"time"
 )
 
@@ -68,27 +67,6 @@ func (c *stageConfig) faults() []error {
 	return k.errs
 }
 
-// slug is the form of an instance's name.
-var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-
-func (c *oktaConfig) faults() []error {
-	var k check
-	k.add(c.FQDN != "" && strings.ContainsAny(c.FQDN, "/:@ "), "OKTA_FQDN="+c.FQDN,
-		"it is a host name only, without https:// and path", "OKTA_FQDN="+bareHost(c.FQDN))
-	k.add(c.Instance != "" && !slug.MatchString(c.Instance), "OKTA_INSTANCE="+c.Instance,
-		"an instance's name is made of a-z, 0-9 and -, begins with a letter or digit, and has at most 63 characters", "OKTA_INSTANCE=prod")
-	k.add(c.PollInterval < time.Second, fmt.Sprintf("OKTA_POLL_INTERVAL=%s", c.PollInterval),
-		"it is at least 1s", "OKTA_POLL_INTERVAL=5m")
-	k.add(!c.APIToken.IsZero() && c.APITokenFile != "", "OKTA_API_TOKEN and OKTA_API_TOKEN_FILE are both set",
-		"only one of them can be meant", "unset OKTA_API_TOKEN")
-	token := !c.APIToken.IsZero() || c.APITokenFile != ""
-	k.add(!c.IsZero() && !token, "OKTA_API_TOKEN is not set",
-		"Okta serves its System Log to a token's owner only", "OKTA_API_TOKEN_FILE=<file>; make a token in Okta under Security > API > Tokens")
-	k.add(c.IsZero() && (token || c.Instance != "" || c.Filter != ""), "OKTA_FQDN is not set",
-		"other OKTA_ variables are, so an instance seems to be meant", "OKTA_FQDN=acme.okta.com")
-	return k.errs
-}
-
 func (c *logConfig) faults() []error { return nil }
 
 // faultsTogether checks what one section can't see alone.
@@ -105,19 +83,11 @@ func hostOf(addr string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = net.LookupPort("tcp", port)
+	_, err = strconv.ParseUint(port, 10, 16)
 	return host, err
 }
 
 // loopback reports whether the host can be reached from this machine only.
 func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
-}
-
-// bareHost is what is left of something like https://acme.okta.com/ without
-// what does not belong to a host name.
-func bareHost(s string) string {
-	s = strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
-	host, _, _ := strings.Cut(s, "/")
-	return host
 }

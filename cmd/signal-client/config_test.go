@@ -1,18 +1,18 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/witfoo/signal-client/schemas"
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // read loads the whole configuration as run does.
@@ -62,8 +62,8 @@ func TestConfigDefaults(t *testing.T) {
 		"http":        {c.Stage.HTTPAddr, "127.0.0.1:8000"},
 		"session ttl": {c.Stage.SessionTTL, 10 * time.Second},
 		"timeout":     {c.Stage.RequestTimeout, time.Minute},
-		"interval":    {c.Okta.PollInterval, 5 * time.Minute},
-		"since":       {c.Okta.Since.Age, 24 * time.Hour},
+		"interval":    {c.Okta.PollInterval, "5m"},
+		"since":       {c.Okta.Since, "24h"},
 		"format":      {c.Log.Format, logConsole},
 		"level":       {c.Log.Level.Level(), slog.LevelInfo},
 	} {
@@ -79,7 +79,7 @@ func TestFlagsOverrideVariables(t *testing.T) {
 		"SIGNAL_CLIENT_DATA_DIR":         "from-variable",
 		"SIGNAL_CLIENT_STREAM_MAX_BYTES": "1.5GiB",
 		"SIGNAL_CLIENT_SESSION_TTL":      "", // counts as unset
-	}, "--http-addr", "127.0.0.1:2", "--session-ttl", "4s", "--okta-since=2026-11-01T00:00:00Z", "--log-level", "warning", "--nats-sync=2m")
+	}, "--http-addr", "127.0.0.1:2", "--session-ttl", "4s", "--log-level", "warning", "--nats-sync=2m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +88,6 @@ func TestFlagsOverrideVariables(t *testing.T) {
 	}
 	if c.Stream.MaxBytes != 3<<29 || c.Log.Level.Level() != slog.LevelWarn || c.Server.Sync != syncEvery(2*time.Minute) {
 		t.Errorf("got %+v %+v %+v", c.Stream, c.Log, c.Server)
-	}
-	if want := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC); !c.Okta.Since.Moment.Equal(want) {
-		t.Errorf("since %v, want %v", c.Okta.Since, want)
 	}
 }
 
@@ -133,7 +130,11 @@ func TestConfigFaults(t *testing.T) {
 		{env{"NATS_URL": "nats://h", "NATS_KEY": "x"}, "NATS_CERT"},
 		{env{"OKTA_FQDN": "acme.okta.com"}, "OKTA_API_TOKEN"},
 		{env{"OKTA_API_TOKEN": "s3cret"}, "OKTA_FQDN"},
-		{okta("OKTA_FQDN", "https://acme.okta.com/"), "OKTA_FQDN"},
+		{okta("OKTA_FQDN", "acme-admin.okta.com"), "OKTA_FQDN"},
+		{okta("OKTA_FQDN", "acme"), "OKTA_FQDN"},
+		{okta("OKTA_BASE_URL", "http://acme.okta.com"), "OKTA_BASE_URL"},
+		{okta("OKTA_BASE_URL", "https://u:s3cret@acme.okta.com"), "OKTA_BASE_URL"},
+		{okta("OKTA_API_TOKEN", "SSWS s3cret"), "OKTA_API_TOKEN"},
 		{okta("OKTA_INSTANCE", "Acme Prod"), "OKTA_INSTANCE"},
 		{okta("OKTA_POLL_INTERVAL", "10ms"), "OKTA_POLL_INTERVAL"},
 		{okta("OKTA_POLL_INTERVAL", "5"), "OKTA_POLL_INTERVAL"},
@@ -177,38 +178,31 @@ func TestSecretsHaveNoFlag(t *testing.T) {
 	}
 }
 
-// The instance from the environment is a valid value of INTEGRATIONS.
+// The instance from the environment is read as one of INTEGRATIONS is.
 func TestEnvironmentInstance(t *testing.T) {
+	day := pipeline.Since{Age: 24 * time.Hour}
 	for _, c := range []struct {
 		env  map[string]string
-		name string
-		want map[string]any
+		want pipeline.Integration
 	}{
-		{map[string]string{"OKTA_FQDN": "Acme.okta.com", "OKTA_API_TOKEN": "t", "OKTA_SINCE": "90m"}, "acme",
-			map[string]any{"fqdn": "Acme.okta.com", "since": "1h30m0s", "filter": ""}},
-		{map[string]string{"OKTA_BASE_URL": "http://127.0.0.1:8080", "OKTA_API_TOKEN_FILE": "f", "OKTA_SINCE": "2026-11-01T00:00:00+01:00"}, "okta",
-			map[string]any{"base_url": "http://127.0.0.1:8080", "since": "2026-10-31T23:00:00Z", "filter": ""}},
-		{map[string]string{"OKTA_INSTANCE": "prod", "OKTA_FQDN": "acme.okta.com", "OKTA_API_TOKEN": "t", "OKTA_FILTER": `a eq "b"`}, "prod",
-			map[string]any{"fqdn": "acme.okta.com", "since": "24h0m0s", "filter": `a eq "b"`}},
+		{map[string]string{"OKTA_FQDN": "https://Acme.okta.com/", "OKTA_API_TOKEN": "t", "OKTA_SINCE": "7d"},
+			pipeline.Integration{Instance: "acme", Origin: "https://acme.okta.com", PollInterval: 5 * time.Minute, Since: pipeline.Since{Age: 7 * 24 * time.Hour}, Token: pipeline.NewSecret("t")}},
+		{map[string]string{"OKTA_BASE_URL": "http://127.0.0.1:8080", "OKTA_API_TOKEN_FILE": "f", "OKTA_POLL_INTERVAL": "1s"},
+			pipeline.Integration{Instance: "okta", Origin: "http://127.0.0.1:8080", PollInterval: time.Second, Since: day, TokenFile: "f"}},
+		{map[string]string{"OKTA_BASE_URL": "http://localhost:8080", "OKTA_API_TOKEN": "t"},
+			pipeline.Integration{Instance: "okta", Origin: "http://localhost:8080", PollInterval: 5 * time.Minute, Since: day, Token: pipeline.NewSecret("t")}},
+		{map[string]string{"OKTA_INSTANCE": "prod", "OKTA_FQDN": "login.acme.com", "OKTA_API_TOKEN": "t", "OKTA_FILTER": `a eq "b"`},
+			pipeline.Integration{Instance: "prod", Origin: "https://login.acme.com", PollInterval: 5 * time.Minute, Since: day, Filter: `a eq "b"`, Token: pipeline.NewSecret("t")}},
 	} {
-		got, err := read(t, c.env)
+		c.want.Enabled, c.want.Limit, c.want.RateShare = true, 999, 0.5
+		loaded, err := read(t, c.env)
 		if err != nil {
-			t.Fatalf("%v: %v", c.env, err)
-		}
-		if name := got.Okta.Name(); name != c.name {
-			t.Errorf("%v: name %q, want %q", c.env, name, c.name)
-		}
-		if err := schemas.Validate("integration", got.Okta.Value()); err != nil {
 			t.Errorf("%v: %v", c.env, err)
+			continue
 		}
-		var value struct{ Settings map[string]any }
-		if err := json.Unmarshal(got.Okta.Value(), &value); err != nil {
-			t.Fatal(err)
-		}
-		for field, want := range c.want {
-			if value.Settings[field] != want {
-				t.Errorf("%v: %s is %v, want %v", c.env, field, value.Settings[field], want)
-			}
+		got, err := loaded.Okta.Integration()
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v:\ngot  %+v, %v\nwant %+v", c.env, got, err, c.want)
 		}
 	}
 }

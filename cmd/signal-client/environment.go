@@ -2,84 +2,114 @@ package main
 
 import (
 	"encoding/json"
-	"net"
-	"net/url"
+	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
-	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
-// The instance that the environment configures takes the same way as those in
-// INTEGRATIONS: as a value of that bucket, read and checked by the same reader.
+// The instance that the environment configures goes the way of those in
+// INTEGRATIONS: it is made a value of that bucket, for the one reader there is.
 
-// Name is the instance's: as configured, or the first label of the org's host.
-func (c oktaConfig) Name() string {
+// IsZero reports whether no instance is configured in the environment.
+func (c oktaConfig) IsZero() bool { return c.FQDN == "" && c.BaseURL == "" }
+
+// Integration is the instance that the environment configures. It has passed
+// load's checks when c has.
+func (c oktaConfig) Integration() (pipeline.Integration, error) {
+	return pipeline.ParseIntegration(c.name(), c.value())
+}
+
+func (c *oktaConfig) faults() []error {
+	var k check
+	token := !c.APIToken.IsZero() || c.APITokenFile != ""
+	if c.IsZero() {
+		k.add(token || c.Instance != "" || c.Filter != "", "OKTA_FQDN is not set",
+			"other OKTA_ variables are, so an instance seems to be meant", "OKTA_FQDN=acme.okta.com")
+		return k.errs
+	}
+	k.add(!token, "OKTA_API_TOKEN is not set", "Okta serves its System Log to a token's owner only",
+		"OKTA_API_TOKEN_FILE=<file>; make a token in Okta under Security > API > Tokens")
+	k.add(!c.APIToken.IsZero() && c.APITokenFile != "", "OKTA_API_TOKEN and OKTA_API_TOKEN_FILE are both set",
+		"only one of them can be meant", "unset OKTA_API_TOKEN")
+	if len(k.errs) > 0 {
+		return k.errs
+	}
+	_, err := c.Integration()
+	return c.complaints(err)
+}
+
+// complaints makes a problem of each field that the reader complains of.
+func (c *oktaConfig) complaints(err error) []error {
+	wrongs, ok := errors.AsType[*pipeline.ConfigError](err)
+	if !ok {
+		return nil
+	}
+	var errs []error
+	for _, complaint := range wrongs.Complaints {
+		cause, try, _ := strings.Cut(strings.TrimSuffix(complaint.Problem, ")"), " (")
+		errs = append(errs, wrong(c.setting(complaint.Field), "it "+cause, try))
+	}
+	return errs
+}
+
+// setting is the variable behind a field of the value, with what it is set to.
+func (c *oktaConfig) setting(field string) string {
+	switch field {
+	case "instance":
+		return "OKTA_INSTANCE=" + c.name()
+	case "settings.fqdn":
+		return "OKTA_FQDN=" + c.FQDN
+	case "settings.base_url":
+		return "OKTA_BASE_URL" // not its value: user info may be in there
+	case "settings.since":
+		return "OKTA_SINCE=" + c.Since
+	case "settings.filter":
+		return "OKTA_FILTER=" + c.Filter
+	case "poll_interval":
+		return "OKTA_POLL_INTERVAL=" + c.PollInterval
+	case "credentials.api_token":
+		return "OKTA_API_TOKEN"
+	case "credentials.api_token_file":
+		return "OKTA_API_TOKEN_FILE=" + c.APITokenFile
+	}
+	return fmt.Sprintf("OKTA_ variables (%s)", field)
+}
+
+// name is the instance's: as configured, or the first label of the org's host.
+func (c oktaConfig) name() string {
 	if c.Instance != "" {
 		return c.Instance
 	}
-	host := c.FQDN
-	if u, err := url.Parse(c.BaseURL); err == nil && c.BaseURL != "" {
-		host = u.Hostname()
+	url := c.BaseURL
+	if url == "" {
+		url = c.FQDN
 	}
-	label, _, _ := strings.Cut(strings.ToLower(host), ".")
-	if net.ParseIP(host) != nil || !slug.MatchString(label) {
+	origin, _ := pipeline.ParseOrigin(url) // a wrong one is complained of elsewhere
+	_, host, _ := strings.Cut(origin, "://")
+	label, _, _ := strings.Cut(host, ".")
+	if _, err := netip.ParseAddrPort(host); err == nil || label == "" || strings.ContainsAny(label, "[:") {
 		return "okta"
 	}
 	return label
 }
 
-// Value is the instance as INTEGRATIONS would hold it, the token included.
-func (c oktaConfig) Value() []byte {
-	credentials := map[string]string{}
-	if c.APITokenFile != "" {
-		credentials["api_token_file"] = c.APITokenFile
-	} else {
-		credentials["api_token"] = c.APIToken.Reveal()
-	}
-	settings := map[string]any{"since": c.Since.String(), "filter": c.Filter}
+// value is the instance as INTEGRATIONS would hold it.
+func (c oktaConfig) value() []byte {
+	type object map[string]any
+	settings := object{"fqdn": c.FQDN, "since": c.Since, "filter": c.Filter}
 	if c.BaseURL != "" {
 		settings["base_url"] = c.BaseURL
-	} else {
-		settings["fqdn"] = c.FQDN
 	}
-	value, err := json.Marshal(map[string]any{
-		"enabled":          true,
-		"integration_type": "okta",
-		"poll_interval":    c.PollInterval.String(),
-		"settings":         settings,
-		"credentials":      credentials,
-	})
+	credentials := object{"api_token": c.APIToken.Reveal()}
+	if c.APITokenFile != "" {
+		credentials = object{"api_token_file": c.APITokenFile}
+	}
+	value, err := json.Marshal(object{"poll_interval": c.PollInterval, "settings": settings, "credentials": credentials})
 	if err != nil {
-		panic(err) // strings and maps of them always encode
+		panic(err) // strings always encode
 	}
 	return value
-}
-
-// variableOf is the variable behind a field of Value, for messages; the field
-// itself when there is none.
-func variableOf(field string) string {
-	switch field {
-	case "settings.fqdn":
-		return "OKTA_FQDN"
-	case "settings.base_url":
-		return "OKTA_BASE_URL"
-	case "settings.since":
-		return "OKTA_SINCE"
-	case "settings.filter":
-		return "OKTA_FILTER"
-	case "poll_interval":
-		return "OKTA_POLL_INTERVAL"
-	case "credentials.api_token":
-		return "OKTA_API_TOKEN"
-	case "credentials.api_token_file":
-		return "OKTA_API_TOKEN_FILE"
-	}
-	return field
-}
-
-// String is the age or the moment, as INTEGRATIONS takes it.
-func (s since) String() string {
-	if !s.Moment.IsZero() {
-		return s.Moment.UTC().Format(time.RFC3339Nano)
-	}
-	return s.Age.String()
 }

@@ -51,6 +51,7 @@ var remedies = []remedy{
 	{pipeline.ErrConfig, exitUsage, "correct the field that is named, in INTEGRATIONS or in the environment"},
 	{pipeline.ErrFenced, exitFailed, "run the command again: another writer was faster"},
 	{pipeline.ErrLockLost, exitFailed, "run the command again; if it stays, look at the replicas with: signal-client status"},
+	{pipeline.ErrChanged, exitFailed, "run the command again: the integration was changed meanwhile"},
 	{pipeline.ErrNewer, exitFailed, "run the newest signal-client that has worked on this stream"},
 	{nats.ErrAuthorization, exitCredential, "check NATS_CREDS or the context: NATS knows neither this user nor its password"},
 	{nats.ErrAuthExpired, exitCredential, "get new NATS credentials: these have expired"},

@@ -57,7 +57,7 @@ func (v variable) Flag() string {
 
 // set reads the value into the field.
 func (v variable) set(text string) error {
-	if u, ok := v.field.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
 	}
 	switch target := v.field.Addr().Interface().(type) {
@@ -169,7 +169,7 @@ func fromFlags(cmd *cobra.Command, s section) []error {
 
 // fault is the problem of a value that can't be read.
 func (v variable) fault(name, value string, err error) error {
-	if _, speaks := v.field.Addr().Interface().(encoding.TextUnmarshaler); !speaks {
+	if _, speaks := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr()); !speaks {
 		err = errors.New(map[string]string{
 			"duration": "it is a duration, such as 30s or 5m",
 			"number":   "it is a whole number",

@@ -166,7 +166,7 @@ func flagError(cmd *cobra.Command, err error) error {
 func flagNames(cmd *cobra.Command) []string {
 	var names []string
 	for line := range strings.Lines(cmd.Flags().FlagUsages()) {
-		for _, word := range strings.Fields(line) {
+		for word := range strings.FieldsSeq(line) {
 			if name, ok := strings.CutPrefix(word, "--"); ok {
 				names = append(names, strings.TrimRight(name, ","))
 				break

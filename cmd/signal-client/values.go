@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/witfoo/signal-client/pipeline"
 )
 
 // The kinds of values that a variable can have beside the usual ones. Each
@@ -56,23 +54,6 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 		return errors.New("it is a number of bytes, such as 200GiB")
 	}
 	*b = byteSize(n * unit)
-	return nil
-}
-
-// since is where a fresh start begins.
-type since struct{ pipeline.Since }
-
-// UnmarshalText reads an age or a moment.
-func (s *since) UnmarshalText(text []byte) error {
-	if age, err := time.ParseDuration(string(text)); err == nil && age >= 0 {
-		s.Since = pipeline.Since{Age: age}
-		return nil
-	}
-	moment, err := time.Parse(time.RFC3339, string(text))
-	if err != nil {
-		return errors.New("it is an age such as 24h, or a time such as 2026-11-22T00:00:00Z")
-	}
-	s.Since = pipeline.Since{Moment: moment}
 	return nil
 }
 
