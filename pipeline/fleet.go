@@ -105,7 +105,8 @@ type crew struct {
 // apply makes the members those of the entries.
 func (c *crew) apply(ctx context.Context, stored map[string]Entry) {
 	maps.DeleteFunc(c.leaving, func(_ string, left <-chan struct{}) bool { return isClosed(left) })
-	entries := maps.Clone(c.static)
+	entries := make(map[string]Entry, len(c.static)+len(stored))
+	maps.Copy(entries, c.static)
 	maps.Copy(entries, stored)
 	for name, m := range c.members {
 		if _, stays := entries[name]; !stays {

@@ -384,6 +384,46 @@ func TestANewIntegrationEndsTheHoldingBack(t *testing.T) {
 	})
 }
 
+func TestANewIntegrationIsTriedWithShortWaits(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.failing("acme", errors.New("no token"))
+		b.put(acme("a"))
+		time.Sleep(time.Hour)
+		b.turn("acme")
+		b.put(acme("b")) // while it holds back
+		time.Sleep(501 * time.Millisecond)
+		b.expect("acme", "one fails", "one reports retrying: no token", "one fails", "one reports retrying: no token")
+
+		time.Sleep(time.Hour)
+		b.failing("acme", nil)
+		b.put(acme("c"))
+		b.failing("acme", errors.New("no token"))
+		b.turn("acme")
+		b.put(acme("d")) // while it polls
+		time.Sleep(501 * time.Millisecond)
+		b.expect("acme", "one ends: integration changed", "one fails", "one reports retrying: no token",
+			"one fails", "one reports retrying: no token")
+	})
+}
+
+func TestDeletedInstancesAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		c := &crew{Fleet: b.fleet("one").withDefaults(), members: map[string]*member{}, leaving: map[string]<-chan struct{}{}}
+		ctx, cancel := context.WithCancel(t.Context())
+		for n := range 100 {
+			name := fmt.Sprintf("i%d", n)
+			c.apply(ctx, map[string]Entry{name: {Integration: Integration{Instance: name, Enabled: true}}})
+			synctest.Wait()
+		}
+		if len(c.members) != 1 || len(c.leaving) != 1 {
+			t.Errorf("%d members and %d that left are kept, want one each", len(c.members), len(c.leaving))
+		}
+		cancel()
+		c.wg.Wait()
+	})
+}
+
 func TestReportsSayWhatKindOfFailure(t *testing.T) {
 	for _, tc := range []struct {
 		err  error

@@ -105,7 +105,9 @@ func (m *member) contend(ctx context.Context) {
 	}
 	pause, stop := m.while(ctx, func(o *order) bool { return o == tried })
 	defer stop()
-	_ = Sleep(pause, m.backoff.Next())
+	if errors.Is(Sleep(pause, m.backoff.Next()), ErrChanged) {
+		m.backoff.Reset()
+	}
 }
 
 // while is a context that ends with cause ErrChanged once the newest order is
