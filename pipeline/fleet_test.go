@@ -396,10 +396,10 @@ func TestANewIntegrationIsTriedWithShortWaits(t *testing.T) {
 
 		time.Sleep(time.Hour)
 		b.failing("acme", nil)
-		b.put(acme("c"))
+		time.Sleep(31 * time.Second)
 		b.failing("acme", errors.New("no token"))
 		b.turn("acme")
-		b.put(acme("d")) // while it polls
+		b.put(acme("c")) // while it polls
 		time.Sleep(501 * time.Millisecond)
 		b.expect("acme", "one ends: integration changed", "one fails", "one reports retrying: no token",
 			"one fails", "one reports retrying: no token")
