@@ -16,12 +16,14 @@ import (
 var pageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // render joins the page's elements to an array.
-func (o *Org) render(p page) []byte {
+func (o *Org) render(buffer *bytes.Buffer, p page) []byte {
 	size := 2
 	for _, e := range p.elements {
 		size += o.sizeOf(e) + 1
 	}
-	body := append(make([]byte, 0, size), '[')
+	buffer.Reset()
+	buffer.Grow(size)
+	body := append(buffer.AvailableBuffer(), '[')
 	for i, e := range p.elements {
 		if i > 0 {
 			body = append(body, ',')
@@ -49,34 +51,35 @@ func (o *Org) sizeOf(e element) int {
 }
 
 // send writes the answer, with what the fault does to body and connection.
-func (a answer) send(w http.ResponseWriter, r *http.Request, fault Fault, compress bool) {
+func (o *Org) send(w http.ResponseWriter, r *http.Request, a answer, fault Fault) {
 	h := w.Header()
 	for name, values := range a.header {
 		h[name] = values
 	}
-	body := a.body
-	compress = compress && acceptsGzip(r)
 	if fault.Bomb > 0 {
 		h.Set("Content-Encoding", "gzip")
 		w.WriteHeader(a.status)
 		bomb(r.Context(), w, fault.Bomb)
 		return
 	}
-	if compress && len(body) > 0 {
+	body := a.body
+	if a.packed != nil || len(body) > 0 && o.compresses(r) {
 		h.Set("Content-Encoding", "gzip")
 		h.Set("Vary", "Accept-Encoding")
+		body = a.packed
+	}
+	if body == nil && len(a.body) > 0 {
 		buffer := pageBuffers.Get().(*bytes.Buffer)
 		defer pageBuffers.Put(buffer)
 		buffer.Reset()
-		squeeze(buffer, body)
+		squeeze(buffer, a.body)
 		body = buffer.Bytes()
 	}
 	if fault.Length != 0 {
 		h.Set("Content-Length", strconv.Itoa(len(body)+fault.Length))
 	}
 	w.WriteHeader(a.status)
-	whole := len(body)
-	body = body[:int(float64(whole)*(1-max(fault.Truncate, fault.Cut)))]
+	body = body[:int(float64(len(body))*(1-max(fault.Truncate, fault.Cut)))]
 	if !drip(r.Context(), w, body, fault.Slow) || fault.Cut > 0 {
 		panic(http.ErrAbortHandler)
 	}
@@ -95,8 +98,9 @@ func squeeze(to io.Writer, body []byte) {
 	_ = w.Close()
 }
 
-func acceptsGzip(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+// compresses reports whether the answer to a request is compressed.
+func (o *Org) compresses(r *http.Request) bool {
+	return !o.config.Identity && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
 // drip writes the body over a time in ten parts; not ok: the client has gone.

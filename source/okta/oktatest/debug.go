@@ -26,7 +26,7 @@ func (s *scene) debugData() object {
 		d.set("tunnels", `[{"anonymous":true,"operator":"EXAMPLE VPN","type":"VPN"}]`)
 		d.set("proxyType", "VPN")
 	}
-	if s.IntN(2500) == 0 {
+	if s.IntN(1200) == 0 {
 		d.set("batch", s.bulk(100_000))
 	}
 	return d

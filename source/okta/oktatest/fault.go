@@ -36,8 +36,9 @@ type Fault struct {
 
 	// About the body.
 	Slow     time.Duration // the body takes that long
-	Truncate float64       // this share of it is missing at the end, and the answer ends as if whole
-	Cut      float64       // this share of it is missing at the end, and the connection is reset
+	Short    float64       // this share of the JSON is missing at its end
+	Truncate float64       // this share of it, compressed perhaps, is missing at its end, and the answer ends as if whole
+	Cut      float64       // as Truncate, but the connection is reset
 	Length   int           // added to the Content-Length that is announced; positive: the body falls short of it
 }
 
@@ -66,9 +67,6 @@ func (o *Org) faultFor(req Request) Fault {
 	}
 	return hook(req)
 }
-
-// room is how many of the page's elements the fault brings itself.
-func (f Fault) room() int { return len(f.Inject) + f.Repeat }
 
 // replaces reports whether the fault puts something in the page's place.
 func (f Fault) replaces() bool { return f.Status != 0 || f.Body != "" || f.Empty || f.Bomb > 0 }

@@ -26,13 +26,23 @@ func (g *generator) render(uuid string, published time.Time) (string, []byte) {
 	if uuid == "" {
 		uuid = g.uuid()
 	}
+	return uuid, g.play(g.kind.pick(g.rand), uuid, published)
+}
+
+// tell makes an event of one kind.
+func (g *generator) tell(k kind, published time.Time) (string, []byte) {
+	uuid := g.uuid()
+	return uuid, g.play(k, uuid, published)
+}
+
+func (g *generator) play(k kind, uuid string, published time.Time) []byte {
 	s := g.newScene(published)
-	g.kind.pick(g.rand).play(s)
+	k.play(s)
 	e := s.event(uuid)
 	if g.rand.IntN(8) == 0 { // the order of members means nothing, and does change
 		g.rand.Shuffle(len(e), func(i, j int) { e[i], e[j] = e[j], e[i] })
 	}
-	return uuid, appendJSON(make([]byte, 0, 2048), e, g.rand.IntN(6) == 0)
+	return appendJSON(make([]byte, 0, 2048), e, g.rand.IntN(6) == 0)
 }
 
 // uuid makes one as Okta's are: random mostly, of the time-based form at times.

@@ -1,13 +1,13 @@
 package oktatest
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
-
-	"encoding/binary"
 )
 
 // answer is what a request is answered with, before faults of the connection.
@@ -15,8 +15,10 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	events int // elements of the page
-	pooled bool
+	page   bool          // body is a page
+	events int           // elements of the page
+	buffer *bytes.Buffer // that body lies in, to be given back; may be nil
+	packed []byte        // body, compressed beforehand; may be nil
 }
 
 // ServeHTTP answers GET /api/v1/logs, and GET /.well-known/okta-organization.
@@ -24,7 +26,12 @@ func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := o.arrive(r)
 	fault := o.faultFor(req)
 	a := answer{}
-	defer func() { o.leave(req, a, fault) }()
+	defer func() {
+		o.leave(req, a, fault)
+		if a.buffer != nil {
+			pageBuffers.Put(a.buffer)
+		}
+	}()
 	if !sleep(r.Context(), fault.Wait) {
 		return
 	}
@@ -32,7 +39,7 @@ func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	a = o.answer(r, req, fault)
-	a.send(w, r, fault, !o.config.Identity)
+	o.send(w, r, a, fault)
 }
 
 // answer makes the answer: who asks comes before how often, and that before what.
@@ -102,7 +109,12 @@ func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) 
 		o.limiter.show(h, token, now)
 		return nil
 	}
-	return o.limiter.take(h, token, now, o.inFlight, &o.stats)
+	err := o.limiter.take(h, token, now, o.inFlight, &o.stats)
+	if err != nil && o.limiter.Tell {
+		uuid, data := o.gen.tell(kind{play: shareViolation}, now)
+		o.log.add(o.complete(Event{UUID: uuid, Data: data, Published: now.Truncate(time.Millisecond)}, now))
+	}
+	return err
 }
 
 func (a *answer) refuse(err *apiError) {
@@ -132,15 +144,23 @@ func (o *Org) answerPage(a *answer, r *http.Request, req Request, fault Fault, n
 		a.refuse(err)
 		return
 	}
-	p, err := o.find(q, now, fault.room(), req)
+	extra := o.extras(q, req, fault)
+	p, err := o.find(q, now, extra.room(), req)
 	if err != nil {
 		a.refuse(err)
 		return
 	}
-	o.spoil(&p, q, req, fault)
-	a.events = len(p.elements)
-	a.body, a.pooled = o.render(p), true
+	extra.spoil(&p)
+	a.page, a.events = true, len(p.elements)
 	o.link(a.header, r, req, q, p, fault)
+	if o.compresses(r) && fault.Short == 0 {
+		if a.packed = o.frozen.get(p.frozen()); a.packed != nil {
+			return
+		}
+	}
+	a.buffer = pageBuffers.Get().(*bytes.Buffer)
+	a.body = o.render(a.buffer, p)
+	a.body = a.body[:int(float64(len(a.body))*(1-fault.Short))]
 }
 
 // link writes the Link headers.

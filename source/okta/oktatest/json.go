@@ -64,10 +64,17 @@ func appendObject(dst []byte, o object, escape bool) []byte {
 }
 
 // appendString writes a string as Okta's encoder does: no escapes for <, > and &.
+// Texts are valid UTF-8 of the basic plane.
 func appendString(dst []byte, s string, escape bool) []byte {
 	const hex = "0123456789ABCDEF"
 	dst = append(dst, '"')
-	for _, r := range s {
+	from := 0
+	for i, r := range s {
+		if r >= ' ' && r <= '~' && r != '"' && r != '\\' || r > '~' && !escape {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		from = i + utf8.RuneLen(r)
 		switch {
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))
@@ -75,11 +82,9 @@ func appendString(dst []byte, s string, escape bool) []byte {
 			dst = append(dst, `\n`...)
 		case r == '\t':
 			dst = append(dst, `\t`...)
-		case r < ' ' || escape && r > '~' && r <= 0xffff:
-			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 		default:
-			dst = utf8.AppendRune(dst, r)
+			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 		}
 	}
-	return append(dst, '"')
+	return append(append(dst, s[from:]...), '"')
 }

@@ -13,6 +13,7 @@ type Rate struct {
 	ShowShare  bool    // the headers speak of the token's share rather than of the bucket
 	Others     int     // requests a minute that others send, evenly
 	Concurrent int     // requests in flight; 0: 75
+	Tell       bool    // each 429 puts the event of a violation into the log, as Okta does
 }
 
 const window = time.Minute

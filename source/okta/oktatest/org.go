@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // Org is a simulated Okta org. It is safe for concurrent use.
 type Org struct {
 	config Config
+	frozen frozenPages
 
 	mu       sync.Mutex // guards all below; never held while answering or waiting
 	log      eventLog
@@ -95,13 +98,17 @@ func (o *Org) complete(e Event, now time.Time) Event {
 	return e
 }
 
-// uuidOf returns the uuid in an event's bytes; empty when there is none.
+// uuidOf returns the uuid in an event's bytes; empty when there is none that
+// is a printable text. Names are compared exactly, as encoding/json would not.
 func uuidOf(data []byte) string {
-	var e struct {
-		UUID any `json:"uuid"`
+	var members map[string]json.RawMessage
+	var uuid string
+	if json.Unmarshal(data, &members) != nil || json.Unmarshal(members["uuid"], &uuid) != nil {
+		return ""
 	}
-	_ = json.Unmarshal(data, &e)
-	uuid, _ := e.UUID.(string)
+	if strings.ContainsFunc(uuid, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
 	return uuid
 }
 

@@ -104,6 +104,7 @@ func newUser(r *rand.Rand, domain string, i int) user {
 		login: fmt.Sprintf("%s.%s%d@%s", plain(given), plain(family), i, domain),
 		home:  home, ip: fmt.Sprintf("%s.%d", home.net, 1+r.IntN(254)),
 		browser: browsers[r.IntN(len(browsers))], device: oktaID("guo", r.Uint64()),
+		session: "idx" + token(r, 22),
 	}
 }
 

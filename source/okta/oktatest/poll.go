@@ -49,7 +49,7 @@ func (o *Org) poll(q query, now time.Time, room int, req Request) (page, *apiErr
 	p.next = o.cursors.format(last)
 	if len(p.elements) > 0 {
 		p.elements = slices.Concat(repeats, p.elements)
-	} else if p.newer = p.next; last.millis < now.UnixMilli() {
+	} else if p.newer = p.next; q.limit > 0 && last.millis < now.UnixMilli() {
 		p.newer = o.cursors.format(key{millis: now.UnixMilli()})
 	}
 	return p, nil
@@ -100,8 +100,8 @@ const (
 	chanceAcross = iota + 1
 	chanceWithin
 	chanceLinks
-	chanceFault
 	chanceWindow
 	chanceEvent
-	chanceChaos
+	chanceWeather
+	chanceRun
 )

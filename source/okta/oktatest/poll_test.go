@@ -53,11 +53,11 @@ func askOver(t *testing.T, c *http.Client, origin, link string) asked {
 func TestPollingServesEveryEventInOrderOfPersistence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := New(Config{Seed: 1})
-		o.Generate(2500, 24*time.Hour)
+		o.Generate(1250, 24*time.Hour)
 		want := o.Events()
-		link, got := LogsPath+"?limit=1000&since="+o.Now().Add(-25*time.Hour).Format(time.RFC3339), 0
+		link, got := LogsPath+"?limit=500&since="+o.Now().Add(-25*time.Hour).Format(time.RFC3339), 0
 		back := 0
-		for _, size := range []int{1000, 1000, 500, 0} {
+		for _, size := range []int{500, 500, 250, 0} {
 			a := ask(t, o, link)
 			if len(a.elements) != size {
 				t.Fatalf("page of %d, want %d: %s %v", len(a.elements), size, a.body[:min(200, len(a.body))], a.err)

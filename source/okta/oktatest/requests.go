@@ -56,8 +56,10 @@ func (o *Org) leave(req Request, a answer, fault Fault) {
 	req.Status, req.Events, req.Fault = a.status, a.events, fault.Name
 	switch a.status {
 	case http.StatusOK:
-		o.stats.Answered++
-		o.stats.Events += a.events
+		if a.page {
+			o.stats.Answered++
+			o.stats.Events += a.events
+		}
 	case http.StatusUnauthorized, http.StatusForbidden:
 		o.stats.Refused++
 	}

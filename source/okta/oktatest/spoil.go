@@ -1,22 +1,41 @@
 package oktatest
 
-import "slices"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
-// spoil puts repeated events and foreign elements into a page.
-func (o *Org) spoil(p *page, q query, req Request, fault Fault) {
-	n := len(p.elements)
-	r := chance(o.config.Seed, chanceWithin, uint64(req.N))
-	repeat := fault.Repeat
-	if q.limit > n && r.Float64() < o.config.RepeatWithin {
-		repeat++
+// extras are what a page holds beside events served once.
+type extras struct {
+	rand   *rand.Rand
+	repeat int
+	inject []string
+}
+
+// extras draws what is put into a page. It leaves room for one event at least.
+func (o *Org) extras(q query, req Request, fault Fault) extras {
+	x := extras{rand: chance(o.config.Seed, chanceWithin, uint64(req.N)), repeat: fault.Repeat}
+	if x.rand.Float64() < o.config.RepeatWithin {
+		x.repeat++
 	}
-	if n > 0 {
-		for range repeat {
-			again := p.elements[r.IntN(n)]
-			p.elements = slices.Insert(p.elements, r.IntN(len(p.elements)+1), again)
+	room := max(0, q.limit-1)
+	x.inject = fault.Inject[:min(len(fault.Inject), room)]
+	x.repeat = min(x.repeat, room-len(x.inject))
+	return x
+}
+
+// room is how many elements of the page's limit they take.
+func (x extras) room() int { return len(x.inject) + x.repeat }
+
+// spoil puts them into the page, at places drawn by chance.
+func (x extras) spoil(p *page) {
+	if n := len(p.elements); n > 0 {
+		for range x.repeat {
+			again := p.elements[x.rand.IntN(n)]
+			p.elements = slices.Insert(p.elements, x.rand.IntN(len(p.elements)+1), again)
 		}
 	}
-	for _, raw := range fault.Inject {
-		p.elements = slices.Insert(p.elements, r.IntN(len(p.elements)+1), element{raw: []byte(raw)})
+	for _, raw := range x.inject {
+		p.elements = slices.Insert(p.elements, x.rand.IntN(len(p.elements)+1), element{raw: []byte(raw)})
 	}
 }

@@ -86,7 +86,8 @@ func (b *synth) append(dst []byte, i int) []byte {
 	at := len(dst)
 	dst = append(dst, t.data...)
 	copy(dst[at+t.uuid:], b.uuid(i))
-	b.published(i).AppendFormat(dst[at+t.published:at+t.published], "2006-01-02T15:04:05.000Z")
+	var text [40]byte // AppendFormat writes beyond what it returns
+	copy(dst[at+t.published:], b.published(i).AppendFormat(text[:0], "2006-01-02T15:04:05.000Z"))
 	return dst
 }
 
