@@ -4,22 +4,38 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"unique"
 )
 
 const redacted = "[redacted]"
 
 // Secret is a credential. However it is printed, logged or encoded, it shows
-// nothing of itself; Reveal is the only way to its value.
-type Secret struct{ value string }
+// nothing of itself; Reveal is the only way to its value. Two are equal (==) when
+// their values are.
+type Secret struct {
+	// A handle, since fmt calls no method of an unexported field, nor for
+	// some verbs: what it prints of its own accord is then an address.
+	value unique.Handle[string]
+}
 
 // NewSecret wraps a credential's value.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(value)}
+}
 
 // Reveal returns the value. Call it where the credential is sent, nowhere else.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.value.Value()
+}
 
 // IsZero reports whether there is no credential.
-func (s Secret) IsZero() bool { return s.value == "" }
+func (s Secret) IsZero() bool { return s == Secret{} }
 
 // Format shows the redaction whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
@@ -34,10 +50,17 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // UnmarshalJSON reads the value.
-func (s *Secret) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &s.value) }
+func (s *Secret) UnmarshalJSON(data []byte) error {
+	var value string
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	*s = NewSecret(value)
+	return nil
+}
 
 // Decode reads the value from an environment variable (envconfig.Decoder).
 func (s *Secret) Decode(value string) error {
-	s.value = value
+	*s = NewSecret(value)
 	return nil
 }

@@ -18,6 +18,7 @@ func holders() map[string]any {
 	s := NewSecret(hidden)
 	type nested struct {
 		Public  Secret
+		private Secret
 		Pointer *Secret
 		List    []Secret
 		Map     map[string]Secret
@@ -26,7 +27,8 @@ func holders() map[string]any {
 	return map[string]any{
 		"value": s, "pointer": &s, "list": []Secret{s}, "map": map[string]Secret{"a": s}, "integration": Integration{Token: s},
 		"pointer to integration": &Integration{Token: s}, "entry": Entry{Integration: Integration{Token: s}},
-		"nested": nested{s, &s, []Secret{s}, map[string]Secret{"a": s}, s},
+		"nested":  nested{s, s, &s, []Secret{s}, map[string]Secret{"a": s}, s},
+		"private": struct{ s Secret }{s},
 	}
 }
 
@@ -39,7 +41,7 @@ func mustHide(t *testing.T, how, out string) {
 
 func TestASecretIsHiddenFromEveryVerb(t *testing.T) {
 	for name, v := range holders() {
-		for _, verb := range []string{"v", "+v", "#v", "s", "q", "x", "X", "#x", "d", "T", "t", "z", "10.3s", "-20v"} {
+		for _, verb := range []string{"v", "+v", "#v", "s", "q", "x", "X", "#x", "d", "T", "p", "t", "w", "z", "10.3s", "-20v"} {
 			mustHide(t, name+" with %"+verb, fmt.Sprintf("%"+verb, v))
 		}
 		mustHide(t, name+" by Sprint", fmt.Sprint(v))
