@@ -70,9 +70,10 @@ type Receipt struct {
 // Locks let one process at a time poll an instance.
 type Locks interface {
 	// Hold waits until this process holds the instance's lock, calls held
-	// and gives the lock back when held returns. The context given to held
-	// ends with cause ErrLockLost when the lock can no longer be
-	// counted on. Hold returns when held has returned, or when ctx ends.
+	// and gives the lock back when held returns. The context given to held is
+	// ctx's child, and ends with cause ErrLockLost when the lock can no longer
+	// be counted on. Hold returns when held has returned; before held was
+	// called, when ctx ends.
 	Hold(ctx context.Context, instance string, held func(context.Context)) error
 }
 
