@@ -15,42 +15,36 @@ import (
 // errTooLarge: the body is larger than MaxBody. Asking for fewer elements helps.
 var errTooLarge = errors.New("body too large")
 
-// The buffers that bodies are read and inflated through, kept between pages,
-// since a fresh one for each would be most of the garbage of a drain.
-var (
-	scratches = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
-)
-
-// maxScratch is the largest buffer that is kept for the next page.
-const maxScratch = 16 << 20
+// inflaters are kept between pages: one is 40 KB of tables.
+var inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 // readBody reads a body to its end and inflates it, at most limit bytes of it:
-// errTooLarge beyond that. The bytes are the caller's.
-func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	scratch, _ := scratches.Get().(*bytes.Buffer)
-	defer func() {
-		if scratch.Cap() <= maxScratch {
-			scratch.Reset()
-			scratches.Put(scratch)
-		}
-	}()
-	if err := inflate(scratch, resp, limit); err != nil {
+// errTooLarge beyond that. guess is the size of the body before; pages of a drain are
+// much alike, and so are read into a buffer of the right size at once. The bytes are
+// the caller's.
+func readBody(resp *http.Response, limit int64, guess int) ([]byte, error) {
+	into := bytes.NewBuffer(make([]byte, 0, min(guess+guess/8, maxGuess)+4<<10))
+	if err := inflate(into, resp, limit); err != nil {
 		return nil, err
 	}
-	if int64(scratch.Len()) > limit {
+	if int64(into.Len()) > limit {
 		return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
 	}
-	body := make([]byte, scratch.Len())
-	copy(body, scratch.Bytes())
-	return body, nil
+	if into.Cap() > 2*into.Len() {
+		return bytes.Clone(into.Bytes()), nil // a page lives for a while: don't keep the rest
+	}
+	return into.Bytes(), nil
 }
+
+// maxGuess is the largest buffer that is made before a byte is read.
+const maxGuess = 8 << 20
 
 // inflate reads one byte more than the limit at most, and no more than about
 // that from the wire: empty gzip blocks go on for ever without giving a byte.
 func inflate(into *bytes.Buffer, resp *http.Response, limit int64) error {
 	var body io.Reader = resp.Body
-	switch encoding := strings.ToLower(resp.Header.Get("Content-Encoding")); encoding {
+	encoding := resp.Header.Get("Content-Encoding")
+	switch strings.ToLower(encoding) {
 	case "", "identity":
 	case "gzip", "x-gzip":
 		z, _ := inflaters.Get().(*gzip.Reader)

@@ -33,6 +33,7 @@ type Client struct {
 	once    sync.Once
 	http    http.Client
 	squeeze squeeze
+	size    int // of the body before
 }
 
 var _ pipeline.Source = (*Client)(nil)

@@ -51,20 +51,26 @@ const (
 	maxRefuse = 64 << 10 // bytes of an error's body that are looked at
 )
 
-// refusal makes an error of an answer whose status is not 200.
+// refusal makes an error of an answer whose status is not 200. The token, should
+// anyone echo it, is taken out before anything is cut.
 func (c *Client) refusal(resp *http.Response, link pipeline.Link) error {
 	// A broken or oversized body still has a status, and that decides.
-	body, _ := readBody(resp, maxRefuse)
-	e := decodeError(resp.StatusCode, resp.Header, body)
+	body, _ := readBody(resp, maxRefuse, 0)
+	h := http.Header{}
+	for _, name := range []string{"X-Okta-Request-Id", "Location", "Retry-After", "Date"} {
+		h.Set(name, c.redact(resp.Header.Get(name)))
+	}
+	e := decodeError(resp.StatusCode, h, []byte(c.redact(string(body))))
 	e.Kind = kind(e, param(string(link), "after") != "")
-	token := c.Token.Reveal()
-	for _, text := range []*string{&e.Code, &e.Summary, &e.ID, &e.RequestID} {
-		*text = strings.ReplaceAll(*text, token, c.Token.String())
-	}
-	for i := range e.Causes {
-		e.Causes[i] = strings.ReplaceAll(e.Causes[i], token, c.Token.String())
-	}
 	return e
+}
+
+// redact takes the token out of a foreign text.
+func (c *Client) redact(s string) string {
+	if c.Token.IsZero() {
+		return s
+	}
+	return strings.ReplaceAll(s, c.Token.Reveal(), c.Token.String())
 }
 
 // envelope is the body of Okta's errors; every member is optional, and of any type
@@ -88,9 +94,9 @@ func decodeError(status int, h http.Header, body []byte) *Error {
 		RetryAfter: retryAfter(h),
 	}
 	causes, _ := env.Causes.([]any)
-	for _, cause := range causes[:min(len(causes), maxCauses)] {
+	for _, cause := range causes {
 		member, _ := cause.(map[string]any)
-		if said := text(member["errorSummary"], maxText); said != "" {
+		if said := text(member["errorSummary"], maxText); said != "" && len(e.Causes) < maxCauses {
 			e.Causes = append(e.Causes, said)
 		}
 	}
@@ -142,21 +148,15 @@ func text(value any, limit int) string {
 	return clean(s, limit)
 }
 
-// clean makes a foreign text fit for a log line: one line, valid UTF-8, printable,
-// at most limit bytes.
+// clean makes a foreign text fit for a log line: valid UTF-8, printable, one
+// space where there was any, at most limit bytes.
 func clean(s string, limit int) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			r = ' '
-		}
-		if b.Len()+len(string(r)) > limit-len("…") {
-			b.WriteString("…")
-			break
-		}
-		b.WriteRune(r)
+	words := strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
+	s = strings.ToValidUTF8(strings.Join(words, " "), "")
+	if len(s) <= limit {
+		return s
 	}
-	return strings.TrimSpace(b.String())
+	return strings.ToValidUTF8(s[:limit-len("…")], "") + "…"
 }
 
 // title is what a body that is no JSON tells an operator: a page's title, or

@@ -102,10 +102,11 @@ func (c *Client) page(resp *http.Response, link pipeline.Link) (pipeline.Page, e
 	if err != nil {
 		return pipeline.Page{}, err
 	}
-	body, err := readBody(resp, c.MaxBody)
+	body, err := readBody(resp, c.MaxBody, c.size)
 	if err != nil {
 		return pipeline.Page{}, err
 	}
+	c.size = len(body)
 	limit := limitOf(link)
 	events, err := split(body, limit)
 	if err != nil {
@@ -132,7 +133,7 @@ func (c *Client) readable(err error) error {
 		err = wrapped.Err
 	}
 	if text := err.Error(); strings.Contains(text, c.Token.Reveal()) {
-		return errors.New(clean(strings.ReplaceAll(text, c.Token.Reveal(), c.Token.String()), maxText))
+		return errors.New(clean(c.redact(text), maxText))
 	}
 	return err
 }

@@ -72,14 +72,14 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	defer l.mu.Unlock()
 	defer l.wake()
 	l.inFlight--
-	l.holdBack(now, status, seen)
-	if !ok {
+	if ok {
+		l.learn(now, seen)
+		l.shown = limit
+	} else {
 		l.spend(now)
-		return limit, false
 	}
-	l.learn(now, seen)
-	l.shown = limit
-	return limit, true
+	l.holdBack(now, status, seen)
+	return limit, ok
 }
 
 // Failed takes note of a request without an answer; it may have been counted.
@@ -151,7 +151,7 @@ func (l *Limiter) nextUnknown(now time.Time) time.Time {
 // learn takes over what an answer showed.
 func (l *Limiter) learn(now time.Time, seen budget) {
 	left := seen.left
-	if left < -2*time.Second || left > maxPause {
+	if left < -2*maxLate || left > maxPause {
 		left, seen.sure = windowLength, false
 	}
 	over := !l.known || !now.Before(l.window.ends.Add(slack+l.late))
@@ -195,6 +195,10 @@ func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
 	}
 	if at := now.Add(pause); at.After(l.hold) {
 		l.hold = at
+	}
+	if status == http.StatusTooManyRequests {
+		// What follows the wait is taken for a new window.
+		l.window.ends = earlier(l.window.ends, l.hold.Add(-slack-l.late))
 	}
 }
 

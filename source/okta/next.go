@@ -24,7 +24,7 @@ func (c *Client) next(values []string) (pipeline.Link, error) {
 		}
 		link, err := c.keep(target)
 		if err != nil {
-			return "", fmt.Errorf("answer refused: next link %.200q %w", target, err)
+			return "", fmt.Errorf("answer refused: next link %.200q %w", c.redact(target), err)
 		}
 		return link, nil
 	}
@@ -99,7 +99,7 @@ func (c *Client) checkHost(authority string) error {
 	if slices.ContainsFunc(c.LinkHosts, func(allowed string) bool { return splitHost(allowed) == link }) {
 		return nil
 	}
-	return fmt.Errorf("leads to host %.100q, which is neither the org's nor in settings.link_hosts", authority)
+	return fmt.Errorf("leads to host %.100q, which is neither the org's nor in settings.link_hosts", c.redact(authority))
 }
 
 // host is a host's name, in lower case, and its port, empty for the usual ones.

@@ -63,17 +63,26 @@ func (s *scanner) event(kept *keeper) (pipeline.Event, error) {
 // of any shape.
 func classify(event *pipeline.Event, found members, kept *keeper) {
 	event.Type = kept.text(found.eventType)
-	given := kept.text(found.published)
-	var at time.Time
-	// UnmarshalText is strict where Parse is not: "T1:00" and a comma are no RFC 3339.
-	if given != "" && at.UnmarshalText([]byte(given)) == nil {
-		event.Published, event.Time = at.UTC(), given
+	if given := kept.text(found.published); given != "" {
+		event.Published, event.Time = moment(given)
 	}
 	if uuid := kept.text(found.uuid); isID(uuid) {
 		event.UUID = uuid
 	} else {
 		event.Flaw = pipeline.FlawNoUUID
 	}
+}
+
+// moment reads an RFC 3339 time; zero and empty when it is none. time.Parse lets an
+// hour of one digit and a comma pass, and an offset can lead out of the years
+// that a position can hold.
+func moment(given string) (time.Time, string) {
+	at, err := time.Parse(time.RFC3339, given)
+	at = at.UTC()
+	if err != nil || given[13] != ':' || strings.Contains(given, ",") || at.IsZero() || at.Year() < 1 || at.Year() > 9999 {
+		return time.Time{}, ""
+	}
+	return at, given
 }
 
 // isID reports whether a text tells an event from all others. What could not
