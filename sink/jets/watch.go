@@ -29,6 +29,7 @@ type kvEntry struct {
 	value    []byte
 	revision uint64
 	gone     bool // deleted, purged or expired
+	expired  bool // by its TTL
 }
 
 // view is told what a bucket holds. All calls come from the goroutine that
@@ -103,11 +104,11 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
 		return err
 	}
+	v.fresh() // before the consumer: what is acked until now is told before it settles
 	waiting, err := c.consume(ctx, bucket, keys, sub.Subject, history)
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
 	}
-	v.fresh()
 	if waiting == 0 {
 		v.settled()
 	}
@@ -178,6 +179,7 @@ func newKVEntry(bucket string, m *nats.Msg, revision uint64) kvEntry {
 		value:    m.Data,
 		revision: revision,
 		gone:     gone(m.Header),
+		expired:  m.Header.Get("Nats-Marker-Reason") == "MaxAge",
 	}
 }
 

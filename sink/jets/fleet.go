@@ -1,0 +1,154 @@
+package jets
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// Lock is the value of an instance's key in LOCKS.
+type Lock struct {
+	Holder     string    `json:"holder"`  // replica
+	Session    string    `json:"session"` // id of its session when it took the lock
+	AcquiredAt time.Time `json:"acquired_at,omitzero"`
+
+	revision uint64 // of the key, deleted or not; 0: never seen
+}
+
+// Session is the value of a replica's key in LOCKS.
+type Session struct {
+	ID        string    `json:"id"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	Declines  []string  `json:"declines,omitempty"` // instances that it can't poll
+}
+
+// fleet is what LOCKS shows.
+type fleet struct {
+	known    bool      // all that stands was told
+	began    time.Time // when the watch began to be told
+	settled  time.Time // when all was told
+	sessions map[string]sighting
+	locks    map[string]Lock // by instance; a deleted one has its revision alone
+}
+
+// sighting is what was last seen of a replica's session.
+type sighting struct {
+	id      string // empty: it is gone
+	expired bool   // it went by its TTL, not by its own will
+	seen    time.Time
+}
+
+// freeAt returns from when on a lock may be taken, and whether it may at all as
+// things stand. A lock whose session expired, or is not to be found, is left
+// alone for a grace: after a change of leader nothing expires for a while and
+// then everything at once, and a holder that lives on comes back within it.
+func (f *fleet) freeAt(lock Lock, grace time.Duration) (at time.Time, ever bool) {
+	session, seen := f.sessions[lock.Holder]
+	switch {
+	case lock.Session == "":
+		return time.Time{}, true
+	case !seen:
+		return f.settled.Add(grace), true
+	case session.id == lock.Session:
+		return time.Time{}, false
+	case session.expired:
+		return session.seen.Add(grace), true
+	}
+	return time.Time{}, true // the holder said goodbye, or another runs under its name
+}
+
+// view keeps l.fleet as the watch tells it. A fresh watch replaces it once
+// all was told; till then nobody takes anything.
+func (l *Locks) view() view {
+	var next *fleet
+	return view{
+		fresh: func() {
+			next = &fleet{began: time.Now(), sessions: map[string]sighting{}, locks: map[string]Lock{}}
+			l.renewNow() // the connection, or the bucket's leader, may be a new one
+		},
+		entry: func(e kvEntry) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if replica, ok := strings.CutPrefix(e.key, sessionPrefix); ok {
+				l.sighted(next, replica, e)
+			} else if instance, ok := strings.CutPrefix(e.key, keyPrefix); ok {
+				l.locked(next, instance, e)
+			}
+		},
+		settled: func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if !next.known {
+				next.known, next.settled = true, time.Now()
+				l.fleet = next
+				l.recheck()
+				l.nudgeAll()
+			}
+		},
+		ended: func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.fleet.known = false
+		},
+	}
+}
+
+// sighted keeps the news of a session. A renewal is none.
+func (l *Locks) sighted(f *fleet, replica string, e kvEntry) {
+	var s Session
+	if !e.gone && json.Unmarshal(e.value, &s) != nil {
+		s.ID = "?" // no session of ours, but someone's
+	}
+	before, seen := f.sessions[replica]
+	if seen && e.gone && before.id == "" {
+		return // the news that it is gone is gone itself
+	}
+	f.sessions[replica] = sighting{id: s.ID, expired: e.expired, seen: time.Now()}
+	if s.ID == before.id || !f.known {
+		return
+	}
+	if replica == l.session.name && s.ID != l.session.id {
+		l.renewNow() // expired, or taken over: the next renewal will tell
+	}
+	l.nudgeAll()
+}
+
+// locked keeps the news of a lock, and ends our hold if it is another's now.
+func (l *Locks) locked(f *fleet, instance string, e kvEntry) {
+	lock := Lock{}
+	if !e.gone && json.Unmarshal(e.value, &lock) != nil {
+		lock = Lock{} // no lock: free
+	}
+	lock.revision = e.revision
+	f.locks[instance] = lock
+	c := l.contenders[instance]
+	if c == nil || !f.known {
+		return
+	}
+	if e.revision > c.revision && lock.Session != l.session.id {
+		c.shut()
+	}
+	c.nudge()
+}
+
+// recheck ends the holds that a fresh watch does not confirm, but for those that
+// began after it did.
+func (l *Locks) recheck() {
+	for instance, c := range l.contenders {
+		if c.revision == 0 || !c.since.Before(l.fleet.began) {
+			continue
+		}
+		lock := l.fleet.locks[instance]
+		if lock.Session == l.session.id {
+			c.revision = lock.revision
+			continue
+		}
+		c.shut()
+	}
+}
+
+func (l *Locks) nudgeAll() {
+	for _, c := range l.contenders {
+		c.nudge()
+	}
+}

@@ -1,0 +1,289 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// LocksConfig says under which name, and how closely, a process keeps its locks.
+type LocksConfig struct {
+	Replica string        // the process's name, alone its own; made fit for a key
+	TTL     time.Duration // of its session; whole seconds, at least 2; default 10 s
+	Log     *slog.Logger  // nil: none
+}
+
+// Locks keeps the locks of one process in the bucket LOCKS. The process keeps
+// one session alive there, by one message each third of its TTL; a lock names
+// the session that took it, has no TTL, and is void once the session is gone or
+// has another id. One watch feeds all that wait. It is safe for concurrent use.
+//
+// It does not guarantee that one process alone polls an instance: a frozen
+// process does not notice that its time has passed. That is what fences are for.
+type Locks struct {
+	store *Store
+	ttl   time.Duration
+	log   *slog.Logger
+	base  string        // the name that the process was given
+	kick  chan struct{} // asks for a renewal at once
+
+	mu         sync.Mutex
+	session    session
+	fleet      *fleet
+	contenders map[string]*contender // by instance
+	closing    bool
+	idle       chan struct{} // closed when closing and nobody contends
+}
+
+var _ pipeline.Locks = (*Locks)(nil)
+
+var errClosed = errors.New("locks are closed")
+
+// contender is a Hold under way.
+type contender struct {
+	wake     chan struct{} // something has changed that may be this one's turn
+	revision uint64        // of the lock that it took; 0: it waits
+	since    time.Time     // when it took it
+	lose     context.CancelCauseFunc
+}
+
+// Locks makes the locks of a process. Nothing can be held before Run.
+func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
+	if cfg.TTL == 0 {
+		cfg.TTL = 10 * time.Second
+	}
+	// The server cuts fractions of a second off a TTL.
+	if cfg.TTL < 2*time.Second || cfg.TTL%time.Second != 0 {
+		return nil, fmt.Errorf("session TTL %v: it must be whole seconds, at least 2s", cfg.TTL)
+	}
+	name := ReplicaName(cfg.Replica)
+	return &Locks{
+		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), base: name,
+		kick: make(chan struct{}, 1), idle: make(chan struct{}),
+		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{},
+	}, nil
+}
+
+var unfitForKey = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// ReplicaName makes a name fit for a key.
+func ReplicaName(name string) string {
+	name = strings.Trim(unfitForKey.ReplaceAllString(name, "-"), "-")
+	if name == "" {
+		return "replica"
+	}
+	return name[:min(len(name), 64)]
+}
+
+// Replica is the name that the process goes by: the one that it was given, until
+// another process takes it.
+func (l *Locks) Replica() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session.name
+}
+
+// Run keeps the session until ctx ends. Then it ends what is held, waits until
+// every Hold has returned and deletes the session, which frees every lock at once.
+func (l *Locks) Run(ctx context.Context) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = l.store.follow(running, BucketLocks, ">", l.view()) })
+	wg.Go(func() { l.keep(running) })
+	<-ctx.Done()
+	l.close()
+	<-l.idle
+	stop()
+	wg.Wait()
+	l.bye(context.WithoutCancel(ctx))
+	return ctx.Err()
+}
+
+// Hold implements pipeline.Locks: whoever comes first holds. An instance is
+// contended for once at a time in a process.
+func (l *Locks) Hold(ctx context.Context, instance string, held func(context.Context)) error {
+	c, err := l.enter(instance)
+	if err != nil {
+		return err
+	}
+	defer l.leave(instance)
+	for {
+		lease, last, wait, err := l.turn(instance)
+		if err != nil {
+			return err
+		}
+		if lease != nil {
+			revision, err := l.take(ctx, instance, last)
+			if err == nil {
+				l.hold(ctx, lease, instance, c, revision, held)
+				return nil
+			}
+			l.log.Debug("lock not taken", "instance", instance, "err", err)
+			wait = l.ttl / 3 // the watch, or another try, will show who has it
+		}
+		if err := await(ctx, c.wake, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// await waits until wake, for at most as long as d if that is not 0.
+func await(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
+	var due <-chan time.Time
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-wake:
+	case <-due:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (l *Locks) enter(instance string) (*contender, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return nil, errClosed
+	}
+	if l.contenders[instance] != nil {
+		return nil, fmt.Errorf("lock of %s: this process contends for it already", instance)
+	}
+	c := &contender{wake: make(chan struct{}, 1)}
+	l.contenders[instance] = c
+	return c, nil
+}
+
+func (l *Locks) leave(instance string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.contenders, instance)
+	if l.closing && len(l.contenders) == 0 {
+		close(l.idle)
+	}
+}
+
+// close lets nobody begin, and ends what is held.
+func (l *Locks) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closing = true
+	l.session.lapse("shutdown")
+	l.nudgeAll()
+	if len(l.contenders) == 0 {
+		close(l.idle)
+	}
+}
+
+// turn returns the lease to hold the instance under and the last revision of its
+// lock, if it may be taken now; else how long to wait before it may, 0 when that
+// takes a change.
+func (l *Locks) turn(instance string) (lease context.Context, last uint64, wait time.Duration, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return nil, 0, 0, errClosed
+	}
+	if !l.fleet.known || !l.session.stands() {
+		return nil, 0, 0, nil
+	}
+	lock := l.fleet.locks[instance]
+	free, ever := l.fleet.freeAt(lock, l.ttl/3)
+	if lock.Session == l.session.id {
+		free, ever = time.Time{}, true
+	}
+	if !ever {
+		return nil, 0, 0, nil
+	}
+	if wait := time.Until(free); wait > 0 {
+		return nil, 0, wait, nil
+	}
+	return l.session.lease, lock.revision, 0, nil
+}
+
+// take writes the lock, if last is still its last revision.
+func (l *Locks) take(ctx context.Context, instance string, last uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	l.mu.Lock()
+	lock := Lock{Holder: l.session.name, Session: l.session.id, AcquiredAt: time.Now().UTC()}
+	l.mu.Unlock()
+	return l.write(ctx, Key(instance), last, encode(lock), nil)
+}
+
+// hold calls held while the lock can be counted on, and gives it back.
+func (l *Locks) hold(ctx, lease context.Context, instance string, c *contender, revision uint64, held func(context.Context)) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(lease, func() { cancel(context.Cause(lease)) })
+	defer stop()
+	l.mu.Lock()
+	c.revision, c.since, c.lose = revision, time.Now(), cancel
+	if seen := l.fleet.locks[instance]; seen.revision > revision && seen.Session != l.session.id {
+		c.shut() // taken away before we knew that we had it
+	}
+	l.mu.Unlock()
+	l.log.Debug("lock taken", "instance", instance)
+
+	held(ctx)
+
+	l.mu.Lock()
+	revision, c.revision = c.revision, 0
+	l.mu.Unlock()
+	l.release(context.WithoutCancel(ctx), instance, revision)
+}
+
+// release deletes a lock that is still at a revision. At the end of the
+// process it need not: the session's end frees all.
+func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
+	l.mu.Lock()
+	closing := l.closing
+	l.mu.Unlock()
+	if closing {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err := l.write(ctx, Key(instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
+	if err != nil {
+		l.log.Debug("lock not given back", "instance", instance, "err", err)
+	}
+}
+
+// write publishes a key's value, if last is still its last revision. It returns
+// an error that matches pipeline.ErrFenced when it is not.
+func (l *Locks) write(ctx context.Context, key string, last uint64, value []byte, header nats.Header) (uint64, error) {
+	m := &nats.Msg{Subject: l.store.Conn.PutSubject(BucketLocks, key), Data: value, Header: header}
+	if m.Header == nil {
+		m.Header = nats.Header{}
+	}
+	expect(m, last)
+	return l.store.publisher.publish(ctx, []*nats.Msg{m})
+}
+
+// shut ends a hold: the lock can't be counted on.
+func (c *contender) shut() {
+	if c.revision != 0 {
+		c.lose(pipeline.ErrLockLost)
+	}
+}
+
+func (c *contender) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,377 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// record is who holds what, and how it came to be.
+type record struct {
+	t *testing.T
+
+	mu      sync.Mutex
+	holders map[string]string // by instance
+	taken   map[string]int
+	lost    []error
+	twice   bool // two may hold one: the test has a frozen process
+}
+
+func newRecord(t *testing.T) *record {
+	return &record{t: t, holders: map[string]string{}, taken: map[string]int{}}
+}
+
+func (r *record) took(instance, holder string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if other := r.holders[instance]; other != "" && !r.twice {
+		r.t.Errorf("%s and %s hold %s at once", other, holder, instance)
+	}
+	r.holders[instance] = holder
+	r.taken[instance]++
+}
+
+func (r *record) gave(instance, holder string, why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.holders[instance] == holder {
+		r.holders[instance] = ""
+	}
+	r.lost = append(r.lost, why)
+}
+
+func (r *record) holder(instance string) string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holders[instance]
+}
+
+// awaitHolder returns how long it took until want holds the instance.
+func (r *record) awaitHolder(instance, want string) time.Duration {
+	r.t.Helper()
+	start := time.Now()
+	for r.holder(instance) != want {
+		if time.Since(start) > time.Minute {
+			r.t.Fatalf("%s is held by %q after a minute, want %s", instance, r.holder(instance), want)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(start)
+}
+
+// process is a process that contends for locks.
+type process struct {
+	name  string
+	store *Store
+	locks *Locks
+	stop  func() // as SIGTERM does
+}
+
+// run starts a process that contends for the instances until it is stopped.
+func run(t *testing.T, s *jetstest.Server, r *record, name string, cfg LocksConfig, instances ...string) *process {
+	t.Helper()
+	store := opened(t, s, Config{})
+	cfg.Replica = name
+	locks, err := store.Locks(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = locks.Run(ctx) })
+	for _, instance := range instances {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				_ = locks.Hold(ctx, instance, func(held context.Context) {
+					r.took(instance, name)
+					<-held.Done()
+					r.gave(instance, name, context.Cause(held))
+				})
+			}
+		})
+	}
+	stop := sync.OnceFunc(func() { cancel(); wg.Wait() })
+	t.Cleanup(stop)
+	return &process{name: name, store: store, locks: locks, stop: stop}
+}
+
+// kill cuts a process off as SIGKILL does: nothing is written any more.
+func (p *process) kill() { p.store.Conn.Close() }
+
+func TestLockHeldByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		a := run(t, s, r, "a", LocksConfig{}, "acme", "umbrella")
+		r.awaitHolder("acme", "a")
+		run(t, s, r, "b", LocksConfig{}, "acme", "umbrella")
+		time.Sleep(10 * time.Minute)
+		if r.holder("acme") != "a" || r.taken["acme"] != 1 {
+			t.Errorf("after ten minutes %s holds, taken %d times", r.holder("acme"), r.taken["acme"])
+		}
+		a.stop()
+		if took := r.awaitHolder("acme", "b"); took > time.Second {
+			t.Errorf("taken over %v after a shutdown", took)
+		}
+		r.awaitHolder("umbrella", "b")
+	})
+}
+
+func TestLockValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		p := run(t, s, r, "host.example.com", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "host.example.com")
+		const name = "host-example-com"
+		if p.locks.Replica() != name {
+			t.Errorf("name is %s", p.locks.Replica())
+		}
+		state, err := p.store.Replicas(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, lock := state.Sessions[name], state.Locks["acme"]
+		if session.ID == "" || session.StartedAt.IsZero() || lock.Holder != name || lock.Session != session.ID || lock.AcquiredAt.IsZero() {
+			t.Errorf("sessions and locks are %+v", state)
+		}
+		m, err := p.store.Conn.Last(t.Context(), "KV_LOCKS", "$KV.LOCKS.session."+name)
+		if err != nil || m.Header.Get("Nats-TTL") != "10s" {
+			t.Errorf("session's TTL: %v, %v", m, err)
+		}
+		m, err = p.store.Conn.Last(t.Context(), "KV_LOCKS", "$KV.LOCKS.okta.acme")
+		if err != nil || m.Header.Get("Nats-TTL") != "" || !strings.HasPrefix(string(m.Data), `{"holder":"host-example-com","session":"`) {
+			t.Errorf("lock: %v, %v", m, err)
+		}
+		p.stop()
+		if state, err := p.store.Replicas(t.Context()); err != nil || len(state.Sessions) != 0 || state.Held("acme") {
+			t.Errorf("after the shutdown: %+v, %v", state, err)
+		}
+	})
+}
+
+// A killed process is followed when its session has expired and the grace after
+// it has passed; its own clock has stopped it before.
+func TestLockAfterKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		a := run(t, s, r, "a", LocksConfig{TTL: 6 * time.Second}, "acme")
+		r.awaitHolder("acme", "a")
+		run(t, s, r, "b", LocksConfig{TTL: 6 * time.Second}, "acme")
+		time.Sleep(time.Minute)
+		a.kill()
+		took := r.awaitHolder("acme", "b")
+		if least, most := 6*time.Second, 10*time.Second; took < least || took > most {
+			t.Errorf("taken over after %v, want %v to %v", took, least, most)
+		}
+		if len(r.lost) != 1 || !errors.Is(r.lost[0], pipeline.ErrLockLost) {
+			t.Errorf("the first holder ended with %v", r.lost)
+		}
+	})
+}
+
+func TestLockAfterRestartUnderSameName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		r.twice = true // the killed one holds on until its own clock stops it
+		a := run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		a.kill()
+		run(t, s, r, "a", LocksConfig{}, "acme")
+		start := time.Now()
+		for r.holder("acme"); r.taken["acme"] < 2; r.holder("acme") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("a restart went on after %v", took)
+		}
+	})
+}
+
+// Of two processes of one name the later one goes on, the earlier stops and then
+// contends under a name of its own.
+func TestNameTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		r.twice = true
+		var log strings.Builder
+		older := run(t, s, r, "twin", LocksConfig{Log: slog.New(slog.NewTextHandler(&log, nil))}, "acme")
+		r.awaitHolder("acme", "twin")
+		younger := run(t, s, r, "twin", LocksConfig{}, "umbrella")
+		r.awaitHolder("umbrella", "twin")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if younger.locks.Replica() != "twin" || !strings.HasPrefix(older.locks.Replica(), "twin-") {
+			t.Errorf("names are %s and %s", older.locks.Replica(), younger.locks.Replica())
+		}
+		if len(r.lost) != 1 || !errors.Is(r.lost[0], pipeline.ErrLockLost) || !strings.Contains(r.lost[0].Error(), "name twin") {
+			t.Errorf("the older one's hold ended with %v", r.lost)
+		}
+		if r.holder("acme") != "twin" || r.taken["acme"] != 2 {
+			t.Errorf("the older one does not go on: %v", r.holders)
+		}
+		if !strings.Contains(log.String(), "another process took this replica's name") {
+			t.Errorf("log says %s", log.String())
+		}
+		state, err := younger.store.Replicas(t.Context())
+		if err != nil || len(state.Sessions) != 2 || !state.Held("acme") || !state.Held("umbrella") {
+			t.Errorf("sessions and locks are %+v, %v", state, err)
+		}
+	})
+}
+
+// NATS away for less than the TTL costs nothing.
+func TestLockSurvivesShortOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		run(t, s, r, "b", LocksConfig{}, "acme")
+		time.Sleep(time.Minute)
+		for range 5 {
+			s.Stop()
+			time.Sleep(3 * time.Second)
+			s.Start(t)
+			time.Sleep(20 * time.Second)
+		}
+		if r.holder("acme") != "a" || r.taken["acme"] != 1 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		}
+	})
+}
+
+// After a long outage somebody holds again, and nobody did meanwhile.
+func TestLockAfterLongOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		run(t, s, r, "b", LocksConfig{}, "acme")
+		s.Stop()
+		time.Sleep(9 * time.Second)
+		if h := r.holder("acme"); h != "" {
+			t.Errorf("%s still holds", h)
+		}
+		time.Sleep(time.Hour)
+		s.Start(t)
+		time.Sleep(20 * time.Second)
+		if r.holder("acme") == "" || r.taken["acme"] != 2 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		}
+	})
+}
+
+// A lock that an operator deletes is lost, and contended for again.
+func TestLockDeletedByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		a := run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		kv, err := a.store.Conn.JS.KeyValue(t.Context(), BucketLocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := kv.Delete(t.Context(), "okta.acme"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if r.holder("acme") != "a" || r.taken["acme"] != 2 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		}
+		put(t, a.store, BucketLocks, "okta.acme", `{"holder":"other","session":"gone"}`)
+		time.Sleep(10 * time.Second)
+		if r.holder("acme") != "a" || r.taken["acme"] != 3 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		}
+	})
+}
+
+func TestLocksBucketMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		a := run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		run(t, s, r, "b", LocksConfig{}, "acme")
+		time.Sleep(time.Minute)
+		if err := a.store.Conn.JS.DeleteKeyValue(t.Context(), BucketLocks); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		holder := r.holder("acme")
+		state, err := a.store.Replicas(t.Context())
+		if err != nil || holder == "" || state.Locks["acme"].Holder != holder || len(state.Sessions) != 2 {
+			t.Errorf("held by %q, bucket shows %+v, %v", holder, state, err)
+		}
+	})
+}
+
+// However many locks a process holds, it writes one message each third of its TTL.
+func TestRenewalsCostOneMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		var instances []string
+		for i := range 50 {
+			instances = append(instances, fmt.Sprintf("org-%d", i))
+		}
+		p := run(t, s, r, "a", LocksConfig{}, instances...)
+		for _, i := range instances {
+			r.awaitHolder(i, "a")
+		}
+		last := func() uint64 {
+			i, err := p.store.Conn.info(t.Context(), "KV_LOCKS")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return i.State.LastSeq
+		}
+		before := last()
+		time.Sleep(10 * time.Minute)
+		if n := last() - before; n < 175 || n > 185 {
+			t.Errorf("%d messages in ten minutes, want 180", n)
+		}
+	})
+}
+
+func TestHoldRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		p := run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		none := func(context.Context) { t.Error("held") }
+		if err := p.locks.Hold(t.Context(), "acme", none); err == nil {
+			t.Error("one process contends twice for one instance")
+		}
+		run(t, s, r, "b", LocksConfig{}, "umbrella")
+		r.awaitHolder("umbrella", "b")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := p.locks.Hold(ctx, "umbrella", none); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("another's lock: %v", err)
+		}
+		p.stop()
+		if err := p.locks.Hold(t.Context(), "umbrella", none); !errors.Is(err, errClosed) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+func TestLocksConfig(t *testing.T) {
+	for ttl, want := range map[time.Duration]bool{0: true, 2 * time.Second: true, time.Second: false, 2500 * time.Millisecond: false} {
+		if _, err := new(Store).Locks(LocksConfig{TTL: ttl}); (err == nil) != want {
+			t.Errorf("TTL %v: %v", ttl, err)
+		}
+	}
+	for name, want := range map[string]string{"a.b c": "a-b-c", "": "replica", "..": "replica", "pod_1-x": "pod_1-x", strings.Repeat("a", 99): strings.Repeat("a", 64)} {
+		if got := ReplicaName(name); got != want {
+			t.Errorf("name %q becomes %q, want %q", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// session is the process's own session.
+type session struct {
+	name, id string
+	started  time.Time
+	revision uint64 // of its key when it was last written; 0: not yet
+
+	lease context.Context // ends when the session can't be counted on; nil: it never could
+	end   context.CancelCauseFunc
+	until time.Time // when the lease ends unless it is renewed
+	timer *time.Timer
+}
+
+func newSession(name string) session {
+	return session{name: name, id: nuid.Next(), started: time.Now().UTC()}
+}
+
+// stands reports whether the session can be counted on.
+func (s *session) stands() bool { return s.lease != nil && s.lease.Err() == nil }
+
+// lapse ends the lease, and with it all that is held.
+func (s *session) lapse(why string) {
+	if s.lease == nil {
+		return
+	}
+	s.timer.Stop()
+	s.end(fmt.Errorf("%w: %s", pipeline.ErrLockLost, why))
+}
+
+// keep renews the session until ctx ends: each third of the TTL, after a failure
+// sooner, after a reconnect at once.
+func (l *Locks) keep(ctx context.Context) {
+	var failing bool
+	for ctx.Err() == nil {
+		sent := time.Now()
+		err := l.renew(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			l.log.Warn("session not renewed", "replica", l.Replica(), "err", err)
+		}
+		failing = err != nil
+		next := sent.Add(l.ttl / 3)
+		switch {
+		case !failing:
+			l.sweep(ctx)
+		case !l.store.Conn.Connected():
+			_ = l.store.Conn.Up(ctx)
+			next = time.Now().Add(10 * time.Millisecond)
+		default:
+			next = time.Now().Add(min(l.ttl/10, time.Second))
+		}
+		_ = await(ctx, l.kick, max(time.Until(next), time.Millisecond))
+	}
+}
+
+// renewNow asks keep for a renewal at once.
+func (l *Locks) renewNow() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
+
+// renew writes the session's key, whose TTL starts again.
+func (l *Locks) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.ttl/3)
+	defer cancel()
+	for range 5 {
+		l.mu.Lock()
+		s := l.session
+		l.mu.Unlock()
+		if s.revision != 0 {
+			err := l.beat(ctx, s)
+			if !errors.Is(err, pipeline.ErrFenced) {
+				return err
+			}
+		}
+		if err := l.reconcile(ctx, s); err == nil || !errors.Is(err, pipeline.ErrFenced) {
+			return err
+		}
+	}
+	return errors.New("session is written by someone else again and again")
+}
+
+// beat writes the session's key if nobody else did since. It goes by a publish
+// to the key's subject, since a key-value update drops the TTL.
+func (l *Locks) beat(ctx context.Context, s session) error {
+	sent := time.Now()
+	value := encode(Session{ID: s.id, StartedAt: s.started})
+	revision, err := l.write(ctx, sessionPrefix+s.name, s.revision, value, nats.Header{"Nats-TTL": {seconds(l.ttl)}})
+	if err != nil {
+		return err
+	}
+	l.renewed(s, revision, sent)
+	return nil
+}
+
+// reconcile finds out why the session's key is not as it was left, and writes it:
+// anew if it is gone, and over that of an earlier process if this one has just
+// come. A process whose name was taken since gives way, under a new name.
+func (l *Locks) reconcile(ctx context.Context, s session) error {
+	m, err := l.store.Conn.Last(ctx, BucketStream(BucketLocks), BucketSubject(BucketLocks, sessionPrefix+s.name))
+	var last uint64
+	var standing Session
+	switch {
+	case errors.Is(err, ErrNoMessage):
+	case err != nil:
+		return err
+	default:
+		last = m.Seq
+		if !gone(m.Header) && json.Unmarshal(m.Data, &standing) != nil {
+			standing.ID = "?"
+		}
+	}
+	if standing.ID != "" && standing.ID != s.id && s.revision != 0 {
+		l.rename(s)
+		return fmt.Errorf("name taken: %w", pipeline.ErrFenced)
+	}
+	switch {
+	case s.revision == 0 && standing.ID != "" && standing.ID != s.id:
+		l.log.Info("session of an earlier process taken over", "replica", s.name)
+	case s.revision != 0 && standing.ID == "":
+		l.log.Warn("session had expired", "replica", s.name)
+	}
+	s.revision = last
+	return l.beat(ctx, s)
+}
+
+// rename gives way to a process that took the name.
+func (l *Locks) rename(s session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session.lapse("another process took the name " + s.name)
+	l.session = newSession(l.base + "-" + strings.ToLower(nuid.Next()[16:]))
+	l.log.Warn("another process took this replica's name: polling stops and goes on under a new one",
+		"replica", s.name, "new", l.session.name)
+}
+
+// margin is how long before its session may expire a holder stops.
+func (l *Locks) margin() time.Duration { return l.ttl / 10 }
+
+// renewed makes the lease last until shortly before the server may let the
+// session expire: its clock started after sent.
+func (l *Locks) renewed(s session, revision uint64, sent time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	own := &l.session
+	own.revision = revision
+	until := sent.Add(l.ttl - l.margin())
+	left := time.Until(until)
+	if left <= 0 || l.closing {
+		return
+	}
+	own.until = until
+	if own.stands() {
+		own.timer.Reset(left)
+		return
+	}
+	own.lease, own.end = context.WithCancelCause(context.Background())
+	own.timer = time.AfterFunc(left, l.overdue)
+	l.log.Info("session stands", "replica", s.name)
+	l.nudgeAll()
+}
+
+// overdue ends the lease when its time has passed.
+func (l *Locks) overdue() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session.stands() && !time.Now().Before(l.session.until) {
+		l.log.Warn("session could not be renewed in time: polling stops", "replica", l.session.name)
+		l.session.lapse("session not renewed in time")
+	}
+}
+
+// sweep gives back the locks of this session that nobody here contends for:
+// they could not be given back when they should have been.
+func (l *Locks) sweep(ctx context.Context) {
+	l.mu.Lock()
+	left := map[string]uint64{}
+	for instance, lock := range l.fleet.locks {
+		if lock.Session == l.session.id && l.contenders[instance] == nil && l.fleet.known {
+			left[instance] = lock.revision
+		}
+	}
+	l.mu.Unlock()
+	for instance, revision := range left {
+		l.release(ctx, instance, revision)
+	}
+}
+
+// bye deletes the session. The news of it goes after a while, too.
+func (l *Locks) bye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	l.mu.Lock()
+	s := l.session
+	l.mu.Unlock()
+	if s.revision == 0 {
+		return
+	}
+	_, err := l.write(ctx, sessionPrefix+s.name, s.revision, nil, nats.Header{
+		"KV-Operation": {"DEL"}, "Nats-TTL": {seconds(markerTTL)},
+	})
+	if err != nil {
+		l.log.Warn("session not ended: its locks are free when it expires", "replica", s.name, "err", err)
+	}
+}
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + "s" }
