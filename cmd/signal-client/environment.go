@@ -24,13 +24,12 @@ func (c oktaConfig) Integration() (pipeline.Integration, error) {
 
 func (c *oktaConfig) faults() []error {
 	var k check
-	token := !c.APIToken.IsZero() || c.APITokenFile != ""
-	if c.IsZero() {
-		k.add(token || c.Instance != "" || c.Filter != "", "OKTA_FQDN is not set",
+	if c.IsZero() { // a token's file alone is fine: the systemd unit names one in any case
+		k.add(!c.APIToken.IsZero() || c.Instance != "" || c.Filter != "", "OKTA_FQDN is not set",
 			"other OKTA_ variables are, so an instance seems to be meant", "OKTA_FQDN=acme.okta.com")
 		return k.errs
 	}
-	k.add(!token, "OKTA_API_TOKEN is not set", "Okta serves its System Log to a token's owner only",
+	k.add(c.APIToken.IsZero() && c.APITokenFile == "", "OKTA_API_TOKEN is not set", "Okta serves its System Log to a token's owner only",
 		"OKTA_API_TOKEN_FILE=<file>; make a token in Okta under Security > API > Tokens")
 	k.add(!c.APIToken.IsZero() && c.APITokenFile != "", "OKTA_API_TOKEN and OKTA_API_TOKEN_FILE are both set",
 		"only one of them can be meant", "unset OKTA_API_TOKEN")

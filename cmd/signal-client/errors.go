@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -61,14 +60,10 @@ var remedies = []remedy{
 	{nats.ErrTimeout, exitUnreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},
 	{nats.ErrNoResponders, exitUnreachable, "enable JetStream on the NATS server (jetstream {} in its configuration)"},
 	{syscall.ECONNREFUSED, exitUnreachable, "check the address, and that something listens there"},
-	{context.Canceled, exitInterrupted, ""},
 }
 
 // report prints every problem in err and returns the exit code of the first.
 func report(to screen, err error) int {
-	if errors.Is(err, context.Canceled) {
-		return exitInterrupted
-	}
 	code := exitOK
 	for i, e := range split(err) {
 		p := explain(e)

@@ -51,8 +51,8 @@ func plain(w http.ResponseWriter, code int, text string) {
 }
 
 // listenHTTP takes the address, so that one in use is said at start.
-func listenHTTP(ctx context.Context, addr string) (net.Listener, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+func listenHTTP(addr string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr) // it does not wait
 	if err == nil {
 		return ln, nil
 	}

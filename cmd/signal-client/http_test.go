@@ -42,12 +42,12 @@ func TestPages(t *testing.T) {
 }
 
 func TestAddressInUse(t *testing.T) {
-	ln, err := listenHTTP(t.Context(), "127.0.0.1:0")
+	ln, err := listenHTTP("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	_, err = listenHTTP(t.Context(), ln.Addr().String())
+	_, err = listenHTTP(ln.Addr().String())
 	p, ok := errors.AsType[*problem](err)
 	if !ok || !strings.Contains(p.Op, ln.Addr().String()) || !strings.Contains(p.Hint, "SIGNAL_CLIENT_HTTP_ADDR") {
 		t.Errorf("got %#v", err)
@@ -56,7 +56,7 @@ func TestAddressInUse(t *testing.T) {
 
 // A request in flight is answered before the server ends.
 func TestServeEndsInGoodOrder(t *testing.T) {
-	ln, err := listenHTTP(t.Context(), "127.0.0.1:0")
+	ln, err := listenHTTP("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestServeEndsInGoodOrder(t *testing.T) {
 }
 
 func TestServeSaysWhyItEnded(t *testing.T) {
-	ln, err := listenHTTP(t.Context(), "127.0.0.1:0")
+	ln, err := listenHTTP("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

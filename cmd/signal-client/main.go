@@ -24,5 +24,5 @@ func execute(args []string) int {
 	p := &program{color: colorAuto}
 	root := newRoot(p)
 	root.SetArgs(args)
-	return p.Report(root.ExecuteContext(ctx))
+	return p.Report(ctx, root.ExecuteContext(ctx))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,10 +21,15 @@ func (p *program) Out() screen { return newScreen(os.Stdout, p.color) }
 // Err is where everything else goes: logs, progress, errors.
 func (p *program) Err() screen { return newScreen(os.Stderr, p.color) }
 
-// Report prints a command's error, if it has one, and returns the exit code.
-func (p *program) Report(err error) int {
-	if err == nil {
+// Report prints a command's error, if it has one, and returns the exit code. A
+// command that was interrupted and says no more than that needs no explanation.
+// (The service returns nil then: to be told to stop is its good end.)
+func (p *program) Report(ctx context.Context, err error) int {
+	switch {
+	case err == nil:
 		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupted
 	}
 	return report(p.Err(), err)
 }
