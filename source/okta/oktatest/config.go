@@ -18,6 +18,8 @@ type Config struct {
 	RepeatWithin float64 // chance that a page holds one of its events twice
 	RepeatAcross float64 // chance that a page begins with the event that the page before ended with
 
+	ShortPages float64 // chance that a page is shorter than its limit though more is waiting
+
 	Identity bool // never compress an answer
 	Requests int  // how many requests Requests keeps; 0: 10,000; negative: none
 

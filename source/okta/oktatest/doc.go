@@ -14,6 +14,5 @@
 // bubble its clock is the bubble's.
 //
 // What it does not do: OAuth and DPoP, endpoints other than the System Log and
-// the organization's own description, and the operators gt, ge, lt, le of filters on
-// anything but strings.
+// the organization's own description. Filters compare numbers as texts.
 package oktatest

@@ -162,7 +162,7 @@ func TestOddEventsAreServedToTheByte(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := New(Config{})
 		o.Add(OddEvents(1, o.Now())...)
-		o.Add(Oversize(1, 9<<20, o.Now()))
+		o.Add(Oversize(1, 2<<20, o.Now()))
 		for _, raw := range NonEvents() {
 			o.Add(Event{Data: []byte(raw)})
 		}

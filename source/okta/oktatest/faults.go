@@ -29,11 +29,15 @@ func (w Weather) Fault(req Request) Fault {
 
 // Faults lists one fault of every kind.
 func Faults() []Fault {
-	return slices.Concat(RefusalFaults(), PassingFaults(), LinkFaults(), ElementFaults())
+	return slices.Concat(RefusalFaults(), ThrottleFaults(), ServerFaults(), BodyFaults(), LinkFaults(), ElementFaults())
 }
 
-// PassingFaults lists those that are over when a request is sent again.
-func PassingFaults() []Fault { return slices.Concat(ThrottleFaults(), ServerFaults(), BodyFaults()) }
+// PassingFaults lists those that are over when a request is sent again, but
+// for the gzip bomb, which costs too much to come by chance.
+func PassingFaults() []Fault {
+	all := slices.Concat(ThrottleFaults(), ServerFaults(), BodyFaults())
+	return slices.DeleteFunc(all, func(f Fault) bool { return f.Bomb > 0 })
+}
 
 // RefusalFaults lists the errors that Okta gives for what a request asks or
 // who asks, with their texts as documented.
@@ -82,7 +86,7 @@ func ThrottleFaults() []Fault {
 		limit("429 with budget left", "", "17", nil),
 		limit("429 for concurrency", "0", "0", nil),
 		limit("429 with a reset in the past", "", "0", http.Header{"X-Rate-Limit-Reset": {"1577836800"}}),
-		limit("429 with a reset in an hour", "", "0", http.Header{"X-Rate-Limit-Reset": {"4102444800"}}),
+		limit("429 with a reset in 2100", "", "0", http.Header{"X-Rate-Limit-Reset": {"4102444800"}}),
 		limit("429 with odd headers", "many", "-1", http.Header{"X-Rate-Limit-Reset": {"soon"}}),
 		{Name: "429 without headers", Status: 429, Code: errRate.code, Summary: errRate.summary, Bare: true, NoBudget: true},
 		limit("429 with retry-after", "", "0", http.Header{"Retry-After": {"7"}}),

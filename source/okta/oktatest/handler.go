@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -32,10 +31,7 @@ func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			pageBuffers.Put(a.buffer)
 		}
 	}()
-	if !sleep(r.Context(), fault.Wait) {
-		return
-	}
-	if fault.Disconnect {
+	if !sleep(r.Context(), fault.Wait) || fault.Disconnect {
 		panic(http.ErrAbortHandler)
 	}
 	a = o.answer(r, req, fault)
@@ -84,39 +80,6 @@ func (o *Org) header(req Request, now time.Time) http.Header {
 	}
 }
 
-// admit decides whether the request is served at all.
-func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) *apiError {
-	open := r.URL.Path == organizationPath
-	if r.URL.Path != LogsPath && !open {
-		return errPath
-	}
-	if r.Method != http.MethodGet {
-		return errMethod
-	}
-	if open {
-		return nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "SSWS ")
-	if !ok || token == "" || o.tokens != nil && !o.tokens[token] {
-		return errToken
-	}
-	if o.forbid {
-		return errRole
-	}
-	if fault.Free {
-		o.limiter.show(h, token, now)
-		return nil
-	}
-	err := o.limiter.take(h, token, now, o.inFlight, &o.stats)
-	if err != nil && o.limiter.Tell {
-		uuid, data := o.gen.tell(kind{play: shareViolation}, now)
-		o.log.add(o.complete(Event{UUID: uuid, Data: data, Published: now.Truncate(time.Millisecond)}, now))
-	}
-	return err
-}
-
 func (a *answer) refuse(err *apiError) {
 	a.status = err.status
 	a.body = err.body(a.header.Get("X-Okta-Request-Id")[:19])
@@ -161,79 +124,4 @@ func (o *Org) answerPage(a *answer, r *http.Request, req Request, fault Fault, n
 	a.buffer = pageBuffers.Get().(*bytes.Buffer)
 	a.body = o.render(a.buffer, p)
 	a.body = a.body[:int(float64(len(a.body))*(1-fault.Short))]
-}
-
-// link writes the Link headers.
-func (o *Org) link(h http.Header, r *http.Request, req Request, q query, p page, fault Fault) {
-	o.mu.Lock()
-	links := o.links
-	o.mu.Unlock()
-	links = links.drawn(chance(o.config.Seed, chanceLinks, uint64(req.N)), q.raw["limit"] != "")
-	origin := o.origin(r)
-	if links.Relative {
-		origin = ""
-	}
-	self := origin + r.URL.RequestURI()
-	cursor := p.next
-	if len(p.elements) == 0 && q.polling() {
-		switch links.Empty {
-		case EmptyAdvanced:
-			cursor = p.newer
-		case EmptyNone:
-			cursor = ""
-		}
-	}
-	next := ""
-	if cursor != "" {
-		next = origin + LogsPath + "?" + links.nextQuery(q, cursor)
-		if cursor == q.after {
-			next = self // the same cursor is the same link, to the letter
-		}
-	}
-	links.write(h, self, fault.Next.bend(next, self, r))
-}
-
-// bend leads a next link elsewhere.
-func (n Next) bend(next, self string, r *http.Request) string {
-	query := next[strings.IndexByte(next, '?')+1:]
-	switch n {
-	case NextAbsent:
-		return ""
-	case NextSelf:
-		return self
-	case NextOtherHost:
-		return "https://" + NextHost + LogsPath + "?" + query
-	case NextUserInfo:
-		return "https://okta:okta@" + r.Host + LogsPath + "?" + query
-	case NextOtherPath:
-		return scheme(r) + "://" + r.Host + "/api/v1/users?" + query
-	}
-	return next
-}
-
-// origin is what links begin with.
-func (o *Org) origin(r *http.Request) string {
-	if o.config.Origin != "" {
-		return o.config.Origin
-	}
-	return scheme(r) + "://" + r.Host
-}
-
-func scheme(r *http.Request) string {
-	if r.TLS != nil {
-		return "https"
-	}
-	return "http"
-}
-
-const organizationPath = "/.well-known/okta-organization"
-
-// organization is the org's description of itself, which needs no credential.
-func (o *Org) organization(r *http.Request) []byte {
-	data, _ := json.Marshal(map[string]any{
-		"id":       oktaID("00o", mix(o.config.Seed)),
-		"_links":   map[string]any{"organization": map[string]string{"href": o.origin(r)}},
-		"pipeline": "idx",
-	})
-	return data
 }

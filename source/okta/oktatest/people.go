@@ -110,15 +110,8 @@ func newUser(r *rand.Rand, domain string, i int) user {
 
 // plain makes a name fit for a login.
 func plain(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z':
-			return r
-		case 'A' <= r && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return -1
-	}, name)
+	name = strings.NewReplacer("á", "a", "ā", "a", "ä", "a", "ö", "o", "ø", "o", "ř", "r", "'", "").Replace(name)
+	return strings.ToLower(name)
 }
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,4 +103,31 @@ func TestOverASocketAsInProcess(t *testing.T) {
 	if !over.Uncompressed || !in.Uncompressed {
 		t.Error("answers were not compressed")
 	}
+}
+
+func TestPollersAndWritersAtOnce(t *testing.T) {
+	o := New(Config{Seed: 2, Links: Links{Vary: true}, Rate: Rate{PerMinute: -1}, Requests: 10})
+	var writers, pollers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() {
+			for range 50 {
+				o.Add(Event{})
+			}
+		})
+	}
+	for range 4 {
+		pollers.Go(func() {
+			link := LogsPath + "?limit=20"
+			for n := 0; n < 200; {
+				a := ask(t, o, link)
+				if n += len(a.elements); len(a.elements) > 0 || hasNext(a) {
+					link = next(t, a)
+				}
+				o.Stats()
+				o.Requests()
+			}
+		})
+	}
+	writers.Wait()
+	pollers.Wait()
 }

@@ -140,3 +140,36 @@ func TestFilterIsKeptThroughThePages(t *testing.T) {
 		t.Error("q finds nothing")
 	}
 }
+
+func TestALimitOfNothingMovesNothing(t *testing.T) {
+	for _, empty := range []Empty{EmptySame, EmptyAdvanced} {
+		o := New(Config{Seed: 6, Links: Links{Empty: empty}})
+		o.Generate(5, time.Hour)
+		a := ask(t, o, LogsPath+"?limit=0")
+		if string(a.body) != "[]" {
+			t.Fatalf("%s", a.body)
+		}
+		if a := ask(t, o, strings.Replace(next(t, a), "limit=0", "limit=9", 1)); len(a.elements) != 5 {
+			t.Errorf("%d events behind it, want 5", len(a.elements))
+		}
+	}
+}
+
+func TestShortPagesLoseNothing(t *testing.T) {
+	o := New(Config{Seed: 6, ShortPages: 0.9, Rate: Rate{PerMinute: -1}})
+	o.Generate(300, time.Hour)
+	link, n, short := LogsPath+"?limit=50", 0, 0
+	for {
+		a := ask(t, o, link)
+		if len(a.elements) == 0 {
+			break
+		}
+		if n += len(a.elements); len(a.elements) < 50 {
+			short++
+		}
+		link = next(t, a)
+	}
+	if n != 300 || short < 3 {
+		t.Errorf("%d events, %d short pages", n, short)
+	}
+}

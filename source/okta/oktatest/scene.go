@@ -3,6 +3,7 @@ package oktatest
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -140,7 +141,8 @@ func (s *scene) device() any {
 	if s.IntN(3) == 0 {
 		os, version, name = "platform", "osVersion", "deviceIntegrator"
 	}
-	return object{{"id", s.user.device}, {"name", "LT-" + s.user.device[12:]}, {os, "OSX"}, {version, "14.6.1"},
+	system, _, _ := strings.Cut(s.user.browser.os, " ")
+	return object{{"id", s.user.device}, {"name", "LT-" + s.user.device[12:]}, {os, strings.ToUpper(system)}, {version, "14.6.1"},
 		{"managed", s.IntN(2) == 0}, {"registered", true}, {name, nil}, {"disk_encryption_type", "ALL_INTERNAL_VOLUMES"},
 		{"screen_lock_type", "BIOMETRIC"}, {"jailbreak", nil}, {"secure_hardware_present", true}}
 }

@@ -10,6 +10,7 @@ type extras struct {
 	rand   *rand.Rand
 	repeat int
 	inject []string
+	short  int // events that it could hold and does not
 }
 
 // extras draws what is put into a page. It leaves room for one event at least.
@@ -21,11 +22,14 @@ func (o *Org) extras(q query, req Request, fault Fault) extras {
 	room := max(0, q.limit-1)
 	x.inject = fault.Inject[:min(len(fault.Inject), room)]
 	x.repeat = min(x.repeat, room-len(x.inject))
+	if room -= x.room(); room > 0 && x.rand.Float64() < o.config.ShortPages {
+		x.short = 1 + x.rand.IntN(room)
+	}
 	return x
 }
 
-// room is how many elements of the page's limit they take.
-func (x extras) room() int { return len(x.inject) + x.repeat }
+// room is how much of the page's limit they take.
+func (x extras) room() int { return len(x.inject) + x.repeat + x.short }
 
 // spoil puts them into the page, at places drawn by chance.
 func (x extras) spoil(p *page) {
