@@ -1,5 +1,7 @@
 package oktatest
 
+import "strconv"
+
 func passwordChanged(s *scene) {
 	s.be("user.account.update_password", "User update password for Okta", "core.user.config.password_update.success")
 	s.target(s.userTarget(s.user))
@@ -67,7 +69,7 @@ func apiToken(s *scene) {
 	s.administer()
 	s.be("system.api_token.create", "Create API token", "api.token.create")
 	s.target(object{{"id", oktaID("00T", s.Uint64())}, {"type", "Token"}, {"alternateId", "unknown"},
-		{"displayName", "log export " + fmtCount(1+s.IntN(9))}, {"detailEntry", nil}})
+		{"displayName", "log export " + strconv.Itoa(1+s.IntN(9))}, {"detailEntry", nil}})
 }
 
 func rateWarning(s *scene) {
@@ -82,7 +84,7 @@ func shareViolation(s *scene) {
 	s.job, s.user, s.severity = true, nil, "WARN"
 	s.be("system.operation.rate_limit.violation", "Operation rate limit violation", nil)
 	s.end("RATE_LIMIT", nil)
-	s.debug = object{{"operationRateLimitScopeType", "ssws_token"}, {"operationRateLimitSecondsToReset", fmtCount(s.IntN(60))},
+	s.debug = object{{"operationRateLimitScopeType", "ssws_token"}, {"operationRateLimitSecondsToReset", strconv.Itoa(s.IntN(60))},
 		{"operationRateLimitThreshold", "60"}, {"operationRateLimitTimeSpan", "1"}, {"operationRateLimitTimeUnit", "MINUTES"},
 		{"operationRateLimitType", "web_request"}}
 	s.target(object{{"id", oktaID("00T", 5)}, {"type", "SSWS token"}, {"alternateId", nil}, {"displayName", nil}, {"detailEntry", nil}})
@@ -92,7 +94,7 @@ func shareViolation(s *scene) {
 func directoryImport(s *scene) {
 	s.job, s.user = true, nil
 	s.be("system.import.user.update", "Update user during import", "app.user_management.user_updated")
-	s.debug = object{{"jobId", oktaID("job", s.Uint64())}, {"usersUpdated", fmtCount(s.IntN(400))}, {"appname", "active_directory"}}
+	s.debug = object{{"jobId", oktaID("job", s.Uint64())}, {"usersUpdated", strconv.Itoa(s.IntN(400))}, {"appname", "active_directory"}}
 	if s.IntN(8) == 0 {
 		s.display = ""
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -53,9 +54,7 @@ func (o *Org) sizeOf(e element) int {
 // send writes the answer, with what the fault does to body and connection.
 func (o *Org) send(w http.ResponseWriter, r *http.Request, a answer, fault Fault) {
 	h := w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
+	maps.Copy(h, a.header)
 	if fault.Bomb > 0 {
 		h.Set("Content-Encoding", "gzip")
 		w.WriteHeader(a.status)

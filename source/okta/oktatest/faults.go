@@ -1,6 +1,7 @@
 package oktatest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -76,9 +77,7 @@ func ThrottleFaults() []Fault {
 		if limit != "" {
 			h.Set("X-Rate-Limit-Limit", limit)
 		}
-		for name, values := range more {
-			h[name] = values
-		}
+		maps.Copy(h, more)
 		return Fault{Name: name, Status: 429, Code: errRate.code, Summary: errRate.summary, Header: h}
 	}
 	return []Fault{

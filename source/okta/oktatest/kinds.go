@@ -1,9 +1,6 @@
 package oktatest
 
-import (
-	"fmt"
-	"math/rand/v2"
-)
+import "math/rand/v2"
 
 // kind is a kind of event.
 type kind struct {
@@ -98,7 +95,7 @@ func pushDenied(s *scene) {
 func singleSignOn(s *scene) {
 	a := s.app()
 	s.be("user.authentication.sso", "User single sign on to app", "app.auth.sso")
-	s.debug = object{{"initiationType", "SP_INITIATED"}, {"signOnMode", "SAML 2.0"}, {"authnRequestId", token(s.Rand, 27)}}
+	s.debug = object{{"initiationType", "SP_INITIATED"}, {"signOnMode", "SAML 2.0"}, {"appname", a.kind}, {"authnRequestId", token(s.Rand, 27)}}
 	s.target(s.appTarget(a))
 	s.target(object{{"id", oktaID("0ua", s.Uint64())}, {"type", "AppUser"}, {"alternateId", s.user.login},
 		{"displayName", s.user.name}, {"detailEntry", nil}})
@@ -162,7 +159,7 @@ func (s *scene) groupTarget(g group) object {
 // administer makes an administrator the one who does it.
 func (s *scene) administer() (of *user) {
 	of = s.user
-	s.user = &s.g.cast.users[12*s.IntN(castSize/12)]
+	s.user = &s.g.cast.users[12*s.IntN(castSize/12)] // every twelfth is an administrator
 	s.session = s.user.session
 	s.place, s.ip, s.browser = s.user.home, s.user.ip, s.user.browser
 	if s.IntN(3) == 0 { // by a program with the administrator's token
@@ -171,5 +168,3 @@ func (s *scene) administer() (of *user) {
 	}
 	return of
 }
-
-func fmtCount(n int) string { return fmt.Sprintf("%d", n) }

@@ -12,15 +12,12 @@ type cast struct {
 	users  []user
 	apps   []app
 	groups []group
-	zone   string // id of the only network zone that is named
-	issuer string // id of the authorization server
 	rule   string // id of the sign-on policy's rule
 	policy string // id of the sign-on policy
 }
 
 type user struct {
 	id, name, login string
-	admin           bool
 	home            place
 	ip              string // of the home or office that they mostly work from
 	browser         browser
@@ -28,7 +25,7 @@ type user struct {
 	session         string // of their browser; empty: signed out
 }
 
-type app struct{ id, kind, name string }
+type app struct{ id, kind, name string } // kind: its name in Okta's catalogue
 
 type group struct{ id, name string }
 
@@ -81,8 +78,7 @@ var appKinds = []app{
 var groupNames = []string{"Everyone", "Engineering", "Finance", "Sales EMEA", "Contractors", "Break-glass admins", "Außendienst", "On call"}
 
 func newCast(r *rand.Rand) cast {
-	c := cast{domain: "tidewater.example", zone: oktaID("nzo", r.Uint64()), issuer: oktaID("aus", r.Uint64()),
-		policy: oktaID("rst", r.Uint64()), rule: oktaID("rul", r.Uint64())}
+	c := cast{domain: "tidewater.example", policy: oktaID("rst", r.Uint64()), rule: oktaID("rul", r.Uint64())}
 	for i := range castSize {
 		c.users = append(c.users, newUser(r, c.domain, i))
 	}
@@ -100,7 +96,7 @@ func newUser(r *rand.Rand, domain string, i int) user {
 	given, family := givenNames[i%len(givenNames)], familyNames[r.IntN(len(familyNames))]
 	home := places[r.IntN(len(places))]
 	return user{
-		id: oktaID("00u", r.Uint64()), name: given + " " + family, admin: i%12 == 0,
+		id: oktaID("00u", r.Uint64()), name: given + " " + family,
 		login: fmt.Sprintf("%s.%s%d@%s", plain(given), plain(family), i, domain),
 		home:  home, ip: fmt.Sprintf("%s.%d", home.net, 1+r.IntN(254)),
 		browser: browsers[r.IntN(len(browsers))], device: oktaID("guo", r.Uint64()),
