@@ -152,3 +152,19 @@ func (l *Locks) nudgeAll() {
 		c.nudge()
 	}
 }
+
+// Unowned counts those of the instances that no live session holds, as the
+// watch showed last: before it has shown anything, all of them.
+func (l *Locks) Unowned(instances []string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unowned := 0
+	for _, instance := range instances {
+		lock := l.fleet.locks[instance]
+		holder := l.fleet.sessions[lock.Holder]
+		if lock.Session == "" || holder.id != lock.Session {
+			unowned++
+		}
+	}
+	return unowned
+}

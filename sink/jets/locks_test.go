@@ -118,6 +118,9 @@ func TestLockHeldByOne(t *testing.T) {
 		if r.holder("acme") != "a" || r.taken["acme"] != 1 {
 			t.Errorf("after ten minutes %s holds, taken %d times", r.holder("acme"), r.taken["acme"])
 		}
+		if n := a.locks.Unowned([]string{"acme", "umbrella", "nobody's"}); n != 1 {
+			t.Errorf("%d are unowned, want 1", n)
+		}
 		a.stop()
 		if took := r.awaitHolder("acme", "b"); took > time.Second {
 			t.Errorf("taken over %v after a shutdown", took)
@@ -297,6 +300,7 @@ func TestLockDeletedByHand(t *testing.T) {
 func TestLocksBucketMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
+		r.twice = true // the first holder learns of it a little later than the second
 		a := run(t, s, r, "a", LocksConfig{}, "acme")
 		r.awaitHolder("acme", "a")
 		run(t, s, r, "b", LocksConfig{}, "acme")

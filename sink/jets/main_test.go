@@ -1,13 +1,18 @@
 package jets
 
 import (
-	"context"
+	"os"
 	"testing"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-func TestMain(m *testing.M) { jetstest.Main(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(contenderEnv); url != "" {
+		os.Exit(contend(url))
+	}
+	jetstest.Main(m)
+}
 
 // dial connects to a test's server as the program does.
 func dial(t *testing.T, s *jetstest.Server) *Conn {
@@ -23,10 +28,4 @@ func dialAs(t *testing.T, s *jetstest.Server, d Dialer) *Conn {
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-// background is a context that outlives the test's own, for cleanups.
-func background(t *testing.T) context.Context {
-	t.Helper()
-	return context.WithoutCancel(t.Context())
 }

@@ -1,0 +1,195 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+const (
+	statusEvery   = 15 * time.Second // between two writes of one instance that tell nothing new
+	statusWriters = 16               // writes under way
+	statusRetry   = 5 * time.Second
+	statusGrace   = 2 * time.Second // for the last ones, at the end
+)
+
+// Statuses writes how instances are doing to the bucket STATUS: a change of
+// state, holder, breaker or error at once, all else at most every 15 s. Only
+// the newest status of an instance is written; while NATS is away, nothing is,
+// and then the newest. It is safe for concurrent use.
+type Statuses struct {
+	store *Store
+	log   *slog.Logger
+	wake  chan struct{}
+
+	mu     sync.Mutex
+	drafts map[string]*draft // by instance
+}
+
+// draft is the newest status of an instance, and what of it was written.
+type draft struct {
+	newest  *pipeline.Status // nil: to be deleted
+	dirty   bool             // newest is not written
+	written pipeline.Status
+	due     time.Time // not to be written before
+}
+
+// Statuses makes the writer of this process's statuses; log may be nil.
+func (s *Store) Statuses(log *slog.Logger) *Statuses {
+	return &Statuses{store: s, log: orDiscard(log), wake: make(chan struct{}, 1), drafts: map[string]*draft{}}
+}
+
+// Put hands over an instance's newest status. It never blocks.
+func (s *Statuses) Put(status pipeline.Status) {
+	s.hand(status.Instance, func(d *draft) {
+		if d.newest == nil || telling(d.written) != telling(status) {
+			d.due = time.Time{}
+		}
+		d.newest = &status
+	})
+}
+
+// Delete takes an instance's status away. It never blocks.
+func (s *Statuses) Delete(instance string) {
+	s.hand(instance, func(d *draft) { d.newest, d.due = nil, time.Time{} })
+}
+
+// telling is what of a status is written at once when it changes.
+func telling(s pipeline.Status) [4]string {
+	return [4]string{string(s.State), s.Holder, s.Breaker, s.LastError}
+}
+
+func (s *Statuses) hand(instance string, change func(*draft)) {
+	s.mu.Lock()
+	d := s.drafts[instance]
+	if d == nil {
+		d = new(draft)
+		s.drafts[instance] = d
+	}
+	change(d)
+	d.dirty = true
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run writes until ctx ends, and then, for at most 2 s, what is not written yet.
+func (s *Statuses) Run(ctx context.Context) error {
+	for s.store.Conn.Up(ctx) == nil {
+		next := s.flush(ctx, false)
+		if await(ctx, s.wake, next) != nil {
+			break
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusGrace)
+	defer cancel()
+	if s.store.Conn.Connected() {
+		s.flush(last, true)
+	}
+	return ctx.Err()
+}
+
+// flush writes what is due, or all, and returns how long to wait before more is;
+// 0: until something is handed over.
+func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, statusWriters)
+	var next time.Duration
+	for instance, wait := range s.dirty() {
+		if wait > 0 && !all {
+			if next == 0 || wait < next {
+				next = wait
+			}
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			s.write(ctx, instance)
+			<-slots
+		})
+	}
+	wg.Wait()
+	if next == 0 && len(s.dirty()) > 0 {
+		next = statusRetry
+	}
+	return next
+}
+
+// dirty returns the instances to write, and how long they are to wait.
+func (s *Statuses) dirty() map[string]time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dirty := map[string]time.Duration{}
+	for instance, d := range s.drafts {
+		if d.dirty {
+			dirty[instance] = time.Until(d.due)
+		}
+	}
+	return dirty
+}
+
+func (s *Statuses) write(ctx context.Context, instance string) {
+	s.mu.Lock()
+	d := s.drafts[instance]
+	status := d.newest
+	d.dirty = false
+	s.mu.Unlock()
+
+	m := &nats.Msg{Subject: s.store.Conn.PutSubject(BucketStatus, Key(instance)), Header: nats.Header{}}
+	if status == nil {
+		m.Header["KV-Operation"] = []string{"DEL"}
+	} else {
+		m.Data = encode(status)
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := s.store.publisher.publish(ctx, []*nats.Msg{m})
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		d.dirty = true
+		d.due = time.Now().Add(statusRetry)
+		s.log.Debug("status not written", "instance", instance, "err", err)
+		return
+	}
+	d.written, d.due = pipeline.Status{}, time.Now().Add(statusEvery)
+	if status != nil {
+		d.written = *status
+	} else if !d.dirty {
+		delete(s.drafts, instance)
+	}
+	if d.dirty && (d.newest == nil || telling(*d.newest) != telling(d.written)) {
+		d.due = time.Time{}
+	}
+}
+
+// AllStatuses reads the bucket STATUS once, by instance. One that can't be read
+// says so in its LastError.
+func (s *Store) AllStatuses(ctx context.Context) ([]pipeline.Status, error) {
+	var all []pipeline.Status
+	err := s.Conn.each(ctx, BucketStatus, keyPrefix+"*", false, func(e kvEntry) {
+		if e.gone {
+			return
+		}
+		var status pipeline.Status
+		if err := json.Unmarshal(e.value, &status); err != nil {
+			status = pipeline.Status{LastError: fmt.Sprintf("status can't be read: %v", err)}
+		}
+		status.Instance = strings.TrimPrefix(e.key, keyPrefix)
+		all = append(all, status)
+	})
+	slices.SortFunc(all, func(a, b pipeline.Status) int { return strings.Compare(a.Instance, b.Instance) })
+	return all, err
+}

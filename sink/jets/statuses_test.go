@@ -1,0 +1,121 @@
+package jets
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// writing runs a writer of statuses until stop or the test's end.
+func writing(t *testing.T, store *Store) (w *Statuses, stop func()) {
+	t.Helper()
+	w = store.Statuses(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = w.Run(ctx) })
+	stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	t.Cleanup(stop)
+	return w, stop
+}
+
+// wantStatus compares what STATUS holds: instance, state and events of each.
+func wantStatus(t *testing.T, store *Store, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	all, err := store.AllStatuses(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range all {
+		got = append(got, fmt.Sprint(s.Instance, " ", s.State, " ", s.Events))
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("statuses are %q, want %q", got, want)
+	}
+}
+
+func status(instance string, state pipeline.State, events uint64) pipeline.Status {
+	return pipeline.Status{Version: 1, Instance: instance, State: state, Events: events}
+}
+
+func TestStatuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		w, stop := writing(t, store)
+		w.Put(status("b", pipeline.StateNew, 0))
+		w.Put(status("a", pipeline.StatePolling, 1))
+		wantStatus(t, store, "a polling 1", "b new 0")
+
+		w.Put(status("a", pipeline.StatePolling, 2)) // nothing new: it waits
+		wantStatus(t, store, "a polling 1", "b new 0")
+		w.Put(status("a", pipeline.StatePolling, 3))
+		time.Sleep(statusEvery)
+		wantStatus(t, store, "a polling 3", "b new 0")
+
+		w.Put(status("a", pipeline.StatePolling, 4))
+		w.Put(status("a", pipeline.StateRefused, 5)) // news: at once
+		wantStatus(t, store, "a credential refused 5", "b new 0")
+
+		w.Delete("b")
+		wantStatus(t, store, "a credential refused 5")
+		w.Put(status("b", pipeline.StateNew, 0))
+		wantStatus(t, store, "a credential refused 5", "b new 0")
+
+		w.Put(status("a", pipeline.StateRefused, 6))
+		stop() // what waits is written at the end
+		wantStatus(t, store, "a credential refused 6", "b new 0")
+	})
+}
+
+// A thousand updates a second cost no more than one message each 15 s.
+func TestStatusesAreSparing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		w, _ := writing(t, store)
+		for i := range 600 {
+			w.Put(status("a", pipeline.StatePolling, uint64(i)))
+			time.Sleep(100 * time.Millisecond)
+		}
+		i, err := store.Conn.info(t.Context(), "KV_STATUS")
+		if err != nil || i.State.LastSeq != 4 {
+			t.Errorf("%d messages in a minute, want 4 (%v)", i.State.LastSeq, err)
+		}
+	})
+}
+
+func TestStatusesSurviveOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		store := opened(t, s, Config{})
+		w, _ := writing(t, store)
+		w.Put(status("a", pipeline.StatePolling, 1))
+		wantStatus(t, store, "a polling 1")
+		s.Stop()
+		for i := range 100 {
+			w.Put(status("a", pipeline.StateRetrying, uint64(i)))
+			w.Put(status("b", pipeline.StateRetrying, uint64(i)))
+			time.Sleep(time.Second)
+		}
+		s.Start(t)
+		time.Sleep(10 * time.Second)
+		wantStatus(t, store, "a retrying 99", "b retrying 99")
+	})
+}
+
+func TestStatusUnreadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		put(t, store, BucketStatus, "okta.a", "no json")
+		all, err := store.AllStatuses(t.Context())
+		if err != nil || len(all) != 1 || all[0].Instance != "a" || all[0].LastError == "" {
+			t.Errorf("%+v, %v", all, err)
+		}
+	})
+}
