@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"slices"
 	"strconv"
@@ -342,7 +343,8 @@ func TestTokenStaysWithTheOrg(t *testing.T) {
 		}
 	}))
 	defer org.Close()
-	c := &Client{Instance: "prod", Origin: org.URL, Token: pipeline.NewSecret(secret), Limiter: new(Limiter)}
+	keep, _ := cookiejar.New(nil)
+	c := &Client{Instance: "prod", Origin: org.URL, Token: pipeline.NewSecret(secret), Limiter: new(Limiter), HTTP: &http.Client{Jar: keep}}
 	for _, link := range []pipeline.Link{
 		"/api/v1/logs?after=redirect", "/api/v1/logs?after=permanent", "/api/v1/logs?after=link", "/api/v1/logs?after=userinfo",
 		pipeline.Link("@" + elsewhere + "/api/v1/logs"), pipeline.Link(".evil.example.com/api/v1/logs"), pipeline.Link(stranger.URL + "/api/v1/logs"), "",

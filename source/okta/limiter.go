@@ -2,7 +2,6 @@ package okta
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -152,7 +151,7 @@ func (l *Limiter) nextUnknown(now time.Time) time.Time {
 func (l *Limiter) learn(now time.Time, seen budget) {
 	left := seen.left
 	if left < -2*maxLate || left > maxPause {
-		left, seen.sure = windowLength, false
+		left, seen.sure, seen.reset = windowLength, false, 0
 	}
 	over := !l.known || !now.Before(l.window.ends.Add(slack+l.late))
 	same := l.known && seen.reset == l.window.reset
@@ -182,48 +181,6 @@ func (l *Limiter) spend(now time.Time) {
 		l.window.remaining, l.window.ends = l.window.limit, now.Add(windowLength)
 	}
 	l.window.remaining--
-}
-
-// holdBack stops all requests for a while when an answer asks for it.
-func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
-	pause := min(seen.retryAfter, maxPause)
-	if status == http.StatusTooManyRequests {
-		pause = min(max(pause, l.pause(seen), minPause), maxPause)
-		l.refusals++
-	} else {
-		l.refusals = 0
-	}
-	if at := now.Add(pause); at.After(l.hold) {
-		l.hold = at
-	}
-	if status == http.StatusTooManyRequests {
-		// What follows the wait is taken for a new window.
-		l.window.ends = earlier(l.window.ends, l.hold.Add(-slack-l.late))
-	}
-}
-
-// pause is the wait after a 429: to the window's end when the answer names a
-// credible one, a growing time otherwise.
-func (l *Limiter) pause(seen budget) time.Duration {
-	grown := func(most time.Duration) time.Duration {
-		d := min(time.Second<<min(l.refusals, 10), most)
-		return d/2 + l.jitter(d/2) + 1
-	}
-	switch {
-	case seen.concurrency():
-		return grown(time.Minute)
-	case !seen.shown && seen.reset == 0, seen.left <= 0:
-		return grown(30 * time.Second)
-	}
-	return seen.left + time.Second + l.jitter(time.Second)
-}
-
-func (l *Limiter) jitter(most time.Duration) time.Duration {
-	random := l.Rand
-	if random == nil {
-		random = rand.Float64
-	}
-	return time.Duration(random() * float64(most))
 }
 
 // wake lets those who wait look again.

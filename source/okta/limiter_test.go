@@ -365,6 +365,41 @@ func TestLimiterOddResets(t *testing.T) {
 	}
 }
 
+// One answer with an absurd Reset does not hide those after it.
+func TestLimiterOneAbsurdReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Limiter
+		end := time.Now().Add(time.Minute)
+		for i, reset := range []time.Time{end, time.Now().Add(9999 * time.Hour), end, end} {
+			waits(t, &l, 0.5)
+			l.Observe(http.StatusOK, headers(20, 13-i, reset, time.Now()))
+		}
+		if got := waits(t, &l, 0.5); time.Now().Before(end) {
+			t.Errorf("the half is used up, and the next request goes after %s", got)
+		}
+	})
+}
+
+// Every answer's estimate of the window's end is late by what the answer took
+// and what Date leaves out, so the least of them counts.
+func TestLimiterLeastEstimate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Limiter
+		began := time.Now()
+		reset := began.Add(30 * time.Second)
+		for i, took := range []time.Duration{9 * time.Second, 0, 9 * time.Second} {
+			waits(t, &l, 0.5)
+			date := time.Now()
+			time.Sleep(took)
+			l.Observe(http.StatusOK, headers(20, 12-i, reset, date))
+		}
+		waits(t, &l, 0.5)
+		if got := time.Since(began); got < 31*time.Second || got > 32*time.Second {
+			t.Errorf("the next window's first request goes after %s, want 31 to 32s", got)
+		}
+	})
+}
+
 // The window's clock and Date may differ within the org.
 func TestLimiterSkewWithinTheOrg(t *testing.T) {
 	for _, skew := range []time.Duration{-4 * time.Second, -2 * time.Second, 2 * time.Second, 4 * time.Second} {

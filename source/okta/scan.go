@@ -1,7 +1,6 @@
 package okta
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 )
@@ -25,14 +24,6 @@ var (
 
 // members are the raw values that a page's elements are known by; nil: absent.
 type members struct{ uuid, published, eventType []byte }
-
-// plain is every byte that may stand in a string as it is.
-var plain = func() (table [256]bool) {
-	for c := range table {
-		table[c] = c >= 0x20 && c != '"' && c != '\\'
-	}
-	return table
-}()
 
 func (s *scanner) fail(want string) error {
 	if s.pos >= len(s.data) {
@@ -169,97 +160,4 @@ func (m *members) set(name []byte, escaped bool, value []byte) {
 	case `"eventType"`:
 		m.eventType = value
 	}
-}
-
-// str passes over the string at pos and reports whether it holds escapes.
-func (s *scanner) str() (escaped bool, err error) {
-	s.pos++
-	for {
-		for s.pos < len(s.data) && plain[s.data[s.pos]] {
-			s.pos++
-		}
-		if s.pos == len(s.data) {
-			return escaped, errCut
-		}
-		switch s.data[s.pos] {
-		case '"':
-			s.pos++
-			return escaped, nil
-		case '\\':
-			escaped = true
-			if err := s.escape(); err != nil {
-				return escaped, err
-			}
-		default:
-			return escaped, s.fail("allowed in a string")
-		}
-	}
-}
-
-func (s *scanner) escape() error {
-	s.pos++
-	if s.pos == len(s.data) {
-		return errCut
-	}
-	switch s.data[s.pos] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		s.pos++
-		return nil
-	case 'u':
-		s.pos++
-	default:
-		return s.fail("an escape")
-	}
-	for range 4 {
-		if s.pos == len(s.data) || !bytes.Contains([]byte("0123456789abcdefABCDEF"), s.data[s.pos:s.pos+1]) {
-			return s.fail("a hex digit")
-		}
-		s.pos++
-	}
-	return nil
-}
-
-func (s *scanner) literal(word string) error {
-	for i := range len(word) {
-		if s.pos == len(s.data) || s.data[s.pos] != word[i] {
-			return s.fail(word)
-		}
-		s.pos++
-	}
-	return nil
-}
-
-// number passes over the number at pos.
-func (s *scanner) number() error {
-	s.accept("-")
-	if !s.accept("0") && !s.digits() {
-		return s.fail("a digit")
-	}
-	if s.accept(".") && !s.digits() {
-		return s.fail("a digit")
-	}
-	if s.accept("eE") {
-		s.accept("+-")
-		if !s.digits() {
-			return s.fail("a digit")
-		}
-	}
-	return nil
-}
-
-func (s *scanner) digits() bool {
-	begin := s.pos
-	for s.pos < len(s.data) && '0' <= s.data[s.pos] && s.data[s.pos] <= '9' {
-		s.pos++
-	}
-	return s.pos > begin
-}
-
-// accept passes over one byte if it is any of set.
-func (s *scanner) accept(set string) bool {
-	if s.pos == len(s.data) || bytes.IndexByte([]byte(set), s.data[s.pos]) < 0 {
-		return false
-	}
-	s.pos++
-	return true
 }

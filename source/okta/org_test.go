@@ -1,0 +1,132 @@
+package okta_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
+)
+
+func clientOf(org *oktatest.Org) *okta.Client {
+	return &okta.Client{
+		Instance: "prod",
+		Origin:   "https://acme.okta.com",
+		Token:    pipeline.NewSecret("00tokenOfTheOrg"),
+		HTTP:     &http.Client{Transport: org.Transport()},
+	}
+}
+
+// A drain of a simulated org delivers every event in order and byte for byte, at the
+// speed that its share allows, and without one refusal.
+func TestDrainOfAnOrg(t *testing.T) {
+	for _, limit := range []int{20, 50, 120} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { drainOrg(t, limit) })
+		})
+	}
+}
+
+func drainOrg(t *testing.T, limit int) {
+	org := oktatest.New(oktatest.Config{
+		Seed: uint64(limit), Skew: 7 * time.Minute, Rate: oktatest.Rate{PerMinute: limit},
+		Synthesize: oktatest.Synthesize{Events: limit * 5 * 4},
+	})
+	c := clientOf(org)
+	link := okta.Start("", 4, time.Now().Add(-48*time.Hour))
+	var got [][]byte
+	began := time.Now()
+	for {
+		page, err := c.Poll(t.Context(), link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range page.Events {
+			got = append(got, event.Data)
+		}
+		link = page.Next
+		if !page.Full {
+			break
+		}
+	}
+	minutes := time.Since(began).Minutes()
+	if stats := org.Stats(); stats.Violations > 0 || stats.MaxWindow > limit/2 {
+		t.Errorf("%d refused, %d in one window of %d", stats.Violations, stats.MaxWindow, limit)
+	}
+	// Ten shares are needed; the last one and what is left of the first are cut.
+	if minutes > 10/0.95+1 {
+		t.Errorf("took %.1f minutes for ten minutes' shares", minutes)
+	}
+	want := org.Events()
+	if len(got) != len(want) {
+		t.Fatalf("%d events of %d", len(got), len(want))
+	}
+	for i := range want {
+		if !bytes.Equal(got[i], want[i].Data) {
+			t.Fatalf("event %d: %.100q, want %.100q", i, got[i], want[i].Data)
+		}
+	}
+}
+
+// Every fault that an org can show is over at once when it is over: the same
+// link then gives its page.
+func TestFaultsOfAnOrg(t *testing.T) {
+	for _, fault := range oktatest.Faults() {
+		t.Run(fault.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { survive(t, fault) })
+		})
+	}
+}
+
+func survive(t *testing.T, fault oktatest.Fault) {
+	org := oktatest.New(oktatest.Config{Synthesize: oktatest.Synthesize{Events: 30}})
+	c := clientOf(org)
+	c.MaxBody = 1 << 20
+	page, err := c.Poll(t.Context(), okta.Start("", 10, time.Now().Add(-48*time.Hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := page.Next
+	org.SetFault(func(oktatest.Request) oktatest.Fault { return fault })
+	page, err = c.Poll(t.Context(), link)
+	checkFault(t, fault, page, err)
+	org.SetFault(nil)
+	if page, err = c.Poll(t.Context(), link); err != nil || len(page.Events) != 10 {
+		t.Errorf("after the fault: %d events, %v", len(page.Events), err)
+	}
+}
+
+func checkFault(t *testing.T, fault oktatest.Fault, page pipeline.Page, err error) {
+	t.Helper()
+	var want error
+	switch {
+	case fault.Status == 429:
+		want = pipeline.ErrThrottled
+	case fault.Status == 401, fault.Status == 403:
+		want = pipeline.ErrCredential
+	case fault.Name == "bad after":
+		want = pipeline.ErrCursor
+	case fault.Status >= 400 && fault.Status < 500:
+		want = pipeline.ErrConfig
+	}
+	for _, kind := range []error{pipeline.ErrThrottled, pipeline.ErrCredential, pipeline.ErrCursor, pipeline.ErrConfig} {
+		if errors.Is(err, kind) != (kind == want) {
+			t.Errorf("%v matches %q: %v", err, kind, errors.Is(err, kind))
+		}
+	}
+	good := strings.HasPrefix(fault.Name, "slow") || fault.Repeat > 0 || fault.Inject != nil ||
+		fault.Next == oktatest.NextSelf || fault.Next == oktatest.NextAbsent
+	if wantPage := want == nil && good; (err == nil) != wantPage {
+		t.Errorf("page of %d events, %v", len(page.Events), err)
+	}
+	if err != nil && (page.Events != nil || page.Next != "" || len(err.Error()) > 700) {
+		t.Errorf("%+v beside %v", page, err)
+	}
+}

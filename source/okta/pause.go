@@ -1,0 +1,49 @@
+package okta
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// holdBack stops all requests for a while when an answer asks for it.
+func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
+	pause := min(seen.retryAfter, maxPause)
+	if status == http.StatusTooManyRequests {
+		pause = min(max(pause, l.pause(seen), minPause), maxPause)
+		l.refusals++
+	} else {
+		l.refusals = 0
+	}
+	if at := now.Add(pause); at.After(l.hold) {
+		l.hold = at
+	}
+	if status == http.StatusTooManyRequests {
+		// What follows the wait is taken for a new window.
+		l.window.ends = earlier(l.window.ends, l.hold.Add(-slack-l.late))
+	}
+}
+
+// pause is the wait after a 429: to the window's end when the answer names a
+// credible one, a growing time otherwise.
+func (l *Limiter) pause(seen budget) time.Duration {
+	grown := func(most time.Duration) time.Duration {
+		d := min(time.Second<<min(l.refusals, 10), most)
+		return d/2 + l.jitter(d/2) + 1
+	}
+	switch {
+	case seen.concurrency():
+		return grown(time.Minute)
+	case !seen.shown && seen.reset == 0, seen.left <= 0:
+		return grown(30 * time.Second)
+	}
+	return seen.left + time.Second + l.jitter(time.Second)
+}
+
+func (l *Limiter) jitter(most time.Duration) time.Duration {
+	random := l.Rand
+	if random == nil {
+		random = rand.Float64
+	}
+	return time.Duration(random() * float64(most))
+}
