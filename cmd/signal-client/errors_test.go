@@ -32,6 +32,7 @@ func TestReport(t *testing.T) {
 		{fmt.Errorf("ask: %w", syscall.ECONNREFUSED), exitUnreachable, "error: ask\ncause: connection refused\ntry: "},
 		{fmt.Errorf("ask: %w", context.DeadlineExceeded), exitUnreachable, "error: ask\n"},
 		{errors.Join(wrong("A=1", "b", "A=2"), wrong("C=1", "d", "C=2")), exitUsage, "error: A=1\ncause: b\ntry: A=2\n\nerror: C=1\ncause: d\ntry: C=2\n"},
+		{errors.Join(wrong("A=1", "b", "A=2"), errors.New("c")), exitUsage, "error: A=1\ncause: b\ntry: A=2\n\nerror: c\n"},
 		{errors.New("evil\x1b[2J\nerror: forged"), exitFailed, `error: evil\x1b[2J\nerror` + "\ncause: forged\n"},
 	} {
 		var b bytes.Buffer

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -63,6 +65,13 @@ func TestServeEndsInGoodOrder(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		cancel()
+		for { // until the server takes no more: then its end has begun
+			conn, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				break
+			}
+			conn.Close()
+		}
 		plain(w, 200, "answered\n")
 	})
 	served := make(chan error, 1)
@@ -98,6 +107,36 @@ func TestReachable(t *testing.T) {
 	} {
 		if got := reachable(addr); got != want {
 			t.Errorf("%s: got %s, want %s", addr, got, want)
+		}
+	}
+}
+
+// A process that lives passes its health check, also while it can't work.
+func TestHealthcheck(t *testing.T) {
+	ln, err := listenHTTP("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	mux := newMux(func() []string { return []string{"NATS is away"} }, http.NotFoundHandler())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := serveHTTP(ctx, ln, mux, slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+	})
+	defer wg.Wait()
+	defer cancel()
+	t.Setenv("SIGNAL_CLIENT_HTTP_ADDR", ln.Addr().String())
+	for _, c := range []struct {
+		args []string
+		ok   bool
+	}{{[]string{}, true}, {[]string{"--ready"}, false}} {
+		cmd := newHealthcheck()
+		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		cmd.SetArgs(c.args)
+		if err := cmd.ExecuteContext(t.Context()); (err == nil) != c.ok {
+			t.Errorf("healthcheck %v: %v", c.args, err)
 		}
 	}
 }

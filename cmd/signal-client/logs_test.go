@@ -45,6 +45,13 @@ func TestConsoleLog(t *testing.T) {
 		`[INFO] x link="/api/v1/logs?limit=999" path="C:\\x" quote="a \"b\""`: func(l *slog.Logger) {
 			l.Info("x", "link", "/api/v1/logs?limit=999", "path", `C:\x`, "quote", `a "b"`)
 		},
+		"[INFO] x a.b.c=1 a.b.d=2": func(l *slog.Logger) { l.WithGroup("a").WithGroup("b").With("c", 1).Info("x", "d", 2) },
+		"[INFO] x a=1 b=2": func(l *slog.Logger) {
+			parent := l.With("a", 1)
+			child := parent.With("b", 2)
+			parent.With("c", 3) // writes nothing over the other child
+			child.Info("x")
+		},
 		"[INFO+2] x": func(l *slog.Logger) { l.Log(t.Context(), slog.LevelInfo+2, "x") },
 	} {
 		if got := logged(t, do); got != want {

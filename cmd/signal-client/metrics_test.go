@@ -194,3 +194,17 @@ func TestMetricsConcurrent(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// A closed breaker refuses nothing, whatever opened it before.
+func TestMetricsBreakerClosed(t *testing.T) {
+	m := newMetrics()
+	m.Acquired(pipeline.Integration{Instance: "prod"})
+	h := m.Trace().Complete()
+	h.Breaker("prod", "open", true)
+	h.Breaker("prod", "closed", true)
+	for _, want := range []string{`signal_client_breaker_open{integration="prod"} 0`, `signal_client_credential_refused{integration="prod"} 0`} {
+		if !slices.Contains(scrape(t, m), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
