@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -121,95 +119,3 @@ Examples:
   signal-client completion bash > /etc/bash_completion.d/signal-client
   signal-client completion zsh > "${fpath[1]}/_signal-client"
   signal-client completion fish > ~/.config/fish/completions/signal-client.fish`
-
-// knownCommand refuses a word that is no command, and names the nearest one.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	try := cmd.CommandPath() + " --help"
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		try = cmd.CommandPath() + " " + near[0]
-	}
-	return &problem{
-		Op:   fmt.Sprintf("unknown command %q", args[0]),
-		Err:  errors.New(cmd.CommandPath() + " has no such command"),
-		Hint: try,
-		Code: exitUsage,
-	}
-}
-
-// noArgs refuses words after a command that takes none.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return &problem{
-		Op:   fmt.Sprintf("unexpected argument %q", args[0]),
-		Err:  fmt.Errorf("%s takes flags only", cmd.CommandPath()),
-		Hint: cmd.CommandPath() + " --help",
-		Code: exitUsage,
-	}
-}
-
-// flagError gives a refused flag its three parts, with the nearest flag there is.
-func flagError(cmd *cobra.Command, err error) error {
-	p := headed(err)
-	p.Hint, p.Code = cmd.CommandPath()+" --help", exitUsage
-	switch name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); {
-	case unknown:
-		p.Op, p.Err = "unknown flag --"+name, errors.New(cmd.CommandPath()+" has no such flag")
-		if near := nearest(name, flagNames(cmd)); near != "" {
-			p.Hint = cmd.CommandPath() + " --" + near
-		}
-	case p.Op == "flag needs an argument":
-		p.Op, p.Err = p.Err.Error()+" needs a value", errors.New("nothing follows it")
-	}
-	return &p
-}
-
-// flagNames lists the flags that the command takes.
-func flagNames(cmd *cobra.Command) []string {
-	var names []string
-	for line := range strings.Lines(cmd.Flags().FlagUsages()) {
-		for word := range strings.FieldsSeq(line) {
-			if name, ok := strings.CutPrefix(word, "--"); ok {
-				names = append(names, strings.TrimRight(name, ","))
-				break
-			}
-		}
-	}
-	return names
-}
-
-// nearest returns the candidate with the fewest edits from word, or "" when
-// none is near enough to be what was meant.
-func nearest(word string, candidates []string) string {
-	best, least := "", max(2, len(word)/3)+1
-	for _, c := range candidates {
-		if d := edits(word, c); d < least {
-			best, least = c, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of two words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = min(diagonal, row[j], row[j+1]) + 1
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
-}
