@@ -1,27 +1,211 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const demoLong = `Watch it work: a simulated org, an embedded NATS server and the service in one process.
+const demoLong = `Watch it work: two simulated orgs, an embedded NATS server and the service in one process.
 
-It needs no account and no server, and leaves nothing behind.
+It needs no account and no server, touches neither yours nor your data
+directory, and leaves nothing behind. Ctrl-C ends it with a summary, and exit
+code 0.
 
 Examples:
   signal-client demo
   signal-client demo --for 10s
+  signal-client demo --rate 6000
 
 While it runs, see the events in another terminal:
   nats sub 'signals.okta.*'`
 
 func newDemo(p *program) *cobra.Command {
-	return &cobra.Command{
+	var logs logConfig
+	d := &demo{out: p.Out, err: p.Err}
+	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch it work, with a simulated org and a server of its own",
+		Short: "Watch it work, with simulated orgs and a server of its own",
 		Long:  demoLong,
-		RunE:  func(*cobra.Command, []string) error { return errors.New("demo is not wired yet") },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var server serverConfig
+			var stage stageConfig
+			if err := load(cmd, &logs); err != nil {
+				return err
+			}
+			if err := load(cmd, &server, &stage); err != nil {
+				return err
+			}
+			if d.rate < 0 || d.lasts < 0 {
+				return wrong("--rate or --for", "it is not negative", "signal-client demo --for 10s --rate 600")
+			}
+			d.logs = logs
+			return d.run(cmd.Context(), server.Listen, stage)
+		},
 	}
+	cmd.Flags().DurationVar(&d.lasts, "for", 0, "end after this `duration`; default: at Ctrl-C")
+	cmd.Flags().Float64Var(&d.rate, "rate", 600, "`events` a minute that happen in the orgs, together")
+	addFlags(cmd, &logs)
+	return cmd
+}
+
+// demo is the service on simulated orgs.
+type demo struct {
+	out, err func() screen
+	lasts    time.Duration // 0: until it is interrupted
+	rate     float64
+	logs     logConfig
+}
+
+// demoSettle is how long the end waits for what has happened in the orgs to be
+// stored.
+const demoSettle = 10 * time.Second
+
+func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error {
+	figures := &figures{started: time.Now(), each: map[string]*figure{}}
+	dir, err := os.MkdirTemp("", "signal-client-demo-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the demo: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	orgs, err := startOrgs(context.WithoutCancel(ctx), d.rate)
+	if err != nil {
+		return err
+	}
+	defer orgs.Stop()
+
+	c := d.config(dir, listen, stage)
+	d.introduce(c)
+	line := &liveLine{To: d.err()}
+	to := d.err()
+	to.Writer = line.Above(to.Writer)
+	var store *jets.Store
+	service := &service{
+		config: c, log: newLogger(to, d.logs), trace: figures.Trace(),
+		opened: func(ctx context.Context, s *jets.Store, _ *embedded.Server) error {
+			store = s
+			return orgs.Put(ctx, s.Conn)
+		},
+	}
+	running, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() {
+		err := service.Run(running)
+		end(errors.Join(errors.New("the service has ended"), err))
+		ended <- err
+	}()
+	figures.showUntil(d.over(ctx, running), line)
+	if running.Err() != nil {
+		line.Done()
+		return <-ended
+	}
+	orgs.Quiet()
+	orgs.Settle(running, figures, demoSettle)
+	line.Done()
+	verdict := orgs.Audit(running, store)
+	end(nil)
+	err = <-ended
+	d.summarize(figures, verdict)
+	return errors.Join(verdict, err)
+}
+
+// over is done when the demo is to end: after its time, when interrupted, or when the
+// service has ended by itself.
+func (d *demo) over(ctx, running context.Context) context.Context {
+	over, done := context.WithCancel(ctx)
+	context.AfterFunc(running, done)
+	if d.lasts > 0 {
+		time.AfterFunc(d.lasts, done)
+	}
+	return over
+}
+
+// config is the service's: nothing of it is from the environment but where to
+// listen, so that a real token or server is never part of a demo.
+func (d *demo) config(dir, listen string, stage stageConfig) config {
+	return config{
+		Server: serverConfig{Listen: freeAddress(listen), DataDir: dir},
+		Stream: streamConfig{Replicas: 1},
+		Stage: stageConfig{
+			HTTPAddr: freeAddress(stage.HTTPAddr), Replica: "demo",
+			SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second,
+		},
+	}
+}
+
+func (d *demo) introduce(c config) {
+	server := ""
+	if c.Server.Listen != defaultListen {
+		server = " --server nats://" + c.Server.Listen
+	}
+	fmt.Fprintf(d.out(), `Two simulated Okta orgs (%s), an embedded NATS server and the service, all in this process.
+Watch their events in another terminal:
+
+    nats%s sub 'signals.okta.*'
+
+Metrics: http://%s/metrics   Store, until the end: %s   %s
+
+`, strings.Join(demoNames(), " and "), server, c.Stage.HTTPAddr, c.Server.DataDir, d.untilWhen())
+}
+
+func (d *demo) untilWhen() string {
+	if d.lasts > 0 {
+		return fmt.Sprintf("Ends after %s.", d.lasts)
+	}
+	return "Ctrl-C ends it."
+}
+
+func (d *demo) summarize(f *figures, verdict error) {
+	total, parts := f.Totals()
+	fmt.Fprintf(d.out(), "\nStored %s events in %s: %s.\n", human(total), time.Since(f.started).Round(100*time.Millisecond), parts)
+	if first := f.First(); first > 0 {
+		fmt.Fprintf(d.out(), "The first one was in JetStream %.2f s after the start.\n", first.Seconds())
+	}
+	if verdict == nil {
+		fmt.Fprint(d.out(), "Read the stream again and compared it with the orgs: every event is there exactly once, in Okta's order, byte for byte.\n")
+	}
+	fmt.Fprint(d.out(), "\nYour own org: OKTA_FQDN=acme.okta.com OKTA_API_TOKEN_FILE=okta.token signal-client run\n")
+}
+
+// freeAddress is the address if it is of this machine alone and nothing listens
+// there, else a free one that is.
+func freeAddress(addr string) string {
+	if host, err := hostOf(addr); err == nil && loopback(host) {
+		if ln, err := net.Listen("tcp", addr); err == nil {
+			defer ln.Close()
+			return ln.Addr().String()
+		}
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return addr // what listens there will say what is wrong
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// put stores an integration as an operator would.
+func putIntegration(ctx context.Context, conn *jets.Conn, instance string, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	bucket, err := conn.JS.KeyValue(ctx, jets.BucketIntegrations)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", jets.BucketIntegrations, err)
+	}
+	if _, err := bucket.Put(ctx, jets.Key(instance), data); err != nil {
+		return fmt.Errorf("put %s: %w", instance, err)
+	}
+	return nil
 }

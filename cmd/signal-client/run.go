@@ -1,7 +1,12 @@
 package main
 
 import (
-	"errors"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -35,11 +40,39 @@ func newRun(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := newLogger(p.Err(), c.Log)
-			log.Debug("configuration read")
-			return errors.New("run is not wired yet")
+			s := &service{config: c, log: newLogger(p.Err(), c.Log)}
+			s.config.Stage.Replica = replicaName(c.Stage.Replica)
+			defer endInTime(cmd.Context(), s.log)()
+			return s.Run(cmd.Context())
 		},
 	}
 	addFlags(cmd, new(config).sections()...)
 	return cmd
+}
+
+// longestEnd is how long the end of the service may take, all in all.
+const longestEnd = 4800 * time.Millisecond
+
+// endInTime ends the process when its good end takes too long: a stalled NATS
+// or disk must not make a supervisor lose its patience. It costs nothing that a
+// restart would not find again.
+func endInTime(ctx context.Context, log *slog.Logger) (ended func() bool) {
+	return context.AfterFunc(ctx, func() {
+		time.Sleep(longestEnd)
+		log.Warn("ended before all was in order: it took too long")
+		os.Exit(exitFailed)
+	})
+}
+
+// replicaName is the name that is configured, else one that no other process
+// has: two of one name would take each other's session.
+func replicaName(configured string) string {
+	if configured != "" {
+		return configured
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "signal-client"
+	}
+	return host + "-" + strings.ToLower(rand.Text()[:6])
 }

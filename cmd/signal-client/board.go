@@ -1,0 +1,122 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/breaker"
+)
+
+// board keeps the status of each instance as the hooks of its poll tell it, and
+// hands it on at each change. It is safe for concurrent use.
+type board struct {
+	replica func() string         // may change
+	publish func(pipeline.Status) // must not block
+	erase   func(instance string) // must not block
+
+	mu   sync.Mutex
+	each map[string]*pipeline.Status
+}
+
+// Trace returns the hooks that feed the board.
+func (b *board) Trace() *pipeline.Trace {
+	return &pipeline.Trace{
+		Polled: func(instance string, _ pipeline.Page, _ time.Duration) {
+			b.note(instance, func(s *pipeline.Status) { s.LastPoll = time.Now() })
+		},
+		Failed: func(instance string, err error) {
+			b.note(instance, func(s *pipeline.Status) { s.LastError = inWords(err) })
+		},
+		Committed: func(instance string, _ pipeline.Page, r pipeline.Receipt, _ time.Duration) {
+			b.note(instance, func(s *pipeline.Status) {
+				s.Events += uint64(r.Stored)
+				s.LastSuccess, s.LastError = time.Now(), ""
+			})
+		},
+		Moved: b.moved,
+		Requested: func(instance, _ string, _ time.Duration) {
+			b.note(instance, func(s *pipeline.Status) { s.LastPoll = time.Now() })
+		},
+		Budget: func(instance string, limit pipeline.RateLimit) {
+			b.note(instance, func(s *pipeline.Status) { s.RateLimit = &limit })
+		},
+		Breaker: func(instance, state string, _ bool) {
+			b.note(instance, func(s *pipeline.Status) { s.Breaker = state })
+		},
+	}
+}
+
+// moved is told last of all that happens to a poll, so it is what publishes.
+func (b *board) moved(instance string, state pipeline.State, at pipeline.Position, next time.Time) {
+	b.note(instance, func(s *pipeline.Status) {
+		s.State, s.NextPoll = state, next.UTC()
+		s.CompleteThrough, s.LastEvent = at.CompleteThrough, at.LastEvent
+		b.publish(b.dated(*s))
+	})
+}
+
+// Held begins an instance's status: this replica holds it now.
+func (b *board) Held(instance string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.each == nil {
+		b.each = map[string]*pipeline.Status{}
+	}
+	b.each[instance] = b.fresh(instance)
+}
+
+// Gone ends it: whoever polls the instance next speaks of it.
+func (b *board) Gone(instance string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.each, instance)
+}
+
+// Report says of an instance what its poll can't; the empty state that it is no
+// more.
+func (b *board) Report(instance string, state pipeline.State, err error) {
+	if state == "" {
+		b.erase(instance)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.each[instance]
+	if s == nil {
+		s = b.fresh(instance)
+		s.Holder = "" // nobody polls what is disabled or can't be read
+	}
+	s.State, s.NextPoll, s.LastError = state, time.Time{}, inWords(err)
+	if state == pipeline.StateUnowned {
+		s.Holder = ""
+	}
+	b.publish(b.dated(*s))
+}
+
+func (b *board) fresh(instance string) *pipeline.Status {
+	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, Holder: b.replica(), Breaker: breaker.Closed}
+}
+
+// note changes the status of an instance that is held.
+func (b *board) note(instance string, change func(*pipeline.Status)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.each[instance]; s != nil {
+		change(s)
+	}
+}
+
+// dated is the status as of now.
+func (b *board) dated(s pipeline.Status) pipeline.Status {
+	now := time.Now().UTC()
+	s.UpdatedAt = now
+	s.LastPoll, s.LastSuccess = s.LastPoll.UTC(), s.LastSuccess.UTC()
+	if !s.CompleteThrough.IsZero() {
+		s.LagSeconds = max(0, now.Sub(s.CompleteThrough).Seconds())
+	}
+	if s.RateLimit != nil {
+		s.RateLimit = new(*s.RateLimit)
+	}
+	return s
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// figures are what the demo's live line shows. It is safe for concurrent use.
+type figures struct {
+	started time.Time
+
+	mu    sync.Mutex
+	first time.Duration // from the start to the first event stored; 0: none yet
+	each  map[string]*figure
+}
+
+// figure is one instance's.
+type figure struct {
+	stored  uint64
+	through time.Time // all until then is stored
+	left    int       // requests in this window
+}
+
+// Trace returns the hooks that feed the figures.
+func (f *figures) Trace() *pipeline.Trace {
+	return &pipeline.Trace{
+		Committed: func(instance string, _ pipeline.Page, r pipeline.Receipt, _ time.Duration) {
+			f.note(instance, func(one *figure) { one.stored += uint64(r.Stored) })
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.first == 0 && r.Stored > 0 {
+				f.first = time.Since(f.started)
+			}
+		},
+		Moved: func(instance string, _ pipeline.State, at pipeline.Position, _ time.Time) {
+			f.note(instance, func(one *figure) { one.through = at.CompleteThrough })
+		},
+		Budget: func(instance string, limit pipeline.RateLimit) {
+			f.note(instance, func(one *figure) { one.left = limit.Remaining })
+		},
+	}
+}
+
+func (f *figures) note(instance string, change func(*figure)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.each[instance] == nil {
+		f.each[instance] = new(figure)
+	}
+	change(f.each[instance])
+}
+
+// First is how long after the start the first event was stored; 0: none was.
+func (f *figures) First() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.first
+}
+
+// Stored is how many of an instance's events are.
+func (f *figures) Stored(instance string) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.each[instance] == nil {
+		return 0
+	}
+	return f.each[instance].stored
+}
+
+// Totals is how many events are stored, in all and in words for each instance.
+func (f *figures) Totals() (uint64, string) {
+	var total uint64
+	var parts []string
+	for _, name := range demoNames() {
+		n := f.Stored(name)
+		total += n
+		parts = append(parts, name+" "+human(n))
+	}
+	return total, strings.Join(parts, ", ")
+}
+
+// showUntil shows the figures until ctx ends.
+func (f *figures) showUntil(ctx context.Context, line *liveLine) {
+	const every = 250 * time.Millisecond
+	rate := &speed{}
+	for pipeline.Sleep(ctx, every) == nil {
+		total, parts := f.Totals()
+		text := fmt.Sprintf("%s events stored (%s), %.0f/s", human(total), parts, rate.Of(total, time.Now()))
+		line.Show(text + f.worst())
+	}
+}
+
+// worst is the lag of the instance that is farthest behind, and the fewest
+// requests left to one.
+func (f *figures) worst() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var through time.Time
+	left, known := 0, len(f.each) > 0
+	for _, one := range f.each {
+		if one.through.IsZero() {
+			known = false
+			continue
+		}
+		if through.IsZero() || one.through.Before(through) {
+			through, left = one.through, one.left
+		}
+	}
+	if !known {
+		return ", catching up"
+	}
+	return fmt.Sprintf(", complete up to %.0f s ago, %d requests left", time.Since(through).Seconds(), left)
+}
+
+// speed is how fast a count grows, over the last seconds. It is for one
+// goroutine.
+type speed struct {
+	counts []uint64
+	times  []time.Time
+}
+
+// Of is the growth a second.
+func (s *speed) Of(count uint64, now time.Time) float64 {
+	const window = 20
+	s.counts, s.times = append(s.counts, count), append(s.times, now)
+	if over := len(s.counts) - window; over > 0 {
+		s.counts, s.times = s.counts[over:], s.times[over:]
+	}
+	took := now.Sub(s.times[0]).Seconds()
+	if took <= 0 {
+		return 0
+	}
+	return float64(count-s.counts[0]) / took
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
+)
+
+// demoSpecs are the orgs of a demo.
+var demoSpecs = []struct {
+	name    string
+	title   string
+	history int     // events of the last day, to catch up with
+	share   float64 // of the events that happen
+}{
+	{"acme", "Acme Corporation", 4000, 0.75},
+	{"globex", "Globex", 600, 0.25},
+}
+
+const (
+	demoToken    = "demo" // of no worth anywhere else
+	demoRequests = 600    // a minute
+	demoInterval = 2 * time.Second
+)
+
+func demoNames() []string {
+	var names []string
+	for _, spec := range demoSpecs {
+		names = append(names, spec.name)
+	}
+	return names
+}
+
+// demoOrg is a simulated org, served on a port of this machine.
+type demoOrg struct {
+	*oktatest.Org
+	name, title, url string
+	server           *http.Server
+}
+
+// demoOrgs are the orgs of a demo, at work.
+type demoOrgs struct {
+	each  []*demoOrg
+	quiet context.CancelFunc
+	wg    sync.WaitGroup
+}
+
+// startOrgs starts the orgs. Stop must be called.
+func startOrgs(ctx context.Context, perMinute float64) (*demoOrgs, error) {
+	ctx, quiet := context.WithCancel(ctx)
+	o := &demoOrgs{quiet: quiet}
+	seed := rand.Uint64()
+	for i, spec := range demoSpecs {
+		org := oktatest.New(oktatest.Config{
+			Seed: seed + uint64(i), Tokens: []string{demoToken}, Rate: oktatest.Rate{PerMinute: demoRequests, Share: 1},
+		})
+		org.Generate(spec.history, 24*time.Hour)
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			o.Stop()
+			return nil, fmt.Errorf("serve a simulated org: %w", err)
+		}
+		d := &demoOrg{Org: org, name: spec.name, title: spec.title, url: "http://" + ln.Addr().String(),
+			server: &http.Server{Handler: org, ReadHeaderTimeout: 5 * time.Second}}
+		o.each = append(o.each, d)
+		o.wg.Go(func() { _ = d.server.Serve(ln) }) // it ends with Stop
+		o.wg.Go(func() { org.Run(ctx, perMinute*spec.share) })
+	}
+	return o, nil
+}
+
+// Quiet lets nothing more happen in the orgs.
+func (o *demoOrgs) Quiet() { o.quiet() }
+
+// Stop ends the orgs.
+func (o *demoOrgs) Stop() {
+	o.quiet()
+	for _, d := range o.each {
+		_ = d.server.Close()
+	}
+	o.wg.Wait()
+}
+
+// Put configures the orgs in INTEGRATIONS.
+func (o *demoOrgs) Put(ctx context.Context, conn *jets.Conn) error {
+	type object map[string]any
+	for _, d := range o.each {
+		err := putIntegration(ctx, conn, d.name, object{
+			"name": d.title, "poll_interval": demoInterval.String(),
+			"settings":    object{"base_url": d.url, "since": "48h"},
+			"credentials": object{"api_token": demoToken},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Settle waits until as many events are stored as there are, for at most a
+// time: the audit says what is missing.
+func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for {
+		missing := false
+		for _, d := range o.each {
+			missing = missing || f.Stored(d.name) < uint64(d.Len())
+		}
+		if !missing || pipeline.Sleep(ctx, 50*time.Millisecond) != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// holding tells metrics and board which instances this process holds.
+type holding struct {
+	pipeline.Locks
+	metrics *metrics
+	board   *board
+	count   atomic.Int64
+}
+
+// Hold implements pipeline.Locks.
+func (h *holding) Hold(ctx context.Context, instance string, held func(context.Context)) error {
+	return h.Locks.Hold(ctx, instance, func(ctx context.Context) {
+		h.board.Held(instance)
+		h.metrics.Owned(int(h.count.Add(1)))
+		defer func() {
+			h.metrics.Owned(int(h.count.Add(-1)))
+			h.metrics.Released(instance)
+			h.board.Gone(instance)
+		}()
+		held(ctx)
+	})
+}
+
+// announced logs how many integrations there are, when that changes.
+type announced struct {
+	pipeline.Integrations
+	static int
+	log    *slog.Logger
+	loaded func(map[string]pipeline.Entry) // told of all, each time
+	hint   string                          // how to add the first one
+}
+
+// Watch implements pipeline.Integrations.
+func (a *announced) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
+	last := ""
+	return a.Integrations.Watch(ctx, func(entries map[string]pipeline.Entry) {
+		if now := a.count(entries); now != last {
+			last = now
+			a.log.Info(now)
+		}
+		a.loaded(entries)
+		changed(entries)
+	})
+}
+
+// count says in words how many integrations there are.
+func (a *announced) count(entries map[string]pipeline.Entry) string {
+	var disabled, wrong int
+	for _, e := range entries {
+		switch {
+		case e.Err != nil:
+			wrong++
+		case !e.Integration.Enabled:
+			disabled++
+		}
+	}
+	if len(entries)+a.static == 0 {
+		return "integrations: none yet; " + a.hint
+	}
+	text := fmt.Sprintf("integrations: %d stored in INTEGRATIONS", len(entries))
+	if a.static > 0 {
+		text += fmt.Sprintf(", %d from the environment", a.static)
+	}
+	if disabled > 0 {
+		text += fmt.Sprintf(", %d disabled", disabled)
+	}
+	if wrong > 0 {
+		text += fmt.Sprintf(", %d with a wrong value", wrong)
+	}
+	return text
+}

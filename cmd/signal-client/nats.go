@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// dialing is how NATS is reached: the servers, and as whom.
+type dialing struct {
+	dialer  jets.Dialer
+	servers string
+	options []nats.Option
+	where   string // for people: without user and password
+}
+
+// dialing says how the servers that are configured are reached. Variables
+// override what a context says, as in the nats command.
+func (c natsConfig) dialing() (dialing, error) {
+	d := dialing{servers: c.URL}
+	if c.Context != "" {
+		context, err := readContext(c.Context)
+		if err != nil {
+			return d, err
+		}
+		d.servers = cmp.Or(c.URL, context.settings.URL)
+		d.options = context.options
+		d.dialer.Domain, d.dialer.APIPrefix = context.settings.JSDomain, context.settings.JSAPIPrefix
+	}
+	if c.Creds != "" {
+		d.options = append(d.options, nats.UserCredentials(c.Creds))
+	}
+	if c.CA != "" {
+		d.options = append(d.options, nats.RootCAs(c.CA))
+	}
+	if c.Cert != "" {
+		d.options = append(d.options, nats.ClientCert(c.Cert, c.Key))
+	}
+	d.where = hosts(d.servers)
+	return d, nil
+}
+
+// connect connects once.
+func (d dialing) connect(ctx context.Context, log *slog.Logger) (*jets.Conn, error) {
+	d.dialer.Log = log
+	return d.dialer.Connect(ctx, d.servers, d.options...)
+}
+
+// await connects as soon as NATS can be reached, and tells away why it can't be
+// yet. Its errors are those that no waiting helps against.
+func (d dialing) await(ctx context.Context, log *slog.Logger, away func(error)) (*jets.Conn, error) {
+	backoff := pipeline.Backoff{Min: 250 * time.Millisecond, Max: 5 * time.Second}
+	// A server that refuses the credentials for a moment, since it reads its
+	// accounts anew, must not end a connection that stood.
+	d.options = append(d.options, nats.IgnoreAuthErrorAbort())
+	for {
+		conn, err := d.connect(ctx, log)
+		if err == nil || final(err) || ctx.Err() != nil {
+			return conn, err
+		}
+		away(err)
+		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// finals are the errors of NATS that stay until somebody does something.
+var finals = []error{
+	jets.ErrServerTooOld, jets.ErrNoJetStream,
+	nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
+	nats.ErrSecureConnRequired, nats.ErrSecureConnWanted, nats.ErrNkeysNotSupported,
+	fs.ErrNotExist, fs.ErrPermission,
+}
+
+// final reports whether waiting can't help.
+func final(err error) bool {
+	for _, f := range finals {
+		if errors.Is(err, f) {
+			return true
+		}
+	}
+	_, badURL := errors.AsType[*url.Error](err)
+	return badURL
+}
+
+// startEmbedded starts the server that the program brings along.
+func startEmbedded(ctx context.Context, c serverConfig, log *slog.Logger) (*embedded.Server, error) {
+	server, err := embedded.Start(ctx, embedded.Config{
+		Dir:          c.DataDir,
+		Listen:       c.Listen,
+		SyncInterval: time.Duration(c.Sync),
+		User:         c.User,
+		Password:     c.Password.Reveal(),
+		Log:          log,
+	})
+	if err == nil || ctx.Err() != nil {
+		return server, err
+	}
+	p := &problem{Op: "start the embedded NATS server", Err: err, Code: exitFailed}
+	switch {
+	case errors.Is(err, embedded.ErrInUse):
+		p.Hint = "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"
+	case listening(c.Listen):
+		p.Hint = fmt.Sprintf("use the server that listens there: NATS_URL=nats://%s, or listen elsewhere: SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4223", c.Listen)
+	case errors.Is(err, fs.ErrPermission):
+		p.Hint = "SIGNAL_CLIENT_DATA_DIR=<a directory that this user may write to>"
+	}
+	return nil, p
+}
+
+// toEmbedded says how another process reaches the embedded server of a
+// signal-client that runs on this machine.
+func (c serverConfig) toEmbedded() dialing {
+	d := dialing{servers: "nats://" + reachable(c.Listen)}
+	if !c.Password.IsZero() {
+		d.options = append(d.options, nats.UserInfo(c.User, c.Password.Reveal()))
+	}
+	d.where = hosts(d.servers)
+	return d
+}

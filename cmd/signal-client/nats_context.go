@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/synadia-io/orbit.go/natscontext"
+)
+
+// natsContext is a context of the nats command, read.
+type natsContext struct {
+	settings natscontext.Settings
+	options  []nats.Option // of its connection
+}
+
+// readContext reads the context of a name, or in a file.
+func readContext(name string) (natsContext, error) {
+	p := &problem{Op: "read the nats context " + name, Code: exitUsage, Hint: "nats context ls shows those there are; NATS_CONTEXT takes a name or the path of a file"}
+	path, err := contextPath(name)
+	if err != nil {
+		p.Err = err
+		return natsContext{}, p
+	}
+	var c natsContext
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &c.settings)
+	}
+	if err != nil {
+		p.Err = err
+		return c, p
+	}
+	if c.settings.NSCLookup != "" {
+		p.Err = errors.New("it looks its credentials up with the nsc command, which a service must not run")
+		p.Hint = "write them to a file: nsc generate creds > stage.creds; then NATS_CREDS=stage.creds and NATS_URL"
+		return c, p
+	}
+	if c.options, err = contextOptions(path); err != nil {
+		p.Err = err
+		return c, p
+	}
+	return c, nil
+}
+
+// contextPath is where the nats command keeps the context of a name.
+func contextPath(name string) (string, error) {
+	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".json") {
+		return filepath.Abs(name)
+	}
+	dir := os.Getenv("XDG_CONFIG_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(home, ".config")
+	}
+	return filepath.Join(dir, "nats", "context", name+".json"), nil
+}
+
+// errCaptured keeps natscontext from connecting: the connection is ours to
+// make, again and again.
+var errCaptured = errors.New("options captured")
+
+// contextOptions are what natscontext would connect with.
+func contextOptions(path string) ([]nats.Option, error) {
+	var captured nats.Options
+	_, _, err := natscontext.Connect(path, func(o *nats.Options) error {
+		captured = *o
+		return errCaptured
+	})
+	if !errors.Is(err, errCaptured) {
+		return nil, err
+	}
+	return []nats.Option{func(o *nats.Options) error {
+		// Only what a context can say; the rest of the options stay as they are.
+		o.User, o.Password, o.Token, o.Nkey = captured.User, captured.Password, captured.Token, captured.Nkey
+		o.UserJWT, o.SignatureCB = captured.UserJWT, captured.SignatureCB
+		o.Secure, o.TLSConfig, o.TLSHandshakeFirst = captured.Secure, captured.TLSConfig, captured.TLSHandshakeFirst
+		o.TLSCertCB, o.RootCAsCB = captured.TLSCertCB, captured.RootCAsCB
+		o.CustomDialer = captured.CustomDialer
+		if captured.InboxPrefix != "" {
+			o.InboxPrefix = captured.InboxPrefix
+		}
+		return nil
+	}}, nil
+}
+
+// hosts are the servers of a list of URLs, without users and passwords.
+func hosts(urls string) string {
+	var names []string
+	for one := range strings.SplitSeq(urls, ",") {
+		one = strings.TrimSpace(one)
+		if u, err := url.Parse(one); err == nil && u.Host != "" {
+			one = u.Host
+		}
+		if _, host, found := strings.Cut(one, "@"); found {
+			one = host
+		}
+		if one != "" {
+			names = append(names, one)
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// listening reports whether something accepts connections at the address.
+func listening(addr string) bool {
+	conn, err := net.DialTimeout("tcp", reachable(addr), time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// describeAway says in a few words why NATS can't be reached.
+func describeAway(where string, err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return fmt.Sprintf("NATS at %s is not reachable: %s", where, strings.TrimPrefix(err.Error(), "nats: "))
+		}
+		err = inner
+	}
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// service is what run runs, and demo too.
+//
+// It starts from the outside in: HTTP, NATS, streams and buckets, the session,
+// the fleet; and ends in the reverse order.
+type service struct {
+	config config
+	log    *slog.Logger
+	trace  *pipeline.Trace // further hooks; nil: none
+	// opened is called when streams and buckets stand, before anything is
+	// polled; nil: not.
+	opened func(context.Context, *jets.Store, *embedded.Server) error
+
+	metrics *metrics
+	ready   readiness
+	nats    natsHolder
+}
+
+// What may be late at the end is bounded, so that the whole of it takes less
+// than 5 s: the fleet has its runners' grace of 3 s.
+const (
+	sessionGrace = 500 * time.Millisecond
+	statusGrace  = 500 * time.Millisecond
+	drainGrace   = 500 * time.Millisecond
+)
+
+// Run serves until ctx ends; then it returns nil, in good order.
+func (s *service) Run(ctx context.Context) error {
+	b := thisBuild()
+	s.log.Info("signal-client "+b.Version, "revision", b.Revision, "replica", s.config.Stage.Replica)
+	s.metrics = newMetrics()
+	s.metrics.WatchNATS(s.nats.figures)
+	s.ready.Waiting("starting")
+
+	ln, err := listenHTTP(s.config.Stage.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	s.log.Info("http: serving /healthz /readyz /metrics", "url", "http://"+reachable(ln.Addr().String()))
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	running, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := serveHTTP(serving, ln, newMux(s.ready.Reasons, s.metrics.Handler()), s.log); err != nil {
+			fail(err)
+		}
+	})
+	defer wg.Wait()
+	defer end()
+	context.AfterFunc(running, func() { s.ready.Waiting("the service is ending") })
+
+	err = s.withNATS(running)
+	if ctx.Err() != nil {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			s.log.Warn("ended", "err", err)
+		}
+		return nil
+	}
+	if cause := context.Cause(running); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// withNATS opens NATS, and closes it when the work is done.
+func (s *service) withNATS(ctx context.Context) error {
+	conn, server, err := s.open(ctx)
+	if server != nil {
+		defer server.Shutdown()
+	}
+	if err != nil {
+		return err
+	}
+	defer drain(conn)
+	s.nats.set(conn)
+	store, err := s.provision(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if s.opened != nil {
+		if err := s.opened(ctx, store, server); err != nil {
+			return err
+		}
+	}
+	return s.work(ctx, store)
+}
+
+// open connects to the server that is configured, or starts the embedded one.
+func (s *service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
+	if s.config.NATS.Embedded() {
+		return s.openEmbedded(ctx)
+	}
+	d, err := s.config.NATS.dialing()
+	if err != nil {
+		return nil, nil, err
+	}
+	s.ready.Waiting(fmt.Sprintf("NATS at %s is not connected yet", d.where))
+	said := rarely{every: time.Minute}
+	conn, err := d.await(ctx, s.log, func(err error) {
+		reason := describeAway(d.where, err)
+		s.ready.Waiting(reason)
+		said.Do(reason, func() { s.log.Warn("nats: waiting for it", "servers", d.where, "err", err) })
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.log.Info("nats: connected", "server", hosts(conn.NATS.ConnectedUrlRedacted()), "name", conn.NATS.ConnectedServerName(), "version", conn.NATS.ConnectedServerVersion())
+	s.nats.where = d.where
+	return conn, nil, nil
+}
+
+func (s *service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
+	s.ready.Waiting("the embedded NATS server is starting")
+	server, err := startEmbedded(ctx, s.config.Server, s.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := dialing{options: []nats.Option{server.InProcess()}}.connect(ctx, s.log)
+	if err != nil {
+		return nil, server, err
+	}
+	dir, _ := filepath.Abs(s.config.Server.DataDir)
+	s.log.Info("nats: embedded server", "url", server.URL(), "version", conn.NATS.ConnectedServerVersion(), "store", dir)
+	s.nats.where = "the embedded server"
+	return conn, server, nil
+}
+
+// provision makes streams and buckets, for as long as NATS has none of its
+// hiccups.
+func (s *service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, error) {
+	said := rarely{every: time.Minute}
+	backoff := pipeline.Backoff{Max: 5 * time.Second}
+	for {
+		store, err := jets.Open(ctx, conn, jets.Config{
+			Replicas: s.config.Stream.Replicas,
+			MaxBytes: int64(s.config.Stream.MaxBytes),
+			MaxAge:   s.config.Stream.MaxAge,
+			Log:      s.log,
+		})
+		if err == nil {
+			s.log.Info("nats: stream SIGNALS is ready", "subjects", "signals.okta.<instance>", "copies", s.config.Stream.Replicas)
+			return store, nil
+		}
+		if ctx.Err() != nil || !passes(err) {
+			return nil, err
+		}
+		s.ready.Waiting("streams and buckets are not made yet: " + err.Error())
+		said.Do(err.Error(), func() { s.log.Warn("nats: streams and buckets can't be made yet", "err", err) })
+		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// passes reports whether an error of JetStream may be over in a moment: an
+// election, a restart, a cluster that is not complete yet.
+func passes(err error) bool {
+	for _, passing := range []error{jets.ErrDisconnected, nats.ErrNoResponders, nats.ErrTimeout, nats.ErrConnectionReconnecting, context.DeadlineExceeded, jetstream.ErrNoStreamResponse} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	const noSuitablePeers = 10005
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.Code >= 500 || api.ErrorCode == noSuitablePeers)
+}
+
+// drain sends what waits to be sent, and closes the connection.
+func drain(conn *jets.Conn) {
+	if conn.Connected() {
+		_ = conn.NATS.FlushTimeout(drainGrace)
+	}
+	conn.Close()
+}
+
+// rarely does something when it is new, and then every now and then. It is for
+// one goroutine.
+type rarely struct {
+	every time.Duration
+	what  string
+	at    time.Time
+}
+
+// Do calls f unless the same was done a short while ago.
+func (r *rarely) Do(what string, f func()) {
+	if now := time.Now(); what != r.what || now.Sub(r.at) >= r.every {
+		r.what, r.at = what, now
+		f()
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// stage polls instances: what they share, and how one is put together.
+type stage struct {
+	store    *jets.Store
+	http     *http.Client
+	timeout  time.Duration // of one request
+	metrics  *metrics
+	board    *board
+	trace    *pipeline.Trace // of all who want to know, metrics and board among them
+	log      *slog.Logger
+	limiters limiters
+	guards   guards
+}
+
+// Runner puts one instance together. This is the whole way of a page: the org's
+// limiter lets the client ask, behind the instance's breaker; what the client
+// brings, the runner carries to the sink.
+func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.Runner {
+	client := &okta.Client{
+		Instance:  i.Instance,
+		Origin:    i.Origin,
+		Token:     token,
+		LinkHosts: i.LinkHosts,
+		Limit:     i.Limit,
+		Limiter:   s.limiters.Of(i.Origin),
+		Share:     i.RateShare,
+		HTTP:      s.http,
+		Timeout:   s.timeout,
+		Trace:     s.trace,
+		UserAgent: "signal-client/" + thisBuild().Version,
+	}
+	query := jets.Query{
+		Origin: i.Origin,
+		Hash:   okta.Query(i.Filter, i.Limit),
+		Since:  i.Since,
+		Start:  func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
+	}
+	return &pipeline.Runner{
+		Instance: i.Instance,
+		Source:   s.guards.Before(client, i, token, s.trace),
+		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
+		Interval: i.PollInterval,
+		Trace:    s.trace,
+		Log:      s.log,
+	}
+}
+
+// errRotated is the cause of a poll's end when the token's file holds another
+// token.
+var errRotated = errors.New("token changed")
+
+// Poll polls an instance until ctx ends: it is the Fleet's. It returns an error
+// that matches pipeline.ErrConfig when there is no token to be read.
+func (s *stage) Poll(ctx context.Context, i pipeline.Integration) error {
+	for {
+		token, err := i.Secret()
+		if err != nil {
+			return err
+		}
+		s.metrics.Acquired(i)
+		err = s.poll(ctx, i, token)
+		if !errors.Is(err, errRotated) {
+			return err
+		}
+		s.log.Info("okta: the token's file holds another token", "instance", i.Instance, "file", i.TokenFile)
+	}
+}
+
+// poll polls with a token for as long as that is the token.
+func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline.Secret) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if i.TokenFile != "" {
+		stop := everyWhile(ctx, tokenLook, func() {
+			if now, err := i.Secret(); err == nil && now != token {
+				cancel(errRotated)
+			}
+		})
+		defer stop()
+	}
+	if err := s.Runner(i, token).Run(ctx); err != nil {
+		return err
+	}
+	if errors.Is(context.Cause(ctx), errRotated) {
+		return errRotated
+	}
+	return nil
+}
+
+// tokenLook is how often the file of a token is looked at: one that was
+// replaced should be used while its former one is still taken, or soon after.
+const tokenLook = 5 * time.Second
+
+// everyWhile calls f again and again until ctx ends or stop is called, which
+// waits for a call under way.
+func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pipeline.Sleep(ctx, every) == nil {
+			f()
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// Report takes what the fleet says of an instance that is not polled.
+func (s *stage) Report(instance string, state pipeline.State, err error) {
+	if state == "" { // deleted
+		s.guards.Forget(instance)
+	}
+	if err != nil && errors.Is(err, pipeline.ErrNewer) {
+		err = fmt.Errorf("%w: run the newest signal-client that has worked on this stream", err)
+	}
+	s.board.Report(instance, state, err)
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// work polls until ctx ends. What the polls stand on outlives them: first the
+// fleet ends, then the session, which frees the locks for others, then what is
+// left of STATUS is written.
+func (s *service) work(ctx context.Context, store *jets.Store) error {
+	static, err := s.static()
+	if err != nil {
+		return err
+	}
+	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: s.config.Stage.SessionTTL, Log: s.log})
+	if err != nil {
+		return err
+	}
+	statuses := store.Statuses(s.log)
+	afterwards := context.WithoutCancel(ctx)
+	endStatuses := inBackground(afterwards, statuses.Run)
+	defer endStatuses()
+	endLocks := inBackground(afterwards, locks.Run)
+	defer endLocks()
+
+	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete}
+	trace := traces(s.metrics.Trace(), b.Trace(), s.trace)
+	stage := &stage{
+		store: store, http: newOktaHTTP(), timeout: s.config.Stage.RequestTimeout,
+		metrics: s.metrics, board: b, trace: trace, log: s.log,
+	}
+	known := &census{metrics: s.metrics, store: store, static: static}
+	endCensus := everyWhile(ctx, censusEvery, func() { known.Count(ctx) })
+	defer endCensus()
+
+	s.ready.Waiting("integrations are not loaded yet")
+	fleet := &pipeline.Fleet{
+		Integrations: &announced{
+			Integrations: &jets.Integrations{Store: store}, static: len(static), log: s.log, hint: s.firstStep(),
+			loaded: func(entries map[string]pipeline.Entry) {
+				known.Set(entries)
+				s.loaded(ctx)
+			},
+		},
+		Locks:  &holding{Locks: locks, metrics: s.metrics, board: b},
+		Static: static,
+		Poll:   stage.Poll,
+		Report: stage.Report,
+		Log:    s.log,
+	}
+	err = fleet.Run(ctx)
+	s.log.Info("polling ended")
+	return err
+}
+
+// static is the instance from the environment, if there is one.
+func (s *service) static() ([]pipeline.Integration, error) {
+	if s.config.Okta.IsZero() {
+		return nil, nil
+	}
+	i, err := s.config.Okta.Integration()
+	if err != nil {
+		return nil, fmt.Errorf("instance from the environment: %w", err)
+	}
+	return []pipeline.Integration{i}, nil
+}
+
+// loaded makes the service ready, unless it is ending.
+func (s *service) loaded(ctx context.Context) {
+	if ctx.Err() == nil {
+		s.ready.Check(s.nats.Away)
+		s.ready.Waiting("")
+	}
+}
+
+// firstStep says how the first org is added.
+func (s *service) firstStep() string {
+	server := ""
+	if at := s.config.Server.Listen; s.config.NATS.Embedded() && at != defaultListen {
+		server = " --server nats://" + reachable(at)
+	}
+	return "add an org with: nats" + server + " kv put INTEGRATIONS okta.acme '" + firstIntegration + "'"
+}
+
+// firstIntegration is the least that an integration can be.
+const firstIntegration = `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token_file":"/path/to/token"}}`
+
+// defaultListen is where the nats command looks when it is not told otherwise.
+const defaultListen = "127.0.0.1:4222"
+
+// inBackground runs f until the function that it returns is called, which waits
+// for it.
+func inBackground(ctx context.Context, f func(context.Context) error) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = f(ctx) }) // it ends with ctx only
+	return func() { cancel(); wg.Wait() }
+}
+
+// census counts the enabled instances that nobody polls.
+type census struct {
+	metrics *metrics
+	store   *jets.Store
+	static  []pipeline.Integration
+
+	mu      sync.Mutex
+	entries map[string]pipeline.Entry // nil: not loaded
+}
+
+// censusEvery is how often they are counted.
+const censusEvery = 15 * time.Second
+
+// Set takes the integrations that stand.
+func (c *census) Set(entries map[string]pipeline.Entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = entries
+}
+
+// Count counts. What it can't find out it leaves as it was.
+func (c *census) Count(ctx context.Context) {
+	c.mu.Lock()
+	entries := c.entries
+	c.mu.Unlock()
+	if entries == nil || !c.store.Conn.Connected() {
+		return
+	}
+	replicas, err := c.store.Replicas(ctx)
+	if err != nil {
+		return
+	}
+	wanted := map[string]bool{}
+	for _, i := range c.static {
+		wanted[i.Instance] = true
+	}
+	for instance, e := range entries {
+		wanted[instance] = e.Err == nil && e.Integration.Enabled
+	}
+	unowned := 0
+	for instance := range wanted {
+		if wanted[instance] && !replicas.Held(instance) {
+			unowned++
+		}
+	}
+	c.metrics.Unowned(unowned)
+}
