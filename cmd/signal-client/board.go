@@ -85,7 +85,7 @@ func (b *board) Report(instance string, state pipeline.State, err error) {
 	s := b.each[instance]
 	if s == nil {
 		s = b.fresh(instance)
-		s.Holder = "" // nobody polls what is disabled or can't be read
+		s.Holder, s.Breaker = "", "" // nobody polls what is disabled or can't be read
 	}
 	s.State, s.NextPoll, s.LastError = state, time.Time{}, inWords(err)
 	if state == pipeline.StateUnowned {

@@ -90,6 +90,9 @@ func (f *figures) showUntil(ctx context.Context, line *liveLine) {
 	rate := &speed{}
 	for pipeline.Sleep(ctx, every) == nil {
 		total, parts := f.Totals()
+		if total == 0 && !line.To.Terminal {
+			continue // nothing to say yet, and the next plain line is far
+		}
 		text := fmt.Sprintf("%s events stored (%s), %.0f/s", human(total), parts, rate.Of(total, time.Now()))
 		line.Show(text + f.worst())
 	}
@@ -111,10 +114,10 @@ func (f *figures) worst() string {
 			through, left = one.through, one.left
 		}
 	}
-	if !known {
+	if !known || time.Since(through) > time.Hour { // the watermark follows with the next page
 		return ", catching up"
 	}
-	return fmt.Sprintf(", complete up to %.0f s ago, %d requests left", time.Since(through).Seconds(), left)
+	return fmt.Sprintf(", complete up to %s ago, %d requests left", span(time.Since(through)), left)
 }
 
 // speed is how fast a count grows, over the last seconds. It is for one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -67,15 +68,17 @@ func (a *announced) count(entries map[string]pipeline.Entry) string {
 	if len(entries)+a.static == 0 {
 		return "integrations: none yet; " + a.hint
 	}
-	text := fmt.Sprintf("integrations: %d stored in INTEGRATIONS", len(entries))
-	if a.static > 0 {
-		text += fmt.Sprintf(", %d from the environment", a.static)
+	var parts []string
+	for _, p := range []struct {
+		count int
+		what  string
+	}{
+		{len(entries), "stored in INTEGRATIONS"}, {a.static, "from the environment"},
+		{disabled, "disabled"}, {wrong, "with a wrong value"},
+	} {
+		if p.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.what))
+		}
 	}
-	if disabled > 0 {
-		text += fmt.Sprintf(", %d disabled", disabled)
-	}
-	if wrong > 0 {
-		text += fmt.Sprintf(", %d with a wrong value", wrong)
-	}
-	return text
+	return "integrations: " + strings.Join(parts, ", ")
 }

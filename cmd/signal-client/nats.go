@@ -51,10 +51,30 @@ func (c natsConfig) dialing() (dialing, error) {
 	return d, nil
 }
 
-// connect connects once.
+// connect connects once. It returns when ctx ends, whatever a server that does
+// not answer makes nats.go wait for.
 func (d dialing) connect(ctx context.Context, log *slog.Logger) (*jets.Conn, error) {
+	type result struct {
+		conn *jets.Conn
+		err  error
+	}
 	d.dialer.Log = log
-	return d.dialer.Connect(ctx, d.servers, d.options...)
+	made := make(chan result, 1)
+	go func() {
+		conn, err := d.dialer.Connect(ctx, d.servers, d.options...)
+		made <- result{conn, err}
+	}()
+	select {
+	case r := <-made:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() {
+			if late := <-made; late.conn != nil {
+				late.conn.Close()
+			}
+		}()
+		return nil, fmt.Errorf("connect to nats at %s: %w", d.where, context.Cause(ctx))
+	}
 }
 
 // await connects as soon as NATS can be reached, and tells away why it can't be

@@ -19,7 +19,10 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"code": code},
+		Setup:               stand,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored,
+		},
 	})
 }
 

@@ -73,6 +73,7 @@ func (s *service) Run(ctx context.Context) error {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			s.log.Warn("ended", "err", err)
 		}
+		s.log.Info("ended")
 		return nil
 	}
 	if cause := context.Cause(running); cause != nil {

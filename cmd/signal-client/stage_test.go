@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/breaker"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// sourceFunc is a pipeline.Source.
+type sourceFunc func() error
+
+func (f sourceFunc) Poll(context.Context, pipeline.Link) (pipeline.Page, error) {
+	return pipeline.Page{}, f()
+}
+
+// A breaker stands through a changed interval, and makes way for a new one when
+// origin or credential change.
+func TestGuards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type told struct {
+			state   string
+			refused bool
+		}
+		var heard []told
+		trace := new((&pipeline.Trace{Breaker: func(_, state string, refused bool) { heard = append(heard, told{state, refused}) }}).Complete())
+		refusing := sourceFunc(func() error { return pipeline.ErrCredential })
+		asked := 0
+		counting := sourceFunc(func() error { asked++; return nil })
+		first := pipeline.NewSecret("first")
+		i := pipeline.Integration{Instance: "prod", Origin: "https://acme.okta.com", PollInterval: time.Minute}
+		var g guards
+		if _, err := g.Before(refusing, i, first, trace).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
+			t.Fatal(err)
+		}
+		poll := func(i pipeline.Integration, token pipeline.Secret) error {
+			_, err := g.Before(counting, i, token, trace).Poll(t.Context(), "")
+			return err
+		}
+
+		i.PollInterval = time.Second
+		if err := poll(i, first); !errors.Is(err, pipeline.ErrCredential) || asked != 0 {
+			t.Errorf("after a changed interval: %v, asked %d times", err, asked)
+		}
+		other := i
+		other.Origin = "https://acme.oktapreview.com"
+		if err := poll(other, first); err != nil || asked != 1 {
+			t.Errorf("after a changed origin: %v, asked %d times", err, asked)
+		}
+		if _, err := g.Before(refusing, i, first, trace).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
+			t.Fatal(err)
+		}
+		if err := poll(i, pipeline.NewSecret("second")); err != nil || asked != 2 {
+			t.Errorf("after a changed token: %v, asked %d times", err, asked)
+		}
+		g.Forget("prod")
+		if err := poll(i, first); err != nil || asked != 3 {
+			t.Errorf("after it was deleted and added again: %v, asked %d times", err, asked)
+		}
+		closed, open := told{breaker.Closed, false}, told{breaker.Open, true}
+		want := []told{closed, open, open, closed, closed, open, closed, closed}
+		if !slices.Equal(heard, want) {
+			t.Errorf("told %v, want %v", heard, want)
+		}
+	})
+}
+
+func TestOneLimiterForAnOrigin(t *testing.T) {
+	var l limiters
+	if a, b := l.Of("https://a"), l.Of("https://a"); a != b {
+		t.Error("an origin has two limiters")
+	}
+	if a, b := l.Of("https://a"), l.Of("https://b"); a == b {
+		t.Error("two origins share a limiter")
+	}
+}
+
+// Requests beyond the bound wait for one whose answer has been read.
+func TestBoundedRequests(t *testing.T) {
+	var arrived atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived.Add(1)
+		_, _ = io.WriteString(w, "answer")
+	}))
+	defer server.Close()
+	client := &http.Client{Transport: &bounded{http.DefaultTransport, make(chan struct{}, 1)}}
+	get := func(ctx context.Context) (*http.Response, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.Do(req)
+	}
+	first, err := get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := get(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v while another is in flight", err)
+	}
+	first.Body.Close()
+	first.Body.Close() // twice frees one slot only
+	for range 3 {
+		resp, err := get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	if n := arrived.Load(); n != 4 {
+		t.Errorf("%d requests arrived, want 4", n)
+	}
+}
+
+// Every hook reaches every trace: one that is added to Trace must be added there.
+func TestTracesPassEveryHookOn(t *testing.T) {
+	counts := [2]map[string]int{{}, {}}
+	made := make([]*pipeline.Trace, 2)
+	for n := range made {
+		made[n] = &pipeline.Trace{}
+		hooks := reflect.ValueOf(made[n]).Elem()
+		for field, hook := range hooks.Fields() {
+			hook.Set(reflect.MakeFunc(hook.Type(), func([]reflect.Value) []reflect.Value {
+				counts[n][field.Name]++
+				return nil
+			}))
+		}
+	}
+	all := reflect.ValueOf(traces(made[0], nil, made[1])).Elem()
+	for field, hook := range all.Fields() {
+		if hook.IsNil() {
+			t.Errorf("%s is not passed on", field.Name)
+			continue
+		}
+		var args []reflect.Value
+		for i := range hook.Type().NumIn() {
+			args = append(args, reflect.Zero(hook.Type().In(i)))
+		}
+		hook.Call(args)
+		if counts[0][field.Name] != 1 || counts[1][field.Name] != 1 {
+			t.Errorf("%s: called %d and %d times, want once each", field.Name, counts[0][field.Name], counts[1][field.Name])
+		}
+	}
+}
+
+func TestInWords(t *testing.T) {
+	unauthorized := &okta.Error{Status: 401, Code: "E0000011", Summary: "Invalid token provided", Kind: pipeline.ErrCredential}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""},
+		{fmt.Errorf("ask https://a: %w", unauthorized), "Okta refuses the API token: make a new one under Security > API > Tokens (status 401 E0000011: Invalid token provided)"},
+		{&pipeline.NotBefore{At: time.Now(), Err: fmt.Errorf("breaker is open: %w", unauthorized)}, "Okta refuses the API token: make a new one"},
+		{&okta.Error{Status: 403, Kind: pipeline.ErrCredential}, "the token's owner may not read the System Log"},
+		{&okta.Error{Status: 429, Kind: pipeline.ErrThrottled}, "Okta's rate limit is used up"},
+		{&okta.Error{Status: 404, Kind: pipeline.ErrConfig}, "there is no System Log at this address"},
+		{&okta.Error{Status: 400, Summary: "Invalid filter", Kind: pipeline.ErrConfig}, "Okta refuses the request as it is configured (status 400: Invalid filter"},
+		{&okta.Error{Status: 503}, "Okta fails; it is asked again (status 503"},
+		{errors.New("body: \x1b[31mcut short\n"), `body: \x1b[31mcut short\n`},
+	} {
+		if got := inWords(c.err); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%v:\ngot  %s\nwant %s…", c.err, got, c.want)
+		}
+	}
+	_, err := (pipeline.Integration{TokenFile: "/nowhere/token"}).Secret()
+	if got := inWords(err); !strings.Contains(got, "the token's file can't be read") || !strings.Contains(got, "/nowhere/token") {
+		t.Errorf("missing token file: %s", got)
+	}
+}
+
+// A status begins when an instance is held, follows its poll, and ends with it.
+func TestBoard(t *testing.T) {
+	var published []pipeline.Status
+	var erased []string
+	b := &board{
+		replica: func() string { return "one" },
+		publish: func(s pipeline.Status) { published = append(published, s) },
+		erase:   func(instance string) { erased = append(erased, instance) },
+	}
+	last := func() pipeline.Status { return published[len(published)-1] }
+	trace := b.Trace().Complete()
+	at := pipeline.Position{CompleteThrough: time.Now().Add(-time.Minute), LastEvent: &pipeline.LastEvent{UUID: "u"}}
+
+	trace.Moved("prod", pipeline.StatePolling, at, time.Now())
+	if len(published) != 0 {
+		t.Error("published an instance that is not held")
+	}
+	b.Held("prod")
+	trace.Failed("prod", pipeline.ErrThrottled)
+	trace.Budget("prod", pipeline.RateLimit{Limit: 120, Remaining: 7})
+	trace.Breaker("prod", breaker.Open, false)
+	trace.Moved("prod", pipeline.StateThrottled, at, time.Now())
+	s := last()
+	if s.Holder != "one" || s.State != pipeline.StateThrottled || s.RateLimit.Remaining != 7 || s.Breaker != breaker.Open || s.LastError == "" || s.LagSeconds < 60 {
+		t.Errorf("throttled: %+v", s)
+	}
+	trace.Committed("prod", pipeline.Page{}, pipeline.Receipt{Stored: 3}, 0)
+	trace.Committed("prod", pipeline.Page{}, pipeline.Receipt{Stored: 4}, 0)
+	trace.Moved("prod", pipeline.StatePolling, at, time.Now())
+	if s := last(); s.Events != 7 || s.LastError != "" || s.LastSuccess.IsZero() || s.LastEvent.UUID != "u" {
+		t.Errorf("polling: %+v", s)
+	}
+	b.Report("prod", pipeline.StateUnowned, nil)
+	if s := last(); s.State != pipeline.StateUnowned || s.Holder != "" || s.Events != 7 {
+		t.Errorf("unowned: %+v", s)
+	}
+	b.Gone("prod")
+	b.Report("prod", pipeline.StateDisabled, nil)
+	if s := last(); s.State != pipeline.StateDisabled || s.Holder != "" || s.Events != 0 || s.Breaker != "" {
+		t.Errorf("disabled: %+v", s)
+	}
+	b.Report("prod", "", nil)
+	if !slices.Equal(erased, []string{"prod"}) {
+		t.Errorf("erased %v", erased)
+	}
+}
+
+// What was written to STATUS may be old, and who wrote it gone.
+func TestStatusAsOfNow(t *testing.T) {
+	now := time.Now()
+	written := pipeline.Status{Instance: "prod", State: pipeline.StatePolling, Holder: "one", UpdatedAt: now, CompleteThrough: now.Add(-time.Minute)}
+	on := pipeline.Entry{Integration: pipeline.Integration{Enabled: true}}
+	for _, c := range []struct {
+		name   string
+		status pipeline.Status
+		held   bool
+		stored bool
+		entry  pipeline.Entry
+		state  pipeline.State
+		holder string
+	}{
+		{"held", written, true, true, on, pipeline.StatePolling, "one"},
+		{"holder gone", written, false, true, on, pipeline.StateUnowned, ""},
+		{"from the environment, holder gone", written, false, false, pipeline.Entry{}, pipeline.StateUnowned, ""},
+		{"never polled", pipeline.Status{}, false, true, on, pipeline.StateNew, ""},
+		{"disabled just now", written, true, true, pipeline.Entry{}, pipeline.StateDisabled, ""},
+		{"spoilt just now", written, true, true, pipeline.Entry{Err: errors.New("bad")}, pipeline.StateConfig, ""},
+	} {
+		got := asOf(now, c.status, c.held, c.stored, c.entry)
+		if got.State != c.state || got.Holder != c.holder {
+			t.Errorf("%s: %s held by %q, want %s by %q", c.name, got.State, got.Holder, c.state, c.holder)
+		}
+	}
+	if got := asOf(now, written, true, true, on); got.LagSeconds != 60 {
+		t.Errorf("lag %v, want 60", got.LagSeconds)
+	}
+}
+
+// A token that was replaced in its file ends the poll with the former one.
+func TestEveryWhileStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		stop := everyWhile(t.Context(), time.Second, func() { calls++ })
+		time.Sleep(3500 * time.Millisecond)
+		stop()
+		time.Sleep(5 * time.Second)
+		if calls != 3 {
+			t.Errorf("called %d times, want 3", calls)
+		}
+	})
+}
+
+func TestIntegrationsAreAnnounced(t *testing.T) {
+	good := pipeline.Entry{Integration: pipeline.Integration{Enabled: true}}
+	a := announced{hint: "do this", log: slog.New(slog.DiscardHandler)}
+	if got := a.count(nil); got != "integrations: none yet; do this" {
+		t.Error(got)
+	}
+	a.static = 1
+	for want, entries := range map[string]map[string]pipeline.Entry{
+		"integrations: 1 from the environment":                                                             {},
+		"integrations: 1 stored in INTEGRATIONS, 1 from the environment":                                   {"a": good},
+		"integrations: 3 stored in INTEGRATIONS, 1 from the environment, 1 disabled, 1 with a wrong value": {"a": good, "b": {}, "c": {Err: io.EOF}},
+	} {
+		if got := a.count(entries); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
+)
+
+// What a script finds around it: a simulated org at $ORG that takes the token
+// $TOKEN, and addresses of its own for the service.
+func stand(env *testscript.Env) error {
+	org := oktatest.New(oktatest.Config{Seed: 1, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
+	server := httptest.NewServer(org)
+	env.Defer(server.Close)
+	env.Values["org"] = org
+	env.Setenv("ORG", server.URL)
+	env.Setenv("TOKEN", "right-token")
+	env.Setenv("SIGNAL_CLIENT_SESSION_TTL", "2s")
+	for _, variable := range []string{"SIGNAL_CLIENT_NATS_LISTEN", "SIGNAL_CLIENT_HTTP_ADDR", "FREE"} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		env.Setenv(variable, ln.Addr().String())
+		if err := ln.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// patience is how long a script waits for what must come.
+const patience = 30 * time.Second
+
+// eventually tries until it succeeds.
+func eventually(ts *testscript.TestScript, what string, try func() (string, bool)) {
+	deadline := time.Now().Add(patience)
+	for {
+		seen, ok := try()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: last seen:\n%s", what, seen)
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks at another process
+	}
+}
+
+// until runs a command until its output matches: until 'polling' signal-client status.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until <regexp> <command>...")
+	}
+	re := regexp.MustCompile("(?m)" + args[0])
+	eventually(ts, fmt.Sprint(args), func() (string, bool) {
+		err := ts.Exec(args[1], args[2:]...) // its output, see below, says more than its error
+		out := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		return fmt.Sprint(out, err), re.MatchString(out)
+	})
+}
+
+// page asks the service for a page until it matches: page '^ok$' /readyz.
+func page(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: page <regexp> <path>")
+	}
+	re := regexp.MustCompile("(?m)" + args[0])
+	eventually(ts, fmt.Sprint(args), func() (string, bool) {
+		resp, err := http.Get("http://" + ts.Getenv("SIGNAL_CLIENT_HTTP_ADDR") + args[1])
+		if err != nil {
+			return err.Error(), false
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return string(body), err == nil && re.Match(body)
+	})
+}
+
+// orgCommand changes the simulated org: org generate 100 puts a past into it, org
+// add 10 lets something happen.
+func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: org generate|add <number>")
+	}
+	org := ts.Value("org").(*oktatest.Org)
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	switch args[0] {
+	case "generate":
+		org.Generate(n, time.Hour)
+	case "add":
+		org.Add(make([]oktatest.Event, n)...)
+	default:
+		ts.Fatalf("no such change: %s", args[0])
+	}
+}
+
+// kv writes to INTEGRATIONS as the nats command does: kv put <instance> <value>,
+// kv del <instance>; variables in a value are expanded.
+func kv(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: kv put|del <instance> [<value>]")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	eventually(ts, "INTEGRATIONS", func() (string, bool) {
+		err := change(ctx, ts, args)
+		return fmt.Sprint(err), err == nil
+	})
+}
+
+func change(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	nc, err := nats.Connect("nats://" + ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	bucket, err := js.KeyValue(ctx, jets.BucketIntegrations)
+	if err != nil {
+		return err
+	}
+	switch {
+	case args[0] == "del":
+		return bucket.Delete(ctx, jets.Key(args[1]))
+	case args[0] == "put" && len(args) == 3:
+		value := os.Expand(args[2], ts.Getenv)
+		_, err = bucket.Put(ctx, jets.Key(args[1]), []byte(value))
+		return err
+	}
+	return errors.New("usage: kv put|del <instance> [<value>]")
+}
+
+// stored compares the stream with the simulated org: stored <instance>.
+func stored(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: stored <instance>")
+	}
+	org := &demoOrg{Org: ts.Value("org").(*oktatest.Org), name: args[0]}
+	eventually(ts, "audit", func() (string, bool) {
+		conn, err := jets.Connect(context.Background(), "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
+		if err != nil {
+			return err.Error(), false
+		}
+		defer conn.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		err = org.audit(ctx, conn.JS)
+		return fmt.Sprint(err), err == nil
+	})
+}
