@@ -379,3 +379,117 @@ func TestLocksConfig(t *testing.T) {
 		}
 	}
 }
+
+// Many that come at once, and go one by one, never hold one lock twice and never
+// leave one free.
+func TestLocksContended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		instances := []string{"org-1", "org-2", "org-3", "org-4", "org-5"}
+		var processes []*process
+		for i := range 5 {
+			processes = append(processes, run(t, s, r, fmt.Sprintf("p%d", i), LocksConfig{}, instances...))
+		}
+		for i, p := range processes {
+			time.Sleep(time.Second)
+			for _, instance := range instances {
+				if r.holder(instance) == "" {
+					t.Errorf("nobody holds %s with %d processes", instance, 5-i)
+				}
+			}
+			p.stop()
+		}
+	})
+}
+
+// A lock whose session has expired is left alone for a grace, within which a
+// holder that lives on comes back.
+func TestLockGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		a := run(t, s, r, "a", LocksConfig{TTL: 30 * time.Second}, "umbrella")
+		r.awaitHolder("umbrella", "a")
+		put(t, a.store, BucketLocks, "session.other", `{"id":"x"}`)
+		put(t, a.store, BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
+		for _, gone := range []func(last uint64){
+			func(last uint64) { // expires
+				_, err := a.locks.write(t.Context(), "session.other", last, []byte(`{"id":"x"}`), map[string][]string{"Nats-TTL": {"1s"}})
+				if err != nil {
+					t.Error(err)
+				}
+			},
+			func(uint64) { // is not there at all when a process comes
+				kv, err := a.store.Conn.JS.KeyValue(t.Context(), BucketLocks)
+				if err != nil || kv.Purge(t.Context(), "session.other") != nil {
+					t.Error(err)
+				}
+				put(t, a.store, BucketLocks, "okta.acme", `{"holder":"never seen","session":"x"}`)
+			},
+		} {
+			m, err := a.store.Conn.Last(t.Context(), "KV_LOCKS", "$KV.LOCKS.session.other")
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone(m.Seq)
+			b := run(t, s, r, "b", LocksConfig{TTL: 30 * time.Second}, "acme")
+			if took := r.awaitHolder("acme", "b"); took < 10*time.Second || took > 12*time.Second {
+				t.Errorf("taken after %v, want about 10 s", took)
+			}
+			b.stop()
+		}
+	})
+}
+
+// What a watch begun afresh shows is believed: the lock is another's now.
+func TestLockTakenWhileAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		store := opened(t, s, Config{})
+		put(t, store, BucketLocks, "session.other", `{"id":"x"}`)
+		put(t, store, BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
+		s.Stop()
+		backup := s.Copy(t)
+		s.Start(t)
+		time.Sleep(5 * time.Second)
+		kv, err := store.Conn.JS.KeyValue(t.Context(), BucketLocks)
+		if err != nil || kv.Delete(t.Context(), "okta.acme") != nil {
+			t.Fatal(err)
+		}
+		run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		s.Stop()
+		s.Restore(t, backup)
+		s.Start(t)
+		time.Sleep(5 * time.Second)
+		if h := r.holder("acme"); h != "" {
+			t.Errorf("%s holds what is another's", h)
+		}
+	})
+}
+
+// A lock that could not be given back when its hold ended is given back later.
+func TestLockGivenBackLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		a := run(t, s, r, "a", LocksConfig{})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = a.locks.Hold(ctx, "acme", func(held context.Context) {
+				r.took("acme", "a")
+				<-held.Done()
+				r.gave("acme", "a", context.Cause(held))
+			})
+		}()
+		r.awaitHolder("acme", "a")
+		s.Stop()
+		cancel()
+		<-done
+		s.Start(t)
+		run(t, s, r, "b", LocksConfig{}, "acme")
+		if took := r.awaitHolder("acme", "b"); took > 10*time.Second {
+			t.Errorf("given back after %v", took)
+		}
+	})
+}

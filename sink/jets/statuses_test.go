@@ -84,8 +84,8 @@ func TestStatusesAreSparing(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		i, err := store.Conn.info(t.Context(), "KV_STATUS")
-		if err != nil || i.State.LastSeq != 4 {
-			t.Errorf("%d messages in a minute, want 4 (%v)", i.State.LastSeq, err)
+		if err != nil || i.State.LastSeq < 4 || i.State.LastSeq > 5 {
+			t.Errorf("%d messages in a minute, want 4 or 5 (%v)", i.State.LastSeq, err)
 		}
 	})
 }

@@ -5,10 +5,9 @@
 //
 //	func TestMain(m *testing.M) { jetstest.Main(m) }
 //
-// Inside a bubble: no listening, no child processes, and no nats call that
-// takes its timeout as an argument (Conn.FlushTimeout, Conn.Flush,
-// Conn.Request, Subscription.NextMsg), since nats.go keeps their timers for
-// the next bubble, where they panic; take those that are given a context.
+// Inside a bubble: no listening, no child processes, and no bubbles side by side
+// (t.Parallel), since nats.go pools timers, which panic in another bubble. Run
+// empties the pool, so start a bubble's server before anything connects.
 package jetstest
 
 import (
@@ -41,7 +40,7 @@ func Setup() {
 // Config says how a test's server is run. The zero value is a server with
 // JetStream on file in a directory of the test's own.
 type Config struct {
-	Dir        string // store; empty: t.TempDir
+	Dir        string // store; empty: a new one, in memory where the system has such
 	Name       string // server's name; empty: one of the server's choice
 	Listen     bool   // on a loopback port, the same after a restart; a Process always does
 	Port       int    // to listen on; 0: a free one
@@ -58,7 +57,7 @@ type Config struct {
 
 func (c Config) withDefaults(t testing.TB) Config {
 	if c.Dir == "" {
-		c.Dir = t.TempDir()
+		c.Dir = tempDir(t)
 	}
 	if c.Listen && c.Port == 0 {
 		c.Port = freePort(t)
@@ -112,4 +111,15 @@ func connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
 	}
 	t.Cleanup(nc.Close)
 	return nc
+}
+
+// tempDir is t.TempDir, in memory if it can be: servers sync their stores to the
+// disk at every batch, which says nothing in tests that kill no machine.
+func tempDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "jetstest-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
