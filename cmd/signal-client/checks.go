@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // wrong is the problem of a value that can be read and can't be right.
@@ -51,6 +53,8 @@ func (c *streamConfig) faults() []error {
 	var k check
 	k.add(c.Replicas < 1 || c.Replicas > 5, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d", c.Replicas),
 		"a stream has 1 to 5 copies", "SIGNAL_CLIENT_NATS_REPLICAS=3")
+	k.add(c.MaxBytes > 0 && c.MaxBytes < jets.LeastBytes, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_BYTES=%d", c.MaxBytes),
+		"it holds less than a few pages; it is at least 64MiB, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_BYTES=200GiB")
 	k.add(c.MaxAge != 0 && c.MaxAge < time.Hour, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_AGE=%s", c.MaxAge),
 		"events would be gone before anyone reads them; it is at least 1h, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_AGE=2160h")
 	return k.errs

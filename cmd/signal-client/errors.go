@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // The exit codes. A script may rely on them.
@@ -52,8 +54,15 @@ var remedies = []remedy{
 	{pipeline.ErrLockLost, exitFailed, "run the command again; if it stays, look at the replicas with: signal-client status"},
 	{pipeline.ErrChanged, exitFailed, "run the command again: the integration was changed meanwhile"},
 	{pipeline.ErrNewer, exitFailed, "run the newest signal-client that has worked on this stream"},
+	{jets.ErrServerTooOld, exitFailed, "upgrade nats-server to 2.12 or newer, or leave NATS_URL empty: the embedded one is new enough"},
+	{jets.ErrNoJetStream, exitFailed, "start nats-server with --jetstream, or enable JetStream for the account of this user"},
+	{jets.ErrDisconnected, exitUnreachable, "run the command again: the connection dropped on the way"},
+	{jets.ErrNoMessage, exitFailed, "run the command again; if it stays, look at the stream with: nats stream info SIGNALS"},
+	{embedded.ErrInUse, exitFailed, "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"},
 	{nats.ErrAuthorization, exitCredential, "check NATS_CREDS or the context: NATS knows neither this user nor its password"},
 	{nats.ErrAuthExpired, exitCredential, "get new NATS credentials: these have expired"},
+	{nats.ErrAuthRevoked, exitCredential, "get new NATS credentials: these were revoked"},
+	{nats.ErrAccountAuthExpired, exitCredential, "have the NATS account renewed: it has expired"},
 	{nats.ErrPermissionViolation, exitCredential, "give the NATS user the subjects that the README lists"},
 	{nats.ErrNoServers, exitUnreachable, "check NATS_URL, and that the server runs: nats server check connection"},
 	{nats.ErrConnectionClosed, exitUnreachable, "check that the NATS server runs: nats server check connection"},

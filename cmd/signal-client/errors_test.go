@@ -67,9 +67,11 @@ func TestEverySentinelHasARemedy(t *testing.T) {
 	for _, r := range remedies {
 		known[r.err.Error()] = true
 	}
-	for name, text := range sentinels(t, "../../pipeline") {
-		if !known[text] {
-			t.Errorf("pipeline.%s (%q) has no remedy", name, text)
+	for _, dir := range []string{"pipeline", "sink/jets", "sink/embedded"} {
+		for name, text := range sentinels(t, "../../"+dir) {
+			if !known[text] {
+				t.Errorf("%s: %s (%q) has no remedy", dir, name, text)
+			}
 		}
 	}
 }
