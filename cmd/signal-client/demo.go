@@ -135,7 +135,7 @@ func (d *demo) over(ctx, running context.Context) context.Context {
 func (d *demo) config(dir, listen string, stage stageConfig) config {
 	return config{
 		Server: serverConfig{Listen: freeAddress(listen), DataDir: dir},
-		Stream: streamConfig{Replicas: 1},
+		Stream: streamConfig{Replicas: 1, MaxAge: 24 * time.Hour},
 		Stage: stageConfig{
 			HTTPAddr: freeAddress(stage.HTTPAddr), Replica: "demo",
 			SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second,

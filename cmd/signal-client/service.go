@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,6 +146,9 @@ func (s *service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Serve
 	return conn, server, nil
 }
 
+// ever is the age of a stream that drops nothing for its age.
+const ever = 100 * 365 * 24 * time.Hour
+
 // provision makes streams and buckets, for as long as NATS has none of its
 // hiccups.
 func (s *service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, error) {
@@ -154,7 +158,7 @@ func (s *service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 		store, err := jets.Open(ctx, conn, jets.Config{
 			Replicas: s.config.Stream.Replicas,
 			MaxBytes: int64(s.config.Stream.MaxBytes),
-			MaxAge:   s.config.Stream.MaxAge,
+			MaxAge:   cmp.Or(s.config.Stream.MaxAge, ever),
 			Log:      s.log,
 		})
 		if err == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,6 +33,9 @@ func stand(env *testscript.Env) error {
 	env.Setenv("ORG", server.URL)
 	env.Setenv("TOKEN", "right-token")
 	env.Setenv("SIGNAL_CLIENT_SESSION_TTL", "2s")
+	if err := oldNATS(env); err != nil {
+		return err
+	}
 	for _, variable := range []string{"SIGNAL_CLIENT_NATS_LISTEN", "SIGNAL_CLIENT_HTTP_ADDR", "FREE"} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -41,6 +46,36 @@ func stand(env *testscript.Env) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// oldNATS listens at $OLD_NATS as a server of a former version would.
+func oldNATS(env *testscript.Env) error {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	env.Defer(wg.Wait)
+	env.Defer(func() { _ = ln.Close() })
+	env.Setenv("OLD_NATS", "nats://"+ln.Addr().String())
+	wg.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer conn.Close()
+				fmt.Fprint(conn, `INFO {"server_id":"OLD","server_name":"old","version":"2.10.4","headers":true,"max_payload":1048576,"proto":1}`+"\r\n")
+				for lines := bufio.NewScanner(conn); lines.Scan(); {
+					if lines.Text() == "PING" {
+						fmt.Fprint(conn, "PONG\r\n")
+					}
+				}
+			})
+		}
+	})
 	return nil
 }
 
@@ -93,10 +128,10 @@ func page(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // orgCommand changes the simulated org: org generate 100 puts a past into it, org
-// add 10 lets something happen.
+// add 10 lets something happen, org stall 30 makes it slow.
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: org generate|add <number>")
+		ts.Fatalf("usage: org generate|add|stall <number>")
 	}
 	org := ts.Value("org").(*oktatest.Org)
 	n, err := strconv.Atoi(args[1])
@@ -106,6 +141,8 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		org.Generate(n, time.Hour)
 	case "add":
 		org.Add(make([]oktatest.Event, n)...)
+	case "stall": // answers take so many seconds
+		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Second} })
 	default:
 		ts.Fatalf("no such change: %s", args[0])
 	}
