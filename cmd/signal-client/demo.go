@@ -110,6 +110,7 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 		return <-ended
 	}
 	orgs.Quiet()
+	line.Show("what has happened until now is stored and compared with the orgs")
 	orgs.Settle(running, figures, demoSettle)
 	line.Done()
 	verdict := orgs.Audit(running, store)
@@ -167,12 +168,12 @@ func (d *demo) untilWhen() string {
 
 func (d *demo) summarize(f *figures, verdict error) {
 	total, parts := f.Totals()
-	fmt.Fprintf(d.out(), "\nStored %s events in %s: %s.\n", human(total), time.Since(f.started).Round(100*time.Millisecond), parts)
+	fmt.Fprintf(d.out(), "\nStored %s events in %.1f s: %s.\n", human(total), time.Since(f.started).Seconds(), parts)
 	if first := f.First(); first > 0 {
 		fmt.Fprintf(d.out(), "The first one was in JetStream %.2f s after the start.\n", first.Seconds())
 	}
 	if verdict == nil {
-		fmt.Fprint(d.out(), "Read the stream again and compared it with the orgs: every event is there exactly once, in Okta's order, byte for byte.\n")
+		fmt.Fprint(d.out(), "Read back and compared with the orgs: every event is there exactly once, in Okta's order, byte for byte.\n")
 	}
 	fmt.Fprint(d.out(), "\nYour own org: OKTA_FQDN=acme.okta.com OKTA_API_TOKEN_FILE=okta.token signal-client run\n")
 }

@@ -93,8 +93,7 @@ func (f *figures) showUntil(ctx context.Context, line *liveLine) {
 		if total == 0 && !line.To.Terminal {
 			continue // nothing to say yet, and the next plain line is far
 		}
-		text := fmt.Sprintf("%s events stored (%s), %.0f/s", human(total), parts, rate.Of(total, time.Now()))
-		line.Show(text + f.worst())
+		line.Show(fmt.Sprintf("%s events stored (%s), %s/s%s", human(total), parts, human(rate.Of(total, time.Now())), f.worst()))
 	}
 }
 
@@ -128,7 +127,7 @@ type speed struct {
 }
 
 // Of is the growth a second.
-func (s *speed) Of(count uint64, now time.Time) float64 {
+func (s *speed) Of(count uint64, now time.Time) uint64 {
 	const window = 20
 	s.counts, s.times = append(s.counts, count), append(s.times, now)
 	if over := len(s.counts) - window; over > 0 {
@@ -138,5 +137,5 @@ func (s *speed) Of(count uint64, now time.Time) float64 {
 	if took <= 0 {
 		return 0
 	}
-	return float64(count-s.counts[0]) / took
+	return uint64(float64(count-s.counts[0])/took + 0.5)
 }

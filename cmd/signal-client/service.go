@@ -35,13 +35,8 @@ type service struct {
 	nats    natsHolder
 }
 
-// What may be late at the end is bounded, so that the whole of it takes less
-// than 5 s: the fleet has its runners' grace of 3 s.
-const (
-	sessionGrace = 500 * time.Millisecond
-	statusGrace  = 500 * time.Millisecond
-	drainGrace   = 500 * time.Millisecond
-)
+// drainGrace is how long what waits to be sent may take at the end.
+const drainGrace = 500 * time.Millisecond
 
 // Run serves until ctx ends; then it returns nil, in good order.
 func (s *service) Run(ctx context.Context) error {

@@ -11,8 +11,8 @@ import (
 )
 
 // work polls until ctx ends. What the polls stand on outlives them: first the
-// fleet ends, then the session, which frees the locks for others, then what is
-// left of STATUS is written.
+// fleet ends, then what is left of STATUS is written, then the session ends. That
+// frees the locks, and whoever takes them has the last word in STATUS.
 func (s *service) work(ctx context.Context, store *jets.Store) error {
 	static, err := s.static()
 	if err != nil {
@@ -24,10 +24,10 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	}
 	statuses := store.Statuses(s.log)
 	afterwards := context.WithoutCancel(ctx)
-	endStatuses := inBackground(afterwards, statuses.Run)
-	defer endStatuses()
 	endLocks := inBackground(afterwards, locks.Run)
 	defer endLocks()
+	endStatuses := inBackground(afterwards, statuses.Run)
+	defer endStatuses()
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete}
 	trace := traces(s.metrics.Trace(), b.Trace(), s.trace)
