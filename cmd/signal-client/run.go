@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func newRun(p *program) *cobra.Command {
 				return err
 			}
 			s := &service{config: c, log: newLogger(p.Err(), c.Log)}
-			s.config.Stage.Replica = replicaName(c.Stage.Replica)
+			s.config.Stage.Replica = replicaName(c)
 			defer endInTime(cmd.Context(), s.log)()
 			return s.Run(cmd.Context())
 		},
@@ -65,11 +66,30 @@ func endInTime(ctx context.Context, log *slog.Logger) (ended func() bool) {
 }
 
 // replicaName is the name that is configured, else one that no other process
-// has: two of one name would take each other's session.
-func replicaName(configured string) string {
-	if configured != "" {
-		return configured
+// has: two of one name would take each other's session. Beside an embedded store,
+// which one process at a time can use, it is kept there: whoever starts again
+// after a crash takes its own session over, and need not wait for it to expire.
+func replicaName(c config) string {
+	if c.Stage.Replica != "" {
+		return c.Stage.Replica
 	}
+	if !c.NATS.Embedded() {
+		return newReplicaName()
+	}
+	path := filepath.Join(c.Server.DataDir, "replica")
+	if kept, err := os.ReadFile(path); err == nil && len(kept) > 0 {
+		return strings.TrimSpace(string(kept))
+	}
+	name := newReplicaName()
+	// Without it a start after a crash waits a little; what else is wrong with
+	// the directory, the server will say.
+	if os.MkdirAll(c.Server.DataDir, 0o750) == nil {
+		_ = os.WriteFile(path, []byte(name+"\n"), 0o640)
+	}
+	return name
+}
+
+func newReplicaName() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "signal-client"
