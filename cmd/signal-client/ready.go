@@ -6,7 +6,8 @@ import "sync"
 // use; its zero value is ready.
 type readiness struct {
 	mu     sync.Mutex
-	reason string        // of the moment; empty: none
+	reason string // of the moment; empty: none
+	ending bool
 	checks func() string // asked each time, once everything stands; nil: none
 }
 
@@ -14,7 +15,16 @@ type readiness struct {
 func (r *readiness) Waiting(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.reason = reason
+	if !r.ending {
+		r.reason = reason
+	}
+}
+
+// Ending says that the service ends, from now on.
+func (r *readiness) Ending() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reason, r.ending = "the service is ending", true
 }
 
 // Check sets what is asked each time.

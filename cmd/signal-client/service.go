@@ -62,7 +62,7 @@ func (s *service) Run(ctx context.Context) error {
 	})
 	defer wg.Wait()
 	defer end()
-	context.AfterFunc(running, func() { s.ready.Waiting("the service is ending") })
+	context.AfterFunc(running, s.ready.Ending)
 
 	err = s.withNATS(running)
 	if ctx.Err() != nil {

@@ -45,7 +45,8 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 			Integrations: &jets.Integrations{Store: store}, static: len(static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
-				s.loaded(ctx)
+				s.ready.Check(s.nats.Away)
+				s.ready.Waiting("")
 			},
 		},
 		Locks:  &holding{Locks: locks, metrics: s.metrics, board: b},
@@ -69,14 +70,6 @@ func (s *service) static() ([]pipeline.Integration, error) {
 		return nil, fmt.Errorf("instance from the environment: %w", err)
 	}
 	return []pipeline.Integration{i}, nil
-}
-
-// loaded makes the service ready, unless it is ending.
-func (s *service) loaded(ctx context.Context) {
-	if ctx.Err() == nil {
-		s.ready.Check(s.nats.Away)
-		s.ready.Waiting("")
-	}
 }
 
 // firstStep says how the first org is added.
