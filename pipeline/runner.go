@@ -103,6 +103,9 @@ func (w *walk) step(ctx context.Context) error {
 		w.moved(w.at, StateCatchingUp, time.Time{})
 		return nil
 	}
+	if !page.Full && page.Through.IsZero() && !w.seen.IsZero() {
+		return nil // the first answer proves no watermark: ask once more, not an interval later
+	}
 	tick := started.Add(w.Interval)
 	w.moved(w.at, StatePolling, tick)
 	Sleep(ctx, time.Until(tick))

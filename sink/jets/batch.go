@@ -157,6 +157,9 @@ func (p *publisher) batch(ctx context.Context, msgs []*nats.Msg) (uint64, error)
 			return 0, err
 		}
 	}
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx) // no commit over another connection
+	}
 	return p.ask(ctx, msgs[last])
 }
 

@@ -207,6 +207,9 @@ func (c *Conn) Epoch(ctx context.Context) (context.Context, context.CancelFunc) 
 	}
 }
 
+// Generation counts the connections that were made after the first one.
+func (c *Conn) Generation() uint64 { return c.NATS.Stats().Reconnects }
+
 // opened starts an epoch.
 func (c *Conn) opened() {
 	c.mu.Lock()

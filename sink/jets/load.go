@@ -42,10 +42,15 @@ func (s *Sink) load(ctx context.Context) error {
 	})
 }
 
+// blindReach is how many messages the recent ids reach back beyond the oldest
+// position kept when there were older ones.
+const blindReach = 10 * MaxBatch
+
 // pagesBack returns the sequence after the position before the newest live
-// pages: parts of a page belong to the page that they began.
+// pages: parts of a page belong to the page that they began. Where positions
+// were purged nothing says where those pages are, and it looks a good way back.
 func (s *Sink) pagesBack(ctx context.Context) (uint64, error) {
-	live, oldest := 0, s.at.Seq
+	live, oldest, first := 0, s.at.Seq, false
 	for e, err := range s.history(ctx, s.at.Seq) {
 		if err != nil {
 			return 0, err
@@ -57,12 +62,15 @@ func (s *Sink) pagesBack(ctx context.Context) (uint64, error) {
 		if page {
 			live++
 		}
-		oldest = e.seq
+		oldest, first = e.seq, e.chained && e.prev == 0 && e.position.Why == pipeline.WhyStart
 		if e.err == nil {
 			oldest -= min(uint64(e.position.Events), oldest-1) // its own events stand right before it
 		}
 	}
-	return oldest, nil
+	if first {
+		return oldest, nil
+	}
+	return oldest - min(blindReach, oldest-1), nil
 }
 
 // uuidOf returns the uuid of a stored event: out of its header, or, where a

@@ -6,8 +6,9 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// after is the position after events of a page; last: after all of them.
-func (s *Sink) after(page pipeline.Page, events []pipeline.Event, last bool) pipeline.Position {
+// after is the position after events of a page; last: after all of them, with
+// so many repeats among them.
+func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, last bool) pipeline.Position {
 	pos := s.at
 	pos.Version = pipeline.PositionVersion
 	pos.Events, pos.At = len(events), time.Now().UTC()
@@ -20,11 +21,15 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, last bool) pip
 	if last {
 		pos.CompleteThrough = latest(pos.CompleteThrough, page.Through)
 	}
-	if !last || page.Next == page.Link {
+	made := last && s.made(page, repeats)
+	if !last || page.Next == page.Link && !made {
 		return s.stay(pos)
 	}
-	pos.Link = page.Next
-	return s.leave(pos, page)
+	pos.Link, pos.Why = page.Next, pipeline.WhyPage
+	if made || s.at.Why == pipeline.WhyPart {
+		pos.DedupeFrom = 0
+	}
+	return pos
 }
 
 // stay is a position whose link will be asked for again, events and all: a
@@ -41,13 +46,10 @@ func (s *Sink) stay(pos pipeline.Position) pipeline.Position {
 	return pos
 }
 
-// leave is a position with a new link. What stay set ends with the link; what a
-// reopening, a restored cursor or a fresh start set ends with a short page: the
-// head is reached, and nothing stored before can be served again.
-func (s *Sink) leave(pos pipeline.Position, page pipeline.Page) pipeline.Position {
-	pos.Why = pipeline.WhyPage
-	if s.at.Why == pipeline.WhyPart || !page.Full {
-		pos.DedupeFrom = 0
-	}
-	return pos
+// made reports whether a page ends what a reopening, a restored cursor or a fresh
+// start makes up for: a short page, the head of the log, that brought nothing
+// known. One that did says that known events are still served: Okta sends short
+// pages under load as well, and what comes after it must still be compared.
+func (s *Sink) made(page pipeline.Page, repeats int) bool {
+	return s.at.DedupeFrom != 0 && s.at.Why != pipeline.WhyPart && !page.Full && repeats == 0
 }

@@ -19,10 +19,19 @@ func (s *Sink) Reopen(ctx context.Context, at pipeline.Position) (pipeline.Posit
 	if at.Seq == 0 || at.Seq != s.at.Seq {
 		return pipeline.Position{}, fmt.Errorf("reopen after position %d, the newest is %d: %w", at.Seq, s.at.Seq, pipeline.ErrFenced)
 	}
-	if err := s.reopen(ctx); err != nil {
+	if err := s.reopenBound(ctx); err != nil {
 		return pipeline.Position{}, err
 	}
 	return s.Sync(ctx)
+}
+
+func (s *Sink) reopenBound(ctx context.Context) error {
+	ctx, done, err := s.bind(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.reopen(ctx)
 }
 
 // reopen writes a position whose link starts a new query. It starts from

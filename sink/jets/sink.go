@@ -32,6 +32,7 @@ type Sink struct {
 	trace    pipeline.Trace
 	log      *slog.Logger
 
+	link      uint64            // generation of the connection that the newest sync read over
 	stream    Extent            // of SIGNALS, as the newest sync found it
 	at        pipeline.Position // the newest position; at.Seq is its fence
 	lastEvent uint64            // sequence of the newest event at or before it: the other fence; 0: none
@@ -63,6 +64,11 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 	if at.Seq == 0 || at.Seq != s.at.Seq {
 		return pipeline.Receipt{}, fmt.Errorf("commit after position %d, the newest is %d: %w", at.Seq, s.at.Seq, pipeline.ErrFenced)
 	}
+	ctx, done, err := s.bind(ctx)
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
+	defer done()
 	c := s.sift(page)
 	if err := s.bury(ctx, page.Link, c.dead); err != nil {
 		return pipeline.Receipt{}, err
@@ -75,6 +81,22 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	return pipeline.Receipt{Position: s.at, Stored: stored, Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
+}
+
+// bind ties a commit to the connection that the newest sync read over.
+//
+// A server that comes back with an older copy of its store gives out the same
+// sequences again. Once another poller has fetched the lost pages anew, its
+// positions may stand exactly where ours stood, with other links: both our fences
+// would fit a history that is not ours. Such a server was away, so the
+// connection dropped; whoever reconnects reads the truth first.
+func (s *Sink) bind(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	ctx, done := s.store.Conn.Epoch(ctx)
+	if s.link != s.store.Conn.Generation() {
+		done()
+		return nil, nil, fmt.Errorf("%w since the newest sync", ErrDisconnected)
+	}
+	return ctx, done, nil
 }
 
 // catch is a page sorted by what becomes of its elements.
@@ -143,7 +165,7 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, err
 	for {
 		n := min(len(c.msgs)-stored, s.batch-1)
 		last := stored+n == len(c.msgs)
-		if last && n == 0 && page.Next == page.Link {
+		if last && n == 0 && page.Next == page.Link && !s.made(page, c.repeats) {
 			s.at.CompleteThrough = latest(s.at.CompleteThrough, page.Through)
 			return stored, nil // nothing moved: nothing to write
 		}
@@ -166,7 +188,7 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, err
 // position after them, under both fences.
 func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n int, last bool) error {
 	events := c.events[from : from+n]
-	pos := s.after(page, events, last)
+	pos := s.after(page, events, c.repeats, last)
 	if last {
 		pos.PublishedMax = latest(pos.PublishedMax, c.publishedMax)
 	}

@@ -44,6 +44,9 @@ func (s *Sink) sync(ctx context.Context) error {
 		}
 		s.unfit = false
 	}
+	ctx, done := s.store.Conn.Epoch(ctx) // all is read over one connection: see bind
+	defer done()
+	s.link = s.store.Conn.Generation()
 	s.cursor = cursor{written: s.cursor.written}
 	// The order matters. CURSORS is read first: a writer at work can then only
 	// make the stream look newer than it, never older, which would be a loss.

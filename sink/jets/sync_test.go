@@ -315,7 +315,13 @@ func TestReopenComparesAll(t *testing.T) {
 		s = st.synced() // a crash after every page
 	}
 	st.commit(s, short(s, 500, events(318, 322)))
-	if s.at.DedupeFrom != 0 {
+	if s.at.DedupeFrom == 0 {
+		t.Fatalf("dedupe_from gone while known events are still served: %+v", s.at)
+	}
+	p := short(s, 0, nil)
+	p.Next = p.Link
+	st.commit(s, p)
+	if s.at.DedupeFrom != 0 || s.at.Link != link(500) {
 		t.Fatalf("dedupe_from stays: %+v", s.at)
 	}
 	st.wantEvents(1, 322)

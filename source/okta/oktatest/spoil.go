@@ -31,12 +31,14 @@ func (o *Org) extras(q query, req Request, fault Fault) extras {
 // room is how much of the page's limit they take.
 func (x extras) room() int { return len(x.inject) + x.repeat + x.short }
 
-// spoil puts them into the page, at places drawn by chance.
+// spoil puts them into the page, at places drawn by chance; a repeat comes
+// after what it repeats, so that the order of first appearance stays the log's.
 func (x extras) spoil(p *page) {
-	if n := len(p.elements); n > 0 {
+	if len(p.elements) > 0 {
 		for range x.repeat {
-			again := p.elements[x.rand.IntN(n)]
-			p.elements = slices.Insert(p.elements, x.rand.IntN(len(p.elements)+1), again)
+			first := x.rand.IntN(len(p.elements))
+			place := first + 1 + x.rand.IntN(len(p.elements)-first)
+			p.elements = slices.Insert(p.elements, place, p.elements[first])
 		}
 	}
 	for _, raw := range x.inject {

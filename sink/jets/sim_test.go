@@ -1,0 +1,254 @@
+package jets
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
+)
+
+// The simulation: an org, a real nats-server and up to three pollers that know
+// of no lock, in one bubble of fake time. What befalls them is drawn from a
+// seed. After it the whole stream is audited: every event once, in order, bytes
+// equal, every watermark true.
+
+//
+// SIMULATION_SEEDS says how many seeds are run, SIMULATION_FIRST which is the
+// first (a number, or "random"), and SIMULATION_LOG=1 shows what the pollers say.
+// One seed does not replay to the letter, since goroutines run as they like
+// within a fake instant; a few runs of a seed that failed mostly fail again.
+
+func TestSimulation(t *testing.T) { simulate(t, everything, 500) }
+
+// TestSimulationOfFencesAlone takes the recent ids away, and with them what
+// they hide: nothing but fences and sync keeps the pollers apart.
+func TestSimulationOfFencesAlone(t *testing.T) { simulate(t, fencesAlone, 100) }
+
+// TestSimulationOfShortPages has an org that sends short pages while more is
+// waiting. A watermark is not true then, and not audited; all else is.
+func TestSimulationOfShortPages(t *testing.T) { simulate(t, shortPages, 100) }
+
+func simulate(t *testing.T, what trouble, seeds uint64) {
+	if n, err := strconv.ParseUint(os.Getenv("SIMULATION_SEEDS"), 10, 64); err == nil {
+		seeds = n
+	}
+	first := uint64(1)
+	if n, err := strconv.ParseUint(os.Getenv("SIMULATION_FIRST"), 10, 64); err == nil {
+		first = n
+	} else if os.Getenv("SIMULATION_FIRST") == "random" {
+		first = rand.Uint64N(1 << 40)
+	}
+	t.Logf("%d seeds from %d", seeds, first)
+	for seed := first; seed < first+seeds; seed++ {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { newWorld(t, seed, what).run() })
+		})
+	}
+}
+
+// trouble is what may befall the pollers of a simulation.
+type trouble struct {
+	org      bool // repeats, refused cursors, faults of every kind
+	operator bool // deletes and purges what he should not
+	backups  bool // the server comes back with an older copy of its store
+	amnesia  bool // pollers forget the recent ids
+	short    bool // short pages while more is waiting
+}
+
+var (
+	everything  = trouble{org: true, operator: true, backups: true}
+	fencesAlone = trouble{amnesia: true}
+	shortPages  = trouble{org: true, operator: true, backups: true, short: true}
+)
+
+// world is one run of the simulation.
+type world struct {
+	*testing.T
+	seed    uint64
+	trouble trouble
+	rng     *rand.Rand
+	log     *slog.Logger
+	faults  []oktatest.Fault
+	server  *jetstest.Server
+	org     *oktatest.Org
+	started time.Time
+	pollers []*poller
+	limit   int // elements a page
+	reopens int // left: times that cursors are refused for good
+	purges  int // left
+	backup  string
+}
+
+const simOrigin = "https://acme.okta.com"
+
+func newWorld(t *testing.T, seed uint64, what trouble) *world {
+	w := &world{T: t, seed: seed, trouble: what, rng: rand.New(rand.NewPCG(seed, 7)), started: time.Now(), faults: oktatest.Faults()}
+	w.log = slog.New(slog.DiscardHandler)
+	if os.Getenv("SIMULATION_LOG") != "" {
+		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	w.limit = w.pick(2, 5, 20, 50)
+	w.reopens, w.purges = w.rng.IntN(4), w.rng.IntN(2)
+	var limits server.JSLimitOpts
+	if w.chance(0.3) {
+		limits.MaxBatchSize = w.pick(2, 4, 9) // pages are split
+	}
+	w.server = jetstest.Config{Limits: limits}.Run(t)
+	w.org = oktatest.New(w.orgConfig())
+	w.org.GenerateFrom(w.started.Add(-3*time.Hour), 40+w.rng.IntN(150), 4*time.Hour)
+	if what.org {
+		w.org.SetFault(w.fault)
+	}
+	return w
+}
+
+func (w *world) orgConfig() oktatest.Config {
+	c := oktatest.Config{Seed: w.seed, Origin: simOrigin, Links: oktatest.Links{Vary: true}, Requests: -1,
+		Rate: oktatest.Rate{PerMinute: w.pick(60, 600)},
+		// Late by less than the overlap of a reopening, which is all that is promised.
+		Lag: oktatest.Lag{Late: 0.1, LateBy: 55 * time.Minute}}
+	if w.trouble.org {
+		c.RepeatWithin, c.RepeatAcross = 0.2, 0.2
+	}
+	if w.trouble.short {
+		c.ShortPages = 0.3
+	}
+	return c
+}
+
+func (w *world) pick(choices ...int) int { return choices[w.rng.IntN(len(choices))] }
+
+func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
+
+// fault draws what goes wrong with a request, by its number alone.
+func (w *world) fault(r oktatest.Request) oktatest.Fault {
+	rng := rand.New(rand.NewPCG(w.seed, uint64(r.N)))
+	if rng.Float64() > 0.15 {
+		return oktatest.Fault{}
+	}
+	fault := w.faults[rng.IntN(len(w.faults))]
+	fault.Bomb = min(fault.Bomb, 4<<20) // past what the pollers take
+	return fault
+}
+
+// run is a life: trouble for a while, peace, and the audit.
+func (w *world) run() {
+	for i := range 1 + w.rng.IntN(3) {
+		w.pollers = append(w.pollers, w.launch(fmt.Sprint("poller-", i)))
+	}
+	for range 10 + w.rng.IntN(30) {
+		time.Sleep(time.Duration(w.rng.Int64N(int64(time.Minute))))
+		w.strike()
+	}
+	for _, p := range w.pollers {
+		p.kill()
+	}
+	w.org.SetFault(nil)
+	w.peace()
+	w.audit()
+}
+
+// peace lets a new poller catch up with everything.
+func (w *world) peace() {
+	all := w.org.Events()
+	if until := time.Until(all[len(all)-1].Persisted); until > 0 {
+		time.Sleep(until)
+	}
+	p := w.launch("last")
+	time.Sleep(30 * time.Minute)
+	p.kill()
+}
+
+// strike does one thing to the world.
+func (w *world) strike() {
+	i := w.rng.IntN(len(w.pollers))
+	p := w.pollers[i]
+	switch n := w.rng.IntN(100); {
+	case n < 20:
+		p.kill()
+		time.Sleep(time.Duration(w.rng.Int64N(int64(time.Minute))))
+		w.pollers[i] = w.launch(p.name)
+	case n < 45:
+		p.wire.cutAfter(w.rng.IntN(12))
+	case n < 60:
+		p.freeze(time.Duration(w.rng.Int64N(int64(5 * time.Minute))))
+	case n < 68:
+		w.server.Restart(w)
+	case n < 72:
+		w.server.Stop()
+		time.Sleep(time.Duration(w.rng.Int64N(int64(5 * time.Minute))))
+		w.server.Start(w)
+	case n < 80 && w.trouble.backups:
+		w.backupOrRestore()
+	case n < 90 && w.trouble.operator:
+		w.operate()
+	case n < 100 && w.trouble.org:
+		w.refuse()
+	}
+}
+
+func (w *world) backupOrRestore() {
+	w.server.Stop()
+	if w.backup == "" {
+		w.backup = w.server.Copy(w)
+	} else {
+		w.server.Restore(w, w.backup)
+	}
+	w.server.Start(w)
+}
+
+// refuse makes the org refuse cursors: for a moment, or for good.
+func (w *world) refuse() {
+	if w.reopens == 0 {
+		w.org.RefuseCursors(1)
+		return
+	}
+	w.reopens--
+	w.org.ExpireCursors()
+}
+
+// operate does what operators do, and should not.
+func (w *world) operate() {
+	conn, err := Connect(w.Context(), "", w.server.Option())
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	st := &stand{T: w.T, store: &Store{Conn: conn}}
+	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	defer cancel()
+	switch w.rng.IntN(4) {
+	case 0:
+		if kv, err := conn.JS.KeyValue(ctx, BucketCursors); err == nil {
+			_ = kv.Delete(ctx, Key("prod"))
+		}
+	case 1:
+		_ = conn.JS.DeleteKeyValue(ctx, BucketCursors)
+	case 2:
+		if m, err := conn.Last(ctx, StreamSignals, SubjectPosition("prod")); err == nil {
+			st.delete(m.Seq)
+		}
+	case 3:
+		if w.purges > 0 && conn.standsInCursors(ctx) {
+			w.purges--
+			st.purge(SubjectPosition("prod"))
+		}
+	}
+}
+
+// standsInCursors reports whether CURSORS knows the instance: with both gone
+// nothing is left to go on from, and since is all there is.
+func (c *Conn) standsInCursors(ctx context.Context) bool {
+	m, err := c.Last(ctx, BucketStream(BucketCursors), BucketSubject(BucketCursors, Key("prod")))
+	return err == nil && len(m.Data) > 0
+}
