@@ -15,13 +15,16 @@ import (
 //
 // Within a window it spreads what it may use over the time that is left, and an
 // org that was idle is asked at once. It holds everything back after a 429. It does
-// not wait after other failures.
+// not wait after other failures. An org whose answers show no budget at all is
+// taken to have none, until it answers 429.
 type Limiter struct {
 	// Rand returns numbers in [0, 1), for jitter; nil: math/rand/v2.
 	Rand func() float64
 
 	mu       sync.Mutex
 	known    bool // window is from an answer
+	silent   bool // an answer showed no budget, and was not 429
+	limited  bool // an answer was 429
 	window   window
 	shown    pipeline.RateLimit
 	inFlight int
@@ -33,8 +36,9 @@ type Limiter struct {
 }
 
 const (
-	// unknownLimit is what goes in the first minute while no answer has
-	// shown the budget: a quarter of the smallest that Okta gives.
+	// unknownLimit is what goes in a minute before any answer, and once an
+	// org that shows no budget has answered 429: a quarter of the smallest
+	// that Okta gives.
 	unknownLimit = 5
 	// slack is kept after a window's end before we count on a new one: Reset
 	// may be cut to seconds.
@@ -77,6 +81,8 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	} else {
 		l.spend(now)
 	}
+	l.silent = l.silent || !ok && status != http.StatusTooManyRequests
+	l.limited = l.limited || status == http.StatusTooManyRequests
 	l.holdBack(now, status, seen)
 	return limit, ok
 }
@@ -119,7 +125,10 @@ func (l *Limiter) next(now time.Time, share float64) time.Time {
 		return l.hold
 	}
 	fresh := l.window.ends.Add(slack + l.late)
-	if !l.known {
+	switch {
+	case !l.known && l.silent && !l.limited:
+		return now
+	case !l.known:
 		return l.nextUnknown(now)
 	}
 	if !now.Before(fresh) {

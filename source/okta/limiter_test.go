@@ -272,11 +272,30 @@ func TestLimiterBeforeTheFirstHeader(t *testing.T) {
 			if got := waits(t, &l, 1); got != want {
 				t.Errorf("request %d waits %s, want %s", i, got, want)
 			}
-			if i%2 == 0 {
-				l.Failed()
-			} else {
-				l.Observe(http.StatusOK, http.Header{})
+			l.Failed()
+		}
+	})
+}
+
+// An org that shows no budget is asked freely, until it says that it has one.
+func TestLimiterWithoutHeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Limiter
+		for i := range 100 {
+			if got := waits(t, &l, 0.5); got != 0 {
+				t.Fatalf("request %d waits %s", i, got)
 			}
+			l.Observe(http.StatusOK, http.Header{})
+		}
+		waits(t, &l, 0.5)
+		l.Observe(http.StatusTooManyRequests, http.Header{})
+		began := time.Now()
+		for range 3 * unknownLimit {
+			waits(t, &l, 0.5)
+			l.Observe(http.StatusOK, http.Header{})
+		}
+		if took := time.Since(began); took < 2*time.Minute {
+			t.Errorf("after a 429 without headers %d requests go in %s", 3*unknownLimit, took)
 		}
 	})
 }
