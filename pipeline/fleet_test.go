@@ -108,7 +108,7 @@ func (b *bench) write(instance, format string, args ...any) {
 // poll is Fleet.Poll of the replica of that name.
 func (b *bench) poll(replica string) func(context.Context, Integration) error {
 	return func(ctx context.Context, i Integration) error {
-		fail, leave := b.enter(replica, i.Instance)
+		leave, fail := b.enter(replica, i.Instance)
 		defer leave()
 		if fail != nil {
 			b.write(i.Instance, "%s fails", replica)
@@ -123,7 +123,7 @@ func (b *bench) poll(replica string) func(context.Context, Integration) error {
 }
 
 // enter counts a poll, of its replica and of its instance.
-func (b *bench) enter(replica, instance string) (fail error, leave func()) {
+func (b *bench) enter(replica, instance string) (leave func(), fail error) {
 	add := func(n int) int {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -135,7 +135,7 @@ func (b *bench) enter(replica, instance string) (fail error, leave func()) {
 	if n := add(1); n > 1 {
 		b.t.Errorf("%d polls of %s at once", n, instance)
 	}
-	return fail, func() { add(-1) }
+	return func() { add(-1) }, fail
 }
 
 // fleet is one replica's.

@@ -84,7 +84,7 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 	}
 	defer orgs.Stop()
 
-	c := d.config(dir, listen, stage)
+	c := d.config(ctx, dir, listen, stage)
 	d.introduce(c)
 	line := &liveLine{To: d.err()}
 	to := d.err()
@@ -133,12 +133,12 @@ func (d *demo) over(ctx, running context.Context) context.Context {
 
 // config is the service's: nothing of it is from the environment but where to
 // listen, so that a real token or server is never part of a demo.
-func (d *demo) config(dir, listen string, stage stageConfig) config {
+func (d *demo) config(ctx context.Context, dir, listen string, stage stageConfig) config {
 	return config{
-		Server: serverConfig{Listen: freeAddress(listen), DataDir: dir},
+		Server: serverConfig{Listen: freeAddress(ctx, listen), DataDir: dir},
 		Stream: streamConfig{Replicas: 1, MaxAge: 24 * time.Hour},
 		Stage: stageConfig{
-			HTTPAddr: freeAddress(stage.HTTPAddr), Replica: "demo",
+			HTTPAddr: freeAddress(ctx, stage.HTTPAddr), Replica: "demo",
 			SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second,
 		},
 	}
@@ -180,14 +180,15 @@ func (d *demo) summarize(f *figures, verdict error) {
 
 // freeAddress is the address if it is of this machine alone and nothing listens
 // there, else a free one that is.
-func freeAddress(addr string) string {
+func freeAddress(ctx context.Context, addr string) string {
+	var listen net.ListenConfig
 	if host, err := hostOf(addr); err == nil && loopback(host) {
-		if ln, err := net.Listen("tcp", addr); err == nil {
+		if ln, err := listen.Listen(ctx, "tcp", addr); err == nil {
 			defer ln.Close()
 			return ln.Addr().String()
 		}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return addr // what listens there will say what is wrong
 	}

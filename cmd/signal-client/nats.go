@@ -132,7 +132,7 @@ func startEmbedded(ctx context.Context, c serverConfig, log *slog.Logger) (*embe
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
 		p.Hint = "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"
-	case listening(c.Listen):
+	case listening(ctx, c.Listen):
 		p.Hint = fmt.Sprintf("use the server that listens there: NATS_URL=nats://%s, or listen elsewhere: SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4223", c.Listen)
 	case errors.Is(err, fs.ErrPermission):
 		p.Hint = "SIGNAL_CLIENT_DATA_DIR=<a directory that this user may write to>"

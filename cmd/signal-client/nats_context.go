@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,8 +115,8 @@ func hosts(urls string) string {
 }
 
 // listening reports whether something accepts connections at the address.
-func listening(addr string) bool {
-	conn, err := net.DialTimeout("tcp", reachable(addr), time.Second)
+func listening(ctx context.Context, addr string) bool {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", reachable(addr))
 	if err != nil {
 		return false
 	}

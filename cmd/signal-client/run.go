@@ -84,7 +84,7 @@ func replicaName(c config) string {
 	// Without it a start after a crash waits a little; what else is wrong with
 	// the directory, the server will say.
 	if os.MkdirAll(c.Server.DataDir, 0o750) == nil {
-		_ = os.WriteFile(path, []byte(name+"\n"), 0o640)
+		_ = os.WriteFile(path, []byte(name+"\n"), 0o600)
 	}
 	return name
 }

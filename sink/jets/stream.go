@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -115,9 +116,7 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 	for member, value := range members {
 		all[member] = value
 	}
-	for member, value := range lacks {
-		all[member] = value
-	}
+	maps.Copy(all, lacks)
 	if err := c.ask(ctx, "STREAM.UPDATE."+name, all, new(info)); err != nil {
 		return have, false, fmt.Errorf("add %s to stream %s: %w", names(lacks), name, advise(err))
 	}

@@ -74,7 +74,7 @@ func (b *Breaker) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 		page, err := b.source.Poll(ctx, link)
 		return page, judge(ctx, err)
 	})
-	verdict, isVerdict := err.(verdict)
+	verdict, isVerdict := errors.AsType[verdict](err)
 	if err != nil && !isVerdict {
 		return pipeline.Page{}, b.notBefore()
 	}

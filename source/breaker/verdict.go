@@ -38,11 +38,11 @@ func closed(open time.Duration) *gobreaker.CircuitBreaker[pipeline.Page] {
 	return gobreaker.NewCircuitBreaker[pipeline.Page](gobreaker.Settings{
 		Timeout: open,
 		IsExcluded: func(err error) bool {
-			v, ok := err.(verdict)
+			v, ok := errors.AsType[verdict](err)
 			return ok && v.excluded
 		},
 		IsSuccessful: func(err error) bool {
-			v, ok := err.(verdict)
+			v, ok := errors.AsType[verdict](err)
 			refused = ok && v.refused
 			return err == nil
 		},

@@ -65,7 +65,7 @@ func inflate(into *bytes.Buffer, resp *http.Response, limit int64) error {
 // unexpected makes the end of a gzip body before its header an error that
 // nobody takes for a proper end.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

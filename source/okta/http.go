@@ -126,7 +126,7 @@ func (c *Client) page(resp *http.Response, link pipeline.Link) (pipeline.Page, e
 // URL that net/http puts into it, and without the token, should anyone have
 // echoed it.
 func (c *Client) readable(err error) error {
-	if err == errLate {
+	if errors.Is(err, errLate) {
 		return fmt.Errorf("%w: none within %s", err, c.Timeout)
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {

@@ -190,7 +190,7 @@ func TestWeatherIsDrawnFromItsSeed(t *testing.T) {
 		}
 		return strings.Join(names, ",")
 	}
-	if draw(1) != draw(1) || draw(1) == draw(2) {
+	if first, again := draw(1), draw(1); first != again || first == draw(2) {
 		t.Error("faults do not follow the seed")
 	}
 	if n := 201 - len(strings.Split(strings.ReplaceAll(draw(1), ",,", ","), ",")); n < 20 {

@@ -65,7 +65,7 @@ func TestFormsOnTheWire(t *testing.T) {
 	links := func(l Links) []string {
 		h := make(http.Header)
 		l.write(h, "https://a.example/?x", "https://a.example/?y")
-		return append(h["Link"], h["link"]...)
+		return append(h["Link"], h[strings.ToLower("Link")]...)
 	}
 	for _, c := range []struct {
 		links Links
