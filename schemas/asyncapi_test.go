@@ -52,8 +52,8 @@ func referredSchema(v any) string {
 
 func TestReferencesOfTheAsyncAPIDocumentResolve(t *testing.T) {
 	doc := object(t, "asyncapi.json")
-	if doc["asyncapi"] != "3.0.0" {
-		t.Errorf("asyncapi %v, want 3.0.0", doc["asyncapi"])
+	if doc["asyncapi"] != "3.1.0" {
+		t.Errorf("asyncapi %v, want 3.1.0", doc["asyncapi"])
 	}
 	count := 0
 	references(doc, func(ref string) {
