@@ -16,11 +16,11 @@ const cursorLink = "/api/v1/logs?limit=999&after=1627500044869_1"
 
 func TestErrorKinds(t *testing.T) {
 	body := func(code, summary string, causes ...string) string {
-		b := `{"errorCode":"` + code + `","errorSummary":"` + summary + `","errorId":"oae1","errorCauses":[`
+		all := make([]string, len(causes))
 		for i, cause := range causes {
-			b += ","[:min(i, 1)] + `{"errorSummary":"` + cause + `"}`
+			all[i] = `{"errorSummary":"` + cause + `"}`
 		}
-		return b + `]}`
+		return `{"errorCode":"` + code + `","errorSummary":"` + summary + `","errorId":"oae1","errorCauses":[` + strings.Join(all, ",") + `]}`
 	}
 	for _, test := range []struct {
 		name   string
