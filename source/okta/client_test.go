@@ -394,6 +394,16 @@ func TestTokenIsInNoError(t *testing.T) {
 	}
 }
 
+// A token that is part of our own words, such as a wrong one of one letter, does
+// not hide what kind of refusal it met.
+func TestAnyTokenIsRefusedAsSuch(t *testing.T) {
+	c := client(func(*http.Request) (*http.Response, error) { return respond(401, `{"errorCode":"E0000011"}`), nil })
+	c.Token = pipeline.NewSecret("t")
+	if _, err := c.Poll(t.Context(), cursorLink); !errors.Is(err, pipeline.ErrCredential) {
+		t.Error(err)
+	}
+}
+
 func TestPollRefusesItsConfiguration(t *testing.T) {
 	for _, token := range []string{"", "two\nlines", "ümlaut"} {
 		c := client(func(*http.Request) (*http.Response, error) { return nil, errors.New("asked") })

@@ -129,6 +129,9 @@ func (c *Client) readable(err error) error {
 	if errors.Is(err, errLate) {
 		return fmt.Errorf("%w: none within %s", err, c.Timeout)
 	}
+	if _, answered := errors.AsType[*Error](err); answered {
+		return err // foreign texts in it are redacted; its kind must stay
+	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
