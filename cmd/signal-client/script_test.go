@@ -7,9 +7,12 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
 func TestMain(m *testing.M) {
+	jetstest.Setup()
 	testscript.Main(m, map[string]func(){"signal-client": main})
 }
 

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// The kill suite: the built binary on real sockets, with a simulated org in
+// which events happen all the time, killed at random moments. After it the
+// stream is audited: every event once, in order, bytes equal, every watermark
+// true. KILLS says how often each test kills, of 25 each.
+
+// TestKillEmbedded kills service and server at once: they are one process.
+func TestKillEmbedded(t *testing.T) {
+	t.Parallel()
+	k := newKillStand(t)
+	data := filepath.Join(t.TempDir(), "data")
+	one := k.service("one", "SIGNAL_CLIENT_DATA_DIR="+data, "SIGNAL_CLIENT_NATS_LISTEN="+k.nats)
+	one.start()
+	k.configure()
+	for range k.kills {
+		k.trouble()
+		k.wait(0, 1500*time.Millisecond)
+		one.signal(syscall.SIGKILL)
+		one.start()
+	}
+	k.settle()
+	one.stop()
+	k.audit(jetstest.Config{Dir: data}.Run(t).Option())
+}
+
+// TestKillFleet kills two services and their server, and freezes services for
+// longer than their session lasts: another takes over before they wake.
+func TestKillFleet(t *testing.T) {
+	t.Parallel()
+	k := newKillStand(t)
+	f := &killFleet{killStand: k, server: jetstest.Config{Port: k.port()}.Process(t)}
+	for _, name := range []string{"one", "two"} {
+		s := k.service(name, "NATS_URL="+f.server.URL())
+		s.start()
+		f.services = append(f.services, s)
+	}
+	k.configure()
+	freezes := 1 + k.kills/8
+	for n := range k.kills {
+		k.trouble()
+		k.wait(0, time.Second)
+		f.strike()
+		if n*freezes/k.kills != (n+1)*freezes/k.kills {
+			f.freeze()
+		}
+	}
+	k.settle()
+	for _, s := range f.services {
+		s.stop()
+	}
+	k.audit(f.server.Option())
+}
+
+// killFleet is two services beside a server.
+type killFleet struct {
+	*killStand
+	server   *jetstest.Process
+	services []*killed
+}
+
+// strike kills a service, or the server, or one of each at once.
+func (f *killFleet) strike() {
+	victim := f.services[f.rng.IntN(2)]
+	what := f.rng.IntN(5)
+	if what != 0 {
+		victim.signal(syscall.SIGKILL)
+	}
+	if what < 2 {
+		f.server.Kill()
+		f.wait(0, time.Second)
+		f.server.Start(f)
+	}
+	if what != 0 {
+		victim.start()
+	}
+}
+
+// freeze stops the service that polls where it stands, until another has taken
+// over and gone on, and lets it wake.
+func (f *killFleet) freeze() {
+	holder := ""
+	f.until("a service polls", func() bool { holder = f.holder(); return holder != "" })
+	for _, s := range f.services {
+		if s.name != holder {
+			continue
+		}
+		s.signal(syscall.SIGSTOP)
+		f.until("another takes over", func() bool { now := f.holder(); return now != "" && now != holder })
+		f.wait(0, time.Second)
+		s.signal(syscall.SIGCONT)
+		f.takeovers++
+	}
+}
+
+// seed is SEED, or one by chance.
+func seed() uint64 {
+	if n, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
+		return n
+	}
+	return rand.Uint64N(1 << 32)
+}
+
+// killsOfEach is half of KILLS.
+func killsOfEach() int {
+	if n, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
+		return max(n/2, 1)
+	}
+	return 25
+}

@@ -1,0 +1,121 @@
+package jetstest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Logged is an event in the log of the org that a stream was read from.
+type Logged struct {
+	UUID      string
+	Data      []byte
+	Persisted time.Time // when the org committed it to its log
+}
+
+// Audit holds a stream against an org's whole log: every event once, in the
+// org's order, its bytes as they are, and every watermark true.
+type Audit struct {
+	Stream    string // name
+	Events    string // subject of the instance's events
+	Positions string // and of its positions
+	Log       []Logged
+	// NoMarks leaves it open whether watermarks are true: those of an org that
+	// sends short pages while more is waiting are not.
+	NoMarks bool
+
+	place map[string]int // of an event in Log
+	next  int            // in Log: the event that the stream must bring next
+	mark  time.Time
+}
+
+// Run reads the stream from its beginning to its end. Its error is the first
+// thing that is wrong.
+func (a *Audit) Run(ctx context.Context, js jetstream.JetStream) error {
+	a.place = make(map[string]int, len(a.Log))
+	for i, e := range a.Log {
+		a.place[e.UUID] = i
+	}
+	if err := a.read(ctx, js); err != nil {
+		return err
+	}
+	if a.next != len(a.Log) {
+		missing := a.Log[a.next]
+		return fmt.Errorf("%d of %d events stored; the first missing is %s, persisted %v", a.next, len(a.Log), missing.UUID, missing.Persisted)
+	}
+	return nil
+}
+
+func (a *Audit) read(ctx context.Context, js jetstream.JetStream) error {
+	consumer, err := js.OrderedConsumer(ctx, a.Stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{a.Events, a.Positions}})
+	if err != nil {
+		return err
+	}
+	if consumer.CachedInfo().NumPending == 0 {
+		return nil
+	}
+	msgs, err := consumer.Messages()
+	if err != nil {
+		return err
+	}
+	defer msgs.Stop()
+	for pending := uint64(1); pending > 0; {
+		m, err := msgs.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		pending = meta.NumPending
+		if err := a.see(m); err != nil {
+			return fmt.Errorf("message %d: %w", meta.Sequence.Stream, err)
+		}
+	}
+	return nil
+}
+
+func (a *Audit) see(m jetstream.Msg) error {
+	if m.Subject() == a.Positions {
+		return a.position(m.Data())
+	}
+	uuid := m.Headers().Get("ce-id")
+	i, known := a.place[uuid]
+	switch {
+	case !known:
+		return fmt.Errorf("event %q, which the org does not have", uuid)
+	case i < a.next:
+		return fmt.Errorf("event %d (%s) again, or late: %d come before it", i, uuid, a.next)
+	case i > a.next:
+		return fmt.Errorf("event %d; event %d (%s, persisted %v) is missing", i, a.next, a.Log[a.next].UUID, a.Log[a.next].Persisted)
+	case !bytes.Equal(m.Data(), a.Log[i].Data):
+		return fmt.Errorf("other bytes than its event's:\n%s\n%s", m.Data(), a.Log[i].Data)
+	}
+	a.next++
+	return nil
+}
+
+// position checks a watermark: all that the org persisted up to it stands
+// before it, and it does not move back but where a start says so.
+func (a *Audit) position(data []byte) error {
+	var p pipeline.Position
+	if err := json.Unmarshal(data, &p); err != nil {
+		return fmt.Errorf("no position: %w", err)
+	}
+	if !a.NoMarks && a.next < len(a.Log) && !a.Log[a.next].Persisted.After(p.CompleteThrough) {
+		return fmt.Errorf("position (%s) says complete through %v, and event %d, persisted %v, is not there",
+			p.Why, p.CompleteThrough, a.next, a.Log[a.next].Persisted)
+	}
+	if p.CompleteThrough.Before(a.mark) && p.Why != pipeline.WhyStart {
+		return fmt.Errorf("watermark moves back (%s): %v after %v", p.Why, p.CompleteThrough, a.mark)
+	}
+	a.mark = p.CompleteThrough
+	return nil
+}
