@@ -1,6 +1,9 @@
 // Package breaker keeps a refused credential, or an org that fails, from being
 // hammered. It is sony/gobreaker round any pipeline.Source, with an open time that
 // doubles.
+//
+// It does not remember across processes: after a restart a refused credential
+// is tried once more. It does not wait, either: that is its caller's.
 package breaker
 
 import (

@@ -8,6 +8,9 @@
 // Inside a bubble: no listening, no child processes, and no bubbles side by side
 // (t.Parallel), since nats.go pools timers, which panic in another bubble. Run
 // empties the pool, so start a bubble's server before anything connects.
+//
+// It does not simulate the loss of power: a killed process leaves the page cache
+// whole. A store rolled back to a copy comes nearest.
 package jetstest
 
 import (

@@ -1,0 +1,94 @@
+// Package jets keeps in NATS JetStream what signal-client must not lose: the
+// events of each instance with the positions between them, dead letters, and
+// the buckets that say what is polled, by whom, and how it goes.
+//
+// # What is kept where
+//
+//   - Stream SIGNALS: the events of an instance on signals.okta.<instance>, and
+//     its positions on signal-cursor.okta.<instance>, in one order.
+//   - Stream DEADLETTER: what could not be published, on deadletter.okta.<instance>.
+//   - Bucket CURSORS: a copy of each newest position, for readers, and for the
+//     case that the stream has none any more. It may trail by one page.
+//   - Bucket INTEGRATIONS: the instances to poll; watched.
+//   - Bucket LOCKS: who polls what, and which replicas live.
+//   - Bucket STATUS: how each instance is doing; for people only.
+//
+// # The protocol
+//
+// A page is one atomic batch: its events and, last, the position after them. A
+// restart finds both or neither. The batch has two fences. The position expects
+// the sequence of the newest position: no other writer came in between. The
+// first event expects the sequence of the newest event that the recent ids
+// cover: no event is stored that this page was not compared with. The second one
+// closes what a deleted or rolled-back position opens, when an old fence of the first
+// kind fits again. Both are judged by the server at commit, so no lock, clock or
+// duplicate window is needed for exactness.
+//
+// Sync reads the truth back: at start, at takeover, after any refusal or doubt,
+// after a change of configuration. It alone sets position, fences, recent ids
+// and the revision of CURSORS.
+//
+//   - The newest position in the stream is the truth, whatever CURSORS says. One
+//     that can't be read is skipped, and stays the fence.
+//   - Without one, CURSORS is gone on from, if its place in the stream is
+//     empty, or the stream is another one: somebody purged. If anything else stands
+//     there, or the stream ends before it, acknowledged data is lost: this is
+//     told, the watermark moves back, and the query starts again at since.
+//   - Without both, it is a fresh start.
+//   - Whoever finds no position writes one before anything else: the fence is
+//     never 0, which every newcomer could guess.
+//   - Events above the newest position mean that a position was deleted, or that
+//     somebody else writes there: a copy of the position goes above them first.
+//
+// dedupe_from, in a position, is the sequence from which on all stored ids must be
+// compared, not only the recent ones. It is set when a query starts anew, and
+// while a page is stored in parts, and it survives any number of crashes.
+//
+// A query is reopened, when the org refuses the link or the filter changes,
+// from published_max minus an overlap of one hour: never from now, and never
+// from the watermark. Published is never after persisted, so a query from there
+// begins before all that was not read yet; from the other two it may not.
+//
+// # Where simulation took it further
+//
+// A simulation of pollers without locks, with a server that is killed, that comes
+// back with backups, and whose streams are purged, found histories that the
+// rules above alone do not survive. Hence:
+//
+//   - The anchor of a reopening (the position that dedupe_from names) has a
+//     published_max that lies the overlap before since, not only before since.
+//     An event published just before since and persisted just after it stands
+//     before the later anchor and is served again: it was doubled.
+//   - Commits are bound to the connection that their sync read over. After a server
+//     has come back with an older store, another poller may have fetched the lost
+//     pages anew, and its positions may stand at exactly our sequences with
+//     other links: both our fences fit a history that is not ours. The
+//     connection dropped meanwhile, so a commit after that is refused.
+//   - dedupe_from ends with a short page that repeats nothing. A short page alone
+//     proves no end: orgs send them under load while known events are still to
+//     come.
+//   - A page whose answer names no other link is asked for again, events and
+//     all, and may grow. dedupe_from is set at its first events and stays until
+//     the link is left.
+//   - After a purge of positions nothing tells where the newest pages began: the
+//     recent ids then look back 10,000 messages beyond the oldest position kept.
+//   - A published that lies after the answer's own Date counts as that Date in
+//     published_max. An event dated into the future would make a reopening start
+//     after events that were never read.
+//
+// # What it does not guarantee
+//
+//   - An event that the org serves again farther apart than the recent ids (two
+//     pages with events at least) is stored again.
+//   - After a purge, or in a stream made anew, the page by which CURSORS trailed
+//     may be stored again, where nothing is left to compare it with.
+//   - An event persisted more than the overlap after it was published is missed if a
+//     reopening falls between.
+//   - A watermark is as true as the rule that a short page is the head of the log.
+//     While an org sends short pages with more waiting, it runs ahead by what waits.
+//   - Dead letters are kept at least once.
+//   - A lock keeps two processes from polling one org most of the time. It is never
+//     what keeps events from being doubled.
+//   - Durability is the stream's: what its server acknowledges and loses is told
+//     when a sync notices, and fetched again as far as Okta still has it.
+package jets
