@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,18 +66,28 @@ type bare Position
 var positionMembers = []string{"version", "link", "origin", "query", "complete_through", "published_max",
 	"last_event", "events", "dedupe_from", "why", "at"}
 
-// MarshalJSON writes the position with the members it carries through.
+// MarshalJSON writes the position with the members it carries through, and
+// links as they are: call it rather than json.Marshal, which makes \u0026 of
+// each & again.
 func (p Position) MarshalJSON() ([]byte, error) {
-	b, err := json.Marshal(bare(p))
+	b, err := encode(bare(p))
 	if err != nil || len(p.Extra) == 0 {
 		return b, err
 	}
-	extra, err := json.Marshal(p.Extra)
+	extra, err := encode(p.Extra)
 	if err != nil {
 		return nil, err
 	}
 	b[len(b)-1] = ','
 	return append(b, extra[1:]...), nil
+}
+
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // UnmarshalJSON reads a position. It returns ErrNewer for one of a higher

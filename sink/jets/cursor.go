@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,12 +40,14 @@ func (c Cursor) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := json.Marshal(cursorMembers{c.Next, c.StreamSeq, c.StreamCreated, c.UpdatedAt})
-	if err != nil {
+	var own bytes.Buffer
+	e := json.NewEncoder(&own)
+	e.SetEscapeHTML(false) // links as they are
+	if err := e.Encode(cursorMembers{c.Next, c.StreamSeq, c.StreamCreated, c.UpdatedAt}); err != nil {
 		return nil, err
 	}
 	position[len(position)-1] = ','
-	return append(position, own[1:]...), nil
+	return append(position, bytes.TrimSuffix(own.Bytes()[1:], []byte("\n"))...), nil
 }
 
 // UnmarshalJSON reads a cursor. Its errors are those of a position.
@@ -91,7 +94,7 @@ func (s *Sink) follow(ctx context.Context, moved bool) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	data, err := json.Marshal(s.cursorValue())
+	data, err := s.cursorValue().MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encode cursor: %w", err)
 	}

@@ -1,7 +1,6 @@
 package jets
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -56,7 +55,7 @@ func eventMessage(subject, source string, e pipeline.Event) *nats.Msg {
 
 // positionMessage is the message of a position.
 func positionMessage(subject string, p pipeline.Position) (*nats.Msg, error) {
-	data, err := json.Marshal(p)
+	data, err := p.MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("encode position: %w", err)
 	}

@@ -36,9 +36,9 @@ type Limiter struct {
 }
 
 const (
-	// unknownLimit is what goes in a minute before any answer, and once an
-	// org that shows no budget has answered 429: a quarter of the smallest
-	// that Okta gives.
+	// unknownLimit is what goes at once before any answer, and in a minute
+	// once an org that shows no budget has answered 429: a quarter of the
+	// smallest limit that Okta gives.
 	unknownLimit = 5
 	// slack is kept after a window's end before we count on a new one: Reset
 	// may be cut to seconds.
@@ -93,7 +93,9 @@ func (l *Limiter) Failed() {
 	defer l.mu.Unlock()
 	defer l.wake()
 	l.inFlight--
-	l.spend(time.Now())
+	if l.known { // before any answer it was hardly heard
+		l.spend(time.Now())
+	}
 }
 
 // State returns the budget that an answer last showed, if any has.
