@@ -261,24 +261,24 @@ func TestLimiterRetryAfterOf503(t *testing.T) {
 	})
 }
 
-// Before any answer a few may go at once; those that got none cost nothing, for
+// Before any answer a few may be under way; those that get none cost nothing, for
 // they were hardly heard.
 func TestLimiterBeforeTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
-		for range 2 {
-			for i := range unknownLimit {
-				if got := waits(t, &l, 1); got != 0 {
-					t.Errorf("request %d waits %s", i, got)
-				}
+		for i := range 4 * unknownLimit {
+			if got := waits(t, &l, 1); got != 0 {
+				t.Errorf("request %d waits %s", i, got)
 			}
-			if got := waits(t, &l, 1); got != time.Minute {
-				t.Errorf("one more waits %s", got)
-			}
-			for range unknownLimit + 1 {
+			if i >= unknownLimit-1 {
 				l.Failed()
 			}
-			time.Sleep(time.Minute)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		waits(t, &l, 1)
+		if err := l.Wait(ctx, 1); err == nil {
+			t.Errorf("more than %d are under way", unknownLimit)
 		}
 	})
 }
