@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -127,6 +128,11 @@ func TestCursorTrailsPurge(t *testing.T) {
 		t.Fatalf("went on from %+v", s.at)
 	}
 	st.commit(s, page(s, 2, events(5, 8)))
+	// All of them dropped, and read all the same: a published_max that stayed
+	// behind would make a later reopening compare with too little.
+	if !s.at.PublishedMax.Equal(event(8).Published) {
+		t.Fatalf("published_max is %v after a page of repeats", s.at.PublishedMax)
+	}
 	st.commit(s, short(s, 3, events(9, 9)))
 	st.wantEvents(1, 9)
 }
@@ -260,6 +266,52 @@ func TestRolledBack(t *testing.T) {
 	st.wantEvents(1, 8)
 }
 
+// TestRolledBackToTheSameSequences: the server comes back with an older copy,
+// another poller stores what was lost anew, and its position comes to stand just where
+// ours stood: both our fences would fit a history that is not ours.
+func TestRolledBackToTheSameSequences(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
+		st := newStand(t, jetstest.Config{})
+		s := st.synced()
+		st.commit(s, page(s, 1, events(1, 4)))
+		backup := st.backUp()
+		zombie := st.synced()
+		st.commit(zombie, page(zombie, 2, events(5, 8)))
+		st.rollBack(backup)
+		other := st.synced()
+		st.commit(other, page(other, 22, events(5, 6)))
+		st.commit(other, page(other, 23, events(7, 7)))
+		if other.at.Seq != zombie.at.Seq || other.lastEvent != zombie.lastEvent {
+			t.Fatalf("positions %d and %d, events %d and %d: the history is not the one meant",
+				other.at.Seq, zombie.at.Seq, other.lastEvent, zombie.lastEvent)
+		}
+		time.Sleep(time.Minute) // the zombie is connected again by then
+		if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 3, events(9, 9))); !errors.Is(err, ErrDisconnected) {
+			t.Fatalf("a zombie of the lost history got %v", err)
+		}
+		st.commit(other, page(other, 3, events(8, 9)))
+		st.wantEvents(1, 9)
+	})
+}
+
+// TestIdsThroughTheFenceOnly: another writer stores events while the recent ids
+// are loaded, and what it wrote is deleted again, so that the fences read
+// before still fit. Ids from beyond the fence would drop the events for good.
+func TestIdsThroughTheFenceOnly(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	slow, other := st.synced(), st.synced()
+	st.commit(other, page(other, 2, events(3, 4)))
+	st.ok(slow.load(t.Context())) // what it loads last
+	for seq := other.at.Seq; seq > s.at.Seq; seq-- {
+		st.delete(seq)
+	}
+	st.commit(slow, page(slow, 2, events(3, 4)))
+	st.wantEvents(1, 4)
+}
+
 // TestStreamLostThePosition: rolled back to before the first position, so that
 // only the cursor remembers, and something else stands where it points, or nothing yet.
 func TestStreamLostThePosition(t *testing.T) {
@@ -381,7 +433,9 @@ func TestQueryChangeReopens(t *testing.T) {
 func TestOriginChangeStartsAfresh(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
-	st.commit(s, page(s, 1, events(1, 10)))
+	for i := range 5 { // more than the recent ids would reach back
+		st.commit(s, page(s, i+1, events(2*i+1, 2*i+2)))
+	}
 	q := query()
 	q.Origin = "https://login.example.com" // the same org under its own domain
 	s = st.store.Sink("prod", q, nil, nil)

@@ -1,0 +1,139 @@
+package jets
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// TestCommitCutAnywhere ends a process in the middle of a commit, after each
+// number of bytes that it sends: between any two writes, within one, after the
+// last with its ack lost. The next process finds nothing lost, nothing twice, and
+// the page's dead letter kept; also where an operator purges the positions
+// in between, so that CURSORS is all that is left.
+func TestCommitCutAnywhere(t *testing.T) {
+	for _, purged := range []bool{false, true} {
+		t.Run(fmt.Sprintf("purged=%v", purged), func(t *testing.T) {
+			t.Parallel()
+			st := newStand(t, jetstest.Config{})
+			cuts, whole := 0, false
+			for ; !whole; cuts++ {
+				whole = st.cutAt(fmt.Sprint("cut-", cuts), 60*cuts, purged)
+			}
+			st.wantAfterCuts(cuts)
+			if cuts < 20 {
+				t.Fatalf("only %d cuts", cuts)
+			}
+		})
+	}
+}
+
+// cutAt cuts a commit of an instance after so many bytes, and lets another
+// process finish the work. It reports whether the commit was whole by then.
+func (st *stand) cutAt(instance string, bytes int, purged bool) bool {
+	st.Helper()
+	wire := &shortWire{server: st.server, left: -1}
+	conn, err := Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
+	st.ok(err)
+	defer conn.Close()
+	s := (&Store{Conn: conn, publisher: newPublisher(conn)}).Sink(instance, query(), nil, nil)
+	_, err = s.Sync(st.Context())
+	st.ok(err)
+	st.commit(s, page(s, 1, events(1, 3)))
+	st.ok(s.settle(st.Context()))
+	wire.cutAfter(bytes)
+	_, err = s.Commit(st.Context(), s.at, pageWithLetter(s))
+	if err == nil {
+		err = s.settle(st.Context())
+	}
+	conn.Close()
+
+	if purged {
+		st.purge(SubjectPosition(instance))
+	}
+	next := st.store.Sink(instance, query(), nil, nil)
+	_, failed := next.Sync(st.Context())
+	st.ok(failed)
+	if next.at.Link == link(1) {
+		st.commit(next, pageWithLetter(next))
+	}
+	st.commit(next, short(next, 3, events(8, 8)))
+	return err == nil
+}
+
+// pageWithLetter is the page that is cut.
+func pageWithLetter(s *Sink) pipeline.Page {
+	return page(s, 2, append(events(4, 7), pipeline.Event{Data: []byte(`7`), Flaw: pipeline.FlawNotObject}))
+}
+
+// wantAfterCuts checks what the stream holds of each instance.
+func (st *stand) wantAfterCuts(cuts int) {
+	st.Helper()
+	stored, letters := map[string][]string{}, map[string]int{}
+	for m := range st.messages(StreamSignals) {
+		if id := m.Header.Get(headerID); id != "" {
+			stored[m.Subject] = append(stored[m.Subject], id)
+		}
+	}
+	for m := range st.messages(StreamDeadLetter) {
+		letters[m.Subject]++
+	}
+	var want []string
+	for _, e := range events(1, 8) {
+		want = append(want, e.UUID)
+	}
+	for n := range cuts {
+		instance := fmt.Sprint("cut-", n)
+		if got := stored[SubjectEvents(instance)]; !slices.Equal(got, want) {
+			st.Errorf("%s: stored %v", instance, got)
+		}
+		if letters[SubjectDeadLetter(instance)] == 0 {
+			st.Errorf("%s: the dead letter is lost", instance)
+		}
+	}
+}
+
+// shortWire is a process's way to the server that ends after a number of bytes.
+type shortWire struct {
+	server interface{ InProcessConn() (net.Conn, error) }
+
+	mu   sync.Mutex
+	left int // bytes; negative: no end
+}
+
+// InProcessConn makes a shortWire fit for nats.InProcessServer.
+func (w *shortWire) InProcessConn() (net.Conn, error) {
+	conn, err := w.server.InProcessConn()
+	return &shortConn{conn, w}, err
+}
+
+func (w *shortWire) cutAfter(bytes int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left = bytes
+}
+
+type shortConn struct {
+	net.Conn
+	wire *shortWire
+}
+
+func (c *shortConn) Write(b []byte) (int, error) {
+	c.wire.mu.Lock()
+	defer c.wire.mu.Unlock()
+	if c.wire.left < 0 || c.wire.left > len(b) {
+		c.wire.left = max(c.wire.left-len(b), min(c.wire.left, 0))
+		return c.Conn.Write(b)
+	}
+	n, _ := c.Conn.Write(b[:c.wire.left])
+	c.wire.left = 0
+	_ = c.Close()
+	return n, net.ErrClosed
+}
