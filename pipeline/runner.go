@@ -187,7 +187,11 @@ func (w *walk) pause(ctx context.Context, err error, state State, wait time.Dura
 
 // failed reports a failure and the state that it leaves the instance in.
 func (w *walk) failed(err error, state State, wait time.Duration) {
-	w.Log.Warn("okta: "+string(state), "err", err, "retry_in", wait.Round(time.Millisecond))
+	facts := []any{"err", err}
+	if wait > 0 { // else the Source waits, and knows for how long
+		facts = append(facts, "retry_in", wait.Round(time.Millisecond))
+	}
+	w.Log.Warn("okta: "+string(state), facts...)
 	w.trace.Failed(w.Instance, err)
 	w.moved(w.at, state, time.Now().Add(wait))
 }
