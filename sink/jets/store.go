@@ -94,16 +94,6 @@ func (s *Store) Ensure(ctx context.Context) error {
 	return nil
 }
 
-// Created asks the leader of SIGNALS when it was made, and for its first and
-// last sequence.
-func (s *Store) Created(ctx context.Context) (created time.Time, first, last uint64, err error) {
-	i, err := s.Conn.info(ctx, StreamSignals)
-	if err != nil {
-		return time.Time{}, 0, 0, err
-	}
-	return i.Created, i.State.FirstSeq, i.State.LastSeq, nil
-}
-
 // maxMessage is the largest message that server and stream take, in bytes of
 // headers and data.
 func (s *Store) maxMessage() int {

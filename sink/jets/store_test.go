@@ -190,8 +190,8 @@ func TestOpenRefusesUnfit(t *testing.T) {
 func TestEnsureBeginsAboveOldFences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
-		if _, first, last, err := store.Created(t.Context()); err != nil || first != freshMargin || last != freshMargin-1 {
-			t.Errorf("first stream begins at %d after %d: %v", first, last, err)
+		if e, err := store.Extent(t.Context()); err != nil || e.First != freshMargin || e.Last != freshMargin-1 {
+			t.Errorf("first stream begins at %d after %d: %v", e.First, e.Last, err)
 		}
 		kv, err := store.Conn.JS.KeyValue(t.Context(), BucketCursors)
 		if err != nil {
@@ -202,7 +202,7 @@ func TestEnsureBeginsAboveOldFences(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before, _, _, err := store.Created(t.Context())
+		before, err := store.Extent(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,15 +210,15 @@ func TestEnsureBeginsAboveOldFences(t *testing.T) {
 		if err := store.Conn.JS.DeleteStream(t.Context(), StreamSignals); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := store.Created(t.Context()); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		if _, err := store.Extent(t.Context()); !errors.Is(err, jetstream.ErrStreamNotFound) {
 			t.Errorf("deleted stream: %v", err)
 		}
 		if err := store.Ensure(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		created, first, _, err := store.Created(t.Context())
-		if err != nil || first != 5_000_000+3*freshPerKey+freshMargin || !created.After(before) {
-			t.Errorf("begins at %d, made %v (before %v): %v", first, created, before, err)
+		e, err := store.Extent(t.Context())
+		if err != nil || e.First != 5_000_000+3*freshPerKey+freshMargin || !e.Created.After(before.Created) {
+			t.Errorf("begins at %d, made %v (before %v): %v", e.First, e.Created, before.Created, err)
 		}
 	})
 }
