@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/witfoo/signal-client/sink/jets"
@@ -26,6 +29,9 @@ func (c *check) add(bad bool, setting, cause, try string) {
 
 func (c *natsConfig) faults() []error {
 	var k check
+	for one := range strings.SplitSeq(c.URL, ",") {
+		k.add(!mayBeNATS(one), "NATS_URL: "+hosts(one), "it is no address of a NATS server", "NATS_URL=nats://<host>:4222; several with commas between; the schemes are nats, tls, ws and wss")
+	}
 	k.add(c.Cert != "" && c.Key == "", "NATS_CERT is set, NATS_KEY is not",
 		"a client certificate needs its key", "NATS_KEY=<file>")
 	k.add(c.Key != "" && c.Cert == "", "NATS_KEY is set, NATS_CERT is not",
@@ -79,6 +85,20 @@ func (c *config) faultsTogether() []error {
 	k.add(c.NATS.Embedded() && c.Stream.Replicas > 1, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d without NATS_URL", c.Stream.Replicas),
 		"the embedded server is one server, and can keep one copy", "NATS_URL=nats://<host>:4222, or SIGNAL_CLIENT_NATS_REPLICAS=1")
 	return k.errs
+}
+
+// mayBeNATS reports whether it can be a NATS server's URL, or none at all. Waiting
+// for what can't be one would take for ever.
+func mayBeNATS(server string) bool {
+	server = strings.TrimSpace(server)
+	if server == "" {
+		return true
+	}
+	if !strings.Contains(server, "://") {
+		server = "nats://" + server
+	}
+	u, err := url.Parse(server)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"nats", "tls", "ws", "wss", "tcp"}, u.Scheme)
 }
 
 // hostOf is the host of an address with a port.
