@@ -1,0 +1,324 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The whole log reaches the sink, one commit after another, whatever is asked
+// for ahead.
+func TestRunnerDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 3}, &memorySink{}
+		org.add(10)
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		synctest.Wait()
+		sink.want(t, org)
+		wantCalls(t, sink.calls, "sync", "commit 0", "commit 3", "commit 6", "commit 9")
+	})
+}
+
+// While a page is committed the next is fetched, and never more than that one.
+func TestRunnerFetchesOneAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 2}, &memorySink{takes: time.Second}
+		org.add(9)
+		run(t, &Runner{Source: org, Sink: sink})
+		synctest.Wait()
+		wantCalls(t, org.polls, "0", "2") // the first is committed, the second is there
+		later(time.Second)
+		wantCalls(t, org.polls, "0", "2", "4")
+	})
+}
+
+// A write that fails was done or not. In both cases the page fetched ahead is
+// dropped, the truth is read, and the poll goes on from there.
+func TestRunnerAfterAFailedCommit(t *testing.T) {
+	for name, applied := range map[string]bool{"and lost": false, "but stored": true} {
+		for nth := range 5 {
+			t.Run(fmt.Sprint(name, nth), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					org, sink := &memoryOrg{limit: 3}, &memorySink{}
+					org.add(10)
+					sink.fail = func(n int) (bool, error) {
+						if n == nth {
+							return applied, errors.New("ack lost")
+						}
+						return true, nil
+					}
+					run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+					later(5 * time.Minute)
+					sink.want(t, org)
+					if n := sink.count("sync"); n != 2 {
+						t.Errorf("%d syncs, want one more than the first: %q", n, sink.calls)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Another writer was ahead: the page in hand and the one fetched ahead are
+// both of a past, and are not committed.
+func TestRunnerFenced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 3}, &memorySink{}
+		org.add(12)
+		sink.fail = func(n int) (bool, error) {
+			if n == 1 { // another stores this page and the next
+				sink.write(org, 3, 9)
+			}
+			return true, nil
+		}
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		later(5 * time.Minute)
+		sink.want(t, org)
+		wantCalls(t, sink.calls[:5], "sync", "commit 0", "commit 3", "sync", "commit 9")
+	})
+}
+
+// The watermark that a short page proves is the org's clock on the answer before
+// its request, and not its own: the org may have looked before it stamped.
+func TestRunnerWatermark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 5}, &memorySink{}
+		org.add(7)
+		// What is persisted between the look and the stamp is in no answer yet.
+		org.between = func(ctx context.Context) {
+			_ = Sleep(ctx, 2*time.Second)
+			org.add(1)
+			_ = Sleep(ctx, 2*time.Second)
+		}
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		later(10*time.Minute + 30*time.Second)
+		if sink.at.CompleteThrough.IsZero() {
+			t.Fatal("no watermark")
+		}
+		for _, p := range sink.positions {
+			for n, e := range org.log {
+				if !e.Published.After(p.CompleteThrough) && n >= place(p.Link) {
+					t.Fatalf("complete through %v, and event %d of %v is not there", p.CompleteThrough, n, e.Published)
+				}
+			}
+		}
+		// It is not idle either: a minute behind at most, and a request.
+		if lag := time.Since(sink.at.CompleteThrough); lag > 2*time.Minute+10*time.Second {
+			t.Errorf("the watermark is %v old", lag)
+		}
+	})
+}
+
+// A full page proves nothing: more is waiting.
+func TestRunnerWatermarkOfFullPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 5}, &memorySink{takes: time.Second}
+		org.add(50)
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		later(8*time.Second + 500*time.Millisecond)
+		if !sink.at.CompleteThrough.IsZero() || len(sink.stored) != 40 {
+			t.Errorf("complete through %v after %d events of 50", sink.at.CompleteThrough, len(sink.stored))
+		}
+	})
+}
+
+// One request an interval at the head of the log, two at the start: the first
+// answer proves no watermark.
+func TestRunnerIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 5}, &memorySink{}
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		later(time.Hour + time.Second)
+		if n := len(org.polls); n != 62 {
+			t.Errorf("%d requests in an hour of 60 intervals", n)
+		}
+	})
+}
+
+// A full page whose link does not move is no reason to ask again at once.
+func TestRunnerDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 5, stuck: true}, &memorySink{}
+		org.add(20)
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		later(10*time.Minute + time.Second)
+		if n := len(org.polls); n > 12 {
+			t.Errorf("%d requests in ten intervals", n)
+		}
+	})
+}
+
+// SIGTERM in mid-commit: the commit is finished, nothing else is begun.
+func TestRunnerFinishesTheCommitInHand(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		takes  time.Duration
+		stored int
+	}{{"in time", 2 * time.Second, 3}, {"too slow", time.Minute, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				org, sink := &memoryOrg{limit: 3}, &memorySink{takes: c.takes}
+				org.add(10)
+				stop := run(t, &Runner{Source: org, Sink: sink})
+				later(time.Second)
+				began := time.Now()
+				stop()
+				if took := time.Since(began); took >= 5*time.Second {
+					t.Errorf("took %v to end", took)
+				}
+				if len(sink.stored) != c.stored {
+					t.Errorf("%d events stored, want %d", len(sink.stored), c.stored)
+				}
+				wantCalls(t, sink.calls, "sync", "commit 0")
+			})
+		})
+	}
+}
+
+// SIGTERM while the org takes its time: the request is given up.
+func TestRunnerGivesUpTheRequestInHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 3}, &memorySink{}
+		org.between = func(ctx context.Context) { _ = Sleep(ctx, time.Hour) }
+		stop := run(t, &Runner{Source: org, Sink: sink})
+		later(time.Second)
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took != 0 {
+			t.Errorf("took %v to end", took)
+		}
+	})
+}
+
+// A cursor that is refused once is asked for again, one that is refused twice
+// in a row is given up.
+func TestRunnerCursorRefused(t *testing.T) {
+	for refusals, reopens := range []int{0, 0, 1, 1, 2} {
+		t.Run(fmt.Sprint(refusals), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				org, sink := &memoryOrg{limit: 3}, &memorySink{}
+				org.add(10)
+				org.refuse(refusals, ErrCursor)
+				run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+				later(10 * time.Minute)
+				sink.want(t, org)
+				if n := sink.count("reopen"); n != reopens {
+					t.Errorf("reopened %d times after %d refusals, want %d", n, refusals, reopens)
+				}
+			})
+		})
+	}
+	t.Run("not in a row", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			org, sink := &memoryOrg{limit: 3}, &memorySink{}
+			org.add(10)
+			org.errs = []error{ErrCursor, nil, ErrCursor, nil, ErrCursor}
+			run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+			later(10 * time.Minute)
+			sink.want(t, org)
+			if n := sink.count("reopen"); n != 0 {
+				t.Errorf("reopened %d times", n)
+			}
+		})
+	})
+}
+
+// What a failed poll costs: a wait, and nothing of what is stored.
+func TestRunnerWaitsAfterFailures(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		err         error
+		state       State
+		least, most time.Duration // until it is asked again
+	}{
+		{"transient", errors.New("500"), StateRetrying, 250 * time.Millisecond, 500 * time.Millisecond},
+		{"throttled", ErrThrottled, StateThrottled, 0, 0}, // the Source waits
+		{"refused", ErrCredential, StateRefused, 250 * time.Millisecond, 500 * time.Millisecond},
+		{"configuration", ErrConfig, StateConfig, 2 * time.Minute, 2 * time.Minute},
+		{"not before", &NotBefore{At: time.Date(2000, 1, 1, 0, 7, 0, 0, time.UTC), Err: errors.New("open")}, StateRetrying, 7 * time.Minute, 7 * time.Minute},
+		{"refused and not before", &NotBefore{At: time.Date(2000, 1, 1, 0, 7, 0, 0, time.UTC), Err: ErrCredential}, StateRefused, 7 * time.Minute, 7 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				org, sink := &memoryOrg{limit: 3}, &memorySink{}
+				org.add(5)
+				org.errs = []error{c.err}
+				var states []State
+				run(t, &Runner{Source: org, Sink: sink, Interval: 2 * time.Minute, Trace: &Trace{
+					Moved: func(_ string, s State, _ Position, _ time.Time) { states = append(states, s) },
+				}})
+				later(10 * time.Minute)
+				sink.want(t, org)
+				if wait := org.times[1].Sub(org.times[0]); wait < c.least || wait > c.most {
+					t.Errorf("asked again after %v", wait)
+				}
+				if !slices.Contains(states, c.state) || sink.count("sync") != 1 {
+					t.Errorf("states %v, calls %q", states, sink.calls)
+				}
+			})
+		})
+	}
+}
+
+// NATS away for long: the runner keeps trying, and ends when it is told to.
+func TestRunnerWhileTheSinkIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 3}, &memorySink{away: errors.New("no connection")}
+		org.add(5)
+		stop := run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		later(10 * time.Minute)
+		if n := sink.count("sync"); n < 20 || n > 120 || len(org.polls) != 0 {
+			t.Errorf("%d syncs and %d requests in ten minutes", n, len(org.polls))
+		}
+		sink.away = nil
+		later(time.Minute)
+		sink.want(t, org)
+		stop()
+	})
+}
+
+// A position that a newer program wrote ends the poll: it may mean something
+// that this one would lose.
+func TestRunnerEndsAtANewerPosition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memorySink{away: fmt.Errorf("sync: %w", ErrNewer)}
+		err := (&Runner{Instance: "prod", Source: &memoryOrg{limit: 3}, Sink: sink}).Run(t.Context())
+		if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "prod") {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+// run runs r until the function that it returns is called, or the test ends.
+func run(t *testing.T, r *Runner) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := r.Run(ctx); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	}()
+	stop = func() { inOrder(); cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
+}
+
+// later is a time later, with all at rest.
+func later(d time.Duration) {
+	inOrder()
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func wantCalls(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
