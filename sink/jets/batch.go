@@ -89,10 +89,22 @@ func newPublisher(conn *Conn) *publisher {
 	return &publisher{conn: conn, open: make(chan struct{}, openBatches), rand: rand.Float64}
 }
 
-// publish stores the messages as one and returns the sequence of the last. An
+// messages are what is stored as one, made while it is sent. at gives the one
+// at an index, which need not outlive the call for the next: sending copies it.
+type messages struct {
+	len int
+	at  func(i int) *nats.Msg
+}
+
+// publish stores the messages as publishEach does.
+func (p *publisher) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
+	return p.publishEach(ctx, messages{len(msgs), func(i int) *nats.Msg { return msgs[i] }})
+}
+
+// publishEach stores the messages as one and returns the sequence of the last. An
 // error that matches pipeline.ErrFenced or errTooLarge says that nothing was
 // stored; any other leaves that open.
-func (p *publisher) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
+func (p *publisher) publishEach(ctx context.Context, msgs messages) (uint64, error) {
 	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second, Rand: p.rand}
 	for try := 1; ; try++ {
 		seq, err := p.once(ctx, msgs)
@@ -101,7 +113,7 @@ func (p *publisher) publish(ctx context.Context, msgs []*nats.Msg) (uint64, erro
 			return seq, err
 		}
 		if try == 8 {
-			return 0, exhausted(refusal, len(msgs))
+			return 0, exhausted(refusal, msgs.len)
 		}
 		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
 			return 0, err
@@ -120,11 +132,11 @@ func exhausted(refusal *apiError, size int) error {
 }
 
 // once sends the messages one time.
-func (p *publisher) once(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
+func (p *publisher) once(ctx context.Context, msgs messages) (uint64, error) {
 	ctx, cancel := p.conn.Epoch(ctx) // an ack can't outlive the connection
 	defer cancel()
-	if len(msgs) == 1 {
-		return p.ask(ctx, msgs[0])
+	if msgs.len == 1 {
+		return p.ask(ctx, msgs.at(0))
 	}
 	select {
 	case p.open <- struct{}{}:
@@ -142,25 +154,28 @@ func (p *publisher) once(ctx context.Context, msgs []*nats.Msg) (uint64, error) 
 // What a restart finds: without the commit nothing, for the server drops the
 // batch; with it everything, since the server finishes a commit that it began.
 // Source: measured with SIGKILL at random moments, nats-server 2.15.2.
-func (p *publisher) batch(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
-	id, last := []string{nuid.Next()}, len(msgs)-1
-	for i, m := range msgs {
-		m.Header[headerBatchID] = id
-		m.Header[headerBatchSequence] = []string{strconv.Itoa(i + 1)}
+func (p *publisher) batch(ctx context.Context, msgs messages) (uint64, error) {
+	id, number, last := []string{nuid.Next()}, []string{""}, msgs.len-1
+	message := func(i int) *nats.Msg {
+		m := msgs.at(i)
+		number[0] = strconv.Itoa(i + 1)
+		m.Header[headerBatchID], m.Header[headerBatchSequence] = id, number
+		return m
 	}
-	msgs[last].Header[headerBatchCommit] = []string{"1"}
-	if _, err := p.ask(ctx, msgs[0]); err != nil {
+	if _, err := p.ask(ctx, message(0)); err != nil {
 		return 0, err
 	}
-	for _, m := range msgs[1:last] {
-		if err := p.conn.NATS.PublishMsg(m); err != nil {
+	for i := 1; i < last; i++ {
+		if err := p.conn.NATS.PublishMsg(message(i)); err != nil {
 			return 0, err
 		}
 	}
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx) // no commit over another connection
 	}
-	return p.ask(ctx, msgs[last])
+	commit := message(last)
+	commit.Header[headerBatchCommit] = []string{"1"}
+	return p.ask(ctx, commit)
 }
 
 // ask publishes a message and reads its ack; the sequence is 0 when the ack is

@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,24 +34,48 @@ const (
 // typePrefix makes a CloudEvents type of an Okta eventType.
 const typePrefix = "com.okta."
 
-// eventMessage is the message of an event: Okta's bytes, with headers that say
-// what a consumer routes by. There is no Nats-Msg-Id: exactness comes from the
-// fence, and the server would refuse a whole batch for one repeat.
-func eventMessage(subject, source string, e pipeline.Event) *nats.Msg {
-	typ := e.Type
-	if typ == "" {
-		typ = "unknown"
+// envelope makes the messages of events, Okta's bytes with headers that say what
+// a consumer routes by, one after another in the same place: a client copies
+// a message when it sends it, and a thousand a page would cost more than their
+// bytes. There is no Nats-Msg-Id: exactness comes from the fence, and the server
+// would refuse a whole batch for one repeat.
+type envelope struct {
+	msg           nats.Msg
+	id, typ, time []string // the values of the headers that differ
+}
+
+func newEnvelope(subject, source string) *envelope {
+	v := &envelope{id: []string{""}, typ: []string{""}, time: []string{""}}
+	v.msg = nats.Msg{Subject: subject, Header: nats.Header{
+		headerSpecVersion: {"1.0"},
+		headerID:          v.id,
+		headerSource:      {source},
+		headerType:        v.typ,
+		headerContentType: {"application/json"},
+	}}
+	return v
+}
+
+// Of is the message of an event, until it is asked for that of another.
+func (v *envelope) Of(e *pipeline.Event) *nats.Msg {
+	v.msg.Data = e.Data
+	v.id[0] = encodeHeader(e.UUID)
+	v.typ[0] = typePrefix + encodeHeader(cmp.Or(e.Type, "unknown"))
+	if v.time[0] = encodeHeader(e.Time); e.Time != "" {
+		v.msg.Header[headerTime] = v.time
+	} else {
+		delete(v.msg.Header, headerTime)
 	}
-	h := make(nats.Header, 9) // with those of the batch
-	h[headerSpecVersion] = []string{"1.0"}
-	h[headerID] = []string{encodeHeader(e.UUID)}
-	h[headerSource] = []string{source}
-	h[headerType] = []string{typePrefix + encodeHeader(typ)}
-	h[headerContentType] = []string{"application/json"}
-	if e.Time != "" {
-		h[headerTime] = []string{encodeHeader(e.Time)}
+	return &v.msg
+}
+
+// Larger reports whether an event's message takes more than limit bytes.
+func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
+	const headers = 1024 // all but the values that differ, which encoding makes three times as long at most
+	if len(e.Data)+3*(len(e.UUID)+len(e.Type)+len(e.Time))+headers <= limit {
+		return false
 	}
-	return &nats.Msg{Subject: subject, Header: h, Data: e.Data}
+	return size(v.Of(e)) > limit
 }
 
 // positionMessage is the message of a position.

@@ -101,8 +101,8 @@ func (s *Sink) bind(ctx context.Context) (context.Context, context.CancelFunc, e
 
 // catch is a page sorted by what becomes of its elements.
 type catch struct {
-	msgs         []*nats.Msg // the events to store
-	events       []pipeline.Event
+	events       []pipeline.Event // to be stored
+	ids          []id             // of those
 	dead         []letter
 	repeats      int
 	publishedMax time.Time // over all events of the page
@@ -111,13 +111,13 @@ type catch struct {
 // sift sorts a page's elements. It is done now and not when the page was
 // fetched, since the page before it may hold the same events.
 func (s *Sink) sift(page pipeline.Page) catch {
-	var c catch
-	subject, limit := SubjectEvents(s.instance), s.store.maxMessage()
+	limit, envelope := s.store.maxMessage(), s.envelope()
 	seen := make(map[id]struct{}, len(page.Events))
-	c.msgs = make([]*nats.Msg, 0, len(page.Events)+1)
-	for place, e := range page.Events {
+	c := catch{events: make([]pipeline.Event, 0, len(page.Events)), ids: make([]id, 0, len(page.Events))}
+	for place := range page.Events {
+		e := &page.Events[place]
 		if e.Flaw != "" {
-			c.dead = append(c.dead, letter{e, place})
+			c.dead = append(c.dead, letter{*e, place})
 			continue
 		}
 		c.publishedMax = latest(c.publishedMax, believable(e.Published, page.Date))
@@ -127,16 +127,17 @@ func (s *Sink) sift(page pipeline.Page) catch {
 			continue
 		}
 		seen[i] = struct{}{}
-		m := eventMessage(subject, s.query.Origin, e)
-		if size(m) > limit {
-			e.Flaw = pipeline.FlawTooLarge
-			c.dead = append(c.dead, letter{e, place})
+		if envelope.Larger(e, limit) {
+			c.dead = append(c.dead, letter{*e, place})
+			c.dead[len(c.dead)-1].event.Flaw = pipeline.FlawTooLarge
 			continue
 		}
-		c.msgs, c.events = append(c.msgs, m), append(c.events, e)
+		c.events, c.ids = append(c.events, *e), append(c.ids, i)
 	}
 	return c
 }
+
+func (s *Sink) envelope() *envelope { return newEnvelope(SubjectEvents(s.instance), s.query.Origin) }
 
 // believable cuts a published that lies after the org's own clock: it would
 // make a reopening start in the future, past events never read.
@@ -163,8 +164,8 @@ func latest(a, b time.Time) time.Time {
 func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, error) {
 	stored := 0
 	for {
-		n := min(len(c.msgs)-stored, s.batch-1)
-		last := stored+n == len(c.msgs)
+		n := min(len(c.events)-stored, s.batch-1)
+		last := stored+n == len(c.events)
 		if last && n == 0 && page.Next == page.Link && !s.made(page, c.repeats) {
 			s.at.CompleteThrough = latest(s.at.CompleteThrough, page.Through)
 			return stored, nil // nothing moved: nothing to write
@@ -201,25 +202,37 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 	// case in which a deleted or rolled-back position makes an old fence
 	// valid again.
 	expect(m, s.at.Seq)
-	msgs := append(c.msgs[from:from+n:from+n], m)
-	if n > 0 {
-		expect(msgs[0], s.lastEvent)
-	}
-	seq, err := s.send(ctx, msgs)
+	seq, err := s.send(ctx, s.messages(events, m))
 	if err != nil {
 		return err
 	}
 	if pos.Seq = seq; n > 0 {
 		s.lastEvent = seq - 1 // a batch is stored in one piece, the position last
 	}
-	s.remember(pos, events)
+	s.remember(pos, c.ids[from:from+n])
 	return nil
 }
 
+// messages are events, the first one fenced, and the position after them.
+func (s *Sink) messages(events []pipeline.Event, position *nats.Msg) messages {
+	first, rest := s.envelope(), s.envelope()
+	return messages{len(events) + 1, func(i int) *nats.Msg {
+		switch i {
+		case len(events):
+			return position
+		case 0:
+			m := first.Of(&events[0])
+			expect(m, s.lastEvent)
+			return m
+		}
+		return rest.Of(&events[i])
+	}}
+}
+
 // send publishes a batch and reports how it went.
-func (s *Sink) send(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
+func (s *Sink) send(ctx context.Context, msgs messages) (uint64, error) {
 	started := time.Now()
-	seq, err := s.store.publisher.publish(ctx, msgs)
+	seq, err := s.store.publisher.publishEach(ctx, msgs)
 	result := "ok"
 	switch {
 	case errors.Is(err, pipeline.ErrFenced):
@@ -233,18 +246,16 @@ func (s *Sink) send(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
 	s.trace.Wrote(s.instance, result, time.Since(started))
 	s.unfit = s.unfit || unfit(err)
 	if err != nil {
-		return 0, fmt.Errorf("publish %d messages: %w", len(msgs), err)
+		return 0, fmt.Errorf("publish %d messages: %w", msgs.len, err)
 	}
 	return seq, nil
 }
 
 // remember makes pos the newest position and its events' ids recent ones.
-func (s *Sink) remember(pos pipeline.Position, events []pipeline.Event) {
-	if pos.DedupeFrom == 0 && len(events) > 0 {
+func (s *Sink) remember(pos pipeline.Position, ids []id) {
+	if pos.DedupeFrom == 0 && len(ids) > 0 {
 		s.recent.turn()
 	}
-	for _, e := range events {
-		s.recent.add(idOf(e.UUID))
-	}
+	s.recent.add(ids...)
 	s.at = pos
 }

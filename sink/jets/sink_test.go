@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -178,10 +177,10 @@ func TestPageIsSplit(t *testing.T) {
 			t.Fatalf("position after a part: %+v", s.at)
 		}
 		c, s.batch = s.sift(first), 8
-		if len(c.msgs) != 35-stored-7 {
-			t.Fatalf("%d events left after %d", len(c.msgs), stored+7)
+		if len(c.events) != 35-stored-7 {
+			t.Fatalf("%d events left after %d", len(c.events), stored+7)
 		}
-		c.msgs, c.events = append(make([]*nats.Msg, stored+7), c.msgs...), append(make([]pipeline.Event, stored+7), c.events...)
+		c.events, c.ids = append(make([]pipeline.Event, stored+7), c.events...), append(make([]id, stored+7), c.ids...)
 	}
 	s.batch = MaxBatch // not learned yet
 	r := st.commit(s, first)

@@ -261,7 +261,7 @@ func (s *Sink) place(ctx context.Context, next pipeline.Position) error {
 		return err
 	}
 	expect(m, s.at.Seq)
-	next.Seq, err = s.send(ctx, []*nats.Msg{m})
+	next.Seq, err = s.send(ctx, s.messages(nil, m))
 	if err != nil {
 		return err
 	}
