@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
+)
+
+// With the permissions that the README gives to the stage it stores an org's
+// events, through a restart, and with those of the consumer the README's program
+// reads them, each once. Neither asks for more.
+func TestReadmeServer(t *testing.T) {
+	natsd, errors := startReadmeServer(t)
+	org := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
+	org.Generate(1200, time.Hour)
+	okta := httptest.NewServer(org)
+	t.Cleanup(okta.Close)
+	stage := readmeStage(natsd, okta.URL)
+
+	end := startStage(t, stage)
+	next := startReadmeConsumer(t, natsd)
+	seen := map[string]bool{}
+	for range 1200 {
+		seen[next()] = true
+	}
+	end()
+	org.Add(make([]oktatest.Event, 5)...)
+	end = startStage(t, stage)
+	for range 5 {
+		seen[next()] = true
+	}
+	end()
+	if len(seen) != 1205 {
+		t.Errorf("%d events read, 1205 expected", len(seen))
+	}
+	if got := errors.Take(); got != "" {
+		t.Errorf("refused: %s", got)
+	}
+	for _, c := range []struct{ user, subject string }{
+		{"stage", "$JS.API.STREAM.PURGE.SIGNALS"},
+		{"stage", "$JS.API.STREAM.DELETE.SIGNALS"},
+		{"stage", "$KV.INTEGRATIONS.okta.acme"},
+		{"siem", "signals.okta.acme"},
+		{"siem", "$JS.API.CONSUMER.CREATE.KV_INTEGRATIONS.x"},
+	} {
+		publish(t, natsd, c.user, c.subject)
+		if got := errors.Take(); !strings.Contains(got, c.subject) {
+			t.Errorf("%s may publish to %s: %q", c.user, c.subject, got)
+		}
+	}
+}
+
+// serverErrors are what a server logs as such.
+type serverErrors struct {
+	mu   sync.Mutex
+	text string
+}
+
+func (e *serverErrors) Noticef(string, ...any) {}
+func (e *serverErrors) Warnf(string, ...any)   {}
+func (e *serverErrors) Fatalf(string, ...any)  {}
+func (e *serverErrors) Debugf(string, ...any)  {}
+func (e *serverErrors) Tracef(string, ...any)  {}
+func (e *serverErrors) Errorf(format string, v ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.text += fmt.Sprintf(format, v...) + "\n"
+}
+
+// Take returns what was logged since it was last called.
+func (e *serverErrors) Take() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text := e.text
+	e.text = ""
+	return text
+}
+
+// startReadmeServer runs a server on the README's nats.conf, with another
+// port and directory.
+func startReadmeServer(t *testing.T) (*server.Server, *serverErrors) {
+	t.Helper()
+	for _, variable := range []string{"STAGE_PASSWORD", "SIEM_PASSWORD", "ADMIN_PASSWORD"} {
+		t.Setenv(variable, "pw")
+	}
+	conf := strings.NewReplacer("127.0.0.1:4222", "127.0.0.1:-1", "/var/lib/nats", t.TempDir()).
+		Replace(fenced(t, "", "# nats.conf"))
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts, err := server.ProcessConfigFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.NoSigs = true
+	s, err := server.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errors := new(serverErrors)
+	s.SetLoggerV2(errors, false, false, false)
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("server not ready")
+	}
+	return s, errors
+}
+
+func userURL(s *server.Server, user string) string {
+	return strings.Replace(s.ClientURL(), "://", "://"+user+":pw@", 1)
+}
+
+func readmeStage(s *server.Server, okta string) config {
+	return config{
+		NATS:   natsConfig{URL: userURL(s, "stage")},
+		Stream: streamConfig{Replicas: 1, MaxAge: time.Hour},
+		Stage:  stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "readme", SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second},
+		Okta: oktaConfig{Instance: "acme", BaseURL: okta, APIToken: pipeline.NewSecret("right-token"),
+			PollInterval: "1s", Since: "24h"},
+	}
+}
+
+// startStage runs the service until end is called, and returns when its streams
+// stand.
+func startStage(t *testing.T, c config) (end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	opened := make(chan struct{})
+	s := &service{config: c, log: slog.New(slog.DiscardHandler),
+		opened: func(context.Context, *jets.Store, *embedded.Server) error { close(opened); return nil }}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			t.Errorf("service: %v", err)
+		}
+		cancel()
+	})
+	end = func() { cancel(); wg.Wait() }
+	t.Cleanup(end)
+	select {
+	case <-opened:
+	case <-ctx.Done():
+	}
+	return end
+}
+
+// startReadmeConsumer builds and runs the README's program. next returns what it
+// says of the next event.
+func startReadmeConsumer(t *testing.T, s *server.Server) (next func() string) {
+	t.Helper()
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "consumer")
+	if err := os.WriteFile(source, []byte(fenced(t, "go", "func main()")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, source).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Env = append(os.Environ(), "NATS_URL="+userURL(s, "siem"))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); _ = cmd.Wait() })
+	time.AfterFunc(patience, cancel) // then it has no more lines
+	lines := bufio.NewScanner(out)
+	return func() string {
+		if !lines.Scan() {
+			t.Fatal("the consumer has no more events")
+		}
+		return lines.Text()
+	}
+}
+
+// publish sends a message that the server has seen when it returns.
+func publish(t *testing.T, s *server.Server, user, subject string) {
+	t.Helper()
+	conn, err := nats.Connect(userURL(s, user), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Publish(subject, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
