@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
@@ -135,6 +137,32 @@ func TestCursorTrailsPurge(t *testing.T) {
 	}
 	st.commit(s, short(s, 3, events(9, 9)))
 	st.wantEvents(1, 9)
+}
+
+// TestCursorTrailsAmongOthers: the same while others have written so much since
+// that nothing but dedupe_from reaches back to the page that comes again.
+func TestCursorTrailsAmongOthers(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 4)))
+	st.ok(s.settle(t.Context()))
+	behind := st.cursor()
+	st.commit(s, page(s, 2, events(5, 8)))
+	st.ok(s.settle(t.Context()))
+	others := make([]*nats.Msg, MaxBatch)
+	for range blindReach/MaxBatch + 1 {
+		for i := range others {
+			others[i] = &nats.Msg{Subject: SubjectPosition("other"), Header: nats.Header{}, Data: []byte("{}")}
+		}
+		_, err := st.store.publisher.publish(t.Context(), others)
+		st.ok(err)
+	}
+	st.putCursor(*behind)
+	st.purge(SubjectPosition("prod"))
+	s = st.synced()
+	if r := st.commit(s, page(s, 2, events(5, 8))); r.Stored != 0 || r.Repeats != 4 {
+		t.Fatalf("a page that came again: %+v", r)
+	}
 }
 
 // backUp copies the server's store.
