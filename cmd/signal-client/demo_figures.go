@@ -88,12 +88,14 @@ func (f *figures) Totals() (uint64, string) {
 func (f *figures) showUntil(ctx context.Context, line *liveLine) {
 	const every = 250 * time.Millisecond
 	rate := &speed{}
+	rate.Of(0, f.started)
 	for pipeline.Sleep(ctx, every) == nil {
 		total, parts := f.Totals()
+		now := rate.Of(total, time.Now())
 		if total == 0 && !line.To.Terminal {
 			continue // nothing to say yet, and the next plain line is far
 		}
-		line.Show(fmt.Sprintf("%s events stored (%s), %s/s%s", human(total), parts, human(rate.Of(total, time.Now())), f.worst()))
+		line.Show(fmt.Sprintf("%s events stored (%s), %s/s%s", human(total), parts, human(now), f.worst()))
 	}
 }
 
