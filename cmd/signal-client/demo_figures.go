@@ -90,13 +90,19 @@ func (f *figures) showUntil(ctx context.Context, line *liveLine) {
 	rate := &speed{}
 	rate.Of(0, f.started)
 	for pipeline.Sleep(ctx, every) == nil {
-		total, parts := f.Totals()
+		total, _ := f.Totals()
 		now := rate.Of(total, time.Now())
 		if total == 0 && !line.To.Terminal {
 			continue // nothing to say yet, and the next plain line is far
 		}
-		line.Show(fmt.Sprintf("%s events stored (%s), %s/s%s", human(total), parts, human(now), f.worst()))
+		line.Show(f.Line(now))
 	}
+}
+
+// Line is the figures in words; rate is in events a second.
+func (f *figures) Line(rate uint64) string {
+	total, parts := f.Totals()
+	return fmt.Sprintf("%s events stored (%s), %s/s%s", human(total), parts, human(rate), f.worst())
 }
 
 // worst is the lag of the instance that is farthest behind, and the fewest
