@@ -2,8 +2,14 @@ package jets
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
@@ -52,4 +58,71 @@ func (i *Integrations) All(ctx context.Context) (map[string]pipeline.Entry, erro
 func parse(instance string, value []byte) pipeline.Entry {
 	integration, err := pipeline.ParseIntegration(instance, value)
 	return pipeline.Entry{Integration: integration, Err: err}
+}
+
+// Written is a value of INTEGRATIONS as it stands, right or wrong.
+type Written struct {
+	Instance string
+	Value    []byte // nil: there is none
+	Revision uint64 // of the key, deleted or not; 0: it never was
+	At       time.Time
+}
+
+// Get reads an instance's value from the bucket's leader.
+func (i *Integrations) Get(ctx context.Context, instance string) (Written, error) {
+	w := Written{Instance: instance}
+	m, err := i.Store.Conn.Last(ctx, BucketStream(BucketIntegrations), BucketSubject(BucketIntegrations, Key(instance)))
+	if errors.Is(err, ErrNoMessage) {
+		return w, nil
+	}
+	if err != nil {
+		return w, err
+	}
+	w.Revision = m.Seq
+	if !gone(m.Header) {
+		w.Value, w.At = m.Data, m.Time
+	}
+	return w, nil
+}
+
+// Written reads all values once, by instance.
+func (i *Integrations) Written(ctx context.Context) ([]Written, error) {
+	var all []Written
+	err := i.Store.Conn.each(ctx, BucketIntegrations, ">", false, func(e kvEntry) {
+		if instance, ours := strings.CutPrefix(e.key, keyPrefix); ours && !e.gone {
+			all = append(all, Written{Instance: instance, Value: e.value, Revision: e.revision, At: e.at})
+		}
+	})
+	slices.SortFunc(all, func(a, b Written) int { return strings.Compare(a.Instance, b.Instance) })
+	return all, err
+}
+
+// Put writes an instance's value, if the key is still at the revision; 0: if it
+// never was. It returns the new revision. Its error matches pipeline.ErrChanged when
+// somebody else wrote meanwhile.
+func (i *Integrations) Put(ctx context.Context, instance string, value []byte, revision uint64) (uint64, error) {
+	return i.write(ctx, instance, revision, &nats.Msg{Data: value, Header: nats.Header{}})
+}
+
+// Delete takes an instance's value away, with all its former ones: a token may be
+// among them. Its errors are Put's.
+func (i *Integrations) Delete(ctx context.Context, instance string, revision uint64) error {
+	_, err := i.write(ctx, instance, revision, &nats.Msg{Header: nats.Header{
+		"KV-Operation": []string{"PURGE"}, "Nats-Rollup": []string{"sub"},
+	}})
+	return err
+}
+
+func (i *Integrations) write(ctx context.Context, instance string, revision uint64, m *nats.Msg) (uint64, error) {
+	conn := i.Store.Conn
+	m.Subject = conn.PutSubject(BucketIntegrations, Key(instance))
+	expect(m, revision)
+	seq, err := newPublisher(conn).publish(ctx, []*nats.Msg{m})
+	if errors.Is(err, pipeline.ErrFenced) {
+		err = pipeline.ErrChanged
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write %s in %s: %w", Key(instance), BucketIntegrations, err)
+	}
+	return seq, nil
 }

@@ -162,3 +162,46 @@ func TestIntegrationsBucketMadeAnew(t *testing.T) {
 		w.want(t, map[string]string{"c": "c"})
 	})
 }
+
+func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
+	s := jetstest.Run(t)
+	store := opened(t, s, Config{})
+	all := &Integrations{Store: store}
+	ctx := t.Context()
+	if w, err := all.Get(ctx, "a"); err != nil || w.Value != nil || w.Revision != 0 {
+		t.Fatalf("before the first write: %+v, %v", w, err)
+	}
+	first, err := all.Put(ctx, "a", []byte(`{"one":1}`), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Put(ctx, "a", []byte(`{"two":2}`), 0); !errors.Is(err, pipeline.ErrChanged) {
+		t.Errorf("written over what is there: %v", err)
+	}
+	put(t, store, BucketIntegrations, "okta.a", `{"three":3}`)
+	if err := all.Delete(ctx, "a", first); !errors.Is(err, pipeline.ErrChanged) {
+		t.Errorf("deleted what had changed: %v", err)
+	}
+	w, err := all.Get(ctx, "a")
+	if err != nil || string(w.Value) != `{"three":3}` || w.At.IsZero() {
+		t.Fatalf("read %s, %v", w.Value, err)
+	}
+	put(t, store, BucketIntegrations, "splunk.b", `{}`)
+	list, err := all.Written(ctx)
+	if err != nil || len(list) != 1 || list[0].Revision != w.Revision || !list[0].At.Equal(w.At) {
+		t.Errorf("listed %+v, %v", list, err)
+	}
+	if err := all.Delete(ctx, "a", w.Revision); err != nil {
+		t.Fatal(err)
+	}
+	w, err = all.Get(ctx, "a")
+	if err != nil || w.Value != nil {
+		t.Fatalf("deleted, yet there: %s, %v", w.Value, err)
+	}
+	if _, err := store.Conn.At(ctx, BucketStream(BucketIntegrations), first); !errors.Is(err, ErrNoMessage) {
+		t.Errorf("a former value is left: %v", err)
+	}
+	if _, err := all.Put(ctx, "a", []byte(`{}`), w.Revision); err != nil {
+		t.Errorf("made anew: %v", err)
+	}
+}

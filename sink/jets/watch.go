@@ -28,8 +28,9 @@ type kvEntry struct {
 	key      string
 	value    []byte
 	revision uint64
-	gone     bool // deleted, purged or expired
-	expired  bool // by its TTL
+	at       time.Time // when it was stored
+	gone     bool      // deleted, purged or expired
+	expired  bool      // by its TTL
 }
 
 // view is told what a bucket holds. All calls come from the goroutine that
@@ -129,7 +130,7 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 			return fmt.Errorf("watch %s: message %d is missing", bucket, expected)
 		}
 		expected++
-		v.entry(newKVEntry(bucket, m, meta.Sequence.Stream))
+		v.entry(newKVEntry(bucket, m, meta))
 		if ctx.Err() == nil && meta.NumPending == 0 {
 			v.settled()
 		}
@@ -173,11 +174,12 @@ func (c *Conn) consume(ctx context.Context, bucket, keys, deliver string, histor
 	return made.NumPending + made.Delivered.Consumer, err
 }
 
-func newKVEntry(bucket string, m *nats.Msg, revision uint64) kvEntry {
+func newKVEntry(bucket string, m *nats.Msg, meta *nats.MsgMetadata) kvEntry {
 	return kvEntry{
 		key:      strings.TrimPrefix(m.Subject, BucketSubject(bucket, "")),
 		value:    m.Data,
-		revision: revision,
+		revision: meta.Sequence.Stream,
+		at:       meta.Timestamp,
 		gone:     gone(m.Header),
 		expired:  m.Header.Get("Nats-Marker-Reason") == "MaxAge",
 	}
