@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -68,6 +69,7 @@ var remedies = []remedy{
 	{nats.ErrConnectionClosed, exitUnreachable, "check that the NATS server runs: nats server check connection"},
 	{nats.ErrTimeout, exitUnreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},
 	{nats.ErrNoResponders, exitUnreachable, "enable JetStream on the NATS server (jetstream {} in its configuration)"},
+	{io.EOF, exitUnreachable, "check the address: what listens there closes the connection, and may be no NATS server"},
 	{syscall.ECONNREFUSED, exitUnreachable, "check the address, and that something listens there"},
 }
 

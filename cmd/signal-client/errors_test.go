@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ func TestReport(t *testing.T) {
 		{fmt.Errorf("poll prod: %w", pipeline.ErrCredential), exitCredential, "error: poll prod\ncause: credential refused\ntry: make a new API token"},
 		{fmt.Errorf("connect nats://h: %w", nats.ErrNoServers), exitUnreachable, "error: connect nats://h\ncause: nats: no servers available for connection\ntry: check NATS_URL"},
 		{fmt.Errorf("ask: %w", syscall.ECONNREFUSED), exitUnreachable, "error: ask\ncause: connection refused\ntry: "},
+		{fmt.Errorf("connect to nats at h: %w", io.EOF), exitUnreachable, "error: connect to nats at h\ncause: EOF\ntry: check the address"},
 		{fmt.Errorf("ask: %w", context.DeadlineExceeded), exitUnreachable, "error: ask\n"},
 		{errors.Join(wrong("A=1", "b", "A=2"), wrong("C=1", "d", "C=2")), exitUsage, "error: A=1\ncause: b\ntry: A=2\n\nerror: C=1\ncause: d\ntry: C=2\n"},
 		{errors.Join(wrong("A=1", "b", "A=2"), errors.New("c")), exitUsage, "error: A=1\ncause: b\ntry: A=2\n\nerror: c\n"},
