@@ -71,14 +71,33 @@ type Receipt struct {
 type Locks interface {
 	// Hold waits until this process holds the instance's lock, calls held
 	// and gives the lock back when held returns. The context given to held is
-	// ctx's child, and ends with cause ErrLockLost when the lock can no longer
-	// be counted on. Hold returns when held has returned; before held was
-	// called, when ctx ends.
-	Hold(ctx context.Context, instance string, held func(context.Context)) error
+	// ctx's child. It ends with cause ErrLockLost when the lock can no longer
+	// be counted on, and with ErrHandover when another process is to have it.
+	// Hold returns when held has returned; before held was called, when ctx ends.
+	Hold(ctx context.Context, claim Claim, held func(context.Context)) error
+
+	// Decline says that this process can't poll an instance before then: others
+	// are to have it, if one of them can. A time that has passed takes it back.
+	Decline(instance string, until time.Time)
 }
 
-// ErrLockLost is the cause of a held context's end when the lock was lost.
-var ErrLockLost = errors.New("lock lost")
+// Claim is what a process wants to hold.
+type Claim struct {
+	Instance string
+
+	// Key shares instances out: those of one key belong to one of the processes
+	// that live. Empty: the instance is nobody's, and whoever comes first holds it.
+	Key string
+}
+
+// Causes of a held context's end.
+var (
+	// ErrLockLost: the lock was lost; another may hold it already.
+	ErrLockLost = errors.New("lock lost")
+	// ErrHandover: the instance is another process's, which takes it when it
+	// is given back. What is in hand may be finished.
+	ErrHandover = errors.New("handed over to another replica")
+)
 
 // Integrations are the instances to poll.
 type Integrations interface {

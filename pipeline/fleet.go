@@ -17,13 +17,15 @@ import (
 // keeps events exact.
 type Fleet struct {
 	Integrations Integrations  // nil: Static alone
-	Locks        Locks         // one process at a time polls an instance
-	Static       []Integration // contend for their locks too; a stored one of the same name wins
+	Locks        Locks         // one process at a time polls an instance; stored ones are shared out by origin
+	Static       []Integration // whoever comes first polls them; a stored one of the same name wins
 
 	// Poll polls one instance until ctx ends. When it returns by itself, the
-	// lock is given back and, after a Backoff, contended for again. When the
-	// integration changes, its ctx ends with cause ErrChanged and it
-	// is called with the new one, while the lock is kept.
+	// lock is given back and, after a Backoff, contended for again; after an
+	// error that matches ErrConfig or ErrNewer, other processes have precedence for
+	// 5 min, or until the integration changes. When the integration changes, its ctx
+	// ends with cause ErrChanged and it is called with the new one, while the lock
+	// is kept unless the origin is another.
 	Poll func(ctx context.Context, i Integration) error
 
 	// Report, unless nil, is told of what Poll can't say of an instance:
@@ -105,22 +107,26 @@ type crew struct {
 // apply makes the members those of the entries.
 func (c *crew) apply(ctx context.Context, stored map[string]Entry) {
 	maps.DeleteFunc(c.leaving, func(_ string, left <-chan struct{}) bool { return isClosed(left) })
-	entries := make(map[string]Entry, len(c.static)+len(stored))
-	maps.Copy(entries, c.static)
-	maps.Copy(entries, stored)
+	orders := make(map[string]*order, len(c.static)+len(stored))
+	for name, e := range c.static {
+		orders[name] = newOrder(&e, "")
+	}
+	for name, e := range stored {
+		orders[name] = newOrder(&e, e.Integration.Origin)
+	}
 	for name, m := range c.members {
-		if _, stays := entries[name]; !stays {
-			m.set(newOrder(nil))
+		if orders[name] == nil {
+			m.set(newOrder(nil, ""))
 			delete(c.members, name)
 			c.leaving[name] = m.left
 		}
 	}
-	for name, e := range entries {
+	for name, o := range orders {
 		if m := c.members[name]; m != nil {
-			m.set(newOrder(&e))
+			m.set(o)
 			continue
 		}
-		c.join(ctx, name, newOrder(&e))
+		c.join(ctx, name, o)
 	}
 }
 

@@ -27,6 +27,8 @@ type bench struct {
 	lose     map[string]context.CancelCauseFunc
 	polling  map[string]int // by instance and by replica: polls going on
 	diary    map[string][]string
+	claims   map[string]Claim // by instance: the newest
+	declined map[string]time.Time
 	fail     map[string]error // by instance: Poll returns it at once
 	linger   time.Duration    // how long a poll goes on after its ctx ended
 	watchErr error            // the next Watch returns it
@@ -34,7 +36,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	return &bench{t: t, entries: map[string]Entry{}, changed: make(chan struct{}), free: map[string]chan struct{}{},
-		lose: map[string]context.CancelCauseFunc{}, polling: map[string]int{}, diary: map[string][]string{}, fail: map[string]error{}}
+		lose: map[string]context.CancelCauseFunc{}, claims: map[string]Claim{}, declined: map[string]time.Time{}, polling: map[string]int{}, diary: map[string][]string{}, fail: map[string]error{}}
 }
 
 // Watch is Integrations.
@@ -75,8 +77,10 @@ func (b *bench) put(is ...Integration) {
 }
 
 // Hold is Locks.
-func (b *bench) Hold(ctx context.Context, instance string, held func(context.Context)) error {
+func (b *bench) Hold(ctx context.Context, claim Claim, held func(context.Context)) error {
+	instance := claim.Instance
 	b.mu.Lock()
+	b.claims[instance] = claim
 	free := b.free[instance]
 	if free == nil {
 		free = make(chan struct{}, 1)
@@ -97,6 +101,13 @@ func (b *bench) Hold(ctx context.Context, instance string, held func(context.Con
 	b.mu.Unlock()
 	held(ctx)
 	return nil
+}
+
+// Decline is Locks.
+func (b *bench) Decline(instance string, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.declined[instance] = until
 }
 
 func (b *bench) write(instance, format string, args ...any) {
@@ -244,10 +255,13 @@ func TestFleetRestartsWithinTheLockItHolds(t *testing.T) {
 		b.put(acme("a"))
 		defer b.start("one", b.fleet("one"))()
 		defer b.start("two", b.fleet("two"))()
-		b.put(acme("b"))
-		b.put(acme("c"))
+		for _, filter := range []string{"x", "y"} {
+			changed := acme("a")
+			changed.Filter = filter
+			b.put(changed)
+		}
 		time.Sleep(time.Minute)
-		b.expect("acme", "one polls a", "one ends: integration changed", "one polls c")
+		b.expect("acme", "one polls a", "one ends: integration changed", "one polls a")
 	})
 }
 
@@ -308,7 +322,7 @@ func TestADisabledInstanceFreesItsLock(t *testing.T) {
 		disabled.Enabled = false
 		b.put(disabled)
 		taken := false
-		if err := b.Hold(b.t.Context(), "acme", func(context.Context) { taken = true }); err != nil || !taken {
+		if err := b.Hold(b.t.Context(), Claim{Instance: "acme"}, func(context.Context) { taken = true }); err != nil || !taken {
 			b.t.Errorf("the lock is not free: %v", err)
 		}
 	})
@@ -326,6 +340,74 @@ func TestALostLockEndsThePollAndIsContendedForAgain(t *testing.T) {
 		time.Sleep(time.Second)
 		b.expect("acme", "one polls a")
 	})
+}
+
+// What is handed over is contended for again at once, and waited for.
+func TestAHandoverIsNoFailure(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.put(acme("a"))
+		b.expect("acme", "one polls a")
+		for range 20 { // no wait grows
+			b.mu.Lock()
+			lose := b.lose["acme"]
+			b.mu.Unlock()
+			lose(fmt.Errorf("%w: two", ErrHandover))
+			synctest.Wait()
+			b.expect("acme", "one ends: handed over to another replica: two", "one polls a")
+		}
+	})
+}
+
+func TestClaimsAreSharedByOrigin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		f := b.fleet("one")
+		f.Static = []Integration{acme("static"), other()}
+		defer b.start("one", f)()
+		want := func(instance, key string) {
+			t.Helper()
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if c := b.claims[instance]; c != (Claim{instance, key}) {
+				t.Errorf("claim is %+v, want %s by %q", c, instance, key)
+			}
+		}
+		want("acme", "")
+		want("other", "")
+		b.put(acme("a"))
+		want("acme", "a")
+		b.put(acme("b"))
+		want("acme", "b")
+		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		want("acme", "")
+		b.expect("acme", "one polls static", "one ends: integration changed", "one polls a", "one ends: integration changed",
+			"one polls b", "one ends: integration changed", "one polls static")
+	})
+}
+
+// What this process can't poll it declines, until the integration changes.
+func TestDeclines(t *testing.T) {
+	for err, want := range map[error]bool{ErrConfig: true, ErrNewer: true, ErrCredential: false, errors.New("odd"): false} {
+		inBubble(t, func(b *bench) {
+			declined := func() bool {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				return b.declined["acme"].Equal(time.Now().Add(declining))
+			}
+			b.failing("acme", fmt.Errorf("poll: %w", err))
+			b.put(acme("a"))
+			if declined() != want {
+				b.t.Errorf("after %v, declined is %v", err, !want)
+			}
+			b.failing("acme", nil)
+			b.put(acme("b"))
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if !b.declined["acme"].IsZero() {
+				b.t.Error("a changed integration is declined")
+			}
+		})
+	}
 }
 
 func TestSIGTERMHandsOver(t *testing.T) {

@@ -13,10 +13,13 @@ import (
 // order is what is to become of an instance. One takes the place of another.
 type order struct {
 	entry      *Entry        // nil: it was deleted
+	key        string        // that it is shared out by; empty: it is not
 	superseded chan struct{} // closed when a newer order stands
 }
 
-func newOrder(e *Entry) *order { return &order{entry: e, superseded: make(chan struct{})} }
+func newOrder(e *Entry, key string) *order {
+	return &order{entry: e, key: key, superseded: make(chan struct{})}
+}
 
 func (o *order) runs() bool {
 	return o.entry != nil && o.entry.Err == nil && o.entry.Integration.Enabled
@@ -27,6 +30,9 @@ func (o *order) runs() bool {
 func (o *order) same(p *order) bool {
 	if o.entry == nil || p.entry == nil {
 		return o.entry == p.entry
+	}
+	if o.key != p.key {
+		return false
 	}
 	if o.entry.Err != nil || p.entry.Err != nil {
 		return o.entry.Err != nil && p.entry.Err != nil && o.entry.Err.Error() == p.entry.Err.Error()
@@ -43,6 +49,8 @@ type member struct {
 	left    <-chan struct{}       // closed when run has returned
 	log     *slog.Logger
 	backoff Backoff
+
+	declined *order // the order that this process can't follow; nil: none
 }
 
 // set gives a new order, unless it says what stands already.
@@ -57,8 +65,12 @@ func (m *member) set(o *order) {
 func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		o := m.order.Load()
+		if m.declined != nil && m.declined != o {
+			m.declined = nil
+			m.Locks.Decline(m.name, time.Time{})
+		}
 		if o.runs() {
-			m.contend(ctx)
+			m.contend(ctx, o.key)
 			continue
 		}
 		m.rest(o)
@@ -90,14 +102,18 @@ func (m *member) rest(o *order) {
 
 // contend waits for the lock and polls while it is held and the orders say so.
 // After a failure it waits, with the lock given back, until another try is due
-// or a new order stands.
-func (m *member) contend(ctx context.Context) {
-	wanted, stop := m.while(ctx, (*order).runs)
-	tried := m.order.Load()
-	err := m.Locks.Hold(wanted, m.name, func(held context.Context) { tried = m.hold(held) })
-	ended := wanted.Err() != nil || !m.order.Load().runs()
+// or a new order stands. What was handed over is contended for at once.
+func (m *member) contend(ctx context.Context, key string) {
+	claimed := func(o *order) bool { return o.runs() && o.key == key }
+	wanted, stop := m.while(ctx, claimed)
+	tried, handed := m.order.Load(), false
+	err := m.Locks.Hold(wanted, Claim{Instance: m.name, Key: key}, func(held context.Context) {
+		tried = m.hold(held, claimed)
+		handed = errors.Is(context.Cause(held), ErrHandover)
+	})
+	ended := wanted.Err() != nil || !claimed(m.order.Load())
 	stop()
-	if ended {
+	if ended || handed {
 		return
 	}
 	if err != nil {
@@ -131,12 +147,13 @@ func (m *member) while(ctx context.Context, asked func(*order) bool) (_ context.
 // steady is how long a poll must go on to count as one that did not fail at once.
 const steady = time.Minute
 
-// hold polls by the newest order until held ends, the instance is no longer to
-// run, or a poll returns by itself. It returns the last order that it followed.
-func (m *member) hold(held context.Context) *order {
+// hold polls by the newest order until held ends, the order is none that the lock
+// was claimed for, or a poll returns by itself. It returns the last order that it
+// followed.
+func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 	for {
 		o := m.order.Load()
-		if held.Err() != nil || !o.runs() {
+		if held.Err() != nil || !claimed(o) {
 			m.release(held)
 			return o
 		}
@@ -150,18 +167,21 @@ func (m *member) hold(held context.Context) *order {
 		}
 		if !changed && held.Err() == nil {
 			m.fail(err)
+			m.decline(o, err)
 			return o
 		}
 	}
 }
 
 // release says that nobody polls the instance while this process still holds
-// its lock, so that the next holder's word comes after. Whoever lost the lock, or
-// has a new order, says nothing: another speaks for the instance.
+// its lock, so that the next holder's word comes after. Whoever lost the lock,
+// hands it over or has a new order, says nothing: another speaks for the instance.
 func (m *member) release(held context.Context) {
 	switch cause := context.Cause(held); {
 	case errors.Is(cause, ErrLockLost):
 		m.log.Warn("lock lost")
+	case errors.Is(cause, ErrHandover):
+		m.log.Info("handed over", "cause", cause)
 	case cause != nil && !errors.Is(cause, ErrChanged):
 		m.Report(m.name, StateUnowned, nil)
 	}
@@ -180,4 +200,16 @@ func (m *member) fail(err error) {
 	}
 	m.log.Error("poll stopped", "err", err)
 	m.Report(m.name, state, err)
+}
+
+// declining is for how long a process leaves to others what it can't poll.
+const declining = 5 * time.Minute
+
+// decline leaves the instance to others, if it is for a reason that they may not
+// have: a file that this machine alone can't read, or a program that is too old.
+func (m *member) decline(o *order, err error) {
+	if errors.Is(err, ErrConfig) || errors.Is(err, ErrNewer) {
+		m.declined = o
+		m.Locks.Decline(m.name, time.Now().Add(declining))
+	}
 }

@@ -19,8 +19,9 @@ type holding struct {
 }
 
 // Hold implements pipeline.Locks.
-func (h *holding) Hold(ctx context.Context, instance string, held func(context.Context)) error {
-	return h.Locks.Hold(ctx, instance, func(ctx context.Context) {
+func (h *holding) Hold(ctx context.Context, claim pipeline.Claim, held func(context.Context)) error {
+	instance := claim.Instance
+	return h.Locks.Hold(ctx, claim, func(ctx context.Context) {
 		h.board.Held(instance)
 		h.metrics.Owned(int(h.count.Add(1)))
 		defer func() {

@@ -26,6 +26,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	afterwards := context.WithoutCancel(ctx)
 	endLocks := inBackground(afterwards, locks.Run)
 	defer endLocks()
+	context.AfterFunc(ctx, locks.Leave)
 	endStatuses := inBackground(afterwards, statuses.Run)
 	defer endStatuses()
 
@@ -35,8 +36,8 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		store: store, http: newOktaHTTP(), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 	}
-	known := &census{metrics: s.metrics, store: store, static: static}
-	endCensus := everyWhile(ctx, censusEvery, func() { known.Count(ctx) })
+	known := &census{metrics: s.metrics, locks: locks, static: static}
+	endCensus := everyWhile(ctx, censusEvery, known.Count)
 	defer endCensus()
 
 	s.ready.Waiting("integrations are not loaded yet")
@@ -99,15 +100,15 @@ func inBackground(ctx context.Context, f func(context.Context) error) (end func(
 // census counts the enabled instances that nobody polls.
 type census struct {
 	metrics *metrics
-	store   *jets.Store
+	locks   *jets.Locks
 	static  []pipeline.Integration
 
 	mu      sync.Mutex
 	entries map[string]pipeline.Entry // nil: not loaded
 }
 
-// censusEvery is how often they are counted.
-const censusEvery = 15 * time.Second
+// censusEvery is how often they are counted, in memory: NATS is not asked.
+const censusEvery = 5 * time.Second
 
 // Set takes the integrations that stand.
 func (c *census) Set(entries map[string]pipeline.Entry) {
@@ -117,29 +118,25 @@ func (c *census) Set(entries map[string]pipeline.Entry) {
 }
 
 // Count counts. What it can't find out it leaves as it was.
-func (c *census) Count(ctx context.Context) {
+func (c *census) Count() {
 	c.mu.Lock()
 	entries := c.entries
 	c.mu.Unlock()
-	if entries == nil || !c.store.Conn.Connected() {
+	if entries == nil {
 		return
 	}
-	replicas, err := c.store.Replicas(ctx)
-	if err != nil {
-		return
-	}
-	wanted := map[string]bool{}
+	var wanted []string
 	for _, i := range c.static {
-		wanted[i.Instance] = true
-	}
-	for instance, e := range entries {
-		wanted[instance] = e.Err == nil && e.Integration.Enabled
-	}
-	unowned := 0
-	for instance := range wanted {
-		if wanted[instance] && !replicas.Held(instance) {
-			unowned++
+		if _, stored := entries[i.Instance]; !stored {
+			wanted = append(wanted, i.Instance)
 		}
 	}
-	c.metrics.Unowned(unowned)
+	for instance, e := range entries {
+		if e.Err == nil && e.Integration.Enabled {
+			wanted = append(wanted, instance)
+		}
+	}
+	if unowned, known := c.locks.Unowned(wanted); known {
+		c.metrics.Unowned(unowned)
+	}
 }

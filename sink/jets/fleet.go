@@ -2,6 +2,7 @@ package jets
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 )
@@ -12,7 +13,8 @@ type Lock struct {
 	Session    string    `json:"session"` // id of its session when it took the lock
 	AcquiredAt time.Time `json:"acquired_at,omitzero"`
 
-	revision uint64 // of the key, deleted or not; 0: never seen
+	revision uint64    // of the key, deleted or not; 0: never seen
+	seen     time.Time // when this process was told
 }
 
 // Session is the value of a replica's key in LOCKS.
@@ -33,28 +35,44 @@ type fleet struct {
 
 // sighting is what was last seen of a replica's session.
 type sighting struct {
-	id      string // empty: it is gone
-	expired bool   // it went by its TTL, not by its own will
-	seen    time.Time
+	id       string    // empty: it is gone
+	expired  bool      // it went by its TTL, not by its own will
+	seen     time.Time // the last news, a renewal among them
+	since    time.Time // the first of this id, of those in a row
+	hash     uint64    // of the replica's name
+	declines map[string]bool
 }
+
+func (s sighting) same(t sighting) bool { return s.id == t.id && maps.Equal(s.declines, t.declines) }
 
 // freeAt returns from when on a lock may be taken, and whether it may at all as
 // things stand. A lock whose session expired, or is not to be found, is left
-// alone for a grace: after a change of leader nothing expires for a while and
-// then everything at once, and a holder that lives on comes back within it.
-func (f *fleet) freeAt(lock Lock, grace time.Duration) (at time.Time, ever bool) {
-	session, seen := f.sessions[lock.Holder]
+// alone for a grace, within which a holder that lives on comes back.
+func (l *Locks) freeAt(lock Lock) (at time.Time, ever bool) {
+	session, seen := l.fleet.sessions[lock.Holder]
 	switch {
 	case lock.Session == "":
-		return time.Time{}, true
+		return lock.seen, true
 	case !seen:
-		return f.settled.Add(grace), true
+		return l.fleet.settled.Add(l.ttl / 3), true
 	case session.id == lock.Session:
 		return time.Time{}, false
 	case session.expired:
-		return session.seen.Add(grace), true
+		return session.seen.Add(l.grace(session.seen)), true
 	}
-	return time.Time{}, true // the holder said goodbye, or another runs under its name
+	return session.seen, true // the holder said goodbye, or another runs under its name
+}
+
+// grace is how long the locks of an expired session are left alone. After a
+// change of leader nothing expires for a while, and then everything at once. A
+// process that could renew and watch for as long as the other one was silent
+// knows that this is not the reason: then the other one is gone, and its own clock
+// has stopped it.
+func (l *Locks) grace(expired time.Time) time.Duration {
+	if !l.steady.IsZero() && expired.Sub(newest(l.steady, l.fleet.settled)) >= l.ttl {
+		return min(l.ttl/10, time.Second)
+	}
+	return l.ttl / 3
 }
 
 // view keeps l.fleet as the watch tells it. A fresh watch replaces it once
@@ -81,19 +99,27 @@ func (l *Locks) view() view {
 			if !next.known {
 				next.known, next.settled = true, time.Now()
 				l.fleet = next
+				l.blind = time.Time{}
 				l.recheck()
-				l.nudgeAll()
+				l.shareOut()
+				if !l.session.stands() {
+					l.renewNow() // it may have been let go for want of this news
+				}
 			}
 		},
 		ended: func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.fleet.known = false
+			if l.blind.IsZero() {
+				l.blind = time.Now()
+			}
 		},
 	}
 }
 
-// sighted keeps the news of a session. A renewal is none.
+// sighted keeps the news of a session. A renewal is none, unless it declines
+// other instances than before.
 func (l *Locks) sighted(f *fleet, replica string, e kvEntry) {
 	var s Session
 	if !e.gone && json.Unmarshal(e.value, &s) != nil {
@@ -103,14 +129,26 @@ func (l *Locks) sighted(f *fleet, replica string, e kvEntry) {
 	if seen && e.gone && before.id == "" {
 		return // the news that it is gone is gone itself
 	}
-	f.sessions[replica] = sighting{id: s.ID, expired: e.expired, seen: time.Now()}
-	if s.ID == before.id || !f.known {
+	now := sighting{id: s.ID, expired: e.expired, seen: time.Now(), since: time.Now(), hash: hash(replica), declines: set(s.Declines)}
+	if s.ID == before.id {
+		now.since = before.since
+	}
+	f.sessions[replica] = now
+	if now.same(before) || !f.known {
 		return
 	}
 	if replica == l.session.name && s.ID != l.session.id {
 		l.renewNow() // expired, or taken over: the next renewal will tell
 	}
-	l.nudgeAll()
+	l.shareOut()
+}
+
+func set(names []string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
 }
 
 // locked keeps the news of a lock, and ends our hold if it is another's now.
@@ -119,7 +157,7 @@ func (l *Locks) locked(f *fleet, instance string, e kvEntry) {
 	if !e.gone && json.Unmarshal(e.value, &lock) != nil {
 		lock = Lock{} // no lock: free
 	}
-	lock.revision = e.revision
+	lock.revision, lock.seen = e.revision, time.Now()
 	f.locks[instance] = lock
 	c := l.contenders[instance]
 	if c == nil || !f.known {
@@ -153,12 +191,11 @@ func (l *Locks) nudgeAll() {
 	}
 }
 
-// Unowned counts those of the instances that no live session holds, as the
-// watch showed last: before it has shown anything, all of them.
-func (l *Locks) Unowned(instances []string) int {
+// Unowned counts those of the instances that no live session holds, by what the
+// watch shows; known is false while it shows nothing.
+func (l *Locks) Unowned(instances []string) (unowned int, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	unowned := 0
 	for _, instance := range instances {
 		lock := l.fleet.locks[instance]
 		holder := l.fleet.sessions[lock.Holder]
@@ -166,5 +203,5 @@ func (l *Locks) Unowned(instances []string) int {
 			unowned++
 		}
 	}
-	return unowned
+	return unowned, l.fleet.known
 }

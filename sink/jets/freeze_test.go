@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
@@ -42,7 +43,7 @@ func contend(url string) int {
 	go func() { _ = locks.Run(ctx) }()
 	go func() {
 		for {
-			_ = locks.Hold(ctx, "acme", func(held context.Context) {
+			_ = locks.Hold(ctx, pipeline.Claim{Instance: "acme"}, func(held context.Context) {
 				fmt.Println("held")
 				<-held.Done()
 				fmt.Println("lost")
@@ -95,7 +96,7 @@ func TestLockOfFrozenProcess(t *testing.T) {
 		defer close(done)
 		_ = locks.Run(ctx)
 	}()
-	err = locks.Hold(ctx, "acme", func(context.Context) {
+	err = locks.Hold(ctx, pipeline.Claim{Instance: "acme"}, func(context.Context) {
 		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 			t.Error(err)
 		}

@@ -40,6 +40,11 @@ type Locks struct {
 	session    session
 	fleet      *fleet
 	contenders map[string]*contender // by instance
+	declined   map[string]time.Time  // by instance: until when
+	steady     time.Time             // since when no renewal has failed; zero: the last one did
+	blind      time.Time             // since when the watch shows nothing; zero: it does
+	review     reminder              // of what is to be handed over
+	leaving    bool                  // nothing is taken any more, nor given back one by one
 	closing    bool
 	idle       chan struct{} // closed when closing and nobody contends
 }
@@ -50,9 +55,13 @@ var errClosed = errors.New("locks are closed")
 
 // contender is a Hold under way.
 type contender struct {
+	pipeline.Claim
+	hash     uint64        // of its key
+	entered  time.Time     // when it came
 	wake     chan struct{} // something has changed that may be this one's turn
 	revision uint64        // of the lock that it took; 0: it waits
 	since    time.Time     // when it took it
+	despite  string        // session of the owner that had left it free for long; empty: none
 	lose     context.CancelCauseFunc
 }
 
@@ -69,7 +78,7 @@ func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
 	return &Locks{
 		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), base: name,
 		kick: make(chan struct{}, 1), idle: make(chan struct{}),
-		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{},
+		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]time.Time{},
 	}, nil
 }
 
@@ -95,6 +104,9 @@ func (l *Locks) Replica() string {
 // Run keeps the session until ctx ends. Then it ends what is held, waits until
 // every Hold has returned and deletes the session, which frees every lock at once.
 func (l *Locks) Run(ctx context.Context) error {
+	l.mu.Lock()
+	l.blind = time.Now()
+	l.mu.Unlock()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = l.store.follow(running, BucketLocks, ">", l.view()) })
@@ -108,29 +120,37 @@ func (l *Locks) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Hold implements pipeline.Locks: whoever comes first holds. An instance is
-// contended for once at a time in a process.
-func (l *Locks) Hold(ctx context.Context, instance string, held func(context.Context)) error {
-	c, err := l.enter(instance)
+// Leave says that the process is about to end: nothing is taken any more, and what
+// is given back from now on is free when Run ends, all at once, by one message.
+func (l *Locks) Leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leaving = true
+}
+
+// Hold implements pipeline.Locks. An instance is contended for once at a time in a
+// process.
+func (l *Locks) Hold(ctx context.Context, claim pipeline.Claim, held func(context.Context)) error {
+	c, err := l.enter(claim)
 	if err != nil {
 		return err
 	}
-	defer l.leave(instance)
+	defer l.leave(claim.Instance)
 	for {
-		lease, last, wait, err := l.turn(instance)
+		t, err := l.turn(c)
 		if err != nil {
 			return err
 		}
-		if lease != nil {
-			revision, err := l.take(ctx, instance, last)
+		if t.lease != nil {
+			revision, err := l.take(ctx, claim.Instance, t.last)
 			if err == nil {
-				l.hold(ctx, lease, instance, c, revision, held)
+				l.hold(ctx, t, c, revision, held)
 				return nil
 			}
-			l.log.Debug("lock not taken", "instance", instance, "err", err)
-			wait = l.ttl / 3 // the watch, or another try, will show who has it
+			l.log.Debug("lock not taken", "instance", claim.Instance, "err", err)
+			t.wait = l.ttl / 3 // the watch, or another try, will show who has it
 		}
-		if err := await(ctx, c.wake, wait); err != nil {
+		if err := await(ctx, c.wake, t.wait); err != nil {
 			return err
 		}
 	}
@@ -153,17 +173,17 @@ func await(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
 	return nil
 }
 
-func (l *Locks) enter(instance string) (*contender, error) {
+func (l *Locks) enter(claim pipeline.Claim) (*contender, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing {
 		return nil, errClosed
 	}
-	if l.contenders[instance] != nil {
-		return nil, fmt.Errorf("lock of %s: this process contends for it already", instance)
+	if l.contenders[claim.Instance] != nil {
+		return nil, fmt.Errorf("lock of %s: this process contends for it already", claim.Instance)
 	}
-	c := &contender{wake: make(chan struct{}, 1)}
-	l.contenders[instance] = c
+	c := &contender{Claim: claim, hash: hash(claim.Key), entered: time.Now(), wake: make(chan struct{}, 1)}
+	l.contenders[claim.Instance] = c
 	return c, nil
 }
 
@@ -180,7 +200,8 @@ func (l *Locks) leave(instance string) {
 func (l *Locks) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closing = true
+	l.leaving, l.closing = true, true
+	l.review.Stop()
 	l.session.lapse("shutdown")
 	l.nudgeAll()
 	if len(l.contenders) == 0 {
@@ -188,30 +209,39 @@ func (l *Locks) close() {
 	}
 }
 
-// turn returns the lease to hold the instance under and the last revision of its
-// lock, if it may be taken now; else how long to wait before it may, 0 when that
-// takes a change.
-func (l *Locks) turn(instance string) (lease context.Context, last uint64, wait time.Duration, err error) {
+// turn is whether a lock may be taken now.
+type turn struct {
+	lease   context.Context // to hold it under; nil: it may not
+	last    uint64          // revision of the lock
+	despite string          // session of its owner, which has left it free for long; empty: it is ours, or nobody's
+	wait    time.Duration   // before it may; 0: that takes a change
+}
+
+func (l *Locks) turn(c *contender) (turn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing {
-		return nil, 0, 0, errClosed
+		return turn{}, errClosed
 	}
-	if !l.fleet.known || !l.session.stands() {
-		return nil, 0, 0, nil
+	if !l.fleet.known || !l.session.stands() || l.leaving {
+		return turn{}, nil
 	}
-	lock := l.fleet.locks[instance]
-	free, ever := l.fleet.freeAt(lock, l.ttl/3)
+	lock := l.fleet.locks[c.Instance]
+	t := turn{lease: l.session.lease, last: lock.revision}
 	if lock.Session == l.session.id {
-		free, ever = time.Time{}, true
+		return t, nil
 	}
+	at, ever := l.freeAt(lock)
 	if !ever {
-		return nil, 0, 0, nil
+		return turn{}, nil
 	}
-	if wait := time.Until(free); wait > 0 {
-		return nil, 0, wait, nil
+	if owner := l.owner(c); owner.name != l.session.name {
+		at, t.despite = l.neglected(c, at, lock), owner.id
 	}
-	return l.session.lease, lock.revision, 0, nil
+	if wait := time.Until(at); wait > 0 {
+		return turn{wait: wait}, nil
+	}
+	return t, nil
 }
 
 // take writes the lock, if last is still its last revision.
@@ -225,34 +255,35 @@ func (l *Locks) take(ctx context.Context, instance string, last uint64) (uint64,
 }
 
 // hold calls held while the lock can be counted on, and gives it back.
-func (l *Locks) hold(ctx, lease context.Context, instance string, c *contender, revision uint64, held func(context.Context)) {
+func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64, held func(context.Context)) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(lease, func() { cancel(context.Cause(lease)) })
+	stop := context.AfterFunc(t.lease, func() { cancel(context.Cause(t.lease)) })
 	defer stop()
 	l.mu.Lock()
-	c.revision, c.since, c.lose = revision, time.Now(), cancel
-	if seen := l.fleet.locks[instance]; seen.revision > revision && seen.Session != l.session.id {
+	c.revision, c.since, c.despite, c.lose = revision, time.Now(), t.despite, cancel
+	if seen := l.fleet.locks[c.Instance]; seen.revision > revision && seen.Session != l.session.id {
 		c.shut() // taken away before we knew that we had it
 	}
+	l.reconsider(c)
 	l.mu.Unlock()
-	l.log.Debug("lock taken", "instance", instance)
+	l.log.Debug("lock taken", "instance", c.Instance)
 
 	held(ctx)
 
 	l.mu.Lock()
 	revision, c.revision = c.revision, 0
 	l.mu.Unlock()
-	l.release(context.WithoutCancel(ctx), instance, revision)
+	l.release(context.WithoutCancel(ctx), c.Instance, revision)
 }
 
 // release deletes a lock that is still at a revision. At the end of the
 // process it need not: the session's end frees all.
 func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 	l.mu.Lock()
-	closing := l.closing
+	leaving := l.leaving
 	l.mu.Unlock()
-	if closing {
+	if leaving {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

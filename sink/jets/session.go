@@ -18,17 +18,19 @@ import (
 // session is the process's own session.
 type session struct {
 	name, id string
+	hash     uint64 // of name
 	started  time.Time
 	revision uint64 // of its key when it was last written; 0: not yet
 
 	lease context.Context // ends when the session can't be counted on; nil: it never could
+	stood time.Time       // when the lease began
 	end   context.CancelCauseFunc
 	until time.Time // when the lease ends unless it is renewed
 	timer *time.Timer
 }
 
 func newSession(name string) session {
-	return session{name: name, id: nuid.Next(), started: time.Now().UTC()}
+	return session{name: name, id: nuid.Next(), hash: hash(name), started: time.Now().UTC()}
 }
 
 // stands reports whether the session can be counted on.
@@ -44,16 +46,23 @@ func (s *session) lapse(why string) {
 }
 
 // keep renews the session until ctx ends: each third of the TTL, after a failure
-// sooner, after a reconnect at once.
+// sooner, after a reconnect at once. While the watch shows nothing for long, it
+// does not: who can't see what is its own must not keep it from others.
 func (l *Locks) keep(ctx context.Context) {
 	var failing bool
 	for ctx.Err() == nil {
+		if l.stalled() {
+			l.log.Warn("watch of LOCKS shows nothing: session is not renewed until it does", "replica", l.Replica())
+			_ = await(ctx, l.kick, 0)
+			continue
+		}
 		sent := time.Now()
 		err := l.renew(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			l.log.Warn("session not renewed", "replica", l.Replica(), "err", err)
 		}
 		failing = err != nil
+		l.note(failing)
 		next := sent.Add(l.ttl / 3)
 		switch {
 		case !failing:
@@ -66,6 +75,26 @@ func (l *Locks) keep(ctx context.Context) {
 		}
 		_ = await(ctx, l.kick, max(time.Until(next), time.Millisecond))
 	}
+}
+
+// note keeps since when renewals have gone well.
+func (l *Locks) note(failed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case failed:
+		l.steady = time.Time{}
+	case l.steady.IsZero():
+		l.steady = time.Now()
+	}
+}
+
+// stalled reports whether the watch has shown nothing for too long. Making one
+// anew takes its time: its silence must be noticed, and a lost leader replaced.
+func (l *Locks) stalled() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.blind.IsZero() && time.Since(l.blind) > max(l.ttl, 2*watchSilence)
 }
 
 // renewNow asks keep for a renewal at once.
@@ -101,7 +130,7 @@ func (l *Locks) renew(ctx context.Context) error {
 // to the key's subject, since a key-value update drops the TTL.
 func (l *Locks) beat(ctx context.Context, s session) error {
 	sent := time.Now()
-	value := encode(Session{ID: s.id, StartedAt: s.started})
+	value := encode(Session{ID: s.id, StartedAt: s.started, Declines: l.declines()})
 	revision, err := l.write(ctx, sessionPrefix+s.name, s.revision, value, nats.Header{"Nats-TTL": {seconds(l.ttl)}})
 	if err != nil {
 		return err
@@ -172,6 +201,7 @@ func (l *Locks) renewed(s session, revision uint64, sent time.Time) {
 		return
 	}
 	own.lease, own.end = context.WithCancelCause(context.Background())
+	own.stood = time.Now()
 	own.timer = time.AfterFunc(left, l.overdue)
 	l.log.Info("session stands", "replica", s.name)
 	l.nudgeAll()
@@ -193,7 +223,7 @@ func (l *Locks) sweep(ctx context.Context) {
 	l.mu.Lock()
 	left := map[string]uint64{}
 	for instance, lock := range l.fleet.locks {
-		if lock.Session == l.session.id && l.contenders[instance] == nil && l.fleet.known {
+		if lock.Session == l.session.id && l.contenders[instance] == nil && l.fleet.known && !l.leaving {
 			left[instance] = lock.revision
 		}
 	}
