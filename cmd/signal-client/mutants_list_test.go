@@ -1,0 +1,164 @@
+package main
+
+const (
+	jetsPkg     = "sink/jets"
+	pipelinePkg = "pipeline"
+)
+
+// mutants are the rules of the commit protocol, taken out one at a time.
+//
+// One is not here: to send a batch whose ack was lost once more as it is. It has
+// the same fences, so it is stored once or refused; that is the same program,
+// but for a sync. Retrying it after new fences is here.
+var mutants = []mutant{
+	// Fences.
+	{"no position fence", jetsPkg, "TestStaleSinkIsFenced", []edit{
+		{"sink/jets/sink.go", "	expect(m, s.at.Seq)\n", ""}}},
+	{"no event fence", jetsPkg, "TestNewestPositionDeleted", []edit{
+		{"sink/jets/sink.go", "			expect(m, s.lastEvent)\n", ""}}},
+	{"fence 0 on a fresh start", jetsPkg, "TestPositionsPurged", []edit{
+		{"sink/jets/sink.go", "if at.Seq == 0 || at.Seq != s.at.Seq {", "if at.Seq != s.at.Seq {"},
+		{"sink/jets/sync.go", "	next.At = time.Now().UTC()\n", "	if s.at.Seq == 0 {\n		s.at = next\n		return nil\n	}\n	next.At = time.Now().UTC()\n"}}},
+	{"two fresh starts at once", jetsPkg, "TestFreshStartsRace", []edit{
+		{"sink/jets/sync.go", "	expect(m, s.at.Seq)\n", ""}}},
+	{"no bind to the connection", jetsPkg, "TestRolledBackToTheSameSequences", []edit{
+		{"sink/jets/sink.go", "if s.link != s.store.Conn.Generation() {", "if false {"}}},
+	{"a refused commit tried again with new fences", jetsPkg, "TestStaleSinkIsFenced", []edit{
+		{"sink/jets/sink.go", "		if err != nil {\n			return stored, err\n		}\n		if stored += n; last {", `		if err != nil {
+			if m, e := s.store.Conn.Last(ctx, StreamSignals, SubjectPosition(s.instance)); e == nil && s.at.Seq != m.Seq && s.readLastEvent(ctx) == nil {
+				s.at.Seq = m.Seq
+				continue
+			}
+			return stored, err
+		}
+		if stored += n; last {`}}},
+	{"a new stream begins at 1", jetsPkg, "TestStreamMadeAnew", []edit{
+		{"sink/jets/store.go", "	return highest + freshPerKey*uint64(len(keys)) + freshMargin, nil", "	return 1, nil"}}},
+
+	// The order of writes.
+	{"position before its events", jetsPkg, "TestCommitCutAnywhere", []edit{
+		{"sink/jets/sink.go", `	seq, err := s.send(ctx, s.messages(events, m))
+	if err != nil {
+		return err
+	}
+	if pos.Seq = seq; n > 0 {
+		s.lastEvent = seq - 1 // a batch is stored in one piece, the position last
+	}
+`, `	seq, err := s.send(ctx, messages{1, func(int) *nats.Msg { return m }})
+	if err == nil && n > 0 {
+		s.lastEvent, err = s.send(ctx, messages{n, s.messages(events, m).at})
+	}
+	if err != nil {
+		return err
+	}
+	pos.Seq = seq
+`}}},
+	{"cursor before the batch", jetsPkg, "TestCommitCutAnywhere", []edit{
+		{"sink/jets/sink.go", "	stored, err := s.write(ctx, page, c)\n", `	s.at.Link = page.Next
+	if err := s.follow(ctx, true); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	s.at.Link = page.Link
+	stored, err := s.write(ctx, page, c)
+`}}},
+	{"dead letters after the batch", jetsPkg, "TestCommitCutAnywhere", []edit{
+		{"sink/jets/sink.go", "	if err := s.bury(ctx, page.Link, c.dead); err != nil {\n		return pipeline.Receipt{}, err\n	}\n", ""},
+		{"sink/jets/sink.go", "	if err := s.follow(ctx, stored > 0", "	if err := s.bury(ctx, page.Link, c.dead); err != nil {\n		return pipeline.Receipt{}, err\n	}\n	if err := s.follow(ctx, stored > 0"}}},
+
+	// Sync.
+	{"sync does not heal the cursor", jetsPkg, "TestCursorIsOnlyACopy", []edit{
+		{"sink/jets/sync.go", "	if s.stands(c) {\n", "	if true {\n"}}},
+	{"the cursor preferred over the stream", jetsPkg, "TestCursorIsOnlyACopy", []edit{
+		{"sink/jets/sync.go", "	if newest.seq == 0 || newest.err != nil {\n", "	if newest.seq == 0 || newest.err != nil || c != nil {\n"}}},
+	{"no copy above foreign events", jetsPkg, "TestNewestPositionDeleted|TestForeignEventAbove", []edit{
+		{"sink/jets/sync.go", "	if s.lastEvent > stood {\n", "	if false {\n"}}},
+	{"a restored cursor compares with nothing", jetsPkg, "TestCursorTrailsAmongOthers", []edit{
+		{"sink/jets/sync.go", "		next.DedupeFrom = c.StreamSeq\n", "		next.DedupeFrom = 0\n"}}},
+	{"a fresh start compares with nothing", jetsPkg, "TestOriginChangeStartsAfresh", []edit{
+		{"sink/jets/sync.go", "CompleteThrough: since, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart,\n	})\n}\n\n// startAgain", "CompleteThrough: since, PublishedMax: since, Why: pipeline.WhyStart,\n	})\n}\n\n// startAgain"}}},
+	{"lost data taken for purged", jetsPkg, "TestStreamLostThePosition", []edit{
+		{"sink/jets/sync.go", "	if err == nil {\n		return false, nil\n	}\n", "	if err == nil {\n		return true, nil\n	}\n"}}},
+	{"the stream's end not looked at", jetsPkg, "TestStreamLostThePosition", []edit{
+		{"sink/jets/sync.go", "	return c.StreamSeq <= s.stream.Last, nil", "	return true, nil"}}},
+	{"the watermark kept when data is lost", jetsPkg, "TestStreamLostThePosition", []edit{
+		{"sink/jets/sync.go", "	if c.CompleteThrough.Before(through) {\n", "	if true {\n"}}},
+	{"the fence of an unreadable position not taken", jetsPkg, "TestUnreadablePosition", []edit{
+		{"sink/jets/sync.go", "			e.seq = top.seq\n", ""}}},
+	{"a newer position read all the same", jetsPkg, "TestNewerVersionIsDeclined", []edit{
+		{"sink/jets/sync.go", "	if errors.Is(top.err, pipeline.ErrNewer) {\n", "	if false {\n"},
+		{"sink/jets/sync.go", "		case errors.Is(e.err, pipeline.ErrNewer):\n", "		case false:\n"}}},
+
+	// Recent ids.
+	{"recent ids never match", jetsPkg, "TestRepeatsAreDropped", []edit{
+		{"sink/jets/ids.go", "			return true\n", "			return false\n"}}},
+	{"repeats within a page stored", jetsPkg, "TestRepeatsAreDropped", []edit{
+		{"sink/jets/sink.go", "twice || s.recent.has(i)", "false && twice || s.recent.has(i)"}}},
+	{"recent ids beyond the fence", jetsPkg, "TestIdsThroughTheFenceOnly", []edit{
+		{"sink/jets/load.go", "	return s.scan(ctx, SubjectEvents(s.instance), max(from, s.stream.First), s.lastEvent, func", `	through := s.lastEvent
+	if m, err := s.store.Conn.Last(ctx, StreamSignals, SubjectEvents(s.instance)); err == nil {
+		through = m.Seq
+	}
+	return s.scan(ctx, SubjectEvents(s.instance), max(from, s.stream.First), through, func`}}},
+	{"recent ids short of the fence", jetsPkg, "TestRepeatsAreDropped", []edit{
+		{"sink/jets/load.go", "		if uuid != \"\" {\n", "		if uuid != \"\" && seq != s.lastEvent {\n"}}},
+	{"recent ids of the newest page alone", jetsPkg, "TestRepeatsAreDropped", []edit{
+		{"sink/jets/load.go", "const livePages = 2", "const livePages = 1"}}},
+	{"recent ids without dedupe_from", jetsPkg, "TestReopenComparesAll", []edit{
+		{"sink/jets/load.go", "	if s.at.DedupeFrom != 0 {\n", "	if false {\n"}}},
+
+	// Reopening.
+	{"reopened from now", jetsPkg, "TestReopenComparesAll|TestReopenBeforeAnyEvent", []edit{
+		{"sink/jets/reopen.go", "	since := pipeline.Clamp(s.at.PublishedMax.Add(-overlap), time.Now())", "	since := time.Now()"}}},
+	{"reopened from complete_through", jetsPkg, "TestReopenComparesAll", []edit{
+		{"sink/jets/reopen.go", "pipeline.Clamp(s.at.PublishedMax.Add(-overlap), time.Now())", "pipeline.Clamp(s.at.CompleteThrough, time.Now())"}}},
+	{"reopened without the overlap", jetsPkg, "TestReopenComparesAll", []edit{
+		{"sink/jets/reopen.go", "s.at.PublishedMax.Add(-overlap)", "s.at.PublishedMax"}}},
+	{"dedupe_from not set", jetsPkg, "TestReopenComparesAll", []edit{
+		{"sink/jets/reopen.go", "	next.DedupeFrom = earliest(s.at.DedupeFrom, anchor)\n", "	_ = anchor\n"}}},
+	{"dedupe_from moved on by the next reopening", jetsPkg, "TestReopenTwice", []edit{
+		{"sink/jets/reopen.go", "earliest(s.at.DedupeFrom, anchor)", "anchor"},
+		{"sink/jets/reopen.go", "p.DedupeFrom == 0 && ", ""}}},
+	{"the anchor without the overlap", jetsPkg, "TestReopenComparesAll", []edit{
+		{"sink/jets/reopen.go", "Before(since.Add(-overlap))", "Before(since)"}}},
+	{"dedupe_from gone after a page", jetsPkg, "TestReopenComparesAll", []edit{
+		{"sink/jets/position.go", "	if made || s.at.Why == pipeline.WhyPart {\n", "	if true {\n"}}},
+	{"dedupe_from gone while known events come", jetsPkg, "TestReopenComparesAll", []edit{
+		{"sink/jets/position.go", "!page.Full && repeats == 0", "!page.Full"}}},
+	{"published_max over stored events alone", jetsPkg, "TestCursorTrailsPurge", []edit{
+		{"sink/jets/sink.go", "		c.publishedMax = latest(c.publishedMax, believable(e.Published, page.Date))\n", ""}}},
+	{"a published in the future believed", jetsPkg, "TestFuturePublished", []edit{
+		{"sink/jets/sink.go", "		return edge\n", "		return published\n"}}},
+	{"a changed query goes on along the old link", jetsPkg, "TestQueryChangeReopens", []edit{
+		{"sink/jets/sync.go", "	case s.at.Query != s.query.Hash:\n", "	case false:\n"}}},
+
+	// Pages in parts.
+	{"a part without dedupe_from", jetsPkg, "TestPageIsSplit", []edit{
+		{"sink/jets/position.go", "		pos.DedupeFrom = s.at.Seq\n", ""}}},
+	{"a part moves the link", jetsPkg, "TestPageIsSplit", []edit{
+		{"sink/jets/position.go", "	if !last || page.Next", "	if page.Next"}}},
+
+	// The runner.
+	{"the watermark of the answer itself", pipelinePkg, "TestRunnerWatermark", []edit{
+		{"pipeline/fetch.go", "			f.page.Through = seen\n", "			f.page.Through = f.page.Date\n"},
+		{"pipeline/fetch.go", "	seen := w.seen\n", ""}}},
+	{"the watermark of a full page", pipelinePkg, "TestRunnerWatermarkOfFullPages", []edit{
+		{"pipeline/fetch.go", "		if !f.page.Full {\n", "		if true {\n"}}},
+	{"no sync after a failed commit", pipelinePkg, "TestRunnerAfterAFailedCommit|TestRunnerFenced", []edit{
+		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n		return err\n", "		w.drop()\n		return nil\n"}}},
+	{"a refused commit taken for done", pipelinePkg, "TestRunnerAfterAFailedCommit", []edit{
+		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n		return err\n", "		w.at.Link = page.Next\n		return nil\n"}}},
+	{"the page fetched ahead taken for any position's", pipelinePkg, "TestRunnerFenced", []edit{
+		{"pipeline/runner.go", "	defer w.drop()\n", ""},
+		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n", ""},
+		{"pipeline/fetch.go", "	if w.ahead != nil && w.ahead.link != w.at.Link {\n", "	if false {\n"}}},
+	{"reopened at the first refusal", pipelinePkg, "TestRunnerCursorRefused", []edit{
+		{"pipeline/runner.go", "	if w.refused < 2 ||", "	if w.refused < 1 ||"}}},
+	{"refusals counted that are not in a row", pipelinePkg, "TestRunnerCursorRefused", []edit{
+		{"pipeline/runner.go", "	w.refused = 0\n	more", "	more"}}},
+	{"a commit cut off by SIGTERM", pipelinePkg, "TestRunnerFinishesTheCommitInHand", []edit{
+		{"pipeline/runner.go", "	ctx, stop := graceful(ctx, w.Grace)\n	defer stop()\n", ""}}},
+	{"a commit that SIGTERM never ends", pipelinePkg, "TestRunnerFinishesTheCommitInHand", []edit{
+		{"pipeline/fetch.go", "		cancel(context.Cause(ctx))\n", ""}}},
+	{"a full page that leads to itself asked for at once", pipelinePkg, "TestRunnerDoesNotSpin", []edit{
+		{"pipeline/runner.go", "page.Full && page.Next != page.Link", "page.Full"}}},
+}
