@@ -109,6 +109,10 @@ func complete(root *cobra.Command) {
 		}
 		if cmd.Name() == "completion" {
 			cmd.Short, cmd.Long = "Print a shell's completion script", completionLong
+			for _, shell := range cmd.Commands() {
+				shell.Short = "Print the completion script of " + shell.Name()
+				shell.Long = shell.Short + ".\n\nWhere it goes: signal-client completion --help"
+			}
 		}
 	}
 }
@@ -118,4 +122,5 @@ const completionLong = `Print a shell's completion script.
 Examples:
   signal-client completion bash > /etc/bash_completion.d/signal-client
   signal-client completion zsh > "${fpath[1]}/_signal-client"
-  signal-client completion fish > ~/.config/fish/completions/signal-client.fish`
+  signal-client completion fish > ~/.config/fish/completions/signal-client.fish
+  signal-client completion powershell >> $PROFILE`
