@@ -94,9 +94,9 @@ func TestSplitDepth(t *testing.T) {
 // The samples are not part of the project; the variable names a file of
 // events, one a line.
 func TestSplitSamples(t *testing.T) {
-	path := os.Getenv("SIGNAL_CLIENT_TEST_SAMPLES")
+	path := os.Getenv("SIGNAL_CLIENT_SAMPLES")
 	if path == "" {
-		t.Skip("SIGNAL_CLIENT_TEST_SAMPLES is not set")
+		t.Skip("SIGNAL_CLIENT_SAMPLES names no file of real events, one a line")
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
