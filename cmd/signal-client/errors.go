@@ -53,6 +53,7 @@ var remedies = []remedy{
 	{pipeline.ErrConfig, exitUsage, "correct the field that is named, in INTEGRATIONS or in the environment"},
 	{pipeline.ErrFenced, exitFailed, "run the command again: another writer was faster"},
 	{pipeline.ErrLockLost, exitFailed, "run the command again; if it stays, look at the replicas with: signal-client status"},
+	{pipeline.ErrHandover, exitFailed, "run the command again; another replica polls the instance now, see: signal-client status"},
 	{pipeline.ErrHandover, exitFailed, "nothing by hand: another replica polls on; see which: signal-client status"},
 	{pipeline.ErrChanged, exitFailed, "run the command again: the integration was changed meanwhile"},
 	{pipeline.ErrNewer, exitFailed, "run the newest signal-client that has worked on this stream"},
