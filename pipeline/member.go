@@ -104,7 +104,8 @@ func (m *member) rest(o *order) {
 // After a failure it waits, with the lock given back, until another try is due
 // or a new order stands. What was handed over is contended for at once.
 func (m *member) contend(ctx context.Context, key string) {
-	claimed := func(o *order) bool { return o.runs() && o.key == key }
+	declined := m.declined
+	claimed := func(o *order) bool { return o.runs() && o.key == key && (declined == nil || o == declined) }
 	wanted, stop := m.while(ctx, claimed)
 	tried, handed := m.order.Load(), false
 	err := m.Locks.Hold(wanted, Claim{Instance: m.name, Key: key}, func(held context.Context) {

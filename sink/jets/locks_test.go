@@ -80,7 +80,16 @@ type process struct {
 // run starts a process that contends for the instances until it is stopped.
 func run(t *testing.T, s *jetstest.Server, r *record, name string, cfg LocksConfig, instances ...string) *process {
 	t.Helper()
-	store := opened(t, s, Config{})
+	var claims []pipeline.Claim
+	for _, instance := range instances {
+		claims = append(claims, pipeline.Claim{Instance: instance})
+	}
+	return claim(t, opened(t, s, Config{}), r, name, cfg, claims...)
+}
+
+// claim does the same on a store of its own.
+func claim(t *testing.T, store *Store, r *record, name string, cfg LocksConfig, claims ...pipeline.Claim) *process {
+	t.Helper()
 	cfg.Replica = name
 	locks, err := store.Locks(cfg)
 	if err != nil {
@@ -89,13 +98,13 @@ func run(t *testing.T, s *jetstest.Server, r *record, name string, cfg LocksConf
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = locks.Run(ctx) })
-	for _, instance := range instances {
+	for _, c := range claims {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				_ = locks.Hold(ctx, pipeline.Claim{Instance: instance}, func(held context.Context) {
-					r.took(instance, name)
+				_ = locks.Hold(ctx, c, func(held context.Context) {
+					r.took(c.Instance, name)
 					<-held.Done()
-					r.gave(instance, name, context.Cause(held))
+					r.gave(c.Instance, name, context.Cause(held))
 				})
 			}
 		})
