@@ -67,6 +67,7 @@ func newRoot(p *program) *cobra.Command {
 		newRun(p),
 		newDemo(p),
 		newStatus(p),
+		newIntegrations(p),
 		newVersion(p),
 		newHealthcheck(),
 	)
@@ -76,7 +77,7 @@ func newRoot(p *program) *cobra.Command {
 
 // usage is what stands below a help's text.
 const usage = `Usage:
-  {{.CommandPath}}{{if .HasAvailableSubCommands}} <command>{{end}} [flags]
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} <command> [flags]{{else}}{{.UseLine}}{{end}}
 {{- if .HasAvailableSubCommands}}
 
 Commands:

@@ -32,6 +32,9 @@ func stand(env *testscript.Env) error {
 	env.Values["org"] = org
 	env.Setenv("ORG", server.URL)
 	env.Setenv("TOKEN", "right-token")
+	elsewhere := httptest.NewServer(http.NotFoundHandler()) // a host that is no org
+	env.Defer(elsewhere.Close)
+	env.Setenv("NOORG", elsewhere.URL)
 	env.Setenv("SIGNAL_CLIENT_SESSION_TTL", "2s")
 	if err := oldNATS(env); err != nil {
 		return err

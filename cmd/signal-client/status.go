@@ -156,7 +156,7 @@ func asOf(now time.Time, s pipeline.Status, held, stored bool, entry pipeline.En
 func printStatuses(p *program, all []pipeline.Status) error {
 	out := p.Out()
 	if len(all) == 0 && out.Terminal {
-		_, err := fmt.Fprintln(out, "No orgs yet. Add one: nats kv put INTEGRATIONS okta.acme '"+firstIntegration+"'")
+		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+firstCommand)
 		return err
 	}
 	g := grid{

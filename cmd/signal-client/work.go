@@ -77,15 +77,15 @@ func (s *service) static() ([]pipeline.Integration, error) {
 func (s *service) firstStep() string {
 	server := ""
 	if at := s.config.Server.Listen; s.config.NATS.Embedded() && at != defaultListen {
-		server = " --server nats://" + reachable(at)
+		server = "NATS_URL=nats://" + reachable(at) + " "
 	}
-	return "add an org with: nats" + server + " kv put INTEGRATIONS okta.acme '" + firstIntegration + "'"
+	return "add an org with: " + server + firstCommand
 }
 
-// firstIntegration is the least that an integration can be.
-const firstIntegration = `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token_file":"/path/to/token"}}`
+// firstCommand adds an org.
+const firstCommand = "signal-client integrations add okta acme --fqdn acme.okta.com"
 
-// defaultListen is where the nats command looks when it is not told otherwise.
+// defaultListen is where a command looks when it is not told otherwise.
 const defaultListen = "127.0.0.1:4222"
 
 // inBackground runs f until the function that it returns is called, which waits

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const integrationsLong = `Configure the orgs that are polled: the bucket INTEGRATIONS.
+
+A change takes effect within seconds, without a restart, on every process that
+polls. What is wrong is refused before it is written, and the field is named.
+Nothing here shows a token. An org from the environment (OKTA_FQDN) is not kept
+in the bucket, and not listed here; status shows it.
+
+Examples:
+  signal-client integrations add okta acme --fqdn acme.okta.com
+  signal-client integrations list
+  signal-client integrations test acme
+  signal-client integrations set acme poll_interval=1m
+  signal-client integrations import orgs.csv`
+
+// newIntegrations is the command of all that have to do with INTEGRATIONS.
+func newIntegrations(p *program) *cobra.Command {
+	r := &roster{program: p, in: os.Stdin}
+	cmd := &cobra.Command{
+		Use:     "integrations",
+		Aliases: []string{"integration"},
+		Short:   "List, add, change, test and remove orgs",
+		Long:    integrationsLong,
+	}
+	add := &cobra.Command{
+		Use:   "add",
+		Short: "Add an org",
+		Long:  "Add an org.\n\nExample:\n  signal-client integrations add okta acme --fqdn acme.okta.com",
+		Args:  knownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	add.AddCommand(r.newAddOkta())
+	cmd.AddCommand(
+		r.newList(), r.newShow(), add, r.newSet(),
+		r.newSwitch("enable", true), r.newSwitch("disable", false),
+		r.newRemove(), r.newTest(), r.newImport(), r.newExport(),
+	)
+	return cmd
+}
+
+// roster is what the commands of integrations share.
+type roster struct {
+	*program
+	in   *os.File // the keyboard, or what stands in its place
+	nats natsConfig
+	// The embedded server's variables, and those of streams and buckets, are
+	// read from the environment alone.
+	server serverConfig
+	stream streamConfig
+}
+
+// flags gives a command those that all of them have.
+func (r *roster) flags(cmd *cobra.Command) *cobra.Command {
+	addFlags(cmd, &r.nats)
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// open connects to where INTEGRATIONS is.
+func (r *roster) open(cmd *cobra.Command) (*jets.Integrations, func(), error) {
+	if err := load(cmd, &r.nats, &r.server, &r.stream); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	defer cancel()
+	conn, err := visit(ctx, r.nats, r.server)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &jets.Integrations{Store: &jets.Store{Conn: conn}}, conn.Close, nil
+}
+
+// openToWrite is open for who adds: what is not there yet is made, as the
+// service would.
+func (r *roster) openToWrite(cmd *cobra.Command) (*jets.Integrations, func(), error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	defer cancel()
+	_, err = all.Get(ctx, "any")
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		all.Store, err = jets.Open(ctx, all.Store.Conn, jets.Config{
+			Replicas: r.stream.Replicas, MaxBytes: int64(r.stream.MaxBytes), MaxAge: cmp.Or(r.stream.MaxAge, ever),
+		})
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return all, done, nil
+}
+
+// find reads the value of an instance that must be there.
+func find(ctx context.Context, all *jets.Integrations, instance string) (jets.Written, error) {
+	w, err := all.Get(ctx, instance)
+	if err := present(err); err != nil {
+		return w, err
+	}
+	if w.Value != nil {
+		return w, nil
+	}
+	p := &problem{
+		Op:   fmt.Sprintf("no integration %q", instance),
+		Err:  errors.New(jets.BucketIntegrations + " holds none of that name"),
+		Hint: "signal-client integrations list",
+		Code: exitFailed,
+	}
+	written, err := all.Written(ctx)
+	if err == nil {
+		if near := nearest(instance, names(written)); near != "" {
+			p.Err = fmt.Errorf("%w; there is %s", p.Err, near)
+		}
+	}
+	return w, p
+}
+
+func names(written []jets.Written) []string {
+	all := make([]string, len(written))
+	for i, w := range written {
+		all[i] = w.Instance
+	}
+	return all
+}
+
+// wants checks how many names stand behind a command.
+func wants(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		p := &problem{Hint: cmd.CommandPath() + " --help", Code: exitUsage}
+		switch {
+		case len(args) < least:
+			p.Op, p.Err = "a name is missing", errors.New("usage: "+cmd.UseLine())
+		case most > 0 && len(args) > most:
+			p.Op, p.Err = fmt.Sprintf("unexpected argument %q", args[most]), errors.New("usage: "+cmd.UseLine())
+		default:
+			return nil
+		}
+		return p
+	}
+}
+
+// completionTime is how long a shell waits for names.
+const completionTime = 300 * time.Millisecond
+
+// complete offers the names in INTEGRATIONS that are not given yet. Where NATS
+// can't be asked, it offers nothing and says nothing.
+func (r *roster) complete(most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		const nothing = cobra.ShellCompDirectiveNoFileComp
+		if most > 0 && len(args) >= most || load(cmd, &r.nats, &r.server) != nil {
+			return nil, nothing
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+		defer cancel()
+		conn, err := visit(ctx, r.nats, r.server)
+		if err != nil {
+			return nil, nothing
+		}
+		defer conn.Close()
+		written, err := (&jets.Integrations{Store: &jets.Store{Conn: conn}}).Written(ctx)
+		if err != nil {
+			return nil, nothing
+		}
+		var offered []cobra.Completion
+		for _, w := range written {
+			if i, err := pipeline.ParseIntegration(w.Instance, w.Value); !slices.Contains(args, w.Instance) {
+				offered = append(offered, offer(w.Instance, i, err))
+			}
+		}
+		return offered, nothing
+	}
+}
+
+func offer(instance string, i pipeline.Integration, err error) cobra.Completion {
+	if err != nil {
+		return instance
+	}
+	return cobra.CompletionWithDesc(instance, i.Origin)
+}
+
+// say tells, on standard error, what a command did: its result is in NATS.
+func (r *roster) say(format string, args ...any) {
+	_, _ = io.WriteString(r.Err(), printable(fmt.Sprintf(format, args...))+"\n")
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+const integrationsAddLong = `Add an Okta org under a name: 1 to 63 small letters, digits and hyphens. Its events
+are published on signals.okta.<name>, so choose one to stay with.
+
+The API token is one of a read-only admin (Okta: Security > API > Tokens). It is
+asked for on a terminal, or read from standard input or from --token-from, and
+stored in NATS. With --token-file it stays out of NATS: the service reads the
+file, on each machine where it runs, and notices within seconds when it changes.
+
+Examples:
+  # asks for the token
+  signal-client integrations add okta acme --fqdn acme.okta.com
+
+  # the service reads the token from a file
+  signal-client integrations add okta acme --fqdn acme.okta.com --token-file /etc/signal-client/acme.token
+
+  # the token comes from a program
+  pass okta/acme | signal-client integrations add okta acme --fqdn acme.okta.com --token-from -`
+
+func (r *roster) newAddOkta() *cobra.Command {
+	var token tokenFlag
+	var disabled bool
+	cmd := &cobra.Command{
+		Use:   "okta <name>",
+		Short: "Add an Okta org",
+		Long:  integrationsAddLong,
+		Args:  wants(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v := value{"integration_type": "okta", "enabled": !disabled}
+			v.fromFlags(cmd)
+			return r.add(cmd, args[0], v, token)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addSettables(cmd)
+	token.add(cmd)
+	cmd.Flags().BoolVar(&disabled, "disabled", false, "don't poll it yet")
+	return r.flags(cmd)
+}
+
+// addSettables gives a command a flag for each field.
+func addSettables(cmd *cobra.Command) {
+	for _, f := range settables {
+		if f.flag != "" {
+			cmd.Flags().Var(&flagValue{"", f.what}, f.flag, f.desc)
+		}
+	}
+	_ = cmd.MarkFlagFilename("token-file")
+}
+
+// fromFlags takes over what the flags of a command say, and reports whether they
+// say anything.
+func (v value) fromFlags(cmd *cobra.Command) (any bool) {
+	for _, f := range settables {
+		if flag := cmd.Flags().Lookup(f.flag); f.flag != "" && flag.Changed {
+			v.Assign(f, flag.Value.String())
+			any = true
+		}
+	}
+	return any
+}
+
+// placeholder stands for a token that was not asked for yet.
+var placeholder = pipeline.NewSecret("placeholder")
+
+func (r *roster) add(cmd *cobra.Command, instance string, v value, from tokenFlag) error {
+	if err := oneOf(cmd, "fqdn", "base-url"); err != nil {
+		return err
+	}
+	if err := oneOf(cmd, "token-from", "token-file"); err != nil {
+		return err
+	}
+	file, _ := v.At("credentials.api_token_file").(string)
+	if file == "" {
+		// All else is checked before somebody goes and fetches a token.
+		v.SetToken(placeholder)
+	}
+	if _, errs := v.check(instance, v.labelled); errs != nil {
+		return errors.Join(errs...)
+	}
+	all, done, err := r.openToWrite(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	before, err := all.Get(cmd.Context(), instance)
+	if err != nil {
+		return err
+	}
+	if before.Value != nil {
+		return exists(instance)
+	}
+	if file == "" {
+		if from.from == "" {
+			from.from = "-"
+		}
+		token, err := r.readToken(cmd.Context(), from.from)
+		if err != nil {
+			return err
+		}
+		v.SetToken(token)
+	}
+	i, errs := v.check(instance, v.labelled)
+	if errs != nil {
+		return errors.Join(errs...)
+	}
+	v.Tidy(i)
+	if _, err := all.Put(cmd.Context(), instance, v.Encode(), before.Revision); err != nil {
+		return err
+	}
+	r.noteFile(i)
+	r.say("Added %s: %s. %s", instance, i.Origin, afterwards(i))
+	r.say("Try its token: signal-client integrations test %s", instance)
+	return nil
+}
+
+// afterwards says what comes of a change.
+func afterwards(i pipeline.Integration) string {
+	if !i.Enabled {
+		return "It is disabled; poll it with: signal-client integrations enable " + i.Instance
+	}
+	return "It is polled within seconds by whatever process runs."
+}
+
+// noteFile says so when the token's file can't be read here, which need not be
+// wrong.
+func (r *roster) noteFile(i pipeline.Integration) {
+	if i.TokenFile == "" {
+		return
+	}
+	if f, err := os.Open(i.TokenFile); err != nil {
+		r.say("note: the token's file can't be read here: %v; where the service runs it must be", err)
+	} else {
+		_ = f.Close()
+	}
+}
+
+func exists(instance string) error {
+	return &problem{
+		Op:   fmt.Sprintf("add %s", instance),
+		Err:  errors.New("there is an integration of that name"),
+		Hint: fmt.Sprintf("signal-client integrations set %s --fqdn …, or another name", instance),
+		Code: exitFailed,
+	}
+}
+
+// oneOf refuses two flags of which only one can be meant.
+func oneOf(cmd *cobra.Command, a, b string) error {
+	if !cmd.Flags().Changed(a) || !cmd.Flags().Changed(b) {
+		return nil
+	}
+	return wrong(fmt.Sprintf("--%s and --%s", a, b), "only one of them can be meant", "leave one of them out")
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// settable is a field of an integration as the command line knows it.
+type settable struct {
+	path string // in the value: settings.fqdn
+	flag string // of add and set; a column of a CSV file may be called so too
+	what string // it takes
+	desc string
+	not  string // a field that means the same, and goes when this one is set
+}
+
+// settables are all fields that are no secret.
+var settables = []settable{
+	{"settings.fqdn", "fqdn", "host", "the org's host name, such as acme.okta.com", "settings.base_url"},
+	{"settings.base_url", "base-url", "url", "scheme, host and port instead of --fqdn; plain http for loopback hosts only", "settings.fqdn"},
+	{"name", "name", "text", "a name for people", ""},
+	{"poll_interval", "poll-interval", "duration", "time between two looks at the head of the log; at least 1s (default 5m)", "poll_interval_minutes"},
+	{"settings.since", "since", "since", "where the first poll begins: an age such as 24h or 7d, or an RFC 3339 time (default 24h)", ""},
+	{"settings.filter", "filter", "expression", "filter expression of the System Log API; empty: everything", ""},
+	{"settings.limit", "limit", "number", "events a page, 1 to 999 (default 999)", ""},
+	{"settings.rate_share", "rate-share", "share", "part of the org's rate limit that may be used, above 0, at most 1 (default 0.5)", ""},
+	{"settings.link_hosts", "link-host", "hosts", "further host names that a next link may name, comma separated", ""},
+	{"credentials.api_token_file", "token-file", "path", "file that holds the API token, read by the service on the machine where it runs", "credentials.api_token"},
+	{"enabled", "", "truth", "", ""},
+}
+
+const tokenPath = "credentials.api_token"
+
+// fieldOf finds a field by its path, by the last part of it, or by its flag.
+func fieldOf(name string) (settable, bool) {
+	folded := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "-", "_")
+	for _, f := range settables {
+		last := f.path[strings.LastIndexByte(f.path, '.')+1:]
+		if slices.Contains([]string{f.path, last, strings.ReplaceAll(f.flag, "-", "_")}, folded) {
+			return f, true
+		}
+	}
+	return settable{}, false
+}
+
+func fieldNames() []string {
+	all := make([]string, len(settables))
+	for i, f := range settables {
+		all[i] = f.path[strings.LastIndexByte(f.path, '.')+1:]
+	}
+	return all
+}
+
+// value is an integration as INTEGRATIONS holds it: with whatever members others
+// have put there.
+type value map[string]any
+
+// readValue reads a value, and keeps numbers as they are written.
+func readValue(data []byte) (value, error) {
+	var v value
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, errors.New("it is null")
+	}
+	return v, nil
+}
+
+// Encode is the value as it is stored.
+func (v value) Encode() []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // filters as they are
+	if err := e.Encode(v); err != nil {
+		panic(err) // it came out of JSON
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// Clone is a copy that shares nothing.
+func (v value) Clone() value {
+	copied, err := readValue(v.Encode())
+	if err != nil {
+		panic(err)
+	}
+	return copied
+}
+
+// Equal reports whether both hold the same.
+func (v value) Equal(other value) bool { return reflect.DeepEqual(v.Clone(), other.Clone()) }
+
+// Assign sets a field to what the text says; an empty text takes it out. What is
+// no number stays a text, for the reader to complain of.
+func (v value) Assign(f settable, text string) {
+	v.Put(f.not, nil)
+	v.fill(f, text)
+}
+
+func (v value) fill(f settable, text string) {
+	switch {
+	case text == "":
+		v.Put(f.path, nil)
+	case f.what == "number", f.what == "share", f.what == "truth":
+		v.Put(f.path, plainValue(text))
+	case f.what == "hosts":
+		var hosts []any
+		for host := range strings.SplitSeq(text, ",") {
+			hosts = append(hosts, strings.TrimSpace(host))
+		}
+		v.Put(f.path, hosts)
+	case f.what == "path":
+		// Where the service runs nobody knows what it would be relative to.
+		if whole, err := filepath.Abs(text); err == nil {
+			text = whole
+		}
+		v.Put(f.path, text)
+	default:
+		v.Put(f.path, text)
+	}
+}
+
+// SetToken puts a token in, and a file's name out.
+func (v value) SetToken(token pipeline.Secret) {
+	v.Put("credentials.api_token_file", nil)
+	v.Put(tokenPath, token.Reveal())
+}
+
+// Tidy writes what was pasted as what it was understood as.
+func (v value) Tidy(i pipeline.Integration) {
+	if v.At("settings.base_url") != nil { // it wins
+		v.Put("settings.base_url", i.Origin)
+	} else {
+		v.Put("settings.fqdn", strings.TrimPrefix(i.Origin, "https://"))
+	}
+}
+
+// Put sets the member at a path; nil takes it out.
+func (v value) Put(path string, to any) {
+	members, name := v, path
+	if group, rest, nested := strings.Cut(path, "."); nested {
+		inner, ok := v[group].(map[string]any)
+		if !ok && to == nil {
+			return
+		}
+		if !ok {
+			inner = map[string]any{}
+			v[group] = inner
+		}
+		members, name = inner, rest
+	}
+	if to == nil {
+		delete(members, name)
+		return
+	}
+	members[name] = to
+}
+
+// At is the member at a path; nil: none.
+func (v value) At(path string) any {
+	members, name := v, path
+	if group, rest, nested := strings.Cut(path, "."); nested {
+		members, _ = v[group].(map[string]any)
+		name = rest
+	}
+	return members[name]
+}
+
+// WithoutSecrets is a copy that can be shown: under credentials it keeps nothing
+// but the name of a file.
+func (v value) WithoutSecrets() value {
+	shown := v.Clone()
+	file := shown.At("credentials.api_token_file")
+	delete(shown, "credentials")
+	if file != nil {
+		shown.Put("credentials.api_token_file", file)
+	}
+	for _, path := range []string{"settings.base_url", "settings.fqdn"} {
+		if at, ok := shown.At(path).(string); ok && strings.Contains(at, "@") {
+			shown.Put(path, withoutUser(at))
+		}
+	}
+	return shown
+}
+
+// withoutUser takes user and password out of what may be a URL.
+func withoutUser(at string) string {
+	if u, err := url.Parse(at); err == nil && u.Host != "" {
+		u.User = nil
+		return u.String()
+	}
+	return at[strings.LastIndexByte(at, '@')+1:]
+}
+
+// plainValue is a number or a truth value if the text is one, else the text.
+func plainValue(text string) any {
+	d := json.NewDecoder(strings.NewReader(strings.ToLower(strings.TrimSpace(text))))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil || d.More() {
+		return text
+	}
+	switch v.(type) {
+	case json.Number, bool:
+		return v
+	}
+	return text
+}
+
+// check reads the value as the service will, and makes a problem of each field
+// that it would complain of. label says how the user knows a field.
+func (v value) check(instance string, label func(field string) string) (pipeline.Integration, []error) {
+	i, err := pipeline.ParseIntegration(instance, v.Encode())
+	if err == nil {
+		return i, nil
+	}
+	wrongs, ok := errors.AsType[*pipeline.ConfigError](err)
+	if !ok {
+		return i, []error{err}
+	}
+	var errs []error
+	for _, c := range wrongs.Complaints {
+		cause, try, _ := strings.Cut(strings.TrimSuffix(c.Problem, ")"), " (")
+		errs = append(errs, wrong(label(c.Field), "it "+cause, try))
+	}
+	return i, errs
+}
+
+// labelled is how the flags of add and set call a field, with what stands there.
+func (v value) labelled(field string) string {
+	switch field {
+	case "instance":
+		return "the name of the integration"
+	case tokenPath:
+		return "the API token"
+	}
+	name := field
+	if f, ok := fieldOf(strings.TrimSuffix(field, "[0]")); ok && f.flag != "" {
+		name = "--" + f.flag
+	}
+	at := v.WithoutSecrets().At(field)
+	if at == nil || field == "credentials" {
+		return name
+	}
+	return fmt.Sprintf("%s %v", name, at)
+}

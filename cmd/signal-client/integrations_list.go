@@ -1,0 +1,255 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// shown is an integration as list and show print it: with all defaults filled
+// in, and nothing of its token.
+type shown struct {
+	Instance            string    `json:"instance"`
+	Enabled             bool      `json:"enabled"`
+	Name                string    `json:"name"`
+	Origin              string    `json:"origin"`
+	PollIntervalSeconds float64   `json:"poll_interval_seconds"`
+	Since               string    `json:"since"`
+	Filter              string    `json:"filter"`
+	Limit               int       `json:"limit"`
+	RateShare           float64   `json:"rate_share"`
+	LinkHosts           []string  `json:"link_hosts"`
+	Token               string    `json:"token"` // set, file or none
+	TokenFile           string    `json:"token_file,omitempty"`
+	Revision            uint64    `json:"revision"`
+	WrittenAt           time.Time `json:"written_at"`
+	Error               string    `json:"error,omitempty"` // the value is wrong: all above but the instance is empty
+
+	interval time.Duration
+}
+
+// show reads a value as the service does.
+func show(w jets.Written) shown {
+	i, err := pipeline.ParseIntegration(w.Instance, w.Value)
+	s := shown{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
+	if err != nil {
+		s.Error = err.Error()
+		return s
+	}
+	s.Enabled, s.Name, s.Origin = i.Enabled, i.Name, i.Origin
+	s.interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
+	s.Since, s.Filter, s.Limit, s.RateShare = sinceText(i.Since), i.Filter, i.Limit, i.RateShare
+	s.LinkHosts = append(s.LinkHosts, i.LinkHosts...)
+	s.Token, s.TokenFile = "none", i.TokenFile
+	if !i.Token.IsZero() {
+		s.Token = "set"
+	} else if i.TokenFile != "" {
+		s.Token = "file"
+	}
+	return s
+}
+
+func sinceText(s pipeline.Since) string {
+	if !s.Moment.IsZero() {
+		return s.Moment.Format(time.RFC3339)
+	}
+	return short(s.Age)
+}
+
+// short is a duration as people write it: 5m, not 5m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// State is a word for the list.
+func (s shown) State() pipeline.State {
+	switch {
+	case s.Error != "":
+		return pipeline.StateConfig
+	case !s.Enabled:
+		return pipeline.StateDisabled
+	}
+	return "enabled"
+}
+
+const integrationsListLong = `List the orgs in INTEGRATIONS. How they are doing is for: signal-client status.
+
+Examples:
+  signal-client integrations list
+  signal-client integrations list --json | jq -r '.[] | select(.error) | .instance'`
+
+func (r *roster) newList() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the orgs",
+		Long:    integrationsListLong,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, done, err := r.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer done()
+			written, err := all.Written(cmd.Context())
+			if err := present(err); err != nil {
+				return err
+			}
+			list := make([]shown, len(written))
+			for i, w := range written {
+				list[i] = show(w)
+			}
+			if asJSON {
+				return writeJSON(r.Out(), list)
+			}
+			return r.printList(list)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return r.flags(cmd)
+}
+
+func (r *roster) printList(list []shown) error {
+	out := r.Out()
+	if len(list) == 0 && out.Terminal {
+		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+firstCommand)
+		return err
+	}
+	g := grid{
+		Title:  count(len(list), "org"),
+		Header: []string{"instance", "state", "name", "origin", "poll interval", "token", "changed", "error"},
+	}
+	for _, s := range list {
+		text, interval := s.Error, ""
+		if out.Terminal {
+			text = cut(text, 60)
+		}
+		if s.Error == "" {
+			interval = short(s.interval)
+		}
+		g.Rows = append(g.Rows, []any{s.Instance, s.State(), s.Name, s.Origin, interval, s.Token, s.WrittenAt, text})
+	}
+	return g.Print(out)
+}
+
+// count says how many there are of what.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return human(uint64(n)) + " " + what + "s"
+}
+
+const integrationsShowLong = `Show one org as it is configured, with all defaults filled in.
+
+Examples:
+  signal-client integrations show acme
+  signal-client integrations show acme --json`
+
+func (r *roster) newShow() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:               "show <name>",
+		Aliases:           []string{"info"},
+		Short:             "Show one org's configuration",
+		Long:              integrationsShowLong,
+		Args:              wants(1, 1),
+		ValidArgsFunction: r.complete(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, done, err := r.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer done()
+			w, err := find(cmd.Context(), all, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(r.Out(), show(w))
+			}
+			return r.printOne(show(w))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return r.flags(cmd)
+}
+
+func (r *roster) printOne(s shown) error {
+	out := r.Out()
+	g := grid{Title: s.Instance, Header: []string{"field", "value"}}
+	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
+	add("instance", s.Instance)
+	add("state", s.State())
+	if s.Error != "" {
+		add("error", s.Error)
+	} else {
+		add("name", s.Name)
+		add("origin", s.Origin)
+		add("poll interval", short(s.interval))
+		add("since", s.Since)
+		add("filter", s.Filter)
+		add("limit", s.Limit)
+		add("rate share", s.RateShare)
+		add("link hosts", strings.Join(s.LinkHosts, ","))
+		add("token", s.Token)
+		add("token file", s.TokenFile)
+	}
+	add("changed", s.WrittenAt)
+	add("revision", s.Revision)
+	return g.Print(out)
+}
+
+const integrationsExportLong = `Print all orgs as one JSON document that import reads. It holds no token: where a
+token is stored, import --replace keeps it.
+
+Examples:
+  signal-client integrations export > orgs.json
+  signal-client integrations import --replace orgs.json`
+
+func (r *roster) newExport() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Print all orgs as JSON, without tokens",
+		Long:  integrationsExportLong,
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, done, err := r.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer done()
+			written, err := all.Written(cmd.Context())
+			if err := present(err); err != nil {
+				return err
+			}
+			list := []value{}
+			for _, w := range written {
+				v, err := readValue(w.Value)
+				if err != nil {
+					r.say("left out %s: its value is no JSON object", w.Instance)
+					continue
+				}
+				v = v.WithoutSecrets()
+				v["instance"] = w.Instance
+				list = append(list, v)
+			}
+			return writeJSON(r.Out(), list)
+		},
+	}
+	cmd.Flags().Bool("json", true, "print one JSON document, which it does anyway")
+	return r.flags(cmd)
+}

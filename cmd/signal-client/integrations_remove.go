@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const integrationsRemoveLong = `Stop polling orgs and forget their configuration, former versions and tokens
+included. Their events stay in the stream, and so do their positions: added again
+under the same name, for the same org, each goes on exactly where it stood.
+
+It asks first. Without a terminal it needs --yes.
+
+Examples:
+  signal-client integrations remove acme
+  signal-client integrations remove acme --yes`
+
+func (r *roster) newRemove() *cobra.Command {
+	var yes, force bool
+	cmd := &cobra.Command{
+		Use:               "remove <name>...",
+		Aliases:           []string{"rm"},
+		Short:             "Forget orgs; their events stay",
+		Long:              integrationsRemoveLong,
+		Args:              wants(1, 0),
+		ValidArgsFunction: r.complete(0),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !yes && !force && !term.IsTerminal(int(r.in.Fd())) {
+				return wrong("remove "+strings.Join(args, " "), "it asks first, and there is no terminal to ask on", "--yes, if it is meant")
+			}
+			all, done, err := r.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer done()
+			for _, instance := range args {
+				if err := r.remove(cmd.Context(), all, instance, yes || force); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "the same")
+	_ = cmd.Flags().MarkHidden("force")
+	return r.flags(cmd)
+}
+
+func (r *roster) remove(ctx context.Context, all *jets.Integrations, instance string, sure bool) error {
+	w, err := find(ctx, all, instance)
+	if err != nil {
+		return err
+	}
+	stays := whatStays(ctx, all.Store.Conn, instance)
+	if !sure {
+		at := "its value is wrong"
+		if i, err := pipeline.ParseIntegration(instance, w.Value); err == nil {
+			at = i.Origin
+		}
+		r.say("%s (%s) will not be polled any more, and its configuration is forgotten.", instance, at)
+		r.say("%s", stays)
+		if err := r.confirm(ctx, "Remove "+instance+"?"); err != nil {
+			return err
+		}
+	}
+	if err := all.Delete(ctx, instance, w.Revision); err != nil {
+		return err
+	}
+	r.say("Removed %s. %s", instance, stays)
+	return nil
+}
+
+// whatStays says what of an org a removal leaves.
+func whatStays(ctx context.Context, conn *jets.Conn, instance string) string {
+	events := "Its events"
+	if n, ok := countEvents(ctx, conn, instance); ok {
+		events = "Its " + count(int(n), "event")
+	}
+	return fmt.Sprintf("%s on %s and its position stay: added again under this name, for the same org, it goes on where it stood.",
+		events, jets.SubjectEvents(instance))
+}
+
+// countEvents counts what is stored of an instance, if that can be learned soon.
+func countEvents(ctx context.Context, conn *jets.Conn, instance string) (uint64, bool) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
+	if err != nil {
+		return 0, false
+	}
+	subject := jets.SubjectEvents(instance)
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return 0, false
+	}
+	return info.State.Subjects[subject], true
+}
+
+// confirm asks on the terminal. Anything but yes is a no.
+func (r *roster) confirm(ctx context.Context, question string) error {
+	fmt.Fprint(r.Err(), question+" [y/N] ")
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(r.in).ReadString('\n')
+		answer <- line // nobody may wait for it any more
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(r.Err())
+		return ctx.Err()
+	case line := <-answer:
+		switch strings.ToLower(strings.TrimSpace(line)) {
+		case "y", "yes":
+			return nil
+		}
+	}
+	return &problem{Op: "not removed", Err: errors.New("it was not confirmed"), Hint: "answer y, or use --yes", Code: exitUsage}
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const integrationsSetLong = `Change some fields of an org and leave all others as they are, those that other
+programs put there too. An empty value takes a field out, and its default holds.
+
+Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
+filter, limit, rate_share, link_hosts, api_token_file, enabled. A token is never
+an argument, which others on the machine could see: --token-from.
+
+A changed filter or limit starts a new query that misses nothing; another host is
+another org, and begins anew.
+
+Examples:
+  signal-client integrations set acme poll_interval=1m rate_share=0.3
+  signal-client integrations set acme --filter 'eventType sw "user."'
+  signal-client integrations set acme filter=
+  signal-client integrations set acme --token-from new.token`
+
+func (r *roster) newSet() *cobra.Command {
+	var token tokenFlag
+	cmd := &cobra.Command{
+		Use:               "set <name> [<field>=<value>...]",
+		Aliases:           []string{"edit"},
+		Short:             "Change some fields of an org",
+		Long:              integrationsSetLong,
+		Args:              wants(1, 0),
+		ValidArgsFunction: r.completeFields(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.set(cmd, args[0], args[1:], token)
+		},
+	}
+	addSettables(cmd)
+	token.add(cmd)
+	return r.flags(cmd)
+}
+
+// completeFields offers a name first, and then what can be set.
+func (r *roster) completeFields() cobra.CompletionFunc {
+	instances := r.complete(1)
+	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return instances(cmd, args, begun)
+		}
+		var fields []cobra.Completion
+		for _, name := range fieldNames() {
+			fields = append(fields, name+"=")
+		}
+		return fields, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, from tokenFlag) error {
+	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}} {
+		if err := oneOf(cmd, pair[0], pair[1]); err != nil {
+			return err
+		}
+	}
+	asked := value{}
+	flags := asked.fromFlags(cmd)
+	if err := asked.assignAll(cmd, assignments); err != nil {
+		return err
+	}
+	if !flags && len(assignments) == 0 && from.from == "" {
+		return wrong("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
+	}
+	var token pipeline.Secret
+	if from.from != "" {
+		var err error
+		if token, err = r.readToken(cmd.Context(), from.from); err != nil {
+			return err
+		}
+	}
+	return r.change(cmd, instance, "Changed", func(v value) error {
+		v.fromFlags(cmd)
+		if !token.IsZero() {
+			v.SetToken(token)
+		}
+		return v.assignAll(cmd, assignments)
+	})
+}
+
+// assignAll takes over arguments such as poll_interval=1m.
+func (v value) assignAll(cmd *cobra.Command, assignments []string) error {
+	var errs []error
+	for _, a := range assignments {
+		name, text, ok := strings.Cut(a, "=")
+		if looksSecret(name) {
+			// Not what it was to be set to, should there be a log of this.
+			errs = append(errs, wrong("a token as an argument", "others on this machine can read arguments", "--token-from <file>, or - for standard input; if the token is a real one, make a new one"))
+			continue
+		}
+		f, known := fieldOf(name)
+		switch {
+		case !ok:
+			errs = append(errs, wrong(fmt.Sprintf("argument %q", a), "it is no field=value", cmd.CommandPath()+" <name> poll_interval=1m"))
+		case !known:
+			errs = append(errs, unknownField(name, "field "+name))
+		default:
+			v.Assign(f, text)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func looksSecret(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "-", "_"))
+	return name == "token" || name == "api_token" || name == tokenPath
+}
+
+func unknownField(name, op string) error {
+	try := "one of " + strings.Join(fieldNames(), ", ")
+	if near := nearest(name, fieldNames()); near != "" {
+		try = near
+	}
+	return wrong(op, "an integration has no such field that could be set", try)
+}
+
+// mostTries is how often a change is made to what somebody else changed just then.
+const mostTries = 3
+
+// change edits what stands, and writes it if nobody else did meanwhile; if so, it
+// edits that.
+func (r *roster) change(cmd *cobra.Command, instance, done string, edit func(value) error) error {
+	all, end, err := r.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for try := 1; ; try++ {
+		i, changed, err := changeOnce(cmd.Context(), all, instance, edit)
+		switch {
+		case errors.Is(err, pipeline.ErrChanged) && try < mostTries:
+			continue
+		case err != nil:
+			return err
+		case !changed:
+			r.say("%s is like that already: nothing was written.", instance)
+			return nil
+		}
+		if i.Enabled {
+			r.noteFile(i)
+		}
+		r.say("%s %s: %s. %s", done, instance, i.Origin, effect(i))
+		return nil
+	}
+}
+
+func effect(i pipeline.Integration) string {
+	if !i.Enabled {
+		return "It is not polled while it is disabled."
+	}
+	return "It takes effect within seconds."
+}
+
+func changeOnce(ctx context.Context, all *jets.Integrations, instance string, edit func(value) error) (pipeline.Integration, bool, error) {
+	var none pipeline.Integration
+	before, err := find(ctx, all, instance)
+	if err != nil {
+		return none, false, err
+	}
+	was, err := readValue(before.Value)
+	if err != nil {
+		return none, false, &problem{
+			Op: "read the integration " + instance, Err: fmt.Errorf("its value is no JSON object: %w", err), Code: exitFailed,
+			Hint: "signal-client integrations remove " + instance + ", then add it",
+		}
+	}
+	v := was.Clone()
+	if err := edit(v); err != nil {
+		return none, false, err
+	}
+	i, errs := v.check(instance, v.labelled)
+	if errs != nil {
+		return none, false, errors.Join(errs...)
+	}
+	v.Tidy(i)
+	if v.Equal(was) {
+		return i, false, nil
+	}
+	_, err = all.Put(ctx, instance, v.Encode(), before.Revision)
+	return i, err == nil, err
+}
+
+// newSwitch makes enable and disable.
+func (r *roster) newSwitch(verb string, on bool) *cobra.Command {
+	long := "Poll orgs again: each goes on exactly where it stood.\n\nExample:\n  signal-client integrations enable acme"
+	if !on {
+		long = "Stop polling orgs, within seconds. Configuration, events and position stay; Okta keeps 90 days.\n\nExample:\n  signal-client integrations disable acme globex"
+	}
+	done := map[bool]string{true: "Enabled", false: "Disabled"}[on]
+	cmd := &cobra.Command{
+		Use:               verb + " <name>...",
+		Short:             map[bool]string{true: "Poll orgs again", false: "Stop polling orgs"}[on],
+		Long:              long,
+		Args:              wants(1, 0),
+		ValidArgsFunction: r.complete(0),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, instance := range args {
+				err := r.change(cmd, instance, done, func(v value) error { v.Put("enabled", on); return nil })
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	return r.flags(cmd)
+}
