@@ -114,6 +114,7 @@ func newWorld(t *testing.T, seed uint64, what trouble) *world {
 
 func (w *world) orgConfig() oktatest.Config {
 	c := oktatest.Config{Seed: w.seed, Origin: simOrigin, Links: oktatest.Links{Vary: true}, Requests: -1,
+		Skew: time.Duration(w.pick(0, -10, 10)) * time.Minute,
 		Rate: oktatest.Rate{PerMinute: w.pick(60, 600)},
 		// Late by less than the overlap of a reopening, which is all that is promised.
 		Lag: oktatest.Lag{Late: 0.1, LateBy: 55 * time.Minute}}

@@ -533,6 +533,28 @@ func TestEventsPurged(t *testing.T) {
 	st.wantEvents(5, 6)
 }
 
+// TestStreamPurged: nothing is left of it but where it goes on, and the cursor.
+func TestStreamPurged(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	zombie := st.synced()
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 4)))
+	st.ok(s.settle(t.Context()))
+	st.purge(">")
+	for _, asleep := range []*Sink{zombie, s} {
+		if _, err := asleep.Commit(t.Context(), asleep.at, page(asleep, 1, events(1, 6))); !errors.Is(err, pipeline.ErrFenced) {
+			t.Fatalf("a poller that slept through the purge got %v", err)
+		}
+	}
+	_, err := s.Sync(t.Context())
+	st.ok(err)
+	if s.at.Link != link(1) {
+		t.Fatalf("went on from %+v", s.at)
+	}
+	st.commit(s, short(s, 2, events(5, 6)))
+	st.wantEvents(5, 6)
+}
+
 // TestBrokenChain: positions deleted in the middle do not hide the older ones.
 func TestBrokenChain(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
