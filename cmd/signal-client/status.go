@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,17 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const statusLong = `Show every org: its state, who polls it, and how far it is complete.
+const statusLong = `Show every org: its state, who polls it, and how far it is complete; and every
+process that polls, with its share of the orgs.
 
 It reads the buckets INTEGRATIONS, STATUS and LOCKS. Without NATS_URL it asks the
 embedded server of the signal-client that runs on this machine.
+
+With --watch it goes on until Ctrl-C: on a terminal it draws anew, into a pipe it
+adds a line for each org that has changed, or with --json a document a line. It
+then knows rates too: events a minute, and when an org that is behind will have
+caught up, as long as it goes on like this. A busy org's figures are written every
+15 s.
 
 States:
   polling              at the head of the log
@@ -34,20 +42,32 @@ States:
 
 Examples:
   signal-client status
+  signal-client status --watch
+  signal-client status --replicas
   signal-client status --json | jq '.[] | select(.state != "polling")'`
 
-// statusTime bounds the whole command.
+// statusTime bounds what a command waits for NATS.
 const statusTime = 15 * time.Second
+
+// statusFlags is what status is asked for.
+type statusFlags struct {
+	json, replicas bool
+	watch          time.Duration // 0: once
+}
 
 func newStatus(p *program) *cobra.Command {
 	var n natsConfig
 	var s serverConfig
-	var asJSON bool
+	var f statusFlags
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show every org and how far it is complete",
 		Long:  statusLong,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.fault(cmd); err != nil {
+				return err
+			}
 			if err := load(cmd, &n, &s); err != nil {
 				return err
 			}
@@ -58,19 +78,42 @@ func newStatus(p *program) *cobra.Command {
 				return err
 			}
 			defer conn.Close()
-			all, err := readStatuses(ctx, &jets.Store{Conn: conn}, time.Now())
-			switch {
-			case err != nil:
-				return err
-			case asJSON:
-				return writeJSON(p.Out(), all)
+			store := &jets.Store{Conn: conn}
+			if f.watch > 0 {
+				return (&watching{program: p, statusFlags: f}).Run(cmd.Context(), store.Lookout())
 			}
-			return printStatuses(p, all)
+			return p.statusOnce(ctx, store, f)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document; with --watch one a line")
+	cmd.Flags().BoolVar(&f.replicas, "replicas", false, "show the processes that poll, and their shares, instead of the orgs")
+	cmd.Flags().DurationVar(&f.watch, "watch", 0, "go on, and show what changes, looking every `interval` (2s if none is given)")
+	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
 	addFlags(cmd, &n)
 	return cmd
+}
+
+func (f statusFlags) fault(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("watch") && f.watch < 100*time.Millisecond {
+		return wrong(fmt.Sprintf("--watch=%s", f.watch), "it is an interval, at least 100ms", "--watch=2s")
+	}
+	return nil
+}
+
+func (p *program) statusOnce(ctx context.Context, store *jets.Store, f statusFlags) error {
+	now := time.Now()
+	all, replicas, err := readStatuses(ctx, store, now)
+	switch {
+	case err != nil:
+		return err
+	case f.json && f.replicas:
+		return writeJSON(p.Out(), shares(replicas))
+	case f.json:
+		return writeJSON(p.Out(), all)
+	case f.replicas:
+		return shareGrid(shares(replicas)).Print(p.Out())
+	}
+	return printStatuses(p.Out(), all, shares(replicas), nil, now)
 }
 
 // visit connects a command to the NATS that a service works with.
@@ -93,19 +136,24 @@ func visit(ctx context.Context, n natsConfig, s serverConfig) (*jets.Conn, error
 	return nil, &p
 }
 
-// readStatuses puts together what the buckets say of each instance, by name.
-func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, error) {
+// readStatuses reads the buckets once, and puts together what they say.
+func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, jets.Replicas, error) {
 	stored, err := store.AllStatuses(ctx)
 	entries, err2 := (&jets.Integrations{Store: store}).All(ctx)
 	replicas, err3 := store.Replicas(ctx)
 	if err := errors.Join(present(err), present(err2), present(err3)); err != nil {
-		return nil, err
+		return nil, replicas, err
 	}
+	return together(jets.Overview{Statuses: stored, Entries: entries, Replicas: replicas}, now), replicas, nil
+}
+
+// together puts together what the buckets say of each instance, by name.
+func together(v jets.Overview, now time.Time) []pipeline.Status {
 	each := map[string]pipeline.Status{}
-	for _, s := range stored {
+	for _, s := range v.Statuses {
 		each[s.Instance] = s
 	}
-	for instance := range entries {
+	for instance := range v.Entries {
 		if _, known := each[instance]; !known {
 			each[instance] = pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew}
 		}
@@ -113,13 +161,13 @@ func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipe
 	all := []pipeline.Status{} // [] rather than null
 	for _, instance := range slices.Sorted(maps.Keys(each)) {
 		s := each[instance]
-		if replicas.Held(instance) {
-			s.Holder = replicas.Locks[instance].Holder
+		if v.Replicas.Held(instance) {
+			s.Holder = v.Replicas.Locks[instance].Holder
 		}
-		entry, stored := entries[instance]
-		all = append(all, asOf(now, s, replicas.Sessions[s.Holder].ID != "", stored, entry))
+		entry, stored := v.Entries[instance]
+		all = append(all, asOf(now, s, v.Replicas.Sessions[s.Holder].ID != "", stored, entry))
 	}
-	return all, nil
+	return all
 }
 
 // present takes a bucket that nobody has made yet for an empty one.
@@ -153,32 +201,68 @@ func asOf(now time.Time, s pipeline.Status, held, stored bool, entry pipeline.En
 	return s
 }
 
-func printStatuses(p *program, all []pipeline.Status) error {
-	out := p.Out()
+// printStatuses shows the orgs, and to people the processes that poll them.
+// paces are what is known of each org's speed; nil: nothing of any.
+func printStatuses(out screen, all []pipeline.Status, replicas []share, paces map[string]pace, now time.Time) error {
 	if len(all) == 0 && out.Terminal {
 		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+firstCommand)
 		return err
 	}
 	g := grid{
-		Title:  fmt.Sprintf("%d orgs", len(all)),
-		Header: []string{"instance", "state", "holder", "lag", "last event", "events", "requests left", "last error"},
-	}
-	if len(all) == 1 {
-		g.Title = "1 org"
+		Title:  count(len(all), "org") + tally(all),
+		Header: statusHeader(paces != nil),
+		Now:    now,
 	}
 	for _, s := range all {
-		g.Rows = append(g.Rows, statusRow(s, out.Terminal))
+		row := statusRow(s, out.Terminal)
+		if paces != nil {
+			row = append(row, paces[s.Instance].cells(out.Terminal)...)
+		}
+		g.Rows = append(g.Rows, append(row, lastError(s, out.Terminal)))
 	}
-	return g.Print(out)
+	if err := g.Print(out); err != nil || !out.Terminal || len(replicas) == 0 {
+		return err
+	}
+	return shareGrid(replicas).Print(out)
+}
+
+// tally counts the orgs by state, most first.
+func tally(all []pipeline.Status) string {
+	counts := map[pipeline.State]int{}
+	for _, s := range all {
+		counts[s.State]++
+	}
+	states := slices.SortedFunc(maps.Keys(counts), func(a, b pipeline.State) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
+	})
+	text := ""
+	for i, state := range states {
+		text += map[bool]string{true: ": ", false: ", "}[i == 0] + fmt.Sprintf("%d %s", counts[state], state)
+	}
+	return text
+}
+
+func statusHeader(paced bool) []string {
+	header := []string{"instance", "state", "holder", "lag", "last event", "events", "requests left"}
+	if paced {
+		header = append(header, "events/min", "caught up in")
+	}
+	return append(header, "last error")
 }
 
 func statusRow(s pipeline.Status, people bool) []any {
-	row := []any{s.Instance, s.State, s.Holder, lag(s, people), lastEvent(s), fmt.Sprint(s.Events), budget(s), s.LastError}
+	row := []any{s.Instance, s.State, s.Holder, lag(s, people), lastEvent(s), fmt.Sprint(s.Events), budget(s)}
 	if people {
 		row[5] = human(s.Events)
-		row[7] = cut(s.LastError, 60)
 	}
 	return row
+}
+
+func lastError(s pipeline.Status, people bool) string {
+	if people {
+		return cut(s.LastError, 60)
+	}
+	return s.LastError
 }
 
 // lag is the age of the watermark: seconds for programs.

@@ -21,6 +21,8 @@ type grid struct {
 	Header []string
 	Rows   [][]any
 	Now    time.Time // zero: the clock's
+
+	Headless bool // for programs: the header was printed before
 }
 
 // Print writes the grid.
@@ -36,7 +38,9 @@ func (g grid) Print(to screen) error {
 
 func (g grid) tsv(to screen) error {
 	var b strings.Builder
-	b.WriteString(strings.Join(g.Header, "\t") + "\n")
+	if !g.Headless {
+		b.WriteString(strings.Join(g.Header, "\t") + "\n")
+	}
 	for _, row := range g.Rows {
 		for i, cell := range row {
 			if i > 0 {

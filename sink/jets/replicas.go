@@ -3,6 +3,7 @@ package jets
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -20,19 +21,38 @@ func (r Replicas) Held(instance string) bool {
 
 // Replicas reads the bucket LOCKS once. A value that can't be read is left out.
 func (s *Store) Replicas(ctx context.Context) (Replicas, error) {
-	r := Replicas{Sessions: map[string]Session{}, Locks: map[string]Lock{}}
-	err := s.Conn.each(ctx, BucketLocks, ">", false, func(e kvEntry) {
-		var session Session
-		var lock Lock
-		if e.gone {
-			return
-		}
-		if replica, ok := strings.CutPrefix(e.key, sessionPrefix); ok && json.Unmarshal(e.value, &session) == nil {
-			r.Sessions[replica] = session
-		}
-		if instance, ok := strings.CutPrefix(e.key, keyPrefix); ok && json.Unmarshal(e.value, &lock) == nil {
-			r.Locks[instance] = lock
-		}
-	})
+	r := newReplicas()
+	err := s.Conn.each(ctx, BucketLocks, ">", false, r.told)
 	return r, err
+}
+
+func newReplicas() Replicas {
+	return Replicas{Sessions: map[string]Session{}, Locks: map[string]Lock{}}
+}
+
+// told takes in a value.
+func (r Replicas) told(e kvEntry) {
+	var session Session
+	var lock Lock
+	if e.gone {
+		return
+	}
+	if replica, ok := strings.CutPrefix(e.key, sessionPrefix); ok && json.Unmarshal(e.value, &session) == nil {
+		r.Sessions[replica] = session
+	}
+	if instance, ok := strings.CutPrefix(e.key, keyPrefix); ok && json.Unmarshal(e.value, &lock) == nil {
+		r.Locks[instance] = lock
+	}
+}
+
+// HeldBy lists the instances that a live session of the replica holds.
+func (r Replicas) HeldBy(replica string) []string {
+	var held []string
+	for instance, lock := range r.Locks {
+		if lock.Holder == replica && r.Held(instance) {
+			held = append(held, instance)
+		}
+	}
+	slices.Sort(held)
+	return held
 }

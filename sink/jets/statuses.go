@@ -2,8 +2,6 @@ package jets
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -180,15 +178,9 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 func (s *Store) AllStatuses(ctx context.Context) ([]pipeline.Status, error) {
 	var all []pipeline.Status
 	err := s.Conn.each(ctx, BucketStatus, keyPrefix+"*", false, func(e kvEntry) {
-		if e.gone {
-			return
+		if !e.gone {
+			all = append(all, statusOf(e))
 		}
-		var status pipeline.Status
-		if err := json.Unmarshal(e.value, &status); err != nil {
-			status = pipeline.Status{LastError: fmt.Sprintf("status can't be read: %v", err)}
-		}
-		status.Instance = strings.TrimPrefix(e.key, keyPrefix)
-		all = append(all, status)
 	})
 	slices.SortFunc(all, func(a, b pipeline.Status) int { return strings.Compare(a.Instance, b.Instance) })
 	return all, err

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// What others wrote stays, to the digit; what means the same as a field that is
+// set goes.
+func TestAssignKeepsWhatItDoesNotKnow(t *testing.T) {
+	v, err := readValue([]byte(`{"x":{"n":1e3,"big":12345678901234567890},"poll_interval_minutes":5,` +
+		`"settings":{"base_url":"https://a.okta.com","y":null},"credentials":{"api_token":"t","z":[1.0]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"poll-interval": "1m", "settings.fqdn": "b.okta.com", "rate_share": "0.25", "link-host": "c.example, d.example",
+		"filter": `a < b && c`, "limit": "many", "name": "",
+	} {
+		f, ok := fieldOf(name)
+		if !ok {
+			t.Fatalf("no field %s", name)
+		}
+		v.Assign(f, text)
+	}
+	want := `{"credentials":{"api_token":"t","z":[1.0]},"poll_interval":"1m",` +
+		`"settings":{"filter":"a < b && c","fqdn":"b.okta.com","limit":"many","link_hosts":["c.example","d.example"],"rate_share":0.25,"y":null},` +
+		`"x":{"big":12345678901234567890,"n":1e3}}`
+	if got := string(v.Encode()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	_, errs := v.check("b", v.labelled)
+	if len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "--limit many: ") {
+		t.Errorf("complaints are %v", errs)
+	}
+}
+
+func TestAssignPutsOneCredentialInThePlaceOfTheOther(t *testing.T) {
+	v := value{}
+	v.SetToken(pipeline.NewSecret("t"))
+	f, _ := fieldOf("token-file")
+	v.Assign(f, "/run/secrets/t")
+	if got := string(v.Encode()); got != `{"credentials":{"api_token_file":"/run/secrets/t"}}` {
+		t.Errorf("the file is set: %s", got)
+	}
+	v.SetToken(pipeline.NewSecret("t"))
+	if got := string(v.Encode()); got != `{"credentials":{"api_token":"t"}}` {
+		t.Errorf("the token is set: %s", got)
+	}
+}
+
+func TestNoSecretIsShown(t *testing.T) {
+	for _, stored := range []string{
+		`{"settings":{"base_url":"https://user:s3cret@a.okta.com/"},"credentials":{"api_token":"s3cret","private_key":"s3cret"}}`,
+		`{"settings":{"fqdn":"user:s3cret@a.okta.com"},"credentials":"s3cret"}`,
+		`{"settings":7,"credentials":["s3cret"]}`,
+	} {
+		v, err := readValue([]byte(stored))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts := []string{string(v.WithoutSecrets().Encode())}
+		_, errs := v.check("a", v.labelled)
+		_, more := v.check("a", candidate{instance: "a", place: "row 2", value: v}.label)
+		for _, err := range append(errs, more...) {
+			texts = append(texts, err.Error())
+		}
+		if text := strings.Join(texts, "\n"); len(texts) < 3 || strings.Contains(text, "s3cret") {
+			t.Errorf("of %s is shown:\n%s", stored, text)
+		}
+	}
+}

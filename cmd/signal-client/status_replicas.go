@@ -1,0 +1,47 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// share is what a process that polls has of the orgs.
+type share struct {
+	Replica   string    `json:"replica"`
+	StartedAt time.Time `json:"started_at,omitzero"` // its session, by its own clock
+	Orgs      int       `json:"orgs"`                // that it holds
+	Share     float64   `json:"share"`               // of all that are held, 0 to 1
+	Declines  []string  `json:"declines"`            // orgs that it can't poll
+}
+
+// shares are those of the replicas that live, by name.
+func shares(r jets.Replicas) []share {
+	all, sum := []share{}, 0
+	for _, replica := range slices.Sorted(maps.Keys(r.Sessions)) {
+		session := r.Sessions[replica]
+		s := share{
+			Replica: replica, StartedAt: session.StartedAt.UTC(),
+			Orgs: len(r.HeldBy(replica)), Declines: append([]string{}, session.Declines...),
+		}
+		sum += s.Orgs
+		all = append(all, s)
+	}
+	for i := range all {
+		if sum > 0 {
+			all[i].Share = float64(all[i].Orgs) / float64(sum)
+		}
+	}
+	return all
+}
+
+func shareGrid(all []share) grid {
+	g := grid{Title: count(len(all), "replica"), Header: []string{"replica", "orgs", "share", "started", "declines"}}
+	for _, s := range all {
+		g.Rows = append(g.Rows, []any{s.Replica, s.Orgs, percent(s.Share), s.StartedAt, strings.Join(s.Declines, ",")})
+	}
+	return g
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// watching shows how things stand, again and again.
+type watching struct {
+	*program
+	statusFlags
+
+	paces   map[string]pace // by instance
+	shown   map[string]any  // what was last printed of each, into a pipe
+	started bool            // the header, or a clear screen, is there
+	away    bool            // it was said that NATS is
+}
+
+// Run shows until ctx ends, and returns its error.
+func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
+	w.paces, w.shown = map[string]pace{}, map[string]any{}
+	end := inBackground(ctx, l.Run)
+	defer end()
+	for wait := 50 * time.Millisecond; ; {
+		if err := pipeline.Sleep(ctx, wait); err != nil {
+			return err
+		}
+		v := l.Look()
+		if !v.Complete {
+			continue
+		}
+		wait = w.watch
+		if err := w.show(v, time.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *watching) show(v jets.Overview, now time.Time) error {
+	all := together(v, now)
+	for _, s := range all {
+		w.paces[s.Instance] = w.paces[s.Instance].next(s, now)
+	}
+	out := w.Out()
+	switch {
+	case w.json || !out.Terminal:
+		w.sayAway(v.Away)
+		return w.append(out, all, shares(v.Replicas), now)
+	}
+	return w.draw(out, all, shares(v.Replicas), v.Away, now)
+}
+
+// sayAway says once that what is shown stands still, and once that it goes on.
+func (w *watching) sayAway(err error) {
+	if away := err != nil; away != w.away {
+		w.away = away
+		if away {
+			fmt.Fprintln(w.Err(), "NATS is away: "+printable(err.Error()))
+		} else {
+			fmt.Fprintln(w.Err(), "NATS is back")
+		}
+	}
+}
+
+// draw draws over what is on the terminal, as much as it can hold.
+func (w *watching) draw(out screen, all []pipeline.Status, replicas []share, away error, now time.Time) error {
+	var b bytes.Buffer
+	to := out
+	to.Writer = &b
+	fmt.Fprintf(&b, "%s, every %s; Ctrl-C ends it\n", now.Format(time.TimeOnly), w.watch)
+	if away != nil {
+		fmt.Fprintln(&b, out.Paint(red, "NATS is away, this is how things stood last: ")+printable(away.Error()))
+	}
+	var err error
+	if w.replicas {
+		err = shareGrid(replicas).Print(to)
+	} else {
+		err = printStatuses(to, all, replicas, w.paces, now)
+	}
+	if err != nil {
+		return err
+	}
+	if !w.started {
+		w.started = true
+		fmt.Fprint(out, "\x1b[2J")
+	}
+	_, err = fmt.Fprint(out, "\x1b[H"+fitting(b.String(), terminalHeight())+"\x1b[J")
+	return err
+}
+
+// terminalHeight is how many lines standard output shows; 0: not known.
+func terminalHeight() int {
+	_, height, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return height
+}
+
+// fitting is the text as it is drawn over another: each line ends what stood there,
+// and what the terminal can't hold is left out.
+func fitting(text string, height int) string {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if height > 2 && len(lines) >= height {
+		more := len(lines) - height + 2
+		lines = append(lines[:height-2:height-2], fmt.Sprintf("… %d more lines", more))
+	}
+	return strings.Join(lines, "\x1b[K\n") + "\x1b[K\n"
+}
+
+// statusLine is a line of status --watch --json.
+type statusLine struct {
+	At time.Time `json:"at"`
+	pipeline.Status
+	pace
+}
+
+type replicaLine struct {
+	At time.Time `json:"at"`
+	share
+}
+
+// append adds what has changed.
+func (w *watching) append(out screen, all []pipeline.Status, replicas []share, now time.Time) error {
+	var rows [][]any
+	var documents []any
+	at := now.UTC().Truncate(time.Millisecond)
+	if w.replicas {
+		for i, s := range replicas {
+			if w.changed(s.Replica, s) {
+				rows = append(rows, append([]any{at}, shareGrid(replicas).Rows[i]...))
+				documents = append(documents, replicaLine{at, s})
+			}
+		}
+		return w.write(out, append([]string{"time"}, shareGrid(nil).Header...), rows, documents)
+	}
+	for _, s := range all {
+		if w.changed(s.Instance, seen(s)) {
+			p := w.paces[s.Instance]
+			row := append([]any{at}, statusRow(s, false)...)
+			rows = append(rows, append(append(row, p.cells(false)...), lastError(s, false)))
+			documents = append(documents, statusLine{at, s, p})
+		}
+	}
+	return w.write(out, append([]string{"time"}, statusHeader(true)...), rows, documents)
+}
+
+// seen is a status without what changes of itself.
+func seen(s pipeline.Status) pipeline.Status {
+	s.LagSeconds = 0
+	return s
+}
+
+func (w *watching) changed(name string, now any) bool {
+	if reflect.DeepEqual(w.shown[name], now) {
+		return false
+	}
+	w.shown[name] = now
+	return true
+}
+
+func (w *watching) write(out screen, header []string, rows [][]any, documents []any) error {
+	if w.json {
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		for _, d := range documents {
+			if err := e.Encode(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g := grid{Header: header, Rows: rows, Headless: w.started}
+	w.started = true
+	return g.Print(out)
+}
