@@ -27,19 +27,15 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// built is the program as its users build it, built once for all tests.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "signal-client-")
-	if err != nil {
-		return "", err
+// built builds the program as its users do, and returns its path.
+func built(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "signal-client")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	path := filepath.Join(dir, "signal-client")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
+	return path
+}
 
 // killStand is what a service stands between in the kill suite: an org, and
 // NATS at an address that stays.
@@ -59,11 +55,7 @@ type killStand struct {
 
 func newKillStand(t *testing.T) *killStand {
 	t.Helper()
-	binary, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &killStand{T: t, seed: seed(), kills: killsOfEach(), binary: binary}
+	k := &killStand{T: t, seed: seed(), kills: killsOfEach(), binary: built(t)}
 	t.Logf("seed %d", k.seed)
 	k.rng = rand.New(rand.NewPCG(k.seed, 1))
 	k.org = oktatest.New(oktatest.Config{Seed: k.seed, Links: oktatest.Links{Vary: true}, Requests: -1,
