@@ -37,7 +37,7 @@ func (r *roster) newAddOkta() *cobra.Command {
 		Long:  integrationsAddLong,
 		Args:  wants(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v := value{"integration_type": "okta", "enabled": !disabled}
+			v := newValue(!disabled)
 			v.fromFlags(cmd)
 			return r.add(cmd, args[0], v, token)
 		},

@@ -78,6 +78,10 @@ func readValue(data []byte) (value, error) {
 	return v, nil
 }
 
+func newValue(enabled bool) value {
+	return value{"enabled": enabled, "integration_type": "okta", "settings": map[string]any{}}
+}
+
 // Encode is the value as it is stored.
 func (v value) Encode() []byte {
 	var b bytes.Buffer

@@ -78,7 +78,7 @@ func candidatesCSV(path string, data []byte) ([]candidate, error) {
 	}
 	var candidates []candidate
 	for n, row := range rows[1:] {
-		c := candidate{place: fmt.Sprintf("row %d", n+2), value: value{"enabled": true, "integration_type": "okta"}}
+		c := candidate{place: fmt.Sprintf("row %d", n+2), value: newValue(true)}
 		for i, cell := range row {
 			columns[i](&c, strings.TrimSpace(cell))
 		}

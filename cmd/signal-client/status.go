@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -235,11 +236,14 @@ func tally(all []pipeline.Status) string {
 	states := slices.SortedFunc(maps.Keys(counts), func(a, b pipeline.State) int {
 		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
 	})
-	text := ""
-	for i, state := range states {
-		text += map[bool]string{true: ": ", false: ", "}[i == 0] + fmt.Sprintf("%d %s", counts[state], state)
+	var parts []string
+	for _, state := range states {
+		parts = append(parts, fmt.Sprintf("%s %s", human(uint64(counts[state])), state))
 	}
-	return text
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
 }
 
 func statusHeader(paced bool) []string {
