@@ -41,7 +41,11 @@ const drainGrace = 500 * time.Millisecond
 // Run serves until ctx ends; then it returns nil, in good order.
 func (s *service) Run(ctx context.Context) error {
 	b := thisBuild()
-	s.log.Info("signal-client "+b.Version, "revision", b.Revision, "replica", s.config.Stage.Replica)
+	log := s.log
+	if b.Revision != "unknown" {
+		log = log.With("revision", b.Revision)
+	}
+	log.Info("signal-client "+b.Version, "replica", s.config.Stage.Replica)
 	s.metrics = newMetrics()
 	s.metrics.WatchNATS(s.nats.figures)
 	s.ready.Waiting("starting")

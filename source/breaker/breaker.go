@@ -70,7 +70,8 @@ func Wrap(instance string, source pipeline.Source, trace *pipeline.Trace) *Break
 }
 
 // Poll asks the source, unless the breaker is open: then it returns a
-// *pipeline.NotBefore whose error matches the one that opened it.
+// *pipeline.NotBefore whose error matches the one that opened it. So does the
+// call that opens it.
 func (b *Breaker) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	current := b.begin()
 	page, err := current.Execute(func() (pipeline.Page, error) {
@@ -81,8 +82,7 @@ func (b *Breaker) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 	if err != nil && !isVerdict {
 		return pipeline.Page{}, b.notBefore()
 	}
-	b.end(current, verdict.error)
-	return page, verdict.error
+	return page, b.end(current, verdict.error)
 }
 
 // State returns Closed, Open or HalfOpen.
@@ -101,18 +101,21 @@ func (b *Breaker) begin() *gobreaker.CircuitBreaker[pipeline.Page] {
 	return b.current
 }
 
-// end takes note of how a request ended. A breaker that opened makes way
-// for one that stays open for longer.
-func (b *Breaker) end(current *gobreaker.CircuitBreaker[pipeline.Page], err error) {
+// end takes note of how a request ended, and returns its error. A breaker that
+// opened makes way for one that stays open for longer.
+func (b *Breaker) end(current *gobreaker.CircuitBreaker[pipeline.Page], err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case err == nil:
+	defer b.tell()
+	if err == nil {
 		b.openings, b.why = 0, nil
-	case current == b.current && current.State() == gobreaker.StateOpen:
-		b.open(err)
+		return nil
 	}
-	b.tell()
+	if current != b.current || current.State() != gobreaker.StateOpen {
+		return err
+	}
+	b.open(err)
+	return &pipeline.NotBefore{At: b.until, Err: err}
 }
 
 func (b *Breaker) open(err error) {

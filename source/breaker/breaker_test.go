@@ -76,8 +76,13 @@ func TestBreakerOpens(t *testing.T) {
 			source := &script{errs: slices.Clone(test.errs)}
 			b := Wrap("prod", source, nil)
 			for i, want := range test.errs {
-				if err := poll(t, b); err != want {
+				err := poll(t, b)
+				_, later := errors.AsType[*pipeline.NotBefore](err)
+				if !errors.Is(err, want) {
 					t.Fatalf("poll %d: %v, want the source's own %v", i, err, want)
+				}
+				if opens := test.want == Open && i == len(test.errs)-1; opens && !later {
+					t.Errorf("poll %d opens the breaker and does not say when to try again: %v", i, err)
 				}
 			}
 			if got := b.State(); got != test.want {
@@ -104,7 +109,7 @@ func TestBreakerDoubles(t *testing.T) {
 		source := &script{errs: slices.Repeat([]error{pipeline.ErrCredential}, 9)}
 		b := Wrap("prod", source, nil)
 		b.Rand = func() float64 { return 0 }
-		if err := poll(t, b); err != pipeline.ErrCredential {
+		if err := poll(t, b); !errors.Is(err, pipeline.ErrCredential) {
 			t.Fatal(err)
 		}
 		for i, want := range []time.Duration{30, 60, 120, 240, 480, 900, 900, 900} {
@@ -120,7 +125,7 @@ func TestBreakerDoubles(t *testing.T) {
 			if b.State() != HalfOpen {
 				t.Errorf("state %s when opening %d is over", b.State(), i)
 			}
-			if err := poll(t, b); err != pipeline.ErrCredential {
+			if err := poll(t, b); !errors.Is(err, pipeline.ErrCredential) {
 				t.Errorf("probe %d: %v", i, err)
 			}
 		}
