@@ -142,12 +142,13 @@ func names(written []jets.Written) []string {
 	return all
 }
 
-// wants checks how many names stand behind a command.
-func wants(least, most int) cobra.PositionalArgs {
+// named checks that one name stands behind a command, or more, but so many at
+// most; 0: any number.
+func named(most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		p := &problem{Hint: cmd.CommandPath() + " --help", Code: exitUsage}
 		switch {
-		case len(args) < least:
+		case len(args) == 0:
 			p.Op, p.Err = "a name is missing", errors.New("usage: "+cmd.UseLine())
 		case most > 0 && len(args) > most:
 			p.Op, p.Err = fmt.Sprintf("unexpected argument %q", args[most]), errors.New("usage: "+cmd.UseLine())

@@ -35,7 +35,7 @@ func (r *roster) newAddOkta() *cobra.Command {
 		Use:   "okta <name>",
 		Short: "Add an Okta org",
 		Long:  integrationsAddLong,
-		Args:  wants(1, 1),
+		Args:  named(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v := newValue(!disabled)
 			v.fromFlags(cmd)

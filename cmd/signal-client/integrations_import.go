@@ -59,7 +59,7 @@ func (r *roster) newImport() *cobra.Command {
 		Use:   "import <file>",
 		Short: "Add many orgs at once, from CSV or JSON",
 		Long:  integrationsImportLong,
-		Args:  wants(1, 1),
+		Args:  named(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			candidates, err := r.readCandidates(args[0])
 			if err != nil {

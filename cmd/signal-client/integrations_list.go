@@ -166,7 +166,7 @@ func (r *roster) newShow() *cobra.Command {
 		Aliases:           []string{"info"},
 		Short:             "Show one org's configuration",
 		Long:              integrationsShowLong,
-		Args:              wants(1, 1),
+		Args:              named(1),
 		ValidArgsFunction: r.complete(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, done, err := r.open(cmd)

@@ -33,7 +33,7 @@ func (r *roster) newRemove() *cobra.Command {
 		Aliases:           []string{"rm"},
 		Short:             "Forget orgs; their events stay",
 		Long:              integrationsRemoveLong,
-		Args:              wants(1, 0),
+		Args:              named(0),
 		ValidArgsFunction: r.complete(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes && !force && !term.IsTerminal(int(r.in.Fd())) {

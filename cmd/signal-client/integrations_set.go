@@ -35,7 +35,7 @@ func (r *roster) newSet() *cobra.Command {
 		Aliases:           []string{"edit"},
 		Short:             "Change some fields of an org",
 		Long:              integrationsSetLong,
-		Args:              wants(1, 0),
+		Args:              named(0),
 		ValidArgsFunction: r.completeFields(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.set(cmd, args[0], args[1:], token)
@@ -204,7 +204,7 @@ func (r *roster) newSwitch(verb string, on bool) *cobra.Command {
 		Use:               verb + " <name>...",
 		Short:             map[bool]string{true: "Poll orgs again", false: "Stop polling orgs"}[on],
 		Long:              long,
-		Args:              wants(1, 0),
+		Args:              named(0),
 		ValidArgsFunction: r.complete(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, instance := range args {

@@ -73,7 +73,7 @@ func (r *roster) newTest() *cobra.Command {
 		Use:               "test <name>",
 		Short:             "Ask an org once, with the stored credential",
 		Long:              integrationsTestLong,
-		Args:              wants(1, 1),
+		Args:              named(1),
 		ValidArgsFunction: r.complete(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i, token, err := r.tested(cmd, args[0])
@@ -210,7 +210,8 @@ func (t *trial) judgeNetwork(i pipeline.Integration, err error) {
 
 // print is the verdict of what works.
 func (t trial) print(to screen) error {
-	fmt.Fprintf(to, "%s %s: %s answered within %.2f s.\n", to.Paint(green, "works"), t.Instance, t.Origin, t.Seconds)
+	took := time.Duration(t.Seconds * float64(time.Second))
+	fmt.Fprintf(to, "%s %s: %s answered in %s.\n", to.Paint(green, "works"), t.Instance, t.Origin, took.Round(time.Millisecond/10))
 	switch {
 	case t.Newest == nil:
 		fmt.Fprintln(to, "newest event: none within 24 hours, by this integration's filter")

@@ -30,6 +30,7 @@ type watching struct {
 // Run shows until ctx ends, and returns its error.
 func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
 	w.paces, w.shown = map[string]pace{}, map[string]any{}
+	began := time.Now()
 	end := inBackground(ctx, l.Run)
 	defer end()
 	for wait := 50 * time.Millisecond; ; {
@@ -37,7 +38,10 @@ func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
 			return err
 		}
 		v := l.Look()
-		if !v.Complete {
+		switch {
+		case !v.Complete && v.Away != nil && time.Since(began) > statusTime:
+			return v.Away
+		case !v.Complete:
 			continue
 		}
 		wait = w.watch
