@@ -35,6 +35,7 @@ func TestFigures(t *testing.T) {
 		t.Skip("go tool task bench prints the figures")
 	}
 	var r report
+	r.Plain("load average before: what else the machine does", loadAverage())
 	binary := build(t)
 	t.Run("demo", func(t *testing.T) { demo(t, &r, binary) })
 	t.Run("drain", func(t *testing.T) { drain(t, &r, binary) })

@@ -3,8 +3,10 @@ package bench
 import (
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -51,6 +53,17 @@ func median(list []float64) float64 {
 // spread says how far the values of a list lie apart.
 func spread(list []float64, format string) string {
 	return fmt.Sprintf(format+" to "+format, slices.Min(list), slices.Max(list))
+}
+
+// loadAverage is that of the last minute, where the system tells: on a busy
+// machine the figures are others' as well.
+func loadAverage() string {
+	said, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	minute, _, _ := strings.Cut(string(said), " ")
+	return minute
 }
 
 // thousands writes a count with commas.
