@@ -74,6 +74,7 @@ type process struct {
 	name  string
 	store *Store
 	locks *Locks
+	rest  func() // ends what it holds, and contends no more
 	stop  func() // as SIGTERM does
 }
 
@@ -96,12 +97,13 @@ func claim(t *testing.T, store *Store, r *record, name string, cfg LocksConfig, 
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	holding, rest := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = locks.Run(ctx) })
 	for _, c := range claims {
 		wg.Go(func() {
-			for ctx.Err() == nil {
-				_ = locks.Hold(ctx, c, func(held context.Context) {
+			for holding.Err() == nil {
+				_ = locks.Hold(holding, c, func(held context.Context) {
 					r.took(c.Instance, name)
 					<-held.Done()
 					r.gave(c.Instance, name, context.Cause(held))
@@ -111,7 +113,7 @@ func claim(t *testing.T, store *Store, r *record, name string, cfg LocksConfig, 
 	}
 	stop := sync.OnceFunc(func() { cancel(); wg.Wait() })
 	t.Cleanup(stop)
-	return &process{name: name, store: store, locks: locks, stop: stop}
+	return &process{name: name, store: store, locks: locks, rest: rest, stop: stop}
 }
 
 // kill cuts a process off as SIGKILL does: nothing is written any more.
@@ -268,7 +270,7 @@ func TestLockAfterLongOutage(t *testing.T) {
 		r.awaitHolder("acme", "a")
 		run(t, s, r, "b", LocksConfig{}, "acme")
 		s.Stop()
-		time.Sleep(9 * time.Second)
+		time.Sleep(10 * time.Second)
 		if h := r.holder("acme"); h != "" {
 			t.Errorf("%s still holds", h)
 		}

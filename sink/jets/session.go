@@ -49,7 +49,7 @@ func (s *session) lapse(why string) {
 // sooner, after a reconnect at once. While the watch shows nothing for long, it
 // does not: who can't see what is its own must not keep it from others.
 func (l *Locks) keep(ctx context.Context) {
-	var failing bool
+	failures, limit := 0, l.ttl/3
 	for ctx.Err() == nil {
 		if l.stalled() {
 			l.log.Warn("watch of LOCKS shows nothing: session is not renewed until it does", "replica", l.Replica())
@@ -57,24 +57,35 @@ func (l *Locks) keep(ctx context.Context) {
 			continue
 		}
 		sent := time.Now()
-		err := l.renew(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
+		err := l.renew(ctx, limit)
+		if err != nil && failures == 0 && ctx.Err() == nil {
 			l.log.Warn("session not renewed", "replica", l.Replica(), "err", err)
 		}
-		failing = err != nil
-		l.note(failing)
+		l.note(err != nil)
+		failures++
 		next := sent.Add(l.ttl / 3)
 		switch {
-		case !failing:
+		case err == nil:
+			failures, limit = 0, l.limit(time.Since(sent))
 			l.sweep(ctx)
 		case !l.store.Conn.Connected():
 			_ = l.store.Conn.Up(ctx)
 			next = time.Now().Add(10 * time.Millisecond)
 		default:
-			next = time.Now().Add(min(l.ttl/10, time.Second))
+			next = time.Now().Add(min(l.ttl/40, time.Second))
+			if failures%6 == 0 {
+				limit = l.ttl / 3 // it may be slow, rather than gone
+			}
 		}
 		_ = await(ctx, l.kick, max(time.Until(next), time.Millisecond))
 	}
+}
+
+// limit is how long a renewal may take when the one before took that long. What is
+// sent to a stream without a leader is lost: whoever waits for its answer for long
+// finds the next leader too late.
+func (l *Locks) limit(took time.Duration) time.Duration {
+	return min(max(4*took, l.ttl/10, 500*time.Millisecond), l.ttl/3)
 }
 
 // note keeps since when renewals have gone well.
@@ -106,8 +117,8 @@ func (l *Locks) renewNow() {
 }
 
 // renew writes the session's key, whose TTL starts again.
-func (l *Locks) renew(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, l.ttl/3)
+func (l *Locks) renew(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for range 5 {
 		l.mu.Lock()
@@ -180,17 +191,14 @@ func (l *Locks) rename(s session) {
 		"replica", s.name, "new", l.session.name)
 }
 
-// margin is how long before its session may expire a holder stops.
-func (l *Locks) margin() time.Duration { return l.ttl / 10 }
-
-// renewed makes the lease last until shortly before the server may let the
-// session expire: its clock started after sent.
+// renewed makes the lease last until the server may let the session expire: its
+// clock started after sent. Others wait for a tenth of the TTL beyond that at least.
 func (l *Locks) renewed(s session, revision uint64, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	own := &l.session
 	own.revision = revision
-	until := sent.Add(l.ttl - l.margin())
+	until := sent.Add(l.ttl)
 	left := time.Until(until)
 	if left <= 0 || l.closing {
 		return
