@@ -130,8 +130,8 @@ func (r *roster) tested(cmd *cobra.Command, instance string) (pipeline.Integrati
 	return i, token, nil
 }
 
-// try asks once. The request differs from the poller's in its order alone, which
-// brings the newest event first.
+// try asks once, in a bounded request that brings the newest event first: Okta
+// takes that order with an until only.
 func try(ctx context.Context, i pipeline.Integration, token pipeline.Secret) trial {
 	t := trial{Instance: i.Instance, Origin: i.Origin}
 	client := &okta.Client{
@@ -139,9 +139,10 @@ func try(ctx context.Context, i pipeline.Integration, token pipeline.Secret) tri
 		Limit: 1, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + thisBuild().Version,
 		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
 	}
-	link := string(okta.Start(i.Filter, 1, time.Now().Add(-tryReach)))
-	newest := pipeline.Link(strings.Replace(link, "sortOrder=ASCENDING", "sortOrder=DESCENDING", 1))
 	began := time.Now()
+	link := string(okta.Start(i.Filter, 1, began.Add(-tryReach)))
+	link = strings.Replace(link, "sortOrder=ASCENDING", "sortOrder=DESCENDING", 1)
+	newest := pipeline.Link(link + "&until=" + began.UTC().Format("2006-01-02T15%3A04%3A05Z"))
 	page, err := client.Poll(ctx, newest)
 	t.Seconds = time.Since(began).Seconds()
 	t.judge(i, err)
