@@ -25,7 +25,10 @@ type LocksConfig struct {
 // Locks keeps the locks of one process in the bucket LOCKS. The process keeps
 // one session alive there, by one message each third of its TTL; a lock names
 // the session that took it, has no TTL, and is void once the session is gone or
-// has another id. One watch feeds all that wait. It is safe for concurrent use.
+// has another id. Instances with a key are shared out over the live sessions: each
+// process takes what belongs to it, and hands over what belongs to another. One
+// watch feeds all that wait; nothing is asked again and again. It is safe for
+// concurrent use.
 //
 // It does not guarantee that one process alone polls an instance: a frozen
 // process does not notice that its time has passed. That is what fences are for.
