@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -142,7 +143,7 @@ func try(ctx context.Context, i pipeline.Integration, token pipeline.Secret) tri
 	began := time.Now()
 	link := string(okta.Start(i.Filter, 1, began.Add(-tryReach)))
 	link = strings.Replace(link, "sortOrder=ASCENDING", "sortOrder=DESCENDING", 1)
-	newest := pipeline.Link(link + "&until=" + began.UTC().Format("2006-01-02T15%3A04%3A05Z"))
+	newest := pipeline.Link(link + "&until=" + url.QueryEscape(began.UTC().Format(time.RFC3339)))
 	page, err := client.Poll(ctx, newest)
 	t.Seconds = time.Since(began).Seconds()
 	t.judge(i, err)
