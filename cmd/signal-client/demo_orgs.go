@@ -106,17 +106,24 @@ func (o *demoOrgs) Put(ctx context.Context, conn *jets.Conn) error {
 }
 
 // Settle waits until as many events are stored as there are, for at most a
-// time: the audit says what is missing.
-func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) {
+// time. Its error says how many are not.
+func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for {
-		missing := false
+		there, stored := uint64(0), uint64(0)
 		for _, d := range o.each {
-			missing = missing || f.Stored(d.name) < uint64(d.Len())
+			there, stored = there+uint64(d.Len()), stored+f.Stored(d.name)
 		}
-		if !missing || pipeline.Sleep(ctx, 50*time.Millisecond) != nil {
-			return
+		if stored >= there {
+			return nil
+		}
+		if pipeline.Sleep(ctx, 50*time.Millisecond) != nil {
+			return &problem{
+				Op:   "store what has happened",
+				Err:  fmt.Errorf("%s of %s events were stored after %s more", human(stored), human(there), most),
+				Hint: "this machine is busy: run the demo again, or for longer (--for), or with a smaller --rate",
+			}
 		}
 	}
 }
