@@ -291,9 +291,15 @@ func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	_, err := l.write(ctx, Key(instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
+	revision, err := l.write(ctx, Key(instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
 	if err != nil {
 		l.log.Debug("lock not given back", "instance", instance, "err", err)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fleet.known && l.fleet.locks[instance].revision < revision { // who contends again does so before the watch tells
+		l.fleet.locks[instance] = Lock{revision: revision, seen: time.Now()}
 	}
 }
 

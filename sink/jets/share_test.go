@@ -167,6 +167,7 @@ func TestShares(t *testing.T) {
 		}
 		m.moved(first, "nobody", true)
 
+		seq = written(t, m.watcher)
 		m.join("d")
 		time.Sleep(19 * time.Second)
 		if n := m.moved(first, "d", false); n != 0 {
@@ -176,6 +177,9 @@ func TestShares(t *testing.T) {
 		m.even("a", "b", "c", "d")
 		if n := m.moved(first, "d", false); n != m.shares()["d"] {
 			t.Errorf("%d moved", n)
+		}
+		if n, most := int(written(t, m.watcher)-seq), 2*m.shares()["d"]+4*9; n > most {
+			t.Errorf("%d messages, want at most %d: two for what moves, and renewals", n, most)
 		}
 
 		// SIGTERM: free at once, by one message.
