@@ -211,7 +211,7 @@ func (l *Locks) renewed(s session, revision uint64, sent time.Time) {
 	own.lease, own.end = context.WithCancelCause(context.Background())
 	own.stood = time.Now()
 	own.timer = time.AfterFunc(left, l.overdue)
-	l.log.Info("session stands", "replica", s.name)
+	l.log.Info("locks: session is live", "replica", s.name)
 	l.nudgeAll()
 }
 
