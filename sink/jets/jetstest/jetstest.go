@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
 )
 
 // Main runs a package's tests. Call it from TestMain.
@@ -116,10 +117,15 @@ func connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
 	return nc
 }
 
-// tempDir is t.TempDir, in memory if it can be: servers sync their stores to the
-// disk at every batch, which says nothing in tests that kill no machine.
+// tempDir is t.TempDir, in memory if there is room: servers sync their stores to
+// the disk at every batch, which says nothing in tests that kill no machine.
 func tempDir(t testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "jetstest-")
+	const memory, room = "/dev/shm", 2 << 30 // a container's is often of 64 MB
+	var fs unix.Statfs_t
+	if unix.Statfs(memory, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < room {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "jetstest-")
 	if err != nil {
 		return t.TempDir()
 	}
