@@ -16,13 +16,15 @@ const PositionVersion = 1
 type Why string
 
 const (
-	WhyPage    Why = "page"    // the events of a page, and the link after it
-	WhyPart    Why = "part"    // events of a page whose link has not been left yet
-	WhyStart   Why = "start"   // a fresh start at since
-	WhyReopen  Why = "reopen"  // the org refused the link, or the query changed
-	WhyRewind  Why = "rewind"  // an operator went back
-	WhyRestore Why = "restore" // the stream had no position, the cursor had one
-	WhyCopy    Why = "copy"    // events stood above the newest position
+	WhyPage     Why = "page"     // the events of a page, and the link after it
+	WhyPart     Why = "part"     // events of a page whose link has not been left yet
+	WhyStart    Why = "start"    // a fresh start at since
+	WhyReopen   Why = "reopen"   // the org refused the link, or the query changed
+	WhyRewind   Why = "rewind"   // an operator went back
+	WhyRestore  Why = "restore"  // the stream had no position, the cursor had one
+	WhyCopy     Why = "copy"     // events stood above the newest position
+	WhyBackfill Why = "backfill" // events of the past, by a backfill
+	WhyRepair   Why = "repair"   // events of the past, which an audit missed
 )
 
 // Position is where an instance stands in its org's log. Its JSON is the

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"time"
 )
@@ -20,10 +21,16 @@ type Runner struct {
 	Source   Source
 	Sink     Sink
 	Interval time.Duration // between polls at the head of the log; 0: 5 minutes
+	Backlog  Backlog       // events of the past, stored between polls; nil: none
 	Grace    time.Duration // how long a commit in hand may go on after ctx ended; 0: 3 s
 	Trace    *Trace        // nil: none
-	Log      *slog.Logger  // nil: discarded
-	Backoff  Backoff       // after passing failures; zero: its defaults
+
+	// Wake, when something comes, ends a wait: the Runner syncs and polls at
+	// once. It is a hint; whatever it tells is found out without it, later.
+	Wake <-chan struct{}
+
+	Log     *slog.Logger // nil: discarded
+	Backoff Backoff      // after passing failures; zero: its defaults
 }
 
 func (r *Runner) withDefaults() *Runner {
@@ -46,6 +53,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, errWoken) {
+			continue
+		}
 		if errors.Is(err, ErrNewer) {
 			return fmt.Errorf("poll %s: %w", r.Instance, err)
 		}
@@ -64,7 +74,11 @@ type walk struct {
 	seen    time.Time // the org's clock on the newest answer
 	ahead   *fetch    // the page after the one in hand; nil: not asked for
 	refused int       // times in a row that the org refused the cursor
+	past    *Past     // a batch of the backlog, to be stored at the next head; nil: none
 }
+
+// errWoken ends a walk: a sync is asked for.
+var errWoken = errors.New("woken")
 
 // run syncs and follows the log until ctx ends or the sink refuses.
 func (w *walk) run(ctx context.Context) error {
@@ -73,6 +87,7 @@ func (w *walk) run(ctx context.Context) error {
 		return fmt.Errorf("sync: %w", err)
 	}
 	w.moved(at, StateNew, time.Time{})
+	w.past = nil // a sync may follow a rewind: what was passed is asked for anew
 	defer w.drop()
 	for ctx.Err() == nil {
 		if err := w.step(ctx); err != nil {
@@ -82,7 +97,8 @@ func (w *walk) run(ctx context.Context) error {
 	return nil
 }
 
-// step carries one page. Its error is the sink's: what follows is a Sync.
+// step carries one page. Its error is the sink's, or errWoken: what follows is
+// a Sync.
 func (w *walk) step(ctx context.Context) error {
 	started := time.Now()
 	page, err := w.next(ctx)
@@ -106,9 +122,39 @@ func (w *walk) step(ctx context.Context) error {
 	if !page.Full && page.Through.IsZero() && !w.seen.IsZero() {
 		return nil // the first answer proves no watermark: ask once more, not an interval later
 	}
-	tick := started.Add(w.Interval)
+	tick := w.tick(started)
 	w.moved(w.at, StatePolling, tick)
-	Sleep(ctx, time.Until(tick))
+	if again, err := w.makeUp(ctx, page, tick); again || err != nil {
+		return err
+	}
+	return w.rest(ctx, time.Until(tick))
+}
+
+// tick is when the poll after one at the head is due: at the instance's own
+// moment of each interval, so that the polls of many instances are spread over it. So
+// the second one comes within an interval, and each later one after an interval.
+func (w *walk) tick(started time.Time) time.Time {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(w.Instance))
+	phase := time.Duration(h.Sum64() % uint64(w.Interval))
+	next := started.Truncate(w.Interval).Add(phase)
+	if !next.After(started) {
+		next = next.Add(w.Interval)
+	}
+	return next
+}
+
+// rest waits for d, or until ctx ends, or the Runner is woken: then it returns
+// errWoken.
+func (w *walk) rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-w.Wake:
+		return errWoken
+	}
 	return nil
 }
 
@@ -144,20 +190,19 @@ func (w *walk) recover(ctx context.Context, err error) error {
 		if errors.Is(err, ErrCredential) {
 			state = StateRefused
 		}
-		w.pause(ctx, err, state, time.Until(later.At))
-		return nil
+		return w.pause(ctx, err, state, time.Until(later.At))
 	}
 	switch {
 	case errors.Is(err, ErrThrottled):
 		w.failed(err, StateThrottled, 0) // the Source waits for the budget
 	case errors.Is(err, ErrCredential):
-		w.pause(ctx, err, StateRefused, w.Backoff.Next())
+		return w.pause(ctx, err, StateRefused, w.Backoff.Next())
 	case errors.Is(err, ErrConfig):
-		w.pause(ctx, err, StateConfig, max(w.Interval, time.Minute))
+		return w.pause(ctx, err, StateConfig, max(w.Interval, time.Minute))
 	case errors.Is(err, ErrCursor):
 		return w.reopen(ctx, err)
 	default:
-		w.pause(ctx, err, StateRetrying, w.Backoff.Next())
+		return w.pause(ctx, err, StateRetrying, w.Backoff.Next())
 	}
 	return nil
 }
@@ -166,9 +211,9 @@ func (w *walk) recover(ctx context.Context, err error) error {
 // may have been a bad moment of the org's.
 func (w *walk) reopen(ctx context.Context, refusal error) error {
 	w.refused++
-	w.pause(ctx, refusal, StateRetrying, w.Backoff.Next())
-	if w.refused < 2 || ctx.Err() != nil {
-		return nil
+	err := w.pause(ctx, refusal, StateRetrying, w.Backoff.Next())
+	if w.refused < 2 || ctx.Err() != nil || err != nil {
+		return err
 	}
 	at, err := w.Sink.Reopen(ctx, w.at)
 	if err != nil {
@@ -180,9 +225,9 @@ func (w *walk) reopen(ctx context.Context, refusal error) error {
 	return nil
 }
 
-func (w *walk) pause(ctx context.Context, err error, state State, wait time.Duration) {
+func (w *walk) pause(ctx context.Context, err error, state State, wait time.Duration) error {
 	w.failed(err, state, wait)
-	Sleep(ctx, wait)
+	return w.rest(ctx, wait)
 }
 
 // failed reports a failure and the state that it leaves the instance in.

@@ -12,6 +12,8 @@ type Trace struct {
 	Committed func(instance string, page Page, r Receipt, took time.Duration) // a page is stored
 	Moved     func(instance string, state State, at Position, next time.Time) // state, position or next poll changed
 
+	Inserted func(instance string, past Past, r Receipt) // events of the past are stored
+
 	Requested func(instance, code string, took time.Duration) // a request ended: "200" … or "error"; every attempt counts
 	Budget    func(instance string, limit RateLimit)          // an answer showed the org's budget
 	Breaker   func(instance, state string, refused bool)      // closed, open or half-open; refused: a 401 or 403 opened it
@@ -41,6 +43,9 @@ func (t *Trace) Complete() Trace {
 	}
 	if c.Moved == nil {
 		c.Moved = func(string, State, Position, time.Time) {}
+	}
+	if c.Inserted == nil {
+		c.Inserted = func(string, Past, Receipt) {}
 	}
 	if c.Requested == nil {
 		c.Requested = func(string, string, time.Duration) {}

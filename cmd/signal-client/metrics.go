@@ -106,6 +106,7 @@ func (m *metrics) while(instance string, f func(s *instanceMetrics)) {
 func (m *metrics) Trace() *pipeline.Trace {
 	return &pipeline.Trace{
 		Committed:  m.committed,
+		Inserted:   m.inserted,
 		Moved:      m.moved,
 		Requested:  m.requested,
 		Budget:     m.budget,
@@ -134,6 +135,13 @@ func (m *metrics) committed(instance string, _ pipeline.Page, r pipeline.Receipt
 		if at := r.Position.PublishedMax; r.Stored > 0 && !at.IsZero() {
 			s.lastPublished.WithLabelValues(instance).Set(seconds(at))
 		}
+	})
+}
+
+func (m *metrics) inserted(instance string, past pipeline.Past, r pipeline.Receipt) {
+	m.process.stage.WithLabelValues(stageSource, stageSuccess).Add(float64(r.Stored))
+	m.while(instance, func(s *instanceMetrics) {
+		s.events.WithLabelValues(instance, string(past.Why)).Add(float64(r.Stored))
 	})
 }
 

@@ -37,7 +37,7 @@ var mutants = []mutant{
 
 	// The order of writes.
 	{"position before its events", jetsPkg, "TestCommitCutAnywhere", []edit{
-		{"sink/jets/sink.go", `	seq, err := s.send(ctx, s.messages(events, m))
+		{"sink/jets/sink.go", `	seq, err := s.send(ctx, s.messages(events, m, ""))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ var mutants = []mutant{
 	}
 `, `	seq, err := s.send(ctx, messages{1, func(int) *nats.Msg { return m }})
 	if err == nil && n > 0 {
-		s.lastEvent, err = s.send(ctx, messages{n, s.messages(events, m).at})
+		s.lastEvent, err = s.send(ctx, messages{n, s.messages(events, m, "").at})
 	}
 	if err != nil {
 		return err

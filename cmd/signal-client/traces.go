@@ -30,6 +30,9 @@ func traces(all ...*pipeline.Trace) *pipeline.Trace {
 		Moved: func(instance string, state pipeline.State, at pipeline.Position, next time.Time) {
 			each(func(t *pipeline.Trace) { t.Moved(instance, state, at, next) })
 		},
+		Inserted: func(instance string, past pipeline.Past, r pipeline.Receipt) {
+			each(func(t *pipeline.Trace) { t.Inserted(instance, past, r) })
+		},
 		Requested: func(instance, code string, took time.Duration) {
 			each(func(t *pipeline.Trace) { t.Requested(instance, code, took) })
 		},

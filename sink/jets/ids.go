@@ -33,6 +33,14 @@ func (r *recent) has(i id) bool {
 	return false
 }
 
+// newest is how many ids the newest page has.
+func (r *recent) newest() int {
+	if len(r.pages) == 0 {
+		return 0
+	}
+	return len(r.pages[len(r.pages)-1])
+}
+
 // add puts ids to the newest page.
 func (r *recent) add(ids ...id) {
 	if len(r.pages) == 0 {

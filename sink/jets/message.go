@@ -69,6 +69,10 @@ func (v *envelope) Of(e *pipeline.Event) *nats.Msg {
 	return &v.msg
 }
 
+// Origin makes all further messages say what stored their events: a backfill or a
+// repair.
+func (v *envelope) Origin(why pipeline.Why) { v.msg.Header[headerOrigin] = []string{string(why)} }
+
 // Larger reports whether an event's message takes more than limit bytes.
 func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
 	const headers = 1024 // all but the values that differ, which encoding makes three times as long at most

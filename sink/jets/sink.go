@@ -37,6 +37,7 @@ type Sink struct {
 	at        pipeline.Position // the newest position; at.Seq is its fence
 	lastEvent uint64            // sequence of the newest event at or before it: the other fence; 0: none
 	recent    recent            // ids of the events before it
+	span      span              // ids of the past that events are inserted into; mostly none
 	cursor    cursor            // the copy in CURSORS
 	batch     int               // messages that the server takes in one batch; learned
 	unfit     bool              // a stream is gone, or was changed: the next sync mends it
@@ -202,20 +203,26 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 	// case in which a deleted or rolled-back position makes an old fence
 	// valid again.
 	expect(m, s.at.Seq)
-	seq, err := s.send(ctx, s.messages(events, m))
+	seq, err := s.send(ctx, s.messages(events, m, ""))
 	if err != nil {
 		return err
 	}
 	if pos.Seq = seq; n > 0 {
 		s.lastEvent = seq - 1 // a batch is stored in one piece, the position last
 	}
+	s.span.add(events, c.ids[from:from+n], s.lastEvent)
 	s.remember(pos, c.ids[from:from+n])
 	return nil
 }
 
-// messages are events, the first one fenced, and the position after them.
-func (s *Sink) messages(events []pipeline.Event, position *nats.Msg) messages {
+// messages are events, the first one fenced, and the position after them. why is
+// empty for those that a live poll brought.
+func (s *Sink) messages(events []pipeline.Event, position *nats.Msg, why pipeline.Why) messages {
 	first, rest := s.envelope(), s.envelope()
+	if why != "" {
+		first.Origin(why)
+		rest.Origin(why)
+	}
 	return messages{len(events) + 1, func(i int) *nats.Msg {
 		switch i {
 		case len(events):

@@ -48,6 +48,7 @@ func (s *Sink) sync(ctx context.Context) error {
 	defer done()
 	s.link = s.store.Conn.Generation()
 	s.cursor = cursor{written: s.cursor.written}
+	s.span = span{} // loaded anew when it is needed: the history may be another
 	// The order matters. CURSORS is read first: a writer at work can then only
 	// make the stream look newer than it, never older, which would be a loss.
 	// The stream's extent is read before the position for the same reason.
@@ -261,7 +262,7 @@ func (s *Sink) place(ctx context.Context, next pipeline.Position) error {
 		return err
 	}
 	expect(m, s.at.Seq)
-	next.Seq, err = s.send(ctx, s.messages(nil, m))
+	next.Seq, err = s.send(ctx, s.messages(nil, m, ""))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Past is a batch of events that the org showed in a request for the past: a
+// backfill's or a repair's.
+type Past struct {
+	Events []Event // in the order in which they are to be stored
+	Why    Why     // WhyBackfill or WhyRepair
+	Link   Link    // that served them; it is told of what can't be published
+
+	// All were published at or after From and before Until. The ids of what is
+	// stored of that span are loaded once and kept for the next batch that names
+	// the same, so it should be a span of many batches: a day is a good one.
+	From, Until time.Time
+}
+
+// Inserter keeps events of the past. It is what a Sink must be for a Runner with
+// a Backlog.
+type Inserter interface {
+	// Insert stores those events that are not stored yet, under the position at,
+	// which goes nowhere else. The caller vouches that the live poll has passed
+	// all of them: a poll that was sent after they were seen has reached the head
+	// of the log, and is committed. It returns ErrMakingUp while the position says
+	// that known events are still served again; its other errors are Commit's, and
+	// some of the events may be stored then.
+	Insert(ctx context.Context, at Position, past Past) (Receipt, error)
+}
+
+// ErrMakingUp: the position has a dedupe_from, so nothing of the past is stored yet.
+var ErrMakingUp = errors.New("known events are still served again (dedupe_from is set)")
+
+// Backlog brings events of the past to a Runner. It is used by one goroutine at
+// a time.
+type Backlog interface {
+	// Next asks the org for the next batch, and begins no request after due,
+	// when the log's head is to be asked again. It returns nil when there is
+	// nothing to do now. A batch of which Stored is not told is brought again.
+	Next(ctx context.Context, due time.Time) (*Past, error)
+
+	// Stored says what became of the newest batch.
+	Stored(ctx context.Context, r Receipt) error
+}
+
+// makeUp stores what the backlog brought before this page, and asks it for more.
+// It reports whether the head is to be polled again at once.
+//
+// The page ends at the head of the log, and its request was sent after the batch
+// was in hand: so all of the batch that the poll was ever to serve is stored by
+// now, or in this very commit. What is not stored then was left out, and the
+// poll will not come back for it.
+func (w *walk) makeUp(ctx context.Context, page Page, due time.Time) (again bool, err error) {
+	if w.Backlog == nil || page.Full || ctx.Err() != nil {
+		return false, nil
+	}
+	if w.past != nil {
+		if err := w.insert(ctx); err != nil {
+			return false, err
+		}
+	}
+	if w.at.DedupeFrom != 0 {
+		return false, nil
+	}
+	past, err := w.Backlog.Next(ctx, due)
+	if err != nil && ctx.Err() == nil {
+		w.Log.Warn("okta: backlog waits", "err", err, "retry_in", time.Until(due).Round(time.Second))
+		w.trace.Failed(w.Instance, err)
+	}
+	if err != nil || past == nil {
+		return false, nil
+	}
+	w.past = past
+	return true, nil
+}
+
+// insert stores the batch in hand.
+func (w *walk) insert(ctx context.Context) error {
+	ctx, stop := graceful(ctx, w.Grace)
+	defer stop()
+	past := *w.past
+	w.past = nil
+	r, err := w.Sink.(Inserter).Insert(ctx, w.at, past)
+	if errors.Is(err, ErrMakingUp) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("insert into %s: %w", w.Instance, err)
+	}
+	w.at = r.Position
+	w.trace.Inserted(w.Instance, past, r)
+	w.Log.Info(fmt.Sprintf("okta: %s of %d events", past.Why, len(past.Events)),
+		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters)
+	if err := w.Backlog.Stored(ctx, r); err != nil {
+		w.Log.Warn("okta: progress of the backlog not written", "err", err)
+	}
+	return nil
+}

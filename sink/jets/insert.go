@@ -1,0 +1,120 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// headerOrigin says, on an event that no live poll brought, what did.
+const headerOrigin = "Signal-Origin"
+
+var _ pipeline.Inserter = (*Sink)(nil)
+
+// Insert implements pipeline.Inserter.
+//
+// Each batch is events and, last, a copy of the newest position, under the same
+// two fences as a page: whoever moved the position, or stored an event that these
+// were not compared with, makes it be refused. So a repair by an operator's
+// command beside the poller is as exact as the poller's own backfill.
+//
+// What a restart finds: some of the batches, each whole. Whoever brings the
+// events again finds the ids of the stored ones.
+//
+// The copy has the higher published_max, since a reopening counts on it: an
+// event at or before a position was published at its published_max at the latest.
+func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.Past) (pipeline.Receipt, error) {
+	if at.Seq == 0 || at.Seq != s.at.Seq {
+		return pipeline.Receipt{}, fmt.Errorf("insert after position %d, the newest is %d: %w", at.Seq, s.at.Seq, pipeline.ErrFenced)
+	}
+	if s.at.DedupeFrom != 0 {
+		return pipeline.Receipt{}, fmt.Errorf("insert into %s: %w", s.instance, pipeline.ErrMakingUp)
+	}
+	ctx, done, err := s.bind(ctx)
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
+	defer done()
+	if err := s.know(ctx, past.From, past.Until); err != nil {
+		return pipeline.Receipt{}, fmt.Errorf("load the ids of the past: %w", err)
+	}
+	c := s.sift(pipeline.Page{Events: past.Events, Date: past.Until})
+	s.dropKnown(&c)
+	if past.Why == pipeline.WhyBackfill { // an audit has seen them before, and a repair can't mend them
+		if err := s.bury(ctx, past.Link, c.dead); err != nil {
+			return pipeline.Receipt{}, err
+		}
+	}
+	if err := s.insert(ctx, past.Why, c); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	if err := s.follow(ctx, len(c.events) > 0); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	return pipeline.Receipt{Position: s.at, Stored: len(c.events), Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
+}
+
+// dropKnown drops what the span says is stored.
+func (s *Sink) dropKnown(c *catch) {
+	n := 0
+	for i := range c.events {
+		if s.span.has(c.ids[i]) {
+			c.repeats++
+			continue
+		}
+		c.events[n], c.ids[n] = c.events[i], c.ids[i]
+		n++
+	}
+	c.events, c.ids = c.events[:n], c.ids[:n]
+}
+
+// insert stores what is left of a batch.
+func (s *Sink) insert(ctx context.Context, why pipeline.Why, c catch) error {
+	for stored := 0; stored < len(c.events); {
+		n := min(len(c.events)-stored, s.batch-1)
+		err := s.insertSome(ctx, why, c.events[stored:stored+n], c.ids[stored:stored+n])
+		if errors.Is(err, errTooLarge) && n > 1 {
+			s.batch = n/2 + 1
+			s.log.Warn("batch too large for the server, split", "events", n, "err", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		stored += n
+	}
+	return nil
+}
+
+func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeline.Event, ids []id) error {
+	pos := s.at
+	pos.Version = pipeline.PositionVersion
+	pos.Why, pos.Events, pos.At = why, len(events), time.Now().UTC()
+	for i := range events {
+		pos.PublishedMax = latest(pos.PublishedMax, believable(events[i].Published, s.span.until))
+	}
+	m, err := positionMessage(SubjectPosition(s.instance), pos)
+	if err != nil {
+		return err
+	}
+	expect(m, s.at.Seq)
+	if pos.Seq, err = s.send(ctx, s.messages(events, m, why)); err != nil {
+		return err
+	}
+	s.lastEvent = pos.Seq - 1
+	s.span.add(events, ids, s.lastEvent)
+	// The live poll has passed them. Should it serve one all the same, since what
+	// it took for the head was none, it is known for as long as a page's are.
+	if s.recent.newest() < mostInserted {
+		s.recent.add(ids...)
+	}
+	s.at = pos
+	return nil
+}
+
+// mostInserted is how many ids the newest recent page may hold before inserted
+// ones are not added any more: a long backfill of a quiet org would fill memory.
+const mostInserted = 50 * MaxBatch
