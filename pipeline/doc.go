@@ -26,6 +26,9 @@
 //   - lock, session, holder: who may poll an instance; it saves quota, never exactness.
 //   - breaker: keeps a refused credential or a failing org from being hammered.
 //   - limiter: keeps requests within the org's budget.
+//   - gate: keeps what a process has in use at once (requests, bytes of pages,
+//     open batches) within a bound; those who drain go after those who don't.
+//   - draining: its last page was full, so more is waiting.
 //   - backoff: the growing wait between attempts.
 //   - dead letter: an element of a page that can't be published.
 //   - watermark: complete_through: all that the org persisted up to that time is stored.
