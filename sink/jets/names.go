@@ -9,6 +9,7 @@ const (
 	BucketCursors      = "CURSORS"
 	BucketLocks        = "LOCKS"
 	BucketStatus       = "STATUS"
+	BucketBudgets      = "BUDGETS"
 )
 
 const (

@@ -83,6 +83,7 @@ func (s *Store) Ensure(ctx context.Context) error {
 			return err
 		}
 	}
+	s.ensureBudgets(ctx)
 	if _, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log); err != nil {
 		return err
 	}

@@ -21,6 +21,11 @@ type Limiter struct {
 	// Rand returns numbers in [0, 1), for jitter; nil: math/rand/v2.
 	Rand func() float64
 
+	// Exchange, unless nil, tells the Limiters of other processes that ask the
+	// org at Origin what this one knows, and this one, called Replica, what they do.
+	Exchange        Exchange
+	Origin, Replica string
+
 	mu       sync.Mutex
 	known    bool // window is from an answer
 	silent   bool // an answer showed no budget, and was not 429
@@ -33,6 +38,7 @@ type Limiter struct {
 	refusals int           // 429s in a row
 	late     time.Duration // how late the org's windows were seen to end
 	changed  chan struct{} // closed when an answer changed something
+	talk     talk
 }
 
 const (
@@ -51,6 +57,7 @@ const (
 // It returns only ctx's cause.
 func (l *Limiter) Wait(ctx context.Context, share float64) error {
 	for {
+		l.exchange(ctx)
 		wait, changed := l.take(share)
 		if wait <= 0 {
 			return nil
@@ -75,6 +82,7 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	defer l.mu.Unlock()
 	defer l.wake()
 	l.inFlight--
+	l.talk.untold = true
 	if ok {
 		l.learn(now, seen)
 		l.shown = limit
@@ -102,7 +110,7 @@ func (l *Limiter) Failed() {
 func (l *Limiter) State() (pipeline.RateLimit, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.shown, l.known
+	return l.shown, l.shown.Limit > 0
 }
 
 // take lets a request go, or says how long to wait for it, or for what.
@@ -117,6 +125,7 @@ func (l *Limiter) take(share float64) (time.Duration, <-chan struct{}) {
 		return wait, l.changed
 	}
 	l.inFlight++
+	l.talk.used++
 	l.last = now
 	return 0, nil
 }
@@ -140,7 +149,7 @@ func (l *Limiter) next(now time.Time, share float64) time.Time {
 		}
 		return now
 	}
-	n := l.window.spare(share) - l.inFlight
+	n := l.window.spare(share)/(1+l.peers()) - l.inFlight
 	if n <= 0 {
 		return fresh
 	}
@@ -164,7 +173,7 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 	if left < -2*maxLate || left > maxPause {
 		left, seen.sure, seen.reset = windowLength, false, 0
 	}
-	over := !l.known || !now.Before(l.window.ends.Add(slack+l.late))
+	over := !l.known || l.over(now)
 	same := l.known && seen.reset == l.window.reset
 	switch {
 	case over && same && seen.sure:
@@ -182,13 +191,21 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 		l.window.ends = earlier(l.window.ends, now.Add(max(left, 0)))
 		return
 	}
-	l.known = true
-	l.window = window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))}
+	l.begin(window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))})
+	l.talk.used = 1
 }
+
+// begin takes a window for the org's current one.
+func (l *Limiter) begin(w window) {
+	l.known, l.window, l.talk.used = true, w, 0
+}
+
+// over reports whether the window is, with what we keep after its end.
+func (l *Limiter) over(now time.Time) bool { return !now.Before(l.window.ends.Add(slack + l.late)) }
 
 // spend counts a request whose answer did not show the budget.
 func (l *Limiter) spend(now time.Time) {
-	if l.known && !now.Before(l.window.ends.Add(slack+l.late)) {
+	if l.known && l.over(now) {
 		l.window.remaining, l.window.ends = l.window.limit, now.Add(windowLength)
 	}
 	l.window.remaining--

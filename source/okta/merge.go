@@ -1,0 +1,118 @@
+package okta
+
+import (
+	"maps"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Budget returns what the Limiter knows, for those of other processes. A window that is
+// over is not in it.
+func (l *Limiter) Budget() pipeline.Budget {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.budget(time.Now())
+}
+
+func (l *Limiter) budget(now time.Time) pipeline.Budget {
+	b := pipeline.Budget{
+		Version: 1, Origin: l.Origin, Replica: l.Replica,
+		LateSeconds: l.late.Seconds(), Limited: l.limited,
+		Askers: map[string]int64{}, At: now.UTC(),
+	}
+	maps.Copy(b.Askers, l.talk.askers)
+	if l.hold.After(now) {
+		b.HoldUntil = l.hold.UTC()
+	}
+	if l.known && !l.over(now) {
+		b.Limit, b.Remaining = l.window.limit, max(l.window.remaining, 0)
+		b.Reset, b.WindowEnds = l.window.reset, l.window.ends.UTC()
+		if l.talk.used > 0 {
+			b.Askers[l.Replica] = l.window.reset
+		}
+	}
+	return b
+}
+
+// Merge takes in what another process knows, in any order and any number of
+// times. Of one window the least remaining and the earliest end count; a later one
+// takes its place, and an earlier one, or one that is over, tells nothing. The
+// longer hold counts, and the greater lateness. Whatever a foreign clock has said,
+// nothing is held back for more than 120 s, and no window lasts longer than one does.
+func (l *Limiter) Merge(b pipeline.Budget) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.wake()
+	now := time.Now()
+	l.late = max(l.late, time.Duration(min(max(b.LateSeconds, 0), maxLate.Seconds())*float64(time.Second)))
+	l.limited = l.limited || b.Limited
+	if pause := min(b.HoldUntil.Sub(now), maxPause); pause > 0 {
+		l.hold = later(l.hold, now.Add(pause))
+		l.talk.held = later(l.talk.held, now.Add(pause))
+	}
+	l.mergeWindow(now, b)
+	l.mergeAskers(b.Askers)
+}
+
+func (l *Limiter) mergeWindow(now time.Time, b pipeline.Budget) {
+	if b.WindowEnds.IsZero() || b.Limit <= 0 || b.Remaining < 0 || b.Remaining > b.Limit || b.Reset < 0 {
+		return
+	}
+	left := min(b.WindowEnds.Sub(now), windowLength)
+	theirs := window{b.Reset, b.Limit, b.Remaining, now.Add(left)}
+	unnamed := theirs.reset == 0 || l.window.reset == 0
+	switch {
+	case left+slack+l.late <= 0:
+	case !l.known, theirs.after(l.window), l.over(now) && unnamed:
+		l.begin(theirs)
+	case unnamed, theirs.same(l.window):
+		l.window.remaining = min(l.window.remaining, theirs.remaining)
+		l.window.ends = earlier(l.window.ends, theirs.ends)
+	}
+}
+
+// mergeAskers keeps who asks in this window or did in the one before.
+func (l *Limiter) mergeAskers(theirs map[string]int64) {
+	if l.talk.askers == nil {
+		l.talk.askers = map[string]int64{}
+	}
+	for replica, reset := range theirs {
+		l.talk.askers[replica] = max(reset, l.talk.askers[replica])
+	}
+	maps.DeleteFunc(l.talk.askers, func(_ string, reset int64) bool { return !l.window.near(reset) })
+}
+
+// peers is how many other processes share the window, as far as they have told.
+func (l *Limiter) peers() int {
+	n := 0
+	for replica, reset := range l.talk.askers {
+		if replica != l.Replica && l.window.near(reset) {
+			n++
+		}
+	}
+	return n
+}
+
+// halfWindow, in seconds, tells the Resets of two windows from two of one, which an
+// org may count anew with each answer.
+const halfWindow = int64(windowLength/time.Second) / 2
+
+// after reports whether w is a later window than v, as far as their Resets tell.
+func (w window) after(v window) bool { return v.reset != 0 && w.reset > v.reset+halfWindow }
+
+func (w window) same(v window) bool {
+	return w.reset != 0 && v.reset != 0 && !w.after(v) && !v.after(w)
+}
+
+// near reports whether a Reset is of this window or the one before, or after.
+func (w window) near(reset int64) bool {
+	return w.reset != 0 && max(reset-w.reset, w.reset-reset) < 3*halfWindow
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
