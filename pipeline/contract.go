@@ -10,7 +10,8 @@ import (
 type Source interface {
 	// Poll asks for one page. It returns an error that matches one of
 	// ErrThrottled, ErrCredential, ErrCursor or ErrConfig, or a NotBefore;
-	// any other error is transient. No error moves anything.
+	// any other error is transient. No error moves anything. The page's
+	// Memory is the caller's to release.
 	Poll(ctx context.Context, link Link) (Page, error)
 }
 

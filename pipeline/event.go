@@ -39,6 +39,11 @@ type Page struct {
 	Date   time.Time // the org's clock when it answered; zero when the answer had none
 	Bytes  int       // size of the body, inflated
 
+	// Memory is what the page takes of its process's memory for pages. Whoever
+	// asked the Source for the page releases it once the page is done with: a
+	// page that is forgotten takes its room away from all others. nil: nothing.
+	Memory *Grant
+
 	// Through is the watermark that committing this page, after all pages
 	// before it, makes true. The Runner sets it; zero: the page proves nothing.
 	Through time.Time

@@ -58,13 +58,15 @@ func (w *walk) fetch(ctx context.Context, link Link) *fetch {
 	return f
 }
 
-// drop gives up the page fetched ahead, and waits for its request to end.
+// drop gives up the page fetched ahead, and its memory, and waits for its
+// request to end.
 func (w *walk) drop() {
 	if w.ahead == nil {
 		return
 	}
 	w.ahead.cancel()
 	<-w.ahead.done
+	w.ahead.page.Memory.Release()
 	w.ahead = nil
 }
 

@@ -158,9 +158,12 @@ func (w *walk) rest(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// commit stores a page. SIGTERM lets it finish within Grace: a commit that is
-// cut off is not wrong, only doubtful, and costs the next holder a look.
+// commit stores a page, or fails to, and gives its memory back: it needs none
+// itself, so others that wait for memory get it in time. SIGTERM lets it finish
+// within Grace: a commit that is cut off is not wrong, only doubtful, and costs
+// the next holder a look.
 func (w *walk) commit(ctx context.Context, page Page) error {
+	defer page.Memory.Release()
 	ctx, stop := graceful(ctx, w.Grace)
 	defer stop()
 	started := time.Now()
