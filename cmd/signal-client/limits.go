@@ -11,9 +11,13 @@ import (
 // mostRequests bounds the requests in flight, of all instances together.
 const mostRequests = 256
 
-// limiters are one per origin, since the instances of an org share its budget.
-// Its zero value is ready; it is safe for concurrent use.
+// limiters are one per origin, since the instances of an org share its budget;
+// with those of other processes they exchange what they know. Its zero value is
+// ready; it is safe for concurrent use.
 type limiters struct {
+	exchange okta.Exchange // nil: none
+	replica  string        // this process among those that exchange
+
 	mu   sync.Mutex
 	each map[string]*okta.Limiter // by origin
 }
@@ -26,7 +30,7 @@ func (l *limiters) Of(origin string) *okta.Limiter {
 		l.each = map[string]*okta.Limiter{}
 	}
 	if l.each[origin] == nil {
-		l.each[origin] = new(okta.Limiter)
+		l.each[origin] = &okta.Limiter{Exchange: l.exchange, Origin: origin, Replica: l.replica}
 	}
 	return l.each[origin]
 }

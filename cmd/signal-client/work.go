@@ -35,6 +35,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	stage := &stage{
 		store: store, http: newOktaHTTP(), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
+		limiters: limiters{exchange: store.Budgets(), replica: locks.Replica()},
 	}
 	known := &census{metrics: s.metrics, locks: locks, static: static}
 	endCensus := everyWhile(ctx, censusEvery, known.Count)
