@@ -3,18 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -37,42 +32,50 @@ func built(t *testing.T) string {
 	return path
 }
 
-// killStand is what a service stands between in the kill suite: an org, and
-// NATS at an address that stays.
-type killStand struct {
-	*testing.T
-	seed      uint64
-	rng       *rand.Rand
-	org       *oktatest.Org
-	url       string // of the org
-	nats      string // host:port
-	binary    string
-	quiet     func() // lets nothing more happen in the org
-	kills     int
-	takeovers int
-	conn      *nats.Conn // of the test's own; it comes back by itself
+// killOrg is a simulated org, and the instance by which it is polled.
+type killOrg struct {
+	*oktatest.Org
+	instance string
+	url      string
 }
 
-func newKillStand(t *testing.T) *killStand {
+// killStand is what services stand between in the kill suite: orgs in which
+// events happen all the time, and NATS at addresses that stay.
+type killStand struct {
+	*testing.T
+	seed    uint64
+	rng     *rand.Rand
+	orgs    []*killOrg
+	servers string // URLs of NATS
+	binary  string
+	kills   int // to be made
+	conn    *jets.Conn
+
+	quiet   context.CancelFunc // lets nothing more happen in the orgs
+	silence sync.WaitGroup     // that nothing more happens
+}
+
+// newKillStand makes an org for each instance. In all of them together fifty
+// events happen a second.
+func newKillStand(t *testing.T, instances ...string) *killStand {
 	t.Helper()
 	k := &killStand{T: t, seed: seed(), kills: killsOfEach(), binary: built(t)}
 	t.Logf("seed %d", k.seed)
 	k.rng = rand.New(rand.NewPCG(k.seed, 1))
-	k.org = oktatest.New(oktatest.Config{Seed: k.seed, Links: oktatest.Links{Vary: true}, Requests: -1,
-		Rate:         oktatest.Rate{PerMinute: 100_000, Share: 1},
-		RepeatWithin: 0.2, RepeatAcross: 0.2})
-	k.org.Generate(1000, 3*time.Hour)
-	k.org.SetFault(oktatest.Weather{Seed: k.seed, Share: 0.1, Faults: killFaults()}.Fault)
-	server := httptest.NewServer(k.org)
-	t.Cleanup(server.Close)
-	k.url = server.URL
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ctx, quiet := context.WithCancel(context.Background())
+	k.quiet = func() { quiet(); k.silence.Wait() }
+	for i, instance := range instances {
+		org := oktatest.New(oktatest.Config{Seed: k.seed + uint64(i), Links: oktatest.Links{Vary: true}, Requests: -1,
+			Rate:         oktatest.Rate{PerMinute: 100_000, Share: 1},
+			RepeatWithin: 0.2, RepeatAcross: 0.2})
+		org.Generate(1000/len(instances), 3*time.Hour)
+		org.SetFault(oktatest.Weather{Seed: k.seed, Share: 0.1, Faults: killFaults()}.Fault)
+		server := httptest.NewServer(org)
+		t.Cleanup(server.Close)
+		k.orgs = append(k.orgs, &killOrg{org, instance, server.URL})
+		k.silence.Go(func() { org.Run(ctx, 3000/float64(len(instances))) })
 	}
-	k.nats = ln.Addr().String()
-	_ = ln.Close()
-	k.happen()
+	k.Cleanup(k.quiet)
 	return k
 }
 
@@ -83,66 +86,58 @@ func killFaults() []oktatest.Fault {
 	return slices.DeleteFunc(all, func(f oktatest.Fault) bool { return f.Bomb > 0 || f.Wait > 0 || f.Slow > 0 })
 }
 
-// happen lets events happen, fifty a second.
-func (k *killStand) happen() {
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { k.org.Run(ctx, 3000) })
-	k.quiet = func() { cancel(); wg.Wait() }
-	k.Cleanup(k.quiet)
-}
-
-func (k *killStand) port() int {
-	_, port, _ := net.SplitHostPort(k.nats)
-	n, err := strconv.Atoi(port)
+// address is a free one, for a server that is started again and again.
+func (k *killStand) address() string {
+	k.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		k.Fatal(err)
 	}
-	return n
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
 }
 
-// configure puts the org into INTEGRATIONS, with pages small enough that there
+// configure puts the orgs into INTEGRATIONS, with pages small enough that there
 // are many.
 func (k *killStand) configure() {
 	k.Helper()
-	k.conn = k.connect(func(*nats.Options) error { return nil })
-	k.until("streams and buckets", func() bool {
-		ctx, cancel := context.WithTimeout(k.Context(), time.Second)
-		defer cancel()
-		js, err := jetstream.New(k.conn)
-		if err != nil {
-			return false
-		}
-		kv, err := js.KeyValue(ctx, jets.BucketIntegrations)
-		if err != nil {
-			return false
-		}
-		value := fmt.Sprintf(`{"poll_interval":"1s","settings":{"base_url":%q,"limit":40,"rate_share":1},"credentials":{"api_token":"00killed"}}`, k.url)
-		_, err = kv.Put(ctx, jets.Key("prod"), []byte(value))
+	k.until("NATS answers", func() bool {
+		conn, err := k.connect()
+		k.conn = conn
 		return err == nil
 	})
-}
-
-func (k *killStand) connect(option nats.Option) *nats.Conn {
-	k.Helper()
-	nc, err := nats.Connect("nats://"+k.nats, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
-		nats.ReconnectWait(50*time.Millisecond), nats.ReconnectBufSize(-1), option)
-	if err != nil {
-		k.Fatal(err)
+	type object map[string]any
+	for _, org := range k.orgs {
+		k.until("streams and buckets", func() bool {
+			ctx, cancel := context.WithTimeout(k.Context(), time.Second)
+			defer cancel()
+			return putIntegration(ctx, k.conn, org.instance, object{
+				"poll_interval": "1s",
+				"settings":      object{"base_url": org.url, "limit": 40, "rate_share": 1},
+				"credentials":   object{"api_token": "00killed"},
+			}) == nil
+		})
 	}
-	k.Cleanup(nc.Close)
-	return nc
 }
 
-// trouble lets a burst of events happen, or makes the org refuse cursors.
+func (k *killStand) connect(opts ...nats.Option) (*jets.Conn, error) {
+	conn, err := jets.Connect(k.Context(), k.servers, append(opts, nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))...)
+	if err == nil {
+		k.Cleanup(conn.Close)
+	}
+	return conn, err
+}
+
+// trouble lets a burst of events happen in an org, or makes it refuse cursors.
 func (k *killStand) trouble() {
+	org := k.orgs[k.rng.IntN(len(k.orgs))]
 	switch k.rng.IntN(8) {
 	case 0:
-		k.org.RefuseCursors(1)
+		org.RefuseCursors(1)
 	case 1:
-		k.org.ExpireCursors()
+		org.ExpireCursors()
 	case 2, 3, 4:
-		k.org.Add(make([]oktatest.Event, k.rng.IntN(800))...)
+		org.Add(make([]oktatest.Event, k.rng.IntN(800))...)
 	}
 }
 
@@ -162,125 +157,106 @@ func (k *killStand) until(what string, so func() bool) {
 	}
 }
 
-// last is the newest message on a subject of a stream; nil: none.
-func (k *killStand) last(stream, subject string) *nats.Msg {
-	question, err := json.Marshal(map[string]string{"last_by_subj": subject})
+// held is which replica holds each instance, by a session that lives; nil: not
+// known.
+func (k *killStand) held() map[string]string {
+	ctx, cancel := context.WithTimeout(k.Context(), 2*time.Second)
+	defer cancel()
+	replicas, err := (&jets.Store{Conn: k.conn}).Replicas(ctx)
 	if err != nil {
-		k.Fatal(err)
-	}
-	var answer struct{ Message *nats.Msg }
-	reply, err := k.conn.Request("$JS.API.STREAM.MSG.GET."+stream, question, time.Second)
-	if err != nil || json.Unmarshal(reply.Data, &answer) != nil {
 		return nil
 	}
-	return answer.Message
-}
-
-// holder is the replica that holds the instance; empty: not known.
-func (k *killStand) holder() string {
-	m := k.last(jets.BucketStream(jets.BucketLocks), jets.BucketSubject(jets.BucketLocks, jets.Key("prod")))
-	var lock struct{ Holder string }
-	if m == nil || json.Unmarshal(m.Data, &lock) != nil {
-		return ""
+	held := map[string]string{}
+	for _, org := range k.orgs {
+		if replicas.Held(org.instance) {
+			held[org.instance] = replicas.Locks[org.instance].Holder
+		}
 	}
-	return lock.Holder
+	return held
 }
 
-// settle ends the trouble and waits until the newest event is stored.
+// takenOver waits until others hold what a replica held.
+func (k *killStand) takenOver(replica string, instances []string) {
+	k.Helper()
+	k.until("others take over from "+replica, func() bool {
+		held := k.held()
+		return !slices.ContainsFunc(instances, func(i string) bool { return held[i] == "" || held[i] == replica })
+	})
+}
+
+// stored counts the events of each subject.
+func (k *killStand) stored() map[string]uint64 {
+	ctx, cancel := context.WithTimeout(k.Context(), time.Second)
+	defer cancel()
+	stream, err := k.conn.JS.Stream(ctx, jets.StreamSignals)
+	if err != nil {
+		return nil
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(jets.SubjectEvents("*")))
+	if err != nil {
+		return nil
+	}
+	return info.State.Subjects
+}
+
+// goesOn waits until all that has happened in the orgs is stored. After a strike
+// this is how it shows that no instance is stuck.
+func (k *killStand) goesOn(after string) {
+	k.Helper()
+	there := map[string]uint64{}
+	for _, org := range k.orgs {
+		there[jets.SubjectEvents(org.instance)] = uint64(org.Len())
+	}
+	k.until("all is stored that happened until "+after, func() bool {
+		stored := k.stored()
+		for subject, n := range there {
+			if stored[subject] < n {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// settle ends the trouble, and waits until the newest events are stored and
+// every instance is held.
 func (k *killStand) settle() {
 	k.Helper()
 	k.quiet()
-	k.org.SetFault(nil)
-	all := k.org.Events()
-	newest := all[len(all)-1]
-	k.until("the newest event is stored", func() bool {
-		m := k.last(jets.StreamSignals, jets.SubjectEvents("prod"))
-		return m != nil && bytes.Equal(m.Data, newest.Data)
-	})
+	for _, org := range k.orgs {
+		org.SetFault(nil)
+	}
+	for _, org := range k.orgs {
+		all := org.Events()
+		newest := all[len(all)-1]
+		k.until("the newest event of "+org.instance+" is stored", func() bool {
+			ctx, cancel := context.WithTimeout(k.Context(), time.Second)
+			defer cancel()
+			m, err := k.conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(org.instance))
+			return err == nil && bytes.Equal(m.Data, newest.Data)
+		})
+	}
+	k.until("every instance is held", func() bool { return len(k.held()) == len(k.orgs) })
 }
 
-// audit reads the whole stream and holds it against the org's log.
-func (k *killStand) audit(option nats.Option) {
+// audit reads the whole stream and holds it against the orgs' logs. opts are
+// those of the connection.
+func (k *killStand) audit(opts ...nats.Option) {
 	k.Helper()
-	js, err := jetstream.New(k.connect(option))
+	conn, err := k.connect(opts...)
 	if err != nil {
 		k.Fatal(err)
 	}
-	a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents("prod"), Positions: jets.SubjectPosition("prod")}
-	for _, e := range k.org.Events() {
-		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
-	}
-	if err := a.Run(k.Context(), js); err != nil {
-		k.Fatalf("seed %d: %v", k.seed, err)
-	}
-	k.Logf("seed %d: %d kills, %d events, %d takeovers from a frozen process", k.seed, k.kills, len(a.Log), k.takeovers)
-}
-
-// killed is a service that is killed, frozen and started again.
-type killed struct {
-	*killStand
-	name string
-	env  []string
-	cmd  *exec.Cmd // nil while it does not run
-	log  *os.File
-}
-
-// service prepares a service. What it says is shown when the test fails.
-func (k *killStand) service(name string, env ...string) *killed {
-	k.Helper()
-	log, err := os.Create(filepath.Join(k.TempDir(), name+".log"))
-	if err != nil {
-		k.Fatal(err)
-	}
-	s := &killed{killStand: k, name: name, log: log, env: append(bare(), env...)}
-	s.env = append(s.env, "SIGNAL_CLIENT_REPLICA="+name, "SIGNAL_CLIENT_SESSION_TTL=2s", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:0")
-	k.Cleanup(func() {
-		if s.cmd != nil {
-			s.signal(syscall.SIGKILL)
+	events := 0
+	for _, org := range k.orgs {
+		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(org.instance), Positions: jets.SubjectPosition(org.instance)}
+		for _, e := range org.Events() {
+			a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 		}
-		if text, err := os.ReadFile(log.Name()); err == nil && k.Failed() {
-			k.Logf("%s:\n%s", name, text[max(0, len(text)-8000):])
+		if err := a.Run(k.Context(), conn.JS); err != nil {
+			k.Errorf("seed %d: %s: %v", k.seed, org.instance, err)
 		}
-		_ = log.Close()
-	})
-	return s
-}
-
-// bare is the environment without what configures the program.
-func bare() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return bytes.HasPrefix([]byte(v), []byte("NATS_")) || bytes.HasPrefix([]byte(v), []byte("OKTA_")) || bytes.HasPrefix([]byte(v), []byte("SIGNAL_CLIENT_"))
-	})
-}
-
-func (s *killed) start() {
-	s.Helper()
-	s.cmd = exec.Command(s.binary, "run")
-	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, s.log, s.log
-	if err := s.cmd.Start(); err != nil {
-		s.Fatal(err)
+		events += len(a.Log)
 	}
-}
-
-// signal sends a signal; after SIGKILL it waits for the end.
-func (s *killed) signal(sig syscall.Signal) {
-	s.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.Fatalf("%s has ended by itself: %v", s.name, err)
-	}
-	if sig == syscall.SIGKILL {
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
-}
-
-// stop ends the service in good order.
-func (s *killed) stop() {
-	s.Helper()
-	s.signal(syscall.SIGTERM)
-	err := s.cmd.Wait()
-	s.cmd = nil
-	if err != nil {
-		s.Fatalf("%s: %v", s.name, err)
-	}
+	k.Logf("seed %d: %d events of %d instances", k.seed, events, len(k.orgs))
 }

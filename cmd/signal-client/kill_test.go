@@ -5,45 +5,48 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// The kill suite: the built binary on real sockets, with a simulated org in
+// The kill suite: the built binary on real sockets, with simulated orgs in
 // which events happen all the time, killed at random moments. After it the
 // stream is audited: every event once, in order, bytes equal, every watermark
-// true. KILLS says how often each test kills, of 25 each.
+// true. KILLS says how often the first two kill, half of it each, of 25 each;
+// TestKillCluster goes one round for each 25 of them.
 
 // TestKillEmbedded kills service and server at once: they are one process.
 func TestKillEmbedded(t *testing.T) {
 	t.Parallel()
-	k := newKillStand(t)
-	data := filepath.Join(t.TempDir(), "data")
-	one := k.service("one", "SIGNAL_CLIENT_DATA_DIR="+data, "SIGNAL_CLIENT_NATS_LISTEN="+k.nats)
+	k := newKillStand(t, "prod")
+	data, listen := filepath.Join(t.TempDir(), "data"), k.address()
+	k.servers = "nats://" + listen
+	one := k.service("one", "SIGNAL_CLIENT_DATA_DIR="+data, "SIGNAL_CLIENT_NATS_LISTEN="+listen)
 	one.start()
 	k.configure()
 	for range k.kills {
 		k.trouble()
 		k.wait(0, 1500*time.Millisecond)
-		one.signal(syscall.SIGKILL)
+		one.kill()
 		one.start()
 	}
 	k.settle()
 	one.stop()
 	k.audit(jetstest.Config{Dir: data}.Run(t).Option())
+	k.Logf("%d kills", k.kills)
 }
 
 // TestKillFleet kills two services and their server, and freezes services for
 // longer than their session lasts: another takes over before they wake.
 func TestKillFleet(t *testing.T) {
 	t.Parallel()
-	k := newKillStand(t)
-	f := &killFleet{killStand: k, server: jetstest.Config{Port: k.port()}.Process(t)}
+	k := newKillStand(t, "prod")
+	f := &killFleet{killStand: k, server: jetstest.Config{}.Process(t)}
+	k.servers = f.server.URL()
 	for _, name := range []string{"one", "two"} {
-		s := k.service(name, "NATS_URL="+f.server.URL())
+		s := k.service(name, "NATS_URL="+k.servers)
 		s.start()
 		f.services = append(f.services, s)
 	}
@@ -54,7 +57,7 @@ func TestKillFleet(t *testing.T) {
 		k.wait(0, time.Second)
 		f.strike()
 		if n*freezes/k.kills != (n+1)*freezes/k.kills {
-			f.freeze()
+			k.freeze(f.services)
 		}
 	}
 	k.settle()
@@ -62,6 +65,7 @@ func TestKillFleet(t *testing.T) {
 		s.stop()
 	}
 	k.audit(f.server.Option())
+	k.Logf("%d kills, %d takeovers from a frozen process", k.kills, freezes)
 }
 
 // killFleet is two services beside a server.
@@ -76,7 +80,7 @@ func (f *killFleet) strike() {
 	victim := f.services[f.rng.IntN(2)]
 	what := f.rng.IntN(5)
 	if what != 0 {
-		victim.signal(syscall.SIGKILL)
+		victim.kill()
 	}
 	if what < 2 {
 		f.server.Kill()
@@ -85,23 +89,6 @@ func (f *killFleet) strike() {
 	}
 	if what != 0 {
 		victim.start()
-	}
-}
-
-// freeze stops the service that polls where it stands, until another has taken
-// over and gone on, and lets it wake.
-func (f *killFleet) freeze() {
-	holder := ""
-	f.until("a service polls", func() bool { holder = f.holder(); return holder != "" })
-	for _, s := range f.services {
-		if s.name != holder {
-			continue
-		}
-		s.signal(syscall.SIGSTOP)
-		f.until("another takes over", func() bool { now := f.holder(); return now != "" && now != holder })
-		f.wait(0, time.Second)
-		s.signal(syscall.SIGCONT)
-		f.takeovers++
 	}
 }
 

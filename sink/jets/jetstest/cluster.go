@@ -79,20 +79,28 @@ func (c Cluster) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
 	return connect(t, c.URL(), append([]nats.Option{c[0].Option()}, opts...)...)
 }
 
-// Leader is the server that leads a stream.
+// Leader is the server that leads a stream. It waits until there is one.
 func (c Cluster) Leader(t testing.TB, stream string) *Process {
 	t.Helper()
-	js, err := jetstream.New(c.Connect(t))
+	nc := c.Connect(t)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := js.Stream(t.Context(), stream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range c {
-		if cluster := s.CachedInfo().Cluster; cluster != nil && p.config.Name == cluster.Leader {
-			return p
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for ctx.Err() == nil {
+		try, stop := context.WithTimeout(ctx, time.Second)
+		s, err := js.Stream(try, stream)
+		stop()
+		if err != nil || s.CachedInfo().Cluster == nil {
+			continue
+		}
+		for _, p := range c {
+			if p.config.Name == s.CachedInfo().Cluster.Leader {
+				return p
+			}
 		}
 	}
 	t.Fatalf("stream %s has no leader", stream)
