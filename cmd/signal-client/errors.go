@@ -38,6 +38,11 @@ type problem struct {
 func (p *problem) Error() string { return p.Op + ": " + p.Err.Error() }
 func (p *problem) Unwrap() error { return p.Err }
 
+// told is the error of a command whose output has said it all: its exit code.
+type told int
+
+func (t told) Error() string { return fmt.Sprintf("exit code %d", int(t)) }
+
 // remedy is what is known of an error wherever it comes up.
 type remedy struct {
 	err  error

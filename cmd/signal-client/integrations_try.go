@@ -81,7 +81,7 @@ func (r *roster) newTest() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := try(cmd.Context(), i, token)
+			t := try(cmd.Context(), i, token, nil)
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
@@ -132,11 +132,11 @@ func (r *roster) tested(cmd *cobra.Command, instance string) (pipeline.Integrati
 }
 
 // try asks once, in a bounded request that brings the newest event first: Okta
-// takes that order with an until only.
-func try(ctx context.Context, i pipeline.Integration, token pipeline.Secret) trial {
+// takes that order with an until only. client may be nil.
+func try(ctx context.Context, i pipeline.Integration, token pipeline.Secret, client *http.Client) trial {
 	t := trial{Instance: i.Instance, Origin: i.Origin}
-	client := &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts,
+	source := &okta.Client{
+		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, HTTP: client,
 		Limit: 1, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + thisBuild().Version,
 		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
 	}
@@ -144,7 +144,7 @@ func try(ctx context.Context, i pipeline.Integration, token pipeline.Secret) tri
 	link := string(okta.Start(i.Filter, 1, began.Add(-tryReach)))
 	link = strings.Replace(link, "sortOrder=ASCENDING", "sortOrder=DESCENDING", 1)
 	newest := pipeline.Link(link + "&until=" + url.QueryEscape(began.UTC().Format(time.RFC3339)))
-	page, err := client.Poll(ctx, newest)
+	page, err := source.Poll(ctx, newest)
 	t.Seconds = time.Since(began).Seconds()
 	t.judge(i, err)
 	if err == nil {

@@ -29,6 +29,9 @@ func (p *program) Report(ctx context.Context, err error) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
 	}
+	if code, ok := errors.AsType[told](err); ok {
+		return int(code)
+	}
 	return report(p.Err(), err)
 }
 
@@ -68,6 +71,7 @@ func newRoot(p *program) *cobra.Command {
 		newDemo(p),
 		newStatus(p),
 		newIntegrations(p),
+		newDoctor(p),
 		newVersion(p),
 		newHealthcheck(),
 	)

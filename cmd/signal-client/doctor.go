@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const doctorLong = `Check all that polling stands on, and say what to do about what is wrong: NATS (its
+version, JetStream, permissions, limits, clock), each stream and bucket, the
+processes that poll, each org (configuration, token, DNS, TLS, one request, the
+answer's headers, how far it is complete), dead letters, and this machine.
+
+It changes nothing. Each enabled org is asked once, from this machine, which takes
+one request of its budget; with --offline none is. A token's file is read here, so
+run it where the service runs, with the service's variables. Without NATS it says
+what can be said without. Without NATS_URL it looks for the embedded server of the
+signal-client that runs on this machine, and at the directory of its store.
+
+Each line is one check: ok, warning, wrong or skipped, what was found, and what to
+try. Exit codes: 0 nothing is wrong, though there may be warnings; 3 something is.
+With --format nagios: 0 ok, 1 warnings, 2 something is wrong, 3 nothing is known.
+
+Examples:
+  signal-client doctor
+  signal-client doctor --instance acme
+  signal-client doctor --offline --format nagios
+  signal-client doctor --json | jq -r '.findings[] | select(.result == "wrong") | .remedy'
+  signal-client doctor --format prometheus > /var/lib/node_exporter/signal-client.prom`
+
+// doctorFlags is what a doctor is asked for.
+type doctorFlags struct {
+	format    string
+	json      bool
+	instances []string // empty: all
+	timeout   time.Duration
+	offline   bool
+}
+
+// The formats of a doctor's report.
+const (
+	formatText       = "text"
+	formatJSON       = "json"
+	formatPrometheus = "prometheus"
+	formatNagios     = "nagios"
+)
+
+// doctor is one look at everything.
+type doctor struct {
+	doctorFlags
+	nats   natsConfig
+	server serverConfig
+	stream streamConfig
+	okta   oktaConfig
+
+	oktaFault error // the environment's org can't be right; nil: it can, or there is none
+}
+
+func newDoctor(p *program) *cobra.Command {
+	d := &doctor{}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check NATS, the streams, the fleet, each org and this machine",
+		Long:  doctorLong,
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := d.load(cmd)
+			if err != nil && d.format == formatNagios {
+				return unknown(p.Out(), err)
+			}
+			if err != nil {
+				return err
+			}
+			r := d.examine(cmd.Context())
+			if err := cmd.Context().Err(); err != nil {
+				return err
+			}
+			return r.print(p.Out(), d.format)
+		},
+	}
+	cmd.Flags().StringVar(&d.format, "format", formatText, "text, json, prometheus or nagios")
+	cmd.Flags().BoolVar(&d.json, "json", false, "the same as --format json")
+	cmd.Flags().StringSliceVar(&d.instances, "instance", nil, "check the org of this `name` alone; may be repeated")
+	cmd.Flags().DurationVar(&d.timeout, "timeout", 10*time.Second, "longest time for one check")
+	cmd.Flags().BoolVar(&d.offline, "offline", false, "ask no org: no DNS, no TLS, no request")
+	addFlags(cmd, &d.nats)
+	r := &roster{program: p}
+	_ = cmd.RegisterFlagCompletionFunc("instance", r.complete(0))
+	return cmd
+}
+
+// load reads flags and variables. What is wrong with the environment's org alone
+// is a finding.
+func (d *doctor) load(cmd *cobra.Command) error {
+	if d.json {
+		d.format = formatJSON
+	}
+	if !slices.Contains([]string{formatText, formatJSON, formatPrometheus, formatNagios}, d.format) {
+		return wrong("--format="+d.format, "it is text, json, prometheus or nagios", "--format=text")
+	}
+	if d.timeout < 100*time.Millisecond {
+		return wrong(fmt.Sprintf("--timeout=%s", d.timeout), "it is at least 100ms", "--timeout=10s")
+	}
+	d.oktaFault = load(cmd, &d.okta)
+	return load(cmd, &d.nats, &d.server, &d.stream)
+}
+
+// dialing says how NATS is reached, as the other commands do.
+func (d *doctor) dialing() (dialing, error) {
+	if d.nats.Embedded() {
+		return d.server.toEmbedded(), nil
+	}
+	return d.nats.dialing()
+}
+
+// asked reports whether an org is to be looked at.
+func (d *doctor) asked(instance string) bool {
+	return len(d.instances) == 0 || slices.Contains(d.instances, instance)
+}
+
+// examine looks at everything. First what all else stands on is read; then the
+// checks run side by side, and stand in the report in their order.
+func (d *doctor) examine(ctx context.Context) *checkup {
+	s := d.look(ctx)
+	defer s.close()
+	var exams []exam
+	exams = append(exams, s.natsExams()...)
+	exams = append(exams, s.streamExams()...)
+	exams = append(exams, s.fleetExams()...)
+	exams = append(exams, s.orgExams()...)
+	exams = append(exams, s.machineExams()...)
+	return newCheckup(perform(ctx, exams, d.timeout))
+}
+
+// unknown is a nagios report of nothing.
+func unknown(to screen, err error) error {
+	var texts []string
+	for _, e := range split(err) {
+		p := explain(e)
+		texts = append(texts, printable(strings.TrimSuffix(fmt.Sprintf("%s: %v", p.Op, p.Err), ": <nil>")))
+	}
+	fmt.Fprintf(to, "SIGNAL-CLIENT UNKNOWN - %s\n", strings.Join(texts, "; "))
+	return told(nagiosUnknown)
+}

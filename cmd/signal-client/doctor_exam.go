@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// outcome is the result of a check.
+type outcome string
+
+const (
+	outcomeOK      outcome = "ok"
+	outcomeWarning outcome = "warning"
+	outcomeWrong   outcome = "wrong"
+	outcomeSkipped outcome = "skipped"
+)
+
+// outcomes are all, from good to bad, with what can't be told at the end.
+var outcomes = []outcome{outcomeOK, outcomeWarning, outcomeWrong, outcomeSkipped}
+
+// The groups of checks.
+const (
+	groupNATS     = "nats"
+	groupStreams  = "streams"
+	groupFleet    = "fleet"
+	groupInstance = "instance"
+	groupMachine  = "machine"
+)
+
+// finding is what a check found.
+type finding struct {
+	Group    string  `json:"group"`
+	Instance string  `json:"instance,omitempty"` // of the group instance
+	Check    string  `json:"check"`
+	Result   outcome `json:"result"`
+	Found    string  `json:"found"`
+	Remedy   string  `json:"remedy,omitempty"`
+}
+
+// exam is one check, or several of which one needs the other.
+type exam struct {
+	group, instance, check string
+	run                    func(ctx context.Context) []finding
+}
+
+// one is a check by itself.
+func one(group, check string, run func(ctx context.Context, d *diagnosis)) exam {
+	return exam{group: group, check: check, run: func(ctx context.Context) []finding {
+		var d diagnosis
+		run(ctx, &d)
+		return []finding{d.finding(group, "", check)}
+	}}
+}
+
+// skipped is a check that can't be made.
+func skipped(group, check, why string) exam {
+	return one(group, check, func(_ context.Context, d *diagnosis) { d.skip(why) })
+}
+
+// diagnosis gathers what one check finds. The worst of it is the result; facts
+// are told when there is nothing worse.
+type diagnosis struct {
+	result          outcome // empty: ok
+	facts, problems []string
+	remedies        []string
+}
+
+func (d *diagnosis) fact(format string, args ...any) {
+	d.facts = append(d.facts, fmt.Sprintf(format, args...))
+}
+
+func (d *diagnosis) warn(found, remedy string) {
+	if d.result != outcomeWrong {
+		d.result = outcomeWarning
+	}
+	d.problem(found, remedy)
+}
+
+func (d *diagnosis) wrong(found, remedy string) {
+	d.result = outcomeWrong
+	d.problem(found, remedy)
+}
+
+func (d *diagnosis) problem(found, remedy string) {
+	d.problems = append(d.problems, found)
+	if remedy != "" {
+		d.remedies = append(d.remedies, remedy)
+	}
+}
+
+func (d *diagnosis) skip(why string) { d.result, d.facts = outcomeSkipped, []string{why} }
+
+func (d *diagnosis) finding(group, instance, check string) finding {
+	f := finding{Group: group, Instance: instance, Check: check, Result: outcomeOK}
+	if d.result != "" {
+		f.Result = d.result
+	}
+	f.Found = strings.Join(d.problems, "; ")
+	if f.Found == "" {
+		f.Found = strings.Join(d.facts, ", ")
+	}
+	f.Remedy = strings.Join(d.remedies, "; ")
+	return f
+}
+
+const (
+	mostExams = 16 // at a time
+	overtime  = 500 * time.Millisecond
+)
+
+// perform makes all exams, some at a time and each within limit, and returns what
+// they found in their order.
+func perform(ctx context.Context, exams []exam, limit time.Duration) []finding {
+	results := make([][]finding, len(exams))
+	slots := make(chan struct{}, mostExams)
+	var wg sync.WaitGroup
+	for n, e := range exams {
+		slots <- struct{}{}
+		wg.Go(func() {
+			results[n] = e.within(ctx, limit)
+			<-slots
+		})
+	}
+	wg.Wait()
+	var all []finding
+	for _, found := range results {
+		all = append(all, found...)
+	}
+	return all
+}
+
+// within makes an exam. One that does not heed its context, such as a read of a
+// file on a server that is gone, is left behind: the process ends soon.
+func (e exam) within(ctx context.Context, limit time.Duration) []finding {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan []finding, 1)
+	go func() { done <- e.run(ctx) }()
+	late := time.NewTimer(limit + overtime)
+	defer late.Stop()
+	select {
+	case found := <-done:
+		return found
+	case <-late.C:
+		var d diagnosis
+		d.wrong(fmt.Sprintf("no end within %s", limit), "look whether what it reads hangs, or give it longer: --timeout")
+		return []finding{d.finding(e.group, e.instance, e.check)}
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// fleetExams are about the processes that poll.
+func (s *scene) fleetExams() []exam {
+	if s.conn == nil {
+		return []exam{skipped(groupFleet, "replicas", notReached), skipped(groupFleet, "owners", notReached), skipped(groupFleet, "locks", notReached)}
+	}
+	return []exam{
+		one(groupFleet, "replicas", s.whole(s.replicasFound)),
+		one(groupFleet, "owners", s.whole(s.owners)),
+		one(groupFleet, "locks", s.whole(s.locks)),
+	}
+}
+
+// whole makes a check that needs the buckets.
+func (s *scene) whole(check func(d *diagnosis)) func(context.Context, *diagnosis) {
+	return func(_ context.Context, d *diagnosis) {
+		if s.fleetErr != nil {
+			d.wrong(s.fleetErr.Error(), remedyFor(s.fleetErr).hint)
+			return
+		}
+		check(d)
+	}
+}
+
+// replicasFound says who is alive.
+func (s *scene) replicasFound(d *diagnosis) {
+	if len(s.replicas.Sessions) == 0 {
+		d.wrong("no process polls", "signal-client run")
+		return
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(s.replicas.Sessions)) {
+		names = append(names, fmt.Sprintf("%s (%s)", name, count(len(s.replicas.HeldBy(name)), "org")))
+		if declines := s.replicas.Sessions[name].Declines; len(declines) > 0 {
+			d.warn(fmt.Sprintf("%s declines %s", name, few(declines)), "look at last error: signal-client status")
+		}
+	}
+	d.fact("%d alive: %s", len(names), few(names))
+}
+
+// owners says which enabled orgs nobody polls.
+func (s *scene) owners(d *diagnosis) {
+	var unowned []string
+	enabled := 0
+	for _, o := range s.orgs() {
+		if !o.stored || !o.enabled() {
+			continue
+		}
+		enabled++
+		if !s.replicas.Held(o.instance) {
+			unowned = append(unowned, o.instance)
+		}
+	}
+	switch {
+	case s.writtenErr != nil:
+		d.wrong(s.writtenErr.Error(), remedyFor(s.writtenErr).hint)
+	case len(unowned) > 0 && len(s.replicas.Sessions) == 0:
+		d.wrong("nobody polls "+few(unowned), "signal-client run")
+	case len(unowned) > 0:
+		d.wrong("nobody polls "+few(unowned), "look at last error: signal-client status; a lock that was just left is taken within seconds")
+	case enabled == 0:
+		d.fact("no org is enabled in INTEGRATIONS")
+	default:
+		d.fact("each of %s enabled is polled", count(enabled, "org"))
+	}
+}
+
+// locks counts those of sessions that are gone.
+func (s *scene) locks(d *diagnosis) {
+	var void []string
+	held := 0
+	for _, instance := range slices.Sorted(maps.Keys(s.replicas.Locks)) {
+		if s.replicas.Held(instance) {
+			held++
+		} else {
+			void = append(void, instance)
+		}
+	}
+	if len(void) > 0 {
+		d.warn(fmt.Sprintf("%s void, of sessions that are gone: %s", count(len(void), "lock"), few(void)), "nothing by hand: whoever polls next takes them")
+	}
+	d.fact("%d held", held)
+}
+
+// progress says how far an org is complete.
+func (s *scene) progress(o org, d *diagnosis) {
+	status, known := s.statuses[o.instance]
+	switch {
+	case s.conn == nil:
+		d.skip(notReached)
+		return
+	case s.fleetErr != nil:
+		d.skip("its status can't be read")
+		return
+	case o.entry.Err != nil, (o.stored || o.ours) && !o.entry.Integration.Enabled:
+		d.skip("it is not polled")
+		return
+	case !known || status.UpdatedAt.IsZero():
+		d.warn("it was not polled yet", "wait a few seconds, or start a process: signal-client run")
+		return
+	}
+	s.judge(o, status, d)
+}
+
+func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
+	behind := "no watermark yet"
+	if !status.CompleteThrough.IsZero() {
+		behind = "complete up to " + relative(status.CompleteThrough, s.now)
+	}
+	facts := fmt.Sprintf("%s, %s", status.State, behind)
+	late := time.Duration(status.LagSeconds*float64(time.Second)) > tolerance(o)
+	switch status.State {
+	case pipeline.StateUnowned:
+		d.wrong("nobody polls it, "+behind, "signal-client run")
+	case pipeline.StateRefused, pipeline.StateConfig:
+		d.wrong(facts+": "+cut(status.LastError, 200), "correct what it names; it is taken up within seconds")
+	case pipeline.StateRetrying:
+		d.warn(facts+": "+cut(status.LastError, 200), "nothing by hand unless it stays")
+	case pipeline.StateCatchingUp, pipeline.StateThrottled:
+		if late {
+			d.warn(facts, "nothing by hand: how fast it catches up is up to the org's rate limit, and settings.rate_share")
+		}
+	default:
+		if late {
+			d.wrong(facts, "look at the service's log, and at: signal-client status")
+		}
+	}
+	d.fact("%s", facts)
+	if status.LastEvent != nil {
+		if at, ok := lastEvent(status).(time.Time); ok {
+			d.fact("last event %s", relative(at, s.now))
+		}
+	}
+}
+
+// tolerance is how far behind an org may be, as the alert in the README has it.
+func tolerance(o org) time.Duration {
+	interval := o.entry.Integration.PollInterval
+	if interval == 0 {
+		interval = 5 * time.Minute
+	}
+	return 3*interval + 10*time.Minute
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// prometheus is the report in the text exposition format, for a textfile
+// collector. What was found stays out of the labels: it changes.
+func (c *checkup) prometheus() string {
+	var b strings.Builder
+	head := func(name, help string) {
+		fmt.Fprintf(&b, "# HELP %s_%s %s\n# TYPE %[1]s_%[2]s gauge\n", namespace, name, help)
+	}
+	head("doctor_check_result", "Result of a check of signal-client doctor: 0 ok, 1 warning, 2 wrong, 3 skipped.")
+	for _, f := range c.Findings {
+		fmt.Fprintf(&b, "%s_doctor_check_result{group=%s,check=%s,%s=%s} %d\n",
+			namespace, labelValue(f.Group), labelValue(f.Check), labelIntegration, labelValue(f.Instance), nagiosOf(f.Result))
+	}
+	head("doctor_checks", "Checks of signal-client doctor, by result.")
+	for n, result := range outcomes {
+		fmt.Fprintf(&b, "%s_doctor_checks{result=%s} %d\n", namespace, labelValue(string(result)), []int{c.OK, c.Warnings, c.Wrong, c.Skipped}[n])
+	}
+	head("doctor_timestamp_seconds", "When signal-client doctor looked.")
+	fmt.Fprintf(&b, "%s_doctor_timestamp_seconds %d\n", namespace, c.At.Unix())
+	return b.String()
+}
+
+// labelValue is a label's value.
+func labelValue(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
+}
+
+// nagiosUnknown is the exit code of a plugin that can't tell.
+const nagiosUnknown = 3
+
+// nagiosOf is an outcome as nagios counts: 0, 1, 2, 3.
+func nagiosOf(o outcome) int {
+	for n, each := range outcomes {
+		if o == each {
+			return n
+		}
+	}
+	return nagiosUnknown
+}
+
+func (c *checkup) nagiosCode() int { return nagiosOf(c.Result) }
+
+// nagios is the report for a monitoring plugin's runner: a status line with
+// what is worst and the counts, then a line for each finding that is not ok.
+func (c *checkup) nagios() string {
+	state := []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[c.nagiosCode()]
+	what := c.summary()
+	var lines []string
+	for _, worst := range []outcome{outcomeWrong, outcomeWarning} {
+		for _, f := range c.Findings {
+			if f.Result == worst {
+				lines = append(lines, fmt.Sprintf("%s: %s: %s", f.Result, f.name(), unpiped(f.Found+remedied(f))))
+			}
+		}
+	}
+	if len(lines) > 0 {
+		what = cut(lines[0], 160)
+		if more := len(lines) - 1; more > 0 {
+			what += fmt.Sprintf(" (and %d more)", more)
+		}
+	}
+	status := fmt.Sprintf("SIGNAL-CLIENT %s - %s | ok=%d warnings=%d wrong=%d skipped=%d", state, what, c.OK, c.Warnings, c.Wrong, c.Skipped)
+	return strings.Join(append([]string{status}, lines...), "\n") + "\n"
+}
+
+// name says of what a finding is.
+func (f finding) name() string {
+	if f.Instance != "" {
+		return f.Instance + " " + f.Check
+	}
+	return f.Group + " " + f.Check
+}
+
+func remedied(f finding) string {
+	if f.Remedy == "" {
+		return ""
+	}
+	return "; try: " + f.Remedy
+}
+
+// unpiped makes a text fit for a plugin's output, where a bar begins the figures.
+func unpiped(text string) string { return strings.ReplaceAll(printable(text), "|", "/") }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// scene is what the checks look at, read once.
+type scene struct {
+	*doctor
+	now     time.Time
+	dial    dialing
+	conn    *jets.Conn // nil: there is none, for away
+	away    error
+	took    time.Duration // to connect
+	account *jetstream.AccountInfo
+
+	streams  []jets.Inspection
+	statuses map[string]pipeline.Status
+	replicas jets.Replicas
+	written  map[string]jets.Written
+	letters  map[string]uint64 // dead letters that wait, by instance
+
+	accountErr, streamsErr, fleetErr, writtenErr, lettersErr error
+}
+
+// look connects to NATS and reads what is there, each within the timeout.
+func (d *doctor) look(ctx context.Context) *scene {
+	s := &scene{doctor: d, now: time.Now()}
+	if s.dial, s.away = d.dialing(); s.away != nil {
+		return s
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	s.conn, s.away = s.dial.connect(ctx, slog.New(slog.DiscardHandler))
+	s.took = time.Since(s.now)
+	if s.away == nil {
+		s.read(ctx)
+	}
+	return s
+}
+
+func (s *scene) close() {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+}
+
+// read asks NATS for all that the checks need. Each part has its own error.
+func (s *scene) read(ctx context.Context) {
+	store := &jets.Store{Conn: s.conn}
+	var wg sync.WaitGroup
+	wg.Go(func() { s.account, s.accountErr = s.conn.JS.AccountInfo(ctx) })
+	wg.Go(func() {
+		s.streams, s.streamsErr = s.conn.Inspect(ctx, jets.Config{
+			Replicas: s.stream.Replicas, MaxBytes: int64(s.stream.MaxBytes), MaxAge: s.stream.MaxAge,
+		})
+	})
+	wg.Go(func() {
+		var statuses []pipeline.Status
+		statuses, s.replicas, s.fleetErr = readStatuses(ctx, store, s.now)
+		s.statuses = map[string]pipeline.Status{}
+		for _, status := range statuses {
+			s.statuses[status.Instance] = status
+		}
+	})
+	wg.Go(func() {
+		written, err := (&jets.Integrations{Store: store}).Written(ctx)
+		s.writtenErr, s.written = present(err), map[string]jets.Written{}
+		for _, w := range written {
+			s.written[w.Instance] = w
+		}
+	})
+	wg.Go(func() {
+		var err error
+		s.letters, err = store.DeadLetters(ctx)
+		s.lettersErr = present(err)
+	})
+	wg.Wait()
+}
+
+// org is an instance to look at.
+type org struct {
+	instance string
+	entry    pipeline.Entry
+	stored   bool // in INTEGRATIONS
+	ours     bool // in this command's environment
+}
+
+// orgs lists the instances that are stored, that the environment configures, and
+// that a status tells of, by name.
+func (s *scene) orgs() []org {
+	each := map[string]org{}
+	for instance := range s.statuses {
+		each[instance] = org{instance: instance}
+	}
+	if !s.okta.IsZero() && s.oktaFault == nil {
+		i, err := s.okta.Integration()
+		each[i.Instance] = org{instance: i.Instance, entry: pipeline.Entry{Integration: i, Err: err}, ours: true}
+	}
+	for instance, w := range s.written {
+		i, err := pipeline.ParseIntegration(instance, w.Value)
+		each[instance] = org{instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, stored: true}
+	}
+	maps.DeleteFunc(each, func(instance string, _ org) bool { return !s.asked(instance) })
+	var all []org
+	for _, instance := range slices.Sorted(maps.Keys(each)) {
+		all = append(all, each[instance])
+	}
+	return all
+}
+
+// enabled reports whether the org is to be polled, as far as is known here.
+func (o org) enabled() bool {
+	return (o.stored || o.ours) && o.entry.Err == nil && o.entry.Integration.Enabled
+}
+
+// connected reports whether NATS was reached, fit or not.
+func (s *scene) connected() bool {
+	return s.conn != nil || errors.Is(s.away, jets.ErrServerTooOld) || errors.Is(s.away, jets.ErrNoJetStream)
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// machineExams are about this machine: the embedded store's disk, if it is the
+// one that is used, and what the system allows a process.
+func (s *scene) machineExams() []exam {
+	return []exam{
+		one(groupMachine, "embedded store", s.store),
+		one(groupMachine, "disk", s.disk),
+		one(groupMachine, "open files", openFiles),
+	}
+}
+
+// store says whether the store's directory is there.
+func (s *scene) store(_ context.Context, d *diagnosis) {
+	if !s.nats.Embedded() {
+		d.skip("NATS_URL or NATS_CONTEXT names a server: none is embedded")
+		return
+	}
+	dir, _ := filepath.Abs(s.server.DataDir)
+	info, err := os.Stat(filepath.Join(dir, "jetstream"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.conn != nil:
+		d.warn(fmt.Sprintf("%s holds none, though a server answers at %s: it keeps its store elsewhere", dir, s.dial.where), "SIGNAL_CLIENT_DATA_DIR=<the service's>")
+	case errors.Is(err, fs.ErrNotExist):
+		d.warn(dir+" holds none yet", "signal-client run makes it; SIGNAL_CLIENT_DATA_DIR if it is elsewhere")
+	case err != nil:
+		d.wrong(err.Error(), "run doctor as the service's user")
+	case !info.IsDir():
+		d.wrong(dir+"/jetstream is no directory", "SIGNAL_CLIENT_DATA_DIR=<the service's>")
+	default:
+		d.fact("%s", dir)
+	}
+}
+
+// errUnknown: the system is not asked for it.
+var errUnknown = errors.New("not known on this system")
+
+// The room that a store needs: below, a day's events of a large org may not fit.
+const (
+	lowDisk  = 5 << 30
+	fullDisk = 1 << 30
+)
+
+func (s *scene) disk(_ context.Context, d *diagnosis) {
+	if !s.nats.Embedded() {
+		d.skip("none is embedded; the servers' disks show in the account's limits")
+		return
+	}
+	dir, _ := filepath.Abs(s.server.DataDir)
+	for _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir); _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir) // where it will be made
+	}
+	left, total, err := diskLeft(dir)
+	if err != nil || total == 0 {
+		d.skip(fmt.Sprintf("room left at %s: %v", dir, err))
+		return
+	}
+	text := fmt.Sprintf("%s of %s left at %s", bytesText(left), bytesText(total), dir)
+	const remedy = "make room, or bound the stream: SIGNAL_CLIENT_STREAM_MAX_BYTES, SIGNAL_CLIENT_STREAM_MAX_AGE"
+	switch {
+	case left < fullDisk:
+		d.wrong(text, remedy)
+	case left < lowDisk || left < total/20:
+		d.warn(text, remedy)
+	default:
+		d.fact("%s", text)
+	}
+}
+
+// leastFiles is what a process with many orgs may open: 256 requests in flight,
+// idle connections to as many orgs again, and the embedded store's files.
+const leastFiles = 4096
+
+func openFiles(_ context.Context, d *diagnosis) {
+	most, err := filesLimit()
+	switch {
+	case err != nil:
+		d.skip("limit of open files: " + err.Error())
+	case most < leastFiles:
+		d.warn(fmt.Sprintf("a process may open %s files", human(most)), fmt.Sprintf("ulimit -n %d, or LimitNOFILE= in the unit, when there are hundreds of orgs", 16*leastFiles))
+	default:
+		d.fact("a process may open %s", human(most))
+	}
+}

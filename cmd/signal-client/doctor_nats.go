@@ -1,0 +1,259 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const notReached = "NATS is not reached"
+
+// natsExams are about the server and the account.
+func (s *scene) natsExams() []exam {
+	exams := []exam{
+		one(groupNATS, "reachable", s.reachable),
+		one(groupNATS, "version", s.version),
+		one(groupNATS, "jetstream", s.jetStream),
+	}
+	if s.conn == nil {
+		for _, check := range []string{"limits", "permissions", "round trip", "clock"} {
+			exams = append(exams, skipped(groupNATS, check, notReached))
+		}
+	} else {
+		exams = append(exams,
+			one(groupNATS, "limits", s.limits),
+			one(groupNATS, "permissions", s.permissions),
+			one(groupNATS, "round trip", s.roundTrip),
+			one(groupNATS, "clock", s.clock),
+		)
+	}
+	return append(exams, one(groupNATS, "context", s.context))
+}
+
+func (s *scene) reachable(_ context.Context, d *diagnosis) {
+	if s.connected() {
+		d.fact("%s", s.dial.where)
+		if s.conn != nil {
+			d.fact("server %s, connected in %s", s.conn.NATS.ConnectedServerName(), milliseconds(s.took))
+		}
+		return
+	}
+	p := explain(s.away)
+	if s.nats.Embedded() && p.Code == exitUnreachable {
+		p.Hint = "start the service (signal-client run), or say where NATS is: NATS_URL=nats://<host>:4222"
+	}
+	if s.dial.where == "" {
+		d.wrong(fmt.Sprintf("%s: %v", p.Op, p.Err), p.Hint)
+		return
+	}
+	d.wrong(describeAway(s.dial.where, s.away), p.Hint)
+}
+
+func (s *scene) version(_ context.Context, d *diagnosis) {
+	switch {
+	case errors.Is(s.away, jets.ErrServerTooOld):
+		d.wrong(innermostOf(s.away), remedyFor(s.away).hint)
+	case !s.connected():
+		d.skip(notReached)
+	case s.conn != nil:
+		d.fact("%s", s.conn.NATS.ConnectedServerVersion())
+	default:
+		d.fact("2.12 or newer")
+	}
+}
+
+// innermostOf is the last but one part of an error's chain: what was found, and
+// what it means.
+func innermostOf(err error) string {
+	text := err.Error()
+	if _, rest, ok := strings.Cut(text, ": "); ok {
+		return rest
+	}
+	return text
+}
+
+func (s *scene) jetStream(_ context.Context, d *diagnosis) {
+	switch {
+	case errors.Is(s.away, jets.ErrNoJetStream):
+		d.wrong("it is off for this account", remedyFor(s.away).hint)
+	case s.conn == nil:
+		d.skip(notReached)
+	case s.accountErr != nil:
+		d.wrong(s.accountErr.Error(), remedyFor(s.accountErr).hint)
+	default:
+		d.fact("on")
+		if s.account.Domain != "" {
+			d.fact("domain %s", s.account.Domain)
+		}
+	}
+}
+
+// limits are those of the account, and of a message.
+func (s *scene) limits(_ context.Context, d *diagnosis) {
+	payload := s.conn.NATS.MaxPayload()
+	d.fact("messages of up to %s", bytesText(payload))
+	if payload < 1<<20 {
+		d.warn("max_payload is "+bytesText(payload)+": larger events become dead letters", "max_payload: 8MB in the server's configuration")
+	}
+	if s.account == nil {
+		return
+	}
+	tiers := s.account.Tiers
+	if len(tiers) == 0 {
+		tiers = map[string]jetstream.Tier{"": s.account.Tier}
+	}
+	for name, t := range tiers {
+		name = strings.TrimPrefix(name+" ", " ")
+		d.usage(name+"storage of the account", t.Store, t.Limits.MaxStore)
+		if most := t.Limits.MaxStreams; most > 0 && t.Streams >= most && s.missing() > 0 {
+			d.wrong(fmt.Sprintf("the account has all of its %d %sstreams, and %d are still to be made", most, name, s.missing()), "have the account's limit raised")
+		}
+	}
+}
+
+// usage judges how full something is. A limit of 0 or less is none.
+func (d *diagnosis) usage(what string, used uint64, limit int64) {
+	if limit <= 0 {
+		d.fact("%s in use, no limit of its own (%s)", bytesText(used), what)
+		return
+	}
+	share := float64(used) / float64(limit)
+	text := fmt.Sprintf("%s: %s of %s in use (%.0f %%)", what, bytesText(used), bytesText(uint64(limit)), 100*share)
+	const remedy = "give it more room: nothing can be stored when it is full"
+	switch {
+	case share >= 0.97:
+		d.wrong(text, remedy)
+	case share >= 0.85:
+		d.warn(text, remedy)
+	default:
+		d.fact("%s", text)
+	}
+}
+
+// missing counts streams and buckets that are not made.
+func (s *scene) missing() int {
+	n := 0
+	for _, i := range s.streams {
+		if i.Missing {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *scene) roundTrip(_ context.Context, d *diagnosis) {
+	began := time.Now()
+	err := s.conn.NATS.FlushTimeout(s.timeout)
+	took := time.Since(began)
+	switch {
+	case err != nil:
+		d.wrong(err.Error(), remedyFor(err).hint)
+	case took > 2*time.Second:
+		d.wrong(milliseconds(took), "look at the network and the load of the server: sessions are renewed in thirds of SIGNAL_CLIENT_SESSION_TTL")
+	case took > 250*time.Millisecond:
+		d.warn(milliseconds(took), "run the service nearer to NATS: each page waits for it twice")
+	default:
+		d.fact("%s", milliseconds(took))
+	}
+}
+
+// clock compares the server's with ours, by the answer that took the least time.
+func (s *scene) clock(_ context.Context, d *diagnosis) {
+	var best *jets.Inspection
+	for n := range s.streams {
+		if i := &s.streams[n]; i.Info != nil && (best == nil || i.Took < best.Took) {
+			best = i
+		}
+	}
+	if best == nil {
+		d.skip("there is no stream yet whose server could be asked")
+		return
+	}
+	d.skew("the server's", best.Skew, best.Took/2)
+}
+
+// skew judges how far another clock is from ours.
+func (d *diagnosis) skew(whose string, skew, uncertain time.Duration) {
+	beyond := skew.Abs() - uncertain
+	text := fmt.Sprintf("%s clock is %s %s of this machine's", whose, milliseconds(skew.Abs()), ahead(skew))
+	const remedy = "set both clocks by NTP (chronyc tracking, timedatectl): what is stored stays exact, but lags and times are told wrong"
+	switch {
+	case beyond > time.Minute:
+		d.wrong(text, remedy)
+	case beyond > 2*time.Second:
+		d.warn(text, remedy)
+	case beyond <= 0:
+		d.fact("%s clock and this machine's agree within %s", whose, milliseconds(uncertain))
+	default:
+		d.fact("%s", text)
+	}
+}
+
+func ahead(skew time.Duration) string {
+	if skew < 0 {
+		return "behind"
+	}
+	return "ahead"
+}
+
+// context says which context the nats command has selected: the service follows
+// none but the one that NATS_CONTEXT names, and people expect otherwise.
+func (s *scene) context(_ context.Context, d *diagnosis) {
+	selected := selectedContext()
+	switch {
+	case s.nats.Context != "":
+		d.fact("%s is followed, by NATS_CONTEXT", s.nats.Context)
+	case selected == "":
+		d.fact("none is selected in the nats command")
+	case s.nats.Embedded():
+		d.warn(fmt.Sprintf("%s is selected in the nats command, and not followed: the embedded server is used", selected), "NATS_CONTEXT="+selected+" if it was meant")
+	default:
+		d.fact("%s is selected in the nats command, and not followed: NATS_URL says where NATS is", selected)
+	}
+}
+
+// selectedContext is the name of the context that the nats command would use.
+func selectedContext() string {
+	path, err := contextPath("any")
+	if err != nil {
+		return ""
+	}
+	name, err := os.ReadFile(filepath.Join(filepath.Dir(path), "..", "context.txt"))
+	if err != nil {
+		return ""
+	}
+	return cut(printable(strings.TrimSpace(string(name))), 60)
+}
+
+// milliseconds is a duration in the precision that matters.
+func milliseconds(d time.Duration) string {
+	switch {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < 2*time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return span(d)
+}
+
+// bytesText is a size at a glance.
+func bytesText[N int64 | uint64](n N) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	size, unit := float64(n), 0
+	for size >= 1024 && unit < len(units)-1 {
+		size, unit = size/1024, unit+1
+	}
+	if unit == 0 || size >= 100 || size == float64(int64(size)) {
+		return fmt.Sprintf("%.0f %s", size, units[unit])
+	}
+	return fmt.Sprintf("%.1f %s", size, cmp.Or(units[unit], "B"))
+}

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// orgExams are about each org.
+func (s *scene) orgExams() []exam {
+	var exams []exam
+	if s.oktaFault != nil {
+		p := explain(split(s.oktaFault)[0])
+		exams = append(exams, one(groupInstance, "environment", func(_ context.Context, d *diagnosis) {
+			d.wrong(fmt.Sprintf("%s: %v", p.Op, p.Err), p.Hint)
+		}))
+	}
+	switch orgs := s.orgs(); {
+	case s.conn == nil:
+		exams = append(exams, skipped(groupInstance, "integrations", notReached+", so INTEGRATIONS is not read"))
+	case s.writtenErr != nil:
+		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *diagnosis) {
+			d.wrong(s.writtenErr.Error(), remedyFor(s.writtenErr).hint)
+		}))
+	case len(orgs) == 0 && len(s.instances) == 0:
+		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *diagnosis) {
+			d.warn("no org is configured", firstCommand)
+		}))
+	}
+	known := map[string]bool{}
+	for _, o := range s.orgs() {
+		known[o.instance] = true
+		exams = append(exams, exam{groupInstance, o.instance, "request", func(ctx context.Context) []finding { return s.orgFound(ctx, o) }})
+	}
+	for _, instance := range s.instances {
+		if !known[instance] && s.conn != nil {
+			exams = append(exams, exam{groupInstance, instance, "configuration", func(context.Context) []finding {
+				var d diagnosis
+				d.wrong("INTEGRATIONS holds none of that name", "signal-client integrations list")
+				return []finding{d.finding(groupInstance, instance, "configuration")}
+			}})
+		}
+	}
+	return exams
+}
+
+// orgFound looks at one org, from its configuration to its answer. What one check
+// needs of another that failed is skipped.
+func (s *scene) orgFound(ctx context.Context, o org) []finding {
+	var all []finding
+	add := func(check string, look func(*diagnosis)) outcome {
+		var d diagnosis
+		look(&d)
+		f := d.finding(groupInstance, o.instance, check)
+		all = append(all, f)
+		return f.Result
+	}
+	if o.stored || o.ours {
+		if add("configuration", o.configuration) == outcomeWrong || !o.entry.Integration.Enabled {
+			return all
+		}
+		s.ask(ctx, o.entry.Integration, add)
+	}
+	add("progress", func(d *diagnosis) { s.progress(o, d) })
+	return all
+}
+
+// ask looks at the way to an org, and asks it once.
+func (s *scene) ask(ctx context.Context, i pipeline.Integration, add func(string, func(*diagnosis)) outcome) {
+	token, err := i.Secret()
+	add("token", func(d *diagnosis) { d.token(i, err) })
+	if s.offline {
+		return
+	}
+	const before = "the check before it failed"
+	way := add("dns", func(d *diagnosis) { d.dns(ctx, i.Origin) })
+	if way != outcomeWrong {
+		way = add("tls", func(d *diagnosis) { d.tls(ctx, i.Origin, &tls.Config{MinVersion: tls.VersionTLS12}) })
+	} else {
+		add("tls", func(d *diagnosis) { d.skip(before) })
+	}
+	if way == outcomeWrong || err != nil || token.IsZero() {
+		add("request", func(d *diagnosis) { d.skip(before) })
+		add("headers", func(d *diagnosis) { d.skip(before) })
+		return
+	}
+	client, seen := witnessed()
+	t := try(ctx, i, token, client)
+	add("request", func(d *diagnosis) { d.request(t) })
+	add("headers", func(d *diagnosis) { d.headers(i, t, seen) })
+}
+
+func (o org) configuration(d *diagnosis) {
+	i := o.entry.Integration
+	switch {
+	case o.entry.Err != nil:
+		d.wrong(o.entry.Err.Error(), "signal-client integrations set "+o.instance+" <field>=<value>")
+	case !i.Enabled:
+		d.skip("it is disabled")
+	default:
+		d.fact("%s every %s", i.Origin, short(i.PollInterval))
+		if o.ours && !o.stored {
+			d.fact("from the environment")
+		}
+	}
+}
+
+func (d *diagnosis) token(i pipeline.Integration, err error) {
+	where := "run doctor where the service runs, as its user"
+	switch {
+	case err != nil:
+		d.wrong(innermost(err), where+"; or: signal-client integrations set "+i.Instance+" --token-file <file>")
+	case i.TokenFile == "" && i.Token.IsZero():
+		d.wrong("there is none", "signal-client integrations set "+i.Instance+" --token-file <file>")
+	case i.TokenFile == "":
+		d.fact("it is stored with the integration")
+	default:
+		if info, err := os.Stat(i.TokenFile); err == nil && info.Mode().Perm()&0o004 != 0 {
+			d.warn(fmt.Sprintf("%s can be read by everyone on this machine", i.TokenFile), "chmod o-r "+i.TokenFile)
+		}
+		d.fact("%s can be read", i.TokenFile)
+	}
+}
+
+// proxied is the proxy on the way to an org; empty: none.
+func proxied(ctx context.Context, origin string) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, origin, nil)
+	if err != nil {
+		return ""
+	}
+	proxy, err := http.ProxyFromEnvironment(req)
+	if err != nil || proxy == nil {
+		return ""
+	}
+	return proxy.Host
+}
+
+func (d *diagnosis) dns(ctx context.Context, origin string) {
+	u, _ := url.Parse(origin)
+	if proxy := proxied(ctx, origin); proxy != "" {
+		d.skip("the proxy " + proxy + " looks it up")
+		return
+	}
+	if net.ParseIP(u.Hostname()) != nil {
+		d.fact("%s is an address", u.Hostname())
+		return
+	}
+	addresses, err := net.DefaultResolver.LookupHost(ctx, u.Hostname())
+	switch dns, named := errors.AsType[*net.DNSError](err); {
+	case named && dns.IsNotFound:
+		d.wrong("there is no host "+u.Hostname(), "correct settings.fqdn: the org's host name, as in the browser but without -admin")
+	case err != nil:
+		d.wrong(printable(err.Error()), "check this machine's DNS")
+	default:
+		slices.Sort(addresses)
+		d.fact("%s is %s", u.Hostname(), few(addresses))
+	}
+}
+
+// Days that a certificate has left: it should have been renewed by then.
+const (
+	fewDays     = 14
+	hardlyADays = 2
+)
+
+// tls looks at the chain that the org shows.
+func (d *diagnosis) tls(ctx context.Context, origin string, config *tls.Config) {
+	u, _ := url.Parse(origin)
+	if u.Scheme != "https" {
+		d.fact("plain http, which loopback alone may use")
+		return
+	}
+	if proxy := proxied(ctx, origin); proxy != "" {
+		d.skip("the proxy " + proxy + " is on the way; the request tells")
+		return
+	}
+	address := u.Host
+	if u.Port() == "" {
+		address = net.JoinHostPort(u.Hostname(), "443")
+	}
+	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		d.wrong(printable(err.Error()), tlsRemedy(err))
+		return
+	}
+	defer conn.Close()
+	state := conn.(*tls.Conn).ConnectionState()
+	leaf := state.PeerCertificates[0]
+	end := leaf.NotAfter
+	for _, c := range state.VerifiedChains[0] {
+		if c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	days := int(math.Floor(time.Until(end).Hours() / 24))
+	text := fmt.Sprintf("%s, issued by %s, %s left", tls.VersionName(state.Version), printable(issuer(leaf.Issuer.Organization, leaf.Issuer.CommonName)), count(days, "day"))
+	const remedy = "have the certificate renewed: after that the org can't be asked (a custom domain's is yours to renew, in Okta or by Okta)"
+	switch {
+	case days < hardlyADays:
+		d.wrong(text, remedy)
+	case days < fewDays:
+		d.warn(text, remedy)
+	default:
+		d.fact("%s", text)
+	}
+}
+
+func issuer(organization []string, name string) string {
+	if len(organization) > 0 {
+		return organization[0]
+	}
+	return name
+}
+
+func tlsRemedy(err error) string {
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return "check the host name, and whether a proxy on the way puts in its own certificate: its authority belongs into this machine's trust store"
+	}
+	return "check the way there (firewall, proxy)"
+}
+
+// witness keeps the headers of the last answer.
+type witness struct {
+	http.RoundTripper
+	header http.Header
+	at     time.Time
+	took   time.Duration
+}
+
+func witnessed() (*http.Client, *witness) {
+	client := okta.NewHTTPClient()
+	w := &witness{RoundTripper: client.Transport}
+	client.Transport = w
+	return client, w
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
+	began := time.Now()
+	resp, err := w.RoundTripper.RoundTrip(req)
+	if err == nil {
+		w.at = time.Now()
+		w.header, w.took = resp.Header.Clone(), w.at.Sub(began)
+	}
+	return resp, err
+}
+
+// request tells what became of the one request.
+func (d *diagnosis) request(t trial) {
+	switch t.Verdict {
+	case verdictWorks:
+		d.fact("answered in %s", milliseconds(time.Duration(t.Seconds*float64(time.Second))))
+		if t.Newest != nil {
+			d.fact("newest event %s", relative(t.Newest.Published, time.Now()))
+		} else {
+			d.fact("no event within 24 hours")
+		}
+	case verdictThrottled:
+		d.warn(t.Verdict+": "+t.Error, t.hint)
+	default:
+		d.wrong(t.Verdict+": "+t.Error, t.hint)
+	}
+}
+
+// headers judges what the answer says beside its body.
+func (d *diagnosis) headers(i pipeline.Integration, t trial, seen *witness) {
+	if seen.header == nil {
+		d.skip("there was no answer")
+		return
+	}
+	const proxy = "look for a proxy on the way that takes them away"
+	switch {
+	case t.RateLimit == nil:
+		d.warn("no X-Rate-Limit headers: the budget can't be seen, and only refusals slow the service down", proxy)
+	default:
+		d.fact("%d of %d requests left", t.RateLimit.Remaining, t.RateLimit.Limit)
+	}
+	if date, err := http.ParseTime(seen.header.Get("Date")); err != nil {
+		d.warn("no Date: the watermark can't move", proxy)
+	} else {
+		// It is cut to seconds.
+		d.skew("the org's", date.Add(500*time.Millisecond).Sub(seen.at), seen.took+500*time.Millisecond)
+	}
+	if t.Newest != nil && !strings.Contains(strings.Join(seen.header.Values("Link"), ","), "<") {
+		d.wrong("no Link: polling can't go on from page to page", proxy)
+	}
+	if t.code == exitOK && seen.header.Get("X-Okta-Request-Id") == "" {
+		d.warn(fmt.Sprintf("no X-Okta-Request-Id: %s may be no Okta, or a proxy takes it away", i.Origin), "check settings.fqdn")
+	}
+}

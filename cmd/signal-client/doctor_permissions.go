@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// permit is a subject that the service must be able to publish or subscribe to.
+type permit struct {
+	subject   string
+	subscribe bool
+	optional  bool   // polling goes on without
+	grant     string // what the README grants for it
+}
+
+// probe ends the subjects that are tried out. No instance, key, consumer or
+// filter looks like it: signals.okta.* does not match signals.okta.probe.doctor.
+const probe = "probe.doctor"
+
+// permits are those that the README's nats.conf grants the service.
+func permits(c *jets.Conn) []permit {
+	var all []permit
+	publish := func(subject, grant string) { all = append(all, permit{subject: subject, grant: grant}) }
+	for _, subject := range []string{jets.SubjectEvents(""), jets.SubjectPosition(""), jets.SubjectDeadLetter("")} {
+		publish(subject+probe, subject+">")
+	}
+	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus} {
+		publish(c.PutSubject(bucket, probe), c.PutSubject(bucket, ">"))
+	}
+	publish(c.APIPrefix+".INFO", c.APIPrefix+".INFO")
+	for _, stream := range []string{jets.StreamSignals, jets.StreamDeadLetter, jets.BucketStream(jets.BucketIntegrations), jets.BucketStream(jets.BucketLocks)} {
+		for _, act := range []string{"INFO", "CREATE", "UPDATE", "MSG.GET"} {
+			publish(c.APIPrefix+".STREAM."+act+"."+stream, c.APIPrefix+".STREAM."+act+".*")
+		}
+	}
+	for _, act := range []string{"CREATE", "MSG.NEXT", "INFO", "DELETE"} {
+		publish(c.APIPrefix+".CONSUMER."+act+"."+jets.StreamSignals+".probe", c.APIPrefix+".CONSUMER.>")
+	}
+	subscribe := func(subject string, optional bool) {
+		all = append(all, permit{subject: subject, subscribe: true, optional: optional, grant: subject})
+	}
+	subscribe(c.NATS.NewInbox(), false)
+	all[len(all)-1].grant = "_INBOX.>"
+	return all
+}
+
+// permissions tries out what the service must be allowed, as the user of this
+// command. What is published for it carries a header that makes every stream
+// refuse it, and requests are empty, which no API takes: nothing is stored, made
+// or changed.
+func (s *scene) permissions(ctx context.Context, d *diagnosis) {
+	// A connection of its own: what the server refuses is told to the connection.
+	conn, err := s.dial.connect(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		d.wrong(err.Error(), remedyFor(err).hint)
+		return
+	}
+	defer conn.Close()
+	var needed, optional []string
+	for _, p := range permits(conn) {
+		allowed, err := p.try(ctx, conn.NATS)
+		switch {
+		case err != nil:
+			d.wrong(fmt.Sprintf("%s can't be tried: %v", p.subject, err), remedyFor(err).hint)
+			return
+		case allowed:
+		case p.optional:
+			optional = append(optional, p.String())
+		default:
+			needed = append(needed, p.String())
+		}
+	}
+	needed, optional = slices.Compact(needed), slices.Compact(optional)
+	const remedy = "grant this user what the README's nats.conf grants the stage"
+	if len(needed) > 0 {
+		d.wrong("refused: "+strings.Join(needed, ", "), remedy)
+	}
+	if len(optional) > 0 {
+		d.warn("refused, which polling goes on without: "+strings.Join(optional, ", "), remedy)
+	}
+	d.fact("all that the service publishes, asks and listens to is granted")
+}
+
+// String is what is to be granted.
+func (p permit) String() string {
+	if p.subscribe {
+		return "subscribe " + p.grant
+	}
+	return "publish " + p.grant
+}
+
+// try returns whether the server lets it pass. The answer to a refusal comes
+// before that to the flush.
+func (p permit) try(ctx context.Context, nc *nats.Conn) (allowed bool, err error) {
+	if p.subscribe {
+		sub, err := nc.SubscribeSync(p.subject)
+		if err != nil {
+			return false, err
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+	} else {
+		m := nats.NewMsg(p.subject)
+		m.Header.Set(nats.ExpectedStreamHdr, "none (tried out by signal-client doctor)")
+		if err := nc.PublishMsg(m); err != nil {
+			return false, err
+		}
+	}
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return false, err
+	}
+	refusal := nc.LastError()
+	return !errors.Is(refusal, nats.ErrPermissionViolation) || !strings.Contains(refusal.Error(), `"`+p.subject+`"`), nil
+}

@@ -1,0 +1,89 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Inspection is what was found of one stream or bucket. Nothing was changed.
+type Inspection struct {
+	Name   string // SIGNALS, DEADLETTER, or the bucket's
+	Bucket bool
+
+	Missing bool                  // nobody has made it yet
+	Info    *jetstream.StreamInfo // nil: missing, or it can't be looked up
+	Skew    time.Duration         // the server's clock less ours; meaningless without Info
+	Took    time.Duration         // the request; Skew is as uncertain as half of it
+
+	Unfit  error    // why the sink can't use it; nil: it can
+	Lacks  string   // what Open would add to it; empty: nothing
+	Doubts []string // what works, but not for long or not for everything
+}
+
+// Inspect looks at every stream and bucket that Open would make with cfg, in
+// Open's order, and neither makes nor changes any. An error stands in the
+// place of what can't be looked up.
+func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{Conn: c, config: cfg}
+	var all []Inspection
+	for _, want := range append([]stream{s.signals(), s.deadLetters()}, s.buckets()...) {
+		all = append(all, c.inspect(ctx, want))
+	}
+	return all, nil
+}
+
+func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
+	name, bucket := strings.CutPrefix(want.config.Name, BucketStream(""))
+	i := Inspection{Name: name, Bucket: bucket}
+	var raw json.RawMessage
+	sent := time.Now()
+	err := c.ask(ctx, "STREAM.INFO."+want.config.Name, nil, &raw)
+	i.Took = time.Since(sent)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		i.Missing = true
+		return i
+	}
+	if err == nil {
+		i.Info = new(jetstream.StreamInfo)
+		err = json.Unmarshal(raw, i.Info)
+	}
+	if err != nil {
+		i.Info, i.Unfit = nil, fmt.Errorf("look up %s: %w", want.config.Name, err)
+		return i
+	}
+	i.Skew = i.Info.TimeStamp.Sub(sent.Add(i.Took / 2))
+	if want.fit != nil {
+		i.Unfit = want.fit(i.Info.Config)
+	}
+	if lacks := lacking(i.Info.Config, want.config); len(lacks) > 0 {
+		i.Lacks = names(lacks)
+	}
+	if want.doubt != nil {
+		i.Doubts = want.doubt(i.Info.Config)
+	}
+	return i
+}
+
+// DeadLetters counts the dead letters that DEADLETTER keeps, by instance.
+func (s *Store) DeadLetters(ctx context.Context) (map[string]uint64, error) {
+	var found info
+	err := s.Conn.ask(ctx, "STREAM.INFO."+StreamDeadLetter, map[string]any{"subjects_filter": SubjectDeadLetter("*")}, &found)
+	if err != nil {
+		return nil, fmt.Errorf("count dead letters: %w", err)
+	}
+	waiting := map[string]uint64{}
+	for subject, n := range found.State.Subjects {
+		waiting[strings.TrimPrefix(subject, SubjectDeadLetter(""))] = n
+	}
+	return waiting, nil
+}
