@@ -14,7 +14,7 @@ func (w *world) audit() {
 	defer conn.Close()
 	a := jetstest.Audit{Stream: StreamSignals, Events: SubjectEvents("prod"), Positions: SubjectPosition("prod"), NoMarks: w.trouble.short}
 	for _, e := range w.org.Events() {
-		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
+		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted, Kind: w.kind(e)})
 	}
 	if err := a.Run(w.Context(), conn.JS); err != nil {
 		w.Fatalf("seed %d: %v", w.seed, err)

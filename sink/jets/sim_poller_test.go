@@ -57,13 +57,14 @@ func (p *poller) live(ctx context.Context) error {
 	sink := store.Sink("prod", p.w.query(), nil, p.w.log)
 	return (&pipeline.Runner{
 		Instance: "prod", Interval: 20 * time.Second, Log: p.w.log.With("poller", p.name),
-		Source: gatedSource{breaker.Wrap("prod", source, nil), &p.gate},
-		Sink:   &gatedSink{Sink: sink, gate: &p.gate, amnesia: p.w.trouble.amnesia},
+		Source:  gatedSource{breaker.Wrap("prod", source, nil), &p.gate},
+		Sink:    &gatedSink{Sink: sink, gate: &p.gate, amnesia: p.w.trouble.amnesia},
+		Backlog: p.backlog(),
 	}).Run(ctx)
 }
 
 func (w *world) query() Query {
-	return Query{Origin: simOrigin, Hash: okta.Query("", w.limit), Since: pipeline.Since{Moment: w.started.Add(-12 * time.Hour)},
+	return Query{Origin: simOrigin, Hash: okta.Query("", w.limit), Since: pipeline.Since{Moment: w.history.since},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", w.limit, since) }}
 }
 

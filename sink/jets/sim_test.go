@@ -63,6 +63,7 @@ type trouble struct {
 	backups  bool // the server comes back with an older copy of its store
 	amnesia  bool // pollers forget the recent ids
 	short    bool // short pages while more is waiting
+	past     bool // a backfill goes on; events turn visible behind the cursor
 }
 
 var (
@@ -87,6 +88,7 @@ type world struct {
 	reopens int // left: times that cursors are refused for good
 	purges  int // left
 	backup  string
+	history history
 }
 
 const simOrigin = "https://acme.okta.com"
@@ -98,6 +100,7 @@ func newWorld(t *testing.T, seed uint64, what trouble) *world {
 		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w.limit = w.pick(2, 5, 20, 50)
+	w.makeHistory()
 	w.reopens, w.purges = w.rng.IntN(4), w.rng.IntN(2)
 	var limits server.JSLimitOpts
 	if w.chance(0.3) {
@@ -189,6 +192,8 @@ func (w *world) strike() {
 		w.server.Stop()
 		time.Sleep(time.Duration(w.rng.Int64N(int64(5 * time.Minute))))
 		w.server.Start(w)
+	case n < 80 && w.trouble.past:
+		w.late()
 	case n < 80 && w.trouble.backups:
 		w.backupOrRestore()
 	case n < 90 && w.trouble.operator:

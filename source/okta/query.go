@@ -25,12 +25,27 @@ const (
 // after since, cut to milliseconds. An empty filter asks for every event; limit 0 is
 // DefaultLimit.
 func Start(filter string, limit int, since time.Time) pipeline.Link {
-	link := logsPath + "?since=" + url.QueryEscape(since.UTC().Format("2006-01-02T15:04:05.000Z")) +
-		"&sortOrder=ASCENDING&limit=" + strconv.Itoa(orDefault(limit, DefaultLimit))
+	return pipeline.Link(logsPath + "?since=" + instant(since) + asked(filter, limit))
+}
+
+// Window returns the bounded request for everything that was published at or
+// after since and before until, both cut to milliseconds, in that order. Its last
+// page names no next one. It may lack events that the org persisted late, so it
+// is for the past, never for the head of the log. Filter and limit are Start's.
+func Window(filter string, limit int, since, until time.Time) pipeline.Link {
+	return pipeline.Link(logsPath + "?since=" + instant(since) + "&until=" + instant(until) + asked(filter, limit))
+}
+
+func instant(t time.Time) string {
+	return url.QueryEscape(t.UTC().Format("2006-01-02T15:04:05.000Z"))
+}
+
+func asked(filter string, limit int) string {
+	s := "&sortOrder=ASCENDING&limit=" + strconv.Itoa(orDefault(limit, DefaultLimit))
 	if filter != "" {
-		link += "&filter=" + url.QueryEscape(filter)
+		s += "&filter=" + url.QueryEscape(filter)
 	}
-	return pipeline.Link(link)
+	return s
 }
 
 // Query is a short hash of what a link asks for besides its place. Links keep

@@ -17,7 +17,17 @@ type Logged struct {
 	UUID      string
 	Data      []byte
 	Persisted time.Time // when the org committed it to its log
+	Kind      Kind
 }
+
+// Kind is how an event of the org is to come into the stream.
+type Kind int
+
+const (
+	Live  Kind = iota // in its place, by the live poll
+	Past              // anywhere: what came before the live poll's since
+	Loose             // anywhere, by any way, or not at all
+)
 
 // Audit holds a stream against an org's whole log: every event once, in the
 // org's order, its bytes as they are, and every watermark true.
@@ -31,7 +41,8 @@ type Audit struct {
 	NoMarks bool
 
 	place map[string]int // of an event in Log
-	next  int            // in Log: the event that the stream must bring next
+	other map[int]bool   // events in Log that are not Live and were brought
+	next  int            // in Log: the live event that the stream must bring next
 	mark  time.Time
 }
 
@@ -42,8 +53,15 @@ func (a *Audit) Run(ctx context.Context, js jetstream.JetStream) error {
 	for i, e := range a.Log {
 		a.place[e.UUID] = i
 	}
+	a.other, a.next = map[int]bool{}, -1
+	a.advance()
 	if err := a.read(ctx, js); err != nil {
 		return err
+	}
+	for i, e := range a.Log {
+		if e.Kind == Past && !a.other[i] {
+			return fmt.Errorf("event %d (%s, persisted %v) of the past is missing", i, e.UUID, e.Persisted)
+		}
 	}
 	if a.next != len(a.Log) {
 		missing := a.Log[a.next]
@@ -91,14 +109,31 @@ func (a *Audit) see(m jetstream.Msg) error {
 	switch {
 	case !known:
 		return fmt.Errorf("event %q, which the org does not have", uuid)
+	case !bytes.Equal(m.Data(), a.Log[i].Data):
+		return fmt.Errorf("other bytes than its event's:\n%s\n%s", m.Data(), a.Log[i].Data)
+	case a.Log[i].Kind != Live:
+		return a.outOfOrder(i)
 	case i < a.next:
 		return fmt.Errorf("event %d (%s) again, or late: %d come before it", i, uuid, a.next)
 	case i > a.next:
 		return fmt.Errorf("event %d; event %d (%s, persisted %v) is missing", i, a.next, a.Log[a.next].UUID, a.Log[a.next].Persisted)
-	case !bytes.Equal(m.Data(), a.Log[i].Data):
-		return fmt.Errorf("other bytes than its event's:\n%s\n%s", m.Data(), a.Log[i].Data)
 	}
-	a.next++
+	a.advance()
+	return nil
+}
+
+// advance goes on to the next live event.
+func (a *Audit) advance() {
+	for a.next++; a.next < len(a.Log) && a.Log[a.next].Kind != Live; a.next++ {
+	}
+}
+
+// outOfOrder takes an event that has no place.
+func (a *Audit) outOfOrder(i int) error {
+	if a.other[i] {
+		return fmt.Errorf("event %d (%s) of the past again", i, a.Log[i].UUID)
+	}
+	a.other[i] = true
 	return nil
 }
 

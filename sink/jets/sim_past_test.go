@@ -1,0 +1,93 @@
+package jets
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
+)
+
+// TestSimulationOfThePast has the pollers carry a backfill out between their
+// polls, while all of the other troubles go on. The org makes events visible
+// behind the cursor as well. Only backups are left out: a backfill whose stored
+// events are lost is not told of it.
+func TestSimulationOfThePast(t *testing.T) { simulate(t, thePast, 100) }
+
+var thePast = trouble{org: true, operator: true, past: true}
+
+// history is the backfill of a simulation: what the bucket would hold.
+type history struct {
+	mu    sync.Mutex
+	job   pipeline.Job
+	since time.Time // where the live poll begins; before it is the past
+}
+
+func (w *world) makeHistory() {
+	w.history.since = w.started.Add(-time.Hour)
+	if !w.trouble.past {
+		w.history.since = w.started.Add(-12 * time.Hour)
+		return
+	}
+	from, until := w.started.Add(-150*time.Minute), w.started.Add(-20*time.Minute)
+	w.history.job, _ = pipeline.NewJob("1", "prod", from, until, 0, w.started)
+}
+
+// save is the bucket: whoever comes last, a poller frozen long ago too, is believed.
+func (h *history) save(_ context.Context, j pipeline.Job) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.job = j
+	return nil
+}
+
+// backlog is a poller's part in the backfill.
+func (p *poller) backlog() pipeline.Backlog {
+	w := p.w
+	if !w.trouble.past {
+		return nil
+	}
+	w.history.mu.Lock()
+	defer w.history.mu.Unlock()
+	return &pipeline.Backfill{
+		Job: w.history.job,
+		Source: gatedSource{&okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.limit,
+			HTTP: &http.Client{Transport: w.org.Transport()}, MaxBody: 2 << 20}, &p.gate},
+		Window: func(since, until time.Time) pipeline.Link { return okta.Window("", w.limit, since, until) },
+		Save:   w.history.save,
+	}
+}
+
+func (s *gatedSink) Insert(ctx context.Context, at pipeline.Position, past pipeline.Past) (pipeline.Receipt, error) {
+	s.gate.pass()
+	defer s.gate.pass()
+	return s.Sink.Insert(ctx, at, past)
+}
+
+// late puts an event into the log behind where the cursor may be already.
+func (w *world) late() {
+	at := time.Now().Add(-time.Duration(w.rng.Int64N(int64(3 * time.Hour))))
+	w.org.Add(oktatest.Event{Persisted: at.Add(time.Minute), Published: at, UUID: "", Visible: time.Now()})
+}
+
+// kind is how an event is to come into the stream. A reopening may bring what
+// came before since, as the overlap of one that follows a start reaches there.
+func (w *world) kind(e oktatest.Event) jetstest.Kind {
+	job := w.history.job
+	switch {
+	case !w.trouble.past:
+		return jetstest.Live
+	case e.Visible.After(e.Persisted):
+		return jetstest.Loose
+	case !e.Persisted.Before(w.history.since):
+		return jetstest.Live
+	case !e.Published.Before(job.Since) && e.Published.Before(job.Until):
+		return jetstest.Past
+	}
+	return jetstest.Loose
+}
