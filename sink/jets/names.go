@@ -26,6 +26,10 @@ func SubjectPosition(instance string) string { return "signal-cursor.okta." + in
 // SubjectDeadLetter is where what could not be published of an instance is kept.
 func SubjectDeadLetter(instance string) string { return "deadletter.okta." + instance }
 
+// SubjectWake is where whoever polls an instance is told, by an empty message of
+// core NATS, to sync and poll at once. It is a hint: nothing depends on it.
+func SubjectWake(instance string) string { return "signal-client.wake." + instance }
+
 // Key is an instance's key in every bucket.
 func Key(instance string) string { return keyPrefix + instance }
 
