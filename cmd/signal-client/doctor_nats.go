@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +60,7 @@ func (s *scene) reachable(_ context.Context, d *diagnosis) {
 func (s *scene) version(_ context.Context, d *diagnosis) {
 	switch {
 	case errors.Is(s.away, jets.ErrServerTooOld):
-		d.wrong(innermostOf(s.away), remedyFor(s.away).hint)
+		d.wrong(headed(s.away).Err.Error(), remedyFor(s.away).hint)
 	case !s.connected():
 		d.skip(notReached)
 	case s.conn != nil:
@@ -69,16 +68,6 @@ func (s *scene) version(_ context.Context, d *diagnosis) {
 	default:
 		d.fact("2.12 or newer")
 	}
-}
-
-// innermostOf is the last but one part of an error's chain: what was found, and
-// what it means.
-func innermostOf(err error) string {
-	text := err.Error()
-	if _, rest, ok := strings.Cut(text, ": "); ok {
-		return rest
-	}
-	return text
 }
 
 func (s *scene) jetStream(_ context.Context, d *diagnosis) {
@@ -123,7 +112,7 @@ func (s *scene) limits(_ context.Context, d *diagnosis) {
 // usage judges how full something is. A limit of 0 or less is none.
 func (d *diagnosis) usage(what string, used uint64, limit int64) {
 	if limit <= 0 {
-		d.fact("%s in use, no limit of its own (%s)", bytesText(used), what)
+		d.fact("%s: %s in use, no limit", what, bytesText(used))
 		return
 	}
 	share := float64(used) / float64(limit)
@@ -255,5 +244,5 @@ func bytesText[N int64 | uint64](n N) string {
 	if unit == 0 || size >= 100 || size == float64(int64(size)) {
 		return fmt.Sprintf("%.0f %s", size, units[unit])
 	}
-	return fmt.Sprintf("%.1f %s", size, cmp.Or(units[unit], "B"))
+	return fmt.Sprintf("%.1f %s", size, units[unit])
 }

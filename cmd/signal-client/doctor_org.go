@@ -118,12 +118,12 @@ func (o org) configuration(d *diagnosis) {
 }
 
 func (d *diagnosis) token(i pipeline.Integration, err error) {
-	where := "run doctor where the service runs, as its user"
+	change := "signal-client integrations set " + i.Instance + " --token-file <file>"
 	switch {
 	case err != nil:
-		d.wrong(innermost(err), where+"; or: signal-client integrations set "+i.Instance+" --token-file <file>")
+		d.wrong(innermost(err), change+", or run doctor where the service runs, as its user")
 	case i.TokenFile == "" && i.Token.IsZero():
-		d.wrong("there is none", "signal-client integrations set "+i.Instance+" --token-file <file>")
+		d.wrong("there is none", change)
 	case i.TokenFile == "":
 		d.fact("it is stored with the integration")
 	default:

@@ -58,11 +58,11 @@ func (s *scene) streamFound(i jets.Inspection, d *diagnosis) {
 		d.warn(doubt, "nats stream edit "+i.Info.Config.Name)
 	}
 	state, config := i.Info.State, i.Info.Config
-	what := "messages"
+	what := "message"
 	if i.Bucket {
-		what = "values"
+		what = "value"
 	}
-	d.fact("%s %s", human(state.Msgs), what)
+	d.fact("%s", count(int(state.Msgs), what))
 	s.streamRoom(i, d)
 	d.copies(config, i.Info.Cluster)
 }
@@ -176,7 +176,7 @@ func (s *scene) deadLetters(_ context.Context, d *diagnosis) {
 		d.fact("none")
 		return
 	}
-	d.warn(fmt.Sprintf("%s: %s", count(int(total), "element")+" could not be published", few(parts)), "signal-client deadletter list")
+	d.warn(fmt.Sprintf("%s could not be published: %s", count(int(total), "element"), few(parts)), "signal-client deadletter list")
 }
 
 // few lists the first of many.
