@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -190,15 +189,15 @@ func cpuPerEvent(p *os.ProcessState) float64 {
 // peakMemory is how much memory a process has had resident at most, in MB; 0
 // where the system does not say. Its usage at the end would not do: on
 // Linux that counts what the process that started it had.
-func peakMemory(pid int) float64 {
-	if runtime.GOOS != "linux" {
-		return 0
-	}
+func peakMemory(pid int) float64 { return statusMB(pid, "VmHWM:") }
+
+// statusMB reads a line of /proc/<pid>/status, in MB; 0 where there is none.
+func statusMB(pid int, line string) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, after, _ := strings.Cut(string(status), line)
 	kb, _, _ := strings.Cut(strings.TrimSpace(after), " ")
 	n, _ := strconv.ParseFloat(kb, 64)
 	return n * 1024 / 1e6

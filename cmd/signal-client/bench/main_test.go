@@ -74,6 +74,8 @@ func play(role string) int {
 	switch role {
 	case "org":
 		err = serveOrg(task)
+	case "hosts":
+		err = serveHosts(task)
 	case "bare":
 		err = publishBare(task)
 	default:

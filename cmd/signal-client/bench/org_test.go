@@ -51,7 +51,14 @@ func serveOrg(task []byte) error {
 // startOrg starts the org's process and returns its URL.
 func startOrg(t *testing.T, task orgTask) string {
 	t.Helper()
-	cmd, stdin := child(t, "org", task)
+	return startServing(t, "org", task)
+}
+
+// startServing starts a child that serves until the test ends, and returns the
+// line that says where.
+func startServing(t *testing.T, role string, task any) string {
+	t.Helper()
+	cmd, stdin := child(t, role, task)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -63,9 +70,9 @@ func startOrg(t *testing.T, task orgTask) string {
 		_ = stdin.Close()
 		_ = cmd.Wait()
 	})
-	url, err := bufio.NewReader(stdout).ReadString('\n')
+	where, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the org did not start: %v", err)
+		t.Fatalf("%s did not start: %v", role, err)
 	}
-	return strings.TrimSpace(url)
+	return strings.TrimSpace(where)
 }

@@ -1,0 +1,198 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// fleet is what replicas of the service stand between: orgs and a server.
+type fleet struct {
+	*testing.T
+	binary string
+	orgs   *hosts
+	server *jetstest.Process
+	store  *jets.Store
+	js     jetstream.JetStream
+}
+
+// newFleet starts a process of orgs and a server, without a replica.
+func newFleet(t *testing.T, binary string, groups ...hostGroup) *fleet {
+	t.Helper()
+	f := &fleet{T: t, binary: binary, orgs: startHosts(t, groups...), server: jetstest.Config{}.Process(t)}
+	conn, err := jets.Connect(t.Context(), f.server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	if f.store, err = jets.Open(t.Context(), conn, jets.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	f.js = conn.JS
+	return f
+}
+
+// configure writes the integrations of a group's orgs. Their token is read from a
+// file in the directory of whoever asks, so that orgs know who that is; without
+// files they all have one.
+func (f *fleet) configure(group int, interval time.Duration, files bool) {
+	f.Helper()
+	bucket, err := f.js.KeyValue(f.Context(), jets.BucketIntegrations)
+	if err != nil {
+		f.Fatal(err)
+	}
+	credential := `"api_token":"bench"`
+	if files {
+		credential = `"api_token_file":"` + tokenFile + `"`
+	}
+	g := f.orgs.groups[group]
+	for i := range g.Hosts {
+		value := fmt.Sprintf(`{"poll_interval":%q,"settings":{"base_url":%q,"since":%q},"credentials":{%s}}`,
+			interval, f.orgs.origin(group, i), drainSince, credential)
+		if _, err := bucket.Put(f.Context(), jets.Key(g.instance(i)), []byte(value)); err != nil {
+			f.Fatal(err)
+		}
+	}
+}
+
+// tokenFile is where replicas find their token, each in its own directory.
+const tokenFile = "okta.token"
+
+// replica is a process of the built binary.
+type replica struct {
+	*fleet
+	name  string
+	dir   string
+	cmd   *exec.Cmd
+	log   *os.File
+	began time.Time
+}
+
+// start starts a replica. What it says is shown when the test fails.
+func (f *fleet) start(name string) *replica {
+	f.Helper()
+	r := &replica{fleet: f, name: name, dir: f.TempDir()}
+	if err := os.WriteFile(filepath.Join(r.dir, tokenFile), []byte(name), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	r.run()
+	return r
+}
+
+// run starts the process, for the first time or again.
+func (r *replica) run() {
+	r.Helper()
+	var err error
+	if r.log, err = os.OpenFile(filepath.Join(r.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		r.Fatal(err)
+	}
+	cmd := exec.Command(r.binary, "run")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = r.dir, r.log, r.log
+	cmd.Env = append(plainEnviron(), "NATS_URL="+r.server.URL(), "SIGNAL_CLIENT_REPLICA="+r.name, "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:0")
+	r.began = time.Now()
+	if err := cmd.Start(); err != nil {
+		r.Fatal(err)
+	}
+	r.cmd = cmd
+	r.Cleanup(func() {
+		if r.cmd == cmd {
+			r.end(syscall.SIGKILL)
+		}
+		if said, err := os.ReadFile(r.log.Name()); err == nil && r.Failed() {
+			r.Logf("%s:\n%s", r.name, said[max(0, len(said)-4000):])
+		}
+	})
+}
+
+// plainEnviron is the environment without what configures the program.
+func plainEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "NATS_") || strings.HasPrefix(v, "OKTA_") || strings.HasPrefix(v, "SIGNAL_CLIENT_") || strings.HasPrefix(v, "OTEL_")
+	})
+}
+
+// end ends the process by a signal, and returns when the signal was sent.
+func (r *replica) end(by syscall.Signal) time.Time {
+	r.Helper()
+	at := time.Now()
+	if err := r.cmd.Process.Signal(by); err != nil {
+		r.Fatalf("%s has ended by itself: %v", r.name, err)
+	}
+	err := r.cmd.Wait()
+	r.cmd = nil
+	_ = r.log.Close()
+	if err != nil && by != syscall.SIGKILL {
+		r.Fatalf("%s: %v", r.name, err)
+	}
+	return at
+}
+
+// memory is what the process has resident, now and at most, in MB.
+func (r *replica) memory() (now, peak float64) {
+	return statusMB(r.cmd.Process.Pid, "VmRSS:"), statusMB(r.cmd.Process.Pid, "VmHWM:")
+}
+
+// cpu is the time that the process has computed, in user mode and in the kernel.
+func (r *replica) cpu() time.Duration {
+	const tick = time.Second / 100 // on every Linux that Go runs on
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
+	if err != nil {
+		r.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ") // a name may hold anything
+	fields := strings.Fields(after)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * tick
+}
+
+// holders says which replica holds each instance; those that nobody holds are
+// left out.
+func (f *fleet) holders() map[string]string {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
+	defer cancel()
+	replicas, err := f.store.Replicas(ctx)
+	if err != nil {
+		f.Fatal(err)
+	}
+	holders := map[string]string{}
+	for instance, lock := range replicas.Locks {
+		if replicas.Held(instance) {
+			holders[instance] = lock.Holder
+		}
+	}
+	return holders
+}
+
+// until looks twice a second until something is so.
+func (f *fleet) until(what string, patience time.Duration, so func() bool) {
+	f.Helper()
+	for deadline := time.Now().Add(patience); !so(); {
+		if time.Now().After(deadline) {
+			f.Fatalf("after %s it has not come to this: %s", patience, what)
+		}
+		f.pause(500 * time.Millisecond)
+	}
+}
+
+// pause lets time pass, unless the test has ended.
+func (f *fleet) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-f.Context().Done():
+	}
+}
