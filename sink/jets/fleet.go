@@ -102,9 +102,7 @@ func (l *Locks) view() view {
 				l.blind = time.Time{}
 				l.recheck()
 				l.shareOut()
-				if !l.session.stands() {
-					l.renewNow() // it may have been let go for want of this news
-				}
+				l.renewNow() // which waits, or the session was let go, for want of this news
 			}
 		},
 		ended: func() {

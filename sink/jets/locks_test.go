@@ -504,3 +504,39 @@ func TestLockGivenBackLater(t *testing.T) {
 		}
 	})
 }
+
+// A process whose watch shows nothing for long renews no more, and goes on as soon
+// as it shows something: what it holds need not lapse in between.
+func TestSessionOutlastsBlindness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ttl = 10 * time.Second
+		locks, err := opened(t, jetstest.Run(t), Config{}).Locks(LocksConfig{Replica: "a", TTL: ttl})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer cancel()
+		watch := locks.view()
+		show := func() {
+			watch.fresh()
+			synctest.Wait()
+			watch.settled()
+		}
+		show()
+		wg.Go(func() { locks.keep(ctx) })
+		synctest.Wait()
+		lease := locks.session.lease
+		watch.ended()
+		time.Sleep(ttl + ttl/2)
+		if !locks.stalled() || locks.session.until.After(time.Now().Add(ttl/2)) {
+			t.Errorf("the session is renewed, though nothing is seen for %v", ttl+ttl/2)
+		}
+		show()
+		time.Sleep(2 * ttl)
+		if lease.Err() != nil {
+			t.Errorf("what was held has lapsed: %v", context.Cause(lease))
+		}
+	})
+}

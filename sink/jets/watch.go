@@ -23,6 +23,13 @@ const (
 	watchSilence   = 5 * time.Second
 )
 
+// What is sent to a bucket that has lost its leader is lost. Whoever waits for its
+// answer for long finds the next leader too late, and gives up what it holds.
+const (
+	watchAnswer    = time.Second
+	watchPatientAt = 6 // tries: the bucket may be slow, rather than without a leader
+)
+
 // kvEntry is a value of a bucket, or the news that it is gone.
 type kvEntry struct {
 	key      string
@@ -48,12 +55,15 @@ type view struct {
 // of everything. A bucket that was deleted is made anew.
 func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
-	for {
+	for try := 1; ; try++ {
 		if err := s.Conn.Up(ctx); err != nil {
 			return err
 		}
-		began := time.Now()
-		err := s.Conn.watch(ctx, bucket, keys, false, v)
+		began, limit := time.Now(), watchAnswer
+		if try%watchPatientAt == 0 {
+			limit = requestTimeout
+		}
+		err := s.Conn.watch(ctx, bucket, keys, false, limit, v)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -64,6 +74,7 @@ func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 		}
 		if time.Since(began) > time.Minute {
 			backoff.Reset()
+			try = 0
 		}
 		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
 			return err
@@ -83,7 +94,7 @@ func (s *Store) restore(ctx context.Context) {
 func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, found func(kvEntry)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := c.watch(ctx, bucket, keys, history, view{
+	err := c.watch(ctx, bucket, keys, history, requestTimeout, view{
 		fresh: func() {}, entry: found, settled: func() { cancel() },
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled {
@@ -93,8 +104,9 @@ func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, foun
 }
 
 // watch tells v what stands and what changes, until ctx ends or the watch can't
-// be relied on any more. It never returns nil.
-func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v view) error {
+// be relied on any more. limit is for the bucket's answer to the demand. It never
+// returns nil.
+func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, limit time.Duration, v view) error {
 	ctx, done := c.Epoch(ctx)
 	defer done()
 	sub, err := c.NATS.SubscribeSync(c.NATS.NewInbox())
@@ -106,7 +118,9 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		return err
 	}
 	v.fresh() // before the consumer: what is acked until now is told before it settles
-	waiting, err := c.consume(ctx, bucket, keys, sub.Subject, history)
+	asking, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	waiting, err := c.consume(asking, bucket, keys, sub.Subject, history)
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
 	}
