@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,9 +83,7 @@ func (m *metrics) Released(instance string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.acquired, instance)
-	for _, v := range m.instance.all() {
-		v.(interface{ DeletePartialMatch(prometheus.Labels) int }).DeletePartialMatch(prometheus.Labels{labelIntegration: instance})
-	}
+	m.instance.drop(instance)
 }
 
 // Owned sets how many instances this process polls.
@@ -180,8 +179,7 @@ func (m *metrics) deadLetter(instance string, flaw pipeline.Flaw) {
 
 // foldCode keeps the label's values few.
 func foldCode(code string) string {
-	switch code {
-	case "200", "400", "401", "403", "429", "error":
+	if slices.Contains(codes, code) {
 		return code
 	}
 	if len(code) == 3 && code[0] == '5' {

@@ -2,18 +2,26 @@ package main
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 const (
 	labelIntegration = "integration" // not "instance": Prometheus keeps that one for the target
 
-	originLive = "live" // beside backfill and repair
+	originLive = "live" // beside those of the past
 
 	// pipeline_stage_count is shared by all stages of the pipeline that this
 	// one belongs to, hence its name. It counts elements, not requests.
 	stageSource  = "source_client"
 	stageSuccess = "success" // stored events
 	stageError   = "error"   // dead letters
+)
+
+// What a second label may say, beside the reasons of dead letters.
+var (
+	origins = []string{originLive, string(pipeline.WhyBackfill), string(pipeline.WhyRepair)}
+	codes   = []string{"200", "400", "401", "403", "429", "5xx", "error"}
 )
 
 func newInstanceMetrics() instanceMetrics {
@@ -37,6 +45,23 @@ func newInstanceMetrics() instanceMetrics {
 func (s *instanceMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{s.events, s.repeats, s.deadLetters, s.requests, s.fences, s.losses, s.completeThrough,
 		s.lastPublished, s.interval, s.limit, s.remaining, s.breakerOpen, s.refused}
+}
+
+// drop deletes the series of an instance, each by its name: to look for those that
+// match would take a walk through all instances' for each that is released.
+func (s *instanceMetrics) drop(instance string) {
+	for _, v := range s.all() {
+		v.(interface{ DeleteLabelValues(...string) bool }).DeleteLabelValues(instance)
+	}
+	for _, origin := range origins {
+		s.events.DeleteLabelValues(instance, origin)
+	}
+	for _, flaw := range pipeline.Flaws {
+		s.deadLetters.DeleteLabelValues(instance, string(flaw))
+	}
+	for _, code := range codes {
+		s.requests.DeleteLabelValues(instance, code)
+	}
 }
 
 func newProcessMetrics() processMetrics {

@@ -147,6 +147,12 @@ func TestMetricsSeriesPerInstance(t *testing.T) {
 	if n := len(of("prod", scrape(t, m))); n > 15 {
 		t.Errorf("%d series, want 15 at most", n)
 	}
+	for _, code := range codes {
+		h.Requested("prod", code, time.Second)
+	}
+	for _, why := range []pipeline.Why{pipeline.WhyBackfill, pipeline.WhyRepair} {
+		h.Inserted("prod", pipeline.Past{Why: why}, pipeline.Receipt{Stored: 1})
+	}
 	m.Released("prod")
 	h.Requested("prod", "200", time.Second) // a late one
 	h.Committed("prod", pipeline.Page{}, pipeline.Receipt{Stored: 1}, time.Second)
