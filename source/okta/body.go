@@ -2,6 +2,7 @@ package okta
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,48 +19,73 @@ var errTooLarge = errors.New("body too large")
 // inflaters are kept between pages: one is 40 KB of tables.
 var inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// readBody reads a body to its end and inflates it, at most limit bytes of it:
-// errTooLarge beyond that. guess is the size of the body before; pages of a drain are
-// much alike, and so are read into a buffer of the right size at once. The bytes are
-// the caller's.
-func readBody(resp *http.Response, limit int64, guess int) ([]byte, error) {
-	into := bytes.NewBuffer(make([]byte, 0, min(guess+guess/8, maxGuess)+4<<10))
-	if err := inflate(into, resp, limit); err != nil {
+// readBody reads a body to its end and inflates it, at most as many bytes of it as
+// there may be: errTooLarge beyond that. before is the size of the body before; pages of
+// a drain are much alike, and so are read into a buffer of the right size at once. No
+// byte is read before there is room for it. The bytes are the caller's.
+func readBody(ctx context.Context, resp *http.Response, before int, r *room) ([]byte, error) {
+	guess := min(before+before/8, maxGuess) + 4<<10
+	if err := r.reserve(ctx, guess); err != nil {
 		return nil, err
 	}
-	if int64(into.Len()) > limit {
-		return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
+	body, done, err := inflate(resp, r.most)
+	if err != nil {
+		return nil, err
 	}
-	if into.Cap() > 2*into.Len() {
-		return bytes.Clone(into.Bytes()), nil // a page lives for a while: don't keep the rest
+	defer done()
+	into, err := fill(ctx, make([]byte, 0, guess), body, r)
+	if err == nil && cap(into) > 2*len(into) {
+		return bytes.Clone(into), nil // a page lives for a while: don't keep the rest
 	}
-	return into.Bytes(), nil
+	return into, err
 }
 
 // maxGuess is the largest buffer that is made before a byte is read.
 const maxGuess = 8 << 20
 
-// inflate reads one byte more than the limit at most, and no more than about
-// that from the wire: empty gzip blocks go on for ever without giving a byte.
-func inflate(into *bytes.Buffer, resp *http.Response, limit int64) error {
-	var body io.Reader = resp.Body
+// inflate returns a body's reader, and what gives back what that needs. No more
+// is read from the wire than about most: empty gzip blocks go on for ever without
+// giving a byte.
+func inflate(resp *http.Response, most int64) (io.Reader, func(), error) {
 	encoding := resp.Header.Get("Content-Encoding")
 	switch strings.ToLower(encoding) {
 	case "", "identity":
+		return resp.Body, func() {}, nil
 	case "gzip", "x-gzip":
 		z, _ := inflaters.Get().(*gzip.Reader)
-		defer inflaters.Put(z)
-		if err := z.Reset(&wire{body, limit + 64<<10}); err != nil {
-			return fmt.Errorf("inflate body: %w", unexpected(err))
+		done := func() { inflaters.Put(z) }
+		if err := z.Reset(&wire{resp.Body, most + 64<<10}); err != nil {
+			done()
+			return nil, nil, fmt.Errorf("inflate body: %w", unexpected(err))
 		}
-		body = z
-	default:
-		return fmt.Errorf("body has content encoding %.40q, which was not asked for", encoding)
+		return z, done, nil
 	}
-	if _, err := into.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
-		return fmt.Errorf("read body: %w", err)
+	return nil, nil, fmt.Errorf("body has content encoding %.40q, which was not asked for", encoding)
+}
+
+// fill reads a body to its end, into a buffer that grows when there is room.
+func fill(ctx context.Context, into []byte, body io.Reader, r *room) ([]byte, error) {
+	for {
+		n, err := body.Read(into[len(into):cap(into)])
+		into = into[:len(into)+n]
+		switch {
+		case int64(len(into)) > r.most:
+			return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, r.most)
+		case errors.Is(err, io.EOF):
+			return into, nil
+		case err != nil:
+			return nil, fmt.Errorf("read body: %w", err)
+		}
+		if len(into) < cap(into) {
+			continue
+		}
+		// One byte more than there may be tells that a body is too large.
+		size := int(min(2*int64(cap(into)), r.most+1))
+		if err := r.reserve(ctx, size); err != nil {
+			return nil, err
+		}
+		into = append(make([]byte, 0, size), into...)
 	}
-	return nil
 }
 
 // unexpected makes the end of a gzip body before its header an error that

@@ -24,8 +24,13 @@ type Client struct {
 	Limiter *Limiter      // the org's, shared by all of its instances; nil: the Client's own
 	Share   float64       // of the org's limit, above 0, at most 1; 0: 0.5
 	HTTP    *http.Client  // nil: one by NewHTTPClient. Its Jar and CheckRedirect are not used
-	Timeout time.Duration // one request with its body, waiting for budget aside; 0: 60 s
-	MaxBody int64         // bytes of a body, inflated; 0: 64 MiB
+	Timeout time.Duration // one request with its body, waiting for others aside; 0: 60 s
+	MaxBody int64         // bytes of a body, inflated; 0: DefaultMaxBody
+
+	// What this client shares with all others of the process. One whose newest page
+	// was full lets those go first whose was not. nil: no bound.
+	InFlight *pipeline.Gate // requests
+	Memory   *pipeline.Gate // bytes of pages, from a body's first byte until the page is released
 
 	Trace     *pipeline.Trace // nil: none
 	UserAgent string          // empty: signal-client
@@ -33,12 +38,18 @@ type Client struct {
 	once    sync.Once
 	http    http.Client
 	squeeze squeeze
-	size    int // of the body before
+	size    int  // of the body before
+	full    bool // so was the page before
 }
+
+// DefaultMaxBody is the most bytes that a body may have.
+const DefaultMaxBody = 64 << 20
 
 var _ pipeline.Source = (*Client)(nil)
 
-// Poll waits for the org's budget, asks for the link's page and reads it whole.
+// Poll waits for the org's budget, and then for its turn among the requests of
+// the process. It asks for the link's page and reads it whole. The page's Memory is to
+// be released.
 //
 // Its errors are those of pipeline.Source; what Okta answered is an *Error in
 // their chain. A status 200 whose body is broken, cut short or too large, and a next
@@ -53,14 +64,18 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	if err := c.Limiter.Wait(ctx, c.Share); err != nil {
 		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
-	began := time.Now()
-	page, status, err := c.get(ctx, asked)
-	c.requested(fold(status, err), time.Since(began))
+	slot, err := c.InFlight.Take(ctx, 1, c.full)
+	if err != nil {
+		c.Limiter.Failed()
+		return pipeline.Page{}, fmt.Errorf("wait for other requests: %w", err)
+	}
+	defer slot.Release()
+	page, err := c.get(ctx, asked)
 	if err != nil {
 		c.squeeze.failed(link, asked, err)
 		return pipeline.Page{}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
 	}
-	c.squeeze = squeeze{}
+	c.squeeze, c.full = squeeze{}, page.Full
 	page.Link = link
 	if asked != link {
 		page.Next = restoreLimit(page.Next, limitOf(asked), c.Limit)
@@ -74,7 +89,7 @@ func (c *Client) withDefaults() {
 	c.Limit = orDefault(c.Limit, DefaultLimit)
 	c.Share = orDefault(c.Share, 0.5)
 	c.Timeout = orDefault(c.Timeout, time.Minute)
-	c.MaxBody = orDefault(c.MaxBody, 64<<20)
+	c.MaxBody = orDefault(c.MaxBody, DefaultMaxBody)
 	c.UserAgent = orDefault(c.UserAgent, "signal-client")
 	if c.Limiter == nil {
 		c.Limiter = new(Limiter)

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -53,9 +54,9 @@ const (
 
 // refusal makes an error of an answer whose status is not 200. The token, should
 // anyone echo it, is taken out before anything is cut.
-func (c *Client) refusal(resp *http.Response, link pipeline.Link) error {
+func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline.Link) error {
 	// A broken or oversized body still has a status, and that decides.
-	body, _ := readBody(resp, maxRefuse, 0)
+	body, _ := readBody(ctx, resp, 0, &room{most: maxRefuse})
 	h := http.Header{}
 	for _, name := range []string{"X-Okta-Request-Id", "Location", "Retry-After", "Date"} {
 		h.Set(name, c.redact(resp.Header.Get(name)))

@@ -43,19 +43,23 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 // context's error, since the caller's context goes on.
 var errLate = errors.New("no whole answer in time")
 
-// get makes one request, within the Client's Timeout. The status is 0 when
-// there was no answer.
-func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, int, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, errLate)
-	defer cancel()
-	page, status, err := c.exchange(ctx, link)
+// get makes one request, within the Client's Timeout. What it waits for memory
+// does not count.
+func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	left := newPatience(c.Timeout, func() { cancel(errLate) })
+	page, status, err := c.exchange(ctx, link, c.room(link, left))
+	left.Stop()
+	c.requested(fold(status, err), c.Timeout-left.left)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return page, status, err
+	return page, err
 }
 
-func (c *Client) exchange(ctx context.Context, link pipeline.Link) (pipeline.Page, int, error) {
+// exchange is a request and its answer. The status is 0 when there was none.
+func (c *Client) exchange(ctx context.Context, link pipeline.Link, room *room) (pipeline.Page, int, error) {
 	req, err := c.request(ctx, link)
 	if err != nil {
 		c.Limiter.Failed()
@@ -69,9 +73,12 @@ func (c *Client) exchange(ctx context.Context, link pipeline.Link) (pipeline.Pag
 	defer func() { _ = resp.Body.Close() }()
 	c.observe(resp)
 	if resp.StatusCode != http.StatusOK {
-		return pipeline.Page{}, resp.StatusCode, c.refusal(resp, link)
+		return pipeline.Page{}, resp.StatusCode, c.refusal(ctx, resp, link)
 	}
-	page, err := c.page(resp, link)
+	page, err := c.page(ctx, resp, link, room)
+	if err != nil {
+		room.grant.Release()
+	}
 	return page, resp.StatusCode, err
 }
 
@@ -97,12 +104,12 @@ func (c *Client) observe(resp *http.Response) {
 }
 
 // page reads an answer of status 200: the link before the body.
-func (c *Client) page(resp *http.Response, link pipeline.Link) (pipeline.Page, error) {
+func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Link, room *room) (pipeline.Page, error) {
 	next, err := c.next(resp.Header.Values("Link"))
 	if err != nil {
 		return pipeline.Page{}, err
 	}
-	body, err := readBody(resp, c.MaxBody, c.size)
+	body, err := readBody(ctx, resp, c.size, room)
 	if err != nil {
 		return pipeline.Page{}, err
 	}
@@ -119,6 +126,7 @@ func (c *Client) page(resp *http.Response, link pipeline.Link) (pipeline.Page, e
 		Full:   len(events) >= limit,
 		Date:   date,
 		Bytes:  len(body),
+		Memory: room.settle(cap(body)),
 	}, nil
 }
 

@@ -1,0 +1,188 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// full is a gate with nothing left, until give is called.
+func full(t *testing.T) (gate *pipeline.Gate, give func()) {
+	t.Helper()
+	gate = &pipeline.Gate{Capacity: 1}
+	grant, err := gate.Take(t.Context(), 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gate, grant.Release
+}
+
+// What a request waits for the process is not counted against the org: neither
+// does it fail for it, nor does its duration hold it.
+func TestWaitingForOthersIsNoFaultOfTheOrg(t *testing.T) {
+	for name, set := range map[string]func(*Client, *pipeline.Gate){
+		"requests": func(c *Client, g *pipeline.Gate) { c.InFlight = g },
+		"memory":   func(c *Client, g *pipeline.Gate) { c.Memory = g },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := client(func(*http.Request) (*http.Response, error) {
+					time.Sleep(50 * time.Second)
+					resp := respond(200, "")
+					resp.Body = io.NopCloser(io.MultiReader(slow(9*time.Second), strings.NewReader("[]")))
+					return resp, nil
+				})
+				var took time.Duration
+				c.Trace = &pipeline.Trace{Requested: func(_, _ string, d time.Duration) { took = d }}
+				gate, give := full(t)
+				set(c, gate)
+				time.AfterFunc(time.Hour, give)
+				page, err := c.Poll(t.Context(), "/api/v1/logs")
+				if err != nil || took != 59*time.Second {
+					t.Errorf("%v, within %v", err, took)
+				}
+				page.Memory.Release()
+				if gate.Used() != 0 {
+					t.Errorf("%d are in use at the end", gate.Used())
+				}
+			})
+		})
+	}
+}
+
+// slow is an empty reader that takes its time.
+type slow time.Duration
+
+func (s slow) Read([]byte) (int, error) {
+	time.Sleep(time.Duration(s))
+	return 0, io.EOF
+}
+
+// The time goes on after the wait, and is up when it is up.
+func TestTimeGoesOnAfterTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := client(func(req *http.Request) (*http.Response, error) {
+			time.Sleep(20 * time.Second)
+			resp := respond(200, "")
+			resp.Body = &stuckBody{req.Context()}
+			return resp, nil
+		})
+		gate, give := full(t)
+		c.Memory = gate
+		time.AfterFunc(time.Hour, give)
+		began := time.Now()
+		_, err := c.Poll(t.Context(), "/api/v1/logs")
+		if !errors.Is(err, errLate) || time.Since(began) != time.Hour+40*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		if gate.Used() != 0 {
+			t.Errorf("%d are in use at the end", gate.Used())
+		}
+	})
+}
+
+type stuckBody struct{ ctx context.Context }
+
+func (b *stuckBody) Read([]byte) (int, error) { <-b.ctx.Done(); return 0, b.ctx.Err() }
+func (b *stuckBody) Close() error             { return nil }
+
+// Who gives up while it waits leaves nothing behind.
+func TestGivenUpWhileWaiting(t *testing.T) {
+	for name, set := range map[string]func(*Client, *pipeline.Gate){
+		"requests": func(c *Client, g *pipeline.Gate) { c.InFlight = g },
+		"memory":   func(c *Client, g *pipeline.Gate) { c.Memory = g },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := client(func(*http.Request) (*http.Response, error) { return respond(200, "[]"), nil })
+				gate, give := full(t)
+				set(c, gate)
+				stopped := errors.New("stopped")
+				ctx, stop := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Minute, func() { stop(stopped) })
+				if _, err := c.Poll(ctx, "/api/v1/logs"); !errors.Is(err, stopped) {
+					t.Error(err)
+				}
+				give()
+				if gate.Used() != 0 || c.Limiter.inFlight != 0 {
+					t.Errorf("%d are in use, %d in flight", gate.Used(), c.Limiter.inFlight)
+				}
+			})
+		})
+	}
+}
+
+// A page holds what its body takes until it is released; what is no page holds
+// nothing.
+func TestMemoryOfAPage(t *testing.T) {
+	large := "[" + strings.Repeat(`"0123456789",`, 1e5) + "1]"
+	for _, test := range []struct {
+		name, body string
+		page       bool
+	}{
+		{"empty", "[]", true},
+		{"large", large, true},
+		{"cut", large[:len(large)/2], false},
+		{"too large", large + strings.Repeat(" ", 1<<20), false},
+		{"no gzip", "gzip", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			gate := &pipeline.Gate{Capacity: 4 << 20, Spare: 2 << 20}
+			c := client(func(*http.Request) (*http.Response, error) {
+				if test.body == "gzip" {
+					return respond(200, test.body, "Content-Encoding", "gzip"), nil
+				}
+				return respond(200, test.body), nil
+			})
+			c.Memory, c.MaxBody = gate, 2<<20
+			for range 2 {
+				page, err := c.Poll(t.Context(), "/api/v1/logs?limit=1000")
+				if (err == nil) != test.page {
+					t.Fatal(err)
+				}
+				if used, least := gate.Used(), int64(page.Bytes); test.page && (used < least || used > 2*least+8) || !test.page && used != 0 {
+					t.Errorf("%d are in use for %d bytes", used, least)
+				}
+				page.Memory.Release()
+				if gate.Used() != 0 {
+					t.Errorf("%d are in use after the release", gate.Used())
+				}
+			}
+		})
+	}
+}
+
+// Before a byte is read into memory there is room for it.
+func TestMemoryIsReservedFirst(t *testing.T) {
+	gate := &pipeline.Gate{Capacity: 4 << 20, Spare: 2 << 20}
+	read := 0
+	c := client(func(*http.Request) (*http.Response, error) {
+		resp := respond(200, "")
+		resp.Body = io.NopCloser(readerFunc(func(p []byte) (int, error) {
+			if used := int(gate.Used()); used < read+len(p)-1 { // one tells that a body is too large
+				t.Fatalf("%d bytes are read, up to %d follow, %d are reserved", read, len(p), used)
+			}
+			read += len(p)
+			for i := range p {
+				p[i] = ' '
+			}
+			return len(p), nil
+		}))
+		return resp, nil
+	})
+	c.Memory, c.MaxBody = gate, 2<<20
+	if _, err := c.Poll(t.Context(), "/api/v1/logs?limit=10"); !errors.Is(err, errTooLarge) || read != 2<<20+1 {
+		t.Errorf("%d bytes are read: %v", read, err)
+	}
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
