@@ -54,7 +54,7 @@ func (c *killCluster) round() {
 	order := c.rng.Perm(len(c.services))
 	one, two, three := c.services[order[0]], c.services[order[1]], c.services[order[2]]
 	c.strike("the kill of a service", func() { c.killService(one) })
-	c.strike("the end of a service", func() { c.endService(two) })
+	c.strike("the end of a service", c.endService)
 	c.strike("the freeze of a service", func() { c.freeze(c.services) })
 
 	signals := c.servers.Leader(c, jets.StreamSignals)
@@ -103,7 +103,8 @@ func (c *killCluster) lives(s *killed) bool {
 	return err == nil && len(m.Data) > 0
 }
 
-// killService kills a service, and starts it again when others have taken over.
+// killService kills a service, and starts it again when others have taken over
+// what it held.
 func (c *killCluster) killService(s *killed) {
 	c.Helper()
 	instances := s.of(c.held())
@@ -115,9 +116,9 @@ func (c *killCluster) killService(s *killed) {
 
 // endService ends a service in good order: its session ends with it, and need
 // not expire.
-func (c *killCluster) endService(s *killed) {
+func (c *killCluster) endService() {
 	c.Helper()
-	instances := s.of(c.held())
+	s, instances := c.busiest(c.services)
 	s.stop()
 	ended := time.Now()
 	if c.lives(s) {

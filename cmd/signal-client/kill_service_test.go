@@ -113,8 +113,16 @@ func (s *killed) said(what string) int { return bytes.Count(s.text(), []byte(wha
 // taken that over, and lets it wake.
 func (k *killStand) freeze(services []*killed) {
 	k.Helper()
-	var s *killed
-	var instances []string
+	s, instances := k.busiest(services)
+	s.signal(syscall.SIGSTOP)
+	k.takenOver(s.name, instances)
+	k.wait(0, time.Second)
+	s.signal(syscall.SIGCONT)
+}
+
+// busiest is the service that holds most, and what that is.
+func (k *killStand) busiest(services []*killed) (s *killed, instances []string) {
+	k.Helper()
 	k.until("a service holds an instance", func() bool {
 		held := k.held()
 		for _, one := range services {
@@ -124,10 +132,7 @@ func (k *killStand) freeze(services []*killed) {
 		}
 		return s != nil
 	})
-	s.signal(syscall.SIGSTOP)
-	k.takenOver(s.name, instances)
-	k.wait(0, time.Second)
-	s.signal(syscall.SIGCONT)
+	return s, instances
 }
 
 // of lists those of the held instances that the service holds.
