@@ -1,0 +1,236 @@
+package jets
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// cable is a replica's way to the server. It may be cut, at any write or at once,
+// for good or for a while; and it may stand still: then nothing arrives on either
+// side, nobody is told, and all of it arrives later.
+type cable struct {
+	server interface{ InProcessConn() (net.Conn, error) }
+
+	mu    sync.Mutex
+	conn  *cableConn
+	made  time.Time     // when conn was, or moved again
+	left  int           // writes until atLast is called; negative: it is not
+	last  func()        // called at that write
+	dead  bool          // for good
+	away  bool          // nothing connects
+	still chan struct{} // closed when it moves again; nil: it moves
+	deaf  bool          // no watch of LOCKS can be made
+}
+
+// InProcessConn makes a cable fit for nats.InProcessServer.
+func (c *cable) InProcessConn() (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dead || c.away || c.still != nil {
+		return nil, errors.New("no way to the server")
+	}
+	conn, err := c.server.InProcessConn()
+	if err != nil {
+		return nil, err
+	}
+	c.made = time.Now()
+	c.conn = &cableConn{Conn: conn, cable: c, came: make(chan struct{}, 1), closed: make(chan struct{})}
+	go c.conn.pump()
+	return c.conn, nil
+}
+
+// atWrite calls f at one of the next writes.
+func (c *cable) atWrite(n int, f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left, c.last = n, f
+}
+
+// cut ends the connection, for good if the process is dead.
+func (c *cable) cut(dead bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead = c.dead || dead
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+}
+
+// part cuts the connection and lets none be made until join.
+func (c *cable) part() {
+	c.mu.Lock()
+	c.away = true
+	c.mu.Unlock()
+	c.cut(false)
+}
+
+func (c *cable) setDeaf(deaf bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = deaf
+}
+
+// stall makes it stand still.
+func (c *cable) stall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.still == nil {
+		c.still = make(chan struct{})
+	}
+}
+
+// heal makes it as it should be.
+func (c *cable) heal() {
+	c.mu.Lock()
+	conn, still := c.conn, c.still
+	c.left, c.away, c.still, c.deaf = -1, false, nil, false
+	if still == nil {
+		c.mu.Unlock()
+		return
+	}
+	c.made = time.Now()
+	c.mu.Unlock()
+	if conn != nil {
+		conn.deliver()
+	}
+	close(still)
+}
+
+// fresh reports whether the connection was made, or moved again, a moment ago: what
+// it will bring first is not here yet.
+func (c *cable) fresh() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.made) < watchSilence
+}
+
+// stands is open until the cable moves; nil if it does.
+func (c *cable) stands() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.still
+}
+
+// cableConn is one connection over a cable. What the server writes is taken at
+// once, as the buffers of a real one would, so that the server does not drop a client
+// that stands still. No write waits: nats.go writes with its mutex held, and whoever
+// waits for that stops the bubble's clock.
+type cableConn struct {
+	net.Conn
+	cable *cable
+
+	writing sync.Mutex
+	held    [][]byte // written while it stood still
+
+	mu     sync.Mutex
+	in     [][]byte
+	err    error
+	came   chan struct{} // something is in in, or err is set
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *cableConn) pump() {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := c.Conn.Read(buf)
+		c.mu.Lock()
+		if n > 0 {
+			c.in = append(c.in, slices.Clone(buf[:n]))
+		}
+		c.err = err
+		c.mu.Unlock()
+		select {
+		case c.came <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Read implements net.Conn.
+func (c *cableConn) Read(b []byte) (int, error) {
+	for {
+		if still := c.cable.stands(); still != nil {
+			select {
+			case <-still:
+			case <-c.closed:
+				return 0, net.ErrClosed
+			}
+			continue
+		}
+		n, err := c.take(b)
+		if n > 0 || err != nil {
+			return n, err
+		}
+		select {
+		case <-c.came:
+		case <-c.closed:
+			return 0, net.ErrClosed
+		}
+	}
+}
+
+func (c *cableConn) take(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.in) == 0 {
+		return 0, c.err
+	}
+	n := copy(b, c.in[0])
+	if c.in[0] = c.in[0][n:]; len(c.in[0]) == 0 {
+		c.in = c.in[1:]
+	}
+	return n, nil
+}
+
+// Write implements net.Conn.
+func (c *cableConn) Write(b []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.cable.mu.Lock()
+	still, deaf, last := c.cable.still != nil, c.cable.deaf, func() {}
+	if c.cable.left = max(c.cable.left-1, -1); c.cable.left == 0 {
+		last = c.cable.last
+	}
+	c.cable.mu.Unlock()
+	if still {
+		c.held = append(c.held, slices.Clone(b))
+		return len(b), nil
+	}
+	sent := b
+	if deaf {
+		sent = bytes.ReplaceAll(b, []byte("CONSUMER.CREATE.KV_LOCKS"), []byte("CONSUMER.ABSENT.KV_LOCKS"))
+	}
+	n, err := c.Conn.Write(sent)
+	last()
+	return n, err
+}
+
+// deliver sends what was written while it stood still.
+func (c *cableConn) deliver() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	for _, b := range c.held {
+		_, _ = c.Conn.Write(b)
+	}
+	c.held = nil
+}
+
+// Close implements net.Conn.
+func (c *cableConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// SetDeadline implements net.Conn: reads have none, since the pump must not.
+func (c *cableConn) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
+
+// SetReadDeadline implements net.Conn.
+func (c *cableConn) SetReadDeadline(time.Time) error { return nil }

@@ -1,0 +1,259 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/breaker"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// replica is a process of the simulated fleet, put together as the program puts
+// itself together: a connection, a session, a fleet, and for each instance that it
+// holds limiter, client, breaker, runner and sink.
+type replica struct {
+	name  string
+	w     *fleetWorld
+	cable *cable
+	gate  gate
+	dead  atomic.Bool
+	locks atomic.Pointer[Locks] // nil: not connected yet
+	stop  context.CancelFunc    // as SIGTERM does
+	done  chan struct{}
+
+	mu       sync.Mutex
+	frozen   bool
+	woke     time.Time                // from the newest freeze
+	limiters map[string]*okta.Limiter // by origin
+	guards   map[string]*guard        // by instance
+	unable   map[string]bool          // instances that it can't poll
+}
+
+func (w *fleetWorld) launch(name string) *replica {
+	ctx, stop := context.WithCancel(w.Context())
+	r := &replica{name: name, w: w, cable: &cable{server: w.server, left: -1}, stop: stop, done: make(chan struct{}),
+		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}}
+	go func() {
+		defer close(r.done)
+		for ctx.Err() == nil {
+			if err := r.live(ctx); err != nil {
+				w.log.Info("replica", "name", name, "err", err)
+			}
+			_ = pipeline.Sleep(ctx, time.Second)
+		}
+	}()
+	return r
+}
+
+// live is a process from its connection on: what service.work does.
+func (r *replica) live(ctx context.Context) error {
+	log := r.w.log.With("process", r.name)
+	conn, err := Dialer{Log: log}.Connect(ctx, "", nats.InProcessServer(r.cable), nats.ReconnectWait(time.Second))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	store, err := Open(ctx, conn, Config{Log: log})
+	if err != nil {
+		return err
+	}
+	locks, err := store.Locks(LocksConfig{Replica: r.name, TTL: r.w.ttl, Log: log})
+	if err != nil {
+		return err
+	}
+	r.locks.Store(locks)
+	defer r.locks.Store(nil)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = locks.Run(running) })
+	defer wg.Wait()
+	defer stop()
+	context.AfterFunc(ctx, locks.Leave)
+	return (&pipeline.Fleet{
+		Integrations: &Integrations{Store: store},
+		Locks:        lateLocks{locks, r},
+		Poll:         func(ctx context.Context, i pipeline.Integration) error { return r.poll(ctx, store, i) },
+		Log:          log,
+		Backoff:      pipeline.Backoff{Rand: r.w.chanceOf(r.name)},
+	}).Run(ctx)
+}
+
+// poll is the stage's Poll and Runner.
+func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration) error {
+	r.mu.Lock()
+	unable := r.unable[i.Instance]
+	limiter := r.limiters[i.Origin]
+	if limiter == nil {
+		limiter = &okta.Limiter{Rand: r.w.chanceOf(r.name + i.Origin)}
+		r.limiters[i.Origin] = limiter
+	}
+	r.mu.Unlock()
+	if unable {
+		return fmt.Errorf("token can't be read here: %w", pipeline.ErrConfig)
+	}
+	client := &okta.Client{
+		Instance: i.Instance, Origin: i.Origin, Token: i.Token, Limit: i.Limit, Limiter: limiter, Share: i.RateShare,
+		HTTP: &http.Client{Transport: &way{r, i.Instance}}, MaxBody: 2 << 20,
+	}
+	q := Query{Origin: i.Origin, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
+		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) }}
+	log := r.w.log.With("process", r.name)
+	return (&pipeline.Runner{
+		Instance: i.Instance, Interval: i.PollInterval, Log: log,
+		Source:  gatedSource{r.guard(client, i), &r.gate},
+		Sink:    &gatedSink{Sink: store.Sink(i.Instance, q, nil, log), gate: &r.gate},
+		Backoff: pipeline.Backoff{Rand: r.w.chanceOf(r.name + i.Instance)},
+	}).Run(ctx)
+}
+
+// guard is an instance's breaker, which stands while origin and token do.
+type guard struct {
+	*breaker.Breaker
+	integration pipeline.Integration
+	source      atomic.Pointer[okta.Client]
+}
+
+// Poll asks the source that stands behind it now.
+func (r *replica) guard(client *okta.Client, i pipeline.Integration) pipeline.Source {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.guards[i.Instance]
+	if g == nil || g.integration.Origin != i.Origin || g.integration.Token != i.Token {
+		g = &guard{integration: i}
+		g.Breaker = breaker.Wrap(i.Instance, behind{g}, nil)
+		g.Rand = r.w.chanceOf(r.name + i.Instance)
+		r.guards[i.Instance] = g
+	}
+	g.source.Store(client)
+	return g
+}
+
+type behind struct{ g *guard }
+
+// Poll implements pipeline.Source.
+func (b behind) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	return b.g.source.Load().Poll(ctx, link)
+}
+
+// chanceOf is a source of chance of one owner's, safe for concurrent use.
+func (w *fleetWorld) chanceOf(owner string) func() float64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(owner))
+	rng := rand.New(rand.NewPCG(w.seed, h.Sum64()))
+	var mu sync.Mutex
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return rng.Float64()
+	}
+}
+
+// die ends the process as SIGKILL does: nothing is sent any more, neither to the
+// server nor to an org.
+func (r *replica) die() {
+	r.dead.Store(true)
+	r.cable.cut(true)
+	r.stop()
+	r.gate.open()
+}
+
+func (r *replica) kill() {
+	r.die()
+	<-r.done
+}
+
+// term ends the process as SIGTERM does.
+func (r *replica) term() {
+	r.stop()
+	<-r.done
+}
+
+// freeze stops the process until thaw: nothing arrives, nothing is sent, and none
+// of its work goes on, nor learns that a lease has ended.
+func (r *replica) freeze() {
+	r.mu.Lock()
+	r.frozen = true
+	r.mu.Unlock()
+	r.gate.close()
+	r.cable.stall()
+}
+
+// heal makes it as a process should be.
+func (r *replica) heal() {
+	r.mu.Lock()
+	if r.frozen {
+		r.frozen, r.woke = false, time.Now()
+	}
+	r.unable = map[string]bool{}
+	r.mu.Unlock()
+	r.cable.heal()
+	r.gate.open()
+}
+
+func (r *replica) cannot(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unable[instance] = true
+}
+
+// dazed reports whether the process is frozen or has just woken: what it
+// believes may be old.
+func (r *replica) dazed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.frozen || !r.woke.IsZero() && time.Since(r.woke) < time.Second
+}
+
+// lateLocks tell a frozen process of a lock's end when it wakes.
+type lateLocks struct {
+	*Locks
+	r *replica
+}
+
+// Hold implements pipeline.Locks.
+func (l lateLocks) Hold(ctx context.Context, claim pipeline.Claim, held func(context.Context)) error {
+	return l.Locks.Hold(ctx, claim, func(ctx context.Context) {
+		late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+		defer cancel(nil)
+		context.AfterFunc(ctx, func() {
+			l.r.gate.pass()
+			cancel(context.Cause(ctx))
+		})
+		defer l.r.w.logbook.holds(claim.Instance, l.r)()
+		held(late)
+	})
+}
+
+// way is an instance's way from a replica to its org.
+type way struct {
+	r        *replica
+	instance string
+}
+
+var errNoWay = errors.New("no route to host")
+
+// RoundTrip implements http.RoundTripper.
+func (y *way) RoundTrip(req *http.Request) (*http.Response, error) {
+	y.r.gate.pass()
+	if y.r.dead.Load() {
+		return nil, errNoWay
+	}
+	defer y.r.gate.pass()
+	defer y.r.w.logbook.asks(y.instance, y.r)()
+	o := y.r.w.orgAt(req.URL.Host)
+	if o.away.Load() {
+		_ = pipeline.Sleep(req.Context(), 3*time.Second)
+		return nil, errNoWay
+	}
+	return o.Transport().RoundTrip(req)
+}
