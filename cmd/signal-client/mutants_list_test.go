@@ -37,16 +37,16 @@ var mutants = []mutant{
 
 	// The order of writes.
 	{"position before its events", jetsPkg, "TestCommitCutAnywhere", []edit{
-		{"sink/jets/sink.go", `	seq, err := s.send(ctx, s.messages(events, m, ""))
+		{"sink/jets/sink.go", `	seq, err := s.send(ctx, batch)
 	if err != nil {
 		return err
 	}
 	if pos.Seq = seq; n > 0 {
 		s.lastEvent = seq - 1 // a batch is stored in one piece, the position last
 	}
-`, `	seq, err := s.send(ctx, messages{1, func(int) *nats.Msg { return m }})
+`, `	seq, err := s.send(ctx, messages{len: 1, at: func(int) *nats.Msg { return m }})
 	if err == nil && n > 0 {
-		s.lastEvent, err = s.send(ctx, messages{n, s.messages(events, m, "").at})
+		s.lastEvent, err = s.send(ctx, messages{len: n, at: batch.at})
 	}
 	if err != nil {
 		return err
@@ -130,6 +130,14 @@ var mutants = []mutant{
 		{"sink/jets/sink.go", "		return edge\n", "		return published\n"}}},
 	{"a changed query goes on along the old link", jetsPkg, "TestQueryChangeReopens", []edit{
 		{"sink/jets/sync.go", "	case s.at.Query != s.query.Hash:\n", "	case false:\n"}}},
+
+	// Rewinding.
+	{"a rewind compares with nothing", jetsPkg, "TestRewindUnderARunningPoller", []edit{
+		{"sink/jets/rewind.go", "		next.DedupeFrom = target.Seq\n", "		next.DedupeFrom = 0\n"}}},
+	{"nothing before dedupe_from compared with", jetsPkg, "TestRewindThenRepeatAcross", []edit{
+		{"sink/jets/load.go", "		from = min(from, before)\n", "		from = min(from, max(before, s.at.DedupeFrom))\n"}}},
+	{"a refused cursor taken lightly", jetsPkg, "TestIdlePollerNoticesARewind", []edit{
+		{"sink/jets/cursor.go", "		return s.stillNewest(ctx)\n", "		return nil\n"}}},
 
 	// Pages in parts.
 	{"a part without dedupe_from", jetsPkg, "TestPageIsSplit", []edit{

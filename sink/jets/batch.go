@@ -81,24 +81,25 @@ func (e *apiError) busy() bool {
 // publisher sends messages that are stored all or none.
 type publisher struct {
 	conn *Conn
-	open chan struct{} // a slot for each batch under way
+	open pipeline.Gate // of batches under way
 	rand func() float64
 }
 
 func newPublisher(conn *Conn) *publisher {
-	return &publisher{conn: conn, open: make(chan struct{}, openBatches), rand: rand.Float64}
+	return &publisher{conn: conn, open: pipeline.Gate{Capacity: openBatches}, rand: rand.Float64}
 }
 
 // messages are what is stored as one, made while it is sent. at gives the one
 // at an index, which need not outlive the call for the next: sending copies it.
 type messages struct {
-	len int
-	at  func(i int) *nats.Msg
+	len    int
+	at     func(i int) *nats.Msg
+	drains bool // others may go first: more follows, or it is of the past
 }
 
 // publish stores the messages as publishEach does.
 func (p *publisher) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
-	return p.publishEach(ctx, messages{len(msgs), func(i int) *nats.Msg { return msgs[i] }})
+	return p.publishEach(ctx, messages{len: len(msgs), at: func(i int) *nats.Msg { return msgs[i] }})
 }
 
 // publishEach stores the messages as one and returns the sequence of the last. An
@@ -138,12 +139,11 @@ func (p *publisher) once(ctx context.Context, msgs messages) (uint64, error) {
 	if msgs.len == 1 {
 		return p.ask(ctx, msgs.at(0))
 	}
-	select {
-	case p.open <- struct{}{}:
-		defer func() { <-p.open }()
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	slot, err := p.open.Take(ctx, 1, msgs.drains)
+	if err != nil {
+		return 0, err
 	}
+	defer slot.Release()
 	return p.batch(ctx, msgs)
 }
 

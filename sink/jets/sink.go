@@ -203,7 +203,9 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 	// case in which a deleted or rolled-back position makes an old fence
 	// valid again.
 	expect(m, s.at.Seq)
-	seq, err := s.send(ctx, s.messages(events, m, ""))
+	batch := s.messages(events, m, "")
+	batch.drains = page.Full // a quiet org's page goes first
+	seq, err := s.send(ctx, batch)
 	if err != nil {
 		return err
 	}
@@ -223,7 +225,7 @@ func (s *Sink) messages(events []pipeline.Event, position *nats.Msg, why pipelin
 		first.Origin(why)
 		rest.Origin(why)
 	}
-	return messages{len(events) + 1, func(i int) *nats.Msg {
+	at := func(i int) *nats.Msg {
 		switch i {
 		case len(events):
 			return position
@@ -233,7 +235,8 @@ func (s *Sink) messages(events []pipeline.Event, position *nats.Msg, why pipelin
 			return m
 		}
 		return rest.Of(&events[i])
-	}}
+	}
+	return messages{len: len(events) + 1, at: at, drains: why != ""}
 }
 
 // send publishes a batch and reports how it went.
