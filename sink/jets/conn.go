@@ -135,13 +135,20 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 	if c.JS, err = d.jetStream(c.NATS); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	limit := requestTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)*9/10) // why there is no answer says more than that there is none
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ctx, done := c.Epoch(ctx)
 	defer done()
 	_, err = c.JS.AccountInfo(ctx)
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return ErrNoJetStream
+	}
+	if refusal := c.NATS.LastError(); err != nil && errors.Is(refusal, nats.ErrPermissionViolation) {
+		err = refusal // what is refused is not answered
 	}
 	if err != nil {
 		return fmt.Errorf("ask for JetStream: %w", cause(ctx, err))

@@ -1,0 +1,85 @@
+package jets
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// Inspect tells of what is missing, of what an operator narrowed and of what
+// can't be used, and makes and changes nothing.
+func TestInspect(t *testing.T) {
+	ctx := t.Context()
+	server := jetstest.Run(t)
+	conn, err := Connect(ctx, "", server.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	inspect := func() map[string]Inspection {
+		t.Helper()
+		all, err := conn.Inspect(ctx, Config{MaxBytes: LeastBytes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		each := map[string]Inspection{}
+		for _, i := range all {
+			each[i.Name] = i
+		}
+		return each
+	}
+	for name, i := range inspect() {
+		if !i.Missing || i.Info != nil || i.Unfit != nil {
+			t.Errorf("%s before all: %+v", name, i)
+		}
+	}
+	if _, err := conn.JS.CreateStream(ctx, jetstream.StreamConfig{Name: StreamSignals, Subjects: []string{"signals.>"}, MaxBytes: 1 << 30}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.JS.CreateStream(ctx, jetstream.StreamConfig{Name: StreamDeadLetter, Subjects: []string{"deadletter.>"}, Retention: jetstream.WorkQueuePolicy}); err != nil {
+		t.Fatal(err)
+	}
+	found := inspect()
+	signals, letters := found[StreamSignals], found[StreamDeadLetter]
+	if signals.Unfit != nil || !strings.Contains(signals.Lacks, "allow_atomic=true") || !strings.Contains(signals.Lacks, "subjects=") || len(signals.Doubts) != 1 {
+		t.Errorf("%s: unfit %v, lacks %q, doubts %q", StreamSignals, signals.Unfit, signals.Lacks, signals.Doubts)
+	}
+	if letters.Unfit == nil || !strings.Contains(letters.Unfit.Error(), "retention") {
+		t.Errorf("%s: %v", StreamDeadLetter, letters.Unfit)
+	}
+	if !found[BucketLocks].Missing || !found[BucketLocks].Bucket {
+		t.Errorf("%s: %+v", BucketLocks, found[BucketLocks])
+	}
+	again := inspect()[StreamSignals]
+	if again.Info.Config.AllowAtomicPublish || len(again.Info.Config.Subjects) != 1 {
+		t.Errorf("it was changed: %+v", again.Info.Config)
+	}
+}
+
+// Dead letters are counted by instance.
+func TestDeadLettersAreCounted(t *testing.T) {
+	ctx := t.Context()
+	server := jetstest.Run(t)
+	conn, err := Connect(ctx, "", server.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	store, err := Open(ctx, conn, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, instance := range []string{"acme", "acme", "globex"} {
+		if _, err := conn.JS.PublishMsg(ctx, &nats.Msg{Subject: SubjectDeadLetter(instance), Data: []byte("?")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := store.DeadLetters(ctx)
+	if err != nil || len(got) != 2 || got["acme"] != 2 || got["globex"] != 1 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
