@@ -154,7 +154,7 @@ func (w *fleetWorld) judge() {
 		switch {
 		case o.dazed:
 			w.tally.dazed++
-		case w.misled && o.since <= w.ttl+instant:
+		case w.misled && o.since <= w.ttl+2*watchSilence: // a watch of a deleted bucket is silent
 			w.tally.misled++
 		default:
 			w.Errorf("seed %d: %v", w.seed, o)
