@@ -20,9 +20,7 @@ type Budget struct {
 	LateSeconds float64   `json:"late_seconds,omitempty"` // how late its windows were seen to end
 	Limited     bool      `json:"limited,omitempty"`      // it has answered 429
 
-	// Askers are the replicas that ask the org, each with the Reset of the newest
-	// window in which it did.
-	Askers map[string]int64 `json:"askers,omitempty"`
+	Askers map[string]time.Time `json:"askers,omitempty"` // when each replica that asks the org last did
 
 	At time.Time `json:"at"` // when it was written, by the clock that the other times are of
 }

@@ -97,13 +97,20 @@ func (b *Budgets) read(ctx context.Context, origin string) (pipeline.Budget, uin
 	if gone(m.Header) || json.Unmarshal(m.Data, &budget) != nil || budget.Origin != origin {
 		return pipeline.Budget{}, m.Seq, nil
 	}
-	shift := m.Time.Sub(budget.At) - b.clock(ctx)
-	for _, at := range []*time.Time{&budget.WindowEnds, &budget.HoldUntil, &budget.At} {
+	shift(&budget, m.Time.Sub(budget.At)-b.clock(ctx))
+	return budget, m.Seq, nil
+}
+
+// shift moves all times of a budget.
+func shift(b *pipeline.Budget, d time.Duration) {
+	for _, at := range []*time.Time{&b.WindowEnds, &b.HoldUntil, &b.At} {
 		if !at.IsZero() {
-			*at = at.Add(shift)
+			*at = at.Add(d)
 		}
 	}
-	return budget, m.Seq, nil
+	for replica, at := range b.Askers {
+		b.Askers[replica] = at.Add(d)
+	}
 }
 
 // clock returns how far the server's clock is ahead of ours. It is the one

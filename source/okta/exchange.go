@@ -28,7 +28,9 @@ const (
 	exchangeTime = 250 * time.Millisecond
 	// few requests of a window tell the others nothing that they must know: an
 	// org that is merely polled is not written about.
-	few = 5
+	few = 4
+	// asking is how long one that has asked is taken to share the budget.
+	asking = windowLength
 )
 
 // talk is how a Limiter stands with those of other processes.
@@ -39,10 +41,10 @@ type talk struct {
 	write   time.Time     // nothing is written before, but for a hold
 	backoff pipeline.Backoff
 
-	used   int              // own requests in the window
-	untold bool             // an answer came since the others were told
-	held   time.Time        // the hold that they know of
-	askers map[string]int64 // as in pipeline.Budget
+	used   int                  // own requests in the window
+	untold bool                 // an answer came since the others were told
+	held   time.Time            // the hold that they know of
+	askers map[string]time.Time // as in pipeline.Budget
 }
 
 // exchange tells the other processes what they should know, or else reads what
@@ -106,7 +108,7 @@ func (l *Limiter) news(now time.Time) bool {
 	if !l.talk.untold || now.Before(l.talk.write) || !l.known || l.over(now) {
 		return false
 	}
-	return l.talk.used > min(few, l.window.limit/10) || l.peers() > 0
+	return l.talk.used > min(few, l.window.limit/20) || l.peers(now) > 0
 }
 
 // telling is Budget for the others, who then know it.
@@ -132,6 +134,6 @@ func (l *Limiter) exchanged(told bool, err error) {
 	l.talk.backoff.Reset()
 	l.talk.read = now.Add(exchangeEvery)
 	if told {
-		l.talk.write = now.Add(exchangeEvery * time.Duration(1+l.peers()))
+		l.talk.write = now.Add(exchangeEvery * time.Duration(1+l.peers(now)))
 	}
 }

@@ -149,7 +149,7 @@ func (l *Limiter) next(now time.Time, share float64) time.Time {
 		}
 		return now
 	}
-	n := l.window.spare(share)/(1+l.peers()) - l.inFlight
+	n := l.window.spare(share)/(1+l.peers(now)) - l.inFlight
 	if n <= 0 {
 		return fresh
 	}
@@ -192,7 +192,7 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 		return
 	}
 	l.begin(window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))})
-	l.talk.used = 1
+	l.talk.used = 1 + l.inFlight
 }
 
 // begin takes a window for the org's current one.

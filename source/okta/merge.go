@@ -19,18 +19,20 @@ func (l *Limiter) budget(now time.Time) pipeline.Budget {
 	b := pipeline.Budget{
 		Version: 1, Origin: l.Origin, Replica: l.Replica,
 		LateSeconds: l.late.Seconds(), Limited: l.limited,
-		Askers: map[string]int64{}, At: now.UTC(),
+		Askers: map[string]time.Time{}, At: now.UTC(),
 	}
-	maps.Copy(b.Askers, l.talk.askers)
+	for replica, at := range l.talk.askers {
+		b.Askers[replica] = at.UTC()
+	}
+	if !l.last.IsZero() {
+		b.Askers[l.Replica] = l.last.UTC()
+	}
 	if l.hold.After(now) {
 		b.HoldUntil = l.hold.UTC()
 	}
 	if l.known && !l.over(now) {
 		b.Limit, b.Remaining = l.window.limit, max(l.window.remaining, 0)
 		b.Reset, b.WindowEnds = l.window.reset, l.window.ends.UTC()
-		if l.talk.used > 0 {
-			b.Askers[l.Replica] = l.window.reset
-		}
 	}
 	return b
 }
@@ -52,7 +54,7 @@ func (l *Limiter) Merge(b pipeline.Budget) {
 		l.talk.held = later(l.talk.held, now.Add(pause))
 	}
 	l.mergeWindow(now, b)
-	l.mergeAskers(b.Askers)
+	l.mergeAskers(now, b.Askers)
 }
 
 func (l *Limiter) mergeWindow(now time.Time, b pipeline.Budget) {
@@ -72,22 +74,23 @@ func (l *Limiter) mergeWindow(now time.Time, b pipeline.Budget) {
 	}
 }
 
-// mergeAskers keeps who asks in this window or did in the one before.
-func (l *Limiter) mergeAskers(theirs map[string]int64) {
+// mergeAskers keeps who has asked lately.
+func (l *Limiter) mergeAskers(now time.Time, theirs map[string]time.Time) {
 	if l.talk.askers == nil {
-		l.talk.askers = map[string]int64{}
+		l.talk.askers = map[string]time.Time{}
 	}
-	for replica, reset := range theirs {
-		l.talk.askers[replica] = max(reset, l.talk.askers[replica])
+	for replica, at := range theirs {
+		ago := max(now.Sub(at), 0)
+		l.talk.askers[replica] = later(l.talk.askers[replica], now.Add(-ago))
 	}
-	maps.DeleteFunc(l.talk.askers, func(_ string, reset int64) bool { return !l.window.near(reset) })
+	maps.DeleteFunc(l.talk.askers, func(_ string, at time.Time) bool { return now.Sub(at) > asking })
 }
 
-// peers is how many other processes share the window, as far as they have told.
-func (l *Limiter) peers() int {
+// peers is how many other processes ask the org too, as far as they have told.
+func (l *Limiter) peers(now time.Time) int {
 	n := 0
-	for replica, reset := range l.talk.askers {
-		if replica != l.Replica && l.window.near(reset) {
+	for replica, at := range l.talk.askers {
+		if replica != l.Replica && now.Sub(at) <= asking {
 			n++
 		}
 	}
@@ -103,11 +106,6 @@ func (w window) after(v window) bool { return v.reset != 0 && w.reset > v.reset+
 
 func (w window) same(v window) bool {
 	return w.reset != 0 && v.reset != 0 && !w.after(v) && !v.after(w)
-}
-
-// near reports whether a Reset is of this window or the one before, or after.
-func (w window) near(reset int64) bool {
-	return w.reset != 0 && max(reset-w.reset, w.reset-reset) < 3*halfWindow
 }
 
 func later(a, b time.Time) time.Time {
