@@ -85,7 +85,9 @@ type cursor struct {
 //
 // The ack is awaited when the next one is written: so CURSORS trails the stream
 // by one page at most, and costs no page any time. A restart before the write finds
-// the position in the stream, which is the truth.
+// the position in the stream, which is the truth. An idle poll has time and waits
+// for the ack: it writes nothing else, so a refusal here is how it learns that
+// the position was moved by an operator.
 func (s *Sink) follow(ctx context.Context, moved bool) error {
 	idle := s.at.CompleteThrough.Equal(s.cursor.through) || time.Since(s.cursor.written) < idleCursor
 	if !moved && idle {
@@ -105,6 +107,9 @@ func (s *Sink) follow(ctx context.Context, moved bool) error {
 	if err != nil {
 		return fmt.Errorf("write cursor: %w", err)
 	}
+	if !moved {
+		return s.settle(ctx)
+	}
 	return nil
 }
 
@@ -113,8 +118,9 @@ func (s *Sink) cursorValue() Cursor {
 		StreamCreated: s.stream.Created, UpdatedAt: time.Now().UTC()}
 }
 
-// settle awaits the write under way. One that was refused is healed: somebody
-// else wrote CURSORS, and the stream knows better than both.
+// settle awaits the write under way. One that was refused says that somebody else
+// wrote CURSORS, and the stream knows better than both: it returns ErrFenced if
+// the position is not the newest any more. If it is, the next write heals CURSORS.
 func (s *Sink) settle(ctx context.Context) error {
 	if s.cursor.pending == nil {
 		return nil
@@ -131,11 +137,25 @@ func (s *Sink) settle(ctx context.Context) error {
 		return nil
 	case err := <-pending.Err():
 		s.log.Warn("cursor was written by someone else, or could not be written", "err", err)
-		_, err = s.readCursor(ctx)
-		return err
+		if _, err := s.readCursor(ctx); err != nil {
+			return err
+		}
+		return s.stillNewest(ctx)
 	case <-ctx.Done():
 		return fmt.Errorf("write cursor: %w", context.Cause(ctx))
 	}
+}
+
+// stillNewest returns ErrFenced unless s.at is the newest position.
+func (s *Sink) stillNewest(ctx context.Context) error {
+	m, err := s.store.Conn.Last(ctx, StreamSignals, SubjectPosition(s.instance))
+	if err != nil && !errors.Is(err, ErrNoMessage) {
+		return err
+	}
+	if err != nil || m.Seq != s.at.Seq {
+		return fmt.Errorf("cursor of %s: %w", s.instance, pipeline.ErrFenced)
+	}
+	return nil
 }
 
 // readCursor reads CURSORS by its leader and keeps the revision. It returns nil when
@@ -166,6 +186,5 @@ func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
 
 // stands reports whether CURSORS holds the position already.
 func (s *Sink) stands(c *Cursor) bool {
-	return c != nil && c.StreamSeq == s.at.Seq && c.Next == s.at.Link &&
-		c.StreamCreated.Equal(s.stream.Created) && c.CompleteThrough.Equal(s.at.CompleteThrough)
+	return s.follows(c, s.at.Seq) && c.CompleteThrough.Equal(s.at.CompleteThrough)
 }

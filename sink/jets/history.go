@@ -20,6 +20,8 @@ type entry struct {
 	chained  bool   // it has a fence; one written by hand may have none
 	position pipeline.Position
 	err      error // why it is no position; nil: it is one
+
+	by, note string // of one that an operator wrote
 }
 
 func readEntry(m *RawMsg) entry {
@@ -27,6 +29,7 @@ func readEntry(m *RawMsg) entry {
 	e.prev, e.chained = expected(m.Header)
 	e.err = json.Unmarshal(m.Data, &e.position)
 	e.position.Seq = m.Seq
+	e.by, e.note = headerText(m.Header, headerBy), headerText(m.Header, headerNote)
 	return e
 }
 

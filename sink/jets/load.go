@@ -23,12 +23,16 @@ func (s *Sink) load(ctx context.Context) error {
 	if s.lastEvent == 0 {
 		return nil
 	}
-	from, err := s.pagesBack(ctx)
+	from, err := s.pagesBack(ctx, s.at.Seq)
 	if err != nil {
 		return err
 	}
 	if s.at.DedupeFrom != 0 {
-		from = min(from, s.at.DedupeFrom)
+		before, err := s.pagesBefore(ctx, s.at.DedupeFrom)
+		if err != nil {
+			return err
+		}
+		from = min(from, before)
 	}
 	return s.scan(ctx, SubjectEvents(s.instance), max(from, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
 		uuid, err := s.uuidOf(ctx, m, seq)
@@ -46,12 +50,28 @@ func (s *Sink) load(ctx context.Context) error {
 // position kept when there were older ones.
 const blindReach = 10 * MaxBatch
 
-// pagesBack returns the sequence after the position before the newest live
-// pages: parts of a page belong to the page that they began. Where positions
-// were purged nothing says where those pages are, and it looks a good way back.
-func (s *Sink) pagesBack(ctx context.Context) (uint64, error) {
-	live, oldest, first := 0, s.at.Seq, false
-	for e, err := range s.history(ctx, s.at.Seq) {
+// pagesBefore is pagesBack from the position that dedupe_from names: an org may
+// begin a page with events that the page before it ended with, and when the link
+// of an old position is asked again, as after a rewind, those stand before that
+// position. Where dedupe_from names no position it is all there is.
+func (s *Sink) pagesBefore(ctx context.Context, dedupeFrom uint64) (uint64, error) {
+	m, err := s.store.Conn.At(ctx, StreamSignals, dedupeFrom)
+	if errors.Is(err, ErrNoMessage) || err == nil && m.Subject != SubjectPosition(s.instance) {
+		return dedupeFrom, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	from, err := s.pagesBack(ctx, dedupeFrom)
+	return min(from, dedupeFrom), err
+}
+
+// pagesBack returns the sequence after the position before the newest live pages
+// up to the position at seq: parts of a page belong to the page that they began. Where
+// positions were purged nothing says where those pages are, and it looks a good way back.
+func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
+	live, oldest, first := 0, seq, false
+	for e, err := range s.history(ctx, seq) {
 		if err != nil {
 			return 0, err
 		}

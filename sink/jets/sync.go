@@ -113,12 +113,7 @@ func (s *Sink) newest(ctx context.Context) (entry, error) {
 // resume goes on from the newest position in the stream. It leaves s.at and
 // s.lastEvent set.
 func (s *Sink) resume(ctx context.Context, newest entry, c *Cursor) error {
-	s.at = newest.position
-	stood := s.at.Seq // newest.seq is higher where newer messages are no positions
-	s.at.Seq = newest.seq
-	if c != nil && c.StreamSeq == stood && c.Next == s.at.Link && c.StreamCreated.Equal(s.stream.Created) {
-		s.at.CompleteThrough = latest(s.at.CompleteThrough, c.CompleteThrough) // idle moves live there alone
-	}
+	stood := s.adopt(newest, c)
 	if c != nil && c.StreamSeq > newest.seq && c.StreamCreated.Equal(s.stream.Created) {
 		if err := s.explain(ctx, c); err != nil {
 			return err
@@ -147,6 +142,23 @@ func (s *Sink) resume(ctx context.Context, newest entry, c *Cursor) error {
 		return s.reopen(ctx)
 	}
 	return nil
+}
+
+// adopt makes the newest position that can be read the one to go on from, and
+// returns the sequence of its own message.
+func (s *Sink) adopt(newest entry, c *Cursor) (stood uint64) {
+	s.at = newest.position
+	stood = s.at.Seq // newest.seq is higher where newer messages are no positions
+	s.at.Seq = newest.seq
+	if s.follows(c, stood) {
+		s.at.CompleteThrough = latest(s.at.CompleteThrough, c.CompleteThrough) // idle moves live there alone
+	}
+	return stood
+}
+
+// follows reports whether CURSORS holds the position s.at, whose message is at seq.
+func (s *Sink) follows(c *Cursor, seq uint64) bool {
+	return c != nil && c.StreamSeq == seq && c.Next == s.at.Link && c.StreamCreated.Equal(s.stream.Created)
 }
 
 // explain says what became of a position that CURSORS knows and the stream

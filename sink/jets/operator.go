@@ -1,0 +1,205 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Headers of a position that an operator wrote. They are not among the
+// position's members, since those are carried on from position to position.
+const (
+	headerBy   = "Signal-By"   // who
+	headerNote = "Signal-Note" // what for
+)
+
+// ErrNoPosition: the stream has no position of the instance to go on from.
+var ErrNoPosition = errors.New("no position in the stream")
+
+// Attach returns a Store for a command that works beside the service: nothing is
+// made or checked.
+func Attach(conn *Conn) *Store { return &Store{Conn: conn, publisher: newPublisher(conn)} }
+
+// Operator looks at an instance's positions and moves it to another by hand, beside
+// whoever polls it.
+//
+// It only ever goes on from a position that stands: it never starts, restores or
+// reopens because its own idea of the query is another. What it writes is under
+// the fence, over the connection that it read over; the poller's own fence is
+// refused by that, and it syncs. It is used by one goroutine at a time.
+type Operator struct {
+	Store    *Store
+	Instance string
+	By       string       // who: the header Signal-By of what is written; empty: none
+	Note     string       // what for: Signal-Note; empty: none
+	Log      *slog.Logger // nil: none
+}
+
+// Step is a message on an instance's position subject.
+type Step struct {
+	pipeline.Position        // its Seq is the message's sequence
+	By, Note          string // of one that an operator wrote
+	Err               error  // why it can't be read: of the position there is Seq alone; nil: it can
+}
+
+func stepOf(e entry) Step {
+	if e.err != nil {
+		return Step{Position: pipeline.Position{Seq: e.seq}, Err: e.err}
+	}
+	return Step{Position: e.position, By: e.by, Note: e.note}
+}
+
+// Standing is where an instance stands.
+type Standing struct {
+	Step           // the newest position that can be read
+	Cursor *Cursor // what CURSORS says; nil: nothing that can be read
+	Agrees bool    // CURSORS names this position; only its watermark may be newer
+	Fence  uint64  // sequence of the newest message on the subject: Seq, unless that can't be read
+	Extent Extent  // of SIGNALS
+}
+
+// Standing reads where the instance stands. It returns ErrNoPosition when the
+// stream says nothing; Cursor and Extent are set all the same.
+func (o *Operator) Standing(ctx context.Context) (Standing, error) {
+	v, err := o.look(ctx)
+	if v == nil {
+		return Standing{}, err
+	}
+	st := Standing{Cursor: v.cursor, Fence: v.newest.seq, Extent: v.sink.stream}
+	if err != nil {
+		return st, err
+	}
+	st.Step = Step{Position: v.sink.at, By: v.newest.by, Note: v.newest.note}
+	st.Seq = v.stood
+	st.Agrees = v.sink.follows(v.cursor, v.stood)
+	return st, nil
+}
+
+// History yields the instance's positions, the newest first, those that can't be
+// read among them. Each costs a read by sequence, whatever else the stream holds.
+func (o *Operator) History(ctx context.Context) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
+		v, err := o.look(ctx)
+		if err != nil && !errors.Is(err, ErrNoPosition) {
+			yield(Step{}, err)
+			return
+		}
+		for e, err := range v.sink.history(ctx, v.newest.seq) {
+			if !yield(stepOf(e), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// vantage is what an operator has read, with a sink that stands there.
+type vantage struct {
+	sink   *Sink // at is the newest position; at.Seq the fence
+	newest entry
+	stood  uint64 // sequence of the position's own message
+	cursor *Cursor
+}
+
+// look reads where the instance stands, as sync does, and heals nothing. The vantage
+// that comes with ErrNoPosition has no position.
+func (o *Operator) look(ctx context.Context) (*vantage, error) {
+	s := o.Store.Sink(o.Instance, Query{}, nil, o.Log)
+	s.link = o.Store.Conn.Generation()
+	v := &vantage{sink: s}
+	var err error
+	if v.cursor, err = s.readCursor(ctx); err != nil { // first, as in sync
+		return nil, fmt.Errorf("look at %s: %w", o.Instance, err)
+	}
+	if s.stream, err = o.Store.Extent(ctx); err != nil {
+		return nil, fmt.Errorf("look at %s: %w", o.Instance, err)
+	}
+	if v.newest, err = s.newest(ctx); err != nil {
+		return nil, fmt.Errorf("look at %s: %w", o.Instance, err)
+	}
+	if v.newest.seq == 0 || v.newest.err != nil {
+		return v, fmt.Errorf("look at %s: %w", o.Instance, ErrNoPosition)
+	}
+	v.stood = s.adopt(v.newest, v.cursor)
+	s.query = Query{Origin: s.at.Origin, Hash: s.at.Query}
+	return v, s.readLastEvent(ctx)
+}
+
+// place writes next after the newest position, with the operator's name on it.
+func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) error {
+	next.At = time.Now().UTC()
+	m, err := positionMessage(SubjectPosition(o.Instance), next)
+	if err != nil {
+		return err
+	}
+	expect(m, s.at.Seq)
+	for name, text := range map[string]string{headerBy: o.By, headerNote: o.Note} {
+		if text != "" {
+			m.Header[name] = []string{encodeHeader(text)}
+		}
+	}
+	if next.Seq, err = s.send(ctx, s.messages(nil, m, "")); err != nil {
+		return err
+	}
+	s.at = next
+	return nil
+}
+
+// tell makes the move known: in CURSORS, whose refusal an idle poller notices at
+// its next write, and by a hint, which makes it sync at once.
+func (o *Operator) tell(ctx context.Context, s *Sink) error {
+	defer func() {
+		if o.Store.Conn.NATS.Publish(SubjectWake(o.Instance), nil) == nil {
+			_ = o.Store.Conn.NATS.FlushTimeout(time.Second)
+		}
+	}()
+	var err error
+	for range operatorTries {
+		c, e := s.readCursor(ctx)
+		if e != nil {
+			return e
+		}
+		if s.follows(c, s.at.Seq) || c != nil && c.StreamSeq > s.at.Seq && c.StreamCreated.Equal(s.stream.Created) {
+			return nil
+		}
+		if err = s.follow(ctx, true); err == nil {
+			err = s.settle(ctx)
+		}
+		if errors.Is(err, pipeline.ErrFenced) {
+			return nil // the poller has taken it up and gone on, and writes CURSORS itself
+		}
+	}
+	return err
+}
+
+// operatorTries is how often an operator reads again when the poller moves between
+// its read and its write.
+const operatorTries = 20
+
+// after counts the instance's events after a sequence.
+func (o *Operator) after(ctx context.Context, seq uint64) (uint64, error) {
+	c, err := o.Store.Conn.JS.CreateConsumer(ctx, StreamSignals, jetstream.ConsumerConfig{
+		FilterSubject: SubjectEvents(o.Instance), AckPolicy: jetstream.AckNonePolicy,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seq + 1,
+		HeadersOnly: true, InactiveThreshold: 10 * time.Second, MemoryStorage: true,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count events of %s: %w", o.Instance, cause(ctx, err))
+	}
+	return c.CachedInfo().NumPending, nil
+}
+
+// headerText is the text of a header that encodeHeader wrote; empty: there is none.
+func headerText(h nats.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return decodeHeader(v[0])
+	}
+	return ""
+}

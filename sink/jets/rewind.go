@@ -1,0 +1,234 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Mark says how far a rewind goes back: to a sequence, or, if that is 0, to a time.
+type Mark struct {
+	Seq  uint64    // to the newest position at or before it
+	Time time.Time // so far that all that the org persisted after it is served again
+}
+
+// Move is what an operator's change of position comes to.
+type Move struct {
+	From   Step              // where the instance stands
+	Target Step              // the position that a rewind goes back to
+	Next   pipeline.Position // what is written; Seq and At are set once it is
+
+	// Again counts the stored events that the org may serve again: what it serves is
+	// compared with them, and with the pages before them.
+	Again uint64
+}
+
+// What refuses a move unless it is forced.
+var (
+	// ErrGap: the new query begins after the watermark, so events between the two
+	// would be left out.
+	ErrGap = errors.New("events would be left out")
+)
+
+// What refuses a move for good.
+var (
+	// ErrNoTarget: no position that is kept lies so far back.
+	ErrNoTarget = errors.New("no position is kept from so far back")
+	// ErrNothingAfter: the position to go back to is the one that the instance is at.
+	ErrNothingAfter = errors.New("the instance stands right there")
+	// ErrOtherQuery: the query asked for is not the one that the position is of.
+	ErrOtherQuery = errors.New("the position is of another query")
+	// ErrMovedOn: what the operator was asked about has changed since.
+	ErrMovedOn = errors.New("positions have changed since")
+)
+
+// Rewind goes back to a position out of the instance's own history. What the org
+// then serves again is compared with all that is stored since, through any number
+// of crashes, so nothing is stored twice.
+//
+// sure is called once, with what will happen; its error ends it, and nothing is
+// written. It returns the move that was made.
+//
+// It is refused with ErrMakingUp while the newest position has a dedupe_from: the
+// target may lie beyond what is being made up for. force rewinds all the same.
+func (o *Operator) Rewind(ctx context.Context, to Mark, force bool, sure func(Move) error) (Move, error) {
+	return o.move(ctx, func(ctx context.Context, v *vantage, asked *Move) (Move, error) {
+		m := Move{From: v.step()}
+		if !force && v.sink.at.DedupeFrom != 0 {
+			return m, pipeline.ErrMakingUp
+		}
+		if asked != nil {
+			to = Mark{Seq: asked.Target.Seq}
+		}
+		var err error
+		if m.Target, err = v.target(ctx, to); err != nil {
+			return m, err
+		}
+		if asked != nil && (asked.Target.Seq != m.Target.Seq || asked.Target.Link != m.Target.Link || !asked.Target.At.Equal(m.Target.At)) {
+			return m, ErrMovedOn
+		}
+		m.Next = rewound(v.sink.at, m.Target.Position)
+		return m, nil
+	}, sure)
+}
+
+// rewound is the position that goes back from at to target. It has the target's
+// published_max, so that a query that has to be reopened before the rewind has
+// come to its end goes back as far, and the target's query: one that was changed
+// since is reopened by the poller, from there. The watermark stays: what was
+// stored is stored.
+func rewound(at, target pipeline.Position) pipeline.Position {
+	next := at
+	next.Version, next.Why, next.Events = pipeline.PositionVersion, pipeline.WhyRewind, 0
+	next.Link, next.Query, next.PublishedMax = target.Link, target.Query, target.PublishedMax
+	if next.DedupeFrom = target.DedupeFrom; next.DedupeFrom == 0 {
+		next.DedupeFrom = target.Seq
+	}
+	return next
+}
+
+// Reopen starts a new query from a time, which q makes; q must be the position's
+// own. dedupe_from is what it is whenever a query is reopened.
+//
+// It is refused with ErrMakingUp as a rewind is, and with ErrGap if since is
+// after the watermark, unless it is forced. sure is called as Rewind does.
+func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force bool, sure func(Move) error) (Move, error) {
+	since = pipeline.Clamp(since, time.Now())
+	return o.move(ctx, func(ctx context.Context, v *vantage, _ *Move) (Move, error) {
+		at := v.sink.at
+		m := Move{From: v.step()}
+		switch {
+		case at.Origin != q.Origin:
+			return m, fmt.Errorf("%w: it is of %s, the integration says %s", ErrOtherQuery, at.Origin, q.Origin)
+		case at.Query != q.Hash:
+			return m, fmt.Errorf("%w: the integration's filter or limit was changed and is not taken up yet", ErrOtherQuery)
+		case !force && at.DedupeFrom != 0:
+			return m, pipeline.ErrMakingUp
+		case !force && since.After(at.CompleteThrough):
+			return m, fmt.Errorf("%w: those from %s, the watermark, to %s", ErrGap,
+				at.CompleteThrough.UTC().Format(time.RFC3339), since.Format(time.RFC3339))
+		}
+		anchor, err := v.sink.anchor(ctx, since)
+		if err != nil {
+			return m, err
+		}
+		m.Next = reopened(at, q, since, anchor)
+		return m, nil
+	}, sure)
+}
+
+// reopened is the position that starts a query at since. Its published_max is
+// since if that is earlier, as at a start: a query that has to be reopened before
+// this one has come to its end must begin no later.
+func reopened(at pipeline.Position, q Query, since time.Time, anchor uint64) pipeline.Position {
+	next := at
+	next.Version, next.Why, next.Events = pipeline.PositionVersion, pipeline.WhyReopen, 0
+	next.Link, next.Query = q.Start(since), q.Hash
+	next.DedupeFrom = earliest(at.DedupeFrom, anchor)
+	if since.Before(at.PublishedMax) || at.PublishedMax.IsZero() {
+		next.PublishedMax = since
+	}
+	return next
+}
+
+// move makes the move that plan says: it asks once, then reads and writes until no
+// other writer comes in between.
+func (o *Operator) move(ctx context.Context, plan func(context.Context, *vantage, *Move) (Move, error), sure func(Move) error) (Move, error) {
+	m, err := o.attempt(ctx, plan, nil)
+	if err != nil {
+		return m, err
+	}
+	if m.Again, err = o.after(ctx, m.Next.DedupeFrom); err != nil {
+		return m, err
+	}
+	if err := sure(m); err != nil {
+		return m, err
+	}
+	asked := m
+	for range operatorTries {
+		m, err = o.attempt(ctx, plan, &asked)
+		if !errors.Is(err, pipeline.ErrFenced) {
+			break
+		}
+	}
+	m.Again = asked.Again
+	return m, err
+}
+
+// attempt plans the move as things stand and, if it was asked about, makes it.
+// All is read and written over one connection: see Sink.bind. A restart finds the
+// new position, or none of it.
+func (o *Operator) attempt(ctx context.Context, plan func(context.Context, *vantage, *Move) (Move, error), asked *Move) (Move, error) {
+	ctx, done := o.Store.Conn.Epoch(ctx)
+	defer done()
+	v, err := o.look(ctx)
+	if err != nil {
+		return Move{}, err
+	}
+	m, err := plan(ctx, v, asked)
+	if err != nil || asked == nil {
+		return m, err
+	}
+	if err := o.place(ctx, v.sink, m.Next); err != nil {
+		return m, fmt.Errorf("move %s: %w", o.Instance, err)
+	}
+	m.Next = v.sink.at
+	if err := o.tell(ctx, v.sink); err != nil {
+		v.sink.log.Warn("position moved, but CURSORS could not be written; the poller finds out when it next stores something", "err", err)
+	}
+	return m, nil
+}
+
+func (v *vantage) step() Step {
+	step := Step{Position: v.sink.at, By: v.newest.by, Note: v.newest.note}
+	step.Seq = v.stood
+	return step
+}
+
+// target finds the position that a rewind goes back to: the newest one that
+// will do, of this origin.
+func (v *vantage) target(ctx context.Context, to Mark) (Step, error) {
+	var oldest Step
+	for e, err := range v.sink.history(ctx, v.stood) {
+		if err != nil {
+			return Step{}, err
+		}
+		if e.err != nil {
+			continue
+		}
+		if e.position.Origin != v.sink.at.Origin {
+			break
+		}
+		oldest = stepOf(e)
+		if !to.reaches(oldest.Position) {
+			continue
+		}
+		if oldest.Seq == v.stood && oldest.DedupeFrom == 0 {
+			return oldest, ErrNothingAfter
+		}
+		return oldest, nil
+	}
+	return oldest, ErrNoTarget
+}
+
+// reaches reports whether a position lies so far back.
+//
+// To a time: nothing that the org persisted after it may lie behind the
+// position's link. What was read up to a position was published at its
+// published_max at the latest, and persisted at most the overlap after that. A
+// query that starts at a time has no more behind it than that time. The link of
+// any other position without events may have been moved by the org alone, to
+// where the log ended when the position was written.
+func (to Mark) reaches(p pipeline.Position) bool {
+	if to.Seq != 0 {
+		return p.Seq <= to.Seq
+	}
+	if p.Why == pipeline.WhyStart || p.Why == pipeline.WhyReopen {
+		return !p.PublishedMax.After(to.Time)
+	}
+	moved := (p.Why == pipeline.WhyPage || p.Why == pipeline.WhyPart) && p.Events > 0
+	return !p.PublishedMax.Add(overlap).After(to.Time) && (moved || !p.At.After(to.Time))
+}
