@@ -245,6 +245,7 @@ func (w *fleetWorld) part() {
 	// A watch at its worst, the time after which others hand over, a page in hand.
 	w.await(w.each(w.owned), time.Second, maturity*w.ttl+5*time.Second)
 	w.end(came, w.slots[came].kill, w.ttl+2*time.Second)
+	time.Sleep(2 * w.ttl) // what belongs to a dead one is left to it until its session has expired
 	if live := w.live(); len(live) > 1 {
 		leaves := slices.Index(w.slots[:], live[w.rng.IntN(len(live))])
 		w.end(leaves, w.slots[leaves].term, time.Second)

@@ -92,7 +92,8 @@ type fleetWorld struct {
 }
 
 func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fleetWorld {
-	w := &fleetWorld{T: t, seed: seed, trouble: what, tally: all, rng: rand.New(rand.NewPCG(seed, 11)), started: time.Now(), logbook: newLogbook()}
+	w := &fleetWorld{T: t, seed: seed, trouble: what, tally: all, started: time.Now(), logbook: newLogbook()}
+	w.rng = rand.New(rand.NewPCG(seed, uint64(len(fmt.Sprint(what))))) // another life for each kind of trouble
 	w.log = slog.New(slog.DiscardHandler)
 	if os.Getenv("SIMULATION_LOG") != "" {
 		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))

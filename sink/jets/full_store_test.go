@@ -1,0 +1,91 @@
+package jets
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// ballast fills the server's store but for so many bytes. What it returns makes
+// room again.
+func (st *stand) ballast(limit, leave uint64) (makeRoom func()) {
+	st.Helper()
+	js := st.store.Conn.JS
+	_, err := js.CreateStream(st.Context(), jetstream.StreamConfig{Name: "BALLAST", Subjects: []string{"ballast"}})
+	st.ok(err)
+	used := func() uint64 {
+		info, err := js.AccountInfo(st.Context())
+		st.ok(err)
+		return info.Store
+	}
+	for used()+leave < limit {
+		_, err := js.Publish(st.Context(), "ballast", make([]byte, 16<<10))
+		st.ok(err)
+	}
+	return func() { st.ok(js.DeleteStream(st.Context(), "BALLAST")) }
+}
+
+// TestStoreFullInMidCommit: a server whose store fills up in the middle of a commit
+// (nats-server 2.15.2, read and seen 2026-11-22) breaks its batch in two: the events
+// that still had room are kept, without their position, and no ack comes. A
+// sync finds them above the newest position and compares; whenever room is
+// made, every event is there once.
+func TestStoreFullInMidCommit(t *testing.T) {
+	const limit = 8 << 20
+	for name, restart := range map[string]bool{"goes on": false, "restarts": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later
+				st := newStand(t, jetstest.Config{MaxStore: limit})
+				s := st.synced()
+				st.commit(s, page(s, 1, events(1, 100)))
+				at := s.at
+				makeRoom := st.ballast(limit, 100<<10)
+				list := page(s, 2, events(101, 1000)) // 250 kB
+				if _, err := s.Commit(t.Context(), s.at, list); err == nil || errors.Is(err, pipeline.ErrFenced) {
+					t.Fatalf("a commit into a store that is full gave %v", err)
+				}
+				kept, positions := st.stored()
+				if len(kept) <= 100 || len(kept) >= 1000 || positions[len(positions)-1].Seq != at.Seq {
+					t.Fatalf("%d events are kept, after them position %d", len(kept), positions[len(positions)-1].Seq)
+				}
+				if _, err := s.Sync(t.Context()); err == nil {
+					t.Error("a sync found room for a position")
+				}
+				makeRoom()
+				if restart {
+					st.open()
+					s = st.sink()
+				}
+				now, err := s.Sync(t.Context())
+				if err != nil || now.Link != at.Link || now.DedupeFrom == 0 {
+					t.Fatalf("with room again at %+v, %v", now, err)
+				}
+				list.Link = now.Link
+				if r := st.commit(s, list); r.Repeats != len(kept)-100 || r.Stored != 1000-len(kept) {
+					t.Errorf("receipt %+v, %d had been kept", r, len(kept))
+				}
+				st.wantEvents(1, 1000)
+			})
+		})
+	}
+}
+
+// TestFullStoreIsSaid: what an operator reads of it names the cause.
+func TestFullStoreIsSaid(t *testing.T) {
+	const limit = 8 << 20
+	st := newStand(t, jetstest.Config{MaxStore: limit})
+	s := st.synced()
+	st.ballast(limit, 0)
+	_, err := s.Commit(t.Context(), s.at, page(s, 1, events(1, 10)))
+	if err == nil || !strings.Contains(err.Error(), "insufficient resources") {
+		t.Errorf("a commit into a full store gave %v", err)
+	}
+}
