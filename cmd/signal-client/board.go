@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,6 +94,17 @@ func (b *board) Report(instance string, state pipeline.State, err error) {
 		s.Holder = ""
 	}
 	b.publish(b.dated(*s))
+}
+
+// All is the status of each instance that is held, by name, as of now.
+func (b *board) All() []pipeline.Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]pipeline.Status, 0, len(b.each))
+	for _, instance := range slices.Sorted(maps.Keys(b.each)) {
+		all = append(all, b.dated(*b.each[instance]))
+	}
+	return all
 }
 
 func (b *board) fresh(instance string) *pipeline.Status {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
 
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -32,7 +33,7 @@ func permits(c *jets.Conn) []permit {
 	for _, subject := range []string{jets.SubjectEvents(""), jets.SubjectPosition(""), jets.SubjectDeadLetter("")} {
 		publish(subject+probe, subject+">")
 	}
-	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus} {
+	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus, jets.BucketBudgets} {
 		publish(c.PutSubject(bucket, probe), c.PutSubject(bucket, ">"))
 	}
 	publish(c.APIPrefix+".INFO", c.APIPrefix+".INFO")
@@ -44,11 +45,14 @@ func permits(c *jets.Conn) []permit {
 	for _, act := range []string{"CREATE", "MSG.NEXT", "INFO", "DELETE"} {
 		publish(c.APIPrefix+".CONSUMER."+act+"."+jets.StreamSignals+".probe", c.APIPrefix+".CONSUMER.>")
 	}
-	subscribe := func(subject string, optional bool) {
-		all = append(all, permit{subject: subject, subscribe: true, optional: optional, grant: subject})
+	subscribe := func(subject, grant string, optional bool) {
+		all = append(all, permit{subject: subject, subscribe: true, optional: optional, grant: grant})
 	}
-	subscribe(c.NATS.NewInbox(), false)
-	all[len(all)-1].grant = "_INBOX.>"
+	subscribe(c.NATS.NewInbox(), "_INBOX.>", false)
+	for _, subject := range []string{jets.SubjectWake("*"), jets.SubjectReplicas, jets.SubjectReplica("*")} {
+		subscribe(subject, subject, true)
+	}
+	subscribe(presenceSubject, micro.APIPrefix+".>", true)
 	return all
 }
 

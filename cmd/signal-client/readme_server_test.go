@@ -129,9 +129,12 @@ func userURL(s *server.Server, user string) string {
 	return strings.Replace(s.ClientURL(), "://", "://"+user+":pw@", 1)
 }
 
-func readmeStage(s *server.Server, okta string) config {
+func readmeStage(s *server.Server, okta string) config { return stageOn(userURL(s, "stage"), okta) }
+
+// stageOn is the configuration of a service that polls one org.
+func stageOn(nats, okta string) config {
 	return config{
-		NATS:   natsConfig{URL: userURL(s, "stage")},
+		NATS:   natsConfig{URL: nats},
 		Stream: streamConfig{Replicas: 1, MaxAge: time.Hour},
 		Stage:  stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "readme", SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second},
 		Okta: oktaConfig{Instance: "acme", BaseURL: okta, APIToken: pipeline.NewSecret("right-token"),
@@ -141,11 +144,14 @@ func readmeStage(s *server.Server, okta string) config {
 
 // startStage runs the service until end is called, and returns when its streams
 // stand.
-func startStage(t *testing.T, c config) (end func()) {
+func startStage(t *testing.T, c config) (end func()) { return startTraced(t, c, nil) }
+
+// startTraced is startStage, with hooks.
+func startTraced(t *testing.T, c config, trace *pipeline.Trace) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := make(chan struct{})
-	s := &service{config: c, log: slog.New(slog.DiscardHandler),
+	s := &service{config: c, log: slog.New(slog.DiscardHandler), trace: trace,
 		opened: func(context.Context, *jets.Store, *embedded.Server) error { close(opened); return nil }}
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -24,6 +24,7 @@ type stage struct {
 	log      *slog.Logger
 	limiters limiters
 	guards   guards
+	wakes    wakes
 }
 
 // Runner puts one instance together. This is the whole way of a page: the org's
@@ -54,6 +55,7 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.
 		Source:   s.guards.Before(client, i, token, s.trace),
 		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
 		Interval: i.PollInterval,
+		Wake:     s.wakes.Of(i.Instance),
 		Trace:    s.trace,
 		Log:      s.log,
 	}
@@ -123,6 +125,7 @@ func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()
 func (s *stage) Report(instance string, state pipeline.State, err error) {
 	if state == "" { // deleted
 		s.guards.Forget(instance)
+		s.wakes.Forget(instance)
 	}
 	if err != nil && errors.Is(err, pipeline.ErrNewer) {
 		err = fmt.Errorf("%w: run the newest signal-client that has worked on this stream", err)

@@ -37,6 +37,9 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters: limiters{exchange: store.Budgets(), replica: locks.Replica()},
 	}
+	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
+	endPresence := inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)
+	defer endPresence()
 	known := &census{metrics: s.metrics, locks: locks, static: static}
 	endCensus := everyWhile(ctx, censusEvery, known.Count)
 	defer endCensus()

@@ -30,6 +30,18 @@ func SubjectDeadLetter(instance string) string { return "deadletter.okta." + ins
 // core NATS, to sync and poll at once. It is a hint: nothing depends on it.
 func SubjectWake(instance string) string { return "signal-client.wake." + instance }
 
+// SubjectReplicas is where every replica answers how its instances are doing.
+const SubjectReplicas = "signal-client.status"
+
+// SubjectReplica is where one replica does.
+func SubjectReplica(replica string) string { return SubjectReplicas + "." + replica }
+
+// SubjectAdvisory is where it is told, by core NATS, that something has happened to
+// an instance.
+func SubjectAdvisory(kind, instance string) string {
+	return "signal-client.advisory." + kind + "." + instance
+}
+
 // Key is an instance's key in every bucket.
 func Key(instance string) string { return keyPrefix + instance }
 

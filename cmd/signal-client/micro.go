@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// serviceName is the micro service's, under which every replica answers
+// $SRV.PING, $SRV.INFO and $SRV.STATS.
+const serviceName = "signal-client"
+
+// presenceSubject is one of those that a micro service subscribes to.
+const presenceSubject = micro.APIPrefix + ".PING." + serviceName
+
+// presence is the process as NATS clients see it: one of the replicas of the
+// micro service, with an endpoint that says how its instances are doing. It comes
+// and goes with the connection. Nothing depends on it, and nothing it says holds
+// a credential.
+type presence struct {
+	conn    *jets.Conn
+	replica func() string // may change
+	board   *board
+	log     *slog.Logger
+	started time.Time
+
+	service micro.Service // nil: not registered
+	name    string        // of the replica when it was
+	refused *uint64       // the connection that may not subscribe; nil: none
+}
+
+// presenceEvery is how often a presence is looked after: a replica may be renamed.
+const presenceEvery = 5 * time.Second
+
+// Run keeps the process present until ctx ends.
+func (p *presence) Run(ctx context.Context) error {
+	p.started = time.Now().UTC()
+	defer p.leave()
+	for {
+		p.keep(ctx)
+		if err := pipeline.Sleep(ctx, presenceEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// keep registers the service if it is not, or goes by another name.
+func (p *presence) keep(ctx context.Context) {
+	generation := p.conn.Generation()
+	if p.service != nil && p.name == p.replica() || !p.conn.Connected() || p.refused != nil && *p.refused == generation {
+		return
+	}
+	p.leave()
+	if !p.granted(ctx) {
+		p.refused = &generation
+		p.log.Warn("micro: this replica does not show in `nats micro ls`: its user may not subscribe to $SRV.>; the README's nats.conf grants it")
+		return
+	}
+	if err := p.register(); err != nil {
+		p.leave()
+		p.log.Warn("micro: this replica does not show in `nats micro ls`", "err", err)
+	}
+}
+
+// granted reports whether this user may subscribe to what a micro service needs. A
+// service that may not would be told so a dozen times, at each reconnect.
+func (p *presence) granted(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, presenceEvery)
+	defer cancel()
+	allowed, err := permit{subject: presenceSubject, subscribe: true}.try(ctx, p.conn.NATS)
+	return allowed || err != nil // who can't tell tries
+}
+
+func (p *presence) leave() {
+	if p.service != nil {
+		_ = p.service.Stop()
+		p.service = nil
+	}
+}
+
+func (p *presence) register() (err error) {
+	b := thisBuild()
+	p.name = p.replica()
+	config := micro.Config{
+		Name:        serviceName,
+		Version:     strings.TrimPrefix(b.Version, "v"),
+		Description: "Okta System Log into NATS JetStream, every event exactly once",
+		Metadata: map[string]string{
+			"replica": p.name, "version": b.Version, "revision": b.Revision, "started": p.started.Format(time.RFC3339),
+		},
+		QueueGroupDisabled: true, // each replica answers for itself
+		StatsHandler:       func(*micro.Endpoint) any { return p.figures() },
+	}
+	p.service, err = micro.AddService(p.conn.NATS, config)
+	if errors.Is(err, micro.ErrConfigValidation) { // a version that is no semantic one
+		config.Version = "0.0.0"
+		p.service, err = micro.AddService(p.conn.NATS, config)
+	}
+	if err != nil {
+		return err
+	}
+	for name, subject := range map[string]string{"status": jets.SubjectReplicas, "replica": jets.SubjectReplica(p.name)} {
+		about := micro.WithEndpointMetadata(map[string]string{"schema": "replica.json"})
+		if err := p.service.AddEndpoint(name, micro.HandlerFunc(p.answer), micro.WithEndpointSubject(subject), about); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replicaStatus is what the endpoints answer, as schemas/replica.json says.
+type replicaStatus struct {
+	Version   int               `json:"version"`
+	Replica   string            `json:"replica"`
+	Started   time.Time         `json:"started"`
+	At        time.Time         `json:"at"`
+	Orgs      int               `json:"orgs"`               // that it polls
+	LeftOut   int               `json:"left_out,omitempty"` // of those that were asked for: the answer would be too large
+	Instances []pipeline.Status `json:"instances"`
+}
+
+// answer says how the instances are doing: all, or the one whose name is the request's
+// data.
+func (p *presence) answer(r micro.Request) {
+	all := p.board.All()
+	status := replicaStatus{Version: 1, Replica: p.name, Started: p.started, At: time.Now().UTC(), Orgs: len(all), Instances: all}
+	if asked := strings.TrimSpace(string(r.Data())); asked != "" {
+		status.Instances = slices.DeleteFunc(all, func(s pipeline.Status) bool { return s.Instance != asked })
+	}
+	data, err := status.fit(int(p.conn.NATS.MaxPayload()))
+	if err != nil {
+		_ = r.Error("500", err.Error(), nil)
+		return
+	}
+	_ = r.Respond(data)
+}
+
+// fit encodes the status, without the instances that make it larger than most.
+func (s replicaStatus) fit(most int) ([]byte, error) {
+	const room = 4 << 10 // for headers, and what stands around the instances
+	total := room
+	for n, i := range s.Instances {
+		data, err := json.Marshal(i)
+		if err != nil {
+			return nil, err
+		}
+		if total += len(data) + 1; total > most {
+			s.LeftOut, s.Instances = len(s.Instances)-n, s.Instances[:n]
+			break
+		}
+	}
+	return json.Marshal(s)
+}
+
+// replicaFigures are the statistics of each endpoint.
+type replicaFigures struct {
+	Orgs   int                    `json:"orgs"`
+	States map[pipeline.State]int `json:"states"`
+	Events uint64                 `json:"events"` // stored since each was taken over
+	Lag    float64                `json:"most_lag_seconds"`
+}
+
+func (p *presence) figures() replicaFigures {
+	f := replicaFigures{States: map[pipeline.State]int{}}
+	for _, s := range p.board.All() {
+		f.Orgs++
+		f.States[s.State]++
+		f.Events += s.Events
+		f.Lag = max(f.Lag, s.LagSeconds)
+	}
+	return f
+}
