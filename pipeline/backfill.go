@@ -101,40 +101,16 @@ func (b *Backfill) day() (from, until time.Time) {
 // take adds a page to a batch. An event that was published outside the window is
 // left to the window that it belongs to: its ids are not those of this day.
 func (b *Backfill) take(past *Past, page Page) {
+	var newest time.Time
 	for _, e := range page.Events {
 		if e.Published.IsZero() || !e.Published.Before(b.Job.DoneThrough) && e.Published.Before(b.until) {
 			past.Events = append(past.Events, e)
+			newest = newer(newest, e.Published)
 		}
 	}
 	b.taken.events += len(page.Events)
 	b.taken.pages++
-	b.taken.next = b.after(page)
-}
-
-// after is the link after a page of the window; empty: it was the last one, which
-// names no next one. A full page that names none may be one all the same whose
-// answer lost it: what comes after its newest event is asked for anew.
-func (b *Backfill) after(page Page) Link {
-	if len(page.Events) == 0 {
-		return ""
-	}
-	if page.Next != page.Link {
-		return page.Next
-	}
-	if !page.Full {
-		return ""
-	}
-	var newest time.Time
-	for _, e := range page.Events {
-		if e.Published.After(newest) && e.Published.Before(b.until) {
-			newest = e.Published
-		}
-	}
-	rest := b.Window(newest.Truncate(time.Millisecond), b.until)
-	if newest.IsZero() || rest == page.Link {
-		return ""
-	}
-	return rest
+	b.taken.next = rest(page, newest, b.until, b.Window)
 }
 
 // failed takes note of an error. A window whose cursor was refused is asked for
@@ -182,4 +158,11 @@ func (b *Backfill) close() {
 	if !j.DoneThrough.Before(j.Until) {
 		j.State, j.EndedAt = JobDone, time.Now().UTC()
 	}
+}
+
+func newer(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

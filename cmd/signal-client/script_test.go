@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               stand,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored,
+			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored, "remove": remove,
 		},
 	})
 }

@@ -134,7 +134,7 @@ func page(ts *testscript.TestScript, neg bool, args []string) {
 // add 10 lets something happen, org stall 30 makes it slow.
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: org generate|add|stall <number>")
+		ts.Fatalf("usage: org generate|add|late|stall <number>")
 	}
 	org := ts.Value("org").(*oktatest.Org)
 	n, err := strconv.Atoi(args[1])
@@ -144,6 +144,11 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		org.Generate(n, time.Hour)
 	case "add":
 		org.Add(make([]oktatest.Event, n)...)
+	case "late": // visible now, behind the cursors
+		at := time.Now().Add(-30 * time.Minute)
+		for i := range n {
+			org.Add(oktatest.Event{Persisted: at.Add(time.Duration(i) * time.Second), Visible: time.Now()})
+		}
 	case "stall": // answers take so many seconds
 		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Second} })
 	default:
@@ -207,4 +212,28 @@ func stored(ts *testscript.TestScript, neg bool, args []string) {
 		err = org.audit(ctx, conn.JS)
 		return fmt.Sprint(err), err == nil
 	})
+}
+
+// remove deletes the first so many events of an instance from the stream:
+// remove <instance> <number>.
+func remove(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: remove <instance> <number>")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := jets.Connect(ctx, "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
+	ts.Check(err)
+	defer conn.Close()
+	stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
+	ts.Check(err)
+	seq := uint64(1)
+	for range n {
+		m, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(jets.SubjectEvents(args[0])))
+		ts.Check(err)
+		ts.Check(stream.DeleteMsg(ctx, m.Sequence))
+		seq = m.Sequence + 1
+	}
 }

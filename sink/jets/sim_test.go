@@ -170,6 +170,9 @@ func (w *world) peace() {
 	}
 	p := w.launch("last")
 	time.Sleep(30 * time.Minute)
+	if w.trouble.past {
+		w.examineAtLast()
+	}
 	p.kill()
 }
 
@@ -192,8 +195,10 @@ func (w *world) strike() {
 		w.server.Stop()
 		time.Sleep(time.Duration(w.rng.Int64N(int64(5 * time.Minute))))
 		w.server.Start(w)
-	case n < 80 && w.trouble.past:
+	case n < 78 && w.trouble.past:
 		w.late()
+	case n < 82 && w.trouble.past:
+		_, _ = w.examine()
 	case n < 80 && w.trouble.backups:
 		w.backupOrRestore()
 	case n < 90 && w.trouble.operator:

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+const auditLong = `Hold what an org shows of its log against what is stored of it, event by event.
+
+The org is asked for the events of a span, in requests of their own that the poller
+does not use and within a share of its rate limit. An event that it shows and
+that is not stored is missing, unless the poller is yet to come to it. Events that
+Okta makes visible behind a cursor that has passed are found in no other way.
+
+--repair stores what is missing, through the same fences as the poller, with the
+header Signal-Origin: repair. The service may go on meanwhile.
+
+Okta's search may lack events that it logged late: "here only" are such, or those
+that an earlier filter let in. Those of the last 10 minutes are not counted.
+
+Exit codes: 0 no difference, or all that was missing is stored now; 3 differences;
+4 the credential is refused; 5 NATS or the org can't be reached.
+
+Examples:
+  signal-client audit --instance acme --since 24h
+  signal-client audit --instance acme --since 2026-11-20 --until 2026-11-21 --repair
+  signal-client audit --instance acme --since 7d --json | jq .missing`
+
+// auditor is the command audit.
+type auditor struct {
+	desk
+	since, until moment
+	share        float64
+	repair, json bool
+}
+
+func newAudit(p *program) *cobra.Command {
+	a := &auditor{desk: desk{program: p}}
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Prove that nothing is missing, and repair what is",
+		Long:  auditLong,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.run(cmd) },
+	}
+	_ = a.since.Set("24h")
+	cmd.Flags().Var(&a.since, "since", "events that happened from this time on: an age or a time")
+	cmd.Flags().Var(&a.until, "until", "and before this one; default: now")
+	cmd.Flags().Float64Var(&a.share, "share", pipeline.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
+	cmd.Flags().BoolVar(&a.repair, "repair", false, "store what is missing")
+	cmd.Flags().BoolVar(&a.json, "json", false, "print one JSON document")
+	return a.flags(cmd)
+}
+
+func (a *auditor) run(cmd *cobra.Command) error {
+	now := time.Now()
+	since, until, err := spanOf(a.since, a.until, now)
+	if err != nil {
+		return err
+	}
+	if a.share <= 0 || a.share > 1 {
+		return &problem{Op: fmt.Sprintf("--share=%v", a.share), Err: errors.New("it is a part of the org's limit, above 0 and 1 at most"), Hint: "--share=0.3, the default", Code: exitUsage}
+	}
+	store, done, err := a.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	i, err := a.integration(cmd.Context(), store)
+	if err != nil {
+		return err
+	}
+	client, err := a.client(i, store, a.share)
+	if err != nil {
+		return err
+	}
+	r, err := a.audit(cmd.Context(), store, client, i, since, until)
+	if err != nil {
+		return auditProblem(err)
+	}
+	return a.print(r)
+}
+
+func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (pipeline.AuditReport, error) {
+	progress := newProgress(a.Err(), since, until)
+	defer progress.Done()
+	return (&pipeline.Audit{
+		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
+		Window:   func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) },
+		Ledger:   &jets.Ledger{Store: store, Instance: i.Instance},
+		Progress: progress.Audit,
+	}).Run(ctx)
+}
+
+// spanOf is the span that two flags name.
+func spanOf(since, until moment, now time.Time) (from, to time.Time, err error) {
+	from, to = pipeline.Clamp(since.At(now), now), until.At(now)
+	switch {
+	case to.After(now):
+		err = wrong("--until="+until.text, "it is in the future", "leave it out, for now")
+	case !from.Before(to):
+		err = wrong("--since="+since.text, "it is not before --until", "--since=24h")
+	}
+	return from.Truncate(time.Millisecond), to.Truncate(time.Millisecond), err
+}
+
+// auditProblem says what to do about an audit that came to no end.
+func auditProblem(err error) error {
+	switch {
+	case errors.Is(err, pipeline.ErrBehind):
+		return &problem{Op: "audit", Err: err, Hint: "wait until signal-client status says polling, then audit again", Code: exitFailed}
+	case errors.Is(err, pipeline.ErrTooMany):
+		return &problem{Op: "audit", Err: err, Hint: "signal-client backfill start with the same --instance, --since and --until; or audit a shorter span", Code: exitFound}
+	case errors.Is(err, jets.ErrNoPosition):
+		return &problem{Op: "audit", Err: fmt.Errorf("%w: this org was never polled", err), Hint: "start the service: signal-client run", Code: exitFailed}
+	}
+	return err
+}

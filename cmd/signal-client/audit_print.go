@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// print shows a report; its error says that there are differences.
+func (a *auditor) print(r pipeline.AuditReport) error {
+	if a.json {
+		if err := writeJSON(a.Out(), r); err != nil {
+			return err
+		}
+	} else if err := printAudit(a.Out(), r); err != nil {
+		return err
+	}
+	if r.Left() > 0 {
+		return told(exitFound)
+	}
+	return nil
+}
+
+func printAudit(to screen, r pipeline.AuditReport) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, published %s to %s\n", r.Instance, r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339))
+	line := func(n int, c color, what string) {
+		text := fmt.Sprintf("%9d  %s", n, what)
+		if n > 0 && c != "" {
+			text = to.Paint(c, text)
+		}
+		b.WriteString(text + "\n")
+	}
+	line(r.Both, "", "in both")
+	line(r.Missing, red, "missing here"+repaired(r))
+	line(r.Twice, red, "twice here")
+	line(r.HereOnly, yellow, "here only")
+	if r.Waiting > 0 {
+		line(r.Waiting, "", "not polled yet")
+	}
+	if r.Young > 0 {
+		line(r.Young, "", "here, and too new for the org's search")
+	}
+	fmt.Fprintf(&b, "%s, %d requests, %s\n", verdictOf(r), r.Requests, time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
+	if _, err := io.WriteString(to, b.String()); err != nil {
+		return err
+	}
+	return printFindings(to, r)
+}
+
+func repaired(r pipeline.AuditReport) string {
+	if r.Repaired == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them stored now", r.Repaired)
+}
+
+func verdictOf(r pipeline.AuditReport) string {
+	switch {
+	case r.Differences() == 0:
+		return "no difference"
+	case r.Left() <= 0:
+		return "repaired"
+	}
+	return fmt.Sprintf("%d differences", r.Left())
+}
+
+// printFindings lists the first of each kind.
+func printFindings(to screen, r pipeline.AuditReport) error {
+	g := grid{Title: "The first of each", Header: []string{"difference", "published", "type", "uuid", "sequence"}}
+	for _, kind := range []struct {
+		name  string
+		found []pipeline.Finding
+	}{{"missing", r.MissingFirst}, {"twice", r.TwiceFirst}, {"here only", r.HereOnlyFirst}} {
+		for _, f := range kind.found {
+			seq := any("-")
+			if f.Seq != 0 {
+				seq = f.Seq
+			}
+			g.Rows = append(g.Rows, []any{kind.name, f.Published, f.Type, f.UUID, seq})
+		}
+	}
+	if len(g.Rows) == 0 {
+		return nil
+	}
+	return g.Print(to)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// desk is what commands share that work on an instance beside the service: where
+// NATS is, and the instance that the environment may configure.
+type desk struct {
+	*program
+	instance string
+	nats     natsConfig
+	server   serverConfig // from the environment alone, as all that follow
+	okta     oktaConfig
+	stage    stageConfig
+}
+
+// flags gives a command those that all of them have.
+func (d *desk) flags(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&d.instance, "instance", "", "`name` of the org, as in INTEGRATIONS")
+	r := &roster{program: d.program}
+	_ = cmd.RegisterFlagCompletionFunc("instance", r.complete(0))
+	addFlags(cmd, &d.nats)
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// open connects to NATS.
+func (d *desk) open(cmd *cobra.Command) (*jets.Store, func(), error) {
+	if err := load(cmd, &d.nats, &d.server, &d.okta, &d.stage); err != nil {
+		return nil, nil, err
+	}
+	if d.instance == "" {
+		return nil, nil, &problem{Op: "--instance is missing", Err: errors.New("it names the org"), Hint: cmd.CommandPath() + " --help", Code: exitUsage}
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	defer cancel()
+	conn, err := visit(ctx, d.nats, d.server)
+	if err != nil {
+		return nil, nil, err
+	}
+	return jets.Attach(conn), conn.Close, nil
+}
+
+// integration reads how the instance is configured: in INTEGRATIONS, or else in
+// the environment.
+func (d *desk) integration(ctx context.Context, store *jets.Store) (pipeline.Integration, error) {
+	all := &jets.Integrations{Store: store}
+	if !d.okta.IsZero() && d.okta.name() == d.instance {
+		w, err := all.Get(ctx, d.instance)
+		if err := present(err); err != nil {
+			return pipeline.Integration{}, err
+		}
+		if w.Value == nil {
+			return d.okta.Integration()
+		}
+	}
+	w, err := find(ctx, all, d.instance)
+	if err != nil {
+		return pipeline.Integration{}, err
+	}
+	i, err := pipeline.ParseIntegration(d.instance, w.Value)
+	if err != nil {
+		return i, &problem{
+			Op: "read the integration " + d.instance, Err: err, Code: exitUsage,
+			Hint: "signal-client integrations set " + d.instance + " <field>=<value>",
+		}
+	}
+	return i, nil
+}
+
+// client asks the instance's org within a share of its limit, which it keeps to
+// together with the pollers.
+func (d *desk) client(i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
+	token, err := i.Secret()
+	if err == nil && token.IsZero() {
+		err = errors.New("none is configured")
+	}
+	if err != nil {
+		return nil, &problem{
+			Op: "read the token of " + i.Instance, Err: err, Code: exitUsage,
+			Hint: fmt.Sprintf("run this where the service runs, or: signal-client integrations set %s --token-from <file>", i.Instance),
+		}
+	}
+	return &okta.Client{
+		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
+		Limiter: &okta.Limiter{Exchange: store.Budgets(), Origin: i.Origin, Replica: "command"},
+		Share:   share, Timeout: d.stage.RequestTimeout, UserAgent: "signal-client/" + thisBuild().Version,
+	}, nil
+}

@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// rest is the link after a page of a bounded request; empty: it was the last one,
+// which names no next one. A full page that names none may be one all the same
+// whose answer lost it: what comes after its newest event is asked for anew.
+func rest(page Page, newest, until time.Time, window func(since, until time.Time) Link) Link {
+	switch {
+	case len(page.Events) == 0:
+		return ""
+	case page.Next != page.Link:
+		return page.Next
+	case !page.Full || newest.IsZero():
+		return ""
+	}
+	if again := window(newest.Truncate(time.Millisecond), until); again != page.Link {
+		return again
+	}
+	return ""
+}
+
+// unseen counts what is stored and was not shown.
+func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
+	var only []uint64
+	for _, k := range stored {
+		switch {
+		case k.shown:
+		case k.young:
+			h.report.Young++
+		default:
+			only = append(only, k.seq)
+		}
+	}
+	slices.Sort(only)
+	h.report.HereOnly += len(only)
+	var err error
+	h.report.HereOnlyFirst, err = h.find(ctx, h.report.HereOnlyFirst, only)
+	return err
+}
+
+// find names the first of some stored events.
+func (h *hearing) find(ctx context.Context, found []Finding, seqs []uint64) ([]Finding, error) {
+	for _, seq := range seqs {
+		if len(found) == firstFindings {
+			break
+		}
+		e, err := h.Ledger.Event(ctx, seq)
+		if err != nil {
+			return found, fmt.Errorf("read event %d: %w", seq, err)
+		}
+		found = append(found, Finding{e.UUID, e.Time, e.Type, seq})
+	}
+	return found, nil
+}
+
+// settle finds out what became of the events that were not stored: they are by
+// now, or wait for the live poll, or are missing. The order matters. The live
+// link is read after the org showed them: whatever of them is not waiting there
+// was passed before, and stands in the ledger when that is read last.
+func (h *hearing) settle(ctx context.Context) error {
+	if err := h.await(ctx); err != nil {
+		return err
+	}
+	for _, d := range h.days {
+		through, err := h.Ledger.Stored(ctx, d.from, d.until, d.through, func(e StoredEvent) {
+			if d.drop(h.printOf(e.UUID)) {
+				h.report.Both++
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("read what is stored: %w", err)
+		}
+		d.through = through
+		for _, p := range d.order {
+			e, missing := d.absent[p]
+			if !missing {
+				continue
+			}
+			h.report.Missing++
+			if len(h.report.MissingFirst) < firstFindings {
+				h.report.MissingFirst = append(h.report.MissingFirst, Finding{UUID: e.UUID, Published: e.Time, Type: e.Type})
+			}
+		}
+	}
+	return nil
+}
+
+// drop takes an event out of the absent ones.
+func (d *day) drop(p print) bool {
+	_, was := d.absent[p]
+	delete(d.absent, p)
+	return was
+}
+
+// await follows the live link to the head of the log and takes out what is shown
+// there.
+func (h *hearing) await(ctx context.Context) error {
+	link, err := h.Ledger.Link(ctx)
+	if err != nil {
+		return err
+	}
+	for range headPages {
+		page, err := h.poll(ctx, link)
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Events {
+			for _, d := range h.days {
+				if d.drop(h.printOf(e.UUID)) {
+					h.report.Waiting++
+				}
+			}
+		}
+		if !page.Full || page.Next == page.Link {
+			return nil
+		}
+		link = page.Next
+	}
+	return ErrBehind
+}
+
+// repair stores what is missing, day by day, in the order of publication. Whoever
+// else stored some of it meanwhile has saved the work: Insert compares.
+func (h *hearing) repair(ctx context.Context) error {
+	for _, d := range h.days {
+		past := Past{Why: WhyRepair, From: d.from, Until: d.until}
+		for _, p := range d.order {
+			if e, missing := d.absent[p]; missing {
+				past.Events = append(past.Events, e)
+			}
+		}
+		slices.SortStableFunc(past.Events, func(a, b Event) int { return a.Published.Compare(b.Published) })
+		r, err := h.Ledger.Insert(ctx, past)
+		h.report.Repaired += r.Stored + r.Repeats
+		if errors.Is(err, ErrMakingUp) {
+			return fmt.Errorf("repair: %w; repair again in a while", err)
+		}
+		if err != nil {
+			return fmt.Errorf("repair: %w", err)
+		}
+	}
+	return nil
+}

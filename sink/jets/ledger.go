@@ -1,0 +1,111 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Ledger is what is stored of an instance, for an audit beside whoever polls it.
+// It only ever goes on from a position that stands, as an Operator does.
+type Ledger struct {
+	Store    *Store
+	Instance string
+	Trace    *pipeline.Trace // nil: none
+}
+
+var _ pipeline.Ledger = (*Ledger)(nil)
+
+// attach reads where the instance stands.
+func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
+	v, err := l.operator().look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.sink.trace = l.Trace.Complete()
+	return v.sink, nil
+}
+
+func (l *Ledger) operator() *Operator { return &Operator{Store: l.Store, Instance: l.Instance} }
+
+// Stored implements pipeline.Ledger. It returns ErrNoPosition where the stream
+// has none.
+func (l *Ledger) Stored(ctx context.Context, from, until time.Time, after uint64, visit func(pipeline.StoredEvent)) (uint64, error) {
+	s, err := l.attach(ctx)
+	if err != nil {
+		return 0, err
+	}
+	first := after + 1
+	if after == 0 {
+		if first, err = s.anchor(ctx, from); err != nil {
+			return 0, err
+		}
+	}
+	span := span{from: from, until: until}
+	err = s.scan(ctx, SubjectEvents(l.Instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
+		published := publishedOf(m)
+		if !span.holds(published) {
+			return nil
+		}
+		uuid, err := s.uuidOf(ctx, m, seq)
+		if err == nil && uuid != "" {
+			visit(pipeline.StoredEvent{UUID: uuid, Seq: seq, Published: published})
+		}
+		return err
+	})
+	return max(after, s.lastEvent), err
+}
+
+// Event implements pipeline.Ledger.
+func (l *Ledger) Event(ctx context.Context, seq uint64) (pipeline.Event, error) {
+	m, err := l.Store.Conn.At(ctx, StreamSignals, seq)
+	if err != nil {
+		return pipeline.Event{}, err
+	}
+	var own struct {
+		UUID      string `json:"uuid"`
+		Published string `json:"published"`
+		EventType string `json:"eventType"`
+	}
+	if err := json.Unmarshal(m.Data, &own); err != nil {
+		return pipeline.Event{}, fmt.Errorf("read the event at %d: %w", seq, err)
+	}
+	published, _ := time.Parse(time.RFC3339, own.Published)
+	return pipeline.Event{Data: m.Data, UUID: own.UUID, Type: own.EventType, Published: published, Time: own.Published}, nil
+}
+
+// Link implements pipeline.Ledger.
+func (l *Ledger) Link(ctx context.Context) (pipeline.Link, error) {
+	s, err := l.attach(ctx)
+	if err != nil {
+		return "", err
+	}
+	return s.at.Link, nil
+}
+
+// Insert implements pipeline.Ledger, under the fences of whoever polls: it may
+// have to wait for its turn.
+func (l *Ledger) Insert(ctx context.Context, past pipeline.Past) (pipeline.Receipt, error) {
+	var sum pipeline.Receipt
+	for range operatorTries {
+		s, err := l.attach(ctx)
+		if err != nil {
+			return sum, err
+		}
+		r, err := s.Insert(ctx, s.at, past)
+		sum.Stored, sum.Repeats, sum.DeadLetters = sum.Stored+r.Stored, r.Repeats, r.DeadLetters
+		if err == nil {
+			return sum, l.operator().tell(ctx, s)
+		}
+		if !errors.Is(err, pipeline.ErrFenced) {
+			return sum, err
+		}
+	}
+	return sum, fmt.Errorf("insert into %s: %w again and again", l.Instance, pipeline.ErrFenced)
+}
