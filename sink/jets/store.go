@@ -139,11 +139,14 @@ func (s *Store) buckets() []stream {
 	locks := s.bucket(BucketLocks, 1, "who polls what, and who is alive")
 	locks.config.AllowMsgTTL, locks.config.SubjectDeleteMarkerTTL = true, markerTTL
 	locks.fit = fitLocks
+	backfills := s.bucket(BucketBackfills, 1, "what is to be read of the past")
+	backfills.config.MaxAge = backfillsKept
 	return []stream{
 		s.bucket(BucketIntegrations, 5, "the instances to poll"),
 		s.bucket(BucketCursors, 10, "copies of the newest positions"),
 		locks,
 		s.bucket(BucketStatus, 1, "how each instance is doing"),
+		backfills,
 	}
 }
 

@@ -1,0 +1,113 @@
+package jets
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// BucketBackfills holds the backfills, under okta.<instance>.<id>.
+const BucketBackfills = "BACKFILLS"
+
+// backfillsKept is how long a backfill that ended is kept.
+const backfillsKept = 90 * 24 * time.Hour
+
+// Backfills keeps jobs in the bucket BACKFILLS, for whoever polls their instance.
+type Backfills struct {
+	Store *Store
+}
+
+// KeptJob is a job as the bucket holds it.
+type KeptJob struct {
+	pipeline.Job
+	Revision uint64
+	Err      error // why it can't be read: of the job there are Instance and ID alone; nil: it can
+}
+
+func backfillKey(j *pipeline.Job) string { return Key(j.Instance) + "." + j.ID }
+
+// Watch calls changed with all jobs, the oldest of an instance first: with what
+// stands, and after each change. It returns when ctx ends.
+func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob)) error {
+	var jobs map[string]KeptJob
+	return b.Store.follow(ctx, BucketBackfills, ">", view{
+		fresh: func() { jobs = map[string]KeptJob{} },
+		entry: func(e kvEntry) {
+			if e.gone {
+				delete(jobs, e.key)
+			} else if j, ours := readJob(e); ours {
+				jobs[e.key] = j
+			}
+		},
+		settled: func() {
+			byInstance := map[string][]KeptJob{}
+			for _, j := range jobs {
+				byInstance[j.Instance] = append(byInstance[j.Instance], j)
+			}
+			for _, list := range byInstance {
+				slices.SortFunc(list, older)
+			}
+			changed(byInstance)
+		},
+		ended: func() {},
+	})
+}
+
+// All reads the jobs once, the oldest first. A bucket that nobody has made is empty.
+func (b *Backfills) All(ctx context.Context) ([]KeptJob, error) {
+	var all []KeptJob
+	err := b.Store.Conn.each(ctx, BucketBackfills, ">", false, func(e kvEntry) {
+		if j, ours := readJob(e); ours && !e.gone {
+			all = append(all, j)
+		}
+	})
+	slices.SortFunc(all, older)
+	return all, err
+}
+
+func older(a, b KeptJob) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+}
+
+func readJob(e kvEntry) (KeptJob, bool) {
+	name, ours := strings.CutPrefix(e.key, keyPrefix)
+	instance, id, two := strings.Cut(name, ".")
+	if !ours || !two {
+		return KeptJob{}, false
+	}
+	k := KeptJob{Revision: e.revision}
+	if k.Err = json.Unmarshal(e.value, &k.Job); k.Err == nil && k.Version > pipeline.JobVersion {
+		k.Err = fmt.Errorf("backfill version %d: %w", k.Version, pipeline.ErrNewer)
+	}
+	if k.Err != nil {
+		k.Job = pipeline.Job{}
+	}
+	k.Instance, k.ID = instance, id
+	return k, true
+}
+
+// Put writes a job, if its key is still at the revision; 0: if it never was. It
+// returns the new revision. Its error matches pipeline.ErrChanged when somebody else
+// wrote meanwhile.
+func (b *Backfills) Put(ctx context.Context, j pipeline.Job, revision uint64) (uint64, error) {
+	conn := b.Store.Conn
+	m := &nats.Msg{Subject: conn.PutSubject(BucketBackfills, backfillKey(&j)), Data: encode(j), Header: nats.Header{}}
+	expect(m, revision)
+	seq, err := newPublisher(conn).publish(ctx, []*nats.Msg{m})
+	if errors.Is(err, pipeline.ErrFenced) {
+		err = pipeline.ErrChanged
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write %s in %s: %w", backfillKey(&j), BucketBackfills, err)
+	}
+	return seq, nil
+}
