@@ -25,25 +25,13 @@ type stage struct {
 	limiters limiters
 	guards   guards
 	wakes    wakes
+	backlogs *backlogs // nil: none
 }
 
 // Runner puts one instance together. This is the whole way of a page: the org's
 // limiter lets the client ask, behind the instance's breaker; what the client
 // brings, the runner carries to the sink.
 func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.Runner {
-	client := &okta.Client{
-		Instance:  i.Instance,
-		Origin:    i.Origin,
-		Token:     token,
-		LinkHosts: i.LinkHosts,
-		Limit:     i.Limit,
-		Limiter:   s.limiters.Of(i.Origin),
-		Share:     i.RateShare,
-		HTTP:      s.http,
-		Timeout:   s.timeout,
-		Trace:     s.trace,
-		UserAgent: "signal-client/" + thisBuild().Version,
-	}
 	query := jets.Query{
 		Origin: i.Origin,
 		Hash:   okta.Query(i.Filter, i.Limit),
@@ -52,13 +40,42 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.
 	}
 	return &pipeline.Runner{
 		Instance: i.Instance,
-		Source:   s.guards.Before(client, i, token, s.trace),
+		Source:   s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace),
 		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
 		Interval: i.PollInterval,
+		Backlog:  s.backlog(i, token),
 		Wake:     s.wakes.Of(i.Instance),
 		Trace:    s.trace,
 		Log:      s.log,
 	}
+}
+
+// client asks an instance's org within a share of its limit.
+func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share float64) *okta.Client {
+	return &okta.Client{
+		Instance:  i.Instance,
+		Origin:    i.Origin,
+		Token:     token,
+		LinkHosts: i.LinkHosts,
+		Limit:     i.Limit,
+		Limiter:   s.limiters.Of(i.Origin),
+		Share:     share,
+		HTTP:      s.http,
+		Timeout:   s.timeout,
+		Trace:     s.trace,
+		UserAgent: "signal-client/" + thisBuild().Version,
+	}
+}
+
+// backlog is what is to be read of an instance's past, between its polls. It has
+// no breaker of its own: each batch follows a poll that went well.
+func (s *stage) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.Backlog {
+	if s.backlogs == nil {
+		return nil
+	}
+	ask := func(share float64) pipeline.Source { return s.client(i, token, min(share, i.RateShare)) }
+	window := func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) }
+	return s.backlogs.Of(i.Instance, ask, window)
 }
 
 // errRotated is the cause of a poll's end when the token's file holds another

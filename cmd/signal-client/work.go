@@ -36,7 +36,10 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		store: store, http: newOktaHTTP(), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters: limiters{exchange: store.Budgets(), replica: locks.Replica()},
+		backlogs: &backlogs{kept: &jets.Backfills{Store: store}, replica: locks.Replica, log: s.log},
 	}
+	endBacklogs := inBackground(ctx, stage.backlogs.Run)
+	defer endBacklogs()
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
 	endPresence := inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)
 	defer endPresence()
