@@ -38,6 +38,7 @@ type Locks struct {
 	log   *slog.Logger
 	base  string        // the name that the process was given
 	kick  chan struct{} // asks for a renewal at once
+	open  pipeline.Gate // locks being taken or given back
 
 	mu         sync.Mutex
 	session    session
@@ -80,7 +81,7 @@ func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
 	name := ReplicaName(cfg.Replica)
 	return &Locks{
 		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), base: name,
-		kick: make(chan struct{}, 1), idle: make(chan struct{}),
+		kick: make(chan struct{}, 1), idle: make(chan struct{}), open: pipeline.Gate{Capacity: openLocks},
 		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]time.Time{},
 	}, nil
 }
@@ -247,8 +248,17 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	return t, nil
 }
 
+// openLocks is how many locks a process takes or gives back at once: a renewal of
+// the session must not wait behind thousands of them.
+const openLocks = 64
+
 // take writes the lock, if last is still its last revision.
 func (l *Locks) take(ctx context.Context, instance string, last uint64) (uint64, error) {
+	place, err := l.open.Take(ctx, 1, false)
+	if err != nil {
+		return 0, err
+	}
+	defer place.Release()
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	l.mu.Lock()
@@ -291,7 +301,12 @@ func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	revision, err := l.write(ctx, Key(instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
+	place, err := l.open.Take(ctx, 1, false)
+	if err != nil {
+		return // the next sweep gives it back
+	}
+	defer place.Release()
+	revision, err = l.write(ctx, Key(instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
 	if err != nil {
 		l.log.Debug("lock not given back", "instance", instance, "err", err)
 		return

@@ -31,19 +31,19 @@ type Statuses struct {
 
 	mu     sync.Mutex
 	drafts map[string]*draft // by instance
+	dirty  map[string]*draft // those whose newest is not written
 }
 
 // draft is the newest status of an instance, and what of it was written.
 type draft struct {
 	newest  *pipeline.Status // nil: to be deleted
-	dirty   bool             // newest is not written
 	written pipeline.Status
 	due     time.Time // not to be written before
 }
 
 // Statuses makes the writer of this process's statuses; log may be nil.
 func (s *Store) Statuses(log *slog.Logger) *Statuses {
-	return &Statuses{store: s, log: orDiscard(log), wake: make(chan struct{}, 1), drafts: map[string]*draft{}}
+	return &Statuses{store: s, log: orDiscard(log), wake: make(chan struct{}, 1), drafts: map[string]*draft{}, dirty: map[string]*draft{}}
 }
 
 // Put hands over an instance's newest status. It never blocks.
@@ -74,7 +74,7 @@ func (s *Statuses) hand(instance string, change func(*draft)) {
 		s.drafts[instance] = d
 	}
 	change(d)
-	d.dirty = true
+	s.dirty[instance] = d
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
@@ -104,7 +104,7 @@ func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, statusWriters)
 	var next time.Duration
-	for instance, wait := range s.dirty() {
+	for instance, wait := range s.waits() {
 		if wait > 0 && !all {
 			if next == 0 || wait < next {
 				next = wait
@@ -118,30 +118,28 @@ func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
 		})
 	}
 	wg.Wait()
-	if next == 0 && len(s.dirty()) > 0 {
+	if next == 0 && len(s.waits()) > 0 {
 		next = statusRetry
 	}
 	return next
 }
 
-// dirty returns the instances to write, and how long they are to wait.
-func (s *Statuses) dirty() map[string]time.Duration {
+// waits returns the instances to write, and how long they are to wait.
+func (s *Statuses) waits() map[string]time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	dirty := map[string]time.Duration{}
-	for instance, d := range s.drafts {
-		if d.dirty {
-			dirty[instance] = time.Until(d.due)
-		}
+	waits := make(map[string]time.Duration, len(s.dirty))
+	for instance, d := range s.dirty {
+		waits[instance] = time.Until(d.due)
 	}
-	return dirty
+	return waits
 }
 
 func (s *Statuses) write(ctx context.Context, instance string) {
 	s.mu.Lock()
 	d := s.drafts[instance]
 	status := d.newest
-	d.dirty = false
+	delete(s.dirty, instance)
 	s.mu.Unlock()
 
 	m := &nats.Msg{Subject: s.store.Conn.PutSubject(BucketStatus, Key(instance)), Header: nats.Header{}}
@@ -157,18 +155,19 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		d.dirty = true
+		s.dirty[instance] = d
 		d.due = time.Now().Add(statusRetry)
 		s.log.Debug("status not written", "instance", instance, "err", err)
 		return
 	}
 	d.written, d.due = pipeline.Status{}, time.Now().Add(statusEvery)
+	again := s.dirty[instance] != nil
 	if status != nil {
 		d.written = *status
-	} else if !d.dirty {
+	} else if !again {
 		delete(s.drafts, instance)
 	}
-	if d.dirty && (d.newest == nil || telling(*d.newest) != telling(d.written)) {
+	if again && (d.newest == nil || telling(*d.newest) != telling(d.written)) {
 		d.due = time.Time{}
 	}
 }

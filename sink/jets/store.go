@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // LeastBytes is the least size of SIGNALS: a few pages of common events.
@@ -58,6 +60,7 @@ type Store struct {
 
 	config    Config
 	publisher *publisher
+	syncs     pipeline.Gate
 	provision sync.Mutex   // one provisioning at a time in this process
 	msgSize   atomic.Int32 // max_msg_size of SIGNALS; -1: none
 }
@@ -70,7 +73,7 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Conn: conn, config: cfg, publisher: newPublisher(conn)}
+	s := &Store{Conn: conn, config: cfg, publisher: newPublisher(conn), syncs: pipeline.Gate{Capacity: openSyncs}}
 	return s, s.Ensure(ctx)
 }
 

@@ -16,6 +16,11 @@ import (
 // reads and its write. Two that sync at once settle it in one or two.
 const syncTries = 10
 
+// openSyncs is how many syncs one process has under way. Each asks the server ten
+// things one after another. Thousands at once, at a start, kept it so busy that
+// sessions were not renewed in time, all locks were lost, and all began again.
+const openSyncs = 64
+
 // Sync implements pipeline.Sink. It is the only place that sets position,
 // fences, recent ids and the revision of CURSORS.
 //
@@ -38,6 +43,11 @@ func (s *Sink) Sync(ctx context.Context) (pipeline.Position, error) {
 }
 
 func (s *Sink) sync(ctx context.Context) error {
+	place, err := s.store.syncs.Take(ctx, 1, false)
+	if err != nil {
+		return err
+	}
+	defer place.Release()
 	if s.unfit {
 		if err := s.store.Ensure(ctx); err != nil {
 			return err

@@ -28,6 +28,7 @@ func NewHTTPClient() *http.Client {
 			TLSHandshakeTimeout:    10 * time.Second,
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true, // the body is inflated here, within bounds
+			MaxIdleConns:           1000, // an org polled each 5 min is not worth one
 			MaxIdleConnsPerHost:    2,
 			IdleConnTimeout:        90 * time.Second,
 			ExpectContinueTimeout:  time.Second,
