@@ -47,7 +47,9 @@ func TestLocksTakenAreBounded(t *testing.T) {
 		}
 		held := false
 		var wg sync.WaitGroup
-		wg.Go(func() { _ = p.locks.Hold(t.Context(), pipeline.Claim{Instance: "acme"}, func(context.Context) { held = true }) })
+		wg.Go(func() {
+			_ = p.locks.Hold(t.Context(), pipeline.Claim{Instance: "acme"}, func(context.Context) { held = true })
+		})
 		time.Sleep(time.Minute)
 		state, err := p.store.Replicas(t.Context())
 		if err != nil || len(state.Sessions) != 1 || held {
