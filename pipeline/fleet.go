@@ -23,7 +23,7 @@ type Fleet struct {
 	// Poll polls one instance until ctx ends. When it returns by itself, the
 	// lock is given back and, after a Backoff, contended for again; after an
 	// error that matches ErrConfig or ErrNewer, other processes have precedence for
-	// 5 min, or until the integration changes. When the integration changes, its ctx
+	// 5 min, then 10, up to an hour, or until the integration changes. When the integration changes, its ctx
 	// ends with cause ErrChanged and it is called with the new one, while the lock
 	// is kept unless the origin is another.
 	Poll func(ctx context.Context, i Integration) error

@@ -410,6 +410,38 @@ func TestDeclines(t *testing.T) {
 	}
 }
 
+// Each time that this process has tried again what it can't poll, it leaves it to
+// others for longer; tries in between, when there are no others, do not count.
+func TestDecliningGrows(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.failing("acme", ErrConfig)
+		declined := func() time.Duration {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return time.Until(b.declined["acme"])
+		}
+		b.put(acme("a"))
+		time.Sleep(20 * time.Second)
+		for _, want := range []time.Duration{5, 10, 20, 40, 60, 60} {
+			time.Sleep(45 * time.Second) // another try, at least
+			if got := declined(); got > want*time.Minute || got < want*time.Minute-31*time.Second {
+				t.Errorf("declined for %s, want %s", got, want*time.Minute)
+			}
+			b.mu.Lock()
+			free := b.free["acme"]
+			b.mu.Unlock()
+			<-free // another has it, until the time has passed
+			time.Sleep(declined())
+			free <- struct{}{}
+		}
+		b.put(acme("b"))
+		synctest.Wait()
+		if got := declined(); got != 5*time.Minute {
+			t.Errorf("a changed integration is declined for %s", got)
+		}
+	})
+}
+
 func TestSIGTERMHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -585,6 +617,27 @@ func TestAFleetOfTenThousandEnds(t *testing.T) {
 		}
 		b.expect("wrong", "one reports configuration error: x")
 		stop()
+	})
+}
+
+// A failure that stays the same is said once, and again each hour.
+func TestFleetLogsAStandingFailureRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var out bytes.Buffer
+		f := b.fleet("one")
+		f.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError}))
+		stop := b.start("one", f)
+		b.failing("acme", errors.New("no token"))
+		b.put(acme("a"))
+		time.Sleep(150 * time.Minute)
+		b.failing("acme", errors.New("no file"))
+		time.Sleep(time.Minute)
+		b.put(acme("b")) // tried anew, it fails as before
+		stop()
+		if tokens, files := strings.Count(out.String(), "no token"), strings.Count(out.String(), "no file"); tokens != 3 || files != 2 {
+			t.Errorf("said %d and %d times:\n%s", tokens, files, &out)
+		}
 	})
 }
 

@@ -50,7 +50,11 @@ type member struct {
 	log     *slog.Logger
 	backoff Backoff
 
-	declined *order // the order that this process can't follow; nil: none
+	declined *order        // the order that this process can't follow; nil: none
+	until    time.Time     // when it may be followed again
+	patience time.Duration // how long that was put off last
+
+	said failure // the last one that was logged as an error
 }
 
 // set gives a new order, unless it says what stands already.
@@ -66,7 +70,7 @@ func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		o := m.order.Load()
 		if m.declined != nil && m.declined != o {
-			m.declined = nil
+			m.declined, m.until, m.patience = nil, time.Time{}, 0
 			m.Locks.Decline(m.name, time.Time{})
 		}
 		if o.runs() {
@@ -165,9 +169,10 @@ func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 		changed := m.order.Load() != o
 		if changed || time.Since(started) >= steady {
 			m.backoff.Reset()
+			m.until, m.patience, m.said = time.Time{}, 0, failure{}
 		}
 		if !changed && held.Err() == nil {
-			m.fail(err)
+			m.fail(o, err)
 			m.decline(o, err)
 			return o
 		}
@@ -185,32 +190,5 @@ func (m *member) release(held context.Context) {
 		m.log.Info("handed over", "cause", cause)
 	case cause != nil && !errors.Is(cause, ErrChanged):
 		m.Report(m.name, StateUnowned, nil)
-	}
-}
-
-// fail says why a poll returned by itself.
-func (m *member) fail(err error) {
-	state := StateRetrying
-	switch {
-	case err == nil:
-		err = errors.New("poll ended by itself")
-	case errors.Is(err, ErrCredential):
-		state = StateRefused
-	case errors.Is(err, ErrConfig), errors.Is(err, ErrNewer):
-		state = StateConfig
-	}
-	m.log.Error("poll stopped", "err", err)
-	m.Report(m.name, state, err)
-}
-
-// declining is for how long a process leaves to others what it can't poll.
-const declining = 5 * time.Minute
-
-// decline leaves the instance to others, if it is for a reason that they may not
-// have: a file that this machine alone can't read, or a program that is too old.
-func (m *member) decline(o *order, err error) {
-	if errors.Is(err, ErrConfig) || errors.Is(err, ErrNewer) {
-		m.declined = o
-		m.Locks.Decline(m.name, time.Now().Add(declining))
 	}
 }
