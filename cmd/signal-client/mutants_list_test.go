@@ -136,6 +136,8 @@ var mutants = []mutant{
 		{"sink/jets/rewind.go", "		next.DedupeFrom = target.Seq\n", "		next.DedupeFrom = 0\n"}}},
 	{"nothing before dedupe_from compared with", jetsPkg, "TestRewindThenRepeatAcross", []edit{
 		{"sink/jets/load.go", "		from = min(from, before)\n", "		from = min(from, max(before, s.at.DedupeFrom))\n"}}},
+	{"published_max as a rewind left it", jetsPkg, "TestRewindKeepsPublishedMax", []edit{
+		{"sink/jets/position.go", "	if made {\n", "	if false {\n"}}},
 	{"a refused cursor taken lightly", jetsPkg, "TestIdlePollerNoticesARewind", []edit{
 		{"sink/jets/cursor.go", "		return s.stillNewest(ctx)\n", "		return nil\n"}}},
 

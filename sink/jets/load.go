@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/goccy/go-json"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,7 +20,7 @@ const livePages = 2
 // and of the newest pages in any case; through the fence and never beyond, for
 // the events' fence vouches for nothing that was not loaded.
 func (s *Sink) load(ctx context.Context) error {
-	s.recent = recent{}
+	s.recent, s.compared = recent{}, time.Time{}
 	if s.lastEvent == 0 {
 		return nil
 	}
@@ -38,6 +39,9 @@ func (s *Sink) load(ctx context.Context) error {
 		uuid, err := s.uuidOf(ctx, m, seq)
 		if err != nil {
 			return err
+		}
+		if s.at.DedupeFrom > 0 {
+			s.compared = latest(s.compared, publishedOf(m))
 		}
 		if uuid != "" {
 			s.recent.add(idOf(uuid))

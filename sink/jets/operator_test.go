@@ -189,6 +189,31 @@ func TestRewindAcrossAReopening(t *testing.T) {
 	st.wantEvents(1, 410)
 }
 
+// TestRewindKeepsPublishedMax: what was repaired behind an idle org's link is not
+// served again by a rewind to that link, and must count in published_max all the
+// same: a repair of the same span looks back no farther than that says.
+func TestRewindKeepsPublishedMax(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s, _ := st.drained(8)
+	st.commit(s, short(s, 20, nil)) // the org moves the link
+	idle := s.at.Seq
+	missed := event(300)
+	past := pipeline.Past{Events: []pipeline.Event{missed}, Why: pipeline.WhyRepair, From: missed.Published, Until: missed.Published.Add(time.Minute)}
+	if r, err := s.Insert(t.Context(), s.at, past); err != nil || r.Stored != 1 {
+		t.Fatalf("repair: %+v, %v", r, err)
+	}
+	st.rewind(idle, false)
+	s = st.synced()
+	st.commit(s, short(s, 21, nil))
+	if s.at.DedupeFrom != 0 || s.at.PublishedMax.Before(missed.Published) {
+		t.Fatalf("after the rewind: %+v", s.at)
+	}
+	s = st.synced()
+	if r, err := s.Insert(t.Context(), s.at, past); err != nil || r.Stored != 0 || r.Repeats != 1 {
+		t.Fatalf("repaired again: %+v, %v", r, err)
+	}
+}
+
 // TestReopenByHand from before everything, and later than the watermark.
 func TestReopenByHand(t *testing.T) {
 	st := newStand(t, jetstest.Config{})

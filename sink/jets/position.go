@@ -29,6 +29,11 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, l
 	if made || s.at.Why == pipeline.WhyPart {
 		pos.DedupeFrom = 0
 	}
+	if made {
+		// A rewind began with the published_max of its target. From here on it must
+		// hold for all that is stored again, also for what was not served anew.
+		pos.PublishedMax = latest(pos.PublishedMax, believable(s.compared, page.Date))
+	}
 	return pos
 }
 

@@ -37,6 +37,7 @@ type Sink struct {
 	at        pipeline.Position // the newest position; at.Seq is its fence
 	lastEvent uint64            // sequence of the newest event at or before it: the other fence; 0: none
 	recent    recent            // ids of the events before it
+	compared  time.Time         // latest published of those that the newest sync read; zero: it has no dedupe_from
 	span      span              // ids of the past that events are inserted into; mostly none
 	cursor    cursor            // the copy in CURSORS
 	batch     int               // messages that the server takes in one batch; learned
