@@ -81,8 +81,12 @@ func (s shown) State() pipeline.State {
 	case !s.Enabled:
 		return pipeline.StateDisabled
 	}
-	return "enabled"
+	return stateEnabled
 }
+
+// stateEnabled is that of an org as it is configured; how it is doing is not
+// looked up.
+const stateEnabled pipeline.State = "enabled"
 
 const integrationsListLong = `List the orgs in INTEGRATIONS. How they are doing is for: signal-client status.
 

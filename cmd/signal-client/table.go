@@ -97,7 +97,7 @@ func plainCell(cell any) string {
 // stateColor says how much a state asks for attention.
 func stateColor(s pipeline.State) color {
 	switch s {
-	case pipeline.StatePolling:
+	case pipeline.StatePolling, stateEnabled:
 		return green
 	case pipeline.StateCatchingUp, pipeline.StateNew:
 		return cyan

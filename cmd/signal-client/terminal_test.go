@@ -53,6 +53,23 @@ func TestGridForPeople(t *testing.T) {
 	}
 }
 
+// What asks for nobody is not red.
+func TestStateColors(t *testing.T) {
+	for _, s := range []shown{{Enabled: true}, {}, {Enabled: true, Error: "settings.limit: must be at most 999"}} {
+		if got := stateColor(s.State()); (got == red) != (s.Error != "") {
+			t.Errorf("%s has the color %s", s.State(), got)
+		}
+	}
+	for state, want := range map[pipeline.State]color{
+		stateEnabled: green, pipeline.StatePolling: green, pipeline.StateCatchingUp: cyan, pipeline.StateRetrying: yellow,
+		pipeline.StateDisabled: dim, pipeline.StateUnowned: red, pipeline.StateConfig: red,
+	} {
+		if got := stateColor(state); got != want {
+			t.Errorf("%s has the color %s, want %s", state, got, want)
+		}
+	}
+}
+
 func TestRelative(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "now", -119 * time.Second: "119 s ago", -2 * time.Minute: "2 min ago", -3 * time.Hour: "3 h ago", -49 * time.Hour: "2 d ago", time.Minute: "in 60 s",
