@@ -74,6 +74,10 @@ func (c *stageConfig) faults() []error {
 		"NATS counts the TTL of a key in whole seconds, and three renewals must fit: at least 2s", "SIGNAL_CLIENT_SESSION_TTL=10s")
 	k.add(c.RequestTimeout < time.Second, fmt.Sprintf("SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=%s", c.RequestTimeout),
 		"a page of 1,000 events takes Okta seconds; it is at least 1s", "SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=60s")
+	k.add(c.MaxInFlight < 1, fmt.Sprintf("SIGNAL_CLIENT_MAX_IN_FLIGHT=%d", c.MaxInFlight),
+		"no org would ever be asked; it is at least 1", "SIGNAL_CLIENT_MAX_IN_FLIGHT=256")
+	k.add(c.PageMemory < leastPageMemory, fmt.Sprintf("SIGNAL_CLIENT_PAGE_MEMORY=%d", c.PageMemory),
+		"a page may have 64MiB, and so may the one that is fetched while it is stored; it is at least 128MiB", "SIGNAL_CLIENT_PAGE_MEMORY=256MiB")
 	return k.errs
 }
 

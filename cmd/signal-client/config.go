@@ -63,6 +63,8 @@ type stageConfig struct {
 	Replica        string        `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"this process's name in locks and logs; default: host name and a random part"`
 	SessionTTL     time.Duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"silence after which other replicas take this one's instances over; whole seconds, at least 2"`
 	RequestTimeout time.Duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
+	MaxInFlight    int           `envconfig:"SIGNAL_CLIENT_MAX_IN_FLIGHT" default:"256" desc:"most requests to Okta at a time, of all instances together"`
+	PageMemory     byteSize      `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
 }
 
 // oktaConfig is one instance straight from the environment.

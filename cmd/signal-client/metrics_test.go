@@ -44,6 +44,7 @@ func watched() *metrics {
 	m.WatchNATS(func() natsFigures {
 		return natsFigures{Connected: true, Stream: &streamFigures{Bytes: 5, Limit: -1, First: time.Unix(1700000000, 0)}}
 	})
+	m.WatchBounds(bounds{requests: &pipeline.Gate{Capacity: 9}, pages: &pipeline.Gate{Capacity: 1000}})
 	return m
 }
 
@@ -115,6 +116,10 @@ func TestMetricsValues(t *testing.T) {
 		`signal_client_owned_integrations 1`,
 		`signal_client_unowned_integrations 2`,
 		`signal_client_nats_connected 1`,
+		`signal_client_okta_requests_in_flight 0`,
+		`signal_client_okta_requests_in_flight_limit 9`,
+		`signal_client_page_memory_bytes 0`,
+		`signal_client_page_memory_limit_bytes 1000`,
 		`signal_client_stream_bytes 5`,
 		`signal_client_stream_limit_bytes 0`,
 		`signal_client_stream_first_timestamp_seconds 1.7e+09`,

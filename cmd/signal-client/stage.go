@@ -23,6 +23,7 @@ type stage struct {
 	trace    *pipeline.Trace // of all who want to know, metrics and board among them
 	log      *slog.Logger
 	limiters limiters
+	bounds   bounds
 	guards   guards
 	wakes    wakes
 	backlogs *backlogs // nil: none
@@ -38,9 +39,11 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.
 		Since:  i.Since,
 		Start:  func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
 	}
+	client := s.client(i, token, i.RateShare)
+	client.Memory = s.bounds.pages
 	return &pipeline.Runner{
 		Instance: i.Instance,
-		Source:   s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace),
+		Source:   s.guards.Before(client, i, token, s.trace),
 		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
@@ -62,6 +65,7 @@ func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share floa
 		Share:     share,
 		HTTP:      s.http,
 		Timeout:   s.timeout,
+		InFlight:  s.bounds.requests,
 		Trace:     s.trace,
 		UserAgent: "signal-client/" + thisBuild().Version,
 	}

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,45 +83,6 @@ func TestOneLimiterForAnOrigin(t *testing.T) {
 	}
 	if a, b := l.Of("https://a"), l.Of("https://b"); a == b {
 		t.Error("two origins share a limiter")
-	}
-}
-
-// Requests beyond the bound wait for one whose answer has been read.
-func TestBoundedRequests(t *testing.T) {
-	var arrived atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		arrived.Add(1)
-		_, _ = io.WriteString(w, "answer")
-	}))
-	defer server.Close()
-	client := &http.Client{Transport: &bounded{http.DefaultTransport, make(chan struct{}, 1)}}
-	get := func(ctx context.Context) (*http.Response, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return client.Do(req)
-	}
-	first, err := get(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := get(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v while another is in flight", err)
-	}
-	first.Body.Close()
-	first.Body.Close() // twice frees one slot only
-	for range 3 {
-		resp, err := get(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-	}
-	if n := arrived.Load(); n != 4 {
-		t.Errorf("%d requests arrived, want 4", n)
 	}
 }
 

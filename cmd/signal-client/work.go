@@ -8,6 +8,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // work polls until ctx ends. What the polls stand on outlives them: first the
@@ -33,11 +34,13 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete}
 	trace := traces(s.metrics.Trace(), b.Trace(), s.trace)
 	stage := &stage{
-		store: store, http: newOktaHTTP(), timeout: s.config.Stage.RequestTimeout,
+		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters: limiters{exchange: store.Budgets(), replica: locks.Replica()},
+		bounds:   newBounds(s.config.Stage),
 		backlogs: &backlogs{kept: &jets.Backfills{Store: store}, replica: locks.Replica, log: s.log},
 	}
+	s.metrics.WatchBounds(stage.bounds)
 	endBacklogs := inBackground(ctx, stage.backlogs.Run)
 	defer endBacklogs()
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
