@@ -10,11 +10,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// holding tells metrics and board which instances this process holds.
+// holding tells metrics, board and others which instances this process holds.
 type holding struct {
 	pipeline.Locks
 	metrics *metrics
 	board   *board
+	gone    func(instance string) // told of each that is not held any more; nil: nobody
 	count   atomic.Int64
 }
 
@@ -28,6 +29,9 @@ func (h *holding) Hold(ctx context.Context, claim pipeline.Claim, held func(cont
 			h.metrics.Owned(int(h.count.Add(-1)))
 			h.metrics.Released(instance)
 			h.board.Gone(instance)
+			if h.gone != nil {
+				h.gone(instance)
+			}
 		}()
 		held(ctx)
 	})

@@ -20,6 +20,11 @@ type LocksConfig struct {
 	Replica string        // the process's name, alone its own; made fit for a key
 	TTL     time.Duration // of its session; whole seconds, at least 2; default 10 s
 	Log     *slog.Logger  // nil: none
+
+	// Took is told of each lock that is taken while it names a session that has
+	// ended: from is that lock; expired, that nobody ended it. It must not block.
+	// Nil: nobody is told.
+	Took func(instance string, from Lock, expired bool)
 }
 
 // Locks keeps the locks of one process in the bucket LOCKS. The process keeps
@@ -38,6 +43,7 @@ type Locks struct {
 	log   *slog.Logger
 	base  string        // the name that the process was given
 	kick  chan struct{} // asks for a renewal at once
+	took  func(instance string, from Lock, expired bool)
 	open  pipeline.Gate // locks being taken or given back
 
 	mu         sync.Mutex
@@ -66,6 +72,7 @@ type contender struct {
 	revision uint64        // of the lock that it took; 0: it waits
 	since    time.Time     // when it took it
 	despite  string        // session of the owner that had left it free for long; empty: none
+	named    string        // holder that it was last said to wait for
 	lose     context.CancelCauseFunc
 }
 
@@ -80,7 +87,7 @@ func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
 	}
 	name := ReplicaName(cfg.Replica)
 	return &Locks{
-		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), base: name,
+		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), took: cfg.Took, base: name,
 		kick: make(chan struct{}, 1), idle: make(chan struct{}), open: pipeline.Gate{Capacity: openLocks},
 		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]time.Time{},
 	}, nil
@@ -217,6 +224,8 @@ func (l *Locks) close() {
 type turn struct {
 	lease   context.Context // to hold it under; nil: it may not
 	last    uint64          // revision of the lock
+	former  Lock            // that names a session that has ended; zero: it names none
+	expired bool            // that session did, by its TTL
 	despite string          // session of its owner, which has left it free for long; empty: it is ours, or nobody's
 	wait    time.Duration   // before it may; 0: that takes a change
 }
@@ -237,8 +246,11 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	}
 	at, ever := l.freeAt(lock)
 	if !ever {
+		l.waitsFor(c, lock.Holder)
 		return turn{}, nil
 	}
+	holder, seen := l.fleet.sessions[lock.Holder]
+	t.former, t.expired = lock, lock.Session != "" && (!seen || holder.expired)
 	if owner := l.owner(c); owner.name != l.session.name {
 		at, t.despite = l.neglected(c, at, lock), owner.id
 	}
@@ -251,6 +263,15 @@ func (l *Locks) turn(c *contender) (turn, error) {
 // openLocks is how many locks a process takes or gives back at once: a renewal of
 // the session must not wait behind thousands of them.
 const openLocks = 64
+
+// waitsFor says whom an instance that is nobody's share waits for: every process
+// that is configured with it wants it, and one of them alone polls.
+func (l *Locks) waitsFor(c *contender, holder string) {
+	if c.Key == "" && c.named != holder {
+		c.named = holder
+		l.log.Info("locks: another process polls this instance; this one stands by", "instance", c.Instance, "holder", holder)
+	}
+}
 
 // take writes the lock, if last is still its last revision.
 func (l *Locks) take(ctx context.Context, instance string, last uint64) (uint64, error) {
@@ -281,6 +302,9 @@ func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64,
 	l.reconsider(c)
 	l.mu.Unlock()
 	l.log.Debug("lock taken", "instance", c.Instance)
+	if l.took != nil && t.former.Session != "" {
+		l.took(c.Instance, t.former, t.expired)
+	}
 
 	held(ctx)
 
