@@ -77,7 +77,8 @@ func (w *fleetWorld) settle() {
 			Skew: time.Duration(w.pick(0, 0, -10, 10)) * time.Minute,
 			Lag:  oktatest.Lag{Late: 0.1, LateBy: 4 * time.Minute},
 		})
-		o.GenerateFrom(o.Now().Add(-time.Hour), 20+w.rng.IntN(60), time.Hour+w.life)
+		o.GenerateFrom(o.Now().Add(-time.Hour), 20+w.rng.IntN(40), time.Hour)
+		o.GenerateFrom(o.Now(), 20+w.rng.IntN(150), w.life)
 		o.SetFault(w.faultOf(i))
 		w.orgs = append(w.orgs, o)
 		w.tenants = append(w.tenants, w.newTenant(fmt.Sprintf("org-%d", i), o))

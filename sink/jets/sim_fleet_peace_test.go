@@ -32,6 +32,7 @@ func (w *fleetWorld) peace() {
 		o.Restore(o.tokens[1])
 	}
 	w.must(w.admin.Up(w.Context()))
+	w.clear()
 	_, err := Open(w.Context(), w.admin, Config{}) // INTEGRATIONS may be gone
 	w.must(err)
 	w.forget()
@@ -166,7 +167,7 @@ func (w *fleetWorld) judge() {
 // late, a death, a leave, and orders of the operator's cost it.
 func (w *fleetWorld) rest() {
 	time.Sleep(time.Minute) // what was taken last is asked for at its own moment of the interval
-	w.still("nothing happens", 10*time.Minute)
+	w.still("nothing happens", 6*time.Minute) // longer than what is declined, or strayed, stays so
 	late := w.live()[0]
 	late.cable.stall()
 	time.Sleep(w.ttl / 2)

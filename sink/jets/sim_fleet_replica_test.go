@@ -37,12 +37,13 @@ type replica struct {
 	limiters map[string]*okta.Limiter // by origin
 	guards   map[string]*guard        // by instance
 	unable   map[string]bool          // instances that it can't poll
+	wakes    map[string]chan struct{} // by instance
 }
 
 func (w *fleetWorld) launch(name string) *replica {
 	ctx, stop := context.WithCancel(w.Context())
 	r := &replica{name: name, w: w, cable: &cable{server: w.server, left: -1}, stop: stop, done: make(chan struct{}),
-		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}}
+		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, wakes: map[string]chan struct{}{}}
 	go func() {
 		defer close(r.done)
 		for ctx.Err() == nil {
@@ -81,7 +82,7 @@ func (r *replica) live(ctx context.Context) error {
 	context.AfterFunc(ctx, locks.Leave)
 	return (&pipeline.Fleet{
 		Integrations: &Integrations{Store: store},
-		Locks:        lateLocks{locks, r},
+		Locks:        lateLocks{locks, r, r.w.chanceOf(r.name + " late")},
 		Poll:         func(ctx context.Context, i pipeline.Integration) error { return r.poll(ctx, store, i) },
 		Log:          log,
 		Backoff:      pipeline.Backoff{Rand: r.w.chanceOf(r.name)},
@@ -91,12 +92,15 @@ func (r *replica) live(ctx context.Context) error {
 // poll is the stage's Poll and Runner.
 func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration) error {
 	r.mu.Lock()
-	unable := r.unable[i.Instance]
-	limiter := r.limiters[i.Origin]
+	unable, limiter := r.unable[i.Instance], r.limiters[i.Origin]
 	if limiter == nil {
-		limiter = &okta.Limiter{Rand: r.w.chanceOf(r.name + i.Origin)}
+		limiter = &okta.Limiter{Rand: r.w.chanceOf(r.name + i.Origin), Exchange: store.Budgets(), Origin: i.Origin, Replica: r.name}
 		r.limiters[i.Origin] = limiter
 	}
+	if r.wakes[i.Instance] == nil {
+		r.wakes[i.Instance] = make(chan struct{}, 1)
+	}
+	wake := r.wakes[i.Instance]
 	r.mu.Unlock()
 	if unable {
 		return fmt.Errorf("token can't be read here: %w", pipeline.ErrConfig)
@@ -109,7 +113,7 @@ func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration
 		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) }}
 	log := r.w.log.With("process", r.name)
 	return (&pipeline.Runner{
-		Instance: i.Instance, Interval: i.PollInterval, Log: log,
+		Instance: i.Instance, Interval: i.PollInterval, Wake: wake, Log: log,
 		Source:  gatedSource{r.guard(client, i), &r.gate},
 		Sink:    &gatedSink{Sink: store.Sink(i.Instance, q, nil, log), gate: &r.gate},
 		Backoff: pipeline.Backoff{Rand: r.w.chanceOf(r.name + i.Instance)},
@@ -206,18 +210,32 @@ func (r *replica) cannot(instance string) {
 	r.unable[instance] = true
 }
 
+// wake makes it sync and poll an instance now, if it holds it.
+func (r *replica) wake(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case r.wakes[instance] <- struct{}{}:
+	default:
+	}
+}
+
 // dazed reports whether the process is frozen or has just woken: what it
 // believes may be old.
 func (r *replica) dazed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.frozen || !r.woke.IsZero() && time.Since(r.woke) < time.Second
+	return r.frozen || !r.woke.IsZero() && time.Since(r.woke) < daze+instant
 }
 
-// lateLocks tell a frozen process of a lock's end when it wakes.
+// daze is how long a process that has woken goes on believing what it believed.
+const daze = 2 * time.Second
+
+// lateLocks tell a frozen process of a lock's end some time after it woke.
 type lateLocks struct {
 	*Locks
-	r *replica
+	r   *replica
+	lag func() float64
 }
 
 // Hold implements pipeline.Locks.
@@ -226,7 +244,11 @@ func (l lateLocks) Hold(ctx context.Context, claim pipeline.Claim, held func(con
 		late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 		defer cancel(nil)
 		context.AfterFunc(ctx, func() {
+			dazed := l.r.dazed()
 			l.r.gate.pass()
+			if dazed {
+				time.Sleep(time.Duration(l.lag() * float64(daze)))
+			}
 			cancel(context.Cause(ctx))
 		})
 		defer l.r.w.logbook.holds(claim.Instance, l.r)()

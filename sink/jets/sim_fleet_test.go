@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
@@ -26,12 +27,12 @@ import (
 // TestSimulationFleet has everything befall the fleet: what replicas believe may be
 // old, and what LOCKS says may be others' doing. No event is lost or doubled.
 func TestSimulationFleet(t *testing.T) {
-	simulateFleets(t, fleetTrouble{freezes: true, others: true}, 8)
+	simulateFleets(t, fleetTrouble{freezes: true, others: true, full: true}, 6)
 }
 
 // TestSimulationFleetApart has no process frozen and nobody else write to LOCKS:
 // then no two replicas ever poll an instance at once.
-func TestSimulationFleetApart(t *testing.T) { simulateFleets(t, fleetTrouble{}, 8) }
+func TestSimulationFleetApart(t *testing.T) { simulateFleets(t, fleetTrouble{}, 6) }
 
 func simulateFleets(t *testing.T, what fleetTrouble, seeds uint64) {
 	if n, err := strconv.ParseUint(os.Getenv("SIMULATION_SEEDS"), 10, 64); err == nil {
@@ -65,6 +66,7 @@ type tally struct {
 // and changes to what is polled.
 type fleetTrouble struct {
 	freezes bool // processes stand still for longer than their session lasts, and go on
+	full    bool // the server's store fills up
 	others  bool // others write to the buckets, delete them, or run under a replica's name
 }
 
@@ -99,8 +101,9 @@ func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fl
 		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w.ttl = time.Duration(w.pick(4, 6, 10)) * time.Second
-	w.life = 6 * time.Minute
-	w.server = jetstest.Run(t)
+	w.life = 5 * time.Minute
+	t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of a file store that was full ends a little later
+	w.server = jetstest.Config{MaxStore: fleetStore}.Run(t)
 	conn, err := Connect(t.Context(), "", w.server.Option(), nats.ReconnectWait(100*time.Millisecond), nats.ReconnectJitter(0, 0))
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +138,11 @@ func (w *fleetWorld) run() {
 		time.Sleep(w.upTo(10 * time.Second))
 	}
 	for end := time.Now().Add(w.life); time.Now().Before(end); {
-		time.Sleep(w.upTo(40 * time.Second))
+		time.Sleep(w.upTo(15 * time.Second))
 		w.strike()
+		if w.chance(0.3) {
+			w.reconfigure()
+		}
 	}
 	w.peace()
 	w.rest()
@@ -220,12 +226,20 @@ func (w *fleetWorld) strike() {
 		o := w.orgs[w.rng.IntN(len(w.orgs))]
 		o.away.Store(true)
 		time.AfterFunc(w.upTo(time.Minute), func() { o.away.Store(false) })
-	case n < 90 && w.trouble.others:
+	case n < 88 && w.trouble.others:
 		what = "- others write"
 		w.meddle(r)
+	case n < 91 && w.trouble.full:
+		what = "- the server's store is full"
+		w.fill(w.upTo(2 * w.ttl))
+	case n < 93:
+		what = "is woken"
+		for _, t := range w.tenants {
+			r.wake(t.name)
+		}
 	default:
-		what = "- integrations change"
-		w.reconfigure()
+		what = "is cut off for a moment"
+		r.cable.cut(false)
 	}
 	name := "nobody"
 	if r != nil {
@@ -245,6 +259,37 @@ func (w *fleetWorld) stall(bucket string) {
 	for name := range stream.ConsumerNames(ctx).Name() {
 		_ = stream.DeleteConsumer(ctx, name)
 	}
+}
+
+// fleetStore is the size of the server's store.
+const fleetStore = 32 << 20
+
+// fill leaves no room in the server's store for a while.
+func (w *fleetWorld) fill(d time.Duration) {
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+	defer cancel()
+	js := w.admin.JS
+	_, _ = js.CreateStream(ctx, jetstream.StreamConfig{Name: "BALLAST", Subjects: []string{"ballast"}})
+	leave := uint64(w.rng.IntN(100 << 10)) // enough for a part of what comes next, perhaps
+	for ctx.Err() == nil {
+		info, err := js.AccountInfo(ctx)
+		if err != nil || info.Store+leave+1<<10 >= fleetStore {
+			break
+		}
+		room := fleetStore - info.Store - leave - 1<<10 // about what the stream keeps beside a message's data
+		if _, err := js.Publish(ctx, "ballast", make([]byte, min(room, 4<<20))); err != nil {
+			break
+		}
+	}
+	time.Sleep(d)
+	w.clear()
+}
+
+// clear makes room again.
+func (w *fleetWorld) clear() {
+	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	defer cancel()
+	_ = w.admin.JS.DeleteStream(ctx, "BALLAST")
 }
 
 // meddle is what others do to the buckets that the fleet goes by.
