@@ -1,0 +1,161 @@
+package jets
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-json"
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Range says which stored events to read. The zero value is all of them.
+type Range struct {
+	Instances []string // names, or patterns in which * stands for any characters; none: every instance
+	From      uint64   // first sequence; 0: the first kept
+	Through   uint64   // last sequence, included; 0: the newest when the reading begins
+	Lanes     int      // how many parts are read side by side, each over a connection of its own; 0: 4
+
+	// Begun is told the range as it was found: From and Through are those of
+	// the stream where they were left out or lie outside. nil: not told.
+	Begun func(from, through uint64)
+	// Read is told now and then through which sequence all events have been
+	// yielded, between two of them. nil: not told.
+	Read func(through uint64)
+	// Away is told that NATS does not answer, and with nil that it does
+	// again. The lanes call it, one at a time. nil: not told.
+	Away func(error)
+	// Gone is told which sequences were removed, by age, size or a purge, before
+	// they could be read: events of the range may have been among them. The lanes
+	// call it, one at a time. nil: not told.
+	Gone func(first, last uint64)
+}
+
+const defaultLanes = 4
+
+// Stored is an event as the stream holds it.
+type Stored struct {
+	Instance string
+	Seq      uint64
+	At       time.Time   // when the server stored it
+	Header   nats.Header // as it was published; never nil
+	Data     []byte      // Okta's bytes
+}
+
+// ID is the event's uuid: out of its header, or, where a foreign client wrote
+// it without, out of its body; empty when it has none.
+func (e *Stored) ID() string {
+	if v := e.Header[headerID]; len(v) > 0 {
+		return decodeHeader(v[0])
+	}
+	return e.body().UUID
+}
+
+// Type is Okta's eventType, from where ID takes its own.
+func (e *Stored) Type() string {
+	if v := e.Header[headerType]; len(v) > 0 {
+		return strings.TrimPrefix(decodeHeader(v[0]), typePrefix)
+	}
+	return e.body().EventType
+}
+
+// Published is when the event happened, from where ID takes its own; false when
+// it does not say so.
+func (e *Stored) Published() (time.Time, bool) {
+	text := ""
+	if v := e.Header[headerTime]; len(v) > 0 {
+		text = decodeHeader(v[0])
+	}
+	at, err := time.Parse(time.RFC3339, cmp.Or(text, e.body().Published))
+	return at, err == nil
+}
+
+type storedBody struct{ UUID, EventType, Published string }
+
+// body reads what the headers lack. It is asked for rarely: signal-client
+// writes them all.
+func (e *Stored) body() storedBody {
+	var members map[string]json.RawMessage // exact names: a struct's would match in any case
+	if json.Unmarshal(e.Data, &members) != nil {
+		return storedBody{}
+	}
+	text := func(name string) (s string) {
+		if json.Unmarshal(members[name], &s) != nil {
+			return ""
+		}
+		return s
+	}
+	return storedBody{text("uuid"), text("eventType"), text("published")}
+}
+
+// Events yields the stored events of a range in the stream's order, each once;
+// positions never. An error is yielded last.
+//
+// The range is read in parts, several at once, by direct gets. One plain
+// consumer is slow where an instance's events lie far apart, since the server
+// unpacks one block of its store after another for it. At most a few dozen MB
+// wait for the part before them.
+//
+// A copy of the stream that trails may answer a direct get. What it has is true,
+// it is a beginning of the stream; that nothing more comes is believed of the leader
+// alone. So a range that ends at an acknowledged event is read to that event.
+//
+// While NATS is away it waits, and goes on where it was. An event that was there at
+// the beginning and is removed meanwhile may be missing; see Range.Gone.
+func (s *Store) Events(ctx context.Context, r Range) iter.Seq2[*Stored, error] {
+	return func(yield func(*Stored, error) bool) {
+		more := true
+		err := newReading(s, r).run(ctx, func(e *Stored) bool {
+			more = yield(e, nil)
+			return more
+		})
+		if err != nil && more {
+			yield(nil, err)
+		}
+	}
+}
+
+// Instances counts the stored events of each instance.
+func (s *Store) Instances(ctx context.Context) (map[string]uint64, error) {
+	var i info
+	if err := s.Conn.ask(ctx, "STREAM.INFO."+StreamSignals, perInstance, &i); err != nil {
+		return nil, fmt.Errorf("look up %s: %w", StreamSignals, err)
+	}
+	events := map[string]uint64{}
+	for subject, n := range i.State.Subjects {
+		if instance := instanceOf(subject); instance != "" {
+			events[instance] = n
+		}
+	}
+	return events, nil
+}
+
+// perInstance has an answer about the stream count the events of each instance.
+var perInstance = map[string]any{"subjects_filter": SubjectEvents("*")}
+
+// SequenceAt is the sequence of the first message that was stored at or after a
+// time, asked of the leader; one past the newest when there is none.
+func (s *Store) SequenceAt(ctx context.Context, at time.Time) (uint64, error) {
+	extent, err := s.Extent(ctx)
+	if err != nil {
+		return 0, err
+	}
+	m, err := s.Conn.read(ctx, StreamSignals, map[string]any{"start_time": at.UTC(), "next_by_subj": ">"})
+	if isNoMessage(err) {
+		return extent.Last + 1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return m.Seq, nil
+}
+
+// retryWait is how long a lane waits before it asks again.
+func retryWait() pipeline.Backoff {
+	return pipeline.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
+}

@@ -1,0 +1,269 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// What a part of a range aims at, and the bounds of its width in sequences. A
+// block of the server's store holds a few thousand events.
+const (
+	partEvents   = 512
+	narrowest    = 2048
+	widest       = 1 << 16
+	partsAhead   = 2 // for each lane
+	answersAhead = 8 // of a part that is not its turn; a full one of common events has no more
+)
+
+// reading is one walk over a range.
+type reading struct {
+	store *Store
+	Range
+
+	filter  string          // subject that the server looks for
+	wanted  map[string]bool // subjects that are looked for, of those
+	density float64         // share of the stream's messages that are
+	width   uint64          // of a part
+	created time.Time       // of the stream
+
+	claiming sync.Mutex
+	next     uint64     // first sequence of the next part
+	parts    chan *part // in order
+
+	barren atomic.Uint64 // nothing is wanted from the part that was claimed last to here, exclusive
+	first  atomic.Uint64 // first sequence kept, as known
+
+	telling sync.Mutex
+	away    bool
+}
+
+// part is a stretch of the range. Its lane sends what it finds, closes events,
+// and before that sets err if it failed.
+type part struct {
+	from, through uint64
+	events        chan []*Stored
+	err           error
+}
+
+func newReading(s *Store, r Range) *reading {
+	if r.Lanes <= 0 {
+		r.Lanes = defaultLanes
+	}
+	return &reading{store: s, Range: r, parts: make(chan *part, partsAhead*r.Lanes)}
+}
+
+// run calls visit with each event until it returns false.
+func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
+	if err := r.begin(ctx); err != nil || len(r.wanted) == 0 {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer cancel()
+	reader.Go(func() { r.lanes(ctx) })
+	for p := range r.parts {
+		for events := range p.events {
+			for _, e := range events {
+				if !visit(e) {
+					return nil
+				}
+			}
+		}
+		if p.err != nil {
+			return p.err
+		}
+		if r.Read != nil {
+			r.Read(p.through)
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// lanes reads the range, and closes parts behind the last one.
+func (r *reading) lanes(ctx context.Context) {
+	defer close(r.parts)
+	var lanes sync.WaitGroup
+	for range min(r.Lanes, 1+int((r.Through-r.From)/r.width)) {
+		lanes.Go(func() { r.lane(ctx) })
+	}
+	lanes.Wait()
+}
+
+// begin finds what there is to read. The leader says where the stream ends.
+func (r *reading) begin(ctx context.Context) error {
+	i, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	var config jetstream.StreamConfig
+	if err := json.Unmarshal(i.Config, &config); err != nil {
+		return fmt.Errorf("read the configuration of %s: %w", StreamSignals, err)
+	}
+	if !config.AllowDirect {
+		return fmt.Errorf("read %s: %w", StreamSignals, ErrNoDirect)
+	}
+	r.created = i.Created
+	r.first.Store(i.State.FirstSeq)
+	r.From = max(r.From, i.State.FirstSeq)
+	if r.Through == 0 || r.Through > i.State.LastSeq {
+		r.Through = i.State.LastSeq
+	}
+	if r.Begun != nil {
+		r.Begun(r.From, r.Through)
+	}
+	if i.State.Msgs == 0 || r.From > r.Through {
+		return nil
+	}
+	count := r.choose(i.State.Subjects)
+	r.density = float64(count) / float64(max(i.State.Msgs, 1))
+	r.width = widest
+	if w := partEvents / max(r.density, 1e-9); w < widest {
+		r.width = max(uint64(w), narrowest)
+	}
+	r.next = r.From
+	return nil
+}
+
+// look asks for the stream's state, and until NATS answers.
+func (r *reading) look(ctx context.Context) (*info, error) {
+	wait := retryWait()
+	for {
+		var i info
+		err := r.store.Conn.ask(ctx, "STREAM.INFO."+StreamSignals, perInstance, &i)
+		if err == nil {
+			return &i, nil
+		}
+		if !passing(err) {
+			return nil, fmt.Errorf("look up %s: %w", StreamSignals, err)
+		}
+		if err := r.wait(ctx, err, &wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// choose notes which subjects are wanted, and counts their messages.
+func (r *reading) choose(subjects map[string]uint64) (count uint64) {
+	r.wanted, r.filter = map[string]bool{}, SubjectEvents("*")
+	for subject, n := range subjects {
+		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
+			r.wanted[subject] = true
+			count += n
+			r.filter = subject
+		}
+	}
+	if len(r.wanted) != 1 {
+		r.filter = SubjectEvents("*") // and what is not wanted is left out here
+	}
+	return count
+}
+
+// selects reports whether one of the patterns stands for the instance; none
+// stands for all.
+func selects(patterns []string, instance string) bool {
+	for _, p := range patterns {
+		if ok, err := path.Match(p, instance); ok && err == nil {
+			return true
+		}
+	}
+	return len(patterns) == 0
+}
+
+// instanceOf is the instance of an event's subject; empty for any other.
+func instanceOf(subject string) string {
+	instance, ok := strings.CutPrefix(subject, SubjectEvents(""))
+	if !ok || strings.Contains(instance, ".") {
+		return ""
+	}
+	return instance
+}
+
+// claim takes the next part; nil when there is none left.
+func (r *reading) claim(ctx context.Context) *part {
+	r.claiming.Lock()
+	defer r.claiming.Unlock()
+	from := max(r.next, r.barren.Load())
+	if from > r.Through || ctx.Err() != nil {
+		return nil
+	}
+	p := &part{from: from, through: min(from+r.width-1, r.Through), events: make(chan []*Stored, answersAhead)}
+	select {
+	case r.parts <- p:
+		r.next = p.through + 1
+		return p
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// skip notes that nothing is wanted before to, from a part on that is claimed.
+func (r *reading) skip(to uint64) {
+	for {
+		known := r.barren.Load()
+		if to <= known || r.barren.CompareAndSwap(known, to) {
+			return
+		}
+	}
+}
+
+// wait waits a moment, and until the connection stands; it says once that NATS
+// is away. It fails when there is nothing to go on with: another stream has taken
+// the place of the one that was read.
+func (r *reading) wait(ctx context.Context, err error, backoff *pipeline.Backoff) error {
+	r.tell(err)
+	if err := sleepUntilUp(ctx, r.store.Conn, backoff.Next()); err != nil {
+		return err
+	}
+	if r.created.IsZero() {
+		return nil
+	}
+	extent, err := r.store.Extent(ctx)
+	switch {
+	case err != nil && passing(err):
+		return nil // the next try fails in the same way, and waits longer
+	case err != nil:
+		return err
+	case !extent.Created.Equal(r.created):
+		return ErrOtherStream
+	}
+	return nil
+}
+
+// sleepUntilUp waits for d, and until the connection stands.
+func sleepUntilUp(ctx context.Context, conn *Conn, d time.Duration) error {
+	if err := pipeline.Sleep(ctx, d); err != nil {
+		return err
+	}
+	if err := conn.Up(ctx); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// tell says that NATS is away, or with nil that it is back, once each.
+func (r *reading) tell(err error) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if (err != nil) == r.away {
+		return
+	}
+	r.away = err != nil
+	if r.Away != nil {
+		r.Away(err)
+	}
+}
+
+// ErrOtherStream: the stream was deleted and made anew while it was read.
+var ErrOtherStream = errors.New("the stream was made anew while it was read")

@@ -1,0 +1,290 @@
+package jets
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// laid is what a test has put into the stream and what is left of it.
+type laid struct {
+	*stand
+	rand *rand.Rand
+	msgs []*nats.Msg // by place
+	base uint64      // sequence of the first
+	kept []bool
+}
+
+// lay stores n messages of instances side by side: pages of at most longest, each
+// with its position, as pollers store them.
+func lay(st *stand, seed uint64, n, instances, longest int) *laid {
+	st.Helper()
+	l := &laid{stand: st, rand: rand.New(rand.NewPCG(seed, 1))}
+	extent, err := st.store.Extent(st.Context())
+	st.ok(err)
+	l.base = extent.Last + 1
+	for len(l.msgs) < n {
+		instance := fmt.Sprintf("org-%02d", l.rand.IntN(instances))
+		for range 1 + l.rand.IntN(longest) {
+			e := event(len(l.msgs))
+			l.put(newEnvelope(SubjectEvents(instance), origin).Of(&e))
+		}
+		l.put(&nats.Msg{Subject: SubjectPosition(instance), Data: []byte(`{}`)})
+	}
+	<-st.store.Conn.JS.PublishAsyncComplete()
+	return l
+}
+
+func (l *laid) put(m *nats.Msg) {
+	l.Helper()
+	_, err := l.store.Conn.JS.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute))
+	l.ok(err)
+	l.msgs, l.kept = append(l.msgs, m), append(l.kept, true)
+}
+
+// holes deletes messages here and there, in stretches, and those before a place.
+func (l *laid) holes(ctx context.Context) {
+	l.Helper()
+	stream, err := l.store.Conn.JS.Stream(ctx, StreamSignals)
+	l.ok(err)
+	drop := func(i int) {
+		l.ok(stream.DeleteMsg(ctx, l.base+uint64(i)))
+		l.kept[i] = false
+	}
+	for range 20 {
+		for i, end := l.rand.IntN(len(l.msgs)), l.rand.IntN(20); end >= 0 && i < len(l.msgs); i, end = i+1, end-1 {
+			if l.kept[i] {
+				drop(i)
+			}
+		}
+	}
+	cut := l.rand.IntN(len(l.msgs) / 10)
+	l.ok(stream.Purge(ctx, jetstream.WithPurgeSequence(l.base+uint64(cut))))
+	for i := range cut {
+		l.kept[i] = false
+	}
+}
+
+// check compares what a range yields with what was laid.
+func (l *laid) check(r Range) {
+	l.Helper()
+	i := 0
+	for e, err := range l.store.Events(l.Context(), r) {
+		l.ok(err)
+		for ; i < len(l.msgs) && !l.wanted(r, i); i++ {
+		}
+		if i == len(l.msgs) {
+			l.Fatalf("%+v: %d of %s is one too many", r, e.Seq, e.Instance)
+		}
+		m := l.msgs[i]
+		if e.Seq != l.base+uint64(i) || SubjectEvents(e.Instance) != m.Subject || !bytes.Equal(e.Data, m.Data) || encodeHeader(e.ID()) != m.Header.Get(headerID) || e.At.IsZero() {
+			l.Fatalf("%+v: got %d of %s, want %d of %s", r, e.Seq, e.Instance, l.base+uint64(i), m.Subject)
+		}
+		i++
+	}
+	for ; i < len(l.msgs); i++ {
+		if l.wanted(r, i) {
+			l.Fatalf("%+v: %d of %s is missing", r, l.base+uint64(i), l.msgs[i].Subject)
+		}
+	}
+}
+
+func (l *laid) wanted(r Range, i int) bool {
+	seq, instance := l.base+uint64(i), instanceOf(l.msgs[i].Subject)
+	return l.kept[i] && instance != "" && seq >= r.From && (r.Through == 0 || seq <= r.Through) && selects(r.Instances, instance)
+}
+
+// Random ranges of random streams, read as they were stored: pages long and
+// short, single messages, holes, instances that are rare.
+func TestEventsOfRanges(t *testing.T) {
+	for seed, longest := range []int{1, 3, 40, 700} {
+		t.Run(fmt.Sprint("pages of ", longest), func(t *testing.T) {
+			st := newStand(t, jetstest.Config{})
+			l := lay(st, uint64(seed), 6000, 12, longest)
+			for round := range 2 {
+				l.check(Range{})
+				for range 12 {
+					a, b := uint64(l.rand.IntN(len(l.msgs))), uint64(l.rand.IntN(len(l.msgs)))
+					r := Range{From: l.base + min(a, b), Through: l.base + max(a, b), Lanes: 1 + l.rand.IntN(5)}
+					switch l.rand.IntN(4) {
+					case 0:
+						r.Through = 0
+					case 1:
+						r.From = 0
+					}
+					for range l.rand.IntN(3) {
+						r.Instances = append(r.Instances, fmt.Sprintf("org-%02d", l.rand.IntN(13)))
+					}
+					if l.rand.IntN(4) == 0 {
+						r.Instances = []string{"*-0*"}
+					}
+					l.check(r)
+				}
+				if round == 0 {
+					l.holes(t.Context())
+				}
+			}
+		})
+	}
+}
+
+// What is stored while it is read is beyond the end that was found at the
+// beginning.
+func TestEventsWhileTheStreamGrows(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	l := lay(st, 1, 3000, 3, 50)
+	n, end := 0, uint64(0)
+	r := Range{Instances: []string{"org-01"}, Begun: func(_, through uint64) { end = through }}
+	for e, err := range st.store.Events(t.Context(), r) {
+		st.ok(err)
+		if e.Seq > end {
+			t.Fatalf("%d was stored after the beginning", e.Seq)
+		}
+		if n++; n%100 == 1 {
+			e := event(n)
+			_, err := st.store.Conn.JS.PublishMsg(t.Context(), newEnvelope(SubjectEvents("org-01"), origin).Of(&e))
+			st.ok(err)
+		}
+	}
+	want := 0
+	for i := range l.msgs {
+		if l.wanted(r, i) {
+			want++
+		}
+	}
+	if n != want {
+		t.Errorf("%d events, want %d", n, want)
+	}
+}
+
+// NATS goes and comes back in the middle: the reading goes on where it was.
+func TestEventsThroughARestart(t *testing.T) {
+	server := jetstest.Config{}.Process(t)
+	conn, err := Connect(t.Context(), server.URL(), server.Option(), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	st := &stand{T: t}
+	st.store, err = Open(t.Context(), conn, Config{})
+	st.ok(err)
+	l := lay(st, 1, 20_000, 5, 50)
+	for _, instances := range [][]string{{"org-01"}, nil} {
+		var seqs []uint64
+		var told []error
+		r := Range{Instances: instances, Away: func(err error) { told = append(told, err) }}
+		for e, err := range st.store.Events(t.Context(), r) {
+			st.ok(err)
+			if seqs = append(seqs, e.Seq); len(seqs) == 500 {
+				server.Kill()
+				server.Start(t)
+			}
+		}
+		var want []uint64
+		for i := range l.msgs {
+			if l.wanted(r, i) {
+				want = append(want, l.base+uint64(i))
+			}
+		}
+		if !slices.Equal(seqs, want) {
+			t.Errorf("%v: %d events, want %d", instances, len(seqs), len(want))
+		}
+		if len(told)%2 != 0 || len(told) > 0 && (told[0] == nil || told[1] != nil) {
+			t.Errorf("told %v", told)
+		}
+	}
+}
+
+// What is removed before its turn comes is told.
+func TestEventsRemovedMeanwhile(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	l := lay(st, 1, 30_000, 2, 50)
+	stream, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
+	st.ok(err)
+	cut := l.base + 25_000
+	seen := map[uint64]bool{}
+	var gone [][2]uint64
+	r := Range{Lanes: 1, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
+	for e, err := range st.store.Events(t.Context(), r) {
+		st.ok(err)
+		if seen[e.Seq] = true; len(seen) == 100 {
+			st.ok(stream.Purge(t.Context(), jetstream.WithPurgeSequence(cut)))
+		}
+	}
+	for i := range l.msgs {
+		seq := l.base + uint64(i)
+		told := slices.ContainsFunc(gone, func(g [2]uint64) bool { return g[0] <= seq && seq <= g[1] })
+		if l.wanted(r, i) && !seen[seq] && !told {
+			t.Fatalf("%d is missing, and that was not told: %v", seq, gone)
+		}
+		if told && seq >= cut {
+			t.Fatalf("%d was not removed, told as gone: %v", seq, gone)
+		}
+	}
+	if len(gone) == 0 {
+		t.Error("nothing was told")
+	}
+}
+
+func TestEventsOfAStreamMadeAnew(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	lay(st, 1, 30_000, 2, 50)
+	var last error
+	n := 0
+	for _, err := range st.store.Events(t.Context(), Range{Lanes: 1}) {
+		if n++; n == 100 {
+			st.ok(st.store.Conn.JS.DeleteStream(t.Context(), StreamSignals))
+			st.ok(st.store.Ensure(t.Context()))
+		}
+		last = err
+	}
+	if !errors.Is(last, ErrOtherStream) {
+		t.Errorf("ended with %v", last)
+	}
+}
+
+// A cancelled reading ends, whatever its lanes do.
+func TestEventsCancelled(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	lay(st, 1, 5000, 2, 50)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	for _, err := range st.store.Events(ctx, Range{}) {
+		cancel()
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("ended with %v", last)
+	}
+	for range st.store.Events(t.Context(), Range{}) {
+		break
+	}
+}
+
+func TestSequenceAt(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	l := lay(st, 1, 100, 2, 5)
+	m, err := st.store.Conn.At(t.Context(), StreamSignals, l.base+50)
+	st.ok(err)
+	seq, err := st.store.SequenceAt(t.Context(), m.Time)
+	st.ok(err)
+	if seq != l.base+50 {
+		t.Errorf("%d, want %d", seq, l.base+50)
+	}
+	seq, err = st.store.SequenceAt(t.Context(), m.Time.Add(time.Hour))
+	st.ok(err)
+	if want := l.base + uint64(len(l.msgs)); seq != want {
+		t.Errorf("%d, want %d", seq, want)
+	}
+}
