@@ -28,18 +28,28 @@ func (d *desk) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&d.instance, "instance", "", "`name` of the org, as in INTEGRATIONS")
 	r := &roster{program: d.program}
 	_ = cmd.RegisterFlagCompletionFunc("instance", r.complete(0))
+	return d.connection(cmd)
+}
+
+// connection gives a command the flags that say where NATS is.
+func (d *desk) connection(cmd *cobra.Command) *cobra.Command {
 	addFlags(cmd, &d.nats)
 	cmd.Flags().SortFlags = false
 	return cmd
 }
 
-// open connects to NATS.
+// open connects a command that works on one instance.
 func (d *desk) open(cmd *cobra.Command) (*jets.Store, func(), error) {
+	if d.instance == "" {
+		return nil, nil, wrong("--instance is missing", "it names the org", cmd.CommandPath()+" --help")
+	}
+	return d.connect(cmd)
+}
+
+// connect connects to NATS.
+func (d *desk) connect(cmd *cobra.Command) (*jets.Store, func(), error) {
 	if err := load(cmd, &d.nats, &d.server, &d.okta, &d.stage); err != nil {
 		return nil, nil, err
-	}
-	if d.instance == "" {
-		return nil, nil, &problem{Op: "--instance is missing", Err: errors.New("it names the org"), Hint: cmd.CommandPath() + " --help", Code: exitUsage}
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
 	defer cancel()

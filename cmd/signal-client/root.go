@@ -72,6 +72,7 @@ func newRoot(p *program) *cobra.Command {
 		newStatus(p),
 		newIntegrations(p),
 		newDoctor(p),
+		newBackfill(p),
 		newAudit(p),
 		newVersion(p),
 		newHealthcheck(),

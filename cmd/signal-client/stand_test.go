@@ -134,7 +134,7 @@ func page(ts *testscript.TestScript, neg bool, args []string) {
 // add 10 lets something happen, org stall 30 makes it slow.
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: org generate|add|late|stall <number>")
+		ts.Fatalf("usage: org generate|past|add|late|stall|slow <number>")
 	}
 	org := ts.Value("org").(*oktatest.Org)
 	n, err := strconv.Atoi(args[1])
@@ -144,6 +144,8 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		org.Generate(n, time.Hour)
 	case "add":
 		org.Add(make([]oktatest.Event, n)...)
+	case "past": // two days ago and before
+		org.GenerateFrom(time.Now().Add(-72*time.Hour), n, 24*time.Hour)
 	case "late": // visible now, behind the cursors
 		at := time.Now().Add(-30 * time.Minute)
 		for i := range n {
@@ -151,6 +153,8 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "stall": // answers take so many seconds
 		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Second} })
+	case "slow": // so many milliseconds
+		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Millisecond} })
 	default:
 		ts.Fatalf("no such change: %s", args[0])
 	}

@@ -111,3 +111,10 @@ func (b *Backfills) Put(ctx context.Context, j pipeline.Job, revision uint64) (u
 	}
 	return seq, nil
 }
+
+// Wake tells whoever polls the instance to look at once.
+func (s *Store) Wake(instance string) {
+	if s.Conn.NATS.Publish(SubjectWake(instance), nil) == nil {
+		_ = s.Conn.NATS.FlushTimeout(time.Second)
+	}
+}

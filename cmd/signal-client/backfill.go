@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nuid"
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const backfillLong = `Store an org's events of the past, as far as they are not stored: from before the
+first start, or of a time that an earlier filter left out.
+
+A backfill is a job. Whoever polls the org carries it out between the polls, so live
+events go first, within a share of the org's rate limit, and goes on with it after a
+restart or a takeover. Events that are stored already are left out, by their ids.
+Those that it brings carry the header Signal-Origin: backfill, and come after newer
+ones in the stream.
+
+Examples:
+  signal-client backfill start --instance acme --since 30d --until 7d
+  signal-client backfill list
+  signal-client backfill show 20261122-141503-7f3a --watch
+  signal-client backfill cancel 20261122-141503-7f3a`
+
+// backfiller is what the commands of backfill share.
+type backfiller struct {
+	desk
+	json bool
+}
+
+func newBackfill(p *program) *cobra.Command {
+	cmd := &cobra.Command{Use: "backfill", Short: "Store events of the past, as a job with an end", Long: backfillLong}
+	cmd.AddCommand(newBackfillStart(p), newBackfillList(p), newBackfillShow(p), newBackfillCancel(p))
+	return cmd
+}
+
+func newBackfillStart(p *program) *cobra.Command {
+	b := &backfiller{desk: desk{program: p}}
+	var since, until moment
+	var share float64
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Write a job",
+		Long: `Write a job for whoever polls the org. It is taken up at once, or after the org's
+jobs before it.
+
+Examples:
+  signal-client backfill start --instance acme --since 30d --until 7d
+  signal-client backfill start --instance acme --since 2026-10-01 --until 2026-11-01 --share 0.2`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return b.start(cmd, since, until, share) },
+	}
+	cmd.Flags().Var(&since, "since", "events that happened from this time on: an age or a time; Okta keeps 90 days")
+	cmd.Flags().Var(&until, "until", "and before this one; default: now")
+	cmd.Flags().Float64Var(&share, "share", pipeline.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
+	cmd.Flags().BoolVar(&b.json, "json", false, "print the job as JSON")
+	return b.flags(cmd)
+}
+
+func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float64) error {
+	if since.IsZero() {
+		return wrong("--since is missing", "it says from when on events are wanted", "--since=30d")
+	}
+	store, done, err := b.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx := cmd.Context()
+	i, err := b.integration(ctx, store)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	job, err := pipeline.NewJob(jobID(now), b.instance, since.At(now), until.At(now), share, now)
+	if err != nil {
+		return &problem{Op: "backfill of " + b.instance, Err: err, Hint: "signal-client backfill start --help", Code: exitUsage}
+	}
+	if _, err := (&jets.Backfills{Store: store}).Put(ctx, job, 0); err != nil {
+		return err
+	}
+	store.Wake(job.Instance)
+	if b.json {
+		return writeJSON(b.Out(), job)
+	}
+	fmt.Fprintln(b.Out(), job.ID)
+	note := ""
+	if !i.Enabled {
+		note = " The org is disabled: the job waits until it is enabled."
+	}
+	(&roster{program: b.program}).say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch%s",
+		job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID, note)
+	return nil
+}
+
+// jobID is a name that sorts by time.
+func jobID(now time.Time) string {
+	id := nuid.Next()
+	return now.UTC().Format("20060102-150405-") + id[len(id)-4:]
+}
+
+func newBackfillCancel(p *program) *cobra.Command {
+	b := &backfiller{desk: desk{program: p}}
+	cmd := &cobra.Command{
+		Use:               "cancel <job>...",
+		Short:             "End a job; what it stored stays",
+		Args:              named(0),
+		ValidArgsFunction: b.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return b.each(cmd, args, func(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+				return b.cancel(ctx, all, k)
+			})
+		},
+	}
+	return b.connection(cmd)
+}
+
+func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+	for {
+		if k.Ended() {
+			(&roster{program: b.program}).say("%s: %s already", k.ID, k.State)
+			return nil
+		}
+		k.State, k.EndedAt, k.UpdatedAt = pipeline.JobCancelled, time.Now().UTC(), time.Now().UTC()
+		_, err := all.Put(ctx, k.Job, k.Revision)
+		if err == nil {
+			(&roster{program: b.program}).say("%s: cancelled after %d events; what it stored stays", k.ID, k.Events)
+			return nil
+		}
+		if !errors.Is(err, pipeline.ErrChanged) {
+			return err
+		}
+		if k, err = b.job(ctx, all, k.ID); err != nil { // its holder was faster
+			return err
+		}
+	}
+}
+
+// each calls f with each of the jobs that are named.
+func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Context, *jets.Backfills, jets.KeptJob) error) error {
+	all, done, err := b.jobs(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	for _, id := range ids {
+		k, err := b.job(cmd.Context(), all, id)
+		if err == nil {
+			err = f(cmd.Context(), all, k)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jobs connects to where the jobs are.
+func (b *backfiller) jobs(cmd *cobra.Command) (*jets.Backfills, func(), error) {
+	store, done, err := b.connect(cmd)
+	return &jets.Backfills{Store: store}, done, err
+}
+
+// job finds a job by its id.
+func (b *backfiller) job(ctx context.Context, all *jets.Backfills, id string) (jets.KeptJob, error) {
+	kept, err := all.All(ctx)
+	if err := present(err); err != nil {
+		return jets.KeptJob{}, err
+	}
+	i := slices.IndexFunc(kept, func(k jets.KeptJob) bool { return k.ID == id })
+	if i < 0 {
+		return jets.KeptJob{}, &problem{Op: fmt.Sprintf("no backfill %q", id), Err: errors.New(jets.BucketBackfills + " holds none of that name"), Hint: "signal-client backfill list", Code: exitFailed}
+	}
+	return kept[i], kept[i].Err
+}
+
+func (b *backfiller) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	const nothing = cobra.ShellCompDirectiveNoFileComp
+	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+	defer cancel()
+	if load(cmd, &b.nats, &b.server) != nil {
+		return nil, nothing
+	}
+	conn, err := visit(ctx, b.nats, b.server)
+	if err != nil {
+		return nil, nothing
+	}
+	defer conn.Close()
+	kept, _ := (&jets.Backfills{Store: jets.Attach(conn)}).All(ctx)
+	var offered []cobra.Completion
+	for _, k := range kept {
+		if !slices.Contains(args, k.ID) {
+			offered = append(offered, cobra.CompletionWithDesc(k.ID, k.Instance))
+		}
+	}
+	return offered, nothing
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+func newBackfillList(p *program) *cobra.Command {
+	b := &backfiller{desk: desk{program: p}}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the jobs, the newest first",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return b.list(cmd) },
+	}
+	cmd.Flags().BoolVar(&b.json, "json", false, "print one JSON document")
+	cmd.Flags().StringVar(&b.instance, "instance", "", "`name` of the org; default: all")
+	return b.connection(cmd)
+}
+
+func (b *backfiller) list(cmd *cobra.Command) error {
+	all, done, err := b.jobs(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	kept, err := all.All(cmd.Context())
+	if err := present(err); err != nil {
+		return err
+	}
+	now := time.Now()
+	jobs := []pipeline.Job{}
+	g := grid{Title: "Backfills", Header: []string{"job", "instance", "state", "done", "events", "stored", "left", "since", "until", "last error"}, Now: now}
+	for n := len(kept) - 1; n >= 0; n-- {
+		j := kept[n].Job
+		if b.instance != "" && j.Instance != b.instance {
+			continue
+		}
+		if err := kept[n].Err; err != nil {
+			j.LastError = "can't be read: " + err.Error()
+		}
+		jobs = append(jobs, j)
+		g.Rows = append(g.Rows, []any{j.ID, j.Instance, string(j.State), part(j), j.Events, j.Stored, left(j, now), j.Since, j.Until, j.LastError})
+	}
+	if b.json {
+		return writeJSON(b.Out(), jobs)
+	}
+	return g.Print(b.Out())
+}
+
+// part is how much of its span a job has done.
+func part(j pipeline.Job) string {
+	span := j.Until.Sub(j.Since)
+	if span <= 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f %%", 100*float64(j.DoneThrough.Sub(j.Since))/float64(span))
+}
+
+// left is how long a job will go on.
+func left(j pipeline.Job, now time.Time) string {
+	if d := j.Left(now); d > 0 {
+		return span(d)
+	}
+	return "-"
+}
+
+func newBackfillShow(p *program) *cobra.Command {
+	b := &backfiller{desk: desk{program: p}}
+	var watch bool
+	cmd := &cobra.Command{
+		Use:               "show <job>",
+		Short:             "Show a job, and follow it",
+		Args:              named(1),
+		ValidArgsFunction: b.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return b.each(cmd, args, func(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+				if watch {
+					return b.watch(ctx, all, k)
+				}
+				return b.show(k.Job)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "follow it to its end")
+	cmd.Flags().BoolVar(&b.json, "json", false, "print JSON; with --watch a line each time")
+	return b.connection(cmd)
+}
+
+func (b *backfiller) show(j pipeline.Job) error {
+	if b.json {
+		return writeJSON(b.Out(), j)
+	}
+	var s strings.Builder
+	now := time.Now()
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&s, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
+	line("job", "%s", j.ID)
+	line("instance", "%s", j.Instance)
+	line("state", "%s", j.State)
+	line("span", "%s to %s", j.Since.Format(time.RFC3339), j.Until.Format(time.RFC3339))
+	line("done", "%s, through %s", part(j), j.DoneThrough.Format(time.RFC3339))
+	line("events", "%d in %d pages and %d windows; %d stored, %d were already", j.Events, j.Pages, j.Windows, j.Stored, j.Events-j.Stored-j.DeadLetters)
+	if j.DeadLetters > 0 {
+		line("dead letters", "%d", j.DeadLetters)
+	}
+	if !j.Ended() {
+		line("left", "%s", left(j, now))
+	}
+	line("share", "%g of the org's rate limit", j.Share)
+	if j.Holder != "" {
+		line("holder", "%s, %s", j.Holder, relative(j.UpdatedAt, now))
+	}
+	if j.LastError != "" {
+		line("last error", "%s", j.LastError)
+	}
+	_, err := io.WriteString(b.Out(), s.String())
+	return err
+}
+
+// watch follows a job to its end: in one line that is redrawn on a terminal, in a
+// line for each change elsewhere.
+func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+	for {
+		if err := b.tell(k.Job); err != nil || k.Ended() {
+			return err
+		}
+		seen := k.Revision
+		for k.Revision == seen {
+			if err := pipeline.Sleep(ctx, time.Second); err != nil {
+				return err
+			}
+			next, err := b.job(ctx, all, k.ID)
+			if err != nil {
+				return err
+			}
+			k = next
+		}
+	}
+}
+
+func (b *backfiller) tell(j pipeline.Job) error {
+	if b.json {
+		data, err := json.Marshal(j)
+		if err == nil {
+			_, err = fmt.Fprintf(b.Out(), "%s\n", data)
+		}
+		return err
+	}
+	text := fmt.Sprintf("%s  %s  %s done  %d events  %d stored  left %s", j.ID, j.State, part(j), j.Events, j.Stored, left(j, time.Now()))
+	if j.LastError != "" {
+		text += "  " + j.LastError
+	}
+	out := b.Out()
+	if !out.Terminal {
+		_, err := fmt.Fprintln(out, printable(text))
+		return err
+	}
+	end := ""
+	if j.Ended() {
+		end = "\n"
+	}
+	_, err := fmt.Fprintf(out, "\r\x1b[K%s%s", printable(text), end)
+	return err
+}
