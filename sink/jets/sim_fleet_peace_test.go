@@ -166,7 +166,7 @@ func (w *fleetWorld) judge() {
 // rest looks at a fleet that nothing befalls, and then at what a session that is
 // late, a death, a leave, and orders of the operator's cost it.
 func (w *fleetWorld) rest() {
-	time.Sleep(time.Minute) // what was taken last is asked for at its own moment of the interval
+	time.Sleep(time.Minute)                   // what was taken last is asked for at its own moment of the interval
 	w.still("nothing happens", 6*time.Minute) // longer than what is declined, or strayed, stays so
 	late := w.live()[0]
 	late.cable.stall()
