@@ -154,7 +154,9 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "stall": // answers take so many seconds
 		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Second} })
 	case "slow": // so many milliseconds
-		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Millisecond} })
+		org.SetFault(func(oktatest.Request) oktatest.Fault {
+			return oktatest.Fault{Slow: time.Duration(n) * time.Millisecond}
+		})
 	default:
 		ts.Fatalf("no such change: %s", args[0])
 	}
