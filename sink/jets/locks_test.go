@@ -119,6 +119,26 @@ func claim(t *testing.T, store *Store, r *record, name string, cfg LocksConfig, 
 // kill cuts a process off as SIGKILL does: nothing is written any more.
 func (p *process) kill() { p.store.Conn.Close() }
 
+// Who waits for an instance of no share says once for whom; who waits for one
+// that is shared out says nothing.
+func TestLockNamesItsHolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		a := run(t, s, r, "a", LocksConfig{}, "acme")
+		r.awaitHolder("acme", "a")
+		var said strings.Builder
+		log := slog.New(slog.NewTextHandler(&said, nil))
+		b := claim(t, opened(t, s, Config{}), r, "b", LocksConfig{Log: log}, pipeline.Claim{Instance: "acme"}, pipeline.Claim{Instance: "other", Key: "https://other"})
+		time.Sleep(10 * time.Minute)
+		b.rest()
+		synctest.Wait()
+		if n := strings.Count(said.String(), "stands by\" instance=acme holder=a"); n != 1 || strings.Count(said.String(), "stands by") != 1 {
+			t.Errorf("said %d times:\n%s", n, said.String())
+		}
+		a.stop()
+	})
+}
+
 func TestLockHeldByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
