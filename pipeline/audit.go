@@ -212,22 +212,31 @@ func (h *hearing) ask(ctx context.Context, d *day, stored map[print]known) error
 		if err != nil {
 			return err
 		}
-		var newest time.Time
-		for _, e := range page.Events {
-			if e.Flaw != "" || e.Published.Before(d.from) || !e.Published.Before(d.until) {
-				continue
-			}
-			newest = newer(newest, e.Published)
-			if err := h.show(e, d, stored); err != nil {
-				return err
-			}
+		link, err = h.compare(page, d, stored)
+		page.Memory.Release()
+		if err != nil {
+			return err
 		}
-		if h.Progress != nil {
-			h.Progress(newest, &h.report)
-		}
-		link = rest(page, newest, d.until, h.Window)
 	}
 	return nil
+}
+
+// compare takes a page of a day. It returns the link after it; empty: it was the last.
+func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, error) {
+	var newest time.Time
+	for _, e := range page.Events {
+		if e.Flaw != "" || e.Published.Before(d.from) || !e.Published.Before(d.until) {
+			continue
+		}
+		newest = newer(newest, e.Published)
+		if err := h.show(e, d, stored); err != nil {
+			return "", err
+		}
+	}
+	if h.Progress != nil {
+		h.Progress(newest, &h.report)
+	}
+	return rest(page, newest, d.until, h.Window), nil
 }
 
 // pollTries is how often in a row the org may fail to answer an audit.

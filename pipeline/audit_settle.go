@@ -118,6 +118,7 @@ func (h *hearing) await(ctx context.Context) error {
 				}
 			}
 		}
+		page.Memory.Release()
 		if !page.Full || page.Next == page.Link {
 			return nil
 		}

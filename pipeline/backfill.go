@@ -31,6 +31,7 @@ var _ Backlog = (*Backfill)(nil)
 type batch struct {
 	events int
 	pages  int
+	bytes  int
 	next   Link // of the window, after it; empty: the window ends with it
 }
 
@@ -39,9 +40,10 @@ const (
 	leastWindow = time.Minute
 	mostWindow  = 24 * time.Hour
 
-	// batchPages is how many pages are brought at a time. Each batch costs one
-	// poll of the head, and its pages stay in memory for so long.
+	// batchPages is how many pages are brought at a time, and batchBytes after
+	// how many bytes it is enough. Each batch costs one poll of the head.
 	batchPages = 4
+	batchBytes = 8 << 20
 	// A window of so many pages, or so few, is followed by one half or twice as long.
 	manyPages, fewPages = 16, 4
 )
@@ -55,7 +57,7 @@ func (b *Backfill) Next(ctx context.Context, due time.Time) (*Past, error) {
 	past := &Past{Why: WhyBackfill, Link: b.link}
 	past.From, past.Until = b.day()
 	b.taken = batch{next: b.link}
-	for b.taken.next != "" && b.taken.pages < batchPages && (b.taken.pages == 0 || time.Now().Before(due)) {
+	for b.more(due) {
 		page, err := b.Source.Poll(ctx, b.taken.next)
 		if err != nil {
 			b.failed(ctx, err)
@@ -64,6 +66,12 @@ func (b *Backfill) Next(ctx context.Context, due time.Time) (*Past, error) {
 		b.take(past, page)
 	}
 	return past, nil
+}
+
+// more reports whether a batch is to have one more page: its first one in any case.
+func (b *Backfill) more(due time.Time) bool {
+	full := b.taken.pages == batchPages || b.taken.bytes >= batchBytes || !time.Now().Before(due)
+	return b.taken.next != "" && (b.taken.pages == 0 || !full)
 }
 
 // open begins the window after what is done, unless one is at hand.
@@ -100,7 +108,11 @@ func (b *Backfill) day() (from, until time.Time) {
 
 // take adds a page to a batch. An event that was published outside the window is
 // left to the window that it belongs to: its ids are not those of this day.
+//
+// The page's memory counts no longer, though its events are kept: the poll of the
+// head that the batch waits for may need it, and a batch is bounded by itself.
 func (b *Backfill) take(past *Past, page Page) {
+	defer page.Memory.Release()
 	var newest time.Time
 	for _, e := range page.Events {
 		if e.Published.IsZero() || !e.Published.Before(b.Job.DoneThrough) && e.Published.Before(b.until) {
@@ -110,6 +122,7 @@ func (b *Backfill) take(past *Past, page Page) {
 	}
 	b.taken.events += len(page.Events)
 	b.taken.pages++
+	b.taken.bytes += page.Bytes
 	b.taken.next = rest(page, newest, b.until, b.Window)
 }
 
