@@ -65,6 +65,7 @@ type stageConfig struct {
 	RequestTimeout time.Duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
 	MaxInFlight    int           `envconfig:"SIGNAL_CLIENT_MAX_IN_FLIGHT" default:"256" desc:"most requests to Okta at a time, of all instances together"`
 	PageMemory     byteSize      `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
+	SilentAfter    time.Duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"an org that brings no event for that long is told of as silent, once; 0s: none is"`
 }
 
 // oktaConfig is one instance straight from the environment.

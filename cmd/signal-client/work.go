@@ -19,7 +19,8 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	if err != nil {
 		return err
 	}
-	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: s.config.Stage.SessionTTL, Log: s.log})
+	advisories := newAdvisories(store.Conn, s.config.Stage.SilentAfter, s.log)
+	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: s.config.Stage.SessionTTL, Log: s.log, Took: advisories.Took})
 	if err != nil {
 		return err
 	}
@@ -30,9 +31,12 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	context.AfterFunc(ctx, locks.Leave)
 	endStatuses := inBackground(afterwards, statuses.Run)
 	defer endStatuses()
+	advisories.replica = locks.Replica
+	endAdvisories := inBackground(afterwards, advisories.Run)
+	defer endAdvisories()
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete}
-	trace := traces(s.metrics.Trace(), b.Trace(), s.trace)
+	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), s.trace)
 	stage := &stage{
 		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
@@ -60,7 +64,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 				s.ready.Waiting("")
 			},
 		},
-		Locks:  &holding{Locks: locks, metrics: s.metrics, board: b},
+		Locks:  &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone},
 		Static: static,
 		Poll:   stage.Poll,
 		Report: stage.Report,

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/breaker"
+)
+
+// The kinds of advisories: the token of the subject, too.
+const (
+	adviseBreakerOpened = "breaker_opened"
+	adviseBreakerClosed = "breaker_closed"
+	adviseCursorRefused = "cursor_refused"
+	adviseDataLost      = "data_lost"
+	adviseGapFound      = "gap_found"
+	adviseDeadLetter    = "dead_letter"
+	adviseTakeover      = "takeover"
+	adviseSilent        = "silent"
+	adviseSilentOver    = "silent_over"
+)
+
+// advisory tells a rule or a pager what has happened to an instance, as
+// schemas/advisory.json says.
+type advisory struct {
+	Version  int            `json:"version"`
+	Kind     string         `json:"kind"`
+	Instance string         `json:"instance"`
+	Severity string         `json:"severity"` // info, warning or critical
+	At       time.Time      `json:"at"`       // the first of Count
+	Replica  string         `json:"replica"`  // that tells it
+	Count    int            `json:"count"`
+	Message  string         `json:"message"` // in a sentence
+	Fields   map[string]any `json:"fields,omitempty"`
+}
+
+const (
+	severityInfo     = "info"
+	severityWarning  = "warning"
+	severityCritical = "critical"
+)
+
+// topic is what one advisory at a time is sent on.
+type topic struct{ kind, instance string }
+
+// advisoryPause is how long the next advisory of a topic waits for others to be
+// told along with it: a storm is one message with a count.
+const advisoryPause = 10 * time.Second
+
+// advisories tells of what happens to instances on
+// signal-client.advisory.<kind>.<instance>, by core NATS: whoever listens at the
+// time hears it. Nothing that calls it is kept waiting, and nothing depends on it.
+// It is safe for concurrent use.
+type advisories struct {
+	silentAfter time.Duration // an org that brings nothing for so long is silent; 0: none is
+	replica     func() string // may change
+	conn        *jets.Conn
+	log         *slog.Logger
+	wake        chan struct{}
+
+	mu      sync.Mutex
+	waiting map[topic]*advisory
+	sent    map[topic]time.Time // those within the pause, and a few more
+	each    map[string]*temper  // by instance, of those that are polled here
+}
+
+// temper is what an instance was last told of.
+type temper struct {
+	open, opening bool // its breaker; opening: it is told with the error to come
+	refused       bool
+	silent        bool
+}
+
+// newAdvisories makes the advisories of a process; its replica is set before Run.
+func newAdvisories(conn *jets.Conn, silentAfter time.Duration, log *slog.Logger) *advisories {
+	return &advisories{
+		silentAfter: silentAfter, conn: conn, log: log, wake: make(chan struct{}, 1),
+		waiting: map[topic]*advisory{}, sent: map[topic]time.Time{}, each: map[string]*temper{},
+	}
+}
+
+// Trace returns the hooks that advisories are made of.
+func (a *advisories) Trace() *pipeline.Trace {
+	return &pipeline.Trace{
+		Breaker: a.breaker,
+		Failed:  a.failed,
+		Moved:   a.moved,
+		Lost:    a.lost,
+		DeadLetter: func(instance string, flaw pipeline.Flaw) {
+			a.tell(adviseDeadLetter, instance, severityWarning, map[string]any{"reasons": map[string]int{string(flaw): 1}})
+		},
+	}
+}
+
+// of calls f with what an instance was last told of.
+func (a *advisories) of(instance string, f func(*temper)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.each[instance] == nil {
+		a.each[instance] = new(temper)
+	}
+	f(a.each[instance])
+}
+
+// Gone forgets an instance that is no longer polled here.
+func (a *advisories) Gone(instance string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.each, instance)
+}
+
+// breaker is told of each state. A probe that fails opens nothing anew.
+func (a *advisories) breaker(instance, state string, refused bool) {
+	closed := false
+	a.of(instance, func(t *temper) {
+		switch state {
+		case breaker.Open:
+			t.opening = !t.open || t.refused != refused
+			t.open, t.refused = true, refused
+		case breaker.Closed:
+			closed = t.open && !t.opening
+			t.open, t.opening = false, false
+		}
+	})
+	if closed {
+		a.tell(adviseBreakerClosed, instance, severityInfo, nil)
+	}
+}
+
+func (a *advisories) failed(instance string, err error) {
+	opened, refused := false, false
+	a.of(instance, func(t *temper) { opened, t.opening, refused = t.opening, false, t.refused })
+	if opened {
+		severity := severityWarning
+		if refused {
+			severity = severityCritical
+		}
+		a.tell(adviseBreakerOpened, instance, severity, map[string]any{"credential_refused": refused, "error": inWords(err)})
+	}
+	if errors.Is(err, pipeline.ErrCursor) {
+		a.tell(adviseCursorRefused, instance, severityWarning, map[string]any{"error": inWords(err)})
+	}
+}
+
+func (a *advisories) lost(instance string) {
+	a.tell(adviseDataLost, instance, severityCritical, nil)
+}
+
+// moved looks, at each poll that reaches the head of the log, how long an org has
+// been silent.
+func (a *advisories) moved(instance string, state pipeline.State, at pipeline.Position, _ time.Time) {
+	if a.silentAfter == 0 || state != pipeline.StatePolling || at.PublishedMax.IsZero() {
+		return
+	}
+	quiet := time.Since(at.PublishedMax)
+	silent, changed := quiet >= a.silentAfter, false
+	a.of(instance, func(t *temper) { changed, t.silent = t.silent != silent, silent })
+	switch {
+	case !changed:
+	case silent:
+		a.tell(adviseSilent, instance, severityWarning, map[string]any{
+			"last_published": at.PublishedMax.UTC().Format(time.RFC3339), "silent_seconds": int(quiet.Seconds())})
+	default:
+		a.tell(adviseSilentOver, instance, severityInfo, map[string]any{
+			"last_published": at.PublishedMax.UTC().Format(time.RFC3339)})
+	}
+}
+
+// Took tells that an instance's lock was taken whose holder's session has ended:
+// expired, when nobody said goodbye.
+func (a *advisories) Took(instance string, from jets.Lock, expired bool) {
+	severity := severityInfo
+	if expired {
+		severity = severityWarning
+	}
+	a.tell(adviseTakeover, instance, severity, map[string]any{"from": from.Holder, "expired": expired})
+}
+
+// Gap tells that an audit found events missing in the stream.
+func (a *advisories) Gap(instance string, missing int, from, until time.Time) {
+	a.tell(adviseGapFound, instance, severityCritical, map[string]any{
+		"missing": missing, "from": from.UTC().Format(time.RFC3339), "until": until.UTC().Format(time.RFC3339)})
+}
+
+// tell has an advisory sent, or counts it with the one that waits.
+func (a *advisories) tell(kind, instance, severity string, fields map[string]any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	one := topic{kind, instance}
+	next := &advisory{Version: 1, Kind: kind, Instance: instance, Severity: severity, At: time.Now().UTC(), Count: 1, Fields: fields}
+	if before := a.waiting[one]; before != nil {
+		next.At, next.Count = before.At, before.Count+1
+		addUp(next.Fields["reasons"], before.Fields["reasons"])
+	}
+	a.waiting[one] = next
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// addUp adds the counts of one map to another.
+func addUp(to, from any) {
+	sums, _ := to.(map[string]int)
+	counts, _ := from.(map[string]int)
+	for reason, n := range counts {
+		sums[reason] += n
+	}
+}
+
+// Run sends until ctx ends, and then what waits.
+func (a *advisories) Run(ctx context.Context) error {
+	for {
+		wait := a.flush(false)
+		var due <-chan time.Time
+		if wait > 0 {
+			due = time.After(wait)
+		}
+		select {
+		case <-a.wake:
+		case <-due:
+		case <-ctx.Done():
+			a.flush(true)
+			return ctx.Err()
+		}
+	}
+}
+
+// retryAway is how often it is tried whether NATS is back.
+const retryAway = time.Second
+
+// flush sends what is due, or all, oldest first, and returns how long the rest
+// waits; 0: there is none.
+func (a *advisories) flush(all bool) time.Duration {
+	var wait time.Duration
+	for _, one := range a.topics() {
+		due := a.due(one)
+		if due <= 0 || all {
+			due = a.send(one)
+		}
+		if due > 0 && (wait == 0 || due < wait) {
+			wait = due
+		}
+	}
+	return wait
+}
+
+func (a *advisories) topics() []topic {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.sent, func(_ topic, at time.Time) bool { return time.Since(at) > advisoryPause })
+	return slices.SortedFunc(maps.Keys(a.waiting), func(x, y topic) int { return a.waiting[x].At.Compare(a.waiting[y].At) })
+}
+
+// due is how long an advisory is still to wait.
+func (a *advisories) due(one topic) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, sent := a.sent[one]
+	if !sent {
+		return 0
+	}
+	return advisoryPause - time.Since(at)
+}
+
+// send publishes an advisory, or returns after how long to try again.
+func (a *advisories) send(one topic) time.Duration {
+	if !a.conn.Connected() {
+		return retryAway
+	}
+	a.mu.Lock()
+	next := a.waiting[one]
+	delete(a.waiting, one)
+	a.sent[one] = time.Now()
+	a.mu.Unlock()
+	next.Replica = a.replica()
+	next.Message = next.sentence()
+	data, err := json.Marshal(next)
+	if err == nil {
+		err = a.conn.NATS.Publish(jets.SubjectAdvisory(one.kind, one.instance), data)
+	}
+	if err != nil {
+		a.log.Debug("advisory not sent", "kind", one.kind, "instance", one.instance, "err", err)
+	}
+	return 0
+}
+
+// sentence says it to people.
+func (a *advisory) sentence() string {
+	f := a.Fields
+	switch a.Kind {
+	case adviseBreakerOpened:
+		return fmt.Sprintf("%s is hardly asked any more: %v", a.Instance, f["error"])
+	case adviseBreakerClosed:
+		return fmt.Sprintf("%s answers again: it is polled as configured", a.Instance)
+	case adviseCursorRefused:
+		return fmt.Sprintf("%s refuses the cursor: a new query begins where all is known to be stored, if it does so again", a.Instance)
+	case adviseDataLost:
+		return fmt.Sprintf("the stream has lost acknowledged data of %s: it is fetched again as far as Okta has it", a.Instance)
+	case adviseGapFound:
+		return fmt.Sprintf("%v events of %s from %v until %v are not in the stream: signal-client audit --instance %s --repair", f["missing"], a.Instance, f["from"], f["until"], a.Instance)
+	case adviseDeadLetter:
+		return fmt.Sprintf("%s of %s could not be published, and stand in DEADLETTER: signal-client deadletter list", count(a.Count, "element"), a.Instance)
+	case adviseTakeover:
+		return fmt.Sprintf("%s is polled by %s now, after the session of %v ended", a.Instance, a.Replica, f["from"])
+	case adviseSilent:
+		return fmt.Sprintf("%s has brought no event that was published after %v", a.Instance, f["last_published"])
+	case adviseSilentOver:
+		return fmt.Sprintf("%s brings events again", a.Instance)
+	}
+	return a.Kind + " " + a.Instance
+}
