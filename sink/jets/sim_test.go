@@ -238,7 +238,7 @@ func (w *world) operate() {
 	st := &stand{T: w.T, store: &Store{Conn: conn}}
 	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
 	defer cancel()
-	switch w.rng.IntN(4) {
+	switch w.rng.IntN(6) {
 	case 0:
 		if kv, err := conn.JS.KeyValue(ctx, BucketCursors); err == nil {
 			_ = kv.Delete(ctx, Key("prod"))
@@ -254,6 +254,8 @@ func (w *world) operate() {
 			w.purges--
 			st.purge(SubjectPosition("prod"))
 		}
+	default:
+		w.moveByHand(ctx)
 	}
 }
 
