@@ -91,7 +91,8 @@ func TestAddressesDeclareTheirParameters(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"signals.okta.{instance}", "signal-cursor.okta.{instance}", "deadletter.okta.{instance}"} {
+	for _, want := range []string{"signals.okta.{instance}", "signal-cursor.okta.{instance}", "deadletter.okta.{instance}",
+		"signal-client.advisory.{kind}.{instance}", "signal-client.wake.{instance}", "signal-client.status", "signal-client.status.{replica}"} {
 		if !addresses[want] {
 			t.Errorf("no channel has the address %s", want)
 		}
