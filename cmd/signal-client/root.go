@@ -74,6 +74,8 @@ func newRoot(p *program) *cobra.Command {
 		newDoctor(p),
 		newBackfill(p),
 		newAudit(p),
+		newReplay(p),
+		newCursor(p),
 		newVersion(p),
 		newHealthcheck(),
 	)

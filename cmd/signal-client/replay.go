@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nuid"
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const replayLong = `Bring stored events again: to standard output, one event a line with Okta's own
+bytes, or to a subject. The order is the stream's.
+
+--since and --until mean when an event happened (its "published"), wherever the
+event stands: one that a backfill stored later is found too. The stream is read
+from an hour before --since, by the server's clock; --to-seq ends it early. Where
+an event does not say when it happened, the time at which it was stored counts.
+
+Names and patterns: * stands for any characters, several go with commas or with
+the flag repeated. An actor is found by id, login (alternateId) or displayName; an IP
+is that of the client.
+
+--to publishes to a subject; {instance} in it stands for the event's instance. A
+stream must take it and acknowledges each event, unless --core. What leads back
+into SIGNALS is refused. The messages carry Signal-Replay: <id>, so that a rule need
+not fire twice, Signal-Subject and Signal-Sequence, and their first headers.
+
+Ctrl-C ends it and prints the command to go on with. After a kill go on behind
+the last Signal-Sequence in the target, under the same --id: what the target gets
+twice within its duplicate window it drops.
+
+Examples:
+  signal-client replay --instance acme --since 24h > acme.ndjson
+  signal-client replay --instance 'acme-*' --type 'user.session.*' --outcome FAILURE --dry-run
+  signal-client replay --actor jane@acme.com --ip 203.0.113.0/24 --since 7d | jq -r .eventType
+  signal-client replay --since 2026-11-20 --until 2026-11-21 --to 'signals-replay.{instance}' --speed 10x`
+
+// replayer is the command replay.
+type replayer struct {
+	desk
+	pick           pick
+	tempo          tempo
+	fromSeq, toSeq uint64
+	limit          uint64
+	to, id         string
+	core           bool
+	dryRun, json   bool
+
+	cmd *cobra.Command
+}
+
+func newReplay(p *program) *cobra.Command {
+	r := &replayer{desk: desk{program: p}}
+	cmd := &cobra.Command{
+		Use:   "replay",
+		Short: "Bring stored events again, to standard output or a subject",
+		Long:  replayLong,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&r.pick.instances, "instance", nil, "`names` of the orgs, or patterns; default: all")
+	f.Var(&r.pick.since, "since", "events that happened from this time on: an age or a time")
+	f.Var(&r.pick.until, "until", "and before this one")
+	f.Uint64Var(&r.fromSeq, "from-seq", 0, "first `sequence` of the stream; default: the first kept")
+	f.Uint64Var(&r.toSeq, "to-seq", 0, "last `sequence`; default: the newest at the start")
+	f.StringSliceVar(&r.pick.types, "type", nil, "event `types`, such as user.session.*")
+	f.StringSliceVar(&r.pick.actors, "actor", nil, "`who` did it: id, login or display name, in any case")
+	f.StringSliceVar(&r.pick.ips, "ip", nil, "client `addresses` or networks, such as 203.0.113.0/24")
+	f.StringSliceVar(&r.pick.outcomes, "outcome", nil, "`results`, such as FAILURE, in any case")
+	f.StringVar(&r.to, "to", "", "publish to this `subject`, such as signals-replay.{instance}")
+	f.BoolVar(&r.core, "core", false, "with --to: publish to whoever listens; no stream, no acknowledgement")
+	f.StringVar(&r.id, "id", "", "with --to: `id` of the replay, in the header Signal-Replay; default: a new one")
+	f.Float64Var(&r.tempo.rate, "rate", 0, "at most so many `events` a second")
+	f.Var(&r.tempo.speed, "speed", "the rhythm in which they happened, so much `faster`: 1x, 10x")
+	f.Uint64Var(&r.limit, "limit", 0, "end after so many `events`")
+	f.BoolVar(&r.dryRun, "dry-run", false, "count events and bytes only")
+	f.BoolVar(&r.json, "json", false, "with --dry-run or --to: print the counts as one JSON document")
+	_ = cmd.RegisterFlagCompletionFunc("instance", (&roster{program: p}).complete(0))
+	return r.connection(cmd)
+}
+
+func (r *replayer) run(cmd *cobra.Command) error {
+	r.cmd = cmd
+	if err := r.faults(); err != nil {
+		return err
+	}
+	if r.id == "" {
+		r.id = nuid.Next()
+	}
+	store, done, err := r.connect(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	run := &replayRun{replayer: r, store: store, began: time.Now(), counts: newCounts()}
+	if err := run.prepare(cmd.Context()); err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGPIPE) // whoever reads may stop: a write then fails, and the rest is left
+	return run.Run(cmd.Context())
+}
+
+// faults refuses what can't be meant, all at once.
+func (r *replayer) faults() error {
+	var k check
+	now := time.Now()
+	k.add(!r.pick.since.IsZero() && !r.pick.until.IsZero() && !r.pick.since.At(now).Before(r.pick.until.At(now)),
+		fmt.Sprintf("--since=%s --until=%s", &r.pick.since, &r.pick.until), "the second is not after the first", "--since=24h --until=1h")
+	k.add(r.toSeq != 0 && r.toSeq < r.fromSeq, fmt.Sprintf("--from-seq=%d --to-seq=%d", r.fromSeq, r.toSeq), "the second lies before the first", "give them in the stream's order")
+	k.add(r.tempo.rate < 0, fmt.Sprintf("--rate=%v", r.tempo.rate), "it is events a second, above 0", "--rate=1000")
+	k.add(r.tempo.rate > 0 && r.tempo.speed > 0, "--rate and --speed", "the one sets the pace, or the other", "leave one out")
+	k.add(r.to == "" && r.core, "--core without --to", "it says how to publish", "--to=signals-replay.{instance} --core")
+	k.add(r.to == "" && r.id != "", "--id without --to", "it is a header of what is published", "--to=signals-replay.{instance}")
+	k.add(r.json && r.to == "" && !r.dryRun, "--json without --dry-run or --to", "standard output has the events, a JSON document each", "leave it out")
+	k.add(strings.ContainsFunc(r.id, func(c rune) bool { return c <= ' ' || c > '~' }) || len(r.id) > 64, fmt.Sprintf("--id=%q", r.id), "it is a header's value: up to 64 visible characters of ASCII", "--id=incident-42")
+	k.errs = append(k.errs, r.pick.prepare(now)...)
+	return errors.Join(k.errs...)
+}
+
+// publisher opens the target.
+func (r *replayer) publisher(ctx context.Context, store *jets.Store) (*jets.Republisher, error) {
+	to, err := store.Republisher(ctx, jets.Target{Subject: r.to, ID: r.id, Core: r.core})
+	p := &problem{Op: "replay to " + r.to, Err: err, Code: exitUsage}
+	switch {
+	case errors.Is(err, jets.ErrSubject):
+		p.Hint = "--to 'signals-replay.{instance}', or any subject without wildcards"
+	case errors.Is(err, jets.ErrOwnSubject):
+		p.Hint = "replay to a subject of its own: --to 'signals-replay.{instance}'"
+	case errors.Is(err, jets.ErrNoStream):
+		p.Hint = fmt.Sprintf("make one: nats stream add REPLAY --subjects '%s' --defaults; or publish to whoever listens now: --core",
+			strings.ReplaceAll(r.to, jets.InstanceMark, "*"))
+	default:
+		return to, err
+	}
+	return nil, p
+}

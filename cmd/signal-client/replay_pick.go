@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-json"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// pick is which of the stored events are brought again.
+type pick struct {
+	instances, types, actors, ips, outcomes []string
+	since, until                            moment
+
+	from, before time.Time // zero: open
+	networks     []netip.Prefix
+}
+
+// prepare reads what stands for more than text, and returns what is wrong.
+func (p *pick) prepare(now time.Time) []error {
+	var k check
+	if !p.since.IsZero() {
+		p.from = p.since.At(now)
+	}
+	if !p.until.IsZero() {
+		p.before = p.until.At(now)
+	}
+	for i, name := range p.actors {
+		p.actors[i] = strings.ToLower(name)
+	}
+	patterns := []struct {
+		flag string
+		list []string
+	}{{"instance", p.instances}, {"type", p.types}, {"actor", p.actors}}
+	for _, f := range patterns {
+		for _, pattern := range f.list {
+			_, err := path.Match(pattern, "")
+			k.add(err != nil || pattern == "", fmt.Sprintf("--%s=%s", f.flag, pattern), "it is no pattern", "write \\ before [ and ? that stand for themselves")
+		}
+	}
+	for _, text := range p.ips {
+		network, err := network(text)
+		k.add(err != nil, "--ip="+text, "it is neither an address nor a network", "--ip=203.0.113.7, or --ip=203.0.113.0/24")
+		p.networks = append(p.networks, network)
+	}
+	return k.errs
+}
+
+func network(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		network, err := netip.ParsePrefix(text)
+		return network.Masked(), err
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return address.Prefix(address.BitLen())
+}
+
+// Takes reports whether an event is among them. Its body is read only when its
+// headers have not ruled it out.
+func (p *pick) Takes(e *jets.Stored) bool {
+	if len(p.types) > 0 && !matches(p.types, e.Type()) {
+		return false
+	}
+	if !p.from.IsZero() || !p.before.IsZero() {
+		at := happened(e)
+		if at.Before(p.from) || !p.before.IsZero() && !at.Before(p.before) {
+			return false
+		}
+	}
+	return len(p.actors)+len(p.ips)+len(p.outcomes) == 0 || p.takesBody(e.Data)
+}
+
+// happened is when an event did: when it was stored, if it does not say.
+func happened(e *jets.Stored) time.Time {
+	if at, ok := e.Published(); ok {
+		return at
+	}
+	return e.At
+}
+
+// actorsOf is what filters read of an event's body.
+type actorsOf struct {
+	Actor struct {
+		ID          string `json:"id"`
+		AlternateID string `json:"alternateId"`
+		DisplayName string `json:"displayName"`
+	} `json:"actor"`
+	Client struct {
+		IPAddress string `json:"ipAddress"`
+	} `json:"client"`
+	Outcome struct {
+		Result string `json:"result"`
+	} `json:"outcome"`
+}
+
+func (p *pick) takesBody(data []byte) bool {
+	var e actorsOf
+	if json.Unmarshal(data, &e) != nil {
+		return false
+	}
+	return p.takesActor(e.Actor.ID, e.Actor.AlternateID, e.Actor.DisplayName) && p.takesIP(e.Client.IPAddress) &&
+		(len(p.outcomes) == 0 || slices.ContainsFunc(p.outcomes, func(o string) bool { return strings.EqualFold(o, e.Outcome.Result) }))
+}
+
+func (p *pick) takesActor(names ...string) bool {
+	return len(p.actors) == 0 || slices.ContainsFunc(names, func(name string) bool {
+		return name != "" && matches(p.actors, strings.ToLower(name))
+	})
+}
+
+func (p *pick) takesIP(text string) bool {
+	if len(p.networks) == 0 {
+		return true
+	}
+	address, err := netip.ParseAddr(text)
+	return err == nil && slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(address.Unmap()) })
+}
+
+// matches reports whether one of the patterns stands for the text.
+func matches(patterns []string, text string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := path.Match(p, text)
+		return ok && err == nil
+	})
+}

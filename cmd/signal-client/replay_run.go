@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// aheadOfTime is how far before --since the stream is read: an event's own time
+// may lie after that of its storing by as much as two clocks differ.
+const aheadOfTime = time.Hour
+
+// replayRun is one run of the command.
+type replayRun struct {
+	*replayer
+	store    *jets.Store
+	out      replayOut
+	target   *jets.Republisher // nil: standard output
+	progress *replayProgress
+	counts   *counts
+	began    time.Time
+
+	from, through uint64 // as the stream has them
+	next          uint64 // the sequence to go on from
+}
+
+// replayOut takes the events.
+type replayOut interface {
+	Publish(ctx context.Context, e *jets.Stored) error
+	// Flush returns when all of them are where they belong.
+	Flush(ctx context.Context) error
+	// Waiting is the sequence of the first that may not be; 0: all are.
+	Waiting() uint64
+}
+
+// prepare finds out where the events go and which part of the stream is read.
+func (r *replayRun) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	known, err := r.store.Instances(ctx)
+	if err != nil {
+		return err
+	}
+	r.sayUnknown(known)
+	switch {
+	case r.dryRun:
+		r.out = nowhere{}
+	case r.to != "":
+		if r.target, err = r.publisher(ctx, r.store); err != nil {
+			return err
+		}
+		r.out = r.target
+	default:
+		r.out = newLines(r.Out())
+	}
+	if r.pick.from.IsZero() {
+		return nil
+	}
+	seq, err := r.store.SequenceAt(ctx, r.pick.from.Add(-aheadOfTime))
+	if err != nil {
+		return fmt.Errorf("find where %s begins: %w", r.pick.from.Format(time.RFC3339), err)
+	}
+	r.fromSeq = max(r.fromSeq, seq)
+	return nil
+}
+
+// sayUnknown says which names stand for nothing: it may be a slip.
+func (r *replayRun) sayUnknown(known map[string]uint64) {
+	var names []string
+	for name := range known {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, wanted := range r.pick.instances {
+		if slices.ContainsFunc(names, func(name string) bool { ok, _ := path.Match(wanted, name); return ok }) {
+			continue
+		}
+		note := fmt.Sprintf("%s holds no event of %s", jets.StreamSignals, wanted)
+		if near := nearest(wanted, names); near != "" {
+			note += "; is " + near + " meant?"
+		}
+		fmt.Fprintln(r.Err(), printable(note))
+	}
+}
+
+// Run brings the events, and says how it went.
+func (r *replayRun) Run(ctx context.Context) error {
+	r.progress = newReplayProgress(r.Err(), r.Out().Terminal && r.to == "" && !r.dryRun, r.verb())
+	stop := r.progress.Start()
+	err := r.bring(ctx)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if flushed := r.out.Flush(end); err == nil || ctx.Err() != nil && flushed != nil {
+		err = flushed
+	}
+	if waiting := r.out.Waiting(); waiting > 0 {
+		r.next = waiting
+	}
+	stop()
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // whoever read has had enough
+	}
+	done := err == nil && (r.limit == 0 || r.counts.total.Events < r.limit)
+	if said := r.report(done); err == nil {
+		err = said
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// bring walks through the range.
+func (r *replayRun) bring(ctx context.Context) error {
+	all := jets.Range{
+		Instances: r.pick.instances, From: r.fromSeq, Through: r.toSeq,
+		Begun: func(from, through uint64) {
+			r.from, r.through, r.next = from, through, from
+			r.progress.Begun(from, through)
+		},
+		Read: func(through uint64) {
+			r.next = through + 1
+			r.progress.Read(through)
+		},
+		Away: r.progress.Away, Gone: r.progress.Gone,
+	}
+	for e, err := range r.store.Events(ctx, all) {
+		if err != nil {
+			return err
+		}
+		if r.pick.Takes(e) {
+			if err := r.bringOne(ctx, e); err != nil {
+				return err
+			}
+		}
+		r.next = e.Seq + 1
+		r.progress.Read(e.Seq)
+		if r.limit > 0 && r.counts.total.Events == r.limit {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *replayRun) bringOne(ctx context.Context, e *jets.Stored) error {
+	if wait := r.tempo.Wait(happened(e), time.Now()); wait > 0 && !r.dryRun {
+		if wait > time.Millisecond {
+			if err := r.out.Flush(ctx); err != nil {
+				return err
+			}
+		}
+		if err := pipeline.Sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+	if err := r.out.Publish(ctx, e); err != nil {
+		return err
+	}
+	r.counts.Add(e)
+	r.progress.Event(len(e.Data))
+	return nil
+}
+
+func (r *replayRun) verb() string {
+	switch {
+	case r.dryRun:
+		return "counted"
+	case r.to != "":
+		return "published"
+	}
+	return "written"
+}
+
+// report says what came of it; when not all is done also how to go on.
+func (r *replayRun) report(done bool) error {
+	if r.from <= r.through && r.fromSeq > 0 && r.fromSeq < r.from {
+		fmt.Fprintf(r.Err(), "%s begins at sequence %d: what was before is gone\n", jets.StreamSignals, r.from)
+	}
+	var err error
+	switch {
+	case r.json:
+		err = writeJSON(r.Out(), r.summary(done))
+	case r.dryRun:
+		err = r.counts.Print(r.Out())
+	}
+	took := time.Since(r.began)
+	t := r.counts.total
+	line := fmt.Sprintf("%s events %s, %s, in %s", human(t.Events), r.verb(), inBytes(t.Bytes), inSeconds(took))
+	if t.Events > 0 && took > 0 && !r.dryRun {
+		line += fmt.Sprintf(" (%s/s)", human(uint64(float64(t.Events)/took.Seconds())))
+	}
+	if r.target != nil {
+		line += ", to " + r.to
+		if len(r.target.Streams) > 0 {
+			line += " in " + strings.Join(r.target.Streams, ", ")
+		}
+		line += ", " + "Signal-Replay: " + r.id
+	}
+	if !r.json && !(r.dryRun && done) {
+		fmt.Fprintln(r.Err(), line)
+	}
+	if !done && r.next > 0 && r.next <= r.through && !r.dryRun {
+		fmt.Fprintf(r.Err(), "Go on from sequence %d:\n  %s\n", r.next, r.again())
+	}
+	return err
+}
+
+// replaySummary is what --json prints.
+type replaySummary struct {
+	counted
+	From      uint64    `json:"from_seq"`
+	Through   uint64    `json:"to_seq"`
+	Next      uint64    `json:"next_seq"` // to go on from; 0: all is done
+	Replay    string    `json:"replay,omitempty"`
+	To        string    `json:"to,omitempty"`
+	Streams   []string  `json:"streams,omitempty"`
+	Seconds   float64   `json:"seconds"`
+	Instances []counted `json:"instances"`
+}
+
+func (r *replayRun) summary(done bool) replaySummary {
+	s := replaySummary{
+		counted: r.counts.total, From: r.from, Through: r.through, Seconds: time.Since(r.began).Seconds(),
+		Instances: r.counts.Each(),
+	}
+	if !done && r.next <= r.through {
+		s.Next = r.next
+	}
+	if r.target != nil {
+		s.Replay, s.To, s.Streams = r.id, r.to, r.target.Streams
+	}
+	return s
+}
