@@ -16,6 +16,7 @@ type board struct {
 	replica func() string         // may change
 	publish func(pipeline.Status) // must not block
 	erase   func(instance string) // must not block
+	leave   func(instance string) // another speaks of the instance from now on; nil: nothing; must not block
 
 	mu   sync.Mutex
 	each map[string]*pipeline.Status
@@ -73,6 +74,9 @@ func (b *board) Gone(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.each, instance)
+	if b.leave != nil {
+		b.leave(instance)
+	}
 }
 
 // Report says of an instance what its poll can't; the empty state that it is no

@@ -12,8 +12,8 @@ import (
 )
 
 // work polls until ctx ends. What the polls stand on outlives them: first the
-// fleet ends, then what is left of STATUS is written, then the session ends. That
-// frees the locks, and whoever takes them has the last word in STATUS.
+// fleet ends, then the session, which frees the locks, then what is left of STATUS
+// is written; whoever takes the locks has the last word there all the same.
 func (s *service) work(ctx context.Context, store *jets.Store) error {
 	static, err := s.static()
 	if err != nil {
@@ -26,16 +26,16 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	}
 	statuses := store.Statuses(s.log)
 	afterwards := context.WithoutCancel(ctx)
+	endStatuses := inBackground(afterwards, statuses.Run)
+	defer endStatuses()
 	endLocks := inBackground(afterwards, locks.Run)
 	defer endLocks()
 	context.AfterFunc(ctx, locks.Leave)
-	endStatuses := inBackground(afterwards, statuses.Run)
-	defer endStatuses()
 	advisories.replica = locks.Replica
 	endAdvisories := inBackground(afterwards, advisories.Run)
 	defer endAdvisories()
 
-	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete}
+	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave}
 	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), s.trace)
 	stage := &stage{
 		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,

@@ -2,6 +2,7 @@ package jets
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -23,7 +24,9 @@ const (
 // Statuses writes how instances are doing to the bucket STATUS: a change of
 // state, holder, breaker or error at once, all else at most every 15 s. Only
 // the newest status of an instance is written; while NATS is away, nothing is,
-// and then the newest. It is safe for concurrent use.
+// and then the newest. The farewell of one who leaves, StateUnowned, is written
+// only if nobody else has spoken for the instance since: whoever takes over has
+// the last word, however late the farewell comes. It is safe for concurrent use.
 type Statuses struct {
 	store *Store
 	log   *slog.Logger
@@ -38,6 +41,7 @@ type Statuses struct {
 type draft struct {
 	newest  *pipeline.Status // nil: to be deleted
 	written pipeline.Status
+	stored  uint64    // revision of the last one that this process wrote; 0: none
 	due     time.Time // not to be written before
 }
 
@@ -59,6 +63,16 @@ func (s *Statuses) Put(status pipeline.Status) {
 // Delete takes an instance's status away. It never blocks.
 func (s *Statuses) Delete(instance string) {
 	s.hand(instance, func(d *draft) { d.newest, d.due = nil, time.Time{} })
+}
+
+// Leave takes back what waits to be written of an instance since it is no news:
+// another speaks for the instance from now on. It never blocks.
+func (s *Statuses) Leave(instance string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.dirty[instance]; d != nil && time.Until(d.due) > 0 {
+		delete(s.dirty, instance)
+	}
 }
 
 // telling is what of a status is written at once when it changes.
@@ -138,7 +152,7 @@ func (s *Statuses) waits() map[string]time.Duration {
 func (s *Statuses) write(ctx context.Context, instance string) {
 	s.mu.Lock()
 	d := s.drafts[instance]
-	status := d.newest
+	status, last := d.newest, d.stored
 	delete(s.dirty, instance)
 	s.mu.Unlock()
 
@@ -148,19 +162,28 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 	} else {
 		m.Data = encode(status)
 	}
+	if status != nil && status.State == pipeline.StateUnowned {
+		if last == 0 {
+			return
+		}
+		expect(m, last)
+	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	_, err := s.store.publisher.publish(ctx, []*nats.Msg{m})
+	stored, err := s.store.publisher.publish(ctx, []*nats.Msg{m})
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if errors.Is(err, pipeline.ErrFenced) {
+		return // another has the word
+	}
 	if err != nil {
 		s.dirty[instance] = d
 		d.due = time.Now().Add(statusRetry)
 		s.log.Debug("status not written", "instance", instance, "err", err)
 		return
 	}
-	d.written, d.due = pipeline.Status{}, time.Now().Add(statusEvery)
+	d.written, d.stored, d.due = pipeline.Status{}, stored, time.Now().Add(statusEvery)
 	again := s.dirty[instance] != nil
 	if status != nil {
 		d.written = *status

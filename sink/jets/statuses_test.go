@@ -74,6 +74,53 @@ func TestStatuses(t *testing.T) {
 	})
 }
 
+// Whoever takes over has the last word, whenever the former holder's come.
+func TestStatusesOfOneWhoLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := jetstest.Run(t)
+		store := opened(t, server, Config{})
+		first, stop := writing(t, store)
+		next, _ := writing(t, opened(t, server, Config{}))
+		unowned := func(instances ...string) {
+			for _, instance := range instances {
+				first.Put(status(instance, pipeline.StateUnowned, 9))
+			}
+			synctest.Wait()
+		}
+		for _, instance := range []string{"a", "b", "c"} {
+			first.Put(status(instance, pipeline.StatePolling, 1))
+		}
+		wantStatus(t, store, "a polling 1", "b polling 1", "c polling 1")
+		next.Put(status("b", pipeline.StateNew, 2)) // it has taken over
+		first.Put(status("c", pipeline.StatePolling, 5))
+		first.Leave("c") // handed over; what waits is old
+		next.Put(status("c", pipeline.StateNew, 2))
+		synctest.Wait()
+		unowned("a", "b", "d")
+		time.Sleep(time.Minute)
+		wantStatus(t, store, "a unowned 9", "b new 2", "c new 2")
+
+		next.Put(status("a", pipeline.StateNew, 3))
+		synctest.Wait()
+		unowned("a")
+		stop()
+		wantStatus(t, store, "a new 3", "b new 2", "c new 2")
+	})
+}
+
+// What is news is written, even by one who leaves.
+func TestStatusesLastNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		w, _ := writing(t, store)
+		w.Put(status("a", pipeline.StatePolling, 1))
+		synctest.Wait()
+		w.Put(status("a", pipeline.StateConfig, 2))
+		w.Leave("a")
+		wantStatus(t, store, "a configuration error 2")
+	})
+}
+
 // A thousand updates a second cost no more than one message each 15 s.
 func TestStatusesAreSparing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
