@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,7 +69,7 @@ func (r *roster) remove(ctx context.Context, all *jets.Integrations, instance st
 		}
 		r.say("%s (%s) will not be polled any more, and its configuration is forgotten.", instance, at)
 		r.say("%s", stays)
-		if err := r.confirm(ctx, "Remove "+instance+"?"); err != nil {
+		if err := confirm(ctx, r.in, r.Err(), "Remove "+instance+"?", "removed"); err != nil {
 			return err
 		}
 	}
@@ -106,25 +104,4 @@ func countEvents(ctx context.Context, conn *jets.Conn, instance string) (uint64,
 		return 0, false
 	}
 	return info.State.Subjects[subject], true
-}
-
-// confirm asks on the terminal. Anything but yes is a no.
-func (r *roster) confirm(ctx context.Context, question string) error {
-	fmt.Fprint(r.Err(), question+" [y/N] ")
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(r.in).ReadString('\n')
-		answer <- line // nobody may wait for it any more
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(r.Err())
-		return ctx.Err()
-	case line := <-answer:
-		switch strings.ToLower(strings.TrimSpace(line)) {
-		case "y", "yes":
-			return nil
-		}
-	}
-	return &problem{Op: "not removed", Err: errors.New("it was not confirmed"), Hint: "answer y, or use --yes", Code: exitUsage}
 }

@@ -155,11 +155,7 @@ func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) e
 // tell makes the move known: in CURSORS, whose refusal an idle poller notices at
 // its next write, and by a hint, which makes it sync at once.
 func (o *Operator) tell(ctx context.Context, s *Sink) error {
-	defer func() {
-		if o.Store.Conn.NATS.Publish(SubjectWake(o.Instance), nil) == nil {
-			_ = o.Store.Conn.NATS.FlushTimeout(time.Second)
-		}
-	}()
+	defer o.Store.Wake(o.Instance)
 	var err error
 	for range operatorTries {
 		c, e := s.readCursor(ctx)

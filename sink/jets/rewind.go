@@ -19,6 +19,7 @@ type Mark struct {
 type Move struct {
 	From   Step              // where the instance stands
 	Target Step              // the position that a rewind goes back to
+	Since  time.Time         // where a reopened query begins
 	Next   pipeline.Position // what is written; Seq and At are set once it is
 
 	// Again counts the stored events that the org may serve again: what it serves is
@@ -26,15 +27,11 @@ type Move struct {
 	Again uint64
 }
 
-// What refuses a move unless it is forced.
+// What refuses a move, beside pipeline.ErrMakingUp; ErrGap unless it is forced.
 var (
 	// ErrGap: the new query begins after the watermark, so events between the two
 	// would be left out.
 	ErrGap = errors.New("events would be left out")
-)
-
-// What refuses a move for good.
-var (
 	// ErrNoTarget: no position that is kept lies so far back.
 	ErrNoTarget = errors.New("no position is kept from so far back")
 	// ErrNothingAfter: the position to go back to is the one that the instance is at.
@@ -99,7 +96,7 @@ func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force b
 	since = pipeline.Clamp(since, time.Now())
 	return o.move(ctx, func(ctx context.Context, v *vantage, _ *Move) (Move, error) {
 		at := v.sink.at
-		m := Move{From: v.step()}
+		m := Move{From: v.step(), Since: since}
 		switch {
 		case at.Origin != q.Origin:
 			return m, fmt.Errorf("%w: it is of %s, the integration says %s", ErrOtherQuery, at.Origin, q.Origin)

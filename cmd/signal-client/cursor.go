@@ -1,0 +1,240 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const cursorLong = `Look at where an org stands, and go back.
+
+After each page the service writes a position into the stream SIGNALS, in one
+transaction with the page's events: the link to ask Okta for next, and how far the
+org is complete. They are all kept, and are the history that a rewind goes back
+in. The bucket CURSORS holds a copy of the newest one.
+
+Examples:
+  signal-client cursor show acme
+  signal-client cursor history acme --since 24h
+  signal-client cursor rewind acme --to 2h --dry-run
+  signal-client cursor reopen acme --since 3d`
+
+func newCursor(p *program) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "cursor",
+		Aliases: []string{"position"},
+		Short:   "Show where an org stands, and go back",
+		Long:    cursorLong,
+	}
+	cmd.AddCommand(newCursorShow(p), newCursorHistory(p), newCursorRewind(p), newCursorReopen(p))
+	return cmd
+}
+
+// cursors is what the commands of cursor share.
+type cursors struct {
+	desk
+	json bool
+}
+
+// flags gives a command those that all of them have, and lets the org be its
+// argument.
+func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 && cmd.Flags().Changed("instance") {
+			return nil
+		}
+		return named(1)(cmd, args)
+	}
+	cmd.ValidArgsFunction = (&roster{program: c.program}).complete(1)
+	cmd.Flags().BoolVar(&c.json, "json", false, "print one JSON document")
+	c.desk.flags(cmd)
+	_ = cmd.Flags().MarkHidden("instance")
+	return cmd
+}
+
+// operator connects to the NATS where the instance's positions are.
+func (c *cursors) operator(cmd *cobra.Command, args []string) (*jets.Operator, func(), error) {
+	if len(args) == 1 {
+		c.instance = args[0]
+	}
+	store, done, err := c.open(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &jets.Operator{Store: store, Instance: c.instance}, done, nil
+}
+
+const cursorShowLong = `Show where an org stands: its newest position in the stream, and whether the copy
+in CURSORS agrees.
+
+Examples:
+  signal-client cursor show acme
+  signal-client cursor show acme --json | jq -r .position.link`
+
+func newCursorShow(p *program) *cobra.Command {
+	c := &cursors{desk: desk{program: p}}
+	return c.flags(&cobra.Command{
+		Use:   "show <name>",
+		Short: "Show the newest position, and whether CURSORS agrees",
+		Long:  cursorShowLong,
+		RunE:  c.show,
+	})
+}
+
+// standing is what cursor show prints.
+type standing struct {
+	Instance   string          `json:"instance"`
+	Position   json.RawMessage `json:"position"` // with "sequence"; null: the stream has none
+	LagSeconds float64         `json:"lag_seconds"`
+	Cursor     *jets.Cursor    `json:"cursor"` // what CURSORS holds
+	Agrees     bool            `json:"agrees"`
+	Holder     string          `json:"holder"`
+}
+
+func (c *cursors) show(cmd *cobra.Command, args []string) error {
+	o, done, err := c.operator(cmd, args)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	defer cancel()
+	st, err := o.Standing(ctx)
+	if err != nil && (!errors.Is(err, jets.ErrNoPosition) || st.Cursor == nil) {
+		return c.problem("show", err)
+	}
+	now, holder := time.Now(), c.holder(ctx, o.Store)
+	if !c.json {
+		return c.facts(st, holder, now).Print(c.Out())
+	}
+	s := standing{Instance: c.instance, Position: json.RawMessage("null"), Cursor: st.Cursor, Agrees: st.Agrees, Holder: holder}
+	if st.Seq > 0 {
+		s.Position = stepJSON(st.Step)
+		s.LagSeconds = max(0, now.Sub(st.CompleteThrough).Seconds())
+	}
+	return writeJSON(c.Out(), s)
+}
+
+func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
+	replicas, err := store.Replicas(ctx)
+	if err != nil || !replicas.Held(c.instance) {
+		return ""
+	}
+	return replicas.Locks[c.instance].Holder
+}
+
+// facts are what is known of a standing, one a line.
+func (c *cursors) facts(st jets.Standing, holder string, now time.Time) grid {
+	people := c.Out().Terminal
+	g := grid{Title: c.instance, Header: []string{"field", "value"}}
+	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
+	if st.Seq == 0 {
+		add("position", "none in the stream: the next poll goes on from CURSORS")
+	} else {
+		add("position", fmt.Sprint(st.Seq))
+		add("written", when(st.At, now, people))
+		add("why", reason(st.Step))
+		add("complete through", when(st.CompleteThrough, now, people))
+		add("last event", lastOf(st.Position))
+		add("published max", when(st.PublishedMax, now, people))
+		add("dedupe from", dedupe(st.Position))
+		add("origin", st.Origin)
+		add("query", st.Query)
+		add("link", string(st.Link))
+	}
+	if st.Fence != st.Seq {
+		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is no position: it is passed over", jets.SubjectPosition(c.instance), st.Fence))
+	}
+	add("CURSORS", agreement(st, now))
+	add("holder", cmp.Or(holder, "none: nobody polls it"))
+	return g
+}
+
+// when is a time, for people with how far away that is.
+func when(t, now time.Time, people bool) any {
+	if !people || t.IsZero() {
+		return t
+	}
+	return fmt.Sprintf("%s, %s", t.UTC().Format("2006-01-02 15:04:05Z"), relative(t, now))
+}
+
+// reason is why a position was written, and who wrote it.
+func reason(s jets.Step) string {
+	text := string(s.Why)
+	switch s.Why {
+	case pipeline.WhyPage, pipeline.WhyPart, pipeline.WhyBackfill, pipeline.WhyRepair:
+		text = fmt.Sprintf("%s, %s", s.Why, count(s.Events, "event"))
+	}
+	if s.By != "" {
+		text += " by " + s.By
+	}
+	if s.Note != "" {
+		text += ": " + s.Note
+	}
+	return text
+}
+
+func lastOf(p pipeline.Position) string {
+	if p.LastEvent == nil {
+		return "none"
+	}
+	return p.LastEvent.UUID + ", published " + p.LastEvent.Published
+}
+
+func dedupe(p pipeline.Position) string {
+	if p.DedupeFrom == 0 {
+		return "0: what comes is compared with the newest events"
+	}
+	return fmt.Sprintf("%d: what was served before comes again, and is compared with all that is stored since", p.DedupeFrom)
+}
+
+// agreement says how CURSORS stands to the stream.
+func agreement(st jets.Standing, now time.Time) string {
+	cursor := st.Cursor
+	switch {
+	case cursor == nil:
+		return "holds nothing of it: it is written at the next poll"
+	case st.Seq == 0:
+		return fmt.Sprintf("position %d, written %s", cursor.StreamSeq, relative(cursor.UpdatedAt, now))
+	case !cursor.StreamCreated.Equal(st.Extent.Created):
+		return "is of another stream SIGNALS: the stream counts"
+	case st.Agrees && cursor.CompleteThrough.After(st.At):
+		return "agrees; idle polls since"
+	case st.Agrees:
+		return "agrees"
+	case cursor.StreamSeq < st.Seq:
+		return fmt.Sprintf("is behind, at position %d: it is written at the next poll", cursor.StreamSeq)
+	}
+	return fmt.Sprintf("is ahead, at position %d: positions were deleted or lost; the stream counts", cursor.StreamSeq)
+}
+
+// stepJSON is a position as it stands in the stream, with its sequence and who
+// wrote it.
+func stepJSON(s jets.Step) json.RawMessage {
+	own := struct {
+		Sequence uint64 `json:"sequence"`
+		By       string `json:"by,omitempty"`
+		Note     string `json:"note,omitempty"`
+		Error    string `json:"error,omitempty"` // it can't be read: there is no more
+	}{s.Seq, s.By, s.Note, ""}
+	if s.Err != nil {
+		own.Error = s.Err.Error()
+	}
+	head, err := json.Marshal(own)
+	if err != nil || s.Err != nil {
+		return head
+	}
+	tail, err := s.Position.MarshalJSON()
+	if err != nil {
+		return head
+	}
+	return append(append(head[:len(head)-1], ','), tail[1:]...)
+}

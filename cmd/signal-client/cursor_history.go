@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const cursorHistoryLong = `List an org's positions, the newest first: when each was written and why, how many
+events came with it, and how far the org was complete.
+
+Why:
+  page      the events of a page, and the link after it
+  part      a page that the server takes in parts only
+  start     a fresh start at the org's since
+  reopen    a new query: Okta refused the link, the filter changed, or by hand
+  rewind    somebody went back
+  restore   the stream had no position, CURSORS had one
+  copy      events stood above the newest position
+  backfill  events of the past, by a backfill
+  repair    events of the past, which an audit missed
+
+Examples:
+  signal-client cursor history acme
+  signal-client cursor history acme --since 24h --limit 0
+  signal-client cursor history acme --json | jq '.[] | select(.why != "page")'`
+
+// historian is the command cursor history.
+type historian struct {
+	cursors
+	since, until moment
+	limit        int
+}
+
+func newCursorHistory(p *program) *cobra.Command {
+	h := &historian{cursors: cursors{desk: desk{program: p}}}
+	cmd := &cobra.Command{
+		Use:     "history <name>",
+		Aliases: []string{"log"},
+		Short:   "List the positions, the newest first",
+		Long:    cursorHistoryLong,
+		RunE:    h.run,
+	}
+	cmd.Flags().IntVar(&h.limit, "limit", 20, "so many at most; 0: all")
+	cmd.Flags().Var(&h.since, "since", "written since: an age or a time")
+	cmd.Flags().Var(&h.until, "until", "written until: an age or a time")
+	return h.flags(cmd)
+}
+
+func (h *historian) run(cmd *cobra.Command, args []string) error {
+	if h.limit < 0 {
+		return wrong(fmt.Sprintf("--limit=%d", h.limit), "it is a number of positions, or 0 for all", "--limit 20")
+	}
+	o, done, err := h.operator(cmd, args)
+	if err != nil {
+		return err
+	}
+	defer done()
+	steps, more, err := h.read(cmd.Context(), o)
+	if err != nil {
+		return h.problem("list positions of", err)
+	}
+	if h.json {
+		list := []json.RawMessage{}
+		for _, s := range steps {
+			list = append(list, stepJSON(s))
+		}
+		return writeJSON(h.Out(), list)
+	}
+	if err := h.grid(steps).Print(h.Out()); err != nil {
+		return err
+	}
+	if more {
+		fmt.Fprintf(h.Err(), "There are older ones: --limit 0 lists all, --until %s those before.\n", steps[len(steps)-1].At.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// read collects what is asked for, and reports whether there is more of it.
+func (h *historian) read(ctx context.Context, o *jets.Operator) (steps []jets.Step, more bool, err error) {
+	now, seen := time.Now(), false
+	for s, err := range o.History(ctx) {
+		switch {
+		case err != nil:
+			return nil, false, err
+		case !h.until.IsZero() && s.At.After(h.until.At(now)):
+			seen = true
+			continue
+		case !h.since.IsZero() && s.Err == nil && s.At.Before(h.since.At(now)):
+			return steps, false, nil
+		case h.limit > 0 && len(steps) == h.limit:
+			return steps, true, nil
+		}
+		seen = true
+		steps = append(steps, s)
+	}
+	if !seen {
+		_, err := o.Standing(ctx)
+		if errors.Is(err, jets.ErrNoPosition) {
+			return nil, false, err
+		}
+	}
+	return steps, false, nil
+}
+
+func (h *historian) grid(steps []jets.Step) grid {
+	people := h.Out().Terminal
+	g := grid{
+		Title:  fmt.Sprintf("%s: %s", h.instance, count(len(steps), "position")),
+		Header: []string{"sequence", "written", "why", "events", "complete through", "published max", "link", "by"},
+	}
+	for _, s := range steps {
+		if s.Err != nil {
+			g.Rows = append(g.Rows, []any{s.Seq, time.Time{}, "unreadable", "", time.Time{}, time.Time{}, "", s.Err.Error()})
+			continue
+		}
+		link, by := string(s.Link), s.By
+		if people {
+			link = place(s.Link)
+		}
+		if s.Note != "" {
+			by += ": " + s.Note
+		}
+		g.Rows = append(g.Rows, []any{s.Seq, stamp(s.At, people), s.Why, s.Events, stamp(s.CompleteThrough, people), stamp(s.PublishedMax, people), link, by})
+	}
+	return g
+}
+
+// stamp is a time for a list of times: to the second, and not relative.
+func stamp(t time.Time, people bool) any {
+	if !people || t.IsZero() {
+		return t
+	}
+	return t.UTC().Format("01-02 15:04:05")
+}
+
+// place is what tells a link from others: its cursor, or its since.
+func place(link pipeline.Link) string {
+	_, query, _ := strings.Cut(string(link), "?")
+	values, _ := url.ParseQuery(query)
+	for _, name := range []string{"after", "since"} {
+		if v := values.Get(name); v != "" {
+			return cut(name+"="+v, 40)
+		}
+	}
+	return cut(string(link), 40)
+}

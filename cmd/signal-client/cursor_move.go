@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+const cursorRewindLong = `Go back to a position of the past, so that the org serves again what it logged since:
+for what it made visible late, or what a wrong filter upstream has dropped.
+
+What is served again is compared with what is stored, by uuid, so that nothing is
+stored twice; what is missing is stored. That holds through crashes, takeovers and a
+second poller. A running service takes it up at once, otherwise the next one does.
+
+--to a time goes back so far that all that Okta logged after it is served again; Okta
+may log an event up to an hour after it happened, so it mostly goes an hour farther.
+--to a sequence goes to the newest position at or before it.
+
+It is refused while an earlier rewind or reopening is not over; --force gives that
+up. It asks first. Without a terminal it needs --yes.
+
+Examples:
+  signal-client cursor rewind acme --to 2h --dry-run
+  signal-client cursor rewind acme --to 2026-11-22T08:00:00Z --note "CHG-1204"
+  signal-client cursor rewind acme --to 1000212 --yes`
+
+const cursorReopenLong = `Start a new query from a time, with the org's filter and limit: when Okta does not
+accept the positions of the past any more, or none is kept from so far back.
+
+What is served again is compared with what is stored, by uuid, so that nothing is
+stored twice. Okta keeps 90 days. A time after the watermark would leave events out: it
+is refused, as it is while an earlier rewind or reopening is not over, unless --force
+is given. It asks first. Without a terminal it needs --yes.
+
+Examples:
+  signal-client cursor reopen acme --since 3d --dry-run
+  signal-client cursor reopen acme --since 2026-11-20T00:00:00Z --yes`
+
+// mover is what rewind and reopen share.
+type mover struct {
+	cursors
+	asking
+	force bool
+	note  string
+}
+
+func newMover(p *program) *mover {
+	return &mover{cursors: cursors{desk: desk{program: p}}, asking: asking{in: os.Stdin}}
+}
+
+func (m *mover) flags(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&m.note, "note", "", "why, in a few words; kept with the position")
+	cmd.Flags().BoolVar(&m.force, "force", false, "even though what is being made up for is given up, or events are left out")
+	m.asking.flags(cmd)
+	return m.cursors.flags(cmd)
+}
+
+func newCursorRewind(p *program) *cobra.Command {
+	m := newMover(p)
+	var to string
+	cmd := &cobra.Command{
+		Use:   "rewind <name> --to <time or sequence>",
+		Short: "Go back, so that the org serves again what it logged since",
+		Long:  cursorRewindLong,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			mark, err := markOf(to, time.Now())
+			if err != nil {
+				return err
+			}
+			return m.run(cmd, args, "rewind", func(ctx context.Context, o *jets.Operator, sure func(jets.Move) error) (jets.Move, error) {
+				return o.Rewind(ctx, mark, m.force, sure)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "how far: an age, a `time`, or a sequence of SIGNALS")
+	return m.flags(cmd)
+}
+
+// markOf reads how far a rewind is to go.
+func markOf(to string, now time.Time) (jets.Mark, error) {
+	if to == "" {
+		return jets.Mark{}, wrong("--to is missing", "it says how far back", "--to 2h, or a sequence out of: signal-client cursor history <name>")
+	}
+	if seq, err := strconv.ParseUint(to, 10, 64); err == nil && seq > 0 {
+		return jets.Mark{Seq: seq}, nil
+	}
+	var m moment
+	if err := m.Set(to); err != nil {
+		return jets.Mark{}, wrong("--to="+to, err.Error()+", or a sequence", "--to 2h")
+	}
+	return jets.Mark{Time: m.At(now)}, nil
+}
+
+func newCursorReopen(p *program) *cobra.Command {
+	m := newMover(p)
+	var since moment
+	cmd := &cobra.Command{
+		Use:   "reopen <name> --since <time>",
+		Short: "Start a new query from a time",
+		Long:  cursorReopenLong,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			now := time.Now()
+			switch {
+			case since.IsZero():
+				return wrong("--since is missing", "it says where the new query begins", "--since 3d")
+			case since.At(now).After(now):
+				return wrong("--since="+since.text, "it is in the future", "--since 3d")
+			}
+			return m.run(cmd, args, "reopen", func(ctx context.Context, o *jets.Operator, sure func(jets.Move) error) (jets.Move, error) {
+				i, err := m.integration(ctx, o.Store)
+				if err != nil {
+					return jets.Move{}, err
+				}
+				return o.Reopen(ctx, queryOf(i), since.At(now), m.force, sure)
+			})
+		},
+	}
+	cmd.Flags().Var(&since, "since", "where it begins: an age or a time")
+	return m.flags(cmd)
+}
+
+// queryOf is what an integration asks its org for.
+func queryOf(i pipeline.Integration) jets.Query {
+	return jets.Query{
+		Origin: i.Origin, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
+		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
+	}
+}
+
+// run makes a move: it says what will happen, asks, and says what has.
+func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *jets.Operator, func(jets.Move) error) (jets.Move, error)) error {
+	if err := m.possible("cursor " + verb); err != nil {
+		return err
+	}
+	o, done, err := m.operator(cmd, args)
+	if err != nil {
+		return err
+	}
+	defer done()
+	o.By, o.Note = whoami(), m.note
+	made, err := move(cmd.Context(), o, func(planned jets.Move) error {
+		return m.ask(cmd.Context(), planned, verb)
+	})
+	switch {
+	case errors.Is(err, errDry):
+		return nil
+	case err != nil:
+		return m.moveProblem(verb, made, err)
+	case m.json:
+		return writeJSON(m.Out(), moveJSON(m.instance, made, false))
+	}
+	fmt.Fprintf(m.Err(), "Position %d (%s) is written: %s goes on from there. Follow it with: signal-client cursor show %s\n",
+		made.Next.Seq, made.Next.Why, m.instance, m.instance)
+	return nil
+}
+
+// ask says what will happen, and asks whether it shall.
+func (m *mover) ask(ctx context.Context, planned jets.Move, verb string) error {
+	if m.dry && m.json {
+		if err := writeJSON(m.Out(), moveJSON(m.instance, planned, true)); err != nil {
+			return err
+		}
+		return errDry
+	}
+	to := m.Err()
+	if m.dry {
+		to = m.Out()
+	}
+	m.explain(to, planned)
+	if m.dry {
+		return errDry
+	}
+	return m.confirm(ctx, to, fmt.Sprintf("%s %s?", map[string]string{"rewind": "Rewind", "reopen": "Reopen"}[verb], m.instance), "moved")
+}
+
+// explain says what a move comes to.
+func (m *mover) explain(to screen, planned jets.Move) {
+	now := time.Now()
+	line := func(format string, args ...any) { fmt.Fprintln(to, printable(fmt.Sprintf(format, args...))) }
+	from, target := planned.From, planned.Target
+	line("%s stands at position %d (%s), written %s; it is complete through %s.",
+		m.instance, from.Seq, from.Why, relative(from.At, now), from.CompleteThrough.UTC().Format(time.RFC3339))
+	if target.Seq > 0 {
+		line("It goes back to position %d (%s), written %s, %s. No event read up to there was published after %s.",
+			target.Seq, target.Why, target.At.UTC().Format(time.RFC3339), relative(target.At, now), target.PublishedMax.UTC().Format(time.RFC3339))
+	} else {
+		line("It starts a new query: %s", planned.Next.Link)
+	}
+	line("What Okta serves again is compared with the %s stored since sequence %d: none is stored twice, and what is missing is stored.",
+		count(int(planned.Again), "event"), planned.Next.DedupeFrom)
+	if requests := planned.Again/uint64(okta.DefaultLimit) + 1; requests > 1 {
+		line("That takes about %s of the org's budget.", count(int(requests), "request"))
+	}
+	if from.Query != planned.Next.Query {
+		line("The filter or limit was changed since: the poller reopens its query from there.")
+	}
+	if from.DedupeFrom != 0 {
+		line("What position %d was making up for (dedupe_from %d) is given up where it is not served again.", from.Seq, from.DedupeFrom)
+	}
+	if planned.Since.After(from.CompleteThrough) {
+		line("Events from %s to %s are left out, and the watermark will pass over them.",
+			from.CompleteThrough.UTC().Format(time.RFC3339), planned.Since.Format(time.RFC3339))
+	}
+}
+
+// moveJSON is a move for programs.
+func moveJSON(instance string, m jets.Move, dry bool) any {
+	doc := struct {
+		Instance string          `json:"instance"`
+		DryRun   bool            `json:"dry_run"`
+		From     json.RawMessage `json:"from"`
+		Target   json.RawMessage `json:"target,omitempty"` // of a rewind
+		Position json.RawMessage `json:"position"`         // what is written; its sequence is 0 if it was not
+		Events   uint64          `json:"events"`           // stored events to be compared with
+	}{instance, dry, stepJSON(m.From), nil, stepJSON(jets.Step{Position: m.Next}), m.Again}
+	if m.Target.Seq > 0 {
+		doc.Target = stepJSON(m.Target)
+	}
+	return doc
+}
+
+// whoami names who runs the command: user@host.
+func whoami() string {
+	name, host := strconv.Itoa(os.Getuid()), "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
+}
+
+// moveProblem says what to do about a move that was refused.
+func (m *mover) moveProblem(verb string, at jets.Move, err error) error {
+	op, name := verb+" "+m.instance, m.instance
+	switch {
+	case errors.Is(err, pipeline.ErrMakingUp):
+		return &problem{Op: op, Code: exitFailed, Err: fmt.Errorf("what was served before still comes again: position %d says dedupe_from %d", at.From.Seq, at.From.DedupeFrom),
+			Hint: fmt.Sprintf("wait until signal-client cursor show %s says dedupe from 0; or --force, which gives that up", name)}
+	case errors.Is(err, jets.ErrNoTarget) && at.Target.Seq > 0:
+		return &problem{Op: op, Code: exitFailed, Err: fmt.Errorf("the oldest position of this org that is kept is %d, written %s", at.Target.Seq, at.Target.At.UTC().Format(time.RFC3339)),
+			Hint: fmt.Sprintf("signal-client cursor reopen %s --since <time>", name)}
+	case errors.Is(err, jets.ErrNothingAfter):
+		return &problem{Op: op, Code: exitFailed, Err: fmt.Errorf("it stands right there: nothing was stored after position %d", at.Target.Seq),
+			Hint: "an earlier --to; for events that Okta made visible late: signal-client audit --instance " + name + " --repair"}
+	case errors.Is(err, jets.ErrGap):
+		return &problem{Op: op, Code: exitFailed, Err: err, Hint: "an earlier --since; or --force, if they are not wanted"}
+	case errors.Is(err, jets.ErrOtherQuery):
+		return &problem{Op: op, Code: exitFailed, Err: err, Hint: "let the service poll it first: it starts a new query by itself"}
+	case errors.Is(err, jets.ErrMovedOn):
+		return &problem{Op: op, Code: exitFailed, Err: err, Hint: "run the command again, and look at what it says"}
+	}
+	return m.problem(verb, err)
+}
+
+// problem says what to do about an org that has no position.
+func (c *cursors) problem(act string, err error) error {
+	if !errors.Is(err, jets.ErrNoPosition) {
+		return err
+	}
+	return &problem{Op: act + " " + c.instance, Err: fmt.Errorf("%w on %s: it was never polled, or its name is another", jets.ErrNoPosition, jets.SubjectPosition(c.instance)),
+		Hint: "look at the names: signal-client status", Code: exitFailed}
+}
