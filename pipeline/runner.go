@@ -122,7 +122,8 @@ func (w *walk) step(ctx context.Context) error {
 	if !page.Full && page.Through.IsZero() && !w.seen.IsZero() {
 		return nil // the first answer proves no watermark: ask once more, not an interval later
 	}
-	tick := w.tick(started)
+	// The second poll comes within an interval, and each later one after an interval.
+	tick := Tick(w.Instance, w.Interval, started)
 	w.moved(w.at, StatePolling, tick)
 	if again, err := w.makeUp(ctx, page, tick); again || err != nil {
 		return err
@@ -130,16 +131,15 @@ func (w *walk) step(ctx context.Context) error {
 	return w.rest(ctx, time.Until(tick))
 }
 
-// tick is when the poll after one at the head is due: at the instance's own
-// moment of each interval, so that the polls of many instances are spread over it. So
-// the second one comes within an interval, and each later one after an interval.
-func (w *walk) tick(started time.Time) time.Time {
+// Tick is the next moment after a time that is an instance's own of each interval,
+// so that what is done for many instances is spread over it.
+func Tick(instance string, interval time.Duration, after time.Time) time.Time {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(w.Instance))
-	phase := time.Duration(h.Sum64() % uint64(w.Interval))
-	next := started.Truncate(w.Interval).Add(phase)
-	if !next.After(started) {
-		next = next.Add(w.Interval)
+	_, _ = h.Write([]byte(instance))
+	phase := time.Duration(h.Sum64() % uint64(interval))
+	next := after.Truncate(interval).Add(phase)
+	if !next.After(after) {
+		next = next.Add(interval)
 	}
 	return next
 }

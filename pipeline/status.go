@@ -34,7 +34,19 @@ type Status struct {
 	RateLimit       *RateLimit `json:"rate_limit,omitempty"`
 	Breaker         string     `json:"breaker"`              // closed, open or half-open
 	LastError       string     `json:"last_error,omitempty"` // in words; empty after a success
+	Audit           *Audited   `json:"audit,omitempty"`      // the newest standing audit
 	UpdatedAt       time.Time  `json:"updated_at"`
+}
+
+// Audited is what a standing audit found.
+type Audited struct {
+	At       time.Time `json:"at"`
+	Since    time.Time `json:"since"` // published at or after
+	Until    time.Time `json:"until"` // and before
+	Both     int       `json:"both"`
+	Missing  int       `json:"missing"`
+	Twice    int       `json:"twice"`
+	HereOnly int       `json:"here_only"`
 }
 
 // RateLimit is an org's budget as its last answer showed it.

@@ -13,6 +13,7 @@ type Trace struct {
 	Moved     func(instance string, state State, at Position, next time.Time) // state, position or next poll changed
 
 	Inserted func(instance string, past Past, r Receipt) // events of the past are stored
+	Audited  func(instance string, r AuditReport)        // a standing audit came to its end
 
 	Requested func(instance, code string, took time.Duration) // a request ended: "200" … or "error"; every attempt counts
 	Budget    func(instance string, limit RateLimit)          // an answer showed the org's budget
@@ -46,6 +47,9 @@ func (t *Trace) Complete() Trace {
 	}
 	if c.Inserted == nil {
 		c.Inserted = func(string, Past, Receipt) {}
+	}
+	if c.Audited == nil {
+		c.Audited = func(string, AuditReport) {}
 	}
 	if c.Requested == nil {
 		c.Requested = func(string, string, time.Duration) {}

@@ -95,6 +95,11 @@ func (a *advisories) Trace() *pipeline.Trace {
 		Failed:  a.failed,
 		Moved:   a.moved,
 		Lost:    a.lost,
+		Audited: func(instance string, r pipeline.AuditReport) {
+			if r.Missing > 0 {
+				a.Gap(instance, r.Missing, r.Since, r.Until)
+			}
+		},
 		DeadLetter: func(instance string, flaw pipeline.Flaw) {
 			a.tell(adviseDeadLetter, instance, severityWarning, map[string]any{"reasons": map[string]int{string(flaw): 1}})
 		},

@@ -44,6 +44,12 @@ func (b *board) Trace() *pipeline.Trace {
 		Budget: func(instance string, limit pipeline.RateLimit) {
 			b.note(instance, func(s *pipeline.Status) { s.RateLimit = &limit })
 		},
+		Audited: func(instance string, r pipeline.AuditReport) {
+			b.note(instance, func(s *pipeline.Status) {
+				s.Audit = &pipeline.Audited{At: r.At, Since: r.Since, Until: r.Until, Both: r.Both, Missing: r.Missing, Twice: r.Twice, HereOnly: r.HereOnly}
+				b.publish(b.dated(*s))
+			})
+		},
 		Breaker: func(instance, state string, _ bool) {
 			b.note(instance, func(s *pipeline.Status) { s.Breaker = state })
 		},

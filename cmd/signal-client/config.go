@@ -66,6 +66,7 @@ type stageConfig struct {
 	MaxInFlight    int           `envconfig:"SIGNAL_CLIENT_MAX_IN_FLIGHT" default:"256" desc:"most requests to Okta at a time, of all instances together"`
 	PageMemory     byteSize      `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
 	SilentAfter    time.Duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"an org that brings no event for that long is told of as silent, once; 0s: none is"`
+	AuditEvery     time.Duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often each org's hour before the last one is audited, best 1h; 0s: never"`
 }
 
 // oktaConfig is one instance straight from the environment.

@@ -37,6 +37,7 @@ type instanceMetrics struct {
 	completeThrough, lastPublished *prometheus.GaugeVec
 	interval, limit, remaining     *prometheus.GaugeVec
 	breakerOpen, refused           *prometheus.GaugeVec
+	differences                    *prometheus.GaugeVec
 }
 
 // processMetrics are the process's own.
@@ -104,8 +105,11 @@ func (m *metrics) while(instance string, f func(s *instanceMetrics)) {
 // Trace returns the hooks that feed the metrics.
 func (m *metrics) Trace() *pipeline.Trace {
 	return &pipeline.Trace{
-		Committed:  m.committed,
-		Inserted:   m.inserted,
+		Committed: m.committed,
+		Inserted:  m.inserted,
+		Audited: func(instance string, r pipeline.AuditReport) {
+			m.while(instance, func(s *instanceMetrics) { s.differences.WithLabelValues(instance).Set(float64(r.Differences())) })
+		},
 		Moved:      m.moved,
 		Requested:  m.requested,
 		Budget:     m.budget,

@@ -39,12 +39,13 @@ func newInstanceMetrics() instanceMetrics {
 		remaining:       gauge("okta_rate_limit_remaining", "Requests left in the window, as last seen.", labelIntegration),
 		breakerOpen:     gauge("breaker_open", "Whether the breaker keeps requests back.", labelIntegration),
 		refused:         gauge("credential_refused", "Whether Okta refused the credential.", labelIntegration),
+		differences:     gauge("audit_differences", "Events that the newest standing audit found missing, stored twice, or stored and not shown.", labelIntegration),
 	}
 }
 
 func (s *instanceMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{s.events, s.repeats, s.deadLetters, s.requests, s.fences, s.losses, s.completeThrough,
-		s.lastPublished, s.interval, s.limit, s.remaining, s.breakerOpen, s.refused}
+		s.lastPublished, s.interval, s.limit, s.remaining, s.breakerOpen, s.refused, s.differences}
 }
 
 // drop deletes the series of an instance, each by its name: to look for those that

@@ -27,6 +27,8 @@ type stage struct {
 	guards   guards
 	wakes    wakes
 	backlogs *backlogs // nil: none
+
+	auditEvery time.Duration // 0: nothing is audited without being asked for
 }
 
 // Runner puts one instance together. This is the whole way of a page: the org's
@@ -115,6 +117,7 @@ func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline
 		})
 		defer stop()
 	}
+	defer s.auditing(ctx, i, token)()
 	if err := s.Runner(i, token).Run(ctx); err != nil {
 		return err
 	}

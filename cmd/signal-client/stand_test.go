@@ -134,7 +134,7 @@ func page(ts *testscript.TestScript, neg bool, args []string) {
 // add 10 lets something happen, org stall 30 makes it slow.
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: org generate|past|add|late|stall|slow <number>")
+		ts.Fatalf("usage: org generate|past|add|late|before|stall|slow <number>")
 	}
 	org := ts.Value("org").(*oktatest.Org)
 	n, err := strconv.Atoi(args[1])
@@ -148,6 +148,11 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		org.GenerateFrom(time.Now().Add(-72*time.Hour), n, 24*time.Hour)
 	case "late": // visible now, behind the cursors
 		at := time.Now().Add(-30 * time.Minute)
+		for i := range n {
+			org.Add(oktatest.Event{Persisted: at.Add(time.Duration(i) * time.Second), Visible: time.Now()})
+		}
+	case "before": // happened in the hour before the last one, visible now
+		at := time.Now().Add(-90 * time.Minute)
 		for i := range n {
 			org.Add(oktatest.Event{Persisted: at.Add(time.Duration(i) * time.Second), Visible: time.Now()})
 		}

@@ -33,6 +33,9 @@ func traces(all ...*pipeline.Trace) *pipeline.Trace {
 		Inserted: func(instance string, past pipeline.Past, r pipeline.Receipt) {
 			each(func(t *pipeline.Trace) { t.Inserted(instance, past, r) })
 		},
+		Audited: func(instance string, r pipeline.AuditReport) {
+			each(func(t *pipeline.Trace) { t.Audited(instance, r) })
+		},
 		Requested: func(instance, code string, took time.Duration) {
 			each(func(t *pipeline.Trace) { t.Requested(instance, code, took) })
 		},

@@ -40,9 +40,10 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	stage := &stage{
 		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
-		limiters: limiters{exchange: store.Budgets(), replica: locks.Replica()},
-		bounds:   newBounds(s.config.Stage),
-		backlogs: &backlogs{kept: &jets.Backfills{Store: store}, replica: locks.Replica, log: s.log},
+		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
+		bounds:     newBounds(s.config.Stage),
+		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, replica: locks.Replica, log: s.log},
+		auditEvery: s.config.Stage.AuditEvery,
 	}
 	s.metrics.WatchBounds(stage.bounds)
 	endBacklogs := inBackground(ctx, stage.backlogs.Run)

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// The standing audit looks at the hour before the last one: what Okta logged late
+// is there by then, and what a rule missed is not long past.
+const (
+	auditFrom  = 2 * time.Hour
+	auditUntil = time.Hour
+)
+
+// auditing audits an instance again and again while it is polled here, at its own
+// moment of each interval, so that a restart leaves none out and the orgs take
+// turns. It repairs nothing: somebody should know first.
+func (s *stage) auditing(ctx context.Context, i pipeline.Integration, token pipeline.Secret) (stop func()) {
+	if s.auditEvery <= 0 {
+		return func() {}
+	}
+	return inBackground(ctx, func(ctx context.Context) error {
+		for {
+			next := pipeline.Tick("audit of "+i.Instance, s.auditEvery, time.Now())
+			if err := pipeline.Sleep(ctx, time.Until(next)); err != nil {
+				return err
+			}
+			s.audit(ctx, i, token)
+		}
+	})
+}
+
+func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipeline.Secret) {
+	now := time.Now().Truncate(time.Millisecond)
+	log := s.log.With("instance", i.Instance)
+	r, err := (&pipeline.Audit{
+		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
+		Source: s.client(i, token, min(pipeline.DefaultJobShare, i.RateShare)),
+		Window: func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) },
+		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance},
+	}).Run(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		log.Warn("audit came to no end", "err", err)
+	default:
+		s.trace.Audited(i.Instance, r)
+		if r.Differences() == 0 {
+			log.Info("audit found no difference", "events", r.Both, "requests", r.Requests)
+			return
+		}
+		log.Error("audit found differences", "missing", r.Missing, "twice", r.Twice, "here_only", r.HereOnly,
+			"since", r.Since, "until", r.Until, "try", "signal-client audit --instance "+i.Instance+" --since 3h --repair")
+	}
+}
