@@ -75,7 +75,6 @@ func newRoot(p *program) *cobra.Command {
 		newBackfill(p),
 		newAudit(p),
 		newReplay(p),
-		newCursor(p),
 		newVersion(p),
 		newHealthcheck(),
 	)
