@@ -87,17 +87,32 @@ func (c *cable) stall() {
 func (c *cable) heal() {
 	c.mu.Lock()
 	conn, still := c.conn, c.still
-	c.left, c.away, c.still, c.deaf = -1, false, nil, false
+	c.left, c.away, c.deaf = -1, false, false
+	c.mu.Unlock()
 	if still == nil {
-		c.mu.Unlock()
 		return
 	}
-	c.made = time.Now()
-	c.mu.Unlock()
-	if conn != nil {
-		conn.deliver()
+	if conn == nil {
+		c.move(nil, nil)
+		return
 	}
-	close(still)
+	conn.writing.Lock()
+	defer conn.writing.Unlock()
+	c.move(conn.Conn, conn.held)
+	conn.held = nil
+}
+
+// move ends a stall. What was written meanwhile goes first.
+func (c *cable) move(conn net.Conn, held [][]byte) {
+	for _, b := range held {
+		_, _ = conn.Write(b)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.still != nil {
+		close(c.still)
+	}
+	c.still, c.made = nil, time.Now()
 }
 
 // fresh reports whether the connection was made, or moved again, a moment ago: what
@@ -211,16 +226,6 @@ func (c *cableConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(sent)
 	last()
 	return n, err
-}
-
-// deliver sends what was written while it stood still.
-func (c *cableConn) deliver() {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	for _, b := range c.held {
-		_, _ = c.Conn.Write(b)
-	}
-	c.held = nil
 }
 
 // Close implements net.Conn.

@@ -1,12 +1,15 @@
 package jets
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -96,10 +99,7 @@ type fleetWorld struct {
 func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fleetWorld {
 	w := &fleetWorld{T: t, seed: seed, trouble: what, tally: all, started: time.Now(), logbook: newLogbook()}
 	w.rng = rand.New(rand.NewPCG(seed, uint64(len(fmt.Sprint(what))))) // another life for each kind of trouble
-	w.log = slog.New(slog.DiscardHandler)
-	if os.Getenv("SIMULATION_LOG") != "" {
-		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
+	w.listen()
 	w.ttl = time.Duration(w.pick(4, 6, 10)) * time.Second
 	w.life = 5 * time.Minute
 	t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of a file store that was full ends a little later
@@ -115,6 +115,35 @@ func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fl
 	}
 	w.settle()
 	return w
+}
+
+// listen keeps what the replicas say, and shows it when the seed has failed: it may
+// not fail again.
+func (w *fleetWorld) listen() {
+	var out io.Writer = os.Stderr
+	if os.Getenv("SIMULATION_LOG") == "" {
+		said := new(said)
+		w.Cleanup(func() {
+			if w.Failed() {
+				w.Logf("seed %d:\n%s", w.seed, said.b.Bytes())
+			}
+		})
+		out = said
+	}
+	w.log = slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// said is a log in memory.
+type said struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
 }
 
 func (w *fleetWorld) pick(choices ...int) int { return choices[w.rng.IntN(len(choices))] }
