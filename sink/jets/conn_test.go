@@ -92,6 +92,70 @@ func TestRequestEndsWithConnection(t *testing.T) {
 	})
 }
 
+// What is lost on its way to a stream without a leader is asked again, and soon.
+func TestQuestionsAreAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		c, leader := dial(t, s), s.Connect(t)
+		c.APIPrefix = "API"
+		lost := 3
+		sub, err := leader.Subscribe("API.STREAM.MSG.GET.S", func(m *nats.Msg) {
+			if lost--; lost < 0 {
+				_ = m.Respond([]byte(`{"message":{"subject":"s","seq":7}}`))
+			}
+		})
+		if err != nil || leader.Flush() != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		m, err := c.Last(t.Context(), "S", "s")
+		if err != nil || m.Seq != 7 {
+			t.Fatalf("got %+v, %v", m, err)
+		}
+		if took := time.Since(began).Round(time.Millisecond); took != 3*askAgain {
+			t.Errorf("answered after %v, want %v", took, 3*askAgain)
+		}
+
+		lost = 100
+		began = time.Now()
+		if _, err = c.Last(t.Context(), "S", "s"); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != requestTimeout {
+			t.Errorf("after %v: %v, want the end of patience after %v", time.Since(began), err, requestTimeout)
+		}
+		go func() {
+			time.Sleep(2*askAgain + askAgain/2)
+			s.Stop()
+		}()
+		if _, err = c.Last(t.Context(), "S", "s"); !errors.Is(err, ErrDisconnected) {
+			t.Errorf("got %v, want %v", err, ErrDisconnected)
+		}
+		_ = sub.Unsubscribe()
+	})
+}
+
+// Even the demand for a watch may come twice.
+func TestConsumerAskedForTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		put(t, store, BucketLocks, "okta.acme", `{}`)
+		nc := store.Conn.NATS
+		sub, err := nc.SubscribeSync(nc.NewInbox())
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := []byte(fmt.Sprintf(`{"stream_name":"KV_LOCKS","config":{"name":"twice","deliver_subject":%q,"filter_subject":"$KV.LOCKS.>",`+
+			`"deliver_policy":"last_per_subject","ack_policy":"none","max_deliver":1,"idle_heartbeat":2000000000,"mem_storage":true,"num_replicas":1}}`, sub.Subject))
+		for range 2 {
+			answer, err := nc.Request("$JS.API.CONSUMER.CREATE.KV_LOCKS.twice.$KV.LOCKS.>", request, time.Second)
+			if err != nil || bytes.Contains(answer.Data, []byte(`"error"`)) {
+				t.Fatalf("%s %v", answer.Data, err)
+			}
+		}
+		if m, err := sub.NextMsg(time.Second); err != nil || m.Subject != "$KV.LOCKS.okta.acme" {
+			t.Errorf("got %+v, %v", m, err)
+		}
+	})
+}
+
 func TestLeaderReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := dial(t, jetstest.Run(t))

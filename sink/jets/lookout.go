@@ -67,7 +67,7 @@ func (l *Lookout) follow(ctx context.Context, bucket string, o *outlook) {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for l.conn.Up(ctx) == nil {
 		var next map[string]any
-		err := l.conn.watch(ctx, bucket, ">", false, requestTimeout, view{
+		err := l.conn.watch(ctx, bucket, ">", false, view{
 			fresh: func() { next = map[string]any{} },
 			entry: func(e kvEntry) {
 				l.mu.Lock()

@@ -27,11 +27,8 @@ type RawMsg struct {
 // deadline. It returns ErrDisconnected as soon as the connection drops: what was
 // asked may have been done or not.
 func (c *Conn) Request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, requestTimeout)
-		defer cancel()
-	}
+	ctx, cancel := withLimit(ctx)
+	defer cancel()
 	ctx, done := c.Epoch(ctx)
 	defer done()
 	answer, err := c.NATS.RequestMsgWithContext(ctx, msg)
@@ -39,6 +36,14 @@ func (c *Conn) Request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 		return nil, cause(ctx, err)
 	}
 	return answer, nil
+}
+
+// withLimit gives ctx a deadline, unless it has one.
+func withLimit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, requestTimeout)
 }
 
 // cause puts what ended ctx in the place of an error that only says that it has.
@@ -100,8 +105,50 @@ func (c *Conn) read(ctx context.Context, stream string, what map[string]any) (*R
 	return raw, err
 }
 
-// ask sends a request to JetStream's API. The API's own errors are
-// *jetstream.APIError, save that there is no such message: ErrNoMessage.
+// askAgain is after how long a question is asked again. What is sent to a stream
+// that has lost its leader is lost, and whoever waits for its answer finds the next
+// leader late.
+const askAgain = time.Second
+
+// insist does what Request does, for a request that may be sent more than once:
+// until the answer to one of them is there.
+func (c *Conn) insist(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
+	ctx, cancel := withLimit(ctx)
+	defer cancel()
+	first, stop := context.WithTimeout(ctx, askAgain)
+	answer, err := c.Request(first, msg)
+	stop()
+	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return answer, err
+	}
+	ctx, done := c.Epoch(ctx)
+	defer done()
+	msg.Reply = c.NATS.NewInbox()
+	answers, err := c.NATS.SubscribeSync(msg.Reply)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	for {
+		if err := c.NATS.PublishMsg(msg); err != nil {
+			return nil, err
+		}
+		try, stop := context.WithTimeout(ctx, askAgain)
+		answer, err := answers.NextMsgWithContext(try)
+		stop()
+		switch {
+		case ctx.Err() != nil:
+			return nil, cause(ctx, ctx.Err())
+		case err == nil && answer.Header.Get("Status") == "503":
+			return nil, nats.ErrNoResponders
+		case !errors.Is(err, context.DeadlineExceeded):
+			return answer, err
+		}
+	}
+}
+
+// ask sends a request to JetStream's API, one that may come twice. The API's own
+// errors are *jetstream.APIError, save that there is no such message: ErrNoMessage.
 func (c *Conn) ask(ctx context.Context, api string, what, answer any) error {
 	msg := nats.NewMsg(c.APIPrefix + "." + api)
 	if what != nil {
@@ -110,7 +157,7 @@ func (c *Conn) ask(ctx context.Context, api string, what, answer any) error {
 			return err
 		}
 	}
-	got, err := c.Request(ctx, msg)
+	got, err := c.insist(ctx, msg)
 	if err != nil {
 		return err
 	}

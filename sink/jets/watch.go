@@ -23,13 +23,6 @@ const (
 	watchSilence   = 5 * time.Second
 )
 
-// What is sent to a bucket that has lost its leader is lost. Whoever waits for its
-// answer for long finds the next leader too late, and gives up what it holds.
-const (
-	watchAnswer    = time.Second
-	watchPatientAt = 6 // tries: the bucket may be slow, rather than without a leader
-)
-
 // kvEntry is a value of a bucket, or the news that it is gone.
 type kvEntry struct {
 	key      string
@@ -55,15 +48,12 @@ type view struct {
 // of everything. A bucket that was deleted is made anew.
 func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
-	for try := 1; ; try++ {
+	for {
 		if err := s.Conn.Up(ctx); err != nil {
 			return err
 		}
-		began, limit := time.Now(), watchAnswer
-		if try%watchPatientAt == 0 {
-			limit = requestTimeout
-		}
-		err := s.Conn.watch(ctx, bucket, keys, false, limit, v)
+		began := time.Now()
+		err := s.Conn.watch(ctx, bucket, keys, false, v)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -74,7 +64,6 @@ func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 		}
 		if time.Since(began) > time.Minute {
 			backoff.Reset()
-			try = 0
 		}
 		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
 			return err
@@ -94,7 +83,7 @@ func (s *Store) restore(ctx context.Context) {
 func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, found func(kvEntry)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := c.watch(ctx, bucket, keys, history, requestTimeout, view{
+	err := c.watch(ctx, bucket, keys, history, view{
 		fresh: func() {}, entry: found, settled: func() { cancel() },
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled {
@@ -104,9 +93,8 @@ func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, foun
 }
 
 // watch tells v what stands and what changes, until ctx ends or the watch can't
-// be relied on any more. limit is for the bucket's answer to the demand. It never
-// returns nil.
-func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, limit time.Duration, v view) error {
+// be relied on any more. It never returns nil.
+func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v view) error {
 	ctx, done := c.Epoch(ctx)
 	defer done()
 	sub, err := c.NATS.SubscribeSync(c.NATS.NewInbox())
@@ -118,9 +106,7 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, lim
 		return err
 	}
 	v.fresh() // before the consumer: what is acked until now is told before it settles
-	asking, stop := context.WithTimeout(ctx, limit)
-	defer stop()
-	waiting, err := c.consume(asking, bucket, keys, sub.Subject, history)
+	waiting, err := c.consume(ctx, bucket, keys, sub.Subject, history)
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
 	}
