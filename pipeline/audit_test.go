@@ -1,0 +1,176 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// memoryLedger is a Ledger in memory: events by their place, and what the live
+// poll is yet to serve.
+type memoryLedger struct {
+	stored []Event
+	live   Link
+	before func() // runs before the live link is read; nil: nothing does
+}
+
+var _ Ledger = (*memoryLedger)(nil)
+
+func (l *memoryLedger) Stored(_ context.Context, from, until time.Time, after uint64, visit func(StoredEvent)) (uint64, error) {
+	for i, e := range l.stored {
+		if seq := uint64(i + 1); seq > after && !e.Published.Before(from) && e.Published.Before(until) {
+			visit(StoredEvent{UUID: e.UUID, Seq: seq, Published: e.Published})
+		}
+	}
+	return uint64(len(l.stored)), nil
+}
+
+func (l *memoryLedger) Event(_ context.Context, seq uint64) (Event, error) {
+	return l.stored[seq-1], nil
+}
+
+func (l *memoryLedger) Link(context.Context) (Link, error) {
+	if l.before != nil {
+		l.before()
+	}
+	return l.live, nil
+}
+
+func (l *memoryLedger) Insert(_ context.Context, past Past) (Receipt, error) {
+	l.stored = append(l.stored, past.Events...)
+	return Receipt{Stored: len(past.Events)}, nil
+}
+
+// twoWays answers spans from an archive, and the live link from a log of its own.
+type twoWays struct {
+	*archive
+	head *memoryOrg
+}
+
+func (s twoWays) Poll(ctx context.Context, link Link) (Page, error) {
+	if _, err := fmt.Sscanf(string(link), "live %d", new(int)); err == nil {
+		p, err := s.head.Poll(ctx, link[5:])
+		p.Link, p.Next = link, "live "+p.Next
+		return p, err
+	}
+	return s.archive.Poll(ctx, link)
+}
+
+// auditing is an audit of three days with an event each ten minutes.
+func auditing(repair bool) (*Audit, *archive, *memoryLedger, *memoryOrg) {
+	a, head := year(longAgo, 432, 10*time.Minute), &memoryOrg{limit: 3}
+	l := &memoryLedger{stored: slices.Clone(a.log), live: "live 0"}
+	return &Audit{Instance: "prod", Source: twoWays{a, head}, Window: span, Ledger: l, Repair: repair,
+		Since: longAgo, Until: longAgo.Add(72 * time.Hour)}, a, l, head
+}
+
+func wantReport(t *testing.T, r AuditReport, both, missing, twice, hereOnly, waiting int) {
+	t.Helper()
+	got := [5]int{r.Both, r.Missing, r.Twice, r.HereOnly, r.Waiting}
+	if got != [5]int{both, missing, twice, hereOnly, waiting} {
+		t.Errorf("both, missing, twice, here only, waiting: %v, want %v", got, [5]int{both, missing, twice, hereOnly, waiting})
+	}
+}
+
+func audited(t *testing.T, a *Audit) AuditReport {
+	t.Helper()
+	r, err := a.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestAuditFindsNoDifference(t *testing.T) {
+	a, _, _, _ := auditing(false)
+	r := audited(t, a)
+	wantReport(t, r, 432, 0, 0, 0, 0)
+	if r.Requests > 48 {
+		t.Errorf("%d requests for 432 events, ten a page", r.Requests)
+	}
+}
+
+func TestAuditFindsEachDifference(t *testing.T) {
+	a, archive, l, _ := auditing(false)
+	l.stored = append(l.stored[:100:100], l.stored[103:]...)                                              // three missing
+	l.stored = append(l.stored, archive.log[7], archive.log[300])                                         // two twice
+	l.stored = append(l.stored, Event{UUID: "only", Published: longAgo.Add(time.Hour), Time: "then"})     // one not shown
+	l.stored = append(l.stored, Event{UUID: "before", Published: longAgo.Add(-time.Hour), Time: "other"}) // and one outside
+	r := audited(t, a)
+	wantReport(t, r, 429, 3, 2, 1, 0)
+	if r.MissingFirst[0].UUID != "old-100" || r.TwiceFirst[1].UUID != "old-300" || r.HereOnlyFirst[0].UUID != "only" || r.Left() != 6 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What the live poll is yet to come to is not missing, nor what it stored while the
+// audit went on.
+func TestAuditWaitsForTheLivePoll(t *testing.T) {
+	a, archive, l, head := auditing(false)
+	late := l.stored[428:]
+	l.stored = slices.Clone(l.stored[:428])
+	head.log = append(head.log, late[1:]...) // three wait at the head
+	l.before = func() { l.stored = append(l.stored, archive.log[428]) }
+	wantReport(t, audited(t, a), 429, 0, 0, 0, 3)
+}
+
+func TestAuditRepairs(t *testing.T) {
+	a, archive, l, _ := auditing(true)
+	l.stored = append(l.stored[:10:10], l.stored[250:]...)
+	r := audited(t, a)
+	wantReport(t, r, 192, 240, 0, 0, 0)
+	if r.Repaired != 240 || r.Left() != 0 || len(r.MissingFirst) != firstFindings {
+		t.Errorf("%+v", r)
+	}
+	wantReport(t, audited(t, a), 432, 0, 0, 0, 0)
+	wantEach(t, l.stored[192:], archive.log[10:250]) // in the order of publication
+}
+
+// What is too new for the org's search to show is no difference.
+func TestAuditKnowsTheYoung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, archive, l, _ := auditing(false)
+		a.Since, a.Until = time.Now().Add(-time.Hour), time.Now()
+		archive.log = nil
+		l.stored = []Event{{UUID: "old", Published: time.Now().Add(-youngAge - time.Second)}, {UUID: "new", Published: time.Now().Add(-time.Second)}}
+		if r := audited(t, a); r.HereOnly != 1 || r.Young != 1 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestAuditComesToNoEnd(t *testing.T) {
+	t.Run("behind", func(t *testing.T) {
+		a, _, l, head := auditing(true)
+		l.stored = l.stored[1:]
+		head.add(3*headPages + 1)
+		if _, err := a.Run(t.Context()); !errors.Is(err, ErrBehind) || len(l.stored) != 431 {
+			t.Errorf("%v, %d stored", err, len(l.stored))
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		a, archive, _, _ := auditing(false)
+		archive.errs = map[int]error{3: ErrCredential}
+		if _, err := a.Run(t.Context()); !errors.Is(err, ErrCredential) || len(archive.asked) != 4 {
+			t.Errorf("%v after %d requests", err, len(archive.asked))
+		}
+	})
+	t.Run("too many", func(t *testing.T) {
+		a, archive, l, _ := auditing(true)
+		archive.log, archive.limit, l.stored = year(longAgo, mostMissing+1, time.Second).log, 1000, nil
+		if _, err := a.Run(t.Context()); !errors.Is(err, ErrTooMany) || len(l.stored) != 0 {
+			t.Errorf("%v, %d stored", err, len(l.stored))
+		}
+	})
+	t.Run("passing failures", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a, archive, _, _ := auditing(false)
+			archive.errs = map[int]error{3: ErrThrottled, 4: errors.New("busy"), 20: errors.New("busy")}
+			wantReport(t, audited(t, a), 432, 0, 0, 0, 0)
+		})
+	})
+}
