@@ -46,15 +46,18 @@ func drainMany(t *testing.T, r *report, binary string) {
 	r.Plain("events a second, one org of "+thousands(aloneHas)+" alone", thousands(one.rate))
 	r.Plain("events a second, all together", thousands(many.rate))
 	r.Target("ratio", fmt.Sprintf("%.2f", many.rate/one.rate), "≥ 0.80", many.rate >= 0.8*one.rate)
+	r.Target("pages in memory at most, by its gauge", fmt.Sprintf("%.0f MB", many.pages/1e6), fmt.Sprintf("≤ %.0f MB", many.most/1e6), many.most > 0 && many.pages <= many.most)
 	r.Plain("resident at most; one org alone", fmt.Sprintf("%.0f MB; %.0f MB", many.resident, one.resident))
 	r.Target(fmt.Sprintf("latest poll of %d quiet orgs beside them (of %d)", quietOrgs, len(late)), longest(late), "< 2 s", slices.Max(late) < 2*time.Second)
 	r.Target(fmt.Sprintf("their event stored latest after a poll was due (of %d)", len(stale)), longest(stale), "< 2 s", slices.Max(stale) < 2*time.Second)
+	r.Plain("load average then, of the bench itself too", loadAverage())
 }
 
 // draining is how a drain went.
 type draining struct {
 	drained
 	began, ended time.Time // the first page was stored, and the last
+	pages, most  float64   // bytes of pages in memory as its metrics say, and how many there may be
 }
 
 // drain gives a replica the orgs of the first group, waits until all their events
@@ -64,7 +67,11 @@ func (f *fleet) drain(by *replica) (d draining) {
 	f.Helper()
 	g := f.orgs.groups[0]
 	f.configure(0, idleEvery, false)
-	f.until("all events are stored", drainPatience, func() bool { return f.storedOf(g.Name) >= g.Hosts*g.Events })
+	f.until("all events are stored", drainPatience, func() bool {
+		d.pages = max(d.pages, by.metric("signal_client_page_memory_bytes"))
+		return f.storedOf(g.Name) >= g.Hosts*g.Events
+	})
+	d.most = by.metric("signal_client_page_memory_limit_bytes")
 	_, d.resident = by.memory()
 	events := 0
 	for m := range f.messages(g, jets.SubjectPosition) {

@@ -60,6 +60,7 @@ func idleFleet(t *testing.T, r *report, binary string, orgs int, megabytes, perc
 	r.Target("CPU, of one core", fmt.Sprintf("%.1f %%", share), fmt.Sprintf("< %.0f %%", percent), share < percent)
 	r.Target("all locks held after the start", fmt.Sprintf("%.1f s", held.Seconds()), "< 30 s", held < 30*time.Second)
 	r.Plain("all orgs polled after the start", fmt.Sprintf("%.1f s", first.Seconds()))
+	r.Plain("load average then, of the bench itself too", loadAverage())
 }
 
 // lockTimes watches locks be taken. What it returns tells when the last one was.

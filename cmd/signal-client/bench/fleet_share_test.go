@@ -44,8 +44,9 @@ func shares(t *testing.T, r *report, binary string) {
 	f.orgs.quiet(t)
 	f.configure(0, idleEvery, true) // and so each is polled at once
 	f.reportShares(nil, "")
-	f.traffic(r)
 	f.audit(r)
+	r.Plain("load average then, of the bench itself too", loadAverage())
+	f.traffic(r)
 	for _, replica := range []*replica{one, two, three} {
 		replica.end(syscall.SIGTERM)
 	}

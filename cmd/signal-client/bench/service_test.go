@@ -3,9 +3,12 @@ package bench
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,6 +160,40 @@ func (r *replica) cpu() time.Duration {
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * tick
+}
+
+var (
+	metricsAt = regexp.MustCompile(`http: serving .* url=(http://\S+)`)
+	gaugeLine = regexp.MustCompile(`(?m)^(\w+) (\S+)$`)
+)
+
+// metric is a gauge without labels; 0 while it is not there.
+func (r *replica) metric(name string) float64 {
+	r.Helper()
+	said, err := os.ReadFile(r.log.Name())
+	if err != nil {
+		r.Fatal(err)
+	}
+	all := metricsAt.FindAllSubmatch(said, -1)
+	if len(all) == 0 {
+		return 0 // it is about to start
+	}
+	resp, err := http.Get(string(all[len(all)-1][1]) + "/metrics")
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, found := range gaugeLine.FindAllSubmatch(text, -1) {
+		if string(found[1]) == name {
+			value, _ := strconv.ParseFloat(string(found[2]), 64)
+			return value
+		}
+	}
+	return 0
 }
 
 // holders says which replica holds each instance; those that nobody holds are
