@@ -135,9 +135,6 @@ func (m *metrics) committed(instance string, _ pipeline.Page, r pipeline.Receipt
 		if r.Repeats > 0 {
 			s.repeats.WithLabelValues(instance).Add(float64(r.Repeats))
 		}
-		if at := r.Position.PublishedMax; r.Stored > 0 && !at.IsZero() {
-			s.lastPublished.WithLabelValues(instance).Set(seconds(at))
-		}
 	})
 }
 
@@ -149,11 +146,15 @@ func (m *metrics) inserted(instance string, past pipeline.Past, r pipeline.Recei
 }
 
 func (m *metrics) moved(instance string, _ pipeline.State, at pipeline.Position, _ time.Time) {
-	if at.CompleteThrough.IsZero() {
-		return // the series is absent, rather than 1970, until something is known
-	}
+	// A series is absent, rather than 1970, until something is known. That of the
+	// last event is there from the start on: a silent org's is looked at.
 	m.while(instance, func(s *instanceMetrics) {
-		s.completeThrough.WithLabelValues(instance).Set(seconds(at.CompleteThrough))
+		if !at.CompleteThrough.IsZero() {
+			s.completeThrough.WithLabelValues(instance).Set(seconds(at.CompleteThrough))
+		}
+		if at.LastEvent != nil && !at.PublishedMax.IsZero() {
+			s.lastPublished.WithLabelValues(instance).Set(seconds(at.PublishedMax))
+		}
 	})
 }
 

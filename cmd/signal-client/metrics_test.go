@@ -55,7 +55,9 @@ func drive(m *metrics, instance string) {
 	h.Requested(instance, "200", time.Second)
 	h.Budget(instance, pipeline.RateLimit{Limit: 60, Remaining: 41})
 	h.Breaker(instance, "closed", false)
-	at := pipeline.Position{PublishedMax: time.Unix(1700000001, 0), CompleteThrough: time.Unix(1700000002, 500e6)}
+	at := pipeline.Position{
+		PublishedMax: time.Unix(1700000001, 0), CompleteThrough: time.Unix(1700000002, 500e6), LastEvent: &pipeline.LastEvent{UUID: "u"},
+	}
 	h.Committed(instance, pipeline.Page{}, pipeline.Receipt{Position: at, Stored: 7}, time.Second)
 	h.Moved(instance, pipeline.StatePolling, at, time.Time{})
 	h.Wrote(instance, "ok", time.Second)
@@ -72,6 +74,26 @@ func TestMetricsLint(t *testing.T) {
 		if p.Metric != "pipeline_stage_count" { // the name is the pipeline's, not ours
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
+	}
+}
+
+// The newest event's time is known from the first sync on, with no event since;
+// where a fresh start begins is none.
+func TestMetricsOfASilentOrg(t *testing.T) {
+	m := watched()
+	h := m.Trace().Complete()
+	at := pipeline.Position{PublishedMax: time.Unix(1700000001, 0)}
+	for _, instance := range []string{"fresh", "silent"} {
+		m.Acquired(pipeline.Integration{Instance: instance, PollInterval: time.Minute})
+		h.Moved(instance, pipeline.StateNew, at, time.Time{})
+		at.LastEvent = &pipeline.LastEvent{UUID: "u"}
+	}
+	got := strings.Join(scrape(t, m), "\n")
+	if want := `signal_client_last_event_published_timestamp_seconds{integration="silent"} 1.700000001e+09`; !strings.Contains(got, want) {
+		t.Errorf("no %s", want)
+	}
+	if strings.Contains(got, `last_event_published_timestamp_seconds{integration="fresh"}`) {
+		t.Error("an org without an event has the time of one")
 	}
 }
 
