@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-json"
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// anEvent looks as those of the System Log do.
+const anEvent = `{"actor":{"id":"00u1","type":"User","alternateId":"Jane.Doe@acme.com","displayName":"Jane Doe"},"client":{"ipAddress":"203.0.113.7"},
+"outcome":{"result":"FAILURE","reason":"INVALID_CREDENTIALS"},"uuid":"u-1","eventType":"user.session.start","published":"2026-11-20T08:00:00.000Z"}`
+
+func storedEvent() *jets.Stored {
+	return &jets.Stored{Instance: "acme", Seq: 7, At: time.Date(2026, 11, 20, 8, 0, 30, 0, time.UTC), Data: []byte(anEvent), Header: nats.Header{
+		"ce-id": {"u-1"}, "ce-type": {"com.okta.user.session.start"}, "ce-time": {"2026-11-20T08:00:00.000Z"},
+	}}
+}
+
+func TestReplayPicks(t *testing.T) {
+	bare := storedEvent()
+	bare.Header = nats.Header{} // as a foreign client would publish it
+	for _, test := range []struct {
+		flags string
+		want  bool
+	}{
+		{"", true},
+		{"--type user.session.start", true},
+		{"--type user.session.*", true},
+		{"--type user.*", true},
+		{"--type user.mfa.*,user.session.*", true},
+		{"--type user.session", false},
+		{"--type policy.*", false},
+		{"--actor 00u1", true},
+		{"--actor jane.doe@ACME.com", true},
+		{"--actor *@acme.com", true},
+		{"--actor jane*", true},
+		{"--actor acme.com", false},
+		{"--ip 203.0.113.7", true},
+		{"--ip 203.0.113.0/24", true},
+		{"--ip 203.0.113.9/24", true},
+		{"--ip 10.0.0.0/8,203.0.113.7", true},
+		{"--ip 203.0.113.8", false},
+		{"--ip 2001:db8::/32", false},
+		{"--outcome failure", true},
+		{"--outcome SUCCESS,FAILURE", true},
+		{"--outcome SUCCESS", false},
+		{"--since 2026-11-20T08:00:00Z", true},
+		{"--since 2026-11-20T08:00:01Z", false},
+		{"--until 2026-11-20T08:00:00Z", false},
+		{"--until 2026-11-20T08:00:01Z", true},
+		{"--type user.* --actor jane* --ip 203.0.113.7 --outcome failure --since 2026-11-20", true},
+		{"--type user.* --actor jane* --ip 203.0.113.7 --outcome success --since 2026-11-20", false},
+	} {
+		var p pick
+		fields := strings.Fields(test.flags)
+		for i := 0; i < len(fields); i += 2 {
+			list := strings.Split(fields[i+1], ",")
+			switch fields[i] {
+			case "--type":
+				p.types = list
+			case "--actor":
+				p.actors = list
+			case "--ip":
+				p.ips = list
+			case "--outcome":
+				p.outcomes = list
+			case "--since":
+				if err := p.since.Set(fields[i+1]); err != nil {
+					t.Fatal(err)
+				}
+			case "--until":
+				if err := p.until.Set(fields[i+1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if errs := p.prepare(time.Now()); len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		for _, e := range []*jets.Stored{storedEvent(), bare} {
+			if got := p.Takes(e); got != test.want {
+				t.Errorf("%q: %t, want %t (headers %v)", test.flags, got, test.want, e.Header)
+			}
+		}
+	}
+}
+
+// A body is not looked at when the headers rule the event out.
+func TestReplayPicksByHeadersFirst(t *testing.T) {
+	p := pick{types: []string{"policy.*"}, outcomes: []string{"FAILURE"}}
+	p.prepare(time.Now())
+	e := storedEvent()
+	e.Data = nil
+	if allocs := testing.AllocsPerRun(100, func() { p.Takes(e) }); allocs > 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+// Real events pass the filters made of their own members, and no others.
+func TestReplayPicksRealEvents(t *testing.T) {
+	path := os.Getenv("SIGNAL_CLIENT_SAMPLES")
+	if path == "" {
+		t.Skip("SIGNAL_CLIENT_SAMPLES names no file of real events, one a line")
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(file) {
+		real := &jets.Stored{Data: line, Header: nats.Header{}}
+		var e actorsOf
+		if json.Unmarshal(line, &e) != nil || e.Actor.ID == "" {
+			continue
+		}
+		p := pick{actors: []string{e.Actor.ID}, types: []string{real.Type()}}
+		if e.Client.IPAddress != "" {
+			p.ips = []string{e.Client.IPAddress}
+		}
+		if e.Outcome.Result != "" {
+			p.outcomes = []string{strings.ToLower(e.Outcome.Result)}
+		}
+		if errs := p.prepare(time.Now()); len(errs) > 0 {
+			t.Fatal(real.ID(), errs)
+		}
+		if !p.Takes(real) {
+			t.Errorf("%s: not found by its own type, actor, address and outcome", real.ID())
+		}
+		if p.outcomes = []string{"never"}; p.Takes(real) {
+			t.Errorf("%s: found by another outcome", real.ID())
+		}
+	}
+}
+
+func TestReplayTempo(t *testing.T) {
+	now := time.Now()
+	rate := tempo{rate: 10}
+	for i, want := range []time.Duration{0, 100 * time.Millisecond, 200 * time.Millisecond} {
+		if got := rate.Wait(now.Add(time.Hour), now); got != want {
+			t.Errorf("event %d at 10 a second: %v, want %v", i, got, want)
+		}
+	}
+	rhythm := tempo{speed: 10}
+	first := now.Add(-24 * time.Hour)
+	for _, test := range []struct{ after, want time.Duration }{
+		{0, 0}, {time.Minute, 6 * time.Second}, {-time.Minute, -6 * time.Second}, {time.Hour, 6 * time.Minute},
+	} {
+		if got := rhythm.Wait(first.Add(test.after), now); got != test.want {
+			t.Errorf("an event %v later, 10 times as fast: %v, want %v", test.after, got, test.want)
+		}
+	}
+}
+
+// A line has an event's own bytes, but that breaks are spaces.
+func TestReplayLines(t *testing.T) {
+	var to bytes.Buffer
+	l := newLines(&to)
+	for seq, data := range []string{`{"a":1}`, "{\"a\" :\r\n\t2\n}", `{"a":"` + strings.Repeat("x", 1<<18) + `"}`} {
+		if err := l.Publish(t.Context(), &jets.Stored{Seq: uint64(seq + 1), Data: []byte(data)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Flush(t.Context()); err != nil || l.Waiting() != 0 {
+		t.Error(err, l.Waiting())
+	}
+	want := `{"a":1}` + "\n" + "{\"a\" :  \t2 }\n" + `{"a":"` + strings.Repeat("x", 1<<18) + `"}` + "\n"
+	if to.String() != want {
+		t.Errorf("%.80q", to.String())
+	}
+}
+
+// What could not be written is gone on from.
+func TestReplayLinesThatFail(t *testing.T) {
+	l := newLines(failing{})
+	for seq := range uint64(3) {
+		if err := l.Publish(t.Context(), &jets.Stored{Seq: seq + 10, Data: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Flush(context.Background()); err == nil || l.Waiting() != 10 {
+		t.Errorf("%v, waiting from %d", err, l.Waiting())
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, fmt.Errorf("full") }
+
+func TestReplayAgain(t *testing.T) {
+	p := &program{}
+	r := &replayer{desk: desk{program: p}}
+	cmd := newReplay(p)
+	r.cmd = cmd
+	err := cmd.ParseFlags([]string{"--instance", "acme-*,b", "--since=24h", "--limit=100", "--from-seq=5", "--speed=10x", "--to=again.{instance}", "--core"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.to, r.id, r.limit = "again.{instance}", "try it's", 100
+	r.pick.from = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	run := &replayRun{replayer: r, counts: newCounts(), next: 42, through: 99}
+	run.counts.Add(storedEvent())
+	want := `replay --instance 'acme-*,b' --since 2026-11-20T08:00:00Z --speed 10x --to 'again.{instance}' --core --id 'try it'\''s' --limit 99 --from-seq 42 --to-seq 99`
+	if got := run.again(); got != want {
+		t.Errorf("\n%s, want\n%s", got, want)
+	}
+}
