@@ -12,7 +12,7 @@ import (
 // It judges as it goes.
 type logbook struct {
 	mu     sync.Mutex
-	asked  map[string][]time.Time // by instance: when requests began, but for those of replicas that can't know better
+	asked  map[string][]request // by instance, as they began, but for those of replicas that can't know better
 	asking map[string]map[*request]bool
 	held   map[string]map[*tenure]bool
 	takes  int // locks taken
@@ -47,7 +47,7 @@ func (o clash) String() string {
 const instant = 10 * time.Millisecond
 
 func newLogbook() *logbook {
-	return &logbook{asked: map[string][]time.Time{}, asking: map[string]map[*request]bool{}, held: map[string]map[*tenure]bool{}}
+	return &logbook{asked: map[string][]request{}, asking: map[string]map[*request]bool{}, held: map[string]map[*tenure]bool{}}
 }
 
 // asks notes that a request begins; what it returns, that it has ended.
@@ -56,7 +56,7 @@ func (l *logbook) asks(instance string, r *replica) (ended func()) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	if !r.dazed() && !(r.cable.fresh() && !r.w.calm.Load()) {
-		l.asked[instance] = append(l.asked[instance], now)
+		l.asked[instance] = append(l.asked[instance], request{r, now})
 	}
 	var mine time.Time
 	for t := range l.held[instance] {
@@ -115,26 +115,23 @@ func (l *logbook) holders(instance string) []*replica {
 	return list
 }
 
-// since counts the requests for an instance that began at a time or later.
-func (l *logbook) since(instance string, at time.Time) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	times := l.asked[instance]
-	i, _ := slices.BinarySearchFunc(times, at, time.Time.Compare)
-	return len(times) - i
-}
-
-// between lists when the requests for an instance began that did within a time.
-func (l *logbook) between(instance string, from, to time.Time) []time.Time {
+// between lists when the requests for an instance began that did within a time;
+// but for those of one replica, unless that is nil.
+func (l *logbook) between(instance string, from, to time.Time, but *replica) []time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []time.Time
-	for _, t := range l.asked[instance] {
-		if !t.Before(from) && t.Before(to) {
-			list = append(list, t)
+	for _, q := range l.asked[instance] {
+		if !q.from.Before(from) && q.from.Before(to) && q.replica != but {
+			list = append(list, q.from)
 		}
 	}
 	return list
+}
+
+// since counts the requests for an instance that began at a time or later.
+func (l *logbook) since(instance string, at time.Time) int {
+	return len(l.between(instance, at, time.Now().Add(1), nil))
 }
 
 func (l *logbook) taken() int {

@@ -204,7 +204,7 @@ func (w *fleetWorld) still(when string, d time.Duration) {
 		w.Errorf("seed %d: %d locks were taken in a fleet at rest (%s)", w.seed, n, when)
 	}
 	for _, t := range w.tenants {
-		times := w.logbook.between(t.name, from, time.Now())
+		times := w.logbook.between(t.name, from, time.Now(), nil)
 		if n := int(d / t.interval); len(times) < n-1 || len(times) > n+1 {
 			w.Errorf("seed %d: %s was asked for %d times in %v, at an interval of %v (%s): %v", w.seed, t.name, len(times), d, t.interval, when, gaps(times))
 		}
@@ -270,13 +270,14 @@ func (w *fleetWorld) end(slot int, how func(), within time.Duration) {
 		if t.org == w.orgs[0] {
 			most += 2 * time.Second // several share the budget that a process must first learn of
 		}
+		again := func() []time.Time { return w.logbook.between(t.name, began, time.Now(), r) }
 		w.await(func() string {
-			if w.logbook.since(t.name, began.Add(instant)) > 0 && w.owned(t) {
+			if len(again()) > 0 && w.owned(t) {
 				return ""
 			}
 			return t.name
 		}, 100*time.Millisecond, time.Minute)
-		if took := w.logbook.between(t.name, began.Add(instant), time.Now())[0].Sub(began); took > most {
+		if took := again()[0].Sub(began); took > most {
 			w.Errorf("seed %d: %s was polled again after %v, want %v", w.seed, t.name, took, most)
 		}
 	}
