@@ -27,10 +27,11 @@ type Client struct {
 	Timeout time.Duration // one request with its body, waiting for others aside; 0: 60 s
 	MaxBody int64         // bytes of a body, inflated; 0: DefaultMaxBody
 
-	// What this client shares with all others of the process. One whose newest page
-	// was full lets those go first whose was not. nil: no bound.
+	// What this client shares with all others of the process; nil: no bound. One
+	// whose newest page was not full goes before all others, unless it is Later.
 	InFlight *pipeline.Gate // requests
 	Memory   *pipeline.Gate // bytes of pages, from a body's first byte until the page is released
+	Later    bool           // it asks for what is not urgent: the past
 
 	Trace     *pipeline.Trace // nil: none
 	UserAgent string          // empty: signal-client
@@ -39,7 +40,7 @@ type Client struct {
 	http    http.Client
 	squeeze squeeze
 	size    int  // of the body before
-	full    bool // so was the page before
+	quiet   bool // the page before was not full
 }
 
 // DefaultMaxBody is the most bytes that a body may have.
@@ -64,7 +65,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	if err := c.Limiter.Wait(ctx, c.Share); err != nil {
 		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
-	slot, err := c.InFlight.Take(ctx, 1, c.full)
+	slot, err := c.InFlight.Take(ctx, 1, c.drains())
 	if err != nil {
 		c.Limiter.Failed()
 		return pipeline.Page{}, fmt.Errorf("wait for other requests: %w", err)
@@ -75,7 +76,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 		c.squeeze.failed(link, asked, err)
 		return pipeline.Page{}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
 	}
-	c.squeeze, c.full = squeeze{}, page.Full
+	c.squeeze, c.quiet = squeeze{}, !page.Full
 	page.Link = link
 	if asked != link {
 		page.Next = restoreLimit(page.Next, limitOf(asked), c.Limit)
@@ -83,6 +84,10 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	c.drift(page.Events)
 	return page, nil
 }
+
+// drains reports whether the client is to let others go first. Of a log that was
+// not asked for yet nobody knows how much is waiting there.
+func (c *Client) drains() bool { return c.Later || !c.quiet }
 
 // withDefaults fills in what was left out.
 func (c *Client) withDefaults() {

@@ -26,7 +26,7 @@ const eventSize = 4 << 10
 // room is the room of an answer to a link.
 func (c *Client) room(link pipeline.Link, left *patience) *room {
 	full := min(int64(limitOf(link))*eventSize, c.MaxBody)
-	return &room{gate: c.Memory, drains: c.full, full: full, most: c.MaxBody, time: left}
+	return &room{gate: c.Memory, drains: c.drains(), full: full, most: c.MaxBody, time: left}
 }
 
 // reserve waits until the body may have n bytes. One that turns out to be larger

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -117,6 +118,47 @@ func TestGivenUpWhileWaiting(t *testing.T) {
 			})
 		})
 	}
+}
+
+// One whose newest page was short goes first; one that drains, or was not asked
+// yet, and what is not urgent let it.
+func TestWhoGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		gate := &pipeline.Gate{Capacity: 1}
+		of := func(name, body string) *Client {
+			c := client(func(*http.Request) (*http.Response, error) {
+				asked = append(asked, name)
+				return respond(200, body), nil
+			})
+			c.InFlight = gate
+			return c
+		}
+		poll := func(c *Client) {
+			if _, err := c.Poll(t.Context(), "/api/v1/logs?limit=2"); err != nil {
+				t.Error(err)
+			}
+		}
+		drains, later, quiet := of("drains", "[1,2]"), of("later", "[]"), of("quiet", "[1]")
+		later.Later = true
+		for _, c := range []*Client{drains, later, quiet} {
+			poll(c)
+		}
+		asked = nil
+		held, err := gate.Take(t.Context(), 1, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []*Client{drains, of("new", "[]"), later, quiet} {
+			go poll(c)
+			synctest.Wait()
+		}
+		held.Release()
+		synctest.Wait()
+		if want := []string{"quiet", "drains", "new", "later"}; !slices.Equal(asked, want) {
+			t.Errorf("asked %q, want %q", asked, want)
+		}
+	})
 }
 
 // A page holds what its body takes until it is released; what is no page holds
