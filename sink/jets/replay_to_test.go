@@ -1,0 +1,153 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+func (st *stand) makeStream(c jetstream.StreamConfig) {
+	st.Helper()
+	_, err := st.store.Conn.JS.CreateStream(st.Context(), c)
+	st.ok(err)
+}
+
+// Nothing is published where it would come back into what is kept.
+func TestRepublisherRefuses(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	signals, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
+	st.ok(err)
+	config := signals.CachedInfo().Config
+	config.Subjects = append(config.Subjects, "okta.*.raw")
+	config.Sources = []*jetstream.StreamSource{{Name: "FEED"}}
+	st.makeStream(jetstream.StreamConfig{Name: "FEED", Subjects: []string{"feed.>"}})
+	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
+	st.makeStream(jetstream.StreamConfig{Name: "ECHO", Subjects: []string{"echo.*"}, RePublish: &jetstream.RePublish{Source: "echo.*", Destination: "signals.okta.{{wildcard(1)}}"}})
+	_, err = st.store.Conn.JS.UpdateStream(t.Context(), config)
+	st.ok(err)
+	for subject, want := range map[string]error{
+		"again.acme":                 nil,
+		"again.{instance}":           nil,
+		"again.{instance}.raw":       nil,
+		"signals-replay.acme":        ErrNoStream,
+		"again":                      ErrNoStream,
+		"signals.okta.acme":          ErrOwnSubject,
+		"signals.okta.{instance}":    ErrOwnSubject,
+		"signals.again":              ErrOwnSubject,
+		"signal-cursor.okta.acme":    ErrOwnSubject,
+		"deadletter.okta.acme":       ErrOwnSubject,
+		"signal-client.wake.acme":    ErrOwnSubject,
+		"okta.acme.raw":              ErrOwnSubject, // the operator had SIGNALS take it
+		"okta.{instance}.raw":        ErrOwnSubject,
+		"feed.acme":                  ErrOwnSubject, // SIGNALS copies from there
+		"echo.acme":                  ErrOwnSubject, // which publishes it again
+		"again.*":                    ErrSubject,
+		"again.>":                    ErrSubject,
+		"again..acme":                ErrSubject,
+		"again.acme-{instance}":      ErrSubject,
+		"":                           ErrSubject,
+		"{instance}.again":           ErrSubject,
+		"$KV.INTEGRATIONS.okta.acme": ErrSubject,
+		"_INBOX.1":                   ErrSubject,
+	} {
+		_, err := st.store.Republisher(t.Context(), Target{Subject: subject, ID: "1"})
+		if !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", subject, err, want)
+		}
+	}
+	for subject, want := range map[string]error{"signals-replay.acme": nil, "signals.okta.acme": ErrOwnSubject, "feed.acme": ErrOwnSubject} {
+		_, err := st.store.Republisher(t.Context(), Target{Subject: subject, ID: "1", Core: true})
+		if !errors.Is(err, want) {
+			t.Errorf("core %q: %v, want %v", subject, err, want)
+		}
+	}
+}
+
+// Events come out as they were stored, in order, each acknowledged, while the
+// server is killed in between.
+func TestRepublishThroughARestart(t *testing.T) {
+	server := jetstest.Config{}.Process(t)
+	conn, err := Connect(t.Context(), server.URL(), server.Option(), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	st := &stand{T: t}
+	st.store, err = Open(t.Context(), conn, Config{})
+	st.ok(err)
+	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
+	l := lay(st, 1, 3000, 2, 50)
+	r, err := st.store.Republisher(t.Context(), Target{Subject: "again.{instance}", ID: "r1"})
+	st.ok(err)
+	var want []string
+	for e, err := range st.store.Events(t.Context(), Range{}) {
+		st.ok(err)
+		st.ok(r.Publish(t.Context(), e))
+		if want = append(want, e.ID()); len(want) == 1000 {
+			server.Kill()
+			server.Start(t)
+		}
+	}
+	st.ok(r.Flush(t.Context()))
+	var got []string
+	for m := range st.messages("AGAIN") {
+		got = append(got, m.Header.Get(headerID))
+		first := l.msgs[seqOf(st, m.Header)-l.base]
+		if string(first.Data) != string(m.Data) || first.Subject != m.Header.Get(headerSubject) || m.Header.Get(headerReplay) != "r1" || m.Header.Get(headerTime) != first.Header.Get(headerTime) {
+			t.Fatalf("%v", m.Header)
+		}
+	}
+	slices.Sort(got) // a lost ack may change the order
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d events, want %d", len(got), len(want))
+	}
+}
+
+// What has no ack when it ends is where to go on.
+func TestRepublishEnded(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
+	l := lay(st, 1, 100, 2, 50)
+	r, err := st.store.Republisher(t.Context(), Target{Subject: "again", ID: "r1"})
+	st.ok(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	for e, err := range st.store.Events(t.Context(), Range{}) {
+		st.ok(err)
+		st.ok(r.Publish(ctx, e))
+	}
+	cancel()
+	if err := r.Flush(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	from, held := r.Waiting(), map[uint64]bool{}
+	for m := range st.messages("AGAIN") {
+		held[seqOf(st, m.Header)] = true
+	}
+	for i := range l.msgs {
+		if seq := l.base + uint64(i); l.wanted(Range{}, i) && !held[seq] && (from == 0 || seq < from) {
+			t.Errorf("%d has no ack and is not waiting: that begins at %d", seq, from)
+		}
+	}
+	st.ok(r.Flush(t.Context()))
+	if r.Waiting() != 0 {
+		t.Errorf("waiting from %d", r.Waiting())
+	}
+}
+
+// seqOf reads where an event that was published again stands in SIGNALS.
+func seqOf(st *stand, h nats.Header) uint64 {
+	st.Helper()
+	e, chained := expected(nats.Header{headerFence: h[headerSequence]})
+	if !chained {
+		st.Fatalf("no sequence in %v", h)
+	}
+	return e
+}
