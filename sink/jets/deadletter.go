@@ -59,7 +59,7 @@ func (s *Sink) letterMessage(link pipeline.Link, l letter) *nats.Msg {
 		headerCursor: {string(link)}, // out of a header itself: no control characters
 		headerMsgID:  {hex.EncodeToString(sum.Sum(nil)[:16])},
 	}}
-	if over := size(m) - s.store.maxMessage(); over > 0 {
+	if over := size(m) - s.store.maxLetter(); over > 0 {
 		m.Data = m.Data[:max(0, len(m.Data)-over)]
 	}
 	return m

@@ -58,11 +58,12 @@ func (c Config) withDefaults() (Config, error) {
 type Store struct {
 	Conn *Conn
 
-	config    Config
-	publisher *publisher
-	syncs     pipeline.Gate
-	provision sync.Mutex   // one provisioning at a time in this process
-	msgSize   atomic.Int32 // max_msg_size of SIGNALS; -1: none
+	config     Config
+	publisher  *publisher
+	syncs      pipeline.Gate
+	provision  sync.Mutex   // one provisioning at a time in this process
+	msgSize    atomic.Int32 // max_msg_size of SIGNALS; -1: none
+	letterSize atomic.Int32 // of DEADLETTER
 }
 
 // Open makes the streams and buckets that are not there and adds to those that
@@ -87,7 +88,8 @@ func (s *Store) Ensure(ctx context.Context) error {
 		}
 	}
 	s.ensureBudgets(ctx)
-	if _, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log); err != nil {
+	letters, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log)
+	if err != nil {
 		return err
 	}
 	config, err := s.Conn.ensure(ctx, s.signals(), s.config.Log)
@@ -95,14 +97,21 @@ func (s *Store) Ensure(ctx context.Context) error {
 		return err
 	}
 	s.msgSize.Store(config.MaxMsgSize)
+	s.letterSize.Store(letters.MaxMsgSize)
 	return nil
 }
 
-// maxMessage is the largest message that server and stream take, in bytes of
+// maxMessage is the largest message that server and SIGNALS take, in bytes of
 // headers and data.
-func (s *Store) maxMessage() int {
+func (s *Store) maxMessage() int { return s.limit(&s.msgSize) }
+
+// maxLetter is the same of DEADLETTER: an element that SIGNALS alone refuses is
+// kept whole.
+func (s *Store) maxLetter() int { return s.limit(&s.letterSize) }
+
+func (s *Store) limit(stream *atomic.Int32) int {
 	limit := int(s.Conn.NATS.MaxPayload())
-	if size := int(s.msgSize.Load()); size > 0 {
+	if size := int(stream.Load()); size > 0 {
 		limit = min(limit, size)
 	}
 	return limit

@@ -1,0 +1,143 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// DeadLetters are the elements that could not be published, as DEADLETTER keeps
+// them. It is safe for concurrent use.
+type DeadLetters struct{ Store *Store }
+
+// DeadLetter is an element of a page that could not be published.
+type DeadLetter struct {
+	Seq      uint64 // in DEADLETTER
+	Instance string
+	Time     time.Time     // when it was kept
+	Reason   pipeline.Flaw // empty: the message is not by a signal-client
+	Size     int           // bytes of the element
+	Kept     int           // bytes that are kept: fewer if it was cut to what the server took
+	Link     pipeline.Link // that served it
+	Header   nats.Header
+	Data     []byte // nil: not asked for
+}
+
+// Cut reports whether bytes of the element are missing.
+func (l DeadLetter) Cut() bool { return l.Kept < l.Size }
+
+func letterOf(subject string, h nats.Header, seq uint64, at time.Time, data []byte) DeadLetter {
+	l := DeadLetter{Seq: seq, Instance: strings.TrimPrefix(subject, SubjectDeadLetter("")), Time: at.UTC(), Header: h, Data: data,
+		Reason: pipeline.Flaw(first(h, headerReason)), Link: pipeline.Link(first(h, headerCursor)), Kept: len(data)}
+	if kept, err := strconv.Atoi(first(h, headerMsgSize)); err == nil { // headers only
+		l.Kept = kept
+	}
+	l.Size = l.Kept
+	if size, err := strconv.Atoi(first(h, headerSize)); err == nil {
+		l.Size = size
+	}
+	return l
+}
+
+// headerMsgSize is how large a message is of which only the headers came.
+const headerMsgSize = "Nats-Msg-Size"
+
+func first(h nats.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// All yields the dead letters that stand when it begins, the oldest first: those
+// of an instance, or of all if that is empty, that were kept since a time, or all
+// if that is zero. headers: without their data.
+func (d *DeadLetters) All(ctx context.Context, instance string, since time.Time, headers bool) iter.Seq2[DeadLetter, error] {
+	return func(yield func(DeadLetter, error) bool) {
+		if instance == "" {
+			instance = "*"
+		}
+		config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{SubjectDeadLetter(instance)}, HeadersOnly: headers, InactiveThreshold: time.Minute}
+		if !since.IsZero() {
+			config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+		}
+		if err := d.read(ctx, config, func(l DeadLetter) bool { return yield(l, nil) }); err != nil {
+			yield(DeadLetter{}, fmt.Errorf("read %s: %w", StreamDeadLetter, err))
+		}
+	}
+}
+
+func (d *DeadLetters) read(ctx context.Context, config jetstream.OrderedConsumerConfig, visit func(DeadLetter) bool) error {
+	ctx, done := d.Store.Conn.Epoch(ctx)
+	defer done()
+	consumer, err := d.Store.Conn.JS.OrderedConsumer(ctx, StreamDeadLetter, config)
+	if err != nil {
+		return cause(ctx, err)
+	}
+	pending := consumer.CachedInfo().NumPending
+	if pending == 0 {
+		return nil
+	}
+	msgs, err := consumer.Messages()
+	if err != nil {
+		return err
+	}
+	defer msgs.Stop()
+	for through := uint64(0); through == 0 || pending > 0; {
+		waiting, cancel := context.WithTimeoutCause(ctx, ackTimeout, errIdle)
+		m, err := msgs.Next(jetstream.NextContext(waiting))
+		cancel()
+		if err != nil {
+			return cause(waiting, err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		through, pending = meta.Sequence.Stream, min(pending-1, meta.NumPending) // later ones don't count
+		if !visit(letterOf(m.Subject(), m.Headers(), through, meta.Timestamp, m.Data())) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Get reads one dead letter. It returns ErrNoMessage when there is none at seq.
+func (d *DeadLetters) Get(ctx context.Context, seq uint64) (DeadLetter, error) {
+	m, err := d.Store.Conn.At(ctx, StreamDeadLetter, seq)
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	return letterOf(m.Subject, m.Header, m.Seq, m.Time, m.Data), nil
+}
+
+// Delete deletes one dead letter. One that is gone is no error.
+func (d *DeadLetters) Delete(ctx context.Context, seq uint64) error {
+	err := d.Store.Conn.ask(ctx, "STREAM.MSG.DELETE."+StreamDeadLetter, map[string]any{"seq": seq, "no_erase": true}, &struct{}{})
+	if err == nil {
+		return nil
+	}
+	if _, e := d.Get(ctx, seq); errors.Is(e, ErrNoMessage) { // the server has several words for it
+		return nil
+	}
+	return fmt.Errorf("delete dead letter %d: %w", seq, err)
+}
+
+// Purge deletes all dead letters of an instance up to and including a sequence.
+func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64) error {
+	err := d.Store.Conn.ask(ctx, "STREAM.PURGE."+StreamDeadLetter,
+		map[string]any{"filter": SubjectDeadLetter(instance), "seq": through + 1}, &struct{}{})
+	if err != nil {
+		return fmt.Errorf("purge dead letters of %s: %w", instance, err)
+	}
+	return nil
+}
