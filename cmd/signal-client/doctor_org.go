@@ -282,6 +282,7 @@ func (d *diagnosis) headers(i pipeline.Integration, t trial, seen *witness) {
 	}
 	const proxy = "look for a proxy on the way that takes them away"
 	switch {
+	case t.RateLimit == nil && t.code != exitOK: // a refusal need not have them
 	case t.RateLimit == nil:
 		d.warn("no X-Rate-Limit headers: the budget can't be seen, and only refusals slow the service down", proxy)
 	default:

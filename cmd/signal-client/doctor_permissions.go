@@ -33,7 +33,7 @@ func permits(c *jets.Conn) []permit {
 	for _, subject := range []string{jets.SubjectEvents(""), jets.SubjectPosition(""), jets.SubjectDeadLetter("")} {
 		publish(subject+probe, subject+">")
 	}
-	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus, jets.BucketBudgets} {
+	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus, jets.BucketBudgets, jets.BucketBackfills} {
 		publish(c.PutSubject(bucket, probe), c.PutSubject(bucket, ">"))
 	}
 	publish(c.APIPrefix+".INFO", c.APIPrefix+".INFO")

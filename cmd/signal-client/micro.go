@@ -43,7 +43,7 @@ const presenceEvery = 5 * time.Second
 
 // Run keeps the process present until ctx ends.
 func (p *presence) Run(ctx context.Context) error {
-	p.started = time.Now().UTC()
+	p.started = time.Now().UTC().Truncate(time.Second)
 	defer p.leave()
 	for {
 		p.keep(ctx)
@@ -108,13 +108,11 @@ func (p *presence) register() (err error) {
 	if err != nil {
 		return err
 	}
-	for name, subject := range map[string]string{"status": jets.SubjectReplicas, "replica": jets.SubjectReplica(p.name)} {
-		about := micro.WithEndpointMetadata(map[string]string{"schema": "replica.json"})
-		if err := p.service.AddEndpoint(name, micro.HandlerFunc(p.answer), micro.WithEndpointSubject(subject), about); err != nil {
-			return err
-		}
-	}
-	return nil
+	answer, about := micro.HandlerFunc(p.answer), micro.WithEndpointMetadata(map[string]string{"schema": "replica.json"})
+	return errors.Join(
+		p.service.AddEndpoint("status", answer, micro.WithEndpointSubject(jets.SubjectReplicas), about),
+		p.service.AddEndpoint("replica", answer, micro.WithEndpointSubject(jets.SubjectReplica(p.name)), about),
+	)
 }
 
 // replicaStatus is what the endpoints answer, as schemas/replica.json says.
@@ -132,7 +130,7 @@ type replicaStatus struct {
 // data.
 func (p *presence) answer(r micro.Request) {
 	all := p.board.All()
-	status := replicaStatus{Version: 1, Replica: p.name, Started: p.started, At: time.Now().UTC(), Orgs: len(all), Instances: all}
+	status := replicaStatus{Version: 1, Replica: p.name, Started: p.started, At: time.Now().UTC().Truncate(time.Millisecond), Orgs: len(all), Instances: all}
 	if asked := strings.TrimSpace(string(r.Data())); asked != "" {
 		status.Instances = slices.DeleteFunc(all, func(s pipeline.Status) bool { return s.Instance != asked })
 	}
