@@ -1,0 +1,254 @@
+package jets
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// day is a span that holds all events of these tests.
+func day(why pipeline.Why, list []pipeline.Event) pipeline.Past {
+	return pipeline.Past{Why: why, Events: list, From: epoch, Until: epoch.Add(24 * time.Hour), Link: link(0)}
+}
+
+func (st *stand) insert(s *Sink, past pipeline.Past) pipeline.Receipt {
+	st.Helper()
+	r, err := s.Insert(st.Context(), s.at, past)
+	st.ok(err)
+	return r
+}
+
+// wantOnce checks that the stream holds each event from first to last once, in
+// whatever order.
+func (st *stand) wantOnce(first, last int) {
+	st.Helper()
+	var want []string
+	for _, e := range events(first, last) {
+		want = append(want, e.UUID)
+	}
+	got, _ := st.stored()
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		st.Fatalf("stored %d events %v\nwant   %d", len(got), got, len(want))
+	}
+}
+
+// settled is a sink that has made up for its start, so that dedupe_from is not set.
+func (st *stand) settled(list []pipeline.Event) *Sink {
+	st.Helper()
+	s := st.synced()
+	st.commit(s, page(s, 1, list))
+	st.commit(s, short(s, 2, nil))
+	if s.at.DedupeFrom != 0 {
+		st.Fatalf("dedupe_from is %d", s.at.DedupeFrom)
+	}
+	return s
+}
+
+// Events of the past come with the header that says so, in their order, before a
+// copy of the position: its link and watermark stay, its published_max goes up.
+func TestInsert(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.settled(events(1, 3))
+	before := s.at
+	r := st.insert(s, day(pipeline.WhyRepair, events(4, 8)))
+	if r.Stored != 5 || r.Repeats != 0 || r.Position.Seq != s.at.Seq {
+		t.Errorf("%+v", r)
+	}
+	st.wantEvents(1, 8)
+	at := s.at
+	if at.Link != before.Link || !at.CompleteThrough.Equal(before.CompleteThrough) || at.Why != pipeline.WhyRepair || at.Events != 5 ||
+		!at.PublishedMax.Equal(event(8).Published) || at.LastEvent.UUID != event(3).UUID {
+		t.Errorf("position %+v after %+v", at, before)
+	}
+	for m := range st.messages(StreamSignals) {
+		if id := m.Header.Get(headerID); id != "" {
+			if want := map[bool]string{true: "repair"}[id > event(3).UUID]; m.Header.Get(headerOrigin) != want {
+				t.Errorf("%s has the origin %q, want %q", id, m.Header.Get(headerOrigin), want)
+			}
+		}
+	}
+	st.commit(s, short(s, 3, events(9, 9)))
+	st.wantEvents(1, 9)
+	st.ok(s.settle(t.Context()))
+	if c := st.cursor(); c.StreamSeq != s.at.Seq {
+		t.Errorf("CURSORS is at %d, the position at %d", c.StreamSeq, s.at.Seq)
+	}
+}
+
+// What is stored already is left out, however long ago it was: by the process that
+// stored it, by one that has just started, and by one whose ids were loaded before
+// the live poll stored more.
+func TestInsertDropsWhatIsStored(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.settled(events(1, 3))
+	for n := range 6 {
+		st.commit(s, short(s, 10+n, events(4+n, 4+n)))
+	}
+	s.recent = recent{}
+	if r := st.insert(s, day(pipeline.WhyBackfill, events(1, 12))); r.Stored != 3 || r.Repeats != 9 {
+		t.Errorf("%+v", r)
+	}
+	st.commit(s, short(s, 20, events(13, 14)))
+	s.recent = recent{}
+	if r := st.insert(s, day(pipeline.WhyBackfill, events(8, 15))); r.Stored != 1 {
+		t.Errorf("after more was stored: %+v", r)
+	}
+	other := st.synced()
+	other.recent = recent{}
+	if r := st.insert(other, day(pipeline.WhyBackfill, append(events(1, 15), events(15, 16)...))); r.Stored != 1 {
+		t.Errorf("another process: %+v", r)
+	}
+	st.wantOnce(1, 16)
+	if _, err := s.Insert(t.Context(), s.at, day(pipeline.WhyBackfill, events(16, 17))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Errorf("a stale position: %v", err)
+	}
+}
+
+// The ids of a span are read from the anchor on: an event that was published just
+// before a position's published_max may stand after that position.
+func TestInsertKnowsWhatCameLate(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.settled(events(200, 203))
+	st.commit(s, short(s, 3, events(190, 195)))
+	st.commit(s, short(s, 4, events(300, 300)))
+	for n := range 4 {
+		st.commit(s, short(s, 10+n, events(301+n, 301+n)))
+	}
+	fresh := st.synced()
+	fresh.recent = recent{}
+	past := pipeline.Past{Why: pipeline.WhyBackfill, Events: events(190, 195), From: event(190).Published, Until: event(196).Published}
+	if r := st.insert(fresh, past); r.Stored != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Nothing of the past is stored while known events are served again, nor under a
+// position that is not the newest, nor over a foreign event.
+func TestInsertIsRefused(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.settled(events(1, 3))
+	zombie := st.synced()
+	st.commit(s, short(s, 3, events(4, 4)))
+	if _, err := zombie.Insert(t.Context(), zombie.at, day(pipeline.WhyRepair, events(4, 5))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Errorf("a stale fence: %v", err)
+	}
+	_, err := st.store.Conn.JS.PublishMsg(t.Context(), &nats.Msg{Subject: SubjectEvents("prod"), Data: event(6).Data, Header: nats.Header{headerID: {event(6).UUID}}})
+	st.ok(err)
+	if _, err := s.Insert(t.Context(), s.at, day(pipeline.WhyRepair, events(5, 6))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Errorf("over a foreign event: %v", err)
+	}
+	_, err = s.Sync(t.Context())
+	st.ok(err)
+	if _, err := s.Insert(t.Context(), s.at, day(pipeline.WhyRepair, events(5, 6))); !errors.Is(err, pipeline.ErrMakingUp) {
+		t.Errorf("with dedupe_from at %d: %v", s.at.DedupeFrom, err)
+	}
+	st.commit(s, short(s, 4, nil))
+	s.recent = recent{}
+	if r := st.insert(s, day(pipeline.WhyRepair, events(5, 6))); r.Stored != 1 {
+		t.Errorf("the foreign event is not known: %+v", r)
+	}
+	st.wantOnce(1, 6)
+}
+
+// A reopening serves again what was persisted after its since, what a repair
+// stored among it. published_max says how far back that is.
+func TestReopenAfterInsert(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.settled(events(1, 3))
+	for n := range 4 { // pages enough to push the repair's ids out
+		st.commit(s, short(s, 10+n, events(4+n, 4+n)))
+	}
+	st.insert(s, day(pipeline.WhyRepair, events(400, 410)))
+	for n := range 4 {
+		st.commit(s, short(s, 20+n, events(8+n, 8+n)))
+	}
+	_, err := s.Reopen(t.Context(), s.at)
+	st.ok(err)
+	st.commit(s, page(s, 30, events(400, 412))) // persisted at the end
+	st.commit(s, short(s, 31, nil))
+	got, _ := st.stored()
+	if want := 11 + 13; len(got) != want {
+		t.Fatalf("stored %d events, want %d: %v", len(got), want, got)
+	}
+	if from := s.at.PublishedMax; from.Before(event(410).Published) {
+		t.Errorf("published_max is %v", from)
+	}
+}
+
+// A rule of the anchor: a position before the repair has a published_max that
+// says nothing of it, and one after it does.
+func TestAnchorBehindInsert(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.settled(events(1, 3))
+	st.insert(s, day(pipeline.WhyRepair, events(300, 301)))
+	repair := s.at.Seq
+	st.commit(s, short(s, 3, events(4, 5)))
+	anchor, err := s.anchor(t.Context(), event(290).Published)
+	st.ok(err)
+	if anchor >= repair {
+		t.Errorf("the anchor of a query from before the repaired events is %d, the repair stands at %d", anchor, repair)
+	}
+}
+
+// TestInsertCutAnywhere ends a process in the middle of an insertion, after each
+// number of bytes that it sends. Whoever comes next brings the events again.
+func TestInsertCutAnywhere(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	cuts, whole := 0, false
+	for ; !whole && cuts < 200; cuts++ {
+		whole = st.cutInsertAt(fmt.Sprint("cut-", cuts), 60*cuts)
+	}
+	stored := map[string][]string{}
+	for m := range st.messages(StreamSignals) {
+		if id := m.Header.Get(headerID); id != "" {
+			stored[m.Subject] = append(stored[m.Subject], id)
+		}
+	}
+	for n := range cuts {
+		got := stored[SubjectEvents(fmt.Sprint("cut-", n))]
+		slices.Sort(got)
+		if len(got) != 9 || len(slices.Compact(got)) != 9 {
+			t.Errorf("cut after %d bytes: stored %v", 60*n, got)
+		}
+	}
+	if cuts < 15 || !whole {
+		t.Fatalf("%d cuts, whole: %v", cuts, whole)
+	}
+}
+
+func (st *stand) cutInsertAt(instance string, bytes int) bool {
+	st.Helper()
+	wire := &shortWire{server: st.server, left: -1}
+	conn, err := Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
+	st.ok(err)
+	defer conn.Close()
+	s := (&Store{Conn: conn, publisher: newPublisher(conn)}).Sink(instance, query(), nil, nil)
+	_, err = s.Sync(st.Context())
+	st.ok(err)
+	st.commit(s, page(s, 1, events(6, 8)))
+	st.commit(s, short(s, 2, nil))
+	st.ok(s.settle(st.Context()))
+	past := day(pipeline.WhyBackfill, append(events(1, 5), events(8, 8)...))
+	st.ok(s.know(st.Context(), past.From, past.Until))
+	wire.cutAfter(bytes)
+	_, err = s.Insert(st.Context(), s.at, past)
+	if err == nil {
+		err = s.settle(st.Context())
+	}
+	conn.Close()
+
+	next := st.store.Sink(instance, query(), nil, nil)
+	_, failed := next.Sync(st.Context())
+	st.ok(failed)
+	st.insert(next, past)
+	st.commit(next, short(next, 3, events(9, 9)))
+	return err == nil
+}
