@@ -75,6 +75,8 @@ func newRoot(p *program) *cobra.Command {
 		newBackfill(p),
 		newAudit(p),
 		newReplay(p),
+		newCursor(p),
+		newDeadletter(p),
 		newVersion(p),
 		newHealthcheck(),
 	)
