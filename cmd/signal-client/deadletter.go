@@ -1,0 +1,231 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const deadletterLong = `Look at what Okta served and could not be stored as an event: the stream DEADLETTER.
+
+Reasons:
+  not_an_object  the element of the page is no JSON object
+  no_uuid        it has no uuid, or one that is no printable text
+  too_large      it is larger than the NATS server takes; its end may be cut off
+
+Examples:
+  signal-client deadletter list
+  signal-client deadletter show 12
+  signal-client deadletter requeue 12
+  signal-client deadletter purge --instance acme --older-than 30d`
+
+func newDeadletter(p *program) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "deadletter",
+		Aliases: []string{"deadletters", "dlq"},
+		Short:   "Look at what could not be stored, and requeue or delete it",
+		Long:    deadletterLong,
+	}
+	cmd.AddCommand(newDeadletterList(p), newDeadletterShow(p), newDeadletterRequeue(p), newDeadletterPurge(p))
+	return cmd
+}
+
+// letters is what the commands of deadletter share.
+type letters struct {
+	desk
+	reason string
+	json   bool
+}
+
+// choose gives a command the flags that choose among dead letters.
+func (l *letters) choose(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.reason, "reason", "", "of this `reason` only: "+strings.Join(reasons(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(reasons(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func reasons() []string {
+	var all []string
+	for _, f := range pipeline.Flaws {
+		all = append(all, string(f))
+	}
+	return all
+}
+
+// fault is what is wrong with the reason that was given.
+func (l *letters) fault() error {
+	if l.reason == "" || slices.Contains(reasons(), l.reason) {
+		return nil
+	}
+	return wrong("--reason="+l.reason, "it is one of "+strings.Join(reasons(), ", "), "--reason="+nearestOr(l.reason, reasons()))
+}
+
+func nearestOr(word string, candidates []string) string {
+	if near := nearest(word, candidates); near != "" {
+		return near
+	}
+	return candidates[0]
+}
+
+// letters connects to where the dead letters are.
+func (l *letters) letters(cmd *cobra.Command) (*jets.DeadLetters, func(), error) {
+	if err := l.fault(); err != nil {
+		return nil, nil, err
+	}
+	store, done, err := l.connect(cmd)
+	return &jets.DeadLetters{Store: store}, done, err
+}
+
+// sequences reads the arguments of a command.
+func sequences(args []string) ([]uint64, error) {
+	seqs := make([]uint64, len(args))
+	for i, arg := range args {
+		seq, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil || seq == 0 {
+			return nil, wrong(fmt.Sprintf("%q is no sequence", arg), "dead letters are named by their sequence in DEADLETTER", "signal-client deadletter list")
+		}
+		seqs[i] = seq
+	}
+	return seqs, nil
+}
+
+// letterProblem says what to do about a dead letter that is not there.
+func letterProblem(seq uint64, err error) error {
+	if !errors.Is(err, jets.ErrNoMessage) {
+		return err
+	}
+	return &problem{Op: fmt.Sprintf("no dead letter %d", seq), Err: errors.New(jets.StreamDeadLetter + " holds none at that sequence"),
+		Hint: "signal-client deadletter list", Code: exitFailed}
+}
+
+// letterDoc is a dead letter for programs.
+type letterDoc struct {
+	Sequence   uint64    `json:"sequence"`
+	Time       time.Time `json:"time"`
+	Instance   string    `json:"instance"`
+	Reason     string    `json:"reason"`
+	Size       int       `json:"size"` // bytes of the element
+	Kept       int       `json:"kept"` // bytes that are kept
+	Cut        bool      `json:"cut"`
+	Link       string    `json:"link"`
+	FirstBytes string    `json:"first_bytes,omitempty"`
+
+	Data       *string `json:"data,omitempty"`        // the bytes, if they are UTF-8
+	DataBase64 string  `json:"data_base64,omitempty"` // if they are not
+}
+
+func docOf(l jets.DeadLetter) letterDoc {
+	return letterDoc{Sequence: l.Seq, Time: l.Time, Instance: l.Instance, Reason: string(l.Reason),
+		Size: l.Size, Kept: l.Kept, Cut: l.Cut(), Link: string(l.Link)}
+}
+
+// firstBytes is how much of a dead letter a list shows.
+const firstBytes = 60
+
+func beginning(data []byte) string {
+	return printable(strings.ToValidUTF8(string(data[:min(len(data), firstBytes)]), "\uFFFD"))
+}
+
+const deadletterShowLong = `Show one dead letter: what is known of it, and its bytes, with what could steer a
+terminal written out. --raw writes the bytes alone, as they are.
+
+Examples:
+  signal-client deadletter show 12
+  signal-client deadletter show 12 --raw > element.json`
+
+func newDeadletterShow(p *program) *cobra.Command {
+	l := &letters{desk: desk{program: p}}
+	var raw bool
+	cmd := &cobra.Command{
+		Use:   "show <sequence>",
+		Short: "Show one, with its bytes",
+		Long:  deadletterShowLong,
+		Args:  named(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return l.show(cmd, args, raw) },
+	}
+	cmd.Flags().BoolVar(&raw, "raw", false, "write the bytes alone")
+	cmd.Flags().BoolVar(&l.json, "json", false, "print one JSON document")
+	return l.connection(cmd)
+}
+
+func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
+	seqs, err := sequences(args)
+	if err != nil {
+		return err
+	}
+	all, done, err := l.letters(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	letter, err := all.Get(cmd.Context(), seqs[0])
+	switch {
+	case err != nil:
+		return letterProblem(seqs[0], err)
+	case raw:
+		_, err := l.Out().Write(letter.Data)
+		return err
+	case l.json:
+		doc := docOf(letter)
+		if text := string(letter.Data); utf8.Valid(letter.Data) {
+			doc.Data = &text
+		} else {
+			doc.DataBase64 = base64.StdEncoding.EncodeToString(letter.Data)
+		}
+		return writeJSON(l.Out(), doc)
+	}
+	return l.print(letter)
+}
+
+// most is how many bytes of a dead letter are shown.
+const most = 4 << 10
+
+func (l *letters) print(letter jets.DeadLetter) error {
+	out := l.Out()
+	g := grid{Title: fmt.Sprintf("dead letter %d", letter.Seq), Header: []string{"field", "value"}}
+	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
+	add("sequence", letter.Seq)
+	add("time", when(letter.Time, time.Now(), out.Terminal))
+	add("instance", letter.Instance)
+	add("reason", inFull(letter))
+	add("size", sizeOf(letter))
+	add("link", string(letter.Link))
+	if err := g.Print(out); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	text := strings.ToValidUTF8(string(letter.Data[:min(len(letter.Data), most)]), "\uFFFD")
+	fmt.Fprintln(out, printable(text))
+	if len(letter.Data) > most {
+		fmt.Fprintf(l.Err(), "Those are the first %s of %s bytes; all: signal-client deadletter show %d --raw\n", human(most), human(uint64(letter.Kept)), letter.Seq)
+	}
+	return nil
+}
+
+func inFull(l jets.DeadLetter) string {
+	meaning := map[pipeline.Flaw]string{
+		pipeline.FlawNotObject: "the element is no JSON object",
+		pipeline.FlawNoUUID:    "it has no uuid, or one that is no printable text",
+		pipeline.FlawTooLarge:  "it is larger than the server took",
+	}[l.Reason]
+	if meaning == "" {
+		return string(l.Reason)
+	}
+	return fmt.Sprintf("%s: %s", l.Reason, meaning)
+}
+
+func sizeOf(l jets.DeadLetter) string {
+	if l.Cut() {
+		return fmt.Sprintf("%s bytes; the first %s are kept", human(uint64(l.Size)), human(uint64(l.Kept)))
+	}
+	return human(uint64(l.Size)) + " bytes, all of them kept"
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const deadletterPurgeLong = `Delete dead letters for good: some, named by their sequences, or all that the flags
+choose. It says what it deletes, by org and reason, and asks. Without a terminal it
+needs --yes. Those that come meanwhile stay.
+
+Examples:
+  signal-client deadletter purge 12 13
+  signal-client deadletter purge --instance acme --reason no_uuid --older-than 30d
+  signal-client deadletter purge --all --dry-run`
+
+// never is the zero time: no bound.
+var never time.Time
+
+// letterPurge is the command deadletter purge.
+type letterPurge struct {
+	letters
+	asking
+	older moment
+	all   bool
+}
+
+func newDeadletterPurge(p *program) *cobra.Command {
+	l := &letterPurge{letters: letters{desk: desk{program: p}}, asking: asking{in: os.Stdin}}
+	cmd := &cobra.Command{
+		Use:     "purge [<sequence>...]",
+		Aliases: []string{"rm", "delete"},
+		Short:   "Delete some, or all of a kind",
+		Long:    deadletterPurgeLong,
+		Args:    anyArgs,
+		RunE:    l.run,
+	}
+	l.choose(cmd)
+	cmd.Flags().Var(&l.older, "older-than", "kept before: an age or a time")
+	cmd.Flags().BoolVar(&l.all, "all", false, "of every org and reason, where no other flag says less")
+	l.asking.flags(cmd)
+	cmd.Flags().BoolVar(&l.json, "json", false, "with --dry-run: print one JSON document")
+	return l.letters.flags(cmd)
+}
+
+// doomed are the dead letters that are to be deleted, and what there is of each
+// kind.
+type doomed struct {
+	named   bool // by their sequences
+	letters []jets.DeadLetter
+	kinds   map[letterKind]int
+}
+
+type letterKind struct{ instance, reason string }
+
+func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
+	seqs, err := sequences(args)
+	chosen := l.all || l.instance != "" || l.reason != "" || !l.older.IsZero()
+	switch {
+	case err != nil:
+		return err
+	case len(seqs) > 0 && chosen:
+		return wrong("sequences and flags", "it is either these, or all that the flags choose", "leave one out")
+	case len(seqs) == 0 && !chosen:
+		return wrong("nothing is named", "it would be all there is", "name sequences, --instance, --reason or --older-than; or --all, if it is meant")
+	}
+	if err := l.possible("deadletter purge"); err != nil {
+		return err
+	}
+	all, done, err := l.letters.letters(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	d, err := l.find(cmd.Context(), all, seqs)
+	if err := present(err); err != nil {
+		return err
+	}
+	return l.purge(cmd.Context(), all, d)
+}
+
+// find looks for what is to be deleted.
+func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []uint64) (doomed, error) {
+	d := doomed{named: len(seqs) > 0, kinds: map[letterKind]int{}}
+	add := func(letter jets.DeadLetter) {
+		letter.Data, letter.Header = nil, nil
+		d.letters = append(d.letters, letter)
+		d.kinds[letterKind{letter.Instance, string(letter.Reason)}]++
+	}
+	for _, seq := range seqs {
+		letter, err := all.Get(ctx, seq)
+		if err != nil {
+			return d, letterProblem(seq, err)
+		}
+		add(letter)
+	}
+	if len(seqs) > 0 {
+		return d, nil
+	}
+	now := time.Now()
+	for letter, err := range all.All(ctx, l.instance, never, true) {
+		switch {
+		case err != nil:
+			return d, err
+		case !l.older.IsZero() && !letter.Time.Before(l.older.At(now)):
+			return d, nil // they stand in the order in which they were kept
+		case l.reason == "" || string(letter.Reason) == l.reason:
+			add(letter)
+		}
+	}
+	return d, nil
+}
+
+// purge says what will be deleted, asks, and deletes.
+func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed) error {
+	to := l.Err()
+	if l.dry {
+		to = l.Out()
+	}
+	if l.dry && l.json {
+		docs := []letterDoc{}
+		for _, letter := range d.letters {
+			docs = append(docs, docOf(letter))
+		}
+		return writeJSON(to, docs)
+	}
+	if len(d.letters) == 0 {
+		fmt.Fprintln(to, "There is nothing to delete.")
+		return nil
+	}
+	kinds := slices.SortedFunc(maps.Keys(d.kinds), func(a, b letterKind) int {
+		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.reason, b.reason))
+	})
+	for _, k := range kinds {
+		fmt.Fprintln(to, printable(fmt.Sprintf("%s of %s: %s", count(d.kinds[k], "dead letter"), k.instance, cmp.Or(k.reason, "no reason given"))))
+	}
+	if l.dry {
+		return nil
+	}
+	if err := l.confirm(ctx, to, fmt.Sprintf("Delete %s for good?", count(len(d.letters), "dead letter")), "deleted"); err != nil {
+		return err
+	}
+	if err := l.delete(ctx, all, d); err != nil {
+		return err
+	}
+	fmt.Fprintf(to, "Deleted %s.\n", count(len(d.letters), "dead letter"))
+	return nil
+}
+
+// delete deletes them: one by one, or, where they are all that an org has up to the
+// newest of them, at once.
+func (l *letterPurge) delete(ctx context.Context, all *jets.DeadLetters, d doomed) error {
+	if !d.named && l.reason == "" {
+		through := map[string]uint64{}
+		for _, letter := range d.letters {
+			through[letter.Instance] = letter.Seq
+		}
+		for _, instance := range slices.Sorted(maps.Keys(through)) {
+			if err := all.Purge(ctx, instance, through[instance]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for n, letter := range d.letters {
+		if err := all.Delete(ctx, letter.Seq); err != nil {
+			return fmt.Errorf("purge: %d of %s were deleted: %w", n, count(len(d.letters), "dead letter"), err)
+		}
+	}
+	return nil
+}

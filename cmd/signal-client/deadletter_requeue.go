@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+const deadletterRequeueLong = `Store dead letters that can be published now, and delete them from DEADLETTER.
+
+That is: a whole element with a uuid that was larger than the NATS server took, when
+max_payload of the server, or max_msg_size of SIGNALS, has been raised. It is stored
+as a repair is: compared with what is stored, never twice, with the header
+Signal-Origin: repair. The dead letter is deleted after that; when the command is
+interrupted between the two, run it again.
+
+What can't be requeued:
+  - one whose end was cut off: audit --repair or a backfill may bring it from Okta,
+    which keeps 90 days; then delete it with purge
+  - one that is no object or has no uuid: nothing tells it from others
+
+Examples:
+  signal-client deadletter requeue 12 13
+  signal-client deadletter requeue --instance acme`
+
+func newDeadletterRequeue(p *program) *cobra.Command {
+	l := &letters{desk: desk{program: p}}
+	cmd := &cobra.Command{
+		Use:   "requeue <sequence>... | --instance <name>",
+		Short: "Store those that can be stored now",
+		Long:  deadletterRequeueLong,
+		Args:  anyArgs,
+		RunE:  l.requeue,
+	}
+	return l.flags(cmd)
+}
+
+// anyArgs takes any words: the command reads them itself.
+func anyArgs(*cobra.Command, []string) error { return nil }
+
+func (l *letters) requeue(cmd *cobra.Command, args []string) error {
+	seqs, err := sequences(args)
+	switch {
+	case err != nil:
+		return err
+	case len(seqs) > 0 && l.instance != "":
+		return wrong("sequences and --instance", "it is either these, or all too_large ones of that org", "leave one out")
+	case len(seqs) == 0 && l.instance == "":
+		return wrong("nothing is named", "usage: "+cmd.UseLine(), "signal-client deadletter list --reason too_large")
+	}
+	all, done, err := l.letters(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if len(seqs) == 0 {
+		if seqs, err = tooLarge(cmd.Context(), all, l.instance); err != nil {
+			return err
+		}
+	}
+	refused := 0
+	for _, seq := range seqs {
+		if err := l.requeueOne(cmd.Context(), all, seq); err != nil {
+			p, ok := errors.AsType[*problem](err)
+			if !ok {
+				return err
+			}
+			refused++
+			p.print(l.Err())
+		}
+	}
+	switch {
+	case len(seqs) == 0:
+		fmt.Fprintf(l.Err(), "%s has no dead letters that are too_large.\n", l.instance)
+	case refused > 0:
+		return &problem{Op: fmt.Sprintf("%d of %s not requeued", refused, count(len(seqs), "dead letter")), Err: errors.New("see above"), Hint: "signal-client deadletter requeue --help", Code: exitFailed}
+	}
+	return nil
+}
+
+func tooLarge(ctx context.Context, all *jets.DeadLetters, instance string) (seqs []uint64, err error) {
+	for letter, err := range all.All(ctx, instance, never, true) {
+		if err != nil {
+			return nil, err
+		}
+		if letter.Reason == pipeline.FlawTooLarge {
+			seqs = append(seqs, letter.Seq)
+		}
+	}
+	return seqs, nil
+}
+
+// requeueOne requeues one, and says so. It returns a *problem where it is refused.
+func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uint64) error {
+	letter, err := all.Get(ctx, seq)
+	if err != nil {
+		return letterProblem(seq, err)
+	}
+	stored, err := all.Requeue(ctx, letter, okta.Element)
+	switch {
+	case err != nil:
+		return requeueProblem(letter, err)
+	case stored:
+		fmt.Fprintf(l.Out(), "%d: stored on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(letter.Instance))
+	default:
+		fmt.Fprintf(l.Out(), "%d: was stored already on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(letter.Instance))
+	}
+	return nil
+}
+
+// requeueProblem says what to do about a dead letter that can't be requeued.
+func requeueProblem(letter jets.DeadLetter, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, jets.ErrCut):
+		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, human(uint64(letter.Kept)), human(uint64(letter.Size)))
+		hint = fmt.Sprintf("raise max_payload of the NATS server, then: signal-client audit --instance %s --since <before %s> --repair", letter.Instance, letter.Time.Format("2006-01-02"))
+	case errors.Is(err, jets.ErrNoEvent):
+		err = fmt.Errorf("%w (%s), and nothing tells it from others", jets.ErrNoEvent, letter.Reason)
+		hint = fmt.Sprintf("look at it (signal-client deadletter show %d), then: signal-client deadletter purge %d", letter.Seq, letter.Seq)
+	case errors.Is(err, jets.ErrStillTooLarge):
+		hint = "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"
+	case errors.Is(err, jets.ErrNotPassed):
+		hint = "try again when the org is complete through an hour after the event: signal-client status"
+	case errors.Is(err, pipeline.ErrMakingUp):
+		hint = fmt.Sprintf("wait until signal-client cursor show %s says dedupe from 0", letter.Instance)
+	case errors.Is(err, jets.ErrNoPosition):
+		hint = "let the service poll the org first: signal-client run"
+	default:
+		return err
+	}
+	return &problem{Op: fmt.Sprintf("dead letter %d of %s is not requeued", letter.Seq, letter.Instance), Err: err, Hint: hint, Code: exitFailed}
+}
