@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
@@ -28,6 +29,7 @@ type tenant struct {
 	name string
 	org  *fleetOrg
 	some bool // it asks for a part of the org's events
+	lone bool // it is configured in each replica's environment, and not stored
 
 	text     int // which of the filters of one meaning
 	token    int
@@ -86,6 +88,22 @@ func (w *fleetWorld) settle() {
 	for i := range 2 { // further instances of an origin
 		w.tenants = append(w.tenants, w.newTenant(fmt.Sprintf("more-%d", i), w.orgs[0]))
 	}
+	lone := w.newTenant("lone", w.orgs[1])
+	lone.lone = true
+	w.tenants = append(w.tenants, lone)
+}
+
+// static is what each replica's environment says.
+func (w *fleetWorld) static() []pipeline.Integration {
+	var list []pipeline.Integration
+	for _, t := range w.tenants {
+		if t.lone {
+			i, err := pipeline.ParseIntegration(t.name, w.value(t, true))
+			w.must(err)
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 func (w *fleetWorld) newTenant(name string, o *fleetOrg) *tenant {
@@ -142,6 +160,9 @@ func (w *fleetWorld) write(f func(context.Context, jetstream.KeyValue) error) er
 }
 
 func (w *fleetWorld) put(t *tenant, enabled bool) error {
+	if t.lone {
+		return nil
+	}
 	w.quiet(t)
 	t.off = time.Time{}
 	err := w.write(func(ctx context.Context, kv jetstream.KeyValue) error {
@@ -178,7 +199,7 @@ func (w *fleetWorld) quiet(t *tenant) {
 
 // reconfigure is what an operator does to the integrations.
 func (w *fleetWorld) reconfigure() {
-	t := w.tenants[w.rng.IntN(len(w.tenants))]
+	t := w.tenants[w.rng.IntN(len(w.tenants)-1)] // but for the last, which is not stored
 	switch w.rng.IntN(8) {
 	case 0:
 		_ = w.put(t, false)

@@ -131,10 +131,11 @@ func (w *fleetWorld) owner(t *tenant) *replica {
 	return owner
 }
 
-// owned reports whether an instance is held by its owner, and by nobody else.
+// owned reports whether an instance is held by its owner, if it has one, and by
+// nobody else.
 func (w *fleetWorld) owned(t *tenant) bool {
 	holders := w.logbook.holders(t.name)
-	return len(holders) == 1 && holders[0] == w.owner(t)
+	return len(holders) == 1 && (t.lone || holders[0] == w.owner(t))
 }
 
 // through reports whether an org's log is stored as far as it can be known: up to

@@ -83,6 +83,7 @@ func (r *replica) live(ctx context.Context) error {
 	return (&pipeline.Fleet{
 		Integrations: &Integrations{Store: store},
 		Locks:        lateLocks{locks, r, r.w.chanceOf(r.name + " late")},
+		Static:       r.w.environment,
 		Poll:         func(ctx context.Context, i pipeline.Integration) error { return r.poll(ctx, store, i) },
 		Log:          log,
 		Backoff:      pipeline.Backoff{Rand: r.w.chanceOf(r.name)},

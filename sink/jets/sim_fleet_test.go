@@ -18,10 +18,11 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// The simulation of a fleet: twelve orgs with fourteen instances, a real nats-server
+// The simulation of a fleet: twelve orgs with fifteen instances, a real nats-server
 // and up to four replicas, each the whole stage from its connection to its requests.
 // What befalls them is drawn from a seed; see sim_test.go for the variables that
 // choose seeds. When it is over they must come to rest by themselves; then
@@ -76,24 +77,25 @@ type fleetTrouble struct {
 // fleetWorld is one run of it.
 type fleetWorld struct {
 	*testing.T
-	seed    uint64
-	trouble fleetTrouble
-	rng     *rand.Rand
-	log     *slog.Logger
-	ttl     time.Duration
-	life    time.Duration // of trouble, about
-	started time.Time
-	server  *jetstest.Server
-	admin   *Conn
-	logbook *logbook
-	tally   *tally
-	orgs    []*fleetOrg
-	tenants []*tenant
-	slots   [4]*replica // nil: nobody runs there
-	doomed  []*replica  // will die soon, or have
-	calm    atomic.Bool // nothing goes wrong any more
-	misled  bool        // LOCKS did not say the truth at a time
-	serial  int         // of replicas' names
+	seed        uint64
+	trouble     fleetTrouble
+	rng         *rand.Rand
+	log         *slog.Logger
+	ttl         time.Duration
+	life        time.Duration // of trouble, about
+	started     time.Time
+	server      *jetstest.Server
+	admin       *Conn
+	logbook     *logbook
+	tally       *tally
+	orgs        []*fleetOrg
+	tenants     []*tenant
+	environment []pipeline.Integration // of each replica
+	slots       [4]*replica            // nil: nobody runs there
+	doomed      []*replica             // will die soon, or have
+	calm        atomic.Bool            // nothing goes wrong any more
+	misled      bool                   // LOCKS did not say the truth at a time
+	serial      int                    // of replicas' names
 }
 
 func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fleetWorld {
@@ -114,6 +116,7 @@ func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fl
 		t.Fatal(err)
 	}
 	w.settle()
+	w.environment = w.static()
 	return w
 }
 
@@ -230,7 +233,9 @@ func (w *fleetWorld) strike() {
 	case n < 60 && w.trouble.freezes:
 		what = "is frozen"
 		r.freeze()
-		time.AfterFunc(w.upTo(6*w.ttl), r.heal)
+		if w.chance(0.8) { // else until peace
+			time.AfterFunc(w.upTo(6*w.ttl), r.heal)
+		}
 	case n < 64:
 		what = "can't see LOCKS"
 		w.stall(BucketLocks)
