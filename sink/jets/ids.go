@@ -2,6 +2,7 @@ package jets
 
 import (
 	"hash/maphash"
+	"slices"
 )
 
 // id stands for a uuid in the recent ids: 128 bits under seeds of this
@@ -52,17 +53,12 @@ func (r *recent) add(ids ...id) {
 	}
 }
 
-// turn begins a new page and forgets those beyond recentPages.
+// turn begins a new page and forgets those beyond recentPages. A page's map is
+// not used again: one that held a full page stays large, in each of thousands of
+// instances that once had much to catch up with.
 func (r *recent) turn() {
-	if len(r.pages) < recentPages {
-		r.pages = append(r.pages, make(map[id]struct{}))
-		return
+	if len(r.pages) == recentPages {
+		r.pages = slices.Delete(r.pages, 0, 1)
 	}
-	oldest := r.pages[0]
-	copy(r.pages, r.pages[1:])
-	if len(oldest) > 4*MaxBatch { // a made-up gap's ids: give the memory back
-		oldest = make(map[id]struct{})
-	}
-	clear(oldest)
-	r.pages[len(r.pages)-1] = oldest
+	r.pages = append(r.pages, make(map[id]struct{}))
 }
