@@ -2,6 +2,8 @@ package jets
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,5 +62,37 @@ func TestLocksTakenAreBounded(t *testing.T) {
 		if !held {
 			t.Error("the lock was not taken when its turn had come")
 		}
+	})
+}
+
+// Integrations that come while the ones before are worked in are told all at once.
+func TestIntegrationsOfACrowdAreToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
+		st := newStand(t, jetstest.Config{})
+		const crowd = 50
+		ctx, cancel := context.WithCancel(t.Context())
+		work := make(chan struct{})
+		var told []int // integrations, each time
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = (&Integrations{st.store}).Watch(ctx, func(entries map[string]pipeline.Entry) {
+				told = append(told, len(entries))
+				<-work
+			})
+		})
+		synctest.Wait()
+		for i := range crowd {
+			_, err := (&Integrations{st.store}).Put(ctx, fmt.Sprint("org-", i), []byte(`{}`), 0)
+			st.ok(err)
+		}
+		synctest.Wait()
+		close(work)
+		synctest.Wait()
+		if want := []int{0, crowd}; !slices.Equal(told, want) {
+			t.Errorf("told of %v integrations, want %v", told, want)
+		}
+		cancel()
+		wg.Wait()
 	})
 }

@@ -110,11 +110,15 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
 	}
-	if waiting == 0 {
-		v.settled()
-	}
+	told := waiting == 0 // all that the server has for us
 	expected := uint64(1)
 	for {
+		// What comes in a crowd settles once: thousands of integrations that are
+		// imported are not shared out anew for each.
+		if here, _, _ := sub.Pending(); told && here == 0 && ctx.Err() == nil {
+			v.settled()
+			told = false
+		}
 		m, err := next(ctx, sub)
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", bucket, err)
@@ -131,9 +135,7 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		}
 		expected++
 		v.entry(newKVEntry(bucket, m, meta))
-		if ctx.Err() == nil && meta.NumPending == 0 {
-			v.settled()
-		}
+		told = meta.NumPending == 0
 	}
 }
 
