@@ -146,10 +146,11 @@ func (k *killStand) wait(least, most time.Duration) {
 	_ = pipeline.Sleep(k.Context(), least+time.Duration(k.rng.Int64N(int64(most-least))))
 }
 
-// until looks until something is so.
+// until looks until something is so. It is patient: after many rounds, a query that
+// is reopened reads thousands of events again, in small pages.
 func (k *killStand) until(what string, so func() bool) {
 	k.Helper()
-	for deadline := time.Now().Add(2 * patience); !so(); {
+	for deadline := time.Now().Add(8 * patience); !so(); {
 		if time.Now().After(deadline) {
 			k.Fatalf("seed %d: it never came to this: %s", k.seed, what)
 		}
