@@ -29,7 +29,7 @@ const base = "https://github.com/witfoo/signal-client/schemas/"
 
 // Names are the schemas that Validate knows. A "deadletter" is the object of
 // the headers of a dead letter.
-var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory"}
+var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory", "backfill"}
 
 // compiled has each schema, compiled when it is first asked for.
 var compiled = compilers()
