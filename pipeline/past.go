@@ -18,6 +18,10 @@ type Past struct {
 	// stored of that span are loaded once and kept for the next batch that names
 	// the same, so it should be a span of many batches: a day is a good one.
 	From, Until time.Time
+
+	// Memory is what the batch takes of a bound of its own, since it waits in memory
+	// for a page: released when it is stored or given up. nil: nothing.
+	Memory *Grant
 }
 
 // Inserter keeps events of the past. It is what a Sink must be for a Runner with
@@ -66,16 +70,20 @@ func (w *walk) makeUp(ctx context.Context, page Page, due time.Time) (again bool
 	if w.at.DedupeFrom != 0 {
 		return false, nil
 	}
-	past, err := w.Backlog.Next(ctx, due)
+	w.past, err = w.Backlog.Next(ctx, due)
 	if err != nil && ctx.Err() == nil {
 		w.Log.Warn("okta: backlog waits", "err", err, "retry_in", time.Until(due).Round(time.Second))
 		w.trace.Failed(w.Instance, err)
 	}
-	if err != nil || past == nil {
-		return false, nil
+	return w.past != nil, nil
+}
+
+// forget gives up the batch in hand: the backlog brings it again.
+func (w *walk) forget() {
+	if w.past != nil {
+		w.past.Memory.Release()
+		w.past = nil
 	}
-	w.past = past
-	return true, nil
 }
 
 // insert stores the batch in hand.
@@ -83,7 +91,7 @@ func (w *walk) insert(ctx context.Context) error {
 	ctx, stop := graceful(ctx, w.Grace)
 	defer stop()
 	past := *w.past
-	w.past = nil
+	defer w.forget()
 	r, err := w.Sink.(Inserter).Insert(ctx, w.at, past)
 	if errors.Is(err, ErrMakingUp) {
 		return nil

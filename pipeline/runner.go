@@ -87,7 +87,7 @@ func (w *walk) run(ctx context.Context) error {
 		return fmt.Errorf("sync: %w", err)
 	}
 	w.moved(at, StateNew, time.Time{})
-	w.past = nil // a sync may follow a rewind: what was passed is asked for anew
+	defer w.forget() // a sync may follow a rewind: what was passed is asked for anew
 	defer w.drop()
 	for ctx.Err() == nil {
 		if err := w.step(ctx); err != nil {

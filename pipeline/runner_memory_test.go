@@ -69,3 +69,45 @@ func TestRunnerGivesMemoryBack(t *testing.T) {
 		}
 	}
 }
+
+// roomyBacklog takes memory for each batch of a memoryBacklog.
+type roomyBacklog struct {
+	*memoryBacklog
+	room *Gate
+}
+
+// Next implements Backlog.
+func (b *roomyBacklog) Next(ctx context.Context, due time.Time) (*Past, error) {
+	past, err := b.memoryBacklog.Next(ctx, due)
+	if past != nil {
+		past.Memory, err = b.room.Take(ctx, 1, true)
+	}
+	return past, err
+}
+
+// A batch of the past holds its memory until it is stored, its insertion fails,
+// or the Runner ends before.
+func TestRunnerGivesMemoryOfThePastBack(t *testing.T) {
+	for _, ends := range []time.Duration{20 * time.Second, 30 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			org, sink := &memoryOrg{limit: 3}, &memorySink{takes: 5 * time.Second}
+			sink.fail = func(int) (bool, error) {
+				if sink.calls[len(sink.calls)-1] == "insert" && sink.count("insert") == 2 {
+					return false, errors.New("ack lost")
+				}
+				return true, nil
+			}
+			backlog := &roomyBacklog{&memoryBacklog{batches: [][]Event{{{UUID: "a"}}, {{UUID: "b"}}, {{UUID: "c"}}}}, &Gate{Capacity: 1}}
+			stop := run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Backlog: backlog})
+			later(12 * time.Second)
+			if used := backlog.room.Used(); used != 1 {
+				t.Errorf("%d batches are in memory, want the first", used)
+			}
+			later(ends)
+			stop()
+			if used := backlog.room.Used(); used != 0 || ends == time.Hour && backlog.stored != 3 {
+				t.Errorf("%d batches are in memory after the end, %d are stored", used, backlog.stored)
+			}
+		})
+	}
+}

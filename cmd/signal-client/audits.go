@@ -39,7 +39,7 @@ func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipelin
 	log := s.log.With("instance", i.Instance)
 	r, err := (&pipeline.Audit{
 		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
-		Source: s.client(i, token, min(pipeline.DefaultJobShare, i.RateShare)),
+		Source: s.later(i, token, pipeline.DefaultJobShare),
 		Window: func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) },
 		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance},
 	}).Run(ctx)

@@ -15,6 +15,7 @@ import (
 // BACKFILLS. It is safe for concurrent use.
 type backlogs struct {
 	kept    *jets.Backfills
+	room    *pipeline.Gate // of batches in memory, of all instances together; nil: no bound
 	replica func() string
 	log     *slog.Logger
 
@@ -75,7 +76,28 @@ func (b *backlog) Next(ctx context.Context, due time.Time) (*pipeline.Past, erro
 	if b.at.Job.Ended() {
 		return nil, nil // and the watch is about to tell
 	}
-	return b.at.Next(ctx, due)
+	return b.next(ctx, due)
+}
+
+// leastTurn is how long a backfill waits for its turn at least, however soon the
+// head is to be polled again: else one whose polls take long would never have it.
+const leastTurn = time.Second
+
+// next brings the job's next batch, if there is room for one more before due.
+func (b *backlog) next(ctx context.Context, due time.Time) (*pipeline.Past, error) {
+	turn, cancel := context.WithTimeout(ctx, max(time.Until(due), leastTurn))
+	defer cancel()
+	room, err := b.room.Take(turn, 1, true)
+	if err != nil {
+		return nil, nil // it is another's; the head is polled first
+	}
+	past, err := b.at.Next(ctx, due)
+	if past == nil {
+		room.Release()
+		return nil, err
+	}
+	past.Memory = room
+	return past, err
 }
 
 func (b *backlog) begin(job jets.KeptJob) {

@@ -12,7 +12,12 @@ import (
 type bounds struct {
 	requests *pipeline.Gate // in flight
 	pages    *pipeline.Gate // bytes of pages in memory
+	backlogs *pipeline.Gate // batches of backfills in memory, of 8 MiB or a page more
 }
+
+// mostBacklogs is how many backfills have a batch in memory at a time. They have
+// room of their own: a batch waits there for a poll, which must not wait for it.
+const mostBacklogs = 16
 
 // leastPageMemory holds a page as large as it may be, and the one ahead of it.
 const leastPageMemory = 2 * okta.DefaultMaxBody
@@ -23,6 +28,7 @@ func newBounds(c stageConfig) bounds {
 	return bounds{
 		requests: &pipeline.Gate{Capacity: int64(c.MaxInFlight)},
 		pages:    &pipeline.Gate{Capacity: int64(c.PageMemory), Spare: okta.DefaultMaxBody},
+		backlogs: &pipeline.Gate{Capacity: mostBacklogs},
 	}
 }
 

@@ -41,11 +41,9 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.
 		Since:  i.Since,
 		Start:  func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
 	}
-	client := s.client(i, token, i.RateShare)
-	client.Memory = s.bounds.pages
 	return &pipeline.Runner{
 		Instance: i.Instance,
-		Source:   s.guards.Before(client, i, token, s.trace),
+		Source:   s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace),
 		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
@@ -68,9 +66,18 @@ func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share floa
 		HTTP:      s.http,
 		Timeout:   s.timeout,
 		InFlight:  s.bounds.requests,
+		Memory:    s.bounds.pages,
 		Trace:     s.trace,
 		UserAgent: "signal-client/" + thisBuild().Version,
 	}
+}
+
+// later is a client for what is not urgent, and takes no more than the instance's
+// share.
+func (s *stage) later(i pipeline.Integration, token pipeline.Secret, share float64) *okta.Client {
+	client := s.client(i, token, min(share, i.RateShare))
+	client.Later = true
+	return client
 }
 
 // backlog is what is to be read of an instance's past, between its polls. It has
@@ -79,7 +86,7 @@ func (s *stage) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.
 	if s.backlogs == nil {
 		return nil
 	}
-	ask := func(share float64) pipeline.Source { return s.client(i, token, min(share, i.RateShare)) }
+	ask := func(share float64) pipeline.Source { return s.later(i, token, share) }
 	window := func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) }
 	return s.backlogs.Of(i.Instance, ask, window)
 }

@@ -37,15 +37,16 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave}
 	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), s.trace)
+	within := newBounds(s.config.Stage)
+	s.metrics.WatchBounds(within)
 	stage := &stage{
 		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
-		bounds:     newBounds(s.config.Stage),
-		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, replica: locks.Replica, log: s.log},
+		bounds:     within,
+		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
 		auditEvery: s.config.Stage.AuditEvery,
 	}
-	s.metrics.WatchBounds(stage.bounds)
 	endBacklogs := inBackground(ctx, stage.backlogs.Run)
 	defer endBacklogs()
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
