@@ -12,6 +12,8 @@
 //   - Bucket INTEGRATIONS: the instances to poll; watched.
 //   - Bucket LOCKS: who polls what, and which replicas live.
 //   - Bucket STATUS: how each instance is doing; for people only.
+//   - Bucket BACKFILLS: what is to be read of the past, and how far that is.
+//   - Bucket BUDGETS: what is left of the orgs' rate limits, for a moment; a courtesy.
 //
 // # The protocol
 //
@@ -48,6 +50,24 @@
 // from published_max minus an overlap of one hour: never from now, and never
 // from the watermark. Published is never after persisted, so a query from there
 // begins before all that was not read yet; from the other two it may not.
+//
+// # Events of the past
+//
+// A backfill, or a repair after an audit, asks the org in requests of its own that
+// move no cursor, and Insert stores what is missing of that. It is exact by three
+// rules.
+//
+//   - Only what the live poll has passed is stored. A request for the past may show
+//     what the live poll is about to serve. So a batch waits until a poll that was sent
+//     after it was in hand has reached the head of the log and is committed; an audit,
+//     which does not poll, reads along the live link to the head, and leaves out what it
+//     finds there. Both need no clock.
+//   - It is compared with the ids of all stored events of its stretch of time, read from
+//     the anchor that a reopening at its beginning would have, through the events' fence.
+//     While dedupe_from is set, nothing of the past is stored.
+//   - It goes through the same two fences, and ends in a copy of the newest position
+//     with the higher published_max. So whoever polls meanwhile is refused once, and
+//     a later reopening that serves these events again compares with them.
 //
 // # Where simulation took it further
 //
