@@ -72,7 +72,7 @@ func (l *letterList) run(cmd *cobra.Command) error {
 		return err
 	}
 	if left > 0 {
-		fmt.Fprintf(l.Err(), "%s older ones are not listed: --limit 0 lists all.\n", human(uint64(left)))
+		fmt.Fprintf(l.Err(), "Not listed: %s. --limit 0 lists all.\n", count(left, "older one"))
 	}
 	return nil
 }

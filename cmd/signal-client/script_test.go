@@ -25,6 +25,7 @@ func TestScripts(t *testing.T) {
 		Setup:               stand,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored, "remove": remove,
+			"odd": odd, "sizelimit": sizeLimit,
 			"replayed": replayed, "stream": streamCommand, "held": held, "goon": goOn,
 		},
 	})
