@@ -88,7 +88,7 @@ func (w *fleetWorld) settle() {
 	for i := range 2 { // further instances of an origin
 		w.tenants = append(w.tenants, w.newTenant(fmt.Sprintf("more-%d", i), w.orgs[0]))
 	}
-	lone := w.newTenant("lone", w.orgs[1])
+	lone := w.newTenant("lone", w.orgs[0])
 	lone.lone = true
 	w.tenants = append(w.tenants, lone)
 }

@@ -29,6 +29,8 @@ type replica struct {
 	dead  atomic.Bool
 	locks atomic.Pointer[Locks] // nil: not connected yet
 	stop  context.CancelFunc    // as SIGTERM does
+	asks  pipeline.Gate         // of requests in flight
+	pages pipeline.Gate         // of bytes of pages
 	done  chan struct{}
 
 	mu       sync.Mutex
@@ -43,7 +45,8 @@ type replica struct {
 func (w *fleetWorld) launch(name string) *replica {
 	ctx, stop := context.WithCancel(w.Context())
 	r := &replica{name: name, w: w, cable: &cable{server: w.server, left: -1}, stop: stop, done: make(chan struct{}),
-		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, wakes: map[string]chan struct{}{}}
+		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, wakes: map[string]chan struct{}{},
+		asks: pipeline.Gate{Capacity: 10}, pages: pipeline.Gate{Capacity: 4 << 20, Spare: fleetBody}}
 	go func() {
 		defer close(r.done)
 		for ctx.Err() == nil {
@@ -52,9 +55,15 @@ func (w *fleetWorld) launch(name string) *replica {
 			}
 			_ = pipeline.Sleep(ctx, time.Second)
 		}
+		if asks, pages := r.asks.Used(), r.pages.Used(); asks != 0 || pages != 0 {
+			w.Errorf("seed %d: %s has ended with %d requests in flight and %d bytes of pages", w.seed, name, asks, pages)
+		}
 	}()
 	return r
 }
+
+// fleetBody is the most bytes that a body may have.
+const fleetBody = 2 << 20
 
 // live is a process from its connection on: what service.work does.
 func (r *replica) live(ctx context.Context) error {
@@ -108,7 +117,7 @@ func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration
 	}
 	client := &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: i.Token, Limit: i.Limit, Limiter: limiter, Share: i.RateShare,
-		HTTP: &http.Client{Transport: &way{r, i.Instance}}, MaxBody: 2 << 20,
+		HTTP: &http.Client{Transport: &way{r, i.Instance}}, MaxBody: fleetBody, InFlight: &r.asks, Memory: &r.pages,
 	}
 	q := Query{Origin: i.Origin, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
 		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) }}
