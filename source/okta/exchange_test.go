@@ -107,6 +107,24 @@ func TestExchangeTellsHoldAtOnce(t *testing.T) {
 	})
 }
 
+// What went at once before the org's first answer is told after it.
+func TestExchangeTellsOfABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(slate)
+		l := Limiter{Exchange: s}
+		for range unknownLimit {
+			waits(t, &l, 0.5)
+		}
+		end := time.Now().Add(30 * time.Second)
+		for i := range unknownLimit {
+			l.Observe(http.StatusOK, headers(120, 119-i, end, time.Now()))
+		}
+		if waits(t, &l, 0.5); s.writes != 1 || s.stands.Remaining != 115 {
+			t.Errorf("told %d times: %+v", s.writes, s.stands)
+		}
+	})
+}
+
 // An exchange that fails, or hangs, hardly delays a request, and then none for
 // a while.
 func TestExchangeThatFails(t *testing.T) {
