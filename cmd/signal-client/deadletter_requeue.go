@@ -116,7 +116,7 @@ func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uin
 
 // requeueProblem says what to do about a dead letter that can't be requeued.
 func requeueProblem(letter jets.DeadLetter, err error) error {
-	hint := ""
+	var hint string
 	switch {
 	case errors.Is(err, jets.ErrCut):
 		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, human(uint64(letter.Kept)), human(uint64(letter.Size)))

@@ -117,11 +117,11 @@ func TestRequeue(t *testing.T) {
 
 // TestRequeueWaitsForThePoll: a poll may yet come to the event.
 func TestRequeueWaitsForThePoll(t *testing.T) {
-	st, s := buried(t)
+	st, _ := buried(t)
 	st.limitSignals(-1)
 	d := &DeadLetters{Store: st.store}
 	letter := st.letters()[0]
-	s = st.synced()
+	s := st.synced()
 	letter.Link = s.at.Link
 	if _, err := d.Requeue(t.Context(), letter, okta.Element); !errors.Is(err, ErrNotPassed) {
 		t.Fatalf("with its page's link not left: %v", err)
