@@ -2,7 +2,6 @@ package jets
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -31,12 +29,12 @@ import (
 // TestSimulationFleet has everything befall the fleet: what replicas believe may be
 // old, and what LOCKS says may be others' doing. No event is lost or doubled.
 func TestSimulationFleet(t *testing.T) {
-	simulateFleets(t, fleetTrouble{freezes: true, others: true, full: true}, 6)
+	simulateFleets(t, fleetTrouble{stream: 11, freezes: true, others: true, full: true}, 6)
 }
 
 // TestSimulationFleetApart has no process frozen and nobody else write to LOCKS:
 // then no two replicas ever poll an instance at once.
-func TestSimulationFleetApart(t *testing.T) { simulateFleets(t, fleetTrouble{}, 6) }
+func TestSimulationFleetApart(t *testing.T) { simulateFleets(t, fleetTrouble{stream: 12}, 6) }
 
 func simulateFleets(t *testing.T, what fleetTrouble, seeds uint64) {
 	if n, err := strconv.ParseUint(os.Getenv("SIMULATION_SEEDS"), 10, 64); err == nil {
@@ -69,9 +67,10 @@ type tally struct {
 // fleetTrouble is what may befall a fleet beside kills, partitions, restarts,
 // and changes to what is polled.
 type fleetTrouble struct {
-	freezes bool // processes stand still for longer than their session lasts, and go on
-	full    bool // the server's store fills up
-	others  bool // others write to the buckets, delete them, or run under a replica's name
+	stream  uint64 // of chance: one seed is another life in each simulation
+	freezes bool   // processes stand still for longer than their session lasts, and go on
+	full    bool   // the server's store fills up
+	others  bool   // others write to the buckets, delete them, or run under a replica's name
 }
 
 // fleetWorld is one run of it.
@@ -100,7 +99,7 @@ type fleetWorld struct {
 
 func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fleetWorld {
 	w := &fleetWorld{T: t, seed: seed, trouble: what, tally: all, started: time.Now(), logbook: newLogbook()}
-	w.rng = rand.New(rand.NewPCG(seed, uint64(len(fmt.Sprint(what))))) // another life for each kind of trouble
+	w.rng = rand.New(rand.NewPCG(seed, what.stream))
 	w.listen()
 	w.ttl = time.Duration(w.pick(4, 6, 10)) * time.Second
 	w.life = 5 * time.Minute
@@ -192,174 +191,4 @@ func (w *fleetWorld) must(err error) {
 func (w *fleetWorld) name() string {
 	w.serial++
 	return fmt.Sprint("replica-", w.serial)
-}
-
-// strike does one thing to the fleet.
-func (w *fleetWorld) strike() {
-	i := w.rng.IntN(len(w.slots))
-	r := w.slots[i]
-	n := w.rng.IntN(100)
-	what := "joins"
-	switch {
-	case r == nil:
-		w.slots[i] = w.launch(w.name())
-	case n < 12:
-		what = "is killed"
-		r.kill()
-		w.slots[i] = nil
-		if w.chance(0.5) { // by a restart, which goes on at once
-			w.slots[i] = w.launch(r.name)
-		}
-	case n < 20:
-		what = "dies at a write"
-		r.cable.atWrite(1+w.rng.IntN(20), r.die)
-		w.slots[i], w.doomed = nil, append(w.doomed, r)
-	case n < 28:
-		what = "leaves"
-		r.heal()
-		r.term()
-		w.slots[i] = nil
-	case n < 34:
-		what = "is disconnected at a write"
-		r.cable.atWrite(1+w.rng.IntN(20), func() { r.cable.cut(false) })
-	case n < 42:
-		what = "is cut off"
-		r.cable.part()
-		time.AfterFunc(w.upTo(4*w.ttl), r.heal)
-	case n < 50:
-		what = "hears nothing"
-		r.cable.stall()
-		time.AfterFunc(w.upTo(4*w.ttl), r.heal)
-	case n < 60 && w.trouble.freezes:
-		what = "is frozen"
-		r.freeze()
-		if w.chance(0.8) { // else until peace
-			time.AfterFunc(w.upTo(6*w.ttl), r.heal)
-		}
-	case n < 64:
-		what = "can't see LOCKS"
-		w.stall(BucketLocks)
-		r.cable.setDeaf(true)
-		time.AfterFunc(w.upTo(5*w.ttl), func() { r.cable.setDeaf(false) })
-	case n < 67:
-		what = "and all others lose their watches"
-		w.stall(BucketLocks)
-		w.stall(BucketIntegrations)
-	case n < 70:
-		what = "is unable to poll something"
-		r.cannot(w.tenants[w.rng.IntN(len(w.tenants))].name)
-	case n < 76:
-		what = "- the server restarts"
-		w.server.Stop()
-		if w.chance(0.6) {
-			time.Sleep(w.upTo(2 * w.ttl))
-		}
-		w.server.Start(w)
-	case n < 80:
-		what = "- an org is away"
-		o := w.orgs[w.rng.IntN(len(w.orgs))]
-		o.away.Store(true)
-		time.AfterFunc(w.upTo(time.Minute), func() { o.away.Store(false) })
-	case n < 88 && w.trouble.others:
-		what = "- others write"
-		w.meddle(r)
-	case n < 91 && w.trouble.full:
-		what = "- the server's store is full"
-		w.fill(w.upTo(2 * w.ttl))
-	case n < 93:
-		what = "is woken"
-		for _, t := range w.tenants {
-			r.wake(t.name)
-		}
-	default:
-		what = "is cut off for a moment"
-		r.cable.cut(false)
-	}
-	name := "nobody"
-	if r != nil {
-		name = r.name
-	}
-	w.log.Info("strike: "+name+" "+what, "slot", i)
-}
-
-// stall takes the watches of a bucket away; the watchers hear nothing of it.
-func (w *fleetWorld) stall(bucket string) {
-	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
-	defer cancel()
-	stream, err := w.admin.JS.Stream(ctx, BucketStream(bucket))
-	if err != nil {
-		return
-	}
-	for name := range stream.ConsumerNames(ctx).Name() {
-		_ = stream.DeleteConsumer(ctx, name)
-	}
-}
-
-// fleetStore is the size of the server's store.
-const fleetStore = 32 << 20
-
-// fill leaves no room in the server's store for a while.
-func (w *fleetWorld) fill(d time.Duration) {
-	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
-	defer cancel()
-	js := w.admin.JS
-	_, _ = js.CreateStream(ctx, jetstream.StreamConfig{Name: "BALLAST", Subjects: []string{"ballast"}})
-	leave := uint64(w.rng.IntN(100 << 10)) // enough for a part of what comes next, perhaps
-	for ctx.Err() == nil {
-		info, err := js.AccountInfo(ctx)
-		if err != nil || info.Store+leave+1<<10 >= fleetStore {
-			break
-		}
-		room := fleetStore - info.Store - leave - 1<<10 // about what the stream keeps beside a message's data
-		if _, err := js.Publish(ctx, "ballast", make([]byte, min(room, 4<<20))); err != nil {
-			break
-		}
-	}
-	time.Sleep(d)
-	w.clear()
-}
-
-// clear makes room again.
-func (w *fleetWorld) clear() {
-	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
-	defer cancel()
-	_ = w.admin.JS.DeleteStream(ctx, "BALLAST")
-}
-
-// meddle is what others do to the buckets that the fleet goes by.
-func (w *fleetWorld) meddle(r *replica) {
-	w.misled = true
-	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
-	defer cancel()
-	kv, err := w.admin.JS.KeyValue(ctx, BucketLocks)
-	if err != nil {
-		return
-	}
-	key := Key(w.tenants[w.rng.IntN(len(w.tenants))].name)
-	switch w.rng.IntN(8) {
-	case 0:
-		_ = kv.Delete(ctx, key)
-	case 1:
-		_, _ = kv.Put(ctx, key, []byte(w.choose("", "{", `{"holder":"ghost","session":"x"}`, `{"holder":"`+r.name+`","session":"x"}`)))
-	case 2:
-		_ = kv.Delete(ctx, sessionPrefix+r.name)
-	case 3:
-		_, _ = kv.Put(ctx, sessionPrefix+r.name, []byte(w.choose("{", `{"id":"x"}`)))
-	case 4:
-		_, _ = kv.Put(ctx, sessionPrefix+"ghost", []byte(`{"id":"x"}`))
-	case 5:
-		_ = w.admin.JS.DeleteKeyValue(ctx, BucketLocks)
-	case 6:
-		for i := range w.slots {
-			if w.slots[i] == nil {
-				w.slots[i] = w.launch(r.name) // one of the same name
-			}
-		}
-	case 7:
-		for _, t := range w.tenants {
-			w.quiet(t)
-			t.off = time.Time{}
-		}
-		_ = w.admin.JS.DeleteKeyValue(ctx, BucketIntegrations) // all are gone, until they are written anew
-	}
 }
