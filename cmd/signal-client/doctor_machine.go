@@ -41,9 +41,6 @@ func (s *scene) store(_ context.Context, d *diagnosis) {
 	}
 }
 
-// errUnknown: the system is not asked for it.
-var errUnknown = errors.New("not known on this system")
-
 // The room that a store needs: below, a day's events of a large org may not fit.
 const (
 	lowDisk  = 5 << 30
