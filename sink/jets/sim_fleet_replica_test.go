@@ -137,7 +137,7 @@ type guard struct {
 	source      atomic.Pointer[okta.Client]
 }
 
-// Poll asks the source that stands behind it now.
+// guard puts the instance's breaker before a client, in place of the one before.
 func (r *replica) guard(client *okta.Client, i pipeline.Integration) pipeline.Source {
 	r.mu.Lock()
 	defer r.mu.Unlock()
