@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -136,9 +137,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 				for range 20 {
 					err := b.Write(t.Context(), origin, func(stands pipeline.Budget) pipeline.Budget {
 						next := pipeline.Budget{Origin: origin, Limit: stands.Limit + 1, Askers: map[string]time.Time{}, At: time.Now()}
-						for replica, at := range stands.Askers {
-							next.Askers[replica] = at
-						}
+						maps.Copy(next.Askers, stands.Askers)
 						next.Askers[name] = time.Now()
 						return next
 					})
