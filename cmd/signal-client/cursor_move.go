@@ -18,7 +18,7 @@ import (
 )
 
 const cursorRewindLong = `Go back to a position of the past, so that the org serves again what it logged since:
-for what it made visible late, or what a wrong filter upstream has dropped.
+for what it made visible late, or what was deleted from the stream by mistake.
 
 What is served again is compared with what is stored, by uuid, so that nothing is
 stored twice; what is missing is stored. That holds through crashes, takeovers and a

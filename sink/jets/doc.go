@@ -51,6 +51,16 @@
 // from the watermark. Published is never after persisted, so a query from there
 // begins before all that was not read yet; from the other two it may not.
 //
+// # Moved by hand
+//
+// An operator goes back to a position of the history, or starts a query from a
+// time. Either is a position written under the fence, so whoever polls is refused
+// and syncs; one whose polls are idle is refused at its next write of CURSORS, or
+// woken. A rewind has the link, the query and the published_max of its target: a
+// reopening before it is over goes back as far. Its dedupe_from is the target's own,
+// or the target's sequence, for a position without dedupe_from has all that its link
+// will serve after it.
+//
 // # Events of the past
 //
 // A backfill, or a repair after an audit, asks the org in requests of its own that
@@ -95,6 +105,12 @@
 //   - A published that lies after the answer's own Date counts as that Date in
 //     published_max. An event dated into the future would make a reopening start
 //     after events that were never read.
+//
+//   - What an old link serves is compared with the pages before dedupe_from too: an
+//     org may begin a page with events that the page before it ended with.
+//   - When dedupe_from ends, published_max is raised to that of all that was compared. A
+//     rewind lowers it, and an event that was repaired behind the target's link is not
+//     served again: the next repair would not look back as far as its copy.
 //
 // # What it does not guarantee
 //
