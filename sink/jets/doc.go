@@ -89,31 +89,24 @@
 //     published_max that lies the overlap before since, not only before since.
 //     An event published just before since and persisted just after it stands
 //     before the later anchor and is served again: it was doubled.
-//
 //   - Commits are bound to the connection that their sync read over. After a server
 //     has come back with an older store, another poller may have fetched the lost
 //     pages anew, and its positions may stand at exactly our sequences with
 //     other links: both our fences fit a history that is not ours. The
 //     connection dropped meanwhile, so a commit after that is refused.
-//
 //   - dedupe_from ends with a short page that repeats nothing. A short page alone
 //     proves no end: orgs send them under load while known events are still to
 //     come.
-//
 //   - A page whose answer names no other link is asked for again, events and
 //     all, and may grow. dedupe_from is set at its first events and stays until
 //     the link is left.
-//
 //   - After a purge of positions nothing tells where the newest pages began: the
 //     recent ids then look back 10,000 messages beyond the oldest position kept.
-//
 //   - A published that lies after the answer's own Date counts as that Date in
 //     published_max. An event dated into the future would make a reopening start
 //     after events that were never read.
-//
 //   - What an old link serves is compared with the pages before dedupe_from too: an
 //     org may begin a page with events that the page before it ended with.
-//
 //   - When dedupe_from ends, published_max is raised to that of all that was compared. A
 //     rewind lowers it, and an event that was repaired behind the target's link is not
 //     served again: the next repair would not look back as far as its copy.
