@@ -147,6 +147,28 @@ var mutants = []mutant{
 	{"a part moves the link", jetsPkg, "TestPageIsSplit", []edit{
 		{"sink/jets/position.go", "	if !last || page.Next", "	if page.Next"}}},
 
+	// Events of the past.
+	{"events of the past not compared", jetsPkg, "TestInsertDropsWhatIsStored", []edit{
+		{"sink/jets/insert.go", "	s.dropKnown(&c)\n", ""}}},
+	{"events of the past while known ones are served", jetsPkg, "TestInsertIsRefused", []edit{
+		{"sink/jets/insert.go", "	if s.at.DedupeFrom != 0 {\n", "	if false {\n"}}},
+	{"published_max not raised by events of the past", jetsPkg, "TestReopenAfterInsert|TestAnchorBehindInsert", []edit{
+		{"sink/jets/insert.go", "		pos.PublishedMax = latest(pos.PublishedMax, believable(events[i].Published, s.span.until))\n", "		_ = i\n"}}},
+	{"a span of before the live poll went on", jetsPkg, "TestInsertDropsWhatIsStored", []edit{
+		{"sink/jets/span.go", "	if fits && s.span.through == s.lastEvent {\n", "	if fits {\n"},
+		{"sink/jets/sink.go", "	s.span.add(events, c.ids[from:from+n], s.lastEvent)\n", ""}}},
+	{"a span kept through a sync", jetsPkg, "TestInsertDropsWhatIsStored|TestInsertIsRefused", []edit{
+		{"sink/jets/span.go", "	if fits && s.span.through == s.lastEvent {\n", "	if fits {\n"},
+		{"sink/jets/sync.go", "	s.span = span{} // loaded anew when it is needed: the history may be another\n", ""}}},
+	{"the ids of a span without the overlap", jetsPkg, "TestInsertKnowsWhatCameLate", []edit{
+		{"sink/jets/span.go", "		anchor, err := s.anchor(ctx, from)\n", "		anchor, err := s.anchor(ctx, from.Add(20*time.Minute).Add(overlap))\n"}}},
+	{"a batch of the past stored before the head is polled", pipelinePkg, "TestRunnerInsertsAfterTheHead", []edit{
+		{"pipeline/past.go", "	return w.past != nil, nil\n", "	if w.past != nil {\n		return true, w.insert(ctx)\n	}\n	return false, nil\n"}}},
+	{"what waits for the live poll taken for missing", pipelinePkg, "TestAuditWaitsForTheLivePoll", []edit{
+		{"pipeline/audit_settle.go", "	if err := h.await(ctx); err != nil {\n		return err\n	}\n", ""}}},
+	{"what was stored meanwhile taken for missing", pipelinePkg, "TestAuditWaitsForTheLivePoll", []edit{
+		{"pipeline/audit_settle.go", "			if d.drop(h.printOf(e.UUID)) {\n				h.report.Both++\n", "			if false {\n				h.report.Both++\n"}}},
+
 	// The runner.
 	{"the watermark of the answer itself", pipelinePkg, "TestRunnerWatermark", []edit{
 		{"pipeline/fetch.go", "			f.page.Through = seen\n", "			f.page.Through = f.page.Date\n"},
