@@ -84,6 +84,16 @@ func (g *Gate) Used() int64 {
 	return g.used
 }
 
+// Waiting is how many wait.
+func (g *Gate) Waiting() int {
+	if g == nil {
+		return 0
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lines[growing].Len() + g.lines[quiet].Len() + g.lines[draining].Len()
+}
+
 // Resize makes the Grant one of n. To grow may have to wait, but before all who
 // have nothing yet. The error is ctx's cause, and then the Grant is as it was.
 func (t *Grant) Resize(ctx context.Context, n int64) error {

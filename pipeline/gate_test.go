@@ -108,6 +108,9 @@ func TestGateBounds(t *testing.T) {
 		c.take(c.Context(), "five", 5, false)
 		c.take(c.Context(), "four", 4, false) // would fit, but five came first
 		c.want("six")
+		if n := c.gate.Waiting(); n != 2 {
+			c.Errorf("%d wait, want 2", n)
+		}
 		c.release("six")
 		c.want("five", "four")
 		if used := c.gate.Used(); used != 9 {
@@ -123,7 +126,7 @@ func TestGateWithoutBound(t *testing.T) {
 		c.want("much", "much again")
 	})
 	grant, err := (*Gate)(nil).Take(t.Context(), 1, false)
-	if grant != nil || err != nil || grant.Resize(t.Context(), 2) != nil || (*Gate)(nil).Used() != 0 {
+	if grant != nil || err != nil || grant.Resize(t.Context(), 2) != nil || (*Gate)(nil).Used() != 0 || (*Gate)(nil).Waiting() != 0 {
 		t.Errorf("no gate at all: %v, %v", grant, err)
 	}
 	grant.Release()

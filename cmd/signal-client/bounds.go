@@ -34,15 +34,13 @@ func newBounds(c stageConfig) bounds {
 
 // WatchBounds adds the metrics of the bounds. It must be called once at most.
 func (m *metrics) WatchBounds(b bounds) {
-	used := func(gate *pipeline.Gate) int64 { return gate.Used() }
-	limit := func(gate *pipeline.Gate) int64 { return gate.Capacity }
-	watch := func(name, help string, gate *pipeline.Gate, figure func(*pipeline.Gate) int64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help},
-			func() float64 { return float64(figure(gate)) }))
+	watch := func(name, help string, figure func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, figure))
 	}
-	watch("okta_requests_in_flight", "Requests to Okta under way.", b.requests, used)
-	watch("okta_requests_in_flight_limit", "How many there may be; beyond it they wait. 0: no limit.", b.requests, limit)
-	watch("page_memory_bytes", "Bytes of pages in memory, and of those that are being read.", b.pages, used)
-	watch("page_memory_limit_bytes", "How many there may be; before it answers wait for commits. 0: no limit.", b.pages, limit)
+	watch("okta_requests_in_flight", "Requests to Okta under way.", func() float64 { return float64(b.requests.Used()) })
+	watch("okta_requests_in_flight_limit", "Requests to Okta that may be under way at a time; 0: no limit.", func() float64 { return float64(b.requests.Capacity) })
+	watch("okta_requests_waiting", "Requests to Okta that wait for others to end.", func() float64 { return float64(b.requests.Waiting()) })
+	watch("page_memory_bytes", "Bytes of pages in memory, and of those that are being read.", func() float64 { return float64(b.pages.Used()) })
+	watch("page_memory_limit_bytes", "Bytes of pages that may be in memory; a part is kept for those that turn out to be large. 0: no limit.", func() float64 { return float64(b.pages.Capacity) })
+	watch("page_memory_waiting", "Answers of Okta that wait for memory, until other pages are stored.", func() float64 { return float64(b.pages.Waiting()) })
 }
