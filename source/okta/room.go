@@ -12,6 +12,7 @@ import (
 type room struct {
 	gate   *pipeline.Gate // nil: there is no bound
 	drains bool
+	first  bool  // no body was read yet: it may be a full page as well as none
 	full   int64 // bytes that a full page may well have
 	most   int64 // bytes that a body has at most
 	time   *patience
@@ -26,12 +27,14 @@ const eventSize = 4 << 10
 // room is the room of an answer to a link.
 func (c *Client) room(link pipeline.Link, left *patience) *room {
 	full := min(int64(limitOf(link))*eventSize, c.MaxBody)
-	return &room{gate: c.Memory, drains: c.drains(), full: full, most: c.MaxBody, time: left}
+	return &room{gate: c.Memory, drains: c.drains(), first: c.size == 0, full: full, most: c.MaxBody, time: left}
 }
 
 // reserve waits until the body may have n bytes. One that turns out to be larger
 // than was guessed is taken for a full page at once: many that are half read
-// would hold what each of them needs to be read to its end.
+// would hold what each of them needs to be read to its end. The first body of all is
+// taken for one from the start: hundreds that began small would all grow, and who
+// grows goes before the quiet.
 func (r *room) reserve(ctx context.Context, n int) error {
 	size := min(int64(n), r.most)
 	if r.gate == nil || size <= r.held {
@@ -41,6 +44,9 @@ func (r *room) reserve(ctx context.Context, n int) error {
 	defer r.time.Go()
 	var err error
 	if r.grant == nil {
+		if r.first {
+			size = max(size, r.full)
+		}
 		r.grant, err = r.gate.Take(ctx, size, r.drains)
 	} else {
 		size = max(size, r.full)

@@ -161,6 +161,52 @@ func TestWhoGoesFirst(t *testing.T) {
 	})
 }
 
+// Orgs whose first pages are read, full ones by chance, do not hold up one that is
+// known to be quiet.
+func TestFirstPagesWaitBehindTheQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := &pipeline.Gate{Capacity: 8 << 20, Spare: 4 << 20}
+		goOn := make(chan struct{})
+		poll := func(body func() io.Reader) *Client {
+			c := client(func(*http.Request) (*http.Response, error) {
+				resp := respond(200, "")
+				resp.Body = io.NopCloser(body())
+				return resp, nil
+			})
+			c.Memory = gate
+			return c
+		}
+		full := func() io.Reader {
+			return io.MultiReader(strings.NewReader("["+strings.Repeat(" ", 8<<10)), readerFunc(func([]byte) (int, error) {
+				<-goOn
+				return 0, io.EOF
+			}))
+		}
+		quiet := poll(func() io.Reader { return strings.NewReader("[]") })
+		ask := func(c *Client) {
+			page, _ := c.Poll(t.Context(), "/api/v1/logs?limit=999")
+			page.Memory.Release()
+		}
+		ask(quiet)
+		held, err := gate.Take(t.Context(), 3<<20, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			go ask(poll(full))
+		}
+		synctest.Wait()
+		asked := false
+		go func() { ask(quiet); asked = true }()
+		synctest.Wait()
+		if !asked {
+			t.Error("the quiet one waits for the first pages")
+		}
+		held.Release()
+		close(goOn)
+	})
+}
+
 // A page holds what its body takes until it is released; what is no page holds
 // nothing.
 func TestMemoryOfAPage(t *testing.T) {
