@@ -53,7 +53,9 @@ func (l *Locks) keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		if l.stalled() {
 			l.log.Warn("watch of LOCKS shows nothing: session is not renewed until it does", "replica", l.Replica())
-			_ = await(ctx, l.kick, 0)
+			for ctx.Err() == nil && l.stalled() {
+				_ = await(ctx, l.kick, 0)
+			}
 			continue
 		}
 		sent := time.Now()
