@@ -61,13 +61,13 @@ func newBar(to screen) progress.Writer {
 	bar.SetOutputWriter(to)
 	bar.SetUpdateFrequency(barEvery)
 	bar.SetTrackerPosition(progress.PositionRight)
-	bar.SetMessageLength(48)
+	bar.SetMessageLength(58)
 	style := progress.StyleBlocks
 	if !to.Color {
 		style.Colors = progress.StyleColors{}
 	}
-	style.Visibility = progress.StyleVisibility{ETA: true, Percentage: true, Tracker: true}
-	style.Options.ETAString, style.Options.ETAPrecision = "left", time.Second
+	style.Visibility = progress.StyleVisibility{Percentage: true, Tracker: true}
+	style.Options.Separator = ""
 	bar.SetStyle(style)
 	return bar
 }
@@ -95,14 +95,15 @@ func (p *replayProgress) tell() {
 	done, all := p.done()
 	rate := uint64(float64(p.events.Load()) / time.Since(p.started).Seconds())
 	said := fmt.Sprintf("%s events %s, %s/s", human(p.events.Load()), p.verb, human(rate))
+	part := float64(done) / float64(all)
+	left := timeLeft(time.Since(p.started), part)
 	switch {
 	case p.bar != nil:
-		p.tracker.UpdateMessage(said)
+		p.tracker.UpdateMessage(fmt.Sprintf("%s, %s left", said, left))
 		p.tracker.UpdateTotal(int64(all))
 		p.tracker.SetValue(int64(min(done, all-1)))
 	case !p.silent:
-		part := float64(done) / float64(all)
-		fmt.Fprintf(p.to, "%s, %s, %.0f %% of the range, %s left\n", said, inBytes(p.bytes.Load()), 100*part, timeLeft(time.Since(p.started), part))
+		fmt.Fprintf(p.to, "%s, %s, %.0f %% of the range, %s left\n", said, inBytes(p.bytes.Load()), 100*part, left)
 	}
 }
 

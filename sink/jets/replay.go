@@ -108,16 +108,7 @@ func (e *Stored) body() storedBody {
 // While NATS is away it waits, and goes on where it was. An event that was there at
 // the beginning and is removed meanwhile may be missing; see Range.Gone.
 func (s *Store) Events(ctx context.Context, r Range) iter.Seq2[*Stored, error] {
-	return func(yield func(*Stored, error) bool) {
-		more := true
-		err := newReading(s, r).run(ctx, func(e *Stored) bool {
-			more = yield(e, nil)
-			return more
-		})
-		if err != nil && more {
-			yield(nil, err)
-		}
-	}
+	return newReading(s, r).events(ctx)
 }
 
 // Instances counts the stored events of each instance.

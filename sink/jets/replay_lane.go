@@ -166,6 +166,9 @@ func (l *lane) ask(ctx context.Context, filter string) error {
 	m, err := l.store.Conn.read(ctx, StreamSignals, map[string]any{"seq": l.at, "next_by_subj": filter})
 	switch {
 	case isNoMessage(err):
+		if err := l.same(ctx); err != nil {
+			return err
+		}
 		l.advance(l.Through + 1)
 		return nil
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type reading struct {
 	store *Store
 	Range
 
+	only    string          // the one subject to read; empty: those that Range names
 	filter  string          // subject that the server looks for
 	wanted  map[string]bool // subjects that are looked for, of those
 	density float64         // share of the stream's messages that are
@@ -63,10 +65,27 @@ func newReading(s *Store, r Range) *reading {
 	return &reading{store: s, Range: r, parts: make(chan *part, partsAhead*r.Lanes)}
 }
 
+func (r *reading) events(ctx context.Context) iter.Seq2[*Stored, error] {
+	return func(yield func(*Stored, error) bool) {
+		more := true
+		err := r.run(ctx, func(e *Stored) bool {
+			more = yield(e, nil)
+			return more
+		})
+		if err != nil && more {
+			yield(nil, err)
+		}
+	}
+}
+
 // run calls visit with each event until it returns false.
 func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
-	if err := r.begin(ctx); err != nil || len(r.wanted) == 0 {
+	err := r.begin(ctx)
+	switch {
+	case err != nil || len(r.wanted) == 0:
 		return err
+	case r.scattered():
+		return r.merge(ctx, visit)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var reader sync.WaitGroup
@@ -88,7 +107,13 @@ func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 			r.Read(p.through)
 		}
 	}
-	return context.Cause(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := r.same(ctx); errors.Is(err, ErrOtherStream) {
+		return err
+	}
+	return nil
 }
 
 // lanes reads the range, and closes parts behind the last one.
@@ -158,7 +183,7 @@ func (r *reading) look(ctx context.Context) (*info, error) {
 func (r *reading) choose(subjects map[string]uint64) (count uint64) {
 	r.wanted, r.filter = map[string]bool{}, SubjectEvents("*")
 	for subject, n := range subjects {
-		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
+		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) && (r.only == "" || r.only == subject) {
 			r.wanted[subject] = true
 			count += n
 			r.filter = subject
@@ -229,16 +254,19 @@ func (r *reading) wait(ctx context.Context, err error, backoff *pipeline.Backoff
 	if r.created.IsZero() {
 		return nil
 	}
-	extent, err := r.store.Extent(ctx)
-	switch {
-	case err != nil && passing(err):
-		return nil // the next try fails in the same way, and waits longer
-	case err != nil:
+	if err := r.same(ctx); err != nil && !passing(err) {
 		return err
-	case !extent.Created.Equal(r.created):
+	}
+	return nil // what is passing fails the next try in the same way, and that waits longer
+}
+
+// same makes sure that the stream is the one whose end was found.
+func (r *reading) same(ctx context.Context) error {
+	extent, err := r.store.Extent(ctx)
+	if err == nil && (!extent.Created.Equal(r.created) || extent.Last < r.Through) {
 		return ErrOtherStream
 	}
-	return nil
+	return err
 }
 
 // sleepUntilUp waits for d, and until the connection stands.
@@ -265,5 +293,6 @@ func (r *reading) tell(err error) {
 	}
 }
 
-// ErrOtherStream: the stream was deleted and made anew while it was read.
-var ErrOtherStream = errors.New("the stream was made anew while it was read")
+// ErrOtherStream: the stream was deleted and made anew, or set back to a backup,
+// while it was read.
+var ErrOtherStream = errors.New("the stream was made anew or set back while it was read")

@@ -110,10 +110,10 @@ func TestEventsOfRanges(t *testing.T) {
 	for seed, longest := range []int{1, 3, 40, 700} {
 		t.Run(fmt.Sprint("pages of ", longest), func(t *testing.T) {
 			st := newStand(t, jetstest.Config{})
-			l := lay(st, uint64(seed), 6000, 12, longest)
+			l := lay(st, uint64(seed), 4000, 12, longest)
 			for round := range 2 {
 				l.check(Range{})
-				for range 12 {
+				for range 8 {
 					a, b := uint64(l.rand.IntN(len(l.msgs))), uint64(l.rand.IntN(len(l.msgs)))
 					r := Range{From: l.base + min(a, b), Through: l.base + max(a, b), Lanes: 1 + l.rand.IntN(5)}
 					switch l.rand.IntN(4) {
@@ -178,7 +178,7 @@ func TestEventsThroughARestart(t *testing.T) {
 	st := &stand{T: t}
 	st.store, err = Open(t.Context(), conn, Config{})
 	st.ok(err)
-	l := lay(st, 1, 20_000, 5, 50)
+	l := lay(st, 1, 8000, 5, 50)
 	for _, instances := range [][]string{{"org-01"}, nil} {
 		var seqs []uint64
 		var told []error
@@ -208,10 +208,10 @@ func TestEventsThroughARestart(t *testing.T) {
 // What is removed before its turn comes is told.
 func TestEventsRemovedMeanwhile(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
-	l := lay(st, 1, 30_000, 2, 50)
+	l := lay(st, 1, 16_000, 2, 50)
 	stream, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
 	st.ok(err)
-	cut := l.base + 25_000
+	cut := l.base + 14_000
 	seen := map[uint64]bool{}
 	var gone [][2]uint64
 	r := Range{Lanes: 1, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
@@ -238,7 +238,7 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 
 func TestEventsOfAStreamMadeAnew(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
-	lay(st, 1, 30_000, 2, 50)
+	lay(st, 1, 16_000, 2, 50)
 	var last error
 	n := 0
 	for _, err := range st.store.Events(t.Context(), Range{Lanes: 1}) {
