@@ -41,6 +41,9 @@ func (s *scene) streamFound(i jets.Inspection, d *diagnosis) {
 	case i.Missing && s.missing() == len(s.streams):
 		d.warn("it is not made yet", "start the service: signal-client run makes it")
 		return
+	case i.Missing && i.Spare:
+		d.warn("it is gone: processes do not share what is left of an org's limit", "start the service again: it makes what is missing at its start")
+		return
 	case i.Missing:
 		d.wrong("it is gone", "start the service again: it makes what is missing at its start")
 		return

@@ -15,6 +15,7 @@ import (
 type Inspection struct {
 	Name   string // SIGNALS, DEADLETTER, or the bucket's
 	Bucket bool
+	Spare  bool // the sink works without it, if not as well
 
 	Missing bool                  // nobody has made it yet
 	Info    *jetstream.StreamInfo // nil: missing, or it can't be looked up
@@ -26,8 +27,8 @@ type Inspection struct {
 	Doubts []string // what works, but not for long or not for everything
 }
 
-// Inspect looks at every stream and bucket that Open would make with cfg, in
-// Open's order, and neither makes nor changes any. An error stands in the
+// Inspect looks at every stream and bucket that Open would make with cfg, those
+// that it can do without last, and neither makes nor changes any. An error stands in the
 // place of what can't be looked up.
 func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
 	cfg, err := cfg.withDefaults()
@@ -39,7 +40,9 @@ func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
 	for _, want := range append([]stream{s.signals(), s.deadLetters()}, s.buckets()...) {
 		all = append(all, c.inspect(ctx, want))
 	}
-	return all, nil
+	budgets := c.inspect(ctx, s.budgets())
+	budgets.Spare = true
+	return append(all, budgets), nil
 }
 
 func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
