@@ -90,13 +90,13 @@ func (c *killCluster) recovers(from string) {
 	c.goesOn(from)
 	c.until("each instance is held after "+from, func() bool { return len(c.held()) == len(c.orgs) })
 	c.until("each service has a session after "+from, func() bool {
-		return !slices.ContainsFunc(c.services, func(s *killed) bool { return !c.lives(s) })
+		return !slices.ContainsFunc(c.services, func(s *killed) bool { return !s.live() })
 	})
 }
 
-// lives reports whether a service's session stands, by the word of the bucket's
-// leader.
-func (c *killCluster) lives(s *killed) bool {
+// kept reports whether a service's session is still kept, by the word of the
+// bucket's leader.
+func (c *killCluster) kept(s *killed) bool {
 	ctx, cancel := context.WithTimeout(c.Context(), time.Second)
 	defer cancel()
 	m, err := c.conn.Last(ctx, jets.BucketStream(jets.BucketLocks), jets.BucketSubject(jets.BucketLocks, "session."+s.name))
@@ -121,7 +121,7 @@ func (c *killCluster) endService() {
 	s, instances := c.busiest(c.services)
 	s.stop()
 	ended := time.Now()
-	if c.lives(s) {
+	if c.kept(s) {
 		c.Errorf("seed %d: %s has ended, its session has not", c.seed, s.name)
 	}
 	c.takenOver(s.name, instances)
@@ -154,11 +154,6 @@ func (c *killCluster) killServers(s *killed, servers ...*jetstest.Process) {
 // clock.
 func (c *killCluster) loseQuorum() {
 	c.Helper()
-	const stopped = "could not be renewed in time: polling stops"
-	before := map[*killed]int{}
-	for _, s := range c.services {
-		before[s] = s.said(stopped)
-	}
 	left := c.servers[c.rng.IntN(len(c.servers))]
 	for _, p := range c.servers {
 		if p != left {
@@ -167,7 +162,7 @@ func (c *killCluster) loseQuorum() {
 		}
 	}
 	for _, s := range c.services {
-		c.until(s.name+" stops polling without a quorum", func() bool { return s.said(stopped) > before[s] })
+		c.until(s.name+" stops polling without a quorum", func() bool { return !s.live() })
 	}
 	for _, p := range c.servers {
 		if p != left {

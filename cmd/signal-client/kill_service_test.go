@@ -106,8 +106,12 @@ func (s *killed) text() []byte {
 	return text
 }
 
-// said counts how often the service has said something.
-func (s *killed) said(what string) int { return bytes.Count(s.text(), []byte(what)) }
+// live reports whether the service has a session, and so may poll, by its own word.
+func (s *killed) live() bool {
+	text := s.text()
+	newest := func(what string) int { return bytes.LastIndex(text, []byte(what)) }
+	return newest("session is live") > max(newest("polling stops"), newest("http: serving"))
+}
 
 // freeze stops the service that holds most where it stands, until others have
 // taken that over, and lets it wake.
