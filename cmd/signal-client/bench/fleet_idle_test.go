@@ -68,14 +68,15 @@ func (f *fleet) lockTimes() func() time.Time {
 	f.Helper()
 	last := make(chan time.Time, 1)
 	last <- time.Time{}
-	sub, err := f.server.Connect(f).Subscribe(jets.BucketSubject(jets.BucketLocks, jets.Key("*")), func(*nats.Msg) {
+	conn := f.server.Connect(f)
+	sub, err := conn.Subscribe(jets.BucketSubject(jets.BucketLocks, jets.Key("*")), func(*nats.Msg) {
 		<-last
 		last <- time.Now()
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := f.store.Conn.NATS.Flush(); err != nil {
+	if err := conn.Flush(); err != nil {
 		f.Fatal(err)
 	}
 	return func() time.Time {
