@@ -36,7 +36,12 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer endAdvisories()
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave}
-	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), s.trace)
+	spans, err := newSpans(ctx, locks.Replica(), s.log)
+	if err != nil {
+		s.log.Warn("traces are not exported", "err", err)
+	}
+	defer spans.End()
+	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.trace)
 	within := newBounds(s.config.Stage)
 	s.metrics.WatchBounds(within)
 	stage := &stage{
