@@ -125,7 +125,7 @@ func (d *diagnosis) token(i pipeline.Integration, err error) {
 	case i.TokenFile == "" && i.Token.IsZero():
 		d.wrong("there is none", change)
 	case i.TokenFile == "":
-		d.fact("it is stored with the integration")
+		d.fact("it is set")
 	default:
 		if info, err := os.Stat(i.TokenFile); err == nil && info.Mode().Perm()&0o004 != 0 {
 			d.warn(fmt.Sprintf("%s can be read by everyone on this machine", i.TokenFile), "chmod o-r "+i.TokenFile)
