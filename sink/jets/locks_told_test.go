@@ -57,3 +57,26 @@ func TestTakeoverIsTold(t *testing.T) {
 		one.stop()
 	})
 }
+
+// A process that ends while a renewal is under way, which is stored though its ack
+// is not awaited any more, ends its session all the same.
+func TestEndDuringRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		one := run(t, s, r, "one", LocksConfig{}, "prod")
+		r.awaitHolder("prod", "one")
+		conn := opened(t, s, Config{}).Conn
+		key := BucketSubject(BucketLocks, sessionPrefix+"one")
+		stored, err := conn.Last(t.Context(), BucketStream(BucketLocks), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.JS.Publish(t.Context(), key, stored.Data); err != nil {
+			t.Fatal(err)
+		}
+		one.stop()
+		if m, err := conn.Last(t.Context(), BucketStream(BucketLocks), key); err != nil || !gone(m.Header) {
+			t.Errorf("the session stands: %+v, %v", m, err)
+		}
+	})
+}

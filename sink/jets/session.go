@@ -253,12 +253,27 @@ func (l *Locks) bye(ctx context.Context) {
 	if s.revision == 0 {
 		return
 	}
-	_, err := l.write(ctx, sessionPrefix+s.name, s.revision, nil, nats.Header{
-		"KV-Operation": {"DEL"}, "Nats-TTL": {seconds(markerTTL)},
-	})
+	err := l.delete(ctx, s)
+	if errors.Is(err, pipeline.ErrFenced) {
+		// A renewal that was under way was stored, though nobody heard of it.
+		m, err2 := l.store.Conn.Last(ctx, BucketStream(BucketLocks), BucketSubject(BucketLocks, sessionPrefix+s.name))
+		var standing Session
+		if err2 == nil && !gone(m.Header) && json.Unmarshal(m.Data, &standing) == nil && standing.ID == s.id {
+			s.revision = m.Seq
+			err = l.delete(ctx, s)
+		}
+	}
 	if err != nil {
 		l.log.Warn("session not ended: its locks are free when it expires", "replica", s.name, "err", err)
 	}
+}
+
+// delete takes the session's key away, if nobody else wrote it.
+func (l *Locks) delete(ctx context.Context, s session) error {
+	_, err := l.write(ctx, sessionPrefix+s.name, s.revision, nil, nats.Header{
+		"KV-Operation": {"DEL"}, "Nats-TTL": {seconds(markerTTL)},
+	})
+	return err
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + "s" }
