@@ -225,11 +225,11 @@ func (r *Republisher) send(ctx context.Context) error {
 		acks = append(acks, ack)
 	}
 	kept := r.waiting[len(acks):]
-	for n := len(acks) - 1; n >= 0; n-- {
+	for n, ack := range slices.Backward(acks) {
 		select {
-		case <-acks[n].Ok():
+		case <-ack.Ok():
 			continue
-		case err := <-acks[n].Err():
+		case err := <-ack.Err():
 			failed = err
 		case <-ctx.Done():
 			failed = context.Cause(ctx)
