@@ -19,6 +19,8 @@ type Server struct {
 
 	mu      sync.Mutex
 	running *server.Server // nil while stopped
+	conns   []net.Conn     // within the process
+	stopped chan struct{}  // closed when the newest Stop has ended
 }
 
 // Run starts a server that stops with the test. It may be called inside a
@@ -65,13 +67,31 @@ func (s *Server) Start(t testing.TB) {
 // Stop shuts the server down and waits for it. A stopped server stays stopped.
 func (s *Server) Stop() {
 	s.mu.Lock()
-	srv := s.running
-	s.running = nil
-	s.mu.Unlock()
+	srv, conns := s.running, s.conns
+	s.running, s.conns = nil, nil
 	if srv != nil {
-		srv.Shutdown()
-		srv.WaitForShutdown()
+		s.stopped = make(chan struct{})
 	}
+	stopped := s.stopped
+	s.mu.Unlock()
+	if srv == nil {
+		if stopped != nil {
+			<-stopped // by another call, which may be under way
+		}
+		return
+	}
+	defer close(stopped)
+	// A server that ends sleeps with its JetStream locked. Whoever asks it for
+	// a consumer then waits for that lock, which stops a bubble's clock, and with it
+	// the sleep: so all clients go first, and what they have asked for is done.
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+	if len(conns) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	srv.Shutdown()
+	srv.WaitForShutdown()
 }
 
 // Restart stops the server and starts it again on the same store; clients
@@ -129,12 +149,15 @@ func (s *Server) Option() nats.Option {
 // InProcessConn makes a Server fit for nats.InProcessServer.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
-	srv := s.running
-	s.mu.Unlock()
-	if srv == nil {
+	defer s.mu.Unlock()
+	if s.running == nil {
 		return nil, errors.New("test's server is stopped")
 	}
-	return srv.InProcessConn()
+	conn, err := s.running.InProcessConn()
+	if err == nil {
+		s.conns = append(s.conns, conn)
+	}
+	return conn, err
 }
 
 // Connect connects to the server within the process. The connection comes
