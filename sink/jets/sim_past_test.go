@@ -71,8 +71,9 @@ func (s *gatedSink) Insert(ctx context.Context, at pipeline.Position, past pipel
 
 // late puts an event into the log behind where the cursor may be already.
 func (w *world) late() {
-	at := time.Now().Add(-time.Duration(w.rng.Int64N(int64(3 * time.Hour))))
-	w.org.Add(oktatest.Event{Persisted: at.Add(time.Minute), Published: at, UUID: "", Visible: time.Now()})
+	now := w.org.Now() // its clock may be ahead of ours
+	at := now.Add(-time.Duration(w.rng.Int64N(int64(3 * time.Hour))))
+	w.org.Add(oktatest.Event{Persisted: at.Add(time.Minute), Published: at, UUID: "", Visible: now})
 }
 
 // examine audits from where the backfill begins, and repairs, beside whoever polls.
