@@ -144,8 +144,7 @@ var (
 )
 
 // Each alert asks for what is served, has a test, and leads to a section of the
-// README that is there. promtool, where there is one, says the rest; the task
-// rules brings one along.
+// README that is there. promtool, where there is one, says the rest.
 func TestAlerts(t *testing.T) {
 	dir := filepath.Join(deployments, "prometheus")
 	rules, err := os.ReadFile(filepath.Join(dir, "rules.yaml"))
