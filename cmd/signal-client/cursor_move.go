@@ -40,7 +40,7 @@ const cursorReopenLong = `Start a new query from a time, with the org's filter a
 accept the positions of the past any more, or none is kept from so far back.
 
 What is served again is compared with what is stored, by uuid, so that nothing is
-stored twice. Okta keeps 90 days. A time after the watermark would leave events out: it
+stored twice. Okta keeps 90 days. A time after the newest event would leave events out: it
 is refused, as it is while an earlier rewind or reopening is not over, unless --force
 is given. It asks first. Without a terminal it needs --yes.
 
@@ -209,9 +209,9 @@ func (m *mover) explain(to screen, planned jets.Move) {
 	if from.DedupeFrom != 0 {
 		line("What position %d was making up for (dedupe_from %d) is given up where it is not served again.", from.Seq, from.DedupeFrom)
 	}
-	if planned.Since.After(from.CompleteThrough) {
+	if planned.Since.After(from.PublishedMax) {
 		line("Events from %s to %s are left out, and the watermark will pass over them.",
-			from.CompleteThrough.UTC().Format(time.RFC3339), planned.Since.Format(time.RFC3339))
+			from.PublishedMax.UTC().Format(time.RFC3339), planned.Since.Format(time.RFC3339))
 	}
 }
 

@@ -29,8 +29,8 @@ type Move struct {
 
 // What refuses a move, beside pipeline.ErrMakingUp; ErrGap unless it is forced.
 var (
-	// ErrGap: the new query begins after the watermark, so events between the two
-	// would be left out.
+	// ErrGap: the new query begins after the newest event that was read, so events
+	// between the two may be left out.
 	ErrGap = errors.New("events would be left out")
 	// ErrNoTarget: no position that is kept lies so far back.
 	ErrNoTarget = errors.New("no position is kept from so far back")
@@ -91,7 +91,7 @@ func rewound(at, target pipeline.Position) pipeline.Position {
 // own. dedupe_from is what it is whenever a query is reopened.
 //
 // It is refused with ErrMakingUp as a rewind is, and with ErrGap if since is
-// after the watermark, unless it is forced. sure is called as Rewind does.
+// after published_max, unless it is forced. sure is called as Rewind does.
 func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force bool, sure func(Move) error) (Move, error) {
 	since = pipeline.Clamp(since, time.Now())
 	return o.move(ctx, func(ctx context.Context, v *vantage, _ *Move) (Move, error) {
@@ -104,9 +104,9 @@ func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force b
 			return m, fmt.Errorf("%w: the integration's filter or limit was changed and is not taken up yet", ErrOtherQuery)
 		case !force && at.DedupeFrom != 0:
 			return m, pipeline.ErrMakingUp
-		case !force && since.After(at.CompleteThrough):
-			return m, fmt.Errorf("%w: those from %s, the watermark, to %s", ErrGap,
-				at.CompleteThrough.UTC().Format(time.RFC3339), since.Format(time.RFC3339))
+		case !force && since.After(at.PublishedMax): // what was not read yet was persisted after that
+			return m, fmt.Errorf("%w: those from %s, the newest that was read, to %s", ErrGap,
+				at.PublishedMax.UTC().Format(time.RFC3339), since.Format(time.RFC3339))
 		}
 		anchor, err := v.sink.anchor(ctx, since)
 		if err != nil {
