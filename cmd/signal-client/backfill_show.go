@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,12 +41,12 @@ func (b *backfiller) list(cmd *cobra.Command) error {
 	now := time.Now()
 	jobs := []pipeline.Job{}
 	g := grid{Title: "Backfills", Header: []string{"job", "instance", "state", "done", "events", "stored", "left", "since", "until", "last error"}, Now: now}
-	for n := len(kept) - 1; n >= 0; n-- {
-		j := kept[n].Job
+	for _, k := range slices.Backward(kept) {
+		j := k.Job
 		if b.instance != "" && j.Instance != b.instance {
 			continue
 		}
-		if err := kept[n].Err; err != nil {
+		if err := k.Err; err != nil {
 			j.LastError = "can't be read: " + err.Error()
 		}
 		jobs = append(jobs, j)

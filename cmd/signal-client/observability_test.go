@@ -156,7 +156,7 @@ func TestAlerts(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := served(t)
-	for _, line := range strings.Split(string(rules), "\n") {
+	for line := range strings.SplitSeq(string(rules), "\n") {
 		expr, is := strings.CutPrefix(strings.TrimSpace(line), "expr: ")
 		for _, name := range queried.FindAllString(expr, -1) {
 			if is && !names[name] {

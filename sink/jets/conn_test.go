@@ -142,8 +142,8 @@ func TestConsumerAskedForTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request := []byte(fmt.Sprintf(`{"stream_name":"KV_LOCKS","config":{"name":"twice","deliver_subject":%q,"filter_subject":"$KV.LOCKS.>",`+
-			`"deliver_policy":"last_per_subject","ack_policy":"none","max_deliver":1,"idle_heartbeat":2000000000,"mem_storage":true,"num_replicas":1}}`, sub.Subject))
+		request := fmt.Appendf(nil, `{"stream_name":"KV_LOCKS","config":{"name":"twice","deliver_subject":%q,"filter_subject":"$KV.LOCKS.>",`+
+			`"deliver_policy":"last_per_subject","ack_policy":"none","max_deliver":1,"idle_heartbeat":2000000000,"mem_storage":true,"num_replicas":1}}`, sub.Subject)
 		for range 2 {
 			answer, err := nc.Request("$JS.API.CONSUMER.CREATE.KV_LOCKS.twice.$KV.LOCKS.>", request, time.Second)
 			if err != nil || bytes.Contains(answer.Data, []byte(`"error"`)) {
