@@ -23,12 +23,26 @@ type desk struct {
 	stage    stageConfig
 }
 
-// flags gives a command those that all of them have.
+// flags gives a command those that all of them have. The org may be its argument
+// as well.
 func (d *desk) flags(cmd *cobra.Command) *cobra.Command {
+	if cmd.Args == nil {
+		cmd.Args = d.argument
+		cmd.ValidArgsFunction = (&roster{program: d.program}).complete(1)
+	}
 	cmd.Flags().StringVar(&d.instance, "instance", "", "`name` of the org, as in INTEGRATIONS")
 	r := &roster{program: d.program}
 	_ = cmd.RegisterFlagCompletionFunc("instance", r.complete(0))
 	return d.connection(cmd)
+}
+
+// argument takes the org from a command's argument.
+func (d *desk) argument(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 && !cmd.Flags().Changed("instance") {
+		d.instance = args[0]
+		return nil
+	}
+	return noArgs(cmd, args)
 }
 
 // connection gives a command the flags that say where NATS is.
