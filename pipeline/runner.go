@@ -122,6 +122,9 @@ func (w *walk) step(ctx context.Context) error {
 	if !page.Full && page.Through.IsZero() && !w.seen.IsZero() {
 		return nil // the first answer proves no watermark: ask once more, not an interval later
 	}
+	if w.at.DedupeFrom != 0 && page.Next != page.Link && !page.Full {
+		return nil // known events came: one more page proves that it was the last of them
+	}
 	// The second poll comes within an interval, and each later one after an interval.
 	tick := Tick(w.Instance, w.Interval, started)
 	w.moved(w.at, StatePolling, tick)

@@ -140,6 +140,18 @@ func TestRunnerIdle(t *testing.T) {
 	})
 }
 
+// What a rewind makes up for is over at a page that brings nothing known. It is
+// asked for at once, not an interval after the last known events, and only once.
+func TestRunnerMakesUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 5}, &memorySink{at: Position{Link: placeLink(0), Seq: 1, Why: WhyRewind, DedupeFrom: 1}}
+		org.add(7)
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		synctest.Wait()
+		wantCalls(t, org.polls, "0", "5", "7")
+	})
+}
+
 // A full page whose link does not move is no reason to ask again at once.
 func TestRunnerDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
