@@ -152,6 +152,7 @@ func (b *Backfill) Stored(ctx context.Context, r Receipt) error {
 		b.close()
 	}
 	j.UpdatedAt = time.Now().UTC()
+	j.LeftSeconds = j.Left(j.UpdatedAt).Seconds()
 	return b.Save(ctx, *j)
 }
 

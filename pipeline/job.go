@@ -37,6 +37,7 @@ type Job struct {
 	Events        uint64    `json:"events"`               // seen in them
 	Stored        uint64    `json:"stored"`               // of those; the others were stored already
 	DeadLetters   uint64    `json:"dead_letters"`         // of those that can't be published
+	LeftSeconds   float64   `json:"left_seconds"`         // that it will go on, by how fast it came to where it is; 0: not known, or over
 	Holder        string    `json:"holder"`               // the replica that works on it
 	LastError     string    `json:"last_error,omitempty"` // in words; empty after a success
 	CreatedAt     time.Time `json:"created_at"`           //
