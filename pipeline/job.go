@@ -40,10 +40,10 @@ type Job struct {
 	LeftSeconds   float64   `json:"left_seconds"`         // that it will go on, by how fast it came to where it is; 0: not known, or over
 	Holder        string    `json:"holder"`               // the replica that works on it
 	LastError     string    `json:"last_error,omitempty"` // in words; empty after a success
-	CreatedAt     time.Time `json:"created_at"`           //
+	CreatedAt     time.Time `json:"created_at"`           // when it was asked for
 	StartedAt     time.Time `json:"started_at,omitzero"`  // when its first window was asked for
 	EndedAt       time.Time `json:"ended_at,omitzero"`    // when it was done or cancelled
-	UpdatedAt     time.Time `json:"updated_at"`           //
+	UpdatedAt     time.Time `json:"updated_at"`           // when this was written
 }
 
 // DefaultJobShare is the share of an org's limit that a backfill keeps to unless
