@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -47,18 +45,7 @@ func (l *Ledger) Stored(ctx context.Context, from, until time.Time, after uint64
 			return 0, err
 		}
 	}
-	span := span{from: from, until: until}
-	err = s.scan(ctx, SubjectEvents(l.Instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
-		published := publishedOf(m)
-		if !span.holds(published) {
-			return nil
-		}
-		uuid, err := s.uuidOf(ctx, m, seq)
-		if err == nil && uuid != "" {
-			visit(pipeline.StoredEvent{UUID: uuid, Seq: seq, Published: published})
-		}
-		return err
-	})
+	err = s.within(ctx, &span{from: from, until: until}, first, visit)
 	return max(after, s.lastEvent), err
 }
 

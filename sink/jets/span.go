@@ -69,7 +69,8 @@ func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := s.loadSpan(ctx, anchor, next); err != nil {
+		err = s.within(ctx, &next, anchor, func(e pipeline.StoredEvent) { next.ids[idOf(e.UUID)] = struct{}{} })
+		if err != nil {
 			return err
 		}
 	}
@@ -77,14 +78,17 @@ func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 	return nil
 }
 
-func (s *Sink) loadSpan(ctx context.Context, from uint64, p span) error {
-	return s.scan(ctx, SubjectEvents(s.instance), max(from, s.stream.First), p.through, func(m jetstream.Msg, seq uint64) error {
-		if !p.holds(publishedOf(m)) {
+// within calls visit with each stored event of a span that stands at a sequence or
+// after it, through the events' fence, in order.
+func (s *Sink) within(ctx context.Context, p *span, first uint64, visit func(pipeline.StoredEvent)) error {
+	return s.scan(ctx, SubjectEvents(s.instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
+		published := publishedOf(m)
+		if !p.holds(published) {
 			return nil
 		}
 		uuid, err := s.uuidOf(ctx, m, seq)
 		if err == nil && uuid != "" {
-			p.ids[idOf(uuid)] = struct{}{}
+			visit(pipeline.StoredEvent{UUID: uuid, Seq: seq, Published: published})
 		}
 		return err
 	})
