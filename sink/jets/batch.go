@@ -34,8 +34,12 @@ var errTooLarge = errors.New("batch too large for the server")
 // errDisabled: the stream does not allow atomic batches (any more).
 var errDisabled = errors.New("stream without allow_atomic")
 
+// errMessageSize: the stream takes less in one message than it did.
+var errMessageSize = errors.New("message larger than the stream takes")
+
 // Codes of the JetStream API. Source: nats-server 2.15.2, server/errors.json.
 const (
+	codeMessageSize     = 10054 // above max_msg_size
 	codeStreamNotFound  = 10059
 	codeWrongLast       = 10071 // the fence
 	codeWrongLastInTalk = 10164 // the fence, or a proposal on that subject is in flight
@@ -64,6 +68,8 @@ func (e *apiError) Is(target error) bool {
 		return target == errTooLarge
 	case codeAtomicDisabled:
 		return target == errDisabled
+	case codeMessageSize:
+		return target == errMessageSize
 	}
 	return false
 }

@@ -333,10 +333,11 @@ func earliest(a, b uint64) uint64 {
 }
 
 // unfit reports an error that says that a stream or a bucket is gone or was
-// changed so that it can't be written: what Store.Ensure mends.
+// changed so that it can't be written as it was: what Store.Ensure mends, or
+// takes note of.
 func unfit(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == jetstream.JSErrCodeStreamNotFound {
 		return true
 	}
-	return errors.Is(err, errDisabled) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
+	return errors.Is(err, errDisabled) || errors.Is(err, errMessageSize) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
 }

@@ -596,3 +596,21 @@ func TestWithoutAllowAtomic(t *testing.T) {
 	st.commit(s, page(s, 1, events(1, 2)))
 	st.wantEvents(1, 2)
 }
+
+// TestLesserMessageSize: an operator lowered max_msg_size under the service. What is
+// larger is a dead letter after one refusal, and holds nothing back.
+func TestLesserMessageSize(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.limitSignals(64 << 10)
+	p := page(s, 1, []pipeline.Event{event(1), large(2), event(3)})
+	if _, err := s.Commit(t.Context(), s.at, p); err == nil {
+		t.Fatal("a message above max_msg_size was taken")
+	}
+	_, err := s.Sync(t.Context())
+	st.ok(err)
+	if r := st.commit(s, p); r.Stored != 2 || r.DeadLetters != 1 {
+		t.Errorf("receipt %+v, want 2 stored and 1 dead letter", r)
+	}
+	st.wantEvents(1, 3)
+}
