@@ -120,7 +120,8 @@ func (s *Sink) cursorValue() Cursor {
 
 // settle awaits the write under way. One that was refused says that somebody else
 // wrote CURSORS, and the stream knows better than both: it returns ErrFenced if
-// the position is not the newest any more. If it is, the next write heals CURSORS.
+// the position is not the newest any more. If it is, the next write heals CURSORS,
+// and is due at once.
 func (s *Sink) settle(ctx context.Context) error {
 	if s.cursor.pending == nil {
 		return nil
@@ -137,8 +138,12 @@ func (s *Sink) settle(ctx context.Context) error {
 		return nil
 	case err := <-pending.Err():
 		s.log.Warn("cursor was written by someone else, or could not be written", "err", err)
+		expected := s.cursor.revision
 		if _, err := s.readCursor(ctx); err != nil {
 			return err
+		}
+		if s.cursor.revision != expected {
+			s.cursor.written = time.Time{}
 		}
 		return s.stillNewest(ctx)
 	case <-ctx.Done():

@@ -137,6 +137,25 @@ func TestUnmovedPageWritesNothing(t *testing.T) {
 	}
 }
 
+// TestIdleCursorIsHealed: what somebody else put into CURSORS is noticed by an
+// idle instance's write now and then, and the poll after it puts it right.
+func TestIdleCursorIsHealed(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 3)))
+	st.ok(s.settle(t.Context()))
+	st.write(BucketSubject(BucketCursors, Key("prod")), "{")
+	s.cursor.written = time.Time{} // as after 15 s
+	p := short(s, 1, nil)
+	for hours := range 2 {
+		p.Through = time.Now().Add(time.Duration(1+hours) * time.Hour)
+		st.commit(s, p)
+	}
+	if c := st.cursor(); c.Next != s.at.Link || !c.CompleteThrough.Equal(p.Through) {
+		t.Fatalf("cursor not healed: %+v", c)
+	}
+}
+
 // TestUnmovedLinkGrows: a page whose answer names no next link comes again, and
 // longer: whatever the number of times, nothing is stored twice.
 func TestUnmovedLinkGrows(t *testing.T) {
