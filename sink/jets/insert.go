@@ -44,7 +44,10 @@ func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.P
 	if err := s.know(ctx, past.From, past.Until); err != nil {
 		return pipeline.Receipt{}, fmt.Errorf("load the ids of the past: %w", err)
 	}
-	c := s.sift(pipeline.Page{Events: past.Events, Date: past.Until})
+	c, err := s.sort(ctx, pipeline.Page{Events: past.Events, Date: past.Until})
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
 	s.dropKnown(&c)
 	if past.Why == pipeline.WhyBackfill { // an audit has seen them before, and a repair can't mend them
 		if err := s.bury(ctx, past.Link, c.dead); err != nil {

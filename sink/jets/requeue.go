@@ -2,7 +2,6 @@ package jets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -72,17 +71,9 @@ func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func(
 	if e.Flaw != "" {
 		return e, ErrNoEvent
 	}
-	signals, err := d.Store.Conn.info(ctx, StreamSignals)
-	if err != nil {
+	if err := d.Store.measure(ctx); err != nil {
 		return e, err
 	}
-	var config struct {
-		MaxMsgSize int32 `json:"max_msg_size"`
-	}
-	if err := json.Unmarshal(signals.Config, &config); err != nil {
-		return e, err
-	}
-	d.Store.msgSize.Store(config.MaxMsgSize)
 	if limit := d.Store.maxMessage(); newEnvelope(SubjectEvents(l.Instance), "").Larger(&e, limit) {
 		return e, fmt.Errorf("%w: %d bytes with its headers", ErrStillTooLarge, limit)
 	}

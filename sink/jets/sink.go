@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -71,7 +72,10 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	defer done()
-	c := s.sift(page)
+	c, err := s.sort(ctx, page)
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
 	if err := s.bury(ctx, page.Link, c.dead); err != nil {
 		return pipeline.Receipt{}, err
 	}
@@ -108,6 +112,23 @@ type catch struct {
 	dead         []letter
 	repeats      int
 	publishedMax time.Time // over all events of the page
+}
+
+// sort sifts a page. Before an element becomes a dead letter because of the stream's
+// max_msg_size, the stream is asked for it: an operator may have raised it.
+func (s *Sink) sort(ctx context.Context, page pipeline.Page) (catch, error) {
+	c, limit := s.sift(page), s.store.maxMessage()
+	large := func(l letter) bool { return l.event.Flaw == pipeline.FlawTooLarge }
+	if s.store.msgSize.Load() <= 0 || !slices.ContainsFunc(c.dead, large) {
+		return c, nil
+	}
+	if err := s.store.measure(ctx); err != nil {
+		return c, err
+	}
+	if s.store.maxMessage() > limit {
+		c = s.sift(page)
+	}
+	return c, nil
 }
 
 // sift sorts a page's elements. It is done now and not when the page was

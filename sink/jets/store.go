@@ -105,6 +105,22 @@ func (s *Store) Ensure(ctx context.Context) error {
 // headers and data.
 func (s *Store) maxMessage() int { return s.limit(&s.msgSize) }
 
+// measure reads what SIGNALS takes by now.
+func (s *Store) measure(ctx context.Context) error {
+	signals, err := s.Conn.info(ctx, StreamSignals)
+	if err != nil {
+		return err
+	}
+	var config struct {
+		MaxMsgSize int32 `json:"max_msg_size"`
+	}
+	if err := json.Unmarshal(signals.Config, &config); err != nil {
+		return fmt.Errorf("read max_msg_size of %s: %w", StreamSignals, err)
+	}
+	s.msgSize.Store(config.MaxMsgSize)
+	return nil
+}
+
 // maxLetter is the same of DEADLETTER: an element that SIGNALS alone refuses is
 // kept whole.
 func (s *Store) maxLetter() int { return s.limit(&s.letterSize) }

@@ -597,9 +597,10 @@ func TestWithoutAllowAtomic(t *testing.T) {
 	st.wantEvents(1, 2)
 }
 
-// TestLesserMessageSize: an operator lowered max_msg_size under the service. What is
-// larger is a dead letter after one refusal, and holds nothing back.
-func TestLesserMessageSize(t *testing.T) {
+// TestMessageSizeChanged: an operator lowered max_msg_size under the service. What is
+// larger is a dead letter after one refusal, and holds nothing back. Raised again,
+// it takes effect with the next such event.
+func TestMessageSizeChanged(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
 	st.limitSignals(64 << 10)
@@ -613,4 +614,8 @@ func TestLesserMessageSize(t *testing.T) {
 		t.Errorf("receipt %+v, want 2 stored and 1 dead letter", r)
 	}
 	st.wantEvents(2, 3)
+	st.limitSignals(-1)
+	if r := st.commit(s, page(s, 2, []pipeline.Event{large(4)})); r.Stored != 1 {
+		t.Errorf("receipt %+v, want the event stored", r)
+	}
 }
