@@ -35,6 +35,7 @@ type Statuses struct {
 	mu     sync.Mutex
 	drafts map[string]*draft // by instance
 	dirty  map[string]*draft // those whose newest is not written
+	unfit  bool              // the bucket was found gone
 }
 
 // draft is the newest status of an instance, and what of it was written.
@@ -100,6 +101,7 @@ func (s *Statuses) hand(instance string, change func(*draft)) {
 func (s *Statuses) Run(ctx context.Context) error {
 	for s.store.Conn.Up(ctx) == nil {
 		next := s.flush(ctx, false)
+		s.mend(ctx)
 		if await(ctx, s.wake, next) != nil {
 			break
 		}
@@ -110,6 +112,18 @@ func (s *Statuses) Run(ctx context.Context) error {
 		s.flush(last, true)
 	}
 	return ctx.Err()
+}
+
+// mend makes a bucket that was deleted anew; what was not written is, with the
+// next try.
+func (s *Statuses) mend(ctx context.Context) {
+	s.mu.Lock()
+	unfit := s.unfit
+	s.unfit = false
+	s.mu.Unlock()
+	if unfit {
+		s.store.restore(ctx)
+	}
 }
 
 // flush writes what is due, or all, and returns how long to wait before more is;
@@ -180,6 +194,7 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 	if err != nil {
 		s.dirty[instance] = d
 		d.due = time.Now().Add(statusRetry)
+		s.unfit = s.unfit || unfit(err)
 		s.log.Debug("status not written", "instance", instance, "err", err)
 		return
 	}

@@ -156,6 +156,21 @@ func TestStatusesSurviveOutage(t *testing.T) {
 	})
 }
 
+func TestStatusesOutliveTheirBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		w, _ := writing(t, store)
+		w.Put(status("a", pipeline.StatePolling, 1))
+		synctest.Wait()
+		if err := store.Conn.JS.DeleteKeyValue(t.Context(), BucketStatus); err != nil {
+			t.Fatal(err)
+		}
+		w.Put(status("a", pipeline.StateRetrying, 2))
+		time.Sleep(2 * statusRetry)
+		wantStatus(t, store, "a retrying 2")
+	})
+}
+
 func TestStatusUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
