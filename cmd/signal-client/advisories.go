@@ -314,7 +314,7 @@ func (a *advisory) sentence() string {
 	case adviseGapFound:
 		return fmt.Sprintf("%v events of %s from %v until %v are not in the stream: signal-client audit --instance %s --repair", f["missing"], a.Instance, f["from"], f["until"], a.Instance)
 	case adviseDeadLetter:
-		return fmt.Sprintf("%s of %s could not be published, and stand in DEADLETTER: signal-client deadletter list", count(a.Count, "element"), a.Instance)
+		return fmt.Sprintf("%s of %s could not be published, see: signal-client deadletter list", count(a.Count, "element"), a.Instance)
 	case adviseTakeover:
 		return fmt.Sprintf("%s is polled by %s now, after the session of %v ended", a.Instance, a.Replica, f["from"])
 	case adviseSilent:

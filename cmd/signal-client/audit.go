@@ -105,6 +105,8 @@ func spanOf(since, until moment, now time.Time) (from, to time.Time, err error) 
 	switch {
 	case to.After(now):
 		err = wrong("--until="+until.text, "it is in the future", "leave it out, for now")
+	case !from.Before(to) && since.At(now).Before(to):
+		err = wrong("--until="+until.text, "Okta keeps 90 days", "--until=1d")
 	case !from.Before(to):
 		err = wrong("--since="+since.text, "it is not before --until", "--since=24h")
 	}

@@ -44,7 +44,7 @@ func printAudit(to screen, r pipeline.AuditReport) error {
 	if r.Young > 0 {
 		line(r.Young, "", "here, and too new for the org's search")
 	}
-	fmt.Fprintf(&b, "%s, %d requests, %s\n", verdictOf(r), r.Requests, time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
+	fmt.Fprintf(&b, "%s, %s, %s\n", verdictOf(r), count(r.Requests, "request"), time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
 	if _, err := io.WriteString(to, b.String()); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func verdictOf(r pipeline.AuditReport) string {
 	case r.Left() <= 0:
 		return "repaired"
 	}
-	return fmt.Sprintf("%d differences", r.Left())
+	return count(r.Left(), "difference")
 }
 
 // printFindings lists the first of each kind.

@@ -90,12 +90,15 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 		return writeJSON(b.Out(), job)
 	}
 	fmt.Fprintln(b.Out(), job.ID)
-	note := ""
-	if !i.Enabled {
-		note = " The org is disabled: the job waits until it is enabled."
+	say := (&roster{program: b.program}).say
+	if job.Since.After(since.At(now)) {
+		say("Okta keeps 90 days: the job begins there.")
 	}
-	(&roster{program: b.program}).say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch%s",
-		job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID, note)
+	if !i.Enabled {
+		say("The org is disabled: the job waits until it is enabled.")
+	}
+	say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
+		job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID)
 	return nil
 }
 

@@ -88,6 +88,9 @@ func (d *desk) integration(ctx context.Context, store *jets.Store) (pipeline.Int
 		}
 	}
 	w, err := find(ctx, all, d.instance)
+	if p, ok := errors.AsType[*problem](err); ok && w.Value == nil {
+		p.Hint += "; for an org that the service has from its environment, set the same OKTA_ variables here"
+	}
 	if err != nil {
 		return pipeline.Integration{}, err
 	}
