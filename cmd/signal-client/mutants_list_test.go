@@ -103,6 +103,8 @@ var mutants = []mutant{
 		{"sink/jets/load.go", "		if uuid != \"\" {\n", "		if uuid != \"\" && seq != s.lastEvent {\n"}}},
 	{"recent ids of the newest page alone", jetsPkg, "TestRepeatsAreDropped", []edit{
 		{"sink/jets/load.go", "const livePages = 2", "const livePages = 1"}}},
+	{"a start over kept events taken for the beginning", jetsPkg, "TestStartOverWhatIsKept", []edit{
+		{"sink/jets/load.go", " && e.position.DedupeFrom == 0\n", "\n"}}},
 	{"recent ids without dedupe_from", jetsPkg, "TestReopenComparesAll", []edit{
 		{"sink/jets/load.go", "	if s.at.DedupeFrom != 0 {\n", "	if false {\n"}}},
 

@@ -72,7 +72,8 @@ func (s *Sink) pagesBefore(ctx context.Context, dedupeFrom uint64) (uint64, erro
 
 // pagesBack returns the sequence after the position before the newest live pages
 // up to the position at seq: parts of a page belong to the page that they began. Where
-// positions were purged nothing says where those pages are, and it looks a good way back.
+// positions were purged nothing says where those pages are, and it looks a good way
+// back; so it does where a fresh start came after events that were kept.
 func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
 	live, oldest, first := 0, seq, false
 	for e, err := range s.history(ctx, seq) {
@@ -86,7 +87,7 @@ func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
 		if page {
 			live++
 		}
-		oldest, first = e.seq, e.chained && e.prev == 0 && e.position.Why == pipeline.WhyStart
+		oldest, first = e.seq, e.chained && e.prev == 0 && e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0
 		if e.err == nil {
 			oldest -= min(uint64(e.position.Events), oldest-1) // its own events stand right before it
 		}

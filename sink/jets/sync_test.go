@@ -375,8 +375,8 @@ func TestStreamLostThePosition(t *testing.T) {
 func TestReopenComparesAll(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
-	for i := range 10 {
-		st.commit(s, page(s, i+1, events(30*i+1, 30*i+30))) // one event a minute
+	for i := range 30 {
+		st.commit(s, page(s, i+1, events(10*i+1, 10*i+10))) // one event a minute
 	}
 	_, err := s.Reopen(t.Context(), s.at)
 	st.ok(err)
@@ -405,6 +405,33 @@ func TestReopenComparesAll(t *testing.T) {
 		t.Fatalf("dedupe_from stays: %+v", s.at)
 	}
 	st.wantEvents(1, 322)
+}
+
+// TestStartOverWhatIsKept: positions and CURSORS are gone, events are kept. Once
+// the fresh start has made up for them, a process that has just come still knows the
+// newest of them: an org may begin a page with what the page before it ended with.
+func TestStartOverWhatIsKept(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 5)))
+	st.commit(s, short(s, 2, events(6, 8)))
+	st.ok(s.settle(t.Context()))
+	st.purge(SubjectPosition("prod"))
+	st.ok(st.store.Conn.JS.DeleteKeyValue(t.Context(), BucketCursors))
+	st.ok(st.store.Ensure(t.Context()))
+
+	s = st.synced()
+	if s.at.Why != pipeline.WhyStart || s.at.DedupeFrom == 0 {
+		t.Fatalf("sync made %+v", s.at)
+	}
+	st.commit(s, page(s, 1, events(1, 8)))
+	st.commit(s, short(s, 2, nil))
+	if s.at.DedupeFrom != 0 {
+		t.Fatalf("dedupe_from stays: %+v", s.at)
+	}
+	s = st.synced()
+	st.commit(s, short(s, 3, events(8, 9)))
+	st.wantEvents(1, 9)
 }
 
 // TestReopenTwice: refused again while it makes up for the first.
