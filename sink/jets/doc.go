@@ -101,7 +101,8 @@
 //     all, and may grow. dedupe_from is set at its first events and stays until
 //     the link is left.
 //   - After a purge of positions nothing tells where the newest pages began: the
-//     recent ids then look back 10,000 messages beyond the oldest position kept.
+//     recent ids then look back 10,000 messages beyond the oldest position kept, and
+//     beyond a fresh start that came after events that were kept.
 //   - A published that lies after the answer's own Date counts as that Date in
 //     published_max. An event dated into the future would make a reopening start
 //     after events that were never read.
