@@ -34,7 +34,7 @@ func (p *spanProgress) Audit(through time.Time, r *pipeline.AuditReport) {
 	if through.After(p.since) {
 		part = 100 * float64(through.Sub(p.since)) / float64(p.until.Sub(p.since))
 	}
-	line := fmt.Sprintf("%3.0f %% of the span, %d events compared, %d requests", part, r.Both, r.Requests)
+	line := fmt.Sprintf("%3.0f %% of the span, %s compared, %s", part, count(r.Both, "event"), count(r.Requests, "request"))
 	if p.to.Terminal {
 		p.shown = true
 		fmt.Fprintf(p.to, "\r\x1b[K%s", line)
