@@ -83,18 +83,18 @@ type cursor struct {
 // follow writes CURSORS after a commit. moved: the position did; if not, only
 // its watermark may have, and a write now and then is enough.
 //
-// The ack is awaited when the next one is written: so CURSORS trails the stream
-// by one page at most, and costs no page any time. A restart before the write finds
+// The ack is awaited after the next page, or by the next idle poll: so CURSORS trails
+// the stream by one page at most, and costs no page any time. A restart before the write finds
 // the position in the stream, which is the truth. An idle poll has time and waits
 // for the ack: it writes nothing else, so a refusal here is how it learns that
 // the position was moved by an operator.
 func (s *Sink) follow(ctx context.Context, moved bool) error {
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	idle := s.at.CompleteThrough.Equal(s.cursor.through) || time.Since(s.cursor.written) < idleCursor
 	if !moved && idle {
 		return nil
-	}
-	if err := s.settle(ctx); err != nil {
-		return err
 	}
 	data, err := s.cursorValue().MarshalJSON()
 	if err != nil {

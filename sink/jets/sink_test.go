@@ -137,22 +137,33 @@ func TestUnmovedPageWritesNothing(t *testing.T) {
 	}
 }
 
-// TestIdleCursorIsHealed: what somebody else put into CURSORS is noticed by an
-// idle instance's write now and then, and the poll after it puts it right.
+// TestIdleCursorIsHealed: what somebody else put into CURSORS is noticed by the
+// next write, an idle instance's included, and the poll after it puts it right.
 func TestIdleCursorIsHealed(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	s := st.synced()
-	st.commit(s, page(s, 1, events(1, 3)))
-	st.ok(s.settle(t.Context()))
-	st.write(BucketSubject(BucketCursors, Key("prod")), "{")
-	s.cursor.written = time.Time{} // as after 15 s
-	p := short(s, 1, nil)
-	for hours := range 2 {
-		p.Through = time.Now().Add(time.Duration(1+hours) * time.Hour)
-		st.commit(s, p)
-	}
-	if c := st.cursor(); c.Next != s.at.Link || !c.CompleteThrough.Equal(p.Through) {
-		t.Fatalf("cursor not healed: %+v", c)
+	for name, notice := range map[string]func(*stand, *Sink){
+		"by a page": func(st *stand, s *Sink) { st.commit(s, page(s, 2, events(4, 5))) },
+		"by an idle poll": func(st *stand, s *Sink) {
+			s.cursor.written = time.Time{} // as after 15 s
+			p := short(s, 1, nil)
+			p.Through = time.Now().Add(time.Hour)
+			st.commit(s, p)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := newStand(t, jetstest.Config{})
+			s := st.synced()
+			st.commit(s, page(s, 1, events(1, 3)))
+			st.ok(s.settle(t.Context()))
+			st.write(BucketSubject(BucketCursors, Key("prod")), "{")
+			notice(st, s)
+			p := short(s, 2, nil)
+			p.Next, p.Through = p.Link, time.Now().Add(2*time.Hour)
+			st.commit(s, p)
+			if c := st.cursor(); c.Next != s.at.Link || !c.CompleteThrough.Equal(p.Through) {
+				t.Fatalf("cursor not healed: %+v", c)
+			}
+		})
 	}
 }
 
