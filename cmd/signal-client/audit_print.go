@@ -70,7 +70,7 @@ func verdictOf(r pipeline.AuditReport) string {
 
 // printFindings lists the first of each kind.
 func printFindings(to screen, r pipeline.AuditReport) error {
-	g := grid{Title: "The first of each", Header: []string{"difference", "published", "type", "uuid", "sequence"}}
+	g := grid{Title: "The first 20 of each kind", Header: []string{"difference", "published", "type", "uuid", "sequence"}}
 	for _, kind := range []struct {
 		name  string
 		found []pipeline.Finding
@@ -85,6 +85,9 @@ func printFindings(to screen, r pipeline.AuditReport) error {
 	}
 	if len(g.Rows) == 0 {
 		return nil
+	}
+	if r.Differences() == len(g.Rows) {
+		g.Title = "All differences"
 	}
 	return g.Print(to)
 }

@@ -113,7 +113,7 @@ func newBackfillCancel(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "cancel <job>...",
 		Short:             "End a job; what it stored stays",
-		Args:              named(0),
+		Args:              jobsNamed(0),
 		ValidArgsFunction: b.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return b.each(cmd, args, func(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
@@ -142,6 +142,16 @@ func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.Kep
 		if k, err = b.job(ctx, all, k.ID); err != nil { // its holder was faster
 			return err
 		}
+	}
+}
+
+// jobsNamed is named for jobs.
+func jobsNamed(most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &problem{Op: "a job is missing", Err: errors.New("usage: " + cmd.UseLine()), Hint: "signal-client backfill list", Code: exitUsage}
+		}
+		return named(most)(cmd, args)
 	}
 }
 

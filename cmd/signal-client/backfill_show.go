@@ -81,7 +81,7 @@ func newBackfillShow(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show <job>",
 		Short:             "Show a job, and follow it",
-		Args:              named(1),
+		Args:              jobsNamed(1),
 		ValidArgsFunction: b.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return b.each(cmd, args, func(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
