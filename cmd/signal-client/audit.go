@@ -119,7 +119,7 @@ func auditProblem(err error) error {
 	case errors.Is(err, pipeline.ErrBehind):
 		return &problem{Op: "audit", Err: err, Hint: "wait until signal-client status says polling, then audit again", Code: exitFailed}
 	case errors.Is(err, pipeline.ErrTooMany):
-		return &problem{Op: "audit", Err: err, Hint: "signal-client backfill start with the same --instance, --since and --until; or audit a shorter span", Code: exitFound}
+		return &problem{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait for that; else audit a shorter span, or bring all of it: signal-client backfill start with the same flags", Code: exitFound}
 	case errors.Is(err, jets.ErrNoPosition):
 		return &problem{Op: "audit", Err: fmt.Errorf("%w: this org was never polled", err), Hint: "start the service: signal-client run", Code: exitFailed}
 	}
