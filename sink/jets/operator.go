@@ -189,6 +189,7 @@ func (o *Operator) after(ctx context.Context, seq uint64) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count events of %s: %w", o.Instance, cause(ctx, err))
 	}
+	defer o.Store.Conn.forget(ctx, StreamSignals, c)
 	return c.CachedInfo().NumPending, nil
 }
 

@@ -434,6 +434,21 @@ func TestStartOverWhatIsKept(t *testing.T) {
 	st.wantEvents(1, 9)
 }
 
+// A sync leaves no consumer behind: a server has room for 1,000 of them a stream.
+func TestSyncLeavesNoConsumer(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 5)))
+	for range 3 {
+		st.synced()
+	}
+	stream, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
+	st.ok(err)
+	if n := stream.CachedInfo().State.Consumers; n != 0 {
+		t.Errorf("%d consumers are left after four syncs", n)
+	}
+}
+
 // TestReopenTwice: refused again while it makes up for the first.
 func TestReopenTwice(t *testing.T) {
 	st := newStand(t, jetstest.Config{})

@@ -75,6 +75,7 @@ func (a *Audit) read(ctx context.Context, js jetstream.JetStream) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = js.DeleteConsumer(context.WithoutCancel(ctx), a.Stream, consumer.CachedInfo().Name) }()
 	if consumer.CachedInfo().NumPending == 0 {
 		return nil
 	}
