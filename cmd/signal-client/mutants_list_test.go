@@ -104,7 +104,9 @@ var mutants = []mutant{
 	{"recent ids of the newest page alone", jetsPkg, "TestRepeatsAreDropped", []edit{
 		{"sink/jets/load.go", "const livePages = 2", "const livePages = 1"}}},
 	{"a start over kept events taken for the beginning", jetsPkg, "TestStartOverWhatIsKept", []edit{
-		{"sink/jets/load.go", " && e.position.DedupeFrom == 0\n", "\n"}}},
+		{"sink/jets/load.go", "e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0\n", "e.position.Why == pipeline.WhyStart\n"}}},
+	{"what a make-up stored taken for the newest pages", jetsPkg, "TestRepeatAfterAMakeUp", []edit{
+		{"sink/jets/load.go", "e.position.Events > 0 && e.position.DedupeFrom == 0\n", "e.position.Events > 0\n"}}},
 	{"recent ids without dedupe_from", jetsPkg, "TestReopenComparesAll", []edit{
 		{"sink/jets/load.go", "	if s.at.DedupeFrom != 0 {\n", "	if false {\n"}}},
 

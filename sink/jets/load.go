@@ -74,20 +74,24 @@ func (s *Sink) pagesBefore(ctx context.Context, dedupeFrom uint64) (uint64, erro
 // up to the position at seq: parts of a page belong to the page that they began. Where
 // positions were purged nothing says where those pages are, and it looks a good way
 // back; so it does where a fresh start came after events that were kept.
+//
+// What was stored while dedupe_from was set does not count: the newest pages that the
+// org served then may have been stored long before, and it may repeat those.
 func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
 	live, oldest, first := 0, seq, false
 	for e, err := range s.history(ctx, seq) {
 		if err != nil {
 			return 0, err
 		}
-		page := e.err == nil && e.position.Why == pipeline.WhyPage && e.position.Events > 0
+		page := e.err == nil && e.position.Why == pipeline.WhyPage && e.position.Events > 0 && e.position.DedupeFrom == 0
 		if page && live == livePages {
 			return e.seq + 1, nil
 		}
 		if page {
 			live++
 		}
-		oldest, first = e.seq, e.chained && e.prev == 0 && e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0
+		beginning := e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0
+		oldest, first = e.seq, e.chained && e.prev == 0 && beginning
 		if e.err == nil {
 			oldest -= min(uint64(e.position.Events), oldest-1) // its own events stand right before it
 		}

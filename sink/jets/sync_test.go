@@ -449,6 +449,28 @@ func TestSyncLeavesNoConsumer(t *testing.T) {
 	}
 }
 
+// TestRepeatAfterAMakeUp: a reopening serves what is stored again, and some that
+// came late. Once it is over, a process that has just come still knows the newest
+// page that the org served, though that was stored before the reopening.
+func TestRepeatAfterAMakeUp(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	st.commit(s, page(s, 2, events(5, 6)))
+	_, err := s.Reopen(t.Context(), s.at)
+	st.ok(err)
+	st.commit(s, page(s, 11, events(1, 3)))
+	st.commit(s, page(s, 12, events(3, 4)))
+	st.commit(s, short(s, 13, events(5, 6)))
+	st.commit(s, short(s, 14, nil))
+	if s.at.DedupeFrom != 0 {
+		t.Fatalf("dedupe_from stays: %+v", s.at)
+	}
+	s = st.synced()
+	st.commit(s, short(s, 15, events(6, 7))) // begins with what the page before ended with
+	st.wantOnce(1, 7)
+}
+
 // TestReopenTwice: refused again while it makes up for the first.
 func TestReopenTwice(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
