@@ -102,7 +102,9 @@
 //     the link is left.
 //   - After a purge of positions nothing tells where the newest pages began: the
 //     recent ids then look back 10,000 messages beyond the oldest position kept, and
-//     beyond a fresh start that came after events that were kept.
+//     beyond a fresh start that came after events that were kept. Pages that were
+//     stored while dedupe_from was set are not among the newest two: the org may repeat
+//     what it served last, and that may have been stored before the make-up.
 //   - A published that lies after the answer's own Date counts as that Date in
 //     published_max. An event dated into the future would make a reopening start
 //     after events that were never read.
