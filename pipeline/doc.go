@@ -32,6 +32,11 @@
 //   - backoff: the growing wait between attempts.
 //   - dead letter: an element of a page that can't be published.
 //   - watermark: complete_through: all that the org persisted up to that time is stored.
+//   - backfill: a job that brings events of the past from the org into the stream.
+//   - backlog: what of the past a runner is to store between its polls.
+//   - audit: what the org shows of a span held against what is stored of it.
+//   - repair: storing what an audit found missing.
+//   - replay: stored events again, out of the stream.
 //
 // # What it does not guarantee
 //
