@@ -46,6 +46,13 @@ func (h *history) save(_ context.Context, j pipeline.Job) error {
 	return nil
 }
 
+// span is the backfill as it stands, for one who looks beside the pollers.
+func (h *history) span() pipeline.Job {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.job
+}
+
 // backlog is a poller's part in the backfill.
 func (p *poller) backlog() pipeline.Backlog {
 	w := p.w
@@ -86,7 +93,7 @@ func (w *world) examine() (pipeline.AuditReport, error) {
 	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Minute)
 	defer cancel()
 	return (&pipeline.Audit{
-		Instance: "prod", Since: w.history.job.Since, Until: time.Now().Truncate(time.Millisecond), Repair: true,
+		Instance: "prod", Since: w.history.span().Since, Until: time.Now().Truncate(time.Millisecond), Repair: true,
 		Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.limit,
 			HTTP: &http.Client{Transport: w.org.Transport()}, MaxBody: 2 << 20},
 		Window: func(since, until time.Time) pipeline.Link { return okta.Window("", w.limit, since, until) },
@@ -107,7 +114,7 @@ func (w *world) examineAtLast() {
 // kind is how an event is to come into the stream. A reopening may bring what
 // came before since, as the overlap of one that follows a start reaches there.
 func (w *world) kind(e oktatest.Event) jetstest.Kind {
-	job := w.history.job
+	job := w.history.span()
 	switch {
 	case !w.trouble.past:
 		return jetstest.Live
