@@ -69,6 +69,8 @@ func (s *scene) owners(d *diagnosis) {
 		d.wrong("nobody polls "+few(unowned), "signal-client run")
 	case len(unowned) > 0:
 		d.wrong("nobody polls "+few(unowned), "look at last error: signal-client status; a lock that was just left is taken within seconds")
+	case enabled == 0 && len(s.instances) > 0:
+		d.skip("none of those that were asked for is enabled in INTEGRATIONS")
 	case enabled == 0:
 		d.fact("no org is enabled in INTEGRATIONS")
 	default:

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -45,15 +47,22 @@ func (s *scene) orgExams() []exam {
 		exams = append(exams, exam{groupInstance, o.instance, "request", func(ctx context.Context) []finding { return s.orgFound(ctx, o) }})
 	}
 	for _, instance := range s.instances {
-		if !known[instance] && s.conn != nil {
-			exams = append(exams, exam{groupInstance, instance, "configuration", func(context.Context) []finding {
-				var d diagnosis
-				d.wrong("INTEGRATIONS holds none of that name", "signal-client integrations list")
-				return []finding{d.finding(groupInstance, instance, "configuration")}
-			}})
+		if !known[instance] && s.conn != nil && s.writtenErr == nil {
+			exams = append(exams, exam{groupInstance, instance, "configuration", func(context.Context) []finding { return s.noOrg(instance) }})
 		}
 	}
 	return exams
+}
+
+// noOrg is what is said of an org that was asked for and is none.
+func (s *scene) noOrg(instance string) []finding {
+	var d diagnosis
+	found := jets.BucketIntegrations + " holds none of that name"
+	if near := nearest(instance, slices.Sorted(maps.Keys(s.written))); near != "" {
+		found += "; is " + near + " meant?"
+	}
+	d.wrong(found, "signal-client integrations list; for an org that the service has from its environment, set the same OKTA_ variables here")
+	return []finding{d.finding(groupInstance, instance, "configuration")}
 }
 
 // orgFound looks at one org, from its configuration to its answer. What one check
