@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -89,12 +90,11 @@ func killFaults() []oktatest.Fault {
 // address is a free one, for a server that is started again and again.
 func (k *killStand) address() string {
 	k.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := jetstest.FreePort()
 	if err != nil {
 		k.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // configure puts the orgs into INTEGRATIONS, with pages small enough that there

@@ -12,7 +12,9 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
@@ -29,25 +32,24 @@ func stand(env *testscript.Env) error {
 	org := oktatest.New(oktatest.Config{Seed: 1, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	server := httptest.NewServer(org)
 	env.Defer(server.Close)
-	env.Values["org"] = org
+	back := &heldBack{free: func() {}}
+	env.Defer(func() { back.free() })
+	env.Values["org"], env.Values["held back"] = org, back
 	env.Setenv("ORG", server.URL)
 	env.Setenv("TOKEN", "right-token")
 	elsewhere := httptest.NewServer(http.NotFoundHandler()) // a host that is no org
 	env.Defer(elsewhere.Close)
 	env.Setenv("NOORG", elsewhere.URL)
-	env.Setenv("SIGNAL_CLIENT_SESSION_TTL", "2s")
+	env.Setenv("SIGNAL_CLIENT_SESSION_TTL", "30s") // no script waits for it, and no slow disk is to end a session
 	if err := oldNATS(env); err != nil {
 		return err
 	}
 	for _, variable := range []string{"SIGNAL_CLIENT_NATS_LISTEN", "SIGNAL_CLIENT_HTTP_ADDR", "FREE"} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := jetstest.FreePort()
 		if err != nil {
 			return err
 		}
-		env.Setenv(variable, ln.Addr().String())
-		if err := ln.Close(); err != nil {
-			return err
-		}
+		env.Setenv(variable, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	}
 	return nil
 }
@@ -82,8 +84,9 @@ func oldNATS(env *testscript.Env) error {
 	return nil
 }
 
-// patience is how long a script waits for what must come.
-const patience = 30 * time.Second
+// patience is how long a test waits for what must come, on a machine that has much
+// else to do.
+const patience = 2 * time.Minute
 
 // eventually tries until it succeeds.
 func eventually(ts *testscript.TestScript, what string, try func() (string, bool)) {
@@ -131,10 +134,11 @@ func page(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // orgCommand changes the simulated org: org generate 100 puts a past into it, org
-// add 10 lets something happen, org stall 30 makes it slow.
+// add 10 lets something happen, org stall 30 makes it slow, org hold 5 lets
+// backfills wait for their answers, see hold.
 func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: org generate|past|add|late|before|stall|slow <number>")
+		ts.Fatalf("usage: org generate|past|add|late|before|stall|hold <number>")
 	}
 	org := ts.Value("org").(*oktatest.Org)
 	n, err := strconv.Atoi(args[1])
@@ -147,24 +151,51 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "past": // two days ago and before
 		org.GenerateFrom(time.Now().Add(-72*time.Hour), n, 24*time.Hour)
 	case "late": // visible now, behind the cursors
-		at := time.Now().Add(-30 * time.Minute)
-		for i := range n {
-			org.Add(oktatest.Event{Persisted: at.Add(time.Duration(i) * time.Second), Visible: time.Now()})
-		}
+		addBefore(org, n, 30*time.Minute)
 	case "before": // happened in the hour before the last one, visible now
-		at := time.Now().Add(-90 * time.Minute)
-		for i := range n {
-			org.Add(oktatest.Event{Persisted: at.Add(time.Duration(i) * time.Second), Visible: time.Now()})
-		}
+		addBefore(org, n, 90*time.Minute)
 	case "stall": // answers take so many seconds
 		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Second} })
-	case "slow": // so many milliseconds
-		org.SetFault(func(oktatest.Request) oktatest.Fault {
-			return oktatest.Fault{Slow: time.Duration(n) * time.Millisecond}
-		})
+	case "hold":
+		hold(ts, org, n)
 	default:
 		ts.Fatalf("no such change: %s", args[0])
 	}
+}
+
+// addBefore adds events that happened so long ago, a second apart, and turn visible
+// now, all at once.
+func addBefore(org *oktatest.Org, n int, ago time.Duration) {
+	now := time.Now()
+	events := make([]oktatest.Event, n)
+	for i := range events {
+		events[i] = oktatest.Event{Persisted: now.Add(-ago + time.Duration(i)*time.Second), Visible: now}
+	}
+	org.Add(events...)
+}
+
+// heldBack are the requests that the org has not answered yet.
+type heldBack struct{ free func() }
+
+// hold lets the org answer so many more requests for the past. Those that follow
+// wait: what a backfill does next is up to the script then, however slow it is. A
+// negative number lets them all go.
+func hold(ts *testscript.TestScript, org *oktatest.Org, n int) {
+	back := ts.Value("held back").(*heldBack)
+	if n < 0 {
+		org.SetFault(nil)
+		back.free()
+		return
+	}
+	var asked atomic.Int64
+	gone := make(chan struct{})
+	back.free = sync.OnceFunc(func() { close(gone) })
+	org.SetFault(func(r oktatest.Request) oktatest.Fault {
+		if strings.Contains(r.Link, "until=") && asked.Add(1) > int64(n) {
+			<-gone
+		}
+		return oktatest.Fault{}
+	})
 }
 
 // kv writes to INTEGRATIONS as the nats command does: kv put <instance> <value>,
