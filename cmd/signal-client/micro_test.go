@@ -22,22 +22,8 @@ import (
 // gather asks a subject until so many replicas have answered.
 func gather(t *testing.T, nc *nats.Conn, subject, data string, most int) []*nats.Msg {
 	t.Helper()
-	inbox := nc.NewInbox()
-	sub, err := nc.SubscribeSync(inbox)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sub.Unsubscribe()
 	for deadline := time.Now().Add(patience); ; {
-		_ = nc.PublishRequest(subject, inbox, []byte(data)) // not while the server is away
-		var answers []*nats.Msg
-		for len(answers) < most {
-			m, err := sub.NextMsg(time.Second)
-			if err != nil {
-				break
-			}
-			answers = append(answers, m)
-		}
+		answers := ask(t, nc, subject, data, most)
 		if len(answers) == most {
 			return answers
 		}
@@ -46,6 +32,27 @@ func gather(t *testing.T, nc *nats.Conn, subject, data string, most int) []*nats
 		}
 		time.Sleep(20 * time.Millisecond) // between two questions
 	}
+}
+
+// ask asks once. A question has an inbox of its own: who answers late would else
+// answer the next one twice.
+func ask(t *testing.T, nc *nats.Conn, subject, data string, most int) (answers []*nats.Msg) {
+	t.Helper()
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Unsubscribe()
+	_ = nc.PublishRequest(subject, inbox, []byte(data)) // not while the server is away
+	for len(answers) < most {
+		m, err := sub.NextMsg(time.Second)
+		if err != nil {
+			break
+		}
+		answers = append(answers, m)
+	}
+	return answers
 }
 
 // With the permissions of the README each replica shows as one of a micro service,
