@@ -236,6 +236,9 @@ func TestAdvisoriesOfTheService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := nc.Flush(); err != nil { // the server knows of it before the service starts
+		t.Fatal(err)
+	}
 	await := func(kind string) {
 		t.Helper()
 		for {

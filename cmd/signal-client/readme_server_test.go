@@ -119,7 +119,7 @@ func startReadmeServer(t *testing.T) (*server.Server, *serverErrors) {
 	s.SetLoggerV2(errors, false, false, false)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(patience) {
 		t.Fatal("server not ready")
 	}
 	return s, errors
@@ -194,7 +194,7 @@ func startReadmeConsumer(t *testing.T, s *server.Server) (next func() string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cancel(); _ = cmd.Wait() })
-	time.AfterFunc(patience, cancel) // then it has no more lines
+	time.AfterFunc(2*patience, cancel) // then it has no more lines
 	lines := bufio.NewScanner(out)
 	return func() string {
 		if !lines.Scan() {

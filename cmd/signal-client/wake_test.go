@@ -35,6 +35,9 @@ func TestWake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := nc.Flush(); err != nil { // the server knows of it before the service starts
+		t.Fatal(err)
+	}
 	idle := make(chan pipeline.Position, 100)
 	var fenced atomic.Int32
 	c := stageOn(natsd.URL(), okta.URL)
