@@ -65,8 +65,8 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if a.share <= 0 || a.share > 1 {
-		return &problem{Op: fmt.Sprintf("--share=%v", a.share), Err: errors.New("it is a part of the org's limit, above 0 and 1 at most"), Hint: "--share=0.3, the default", Code: exitUsage}
+	if err := shareFault(a.share); err != nil {
+		return err
 	}
 	store, done, err := a.open(cmd)
 	if err != nil {

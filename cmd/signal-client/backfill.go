@@ -67,6 +67,9 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 	if since.IsZero() {
 		return wrong("--since is missing", "it says from when on events are wanted", "--since=30d")
 	}
+	if err := shareFault(share); err != nil {
+		return err
+	}
 	store, done, err := b.open(cmd)
 	if err != nil {
 		return err

@@ -46,8 +46,8 @@ func newDemo(p *program) *cobra.Command {
 			if err := load(cmd, &server, &stage); err != nil {
 				return err
 			}
-			if d.rate < 0 || d.lasts < 0 {
-				return wrong("--rate or --for", "it is not negative", "signal-client demo --for 10s --rate 600")
+			if err := d.faults(cmd); err != nil {
+				return err
 			}
 			d.logs = logs
 			return d.run(cmd.Context(), server.Listen, stage)
@@ -65,6 +65,14 @@ type demo struct {
 	lasts    time.Duration // 0: until it is interrupted
 	rate     float64
 	logs     logConfig
+}
+
+// faults refuses what can't be meant.
+func (d *demo) faults(cmd *cobra.Command) error {
+	var k check
+	k.add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it is a duration above 0", "--for=10s, or leave it out, for until Ctrl-C")
+	k.add(!(d.rate > 0), fmt.Sprintf("--rate=%v", d.rate), "it is events a minute, above 0", "--rate=600, the default")
+	return errors.Join(k.errs...)
 }
 
 // demoSettle is how long the end waits for what has happened in the orgs to be

@@ -123,3 +123,12 @@ func (d *desk) client(i pipeline.Integration, store *jets.Store, share float64) 
 		Share:   share, Timeout: d.stage.RequestTimeout, UserAgent: "signal-client/" + thisBuild().Version,
 	}, nil
 }
+
+// shareFault is what is wrong with a share of an org's limit.
+func shareFault(share float64) error {
+	if share > 0 && share <= 1 {
+		return nil
+	}
+	return wrong(fmt.Sprintf("--share=%v", share), "it is a part of the org's limit, above 0 and 1 at most",
+		fmt.Sprintf("--share=%v, the default", pipeline.DefaultJobShare))
+}

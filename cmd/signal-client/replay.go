@@ -79,7 +79,7 @@ func newReplay(p *program) *cobra.Command {
 	f.StringVar(&r.id, "id", "", "with --to: `id` of the replay, in the header Signal-Replay; default: a new one")
 	f.Float64Var(&r.tempo.rate, "rate", 0, "at most so many `events` a second")
 	f.Var(&r.tempo.speed, "speed", "the rhythm in which they happened, so much `faster`: 1x, 10x")
-	f.Uint64Var(&r.limit, "limit", 0, "end after so many `events`")
+	f.Uint64Var(&r.limit, "limit", 0, "end after so many `events`; 0: all")
 	f.BoolVar(&r.dryRun, "dry-run", false, "count events and bytes only")
 	f.BoolVar(&r.json, "json", false, "with --dry-run or --to: print the counts as one JSON document")
 	_ = cmd.RegisterFlagCompletionFunc("instance", (&roster{program: p}).complete(0))
@@ -114,7 +114,8 @@ func (r *replayer) faults() error {
 	k.add(!r.pick.since.IsZero() && !r.pick.until.IsZero() && !r.pick.since.At(now).Before(r.pick.until.At(now)),
 		fmt.Sprintf("--since=%s --until=%s", &r.pick.since, &r.pick.until), "the second is not after the first", "--since=24h --until=1h")
 	k.add(r.toSeq != 0 && r.toSeq < r.fromSeq, fmt.Sprintf("--from-seq=%d --to-seq=%d", r.fromSeq, r.toSeq), "the second lies before the first", "give them in the stream's order")
-	k.add(r.tempo.rate < 0, fmt.Sprintf("--rate=%v", r.tempo.rate), "it is events a second, above 0", "--rate=1000")
+	k.add(r.toSeq == 0 && r.cmd.Flags().Changed("to-seq"), "--to-seq=0", "sequences begin at 1", "leave it out, for all up to the newest")
+	k.add(!(r.tempo.rate > 0) && r.cmd.Flags().Changed("rate"), fmt.Sprintf("--rate=%v", r.tempo.rate), "it is events a second, above 0", "--rate=1000, or leave it out, for as fast as it goes")
 	k.add(r.tempo.rate > 0 && r.tempo.speed > 0, "--rate and --speed", "the one sets the pace, or the other", "leave one out")
 	k.add(r.to == "" && r.core, "--core without --to", "it says how to publish", "--to=signals-replay.{instance} --core")
 	k.add(r.to == "" && r.id != "", "--id without --to", "it is a header of what is published", "--to=signals-replay.{instance}")

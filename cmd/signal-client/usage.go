@@ -3,9 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // What is said of a command line that can't be meant so.
@@ -42,6 +45,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // flagError gives a refused flag its three parts, with the nearest flag there is.
 func flagError(cmd *cobra.Command, err error) error {
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return valueError(cmd, bad)
+	}
 	p := headed(err)
 	p.Hint, p.Code = cmd.CommandPath()+" --help", exitUsage
 	switch name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); {
@@ -54,6 +60,37 @@ func flagError(cmd *cobra.Command, err error) error {
 		p.Op, p.Err = p.Err.Error()+" needs a value", errors.New("nothing follows it")
 	}
 	return &p
+}
+
+// flagKinds say what a flag of a plain type takes. The others say it themselves.
+var flagKinds = map[string]string{
+	"int":      "it is a whole number",
+	"uint64":   "it is a whole number, not below 0",
+	"float64":  "it is a number",
+	"duration": "it is a duration, such as 30s or 5m",
+	"bool":     "it stands alone, or is true or false",
+}
+
+// valueError is the problem of a flag's value that can't be read.
+func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
+	flag := bad.GetFlag()
+	p := &problem{
+		Op:   fmt.Sprintf("--%s=%s", flag.Name, bad.GetValue()),
+		Err:  bad.Unwrap(),
+		Hint: cmd.CommandPath() + " --help",
+		Code: exitUsage,
+	}
+	kind, plain := flagKinds[flag.Value.Type()]
+	switch {
+	case plain && errors.Is(bad, strconv.ErrRange):
+		p.Err = errors.New("no number goes that far")
+	case plain:
+		p.Err = errors.New(kind)
+	}
+	if plain && !slices.Contains([]string{"0", "0s", "false"}, flag.DefValue) {
+		p.Hint = fmt.Sprintf("--%s=%s, the default", flag.Name, flag.DefValue)
+	}
+	return p
 }
 
 // flagNames lists the flags that the command takes.
