@@ -96,10 +96,11 @@ func (r *replayRun) Run(ctx context.Context) error {
 	r.progress = newReplayProgress(r.Err(), r.Out().Terminal && r.to == "" && !r.dryRun, r.verb())
 	stop := r.progress.Start()
 	err := r.bring(ctx)
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if flushed := r.out.Flush(end); err == nil || ctx.Err() != nil && flushed != nil {
-		err = flushed
+	if err == nil {
+		err = r.out.Flush(ctx) // however slow the target is
+	}
+	if err != nil {
+		err = r.flushRest(ctx, err)
 	}
 	if waiting := r.out.Waiting(); waiting > 0 {
 		r.next = waiting
@@ -114,6 +115,20 @@ func (r *replayRun) Run(ctx context.Context) error {
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	return err
+}
+
+// flushGrace is how long a replay that was interrupted waits for what is under way.
+const flushGrace = 5 * time.Second
+
+// flushRest gives what is under way a moment more after an error, so that it need
+// not be brought again. It returns what the replay ends with.
+func (r *replayRun) flushRest(ctx context.Context, err error) error {
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
+	defer cancel()
+	if flushed := r.out.Flush(end); flushed != nil && ctx.Err() != nil {
+		return flushed
 	}
 	return err
 }
