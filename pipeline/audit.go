@@ -76,7 +76,8 @@ type Finding struct {
 	UUID      string `json:"uuid"`
 	Published string `json:"published"` // as the org gave it
 	Type      string `json:"type"`
-	Seq       uint64 `json:"seq,omitempty"` // in the stream; 0: it is not there
+	Seq       uint64 `json:"seq,omitempty"`       // in the stream; 0: it is not there
+	FirstSeq  uint64 `json:"first_seq,omitempty"` // of one that is stored twice: where it stands first
 }
 
 const (
@@ -173,16 +174,19 @@ type known struct {
 	young, shown bool
 }
 
+// copied is where a stored event stands; first, where it stood before; 0: nowhere.
+type copied struct{ seq, first uint64 }
+
 // day compares one day. The ledger is read before the org is asked: what is
 // stored in between looks absent, and is found in the end.
 func (h *hearing) day(ctx context.Context, from, until time.Time) error {
 	d := &day{from: from, until: until, absent: map[print]Event{}}
 	stored := map[print]known{}
-	var twice []uint64
+	var twice []copied
 	through, err := h.Ledger.Stored(ctx, from, until, 0, func(e StoredEvent) {
 		p := h.printOf(e.UUID)
-		if _, again := stored[p]; again {
-			twice = append(twice, e.Seq)
+		if k, again := stored[p]; again {
+			twice = append(twice, copied{e.Seq, k.seq})
 			return
 		}
 		stored[p] = known{seq: e.Seq, young: time.Since(e.Published) < youngAge}

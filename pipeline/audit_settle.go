@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,17 +29,17 @@ func rest(page Page, newest, until time.Time, window func(since, until time.Time
 
 // unseen counts what is stored and was not shown.
 func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
-	var only []uint64
+	var only []copied
 	for _, k := range stored {
 		switch {
 		case k.shown:
 		case k.young:
 			h.report.Young++
 		default:
-			only = append(only, k.seq)
+			only = append(only, copied{seq: k.seq})
 		}
 	}
-	slices.Sort(only)
+	slices.SortFunc(only, func(a, b copied) int { return cmp.Compare(a.seq, b.seq) })
 	h.report.HereOnly += len(only)
 	var err error
 	h.report.HereOnlyFirst, err = h.find(ctx, h.report.HereOnlyFirst, only)
@@ -46,16 +47,16 @@ func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
 }
 
 // find names the first of some stored events.
-func (h *hearing) find(ctx context.Context, found []Finding, seqs []uint64) ([]Finding, error) {
-	for _, seq := range seqs {
+func (h *hearing) find(ctx context.Context, found []Finding, stored []copied) ([]Finding, error) {
+	for _, at := range stored {
 		if len(found) == firstFindings {
 			break
 		}
-		e, err := h.Ledger.Event(ctx, seq)
+		e, err := h.Ledger.Event(ctx, at.seq)
 		if err != nil {
-			return found, fmt.Errorf("read event %d: %w", seq, err)
+			return found, fmt.Errorf("read event %d: %w", at.seq, err)
 		}
-		found = append(found, Finding{e.UUID, e.Time, e.Type, seq})
+		found = append(found, Finding{e.UUID, e.Time, e.Type, at.seq, at.first})
 	}
 	return found, nil
 }

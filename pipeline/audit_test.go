@@ -105,6 +105,14 @@ func TestAuditFindsEachDifference(t *testing.T) {
 	if r.MissingFirst[0].UUID != "old-100" || r.TwiceFirst[1].UUID != "old-300" || r.HereOnlyFirst[0].UUID != "only" || r.Left() != 6 {
 		t.Errorf("%+v", r)
 	}
+	for i, want := range [][2]uint64{{8, 430}, {298, 431}} {
+		if f := r.TwiceFirst[i]; f.FirstSeq != want[0] || f.Seq != want[1] {
+			t.Errorf("%s stands at %d and %d, want %d", f.UUID, f.FirstSeq, f.Seq, want)
+		}
+	}
+	if r.HereOnlyFirst[0].FirstSeq != 0 {
+		t.Errorf("%+v", r.HereOnlyFirst[0])
+	}
 }
 
 // What the live poll is yet to come to is not missing, nor what it stored while the

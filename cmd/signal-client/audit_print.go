@@ -76,11 +76,7 @@ func printFindings(to screen, r pipeline.AuditReport) error {
 		found []pipeline.Finding
 	}{{"missing", r.MissingFirst}, {"twice", r.TwiceFirst}, {"here only", r.HereOnlyFirst}} {
 		for _, f := range kind.found {
-			seq := any("-")
-			if f.Seq != 0 {
-				seq = f.Seq
-			}
-			g.Rows = append(g.Rows, []any{kind.name, f.Published, f.Type, f.UUID, seq})
+			g.Rows = append(g.Rows, []any{kind.name, f.Published, f.Type, f.UUID, places(f)})
 		}
 	}
 	if len(g.Rows) == 0 {
@@ -90,4 +86,15 @@ func printFindings(to screen, r pipeline.AuditReport) error {
 		g.Title = "All differences"
 	}
 	return g.Print(to)
+}
+
+// places are the sequences at which an event stands.
+func places(f pipeline.Finding) any {
+	switch {
+	case f.Seq == 0:
+		return "-"
+	case f.FirstSeq != 0:
+		return fmt.Sprintf("%d, %d", f.FirstSeq, f.Seq)
+	}
+	return f.Seq
 }

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Whoever looks into an event that is stored twice needs both places.
+func TestAuditShowsBothPlaces(t *testing.T) {
+	r := pipeline.AuditReport{Missing: 1, Twice: 1, HereOnly: 1,
+		MissingFirst:  []pipeline.Finding{{UUID: "m"}},
+		TwiceFirst:    []pipeline.Finding{{UUID: "t", Seq: 45, FirstSeq: 12}},
+		HereOnlyFirst: []pipeline.Finding{{UUID: "o", Seq: 7}},
+	}
+	var b strings.Builder
+	if err := printAudit(screen{Writer: &b}, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\tm\t-\n", "\tt\t12, 45\n", "\to\t7\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
