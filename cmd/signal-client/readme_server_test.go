@@ -20,6 +20,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
@@ -97,6 +98,7 @@ func (e *serverErrors) Take() string {
 // port and directory.
 func startReadmeServer(t *testing.T) (*server.Server, *serverErrors) {
 	t.Helper()
+	jetstest.ForgetTimers()
 	for _, variable := range []string{"STAGE_PASSWORD", "SIEM_PASSWORD", "ADMIN_PASSWORD"} {
 		t.Setenv(variable, "pw")
 	}

@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 
 // The command line as its users see it: testdata/script/*.txtar.
 func TestScripts(t *testing.T) {
+	jetstest.ForgetTimers()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -7,7 +7,8 @@
 //
 // Inside a bubble: no listening, no child processes, and no bubbles side by side
 // (t.Parallel), since nats.go pools timers, which panic in another bubble. Run
-// empties the pool, so start a bubble's server before anything connects.
+// empties the pool, so start a bubble's server before anything connects; see
+// ForgetTimers.
 //
 // It does not simulate the loss of power: a killed process leaves the page cache
 // whole. A store rolled back to a copy comes nearest.
@@ -53,6 +54,7 @@ type Config struct {
 	MaxPayload int32  // bytes; default 8 MiB
 	MaxStore   int64  // bytes; default 4 GiB
 	Domain     string // of JetStream
+	Deny       string // subject that clients may not publish to; empty: none, else needs Password
 	Limits     server.JSLimitOpts
 
 	ClusterPort int    // routes of a cluster; 0: stands alone
@@ -86,6 +88,12 @@ func (c Config) options() *server.Options {
 	}
 	if c.Password != "" {
 		opts.Username, opts.Password = "test", c.Password
+	}
+	if c.Deny != "" {
+		opts.Username, opts.Password = "", ""
+		opts.Users = []*server.User{{Username: "test", Password: c.Password, Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Deny: []string{c.Deny}},
+		}}}
 	}
 	if c.ClusterPort != 0 {
 		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1}

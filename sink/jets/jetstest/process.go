@@ -42,6 +42,7 @@ func (c Config) Process(t testing.TB) *Process {
 }
 
 func (c Config) process(t testing.TB) *Process {
+	ForgetTimers()
 	c.Listen = true
 	p := &Process{config: c.withDefaults(t)}
 	t.Cleanup(p.Kill)

@@ -33,19 +33,20 @@ func Run(t testing.TB) *Server {
 // Run starts the server that c describes; it stops with the test.
 func (c Config) Run(t testing.TB) *Server {
 	t.Helper()
-	forgetTimers()
+	ForgetTimers()
 	s := &Server{config: c.withDefaults(t)}
 	t.Cleanup(s.Stop)
 	s.Start(t)
 	return s
 }
 
-// forgetTimers empties the pool in which nats.go keeps the timers of its flushes
-// (one at each reconnect): a timer that was made in one synctest bubble panics in
-// another. The second collection takes what the first has put aside.
-func forgetTimers() {
+// ForgetTimers empties the pool in which nats.go keeps the timers of its flushes
+// (one at each reconnect) and of NextMsg: a timer that was made in one synctest
+// bubble ends the whole process in another, and outside of any. Run, Process and
+// Cluster call it; whoever connects to another server after a bubble calls it himself.
+func ForgetTimers() {
 	runtime.GC()
-	runtime.GC()
+	runtime.GC() // takes what the first has put aside
 }
 
 // startTime is how long a server may take to start, on a machine that has much else
