@@ -130,10 +130,14 @@ func (b *board) note(instance string, change func(*pipeline.Status)) {
 	}
 }
 
-// dated is the status as of now.
+// dated is the status as of now. A next poll that is due is none that is planned:
+// it is under way, or waits for the org's budget.
 func (b *board) dated(s pipeline.Status) pipeline.Status {
 	now := time.Now().UTC()
 	s.UpdatedAt = now
+	if !s.NextPoll.After(now) {
+		s.NextPoll = time.Time{}
+	}
 	s.LastPoll, s.LastSuccess = s.LastPoll.UTC(), s.LastSuccess.UTC()
 	if !s.CompleteThrough.IsZero() {
 		s.LagSeconds = max(0, now.Sub(s.CompleteThrough).Seconds())

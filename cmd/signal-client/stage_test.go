@@ -190,6 +190,31 @@ func TestBoard(t *testing.T) {
 	}
 }
 
+// The next poll that a status names is yet to come: not one that is under way, or
+// that was due while the last one took its time.
+func TestBoardNamesNoPastPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var last pipeline.Status
+		b := &board{replica: func() string { return "one" }, publish: func(s pipeline.Status) { last = s }}
+		trace := b.Trace().Complete()
+		b.Held("prod")
+		next := time.Now().Add(time.Second)
+		trace.Moved("prod", pipeline.StatePolling, pipeline.Position{}, next)
+		if !last.NextPoll.Equal(next) {
+			t.Errorf("planned for %s, told %s", next, last.NextPoll)
+		}
+		time.Sleep(3 * time.Second)
+		trace.Polled("prod", pipeline.Page{}, 2*time.Second)
+		if s := b.All()[0]; !s.NextPoll.IsZero() {
+			t.Errorf("last poll %s, next poll %s", s.LastPoll, s.NextPoll)
+		}
+		trace.Moved("prod", pipeline.StatePolling, pipeline.Position{}, next.Add(time.Second))
+		if !last.NextPoll.IsZero() {
+			t.Errorf("last poll %s, next poll %s", last.LastPoll, last.NextPoll)
+		}
+	})
+}
+
 // What was written to STATUS may be old, and who wrote it gone.
 func TestStatusAsOfNow(t *testing.T) {
 	now := time.Now()
