@@ -77,7 +77,6 @@ var remedies = []remedy{
 	{jets.ErrServerTooOld, exitFailed, "upgrade nats-server to 2.12 or newer, or leave NATS_URL empty: the embedded one is new enough"},
 	{jets.ErrNoJetStream, exitFailed, "start nats-server with --jetstream, or enable JetStream for the account of this user"},
 	{jets.ErrDisconnected, exitUnreachable, "run the command again: the connection dropped on the way"},
-	{jets.ErrNoDirect, exitFailed, "nats stream edit SIGNALS --allow-direct, or start the service once: it adds what the stream lacks"},
 	{jets.ErrOtherStream, exitFailed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
 	{jets.ErrOwnSubject, exitUsage, "publish to a subject of its own, such as signals-replay.acme"},
 	{jets.ErrNoStream, exitUsage, "make a stream for the subject: nats stream add REPLAY --subjects '<subject>' --defaults"},

@@ -3,6 +3,7 @@ package jets
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/goccy/go-json"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
@@ -19,7 +21,7 @@ type Range struct {
 	Instances []string // names, or patterns in which * stands for any characters; none: every instance
 	From      uint64   // first sequence; 0: the first kept
 	Through   uint64   // last sequence, included; 0: the newest when the reading begins
-	Lanes     int      // how many parts are read side by side, each over a connection of its own; 0: 4
+	Lanes     int      // how many parts are read side by side; 0: 4
 
 	// Begun is told the range as it was found: From and Through are those of
 	// the stream where they were left out or lie outside. nil: not told.
@@ -45,6 +47,26 @@ type Stored struct {
 	At       time.Time   // when the server stored it
 	Header   nats.Header // as it was published; never nil
 	Data     []byte      // Okta's bytes
+}
+
+// newStored is the event of a message that a consumer brought.
+func newStored(m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
+	return &Stored{
+		Instance: instanceOf(m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
+		Header: orEmpty(m.Headers()), Data: m.Data(),
+	}
+}
+
+// stored is the event of a message that the leader gave.
+func (m *RawMsg) stored() *Stored {
+	return &Stored{Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
+}
+
+func orEmpty(h nats.Header) nats.Header {
+	if h == nil {
+		return nats.Header{}
+	}
+	return h
 }
 
 // ID is the event's uuid: out of its header, or, where a foreign client wrote
@@ -96,12 +118,12 @@ func (e *Stored) body() storedBody {
 // Events yields the stored events of a range in the stream's order, each once;
 // positions never. An error is yielded last.
 //
-// The range is read in parts, several at once, by direct gets. One plain
-// consumer is slow where an instance's events lie far apart, since the server
-// unpacks one block of its store after another for it. At most a few dozen MB
+// The range is read in parts, several at once, each by a consumer of its own. One
+// consumer alone is slow where an instance's events lie far apart: the server unpacks
+// one block of its store after another for it, on one core. At most a few dozen MB
 // wait for the part before them.
 //
-// A copy of the stream that trails may answer a direct get. What it has is true,
+// A copy of the stream that trails may serve a consumer. What it has is true,
 // it is a beginning of the stream; that nothing more comes is believed of the leader
 // alone. So a range that ends at an acknowledged event is read to that event.
 //
@@ -137,7 +159,7 @@ func (s *Store) SequenceAt(ctx context.Context, at time.Time) (uint64, error) {
 		return 0, err
 	}
 	m, err := s.Conn.read(ctx, StreamSignals, map[string]any{"start_time": at.UTC(), "next_by_subj": ">"})
-	if isNoMessage(err) {
+	if errors.Is(err, ErrNoMessage) {
 		return extent.Last + 1, nil
 	}
 	if err != nil {

@@ -2,16 +2,20 @@ package jets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"maps"
+	"net"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -20,11 +24,11 @@ import (
 // What a part of a range aims at, and the bounds of its width in sequences. A
 // block of the server's store holds a few thousand events.
 const (
-	partEvents   = 512
+	partEvents   = 1024
 	narrowest    = 2048
-	widest       = 1 << 16
-	partsAhead   = 2 // for each lane
-	answersAhead = 8 // of a part that is not its turn; a full one of common events has no more
+	widest       = 1 << 17
+	partsAhead   = 2  // for each lane
+	answersAhead = 16 // of a part that is not its turn; a full one has about as many
 )
 
 // reading is one walk over a range.
@@ -32,10 +36,9 @@ type reading struct {
 	store *Store
 	Range
 
-	only    string          // the one subject to read; empty: those that Range names
-	filter  string          // subject that the server looks for
-	wanted  map[string]bool // subjects that are looked for, of those
-	density float64         // share of the stream's messages that are
+	wanted  map[string]bool // subjects that Range names and the stream has
+	filters []string        // subjects that the server looks for; none: it sends all, and what is not wanted is left out here
+	share   float64         // of the stream's messages that the server sends
 	width   uint64          // of a part
 	created time.Time       // of the stream
 
@@ -81,11 +84,8 @@ func (r *reading) events(ctx context.Context) iter.Seq2[*Stored, error] {
 // run calls visit with each event until it returns false.
 func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 	err := r.begin(ctx)
-	switch {
-	case err != nil || len(r.wanted) == 0:
+	if err != nil || len(r.wanted) == 0 {
 		return err
-	case r.scattered():
-		return r.merge(ctx, visit)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var reader sync.WaitGroup
@@ -132,13 +132,6 @@ func (r *reading) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var config jetstream.StreamConfig
-	if err := json.Unmarshal(i.Config, &config); err != nil {
-		return fmt.Errorf("read the configuration of %s: %w", StreamSignals, err)
-	}
-	if !config.AllowDirect {
-		return fmt.Errorf("read %s: %w", StreamSignals, ErrNoDirect)
-	}
 	r.created = i.Created
 	r.first.Store(i.State.FirstSeq)
 	r.From = max(r.From, i.State.FirstSeq)
@@ -151,10 +144,9 @@ func (r *reading) begin(ctx context.Context) error {
 	if i.State.Msgs == 0 || r.From > r.Through {
 		return nil
 	}
-	count := r.choose(i.State.Subjects)
-	r.density = float64(count) / float64(max(i.State.Msgs, 1))
+	r.choose(i.State)
 	r.width = widest
-	if w := partEvents / max(r.density, 1e-9); w < widest {
+	if w := partEvents / max(r.share, 1e-9); w < widest {
 		r.width = max(uint64(w), narrowest)
 	}
 	r.next = r.From
@@ -179,20 +171,29 @@ func (r *reading) look(ctx context.Context) (*info, error) {
 	}
 }
 
-// choose notes which subjects are wanted, and counts their messages.
-func (r *reading) choose(subjects map[string]uint64) (count uint64) {
-	r.wanted, r.filter = map[string]bool{}, SubjectEvents("*")
-	for subject, n := range subjects {
-		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) && (r.only == "" || r.only == subject) {
+// A server looks for a few subjects quicker than it sends everything, where they
+// are rare.
+const (
+	fewSubjects = 8
+	rareShare   = 0.25
+)
+
+// choose notes which subjects are wanted and which the server looks for.
+func (r *reading) choose(state jetstream.StreamState) {
+	var count uint64
+	r.wanted = map[string]bool{}
+	for subject, n := range state.Subjects {
+		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
 			r.wanted[subject] = true
 			count += n
-			r.filter = subject
 		}
 	}
-	if len(r.wanted) != 1 {
-		r.filter = SubjectEvents("*") // and what is not wanted is left out here
+	r.share = float64(count) / float64(max(state.Msgs, 1))
+	if len(r.wanted) == 1 || len(r.wanted) <= fewSubjects && r.share < rareShare {
+		r.filters = slices.Sorted(maps.Keys(r.wanted))
+	} else {
+		r.share = 1
 	}
-	return count
 }
 
 // selects reports whether one of the patterns stands for the instance; none
@@ -296,3 +297,22 @@ func (r *reading) tell(err error) {
 // ErrOtherStream: the stream was deleted and made anew, or set back to a backup,
 // while it was read.
 var ErrOtherStream = errors.New("the stream was made anew or set back while it was read")
+
+// passings are errors that may be gone when the request is made again.
+var passings = []error{
+	ErrDisconnected, errGap, context.DeadlineExceeded, io.EOF,
+	nats.ErrTimeout, nats.ErrNoResponders, nats.ErrNoServers, nats.ErrDisconnected,
+	nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection,
+	jetstream.ErrNoStreamResponse, jetstream.ErrTooManyStalledMsgs, jetstream.ErrAsyncPublishTimeout,
+}
+
+// passing reports whether an error may be gone when the request is made again.
+func passing(err error) bool {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return api.Code == 503
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return slices.ContainsFunc(passings, func(p error) bool { return errors.Is(err, p) })
+}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -269,6 +270,50 @@ func TestEventsCancelled(t *testing.T) {
 	}
 	for range st.store.Events(t.Context(), Range{}) {
 		break
+	}
+}
+
+// Large events come, also such as fit no answer, and whoever takes them so slowly
+// that the server forgets the consumer hears nothing of it.
+func TestEventsLargeAndTakenSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStand(t, jetstest.Config{})
+		l := lay(st, 1, 0, 1, 1)
+		for i := range 40 {
+			l.put(&nats.Msg{Subject: SubjectEvents("org-00"), Data: bytes.Repeat([]byte{'x'}, 600_000+i%3*400_000), Header: nats.Header{headerID: {"id"}}})
+		}
+		<-st.store.Conn.JS.PublishAsyncComplete()
+		n := 0
+		r := Range{Lanes: 1, Away: func(err error) { t.Errorf("away: %v", err) }}
+		for e, err := range st.store.Events(t.Context(), r) {
+			st.ok(err)
+			if want := l.msgs[n]; e.Seq != l.base+uint64(n) || !bytes.Equal(e.Data, want.Data) {
+				t.Fatalf("got %d of %d bytes, want %d of %d", e.Seq, len(e.Data), l.base+uint64(n), len(want.Data))
+			}
+			if n++; n%10 == 0 {
+				time.Sleep(2 * idleTime)
+			}
+		}
+		if n != len(l.msgs) {
+			t.Errorf("%d events, want %d", n, len(l.msgs))
+		}
+	})
+}
+
+// A user who may not read is told so, rather than that the server is away.
+func TestEventsRefused(t *testing.T) {
+	for _, deny := range []string{"$JS.API.CONSUMER.CREATE.SIGNALS.>", "$JS.API.CONSUMER.MSG.NEXT.SIGNALS.>"} {
+		synctest.Test(t, func(t *testing.T) {
+			st := newStand(t, jetstest.Config{Password: "p", Deny: deny})
+			lay(st, 1, 100, 3, 50)
+			var last error
+			for _, err := range st.store.Events(t.Context(), Range{}) {
+				last = err
+			}
+			if !errors.Is(last, nats.ErrPermissionViolation) {
+				t.Errorf("without %s it ended with %v", deny, last)
+			}
+		})
 	}
 }
 
