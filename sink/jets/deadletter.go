@@ -56,7 +56,7 @@ func (s *Sink) letterMessage(link pipeline.Link, l letter) *nats.Msg {
 	m := &nats.Msg{Subject: SubjectDeadLetter(s.instance), Data: l.event.Data, Header: nats.Header{
 		headerReason: {string(l.event.Flaw)},
 		headerSize:   {strconv.Itoa(len(l.event.Data))},
-		headerCursor: {string(link)}, // out of a header itself: no control characters
+		headerCursor: {string(link[:min(len(link), maxHeader/2)])}, // out of a header itself: no control characters
 		headerMsgID:  {hex.EncodeToString(sum.Sum(nil)[:16])},
 	}}
 	if over := size(m) - s.store.maxLetter(); over > 0 {

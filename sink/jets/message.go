@@ -3,6 +3,7 @@ package jets
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -73,13 +74,21 @@ func (v *envelope) Of(e *pipeline.Event) *nats.Msg {
 // repair.
 func (v *envelope) Origin(why pipeline.Why) { v.msg.Header[headerOrigin] = []string{string(why)} }
 
-// Larger reports whether an event's message takes more than limit bytes.
+// maxHeader is how many bytes of headers a message of a stream may have. A server
+// refuses a batch with more (10097).
+// Source: nats-server 2.15.2, server/jetstream_batching.go.
+const maxHeader = math.MaxUint16
+
+// Larger reports whether an event's message takes more than limit bytes, or its
+// headers more than any message may have: uuid, eventType and published stand there.
 func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
-	const headers = 1024 // all but the values that differ, which encoding makes three times as long at most
-	if len(e.Data)+3*(len(e.UUID)+len(e.Type)+len(e.Time))+headers <= limit {
+	const others = 1024 // all but the values that differ, which encoding makes three times as long at most
+	headers := 3*(len(e.UUID)+len(e.Type)+len(e.Time)) + others
+	if len(e.Data)+headers <= limit && headers <= maxHeader {
 		return false
 	}
-	return size(v.Of(e)) > limit
+	whole := size(v.Of(e))
+	return whole > limit || whole-len(e.Data) > maxHeader
 }
 
 // positionMessage is the message of a position.

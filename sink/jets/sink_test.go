@@ -3,6 +3,7 @@ package jets
 import (
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +256,42 @@ func TestDeadLetters(t *testing.T) {
 	})
 	if fmt.Sprint(got) != want {
 		t.Fatalf("dead letters %v\nwant         %v", got, want)
+	}
+}
+
+// A uuid, eventType or published that fits no header makes a dead letter of its event
+// alone; the longest that is let through the server takes.
+func TestDeadLettersOfLongHeaders(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	odd := func(i, length int) pipeline.Event {
+		e, long := event(length), strings.Repeat("\u00fc", length/6)+strings.Repeat("x", length%6)
+		switch i {
+		case 0:
+			e.UUID = long
+		case 1:
+			e.Type = long
+		case 2:
+			e.Time = long
+		}
+		return e
+	}
+	list := []pipeline.Event{event(1)}
+	for i := range 3 {
+		fits := sort.Search(maxHeader, func(n int) bool { e := odd(i, n); return s.envelope().Larger(&e, s.store.maxMessage()) }) - 1
+		list = append(list, odd(i, fits), odd(i, fits+1), odd(i, 200_000))
+	}
+	list = append(list, event(2))
+	if r := st.commit(s, page(s, 1, list)); r.Stored != 5 || r.DeadLetters != 6 {
+		t.Fatalf("receipt %+v", r)
+	}
+	for _, l := range st.letters() {
+		if l.Reason != pipeline.FlawTooLarge {
+			t.Errorf("reason %s", l.Reason)
+		}
+	}
+	if n := st.countOf("prod"); n != 5 {
+		t.Errorf("%d events stored", n)
 	}
 }
 
