@@ -265,7 +265,7 @@ func TestDeadLettersOfLongHeaders(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
 	odd := func(i, length int) pipeline.Event {
-		e, long := event(length), strings.Repeat("\u00fc", length/6)+strings.Repeat("x", length%6)
+		e, long := event(length+i), strings.Repeat("\u00fc", length/6)+strings.Repeat("x", length%6)
 		switch i {
 		case 0:
 			e.UUID = long
