@@ -21,7 +21,7 @@ import (
 func TestKillEmbedded(t *testing.T) {
 	t.Parallel()
 	k := newKillStand(t, "prod")
-	data, listen := filepath.Join(t.TempDir(), "data"), k.address()
+	data, listen := filepath.Join(jetstest.TempDir(t), "data"), k.address()
 	k.servers = "nats://" + listen
 	one := k.service("one", "SIGNAL_CLIENT_DATA_DIR="+data, "SIGNAL_CLIENT_NATS_LISTEN="+listen)
 	one.start()

@@ -102,7 +102,7 @@ func startReadmeServer(t *testing.T) (*server.Server, *serverErrors) {
 	for _, variable := range []string{"STAGE_PASSWORD", "SIEM_PASSWORD", "ADMIN_PASSWORD"} {
 		t.Setenv(variable, "pw")
 	}
-	conf := strings.NewReplacer("127.0.0.1:4222", "127.0.0.1:-1", "/var/lib/nats", t.TempDir()).
+	conf := strings.NewReplacer("127.0.0.1:4222", "127.0.0.1:-1", "/var/lib/nats", jetstest.TempDir(t)).
 		Replace(fenced(t, "", "# nats.conf"))
 	file := filepath.Join(t.TempDir(), "nats.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {

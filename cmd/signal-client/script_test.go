@@ -21,6 +21,7 @@ func TestScripts(t *testing.T) {
 	jetstest.ForgetTimers()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
+		WorkdirRoot:         jetstest.TempDir(t),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               stand,

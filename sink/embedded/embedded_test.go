@@ -190,7 +190,7 @@ func TestStoreSurvivesKill(t *testing.T) {
 	acked := uint64(0)
 	for round := range 3 {
 		url, kill := spawn(t, dir)
-		ctx, gone := context.WithTimeout(t.Context(), time.Minute)
+		ctx, gone := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer gone()
 		client := js(t, url, nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { gone() }))
 		if round == 0 {
@@ -206,11 +206,11 @@ func TestStoreSurvivesKill(t *testing.T) {
 			t.Errorf("round %d: %d stored, %d acked", round, got, acked)
 		}
 		for n := 0; ; n++ {
-			if n == 200 {
+			if n == 50 {
 				go kill() // amid the publishing
 			}
 			ack, err := client.Publish(ctx, "s", []byte(strings.Repeat("x", 2000)))
-			if err != nil && n < 200 {
+			if err != nil && n < 50 {
 				t.Fatalf("round %d: publish %d: %v", round, n, err)
 			}
 			if err != nil {

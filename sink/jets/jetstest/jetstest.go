@@ -63,7 +63,7 @@ type Config struct {
 
 func (c Config) withDefaults(t testing.TB) Config {
 	if c.Dir == "" {
-		c.Dir = tempDir(t)
+		c.Dir = TempDir(t)
 	}
 	if c.Listen && c.Port == 0 {
 		c.Port = freePort(t)
@@ -125,9 +125,10 @@ func connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
 	return nc
 }
 
-// tempDir is t.TempDir, in memory if there is room: servers sync their stores to
-// the disk at every batch, which says nothing in tests that kill no machine.
-func tempDir(t testing.TB) string {
+// TempDir is t.TempDir, in memory if there is room: servers sync their stores to
+// the disk at every batch, which says nothing in tests that kill no machine, and
+// lets them wait for a disk that others are busy with.
+func TempDir(t testing.TB) string {
 	const memory, room = "/dev/shm", 2 << 30 // a container's is often of 64 MB
 	var fs unix.Statfs_t
 	if unix.Statfs(memory, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < room {
