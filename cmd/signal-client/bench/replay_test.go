@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"testing"
 	"time"
 
@@ -24,12 +25,14 @@ const (
 	replayMessages  = 1_000_000
 	replayInstances = 50
 	replayRounds    = 3
-	replayTarget    = 60_000 // events a second
+	replayTarget    = 60_000 // events a second, where they lie as a poller that catches up stores them
 )
 
 // TestReplayFigures prints how fast one instance of fifty comes out of a million
-// messages, beside a plain consumer that filters on it. It fails when an event is
-// missing, never because it was slow.
+// messages, beside a plain consumer that filters on it and beside what the server
+// allows: it unpacks each block of its store that holds an event of the instance, so
+// the less they stand together the more it computes for one. It fails when an event
+// is missing, never because it was slow.
 func TestReplayFigures(t *testing.T) {
 	if os.Getenv(wantedEnv) == "" {
 		t.Skip("go tool task bench:replay prints the figures")
@@ -70,14 +73,16 @@ func (l replayLayout) measure(t *testing.T, r *report, binary, org string) {
 		t.Fatal(err)
 	}
 	want := l.fill(t, conn, replayEvents(t, org))
-	var plain, engine, command []float64
+	var plain, engine, command, computed []float64
 	for i := range number("SIGNAL_CLIENT_BENCH_PAIRS", replayRounds) {
 		ways := []func(){
 			func() {
 				plain = append(plain, rateOf(t, want, func() (int, error) { return consumeOne(t.Context(), conn) }))
 			},
 			func() {
+				before := cpuOf(t, server.PID())
 				engine = append(engine, rateOf(t, want, func() (int, error) { return readOne(t.Context(), store) }))
+				computed = append(computed, (cpuOf(t, server.PID()) - before).Seconds())
 			},
 			func() {
 				command = append(command, rateOf(t, want, func() (int, error) { return replayOne(t.Context(), binary, server.URL()) }))
@@ -90,7 +95,14 @@ func (l replayLayout) measure(t *testing.T, r *report, binary, org string) {
 	}
 	r.Part(fmt.Sprintf("Replay of 1 instance of %d; %s; %s events; medians of %d", replayInstances, l.name, thousands(float64(want)), len(engine)))
 	r.Plain("plain consumer with a filter, events a second", thousands(median(plain)))
-	r.Target("read by parts, events a second ("+spread(engine, "%.0f")+")", thousands(median(engine)), "≥ "+thousands(replayTarget), median(engine) >= replayTarget)
+	rate, name := median(engine), "read by parts, events a second ("+spread(engine, "%.0f")+")"
+	if l.longest == okta.DefaultLimit {
+		r.Target(name, thousands(rate), "≥ "+thousands(replayTarget), rate >= replayTarget)
+	} else {
+		r.Plain(name, thousands(rate))
+	}
+	r.Plain("CPU of nats-server for that, seconds", fmt.Sprintf("%.2f", median(computed)))
+	r.Plain("events a second that it allows when it has all cores", thousands(float64(want)/median(computed)*float64(runtime.NumCPU())))
 	r.Plain("signal-client replay > file, its start included", thousands(median(command)))
 }
 

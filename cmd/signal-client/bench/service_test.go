@@ -148,12 +148,15 @@ func (r *replica) memory() (now, peak float64) {
 	return statusMB(r.cmd.Process.Pid, "VmRSS:"), statusMB(r.cmd.Process.Pid, "VmHWM:")
 }
 
-// cpu is the time that the process has computed, in user mode and in the kernel.
-func (r *replica) cpu() time.Duration {
+func (r *replica) cpu() time.Duration { r.Helper(); return cpuOf(r, r.cmd.Process.Pid) }
+
+// cpuOf is the time that a process has computed, in user mode and in the kernel.
+func cpuOf(t testing.TB, pid int) time.Duration {
+	t.Helper()
 	const tick = time.Second / 100 // on every Linux that Go runs on
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		r.Fatal(err)
+		t.Fatal(err)
 	}
 	_, after, _ := strings.Cut(string(stat), ") ") // a name may hold anything
 	fields := strings.Fields(after)

@@ -107,6 +107,9 @@ func (p *Process) Freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
 // Thaw lets a frozen process go on (SIGCONT).
 func (p *Process) Thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
 
+// PID is the process's, while it runs.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Dir is the directory of the store.
 func (p *Process) Dir() string { return p.config.Dir }
 
