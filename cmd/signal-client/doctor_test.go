@@ -251,15 +251,16 @@ func certificate(t *testing.T, left time.Duration) tls.Certificate {
 }
 
 func TestDoctorJudges(t *testing.T) {
-	good := http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}, "Link": {`<https://a/api/v1/logs>; rel="self"`}, "X-Okta-Request-Id": {"r"}}
+	now := time.Now()
+	good := http.Header{"Date": {now.UTC().Format(http.TimeFormat)}, "Link": {`<https://a/api/v1/logs>; rel="self"`}, "X-Okta-Request-Id": {"r"}}
 	without := func(name string) http.Header { h := good.Clone(); h.Del(name); return h }
 	late := good.Clone()
-	late.Set("Date", time.Now().Add(-10*time.Minute).UTC().Format(http.TimeFormat))
+	late.Set("Date", now.Add(-10*time.Minute).UTC().Format(http.TimeFormat))
 	worked := trial{Verdict: verdictWorks, RateLimit: &pipeline.RateLimit{Limit: 60, Remaining: 50}, Newest: &newestEvent{}}
 	unlimited := worked
 	unlimited.RateLimit = nil
 	headers := func(h http.Header, t trial) func(*diagnosis) {
-		return func(d *diagnosis) { d.headers(pipeline.Integration{}, t, &witness{header: h, at: time.Now()}) }
+		return func(d *diagnosis) { d.headers(pipeline.Integration{}, t, &witness{header: h, at: now}) }
 	}
 	copies := func(config int, c jetstream.ClusterInfo) func(*diagnosis) {
 		return func(d *diagnosis) { d.copies(jetstream.StreamConfig{Replicas: config}, &c) }

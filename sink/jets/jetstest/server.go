@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -35,6 +36,7 @@ func (c Config) Run(t testing.TB) *Server {
 	t.Helper()
 	ForgetTimers()
 	s := &Server{config: c.withDefaults(t)}
+	t.Cleanup(rest)
 	t.Cleanup(s.Stop)
 	s.Start(t)
 	return s
@@ -47,6 +49,14 @@ func (c Config) Run(t testing.TB) *Server {
 func ForgetTimers() {
 	runtime.GC()
 	runtime.GC() // takes what the first has put aside
+}
+
+// rest lets the last goroutines of a stopped server end. A bubble whose clock
+// stands still already takes them for a deadlock.
+func rest() {
+	defer func() { _ = recover() }() // of Wait, outside a bubble
+	synctest.Wait()
+	time.Sleep(time.Second)
 }
 
 // startTime is how long a server may take to start, on a machine that has much else
