@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -111,7 +112,7 @@ func goOn(ts *testscript.TestScript, neg bool, args []string) {
 func onNATS(ts *testscript.TestScript, do func(context.Context, *jets.Conn) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := jets.Connect(ctx, "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
+	conn, err := jets.Connect(ctx, "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"), nats.Timeout(patience))
 	ts.Check(err)
 	defer conn.Close()
 	ts.Check(do(ctx, conn))

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/witfoo/signal-client/sink/jets"
@@ -39,17 +37,14 @@ func sizeLimit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	n, err := strconv.ParseInt(args[0], 10, 32)
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	nc, err := nats.Connect("nats://" + ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
-	ts.Check(err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	ts.Check(err)
-	stream, err := js.Stream(ctx, jets.StreamSignals)
-	ts.Check(err)
-	config := stream.CachedInfo().Config
-	config.MaxMsgSize = int32(n)
-	_, err = js.UpdateStream(ctx, config)
-	ts.Check(err)
+	onNATS(ts, func(ctx context.Context, conn *jets.Conn) error {
+		stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
+		if err != nil {
+			return err
+		}
+		config := stream.CachedInfo().Config
+		config.MaxMsgSize = int32(n)
+		_, err = conn.JS.UpdateStream(ctx, config)
+		return err
+	})
 }

@@ -264,18 +264,22 @@ func remove(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	conn, err := jets.Connect(ctx, "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
-	ts.Check(err)
-	defer conn.Close()
-	stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
-	ts.Check(err)
-	seq := uint64(1)
-	for range n {
-		m, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(jets.SubjectEvents(args[0])))
-		ts.Check(err)
-		ts.Check(stream.DeleteMsg(ctx, m.Sequence))
-		seq = m.Sequence + 1
-	}
+	onNATS(ts, func(ctx context.Context, conn *jets.Conn) error {
+		stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
+		if err != nil {
+			return err
+		}
+		seq := uint64(1)
+		for range n {
+			m, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(jets.SubjectEvents(args[0])))
+			if err != nil {
+				return err
+			}
+			if err := stream.DeleteMsg(ctx, m.Sequence); err != nil {
+				return err
+			}
+			seq = m.Sequence + 1
+		}
+		return nil
+	})
 }
