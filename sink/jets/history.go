@@ -42,9 +42,10 @@ func readEntry(m *RawMsg) entry {
 func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		var older []uint64 // set where the chain broke: what is left to read
+		read := &ahead{sink: s, top: seq}
 		listed := false
 		for at := seq; at >= s.stream.First && at != 0; {
-			m, err := s.store.Conn.At(ctx, StreamSignals, at)
+			m, err := read.At(ctx, at)
 			missing := errors.Is(err, ErrNoMessage) || err == nil && m.Subject != SubjectPosition(s.instance)
 			if err != nil && !missing {
 				yield(entry{}, err)
@@ -65,7 +66,7 @@ func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] 
 					yield(entry{}, err)
 					return
 				}
-				listed = true
+				listed, read.off = true, false
 			}
 			at = 0
 			if n := len(older); n > 0 {

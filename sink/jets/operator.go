@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
@@ -84,7 +83,7 @@ func (o *Operator) Standing(ctx context.Context) (Standing, error) {
 }
 
 // History yields the instance's positions, the newest first, those that can't be
-// read among them. Each costs a read by sequence, whatever else the stream holds.
+// read among them. The first ones cost a read each; of many, the rest come by hundreds.
 func (o *Operator) History(ctx context.Context) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		v, err := o.look(ctx)
@@ -181,16 +180,11 @@ const operatorTries = 20
 
 // after counts the instance's events after a sequence.
 func (o *Operator) after(ctx context.Context, seq uint64) (uint64, error) {
-	c, err := o.Store.Conn.JS.CreateConsumer(ctx, StreamSignals, jetstream.ConsumerConfig{
-		FilterSubject: SubjectEvents(o.Instance), AckPolicy: jetstream.AckNonePolicy,
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seq + 1,
-		HeadersOnly: true, InactiveThreshold: 10 * time.Second, MemoryStorage: true,
-	})
+	n, err := o.Store.Conn.count(ctx, SubjectEvents(o.Instance), seq+1)
 	if err != nil {
-		return 0, fmt.Errorf("count events of %s: %w", o.Instance, cause(ctx, err))
+		return 0, fmt.Errorf("count events of %s: %w", o.Instance, err)
 	}
-	defer o.Store.Conn.forget(ctx, StreamSignals, c)
-	return c.CachedInfo().NumPending, nil
+	return n, nil
 }
 
 // headerText is the text of a header that encodeHeader wrote; empty: there is none.
