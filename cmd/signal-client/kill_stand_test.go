@@ -150,7 +150,7 @@ func (k *killStand) wait(least, most time.Duration) {
 // is reopened reads thousands of events again, in small pages.
 func (k *killStand) until(what string, so func() bool) {
 	k.Helper()
-	for deadline := time.Now().Add(8 * patience); !so(); {
+	for deadline := time.Now().Add(2 * patience); !so(); {
 		if time.Now().After(deadline) {
 			k.Fatalf("seed %d: it never came to this: %s", k.seed, what)
 		}
