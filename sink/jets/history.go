@@ -108,7 +108,7 @@ func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, v
 	if err != nil {
 		return fmt.Errorf("read %s: %w", subject, cause(ctx, err))
 	}
-	defer s.store.Conn.forget(ctx, StreamSignals, consumer)
+	defer s.store.Conn.forget(ctx, consumer)
 	msgs, err := consumer.Messages()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", subject, err)
@@ -135,11 +135,11 @@ func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, v
 	}
 }
 
-// forget deletes an ordered consumer that is done with. The client only stops it, and
+// forget deletes a consumer of SIGNALS that is done with. The client only stops it, and
 // a server takes no more than 1,000 of them a stream (default_max_consumers): a
 // process that starts with as many instances would have to wait for its own.
 // Source: nats-server 2.15.2, server/consumer.go; nats.go 1.55, jetstream/ordered.go.
-func (c *Conn) forget(ctx context.Context, stream string, consumer jetstream.Consumer) {
+func (c *Conn) forget(ctx context.Context, consumer jetstream.Consumer) {
 	info := consumer.CachedInfo()
 	if info == nil {
 		return
@@ -147,5 +147,5 @@ func (c *Conn) forget(ctx context.Context, stream string, consumer jetstream.Con
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	var done struct{}
-	_ = c.ask(ctx, "CONSUMER.DELETE."+stream+"."+info.Name, nil, &done) // it ends by itself, only later
+	_ = c.ask(ctx, "CONSUMER.DELETE."+StreamSignals+"."+info.Name, nil, &done) // it ends by itself, only later
 }

@@ -87,7 +87,7 @@ func (a *ahead) fetchFrom(ctx context.Context, from, through uint64) (n uint64, 
 	if err != nil {
 		return 0, err
 	}
-	defer conn.forget(ctx, StreamSignals, consumer)
+	defer conn.forget(ctx, consumer)
 	pending := consumer.CachedInfo().NumPending
 	if n = pending - min(a.newer+a.steps, pending); n == 0 || n > 2*mostAhead {
 		return n, nil
@@ -119,7 +119,7 @@ func (c *Conn) count(ctx context.Context, subject string, from uint64) (uint64, 
 	if err != nil {
 		return 0, cause(ctx, err)
 	}
-	defer c.forget(ctx, StreamSignals, consumer)
+	defer c.forget(ctx, consumer)
 	return consumer.CachedInfo().NumPending, nil
 }
 

@@ -43,7 +43,7 @@ func (l *lane) enter(ctx context.Context) error {
 // leave deletes the consumer.
 func (l *lane) leave(ctx context.Context) {
 	if l.consumer != nil {
-		l.store.Conn.forget(ctx, StreamSignals, l.consumer)
+		l.store.Conn.forget(ctx, l.consumer)
 		l.consumer = nil
 	}
 }
