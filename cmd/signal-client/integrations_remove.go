@@ -92,7 +92,7 @@ func whatStays(ctx context.Context, conn *jets.Conn, instance string) string {
 
 // countEvents counts what is stored of an instance, if that can be learned soon.
 func countEvents(ctx context.Context, conn *jets.Conn, instance string) (uint64, bool) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
 	if err != nil {
