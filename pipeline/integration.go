@@ -10,7 +10,8 @@ type Integration struct {
 	Instance     string
 	Name         string // for people
 	Enabled      bool
-	Origin       string        // https://acme.okta.com
+	Origin       string        // where it is asked: https://acme.okta.com
+	Source       string        // whose events they are: https:// and the fqdn; Origin when there is only a base_url
 	PollInterval time.Duration // default 5 min, least 1 s
 	Since        Since         // where a fresh start begins; default 24 h ago
 	Filter       string        // Okta's filter expression; empty: everything
@@ -32,11 +33,15 @@ type Since struct {
 const Retention = 90 * 24 * time.Hour
 
 // At resolves a Since, clamped to the org's retention. A minute is kept clear of
-// its edge, so that the request is not too old by the time it arrives.
+// its edge, so that the request is not too old by the time it arrives. What lies
+// ahead is now: no position may claim that all is stored up to a time to come.
 func (s Since) At(now time.Time) time.Time {
 	at := s.Moment
 	if at.IsZero() {
 		at = now.Add(-s.Age)
+	}
+	if at.After(now) {
+		at = now
 	}
 	return Clamp(at, now)
 }

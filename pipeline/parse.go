@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -42,6 +43,7 @@ func ParseIntegration(instance string, data []byte) (Integration, error) {
 		RateShare:    d.number("settings.rate_share", 0.5),
 		LinkHosts:    d.linkHosts(),
 	}
+	i.Source = cmp.Or(d.source(), i.Origin)
 	i.Token, i.TokenFile = d.credential(i.Enabled)
 	if err := d.err(); err != nil {
 		return Integration{Instance: instance}, err
@@ -81,6 +83,14 @@ func (d *draft) origin() string {
 		}
 	}
 	return ""
+}
+
+// source is what the fqdn says of the org that a base_url leads to; empty when it
+// says nothing.
+func (d *draft) source() string {
+	fqdn, _ := d.at("settings.fqdn").(string)
+	source, _ := parseFQDN(fqdn) // what is overridden need not be right
+	return source
 }
 
 func (d *draft) interval() time.Duration {

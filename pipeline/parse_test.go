@@ -23,7 +23,7 @@ func parse(t *testing.T, data string) Integration {
 func TestParseIntegrationFillsInTheDefaults(t *testing.T) {
 	got := parse(t, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"00abc"}}`)
 	want := Integration{
-		Instance: "acme", Enabled: true, Origin: "https://acme.okta.com", PollInterval: 5 * time.Minute,
+		Instance: "acme", Enabled: true, Origin: "https://acme.okta.com", Source: "https://acme.okta.com", PollInterval: 5 * time.Minute,
 		Since: Since{Age: 24 * time.Hour}, Limit: 999, RateShare: 0.5, Token: NewSecret("00abc"),
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -37,7 +37,7 @@ func TestParseIntegrationTakesEverything(t *testing.T) {
 		"limit":100,"rate_share":0.25,"link_hosts":["https://Login.Acme.com/"],"colour":"blue"},
 		"credentials":{"api_token_file":"/run/secrets/acme"},"owner":{"team":7}}`)
 	want := Integration{
-		Instance: "acme", Name: "Okta Production Org", Enabled: true, Origin: "http://127.0.0.1:8080", PollInterval: 30 * time.Second,
+		Instance: "acme", Name: "Okta Production Org", Enabled: true, Origin: "http://127.0.0.1:8080", Source: "https://ignored.okta.com", PollInterval: 30 * time.Second,
 		Since: Since{Moment: time.Date(2026, 10, 31, 23, 0, 0, 0, time.UTC)}, Filter: `eventType eq "x"`, Limit: 100, RateShare: 0.25,
 		LinkHosts: []string{"login.acme.com"}, TokenFile: "/run/secrets/acme",
 	}
@@ -201,4 +201,21 @@ func FuzzParseIntegration(f *testing.F) {
 			t.Errorf("%s gave %+v (origin: %v)", data, i, err)
 		}
 	})
+}
+
+func TestSinceAt(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		since Since
+		want  time.Time
+	}{
+		{Since{Age: time.Hour}, now.Add(-time.Hour)},
+		{Since{Moment: now.Add(-2 * time.Hour)}, now.Add(-2 * time.Hour)},
+		{Since{Moment: now.AddDate(1, 0, 0)}, now},
+		{Since{Age: 200 * 24 * time.Hour}, now.Add(-Retention + time.Minute)},
+	} {
+		if got := c.since.At(now); !got.Equal(c.want) {
+			t.Errorf("%+v is %s, want %s", c.since, got, c.want)
+		}
+	}
 }

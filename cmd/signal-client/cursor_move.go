@@ -134,7 +134,7 @@ func newCursorReopen(p *program) *cobra.Command {
 // queryOf is what an integration asks its org for.
 func queryOf(i pipeline.Integration) jets.Query {
 	return jets.Query{
-		Origin: i.Origin, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
+		Origin: i.Origin, Source: i.Source, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
 		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,11 +83,7 @@ func (c oktaConfig) name() string {
 	if c.Instance != "" {
 		return c.Instance
 	}
-	url := c.BaseURL
-	if url == "" {
-		url = c.FQDN
-	}
-	origin, _ := pipeline.ParseOrigin(url) // a wrong one is complained of elsewhere
+	origin, _ := pipeline.ParseOrigin(cmp.Or(c.FQDN, c.BaseURL)) // a wrong one is complained of elsewhere
 	_, host, _ := strings.Cut(origin, "://")
 	label, _, _ := strings.Cut(host, ".")
 	if _, err := netip.ParseAddrPort(host); err == nil || label == "" || strings.ContainsAny(label, "[:") {

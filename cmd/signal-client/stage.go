@@ -36,7 +36,7 @@ type stage struct {
 // brings, the runner carries to the sink.
 func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.Runner {
 	query := jets.Query{
-		Origin: i.Origin,
+		Origin: i.Origin, Source: i.Source,
 		Hash:   okta.Query(i.Filter, i.Limit),
 		Since:  i.Since,
 		Start:  func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },

@@ -83,6 +83,34 @@ func TestInsert(t *testing.T) {
 	}
 }
 
+// An org that is asked at a base_url has the source of its fqdn, also on what an
+// operator stores, who does not know the integration.
+func TestSourceOfEvents(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	const source = "https://id.acme.com"
+	q := query()
+	q.Source = source
+	s := st.store.Sink("prod", q, nil, nil)
+	_, err := s.Sync(t.Context())
+	st.ok(err)
+	st.commit(s, page(s, 1, events(1, 2)))
+	ledger, err := (&Ledger{Store: st.store, Instance: "prod"}).attach(t.Context())
+	st.ok(err)
+	st.insert(ledger, day(pipeline.WhyRepair, events(3, 3)))
+	n := 0
+	for m := range st.messages(StreamSignals) {
+		if m.Header.Get(headerID) == "" {
+			continue
+		}
+		if n++; m.Header.Get(headerSource) != source {
+			t.Errorf("%s has the source %q", m.Header.Get(headerID), m.Header.Get(headerSource))
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d events", n)
+	}
+}
+
 // What is stored already is left out, however long ago it was: by the process that
 // stored it, by one that has just started, and by one whose ids were loaded before
 // the live poll stored more.

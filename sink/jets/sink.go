@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,8 @@ import (
 
 // Query is what an instance asks its org for.
 type Query struct {
-	Origin string                              // https://acme.okta.com
+	Origin string                              // where it is asked: https://acme.okta.com
+	Source string                              // ce-source of the events; empty: Origin
 	Hash   string                              // of filter and limit: another one is another query
 	Since  pipeline.Since                      // where a fresh start begins
 	Start  func(since time.Time) pipeline.Link // the request that begins the query at a time
@@ -160,7 +162,9 @@ func (s *Sink) sift(page pipeline.Page) catch {
 	return c
 }
 
-func (s *Sink) envelope() *envelope { return newEnvelope(SubjectEvents(s.instance), s.query.Origin) }
+func (s *Sink) envelope() *envelope {
+	return newEnvelope(SubjectEvents(s.instance), cmp.Or(s.query.Source, s.query.Origin))
+}
 
 // believable cuts a published that lies after the org's own clock: it would
 // make a reopening start in the future, past events never read.

@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -303,6 +304,7 @@ func (s *Sink) readLastEvent(ctx context.Context) error {
 		return err
 	}
 	s.lastEvent = m.Seq
+	s.query.Source = cmp.Or(s.query.Source, headerText(m.Header, headerSource)) // an operator goes on with what stands
 	return nil
 }
 
