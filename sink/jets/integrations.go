@@ -25,8 +25,10 @@ var _ pipeline.Integrations = (*Integrations)(nil)
 // stands. A bucket that was deleted is made anew, empty: then no instance does.
 func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
 	var entries map[string]pipeline.Entry
+	var generation uint64
+	i.Store.caughtUp.begin()
 	return i.Store.follow(ctx, BucketIntegrations, ">", view{
-		fresh: func() { entries = map[string]pipeline.Entry{} },
+		fresh: func() { entries, generation = map[string]pipeline.Entry{}, i.Store.Conn.Generation() },
 		entry: func(e kvEntry) {
 			// Other kinds of integration may share the bucket; a key such as
 			// okta.Acme.2 is one of ours, written badly.
@@ -39,8 +41,11 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 				entries[instance] = parse(instance, e.value)
 			}
 		},
-		settled: func() { changed(maps.Clone(entries)) },
-		ended:   func() {},
+		settled: func() {
+			changed(maps.Clone(entries))
+			i.Store.caughtUp.tell(generation)
+		},
+		ended: func() {},
 	})
 }
 

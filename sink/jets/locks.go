@@ -86,11 +86,17 @@ func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
 		return nil, fmt.Errorf("session TTL %v: it must be whole seconds, at least 2s", cfg.TTL)
 	}
 	name := ReplicaName(cfg.Replica)
-	return &Locks{
+	l := &Locks{
 		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), took: cfg.Took, base: name,
 		kick: make(chan struct{}, 1), idle: make(chan struct{}), open: pipeline.Gate{Capacity: openLocks},
 		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]time.Time{},
-	}, nil
+	}
+	s.caughtUp.call(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.nudgeAll()
+	})
+	return l, nil
 }
 
 var unfitForKey = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
@@ -238,6 +244,9 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	}
 	if !l.fleet.known || !l.session.stands() || l.leaving {
 		return turn{}, nil
+	}
+	if wait := l.behind(); wait > 0 {
+		return turn{wait: wait}, nil
 	}
 	lock := l.fleet.locks[c.Instance]
 	t := turn{lease: l.session.lease, last: lock.revision}

@@ -61,6 +61,7 @@ type Store struct {
 	config     Config
 	publisher  *publisher
 	syncs      pipeline.Gate
+	caughtUp   catchUp
 	provision  sync.Mutex   // one provisioning at a time in this process
 	msgSize    atomic.Int32 // max_msg_size of SIGNALS; -1: none
 	letterSize atomic.Int32 // of DEADLETTER
