@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,11 @@ func (c *natsConfig) faults() []error {
 	k.add(c.Embedded() && c.Creds+c.CA+c.Cert+c.Key != "", "NATS_CREDS, NATS_CA, NATS_CERT or NATS_KEY without NATS_URL",
 		"without NATS_URL or NATS_CONTEXT an embedded server is started, which knows none of them",
 		"NATS_URL=nats://<host>:4222, or unset the others")
+	for _, f := range []struct{ name, path string }{{"NATS_CREDS", c.Creds}, {"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key}} {
+		if _, err := os.Stat(f.path); f.path != "" && err != nil {
+			k.add(true, f.name+"="+f.path, "it can't be read: "+errors.Unwrap(err).Error(), f.name+"=<a file that this user may read>")
+		}
+	}
 	return k.errs
 }
 
@@ -106,6 +112,9 @@ func mayBeNATS(server string) bool {
 		server = "nats://" + server
 	}
 	u, err := url.Parse(server)
+	if err == nil && strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "[") {
+		return false // neither a name nor an address of IPv6, which stands in brackets
+	}
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"nats", "tls", "ws", "wss", "tcp"}, u.Scheme)
 }
 

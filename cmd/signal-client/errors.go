@@ -79,7 +79,6 @@ var remedies = []remedy{
 	{jets.ErrDisconnected, exitUnreachable, "run the command again: the connection dropped on the way"},
 	{jets.ErrOtherStream, exitFailed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
 	{jets.ErrOwnSubject, exitUsage, "publish to a subject of its own, such as signals-replay.acme"},
-	{jets.ErrNoStream, exitUsage, "make a stream for the subject: nats stream add REPLAY --subjects '<subject>' --defaults"},
 	{jets.ErrSubject, exitUsage, "give a subject without wildcards, such as signals-replay.acme"},
 	{jets.ErrNoMessage, exitFailed, "run the command again; if it stays, look at the stream with: nats stream info SIGNALS"},
 	{embedded.ErrInUse, exitFailed, "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"},

@@ -28,8 +28,8 @@ the flag repeated. An actor is found by id, login (alternateId) or displayName; 
 is that of the client.
 
 --to publishes to a subject; {instance} in it stands for the event's instance. A
-stream must take it and acknowledges each event, unless --core. What leads back
-into SIGNALS is refused. The messages carry Signal-Replay: <id>, so that a rule need
+stream that takes it acknowledges each event; without one they go to whoever listens
+now, and nothing keeps them. What leads back into SIGNALS is refused. The messages carry Signal-Replay: <id>, so that a rule need
 not fire twice, Signal-Subject and Signal-Sequence, and their first headers.
 
 Ctrl-C ends it and prints the command to go on with. After a kill go on behind
@@ -50,7 +50,6 @@ type replayer struct {
 	fromSeq, toSeq uint64
 	limit          uint64
 	to, id         string
-	core           bool
 	dryRun, json   bool
 
 	cmd *cobra.Command
@@ -75,7 +74,6 @@ func newReplay(p *program) *cobra.Command {
 	f.StringSliceVar(&r.pick.ips, "ip", nil, "client `addresses` or networks, such as 203.0.113.0/24")
 	f.StringSliceVar(&r.pick.outcomes, "outcome", nil, "`results`, such as FAILURE, in any case")
 	f.StringVar(&r.to, "to", "", "publish to this `subject`, such as signals-replay.{instance}")
-	f.BoolVar(&r.core, "core", false, "with --to: publish to whoever listens; no stream, no acknowledgement")
 	f.StringVar(&r.id, "id", "", "with --to: `id` of the replay, in the header Signal-Replay; default: a new one")
 	f.Float64Var(&r.tempo.rate, "rate", 0, "at most so many `events` a second")
 	f.Var(&r.tempo.speed, "speed", "the rhythm in which they happened, so much `faster`: 1x, 10x")
@@ -117,7 +115,6 @@ func (r *replayer) faults() error {
 	k.add(r.toSeq == 0 && r.cmd.Flags().Changed("to-seq"), "--to-seq=0", "sequences begin at 1", "leave it out, for all up to the newest")
 	k.add(!(r.tempo.rate > 0) && r.cmd.Flags().Changed("rate"), fmt.Sprintf("--rate=%v", r.tempo.rate), "it is events a second, above 0", "--rate=1000, or leave it out, for as fast as it goes")
 	k.add(r.tempo.rate > 0 && r.tempo.speed > 0, "--rate and --speed", "the one sets the pace, or the other", "leave one out")
-	k.add(r.to == "" && r.core, "--core without --to", "it says how to publish", "--to=signals-replay.{instance} --core")
 	k.add(r.to == "" && r.id != "", "--id without --to", "it is a header of what is published", "--to=signals-replay.{instance}")
 	k.add(r.json && r.to == "" && !r.dryRun, "--json without --dry-run or --to", "standard output has the events, a JSON document each", "leave it out")
 	k.add(strings.ContainsFunc(r.id, func(c rune) bool { return c <= ' ' || c > '~' }) || len(r.id) > 64, fmt.Sprintf("--id=%q", r.id), "it is a header's value: up to 64 visible characters of ASCII", "--id=incident-42")
@@ -127,16 +124,13 @@ func (r *replayer) faults() error {
 
 // publisher opens the target.
 func (r *replayer) publisher(ctx context.Context, store *jets.Store) (*jets.Republisher, error) {
-	to, err := store.Republisher(ctx, jets.Target{Subject: r.to, ID: r.id, Core: r.core})
+	to, err := store.Republisher(ctx, jets.Target{Subject: r.to, ID: r.id})
 	p := &problem{Op: "replay to " + r.to, Err: err, Code: exitUsage}
 	switch {
 	case errors.Is(err, jets.ErrSubject):
 		p.Hint = "--to 'signals-replay.{instance}', or any subject without wildcards"
 	case errors.Is(err, jets.ErrOwnSubject):
 		p.Hint = "replay to a subject of its own: --to 'signals-replay.{instance}'"
-	case errors.Is(err, jets.ErrNoStream):
-		p.Hint = fmt.Sprintf("make one: nats stream add REPLAY --subjects '%s' --defaults; or publish to whoever listens now: --core",
-			strings.ReplaceAll(r.to, jets.InstanceMark, "*"))
 	default:
 		return to, err
 	}

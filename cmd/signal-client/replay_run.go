@@ -57,6 +57,10 @@ func (r *replayRun) prepare(ctx context.Context) error {
 		if r.target, err = r.publisher(ctx, r.store); err != nil {
 			return err
 		}
+		if len(r.target.Streams) == 0 {
+			fmt.Fprintf(r.Err(), "No stream takes %[1]s: the events go to whoever listens now. To keep them: nats stream add REPLAY --subjects '%[1]s' --defaults\n",
+				strings.ReplaceAll(r.to, jets.InstanceMark, "*"))
+		}
 		r.out = r.target
 	default:
 		r.out = newLines(r.Out())
@@ -216,6 +220,8 @@ func (r *replayRun) report(done bool) error {
 		line += ", to " + r.to
 		if len(r.target.Streams) > 0 {
 			line += " in " + strings.Join(r.target.Streams, ", ")
+		} else {
+			line += " (no stream keeps them)"
 		}
 		line += ", " + "Signal-Replay: " + r.id
 	}

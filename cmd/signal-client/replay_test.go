@@ -199,7 +199,7 @@ func TestReplayAgain(t *testing.T) {
 	r := &replayer{desk: desk{program: p}}
 	cmd := newReplay(p)
 	r.cmd = cmd
-	err := cmd.ParseFlags([]string{"--instance", "acme-*,b", "--since=24h", "--limit=100", "--from-seq=5", "--speed=10x", "--to=again.{instance}", "--core"})
+	err := cmd.ParseFlags([]string{"--instance", "acme-*,b", "--since=24h", "--limit=100", "--from-seq=5", "--speed=10x", "--to=again.{instance}"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestReplayAgain(t *testing.T) {
 	r.pick.from = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	run := &replayRun{replayer: r, counts: newCounts(), next: 42, through: 99}
 	run.counts.Add(storedEvent())
-	want := `replay --instance 'acme-*,b' --since 2026-11-20T08:00:00Z --speed 10x --to 'again.{instance}' --core --id 'try it'\''s' --limit 99 --from-seq 42 --to-seq 99`
+	want := `replay --instance 'acme-*,b' --since 2026-11-20T08:00:00Z --speed 10x --to 'again.{instance}' --id 'try it'\''s' --limit 99 --from-seq 42 --to-seq 99`
 	if got := run.again(); got != want {
 		t.Errorf("\n%s, want\n%s", got, want)
 	}

@@ -37,9 +37,9 @@ type stage struct {
 func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.Runner {
 	query := jets.Query{
 		Origin: i.Origin, Source: i.Source,
-		Hash:   okta.Query(i.Filter, i.Limit),
-		Since:  i.Since,
-		Start:  func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
+		Hash:  okta.Query(i.Filter, i.Limit),
+		Since: i.Since,
+		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
 	}
 	return &pipeline.Runner{
 		Instance: i.Instance,

@@ -23,8 +23,6 @@ var (
 	// ErrOwnSubject refuses a subject that leads back into SIGNALS, or into
 	// what else signal-client keeps.
 	ErrOwnSubject = errors.New("the subject leads back into what signal-client keeps")
-	// ErrNoStream refuses a subject that no stream takes.
-	ErrNoStream = errors.New("no stream takes the subject")
 	// ErrSubject refuses what is no subject to publish to.
 	ErrSubject = errors.New("it is no subject to publish to")
 )
@@ -36,7 +34,6 @@ const InstanceMark = "{instance}"
 type Target struct {
 	Subject string // with InstanceMark or without
 	ID      string // of the replay: the value of Signal-Replay
-	Core    bool   // to whoever listens; false: a stream must take them
 }
 
 // republishWindow is how many events, and bytes of them, wait for acks.
@@ -48,12 +45,13 @@ const (
 // Republisher publishes stored events again, in order. It is for one goroutine.
 //
 // An event is published again with its headers, but those of NATS, and with
-// Signal-Replay, Signal-Subject and Signal-Sequence. A stream acknowledges each.
+// Signal-Replay, Signal-Subject and Signal-Sequence. A stream that takes the subject
+// acknowledges each; without one they go to whoever listens, and nobody says so.
 // Nats-Msg-Id is made of the replay's id and the sequence: whoever goes on under
 // the same id within the stream's duplicate window doubles nothing. When an ack is
 // lost, what has none is published again, which may change the order there.
 type Republisher struct {
-	Streams []string // that take the subject
+	Streams []string // that take the subject; none: nothing keeps what is published
 
 	conn    *Conn
 	target  Target
@@ -61,8 +59,7 @@ type Republisher struct {
 	bytes   int
 }
 
-// Republisher checks the target. It returns ErrSubject, ErrOwnSubject or, unless
-// Core is set, ErrNoStream.
+// Republisher checks the target. It returns ErrSubject or ErrOwnSubject.
 func (s *Store) Republisher(ctx context.Context, t Target) (*Republisher, error) {
 	pattern := strings.ReplaceAll(t.Subject, InstanceMark, "*")
 	if !publishable(pattern, t.Subject) {
@@ -92,9 +89,6 @@ func (s *Store) Republisher(ctx context.Context, t Target) (*Republisher, error)
 		r.Streams = append(r.Streams, name)
 	}
 	slices.Sort(r.Streams)
-	if len(r.Streams) == 0 && !t.Core {
-		return nil, ErrNoStream
-	}
 	return r, nil
 }
 

@@ -112,6 +112,9 @@ func TestOpenWidens(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := c.JS.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: BucketIntegrations}); err != nil {
+			t.Fatal(err)
+		}
 		var log strings.Builder
 		cfg := Config{Log: slog.New(slog.NewTextHandler(&log, nil)), MaxBytes: LeastBytes}
 		if _, err := Open(t.Context(), c, cfg); err != nil {
@@ -127,6 +130,9 @@ func TestOpenWidens(t *testing.T) {
 		}
 		if locks := configOf(t, c, "KV_LOCKS"); !locks.AllowMsgTTL || locks.SubjectDeleteMarkerTTL != markerTTL {
 			t.Errorf("LOCKS lacks TTLs: %+v", locks)
+		}
+		if c := configOf(t, c, BucketStream(BucketIntegrations)); c.MaxMsgsPerSubject != 5 {
+			t.Errorf("INTEGRATIONS keeps %d revisions", c.MaxMsgsPerSubject)
 		}
 		for _, said := range []string{"stream=SIGNALS added=\"allow_atomic=true", "max_bytes is 1073741824 and not"} {
 			if !strings.Contains(log.String(), said) {

@@ -148,6 +148,9 @@ func lacking(have, want jetstream.StreamConfig) map[string]any {
 	if have.Replicas < want.Replicas {
 		lacks["num_replicas"] = want.Replicas
 	}
+	if have.MaxMsgsPerSubject > 0 && have.MaxMsgsPerSubject < want.MaxMsgsPerSubject { // a bucket's history
+		lacks["max_msgs_per_subject"] = want.MaxMsgsPerSubject
+	}
 	if subjects := widen(have.Subjects, want.Subjects); len(subjects) > 0 {
 		lacks["subjects"] = subjects
 	}
