@@ -135,8 +135,8 @@ func (b *Budgets) clock(ctx context.Context) time.Duration {
 	return b.ahead
 }
 
-// restore makes the bucket anew: it is kept in memory, and may be gone after a
-// server's restart. Only a process that has provisioned does so.
+// restore makes the bucket anew when it is gone. Only a process that has provisioned
+// does so.
 func (b *Budgets) restore(ctx context.Context) bool {
 	b.mu.Lock()
 	due := b.store.config.Replicas > 0 && time.Since(b.made) > budgetsRetry
@@ -151,10 +151,11 @@ func (b *Budgets) restore(ctx context.Context) bool {
 	return err == nil
 }
 
-// budgets is the bucket itself.
+// budgets is the bucket itself. It is on file: a process that restarts with its own
+// server must still wait where an org has said so.
 func (s *Store) budgets() stream {
 	bucket := s.bucket(BucketBudgets, 1, "what is left of the orgs' rate limits")
-	bucket.config.Storage, bucket.config.MaxAge = jetstream.MemoryStorage, budgetsTTL
+	bucket.config.MaxAge = budgetsTTL
 	bucket.config.Duplicates = min(bucket.config.Duplicates, budgetsTTL)
 	return bucket
 }

@@ -164,7 +164,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 	})
 }
 
-// A bucket that is gone, as memory is after a restart, is made anew by those that
+// A bucket that is gone is made anew by those that
 // provision; commands go without.
 func TestBudgetsWithoutTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestBudgetsWithoutTheBucket(t *testing.T) {
 		if err := b.Write(t.Context(), origin, putBudget(pipeline.Budget{Origin: origin, Limit: 5})); err != nil {
 			t.Fatal(err)
 		}
-		if c := configOf(t, store.Conn, BucketStream(BucketBudgets)); c.Storage != jetstream.MemoryStorage || c.MaxAge != budgetsTTL {
+		if c := configOf(t, store.Conn, BucketStream(BucketBudgets)); c.Storage != jetstream.FileStorage || c.MaxAge != budgetsTTL {
 			t.Errorf("made as %+v", c)
 		}
 		if got, err := visitor.Read(t.Context(), origin); err != nil || got.Limit != 5 {
@@ -214,6 +214,21 @@ func TestOpenWithoutBudgets(t *testing.T) {
 		defer cancel()
 		if _, err := store.Budgets().Read(ctx, origin); err == nil {
 			t.Error("read")
+		}
+	})
+}
+
+// A process that restarts with its own server still knows where an org said to wait.
+func TestBudgetsOutliveTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStand(t, jetstest.Config{})
+		until := time.Now().Add(time.Minute)
+		st.ok(st.store.Budgets().Write(t.Context(), origin, putBudget(pipeline.Budget{Origin: origin, HoldUntil: until, At: time.Now()})))
+		st.server.Restart(t)
+		st.open()
+		got, err := st.store.Budgets().Read(t.Context(), origin)
+		if st.ok(err); got.HoldUntil.Sub(until).Abs() > time.Second {
+			t.Errorf("after the restart %+v, want to wait until %s", got, until)
 		}
 	})
 }
