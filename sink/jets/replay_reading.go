@@ -303,7 +303,7 @@ var passings = []error{
 	ErrDisconnected, errGap, context.DeadlineExceeded, io.EOF,
 	nats.ErrTimeout, nats.ErrNoResponders, nats.ErrNoServers, nats.ErrDisconnected,
 	nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection,
-	jetstream.ErrNoStreamResponse, jetstream.ErrTooManyStalledMsgs, jetstream.ErrAsyncPublishTimeout,
+	jetstream.ErrNoStreamResponse, jetstream.ErrConsumerDeleted, jetstream.ErrTooManyStalledMsgs, jetstream.ErrAsyncPublishTimeout,
 }
 
 // passing reports whether an error may be gone when the request is made again.
