@@ -61,13 +61,23 @@ func newEnvelope(subject, source string) *envelope {
 func (v *envelope) Of(e *pipeline.Event) *nats.Msg {
 	v.msg.Data = e.Data
 	v.id[0] = encodeHeader(e.UUID)
-	v.typ[0] = typePrefix + encodeHeader(cmp.Or(e.Type, "unknown"))
-	if v.time[0] = encodeHeader(e.Time); e.Time != "" {
+	v.typ[0] = typePrefix + cmp.Or(fitting(e.Type), "unknown")
+	if v.time[0] = fitting(e.Time); v.time[0] != "" {
 		v.msg.Header[headerTime] = v.time
 	} else {
 		delete(v.msg.Header, headerTime)
 	}
 	return &v.msg
+}
+
+// fitting is a value as a header has it; empty when it is so long that no consumer
+// could mean it: the event has it all the same.
+func fitting(value string) string {
+	const longest = 4 << 10
+	if encoded := encodeHeader(value); len(encoded) <= longest {
+		return encoded
+	}
+	return ""
 }
 
 // Origin makes all further messages say what stored their events: a backfill or a
@@ -80,7 +90,7 @@ func (v *envelope) Origin(why pipeline.Why) { v.msg.Header[headerOrigin] = []str
 const maxHeader = math.MaxUint16
 
 // Larger reports whether an event's message takes more than limit bytes, or its
-// headers more than any message may have: uuid, eventType and published stand there.
+// headers, with its uuid, more than any message may have.
 func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
 	const others = 1024 // all but the values that differ, which encoding makes three times as long at most
 	headers := 3*(len(e.UUID)+len(e.Type)+len(e.Time)) + others

@@ -259,30 +259,22 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// A uuid, eventType or published that fits no header makes a dead letter of its event
-// alone; the longest that is let through the server takes.
-func TestDeadLettersOfLongHeaders(t *testing.T) {
+// A uuid that fits no header makes a dead letter of its event alone; the longest that
+// is let through the server takes. A type or a time that is too long is left out.
+func TestLongHeaders(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
-	odd := func(i, length int) pipeline.Event {
-		e, long := event(length+i), strings.Repeat("\u00fc", length/6)+strings.Repeat("x", length%6)
-		switch i {
-		case 0:
-			e.UUID = long
-		case 1:
-			e.Type = long
-		case 2:
-			e.Time = long
-		}
+	long := func(length int) string { return strings.Repeat("\u00fc", length/6) + strings.Repeat("x", length%6) }
+	named := func(length int) pipeline.Event {
+		e := event(1)
+		e.UUID = long(length)
 		return e
 	}
-	list := []pipeline.Event{event(1)}
-	for i := range 3 {
-		fits := sort.Search(maxHeader, func(n int) bool { e := odd(i, n); return s.envelope().Larger(&e, s.store.maxMessage()) }) - 1
-		list = append(list, odd(i, fits), odd(i, fits+1), odd(i, 200_000))
-	}
-	list = append(list, event(2))
-	if r := st.commit(s, page(s, 1, list)); r.Stored != 5 || r.DeadLetters != 6 {
+	fits := sort.Search(maxHeader, func(n int) bool { e := named(n); return s.envelope().Larger(&e, s.store.maxMessage()) }) - 1
+	typed, timed := event(2), event(3)
+	typed.Type, timed.Time = long(200_000), long(200_000)
+	list := []pipeline.Event{event(1), named(fits), named(fits + 1), named(200_000), typed, timed, event(4)}
+	if r := st.commit(s, page(s, 1, list)); r.Stored != 5 || r.DeadLetters != 2 {
 		t.Fatalf("receipt %+v", r)
 	}
 	for _, l := range st.letters() {
@@ -290,7 +282,21 @@ func TestDeadLettersOfLongHeaders(t *testing.T) {
 			t.Errorf("reason %s", l.Reason)
 		}
 	}
-	if n := st.countOf("prod"); n != 5 {
+	n := 0
+	for m := range st.messages(StreamSignals) {
+		id := m.Header.Get(headerID)
+		if id == "" {
+			continue
+		}
+		n++
+		if without := m.Header.Get(headerTime) == ""; without != (id == timed.UUID) {
+			t.Errorf("%.20s has the time %q", id, m.Header.Get(headerTime))
+		}
+		if unknown := m.Header.Get(headerType) == "com.okta.unknown"; unknown != (id == typed.UUID) {
+			t.Errorf("%.20s has the type %q", id, m.Header.Get(headerType))
+		}
+	}
+	if n != 5 {
 		t.Errorf("%d events stored", n)
 	}
 }
