@@ -38,8 +38,8 @@ type counts struct {
 func newCounts() *counts { return &counts{each: map[string]*counted{}} }
 
 // Add counts an event.
-func (c *counts) Add(e *jets.Stored) {
-	at := happened(e).UTC()
+func (c *counts) Add(e *jets.Stored, at time.Time) {
+	at = at.UTC()
 	of := c.each[e.Instance]
 	if of == nil {
 		of = &counted{Instance: e.Instance}

@@ -22,7 +22,7 @@ func newLines(w io.Writer) *lines { return &lines{w: bufio.NewWriterSize(w, 1<<1
 // of an event, where a space says the same.
 func (l *lines) Publish(_ context.Context, e *jets.Stored) error {
 	data := e.Data
-	if bytes.ContainsAny(data, "\n\r") {
+	if bytes.IndexByte(data, '\n') >= 0 || bytes.IndexByte(data, '\r') >= 0 {
 		data = bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\n"), []byte(" ")), []byte("\r"), []byte(" "))
 	}
 	if l.w.Available() <= len(data) { // so that what is written ends with a line

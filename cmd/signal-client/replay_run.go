@@ -170,7 +170,8 @@ func (r *replayRun) bring(ctx context.Context) error {
 }
 
 func (r *replayRun) bringOne(ctx context.Context, e *jets.Stored) error {
-	if wait := r.tempo.Wait(happened(e), time.Now()); wait > 0 && !r.dryRun {
+	at := happened(e)
+	if wait := r.tempo.Wait(at, time.Now()); wait > 0 && !r.dryRun {
 		if wait > time.Millisecond {
 			if err := r.out.Flush(ctx); err != nil {
 				return err
@@ -183,7 +184,7 @@ func (r *replayRun) bringOne(ctx context.Context, e *jets.Stored) error {
 	if err := r.out.Publish(ctx, e); err != nil {
 		return err
 	}
-	r.counts.Add(e)
+	r.counts.Add(e, at)
 	r.progress.Event(len(e.Data))
 	return nil
 }

@@ -1,7 +1,6 @@
 package jets
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,11 +88,11 @@ func (e *Stored) Type() string {
 // Published is when the event happened, from where ID takes its own; false when
 // it does not say so.
 func (e *Stored) Published() (time.Time, bool) {
-	text := ""
-	if v := e.Header[headerTime]; len(v) > 0 {
-		text = decodeHeader(v[0])
+	text := headerText(e.Header, headerTime)
+	if text == "" {
+		text = e.body().Published
 	}
-	at, err := time.Parse(time.RFC3339, cmp.Or(text, e.body().Published))
+	at, err := time.Parse(time.RFC3339, text)
 	return at, err == nil
 }
 
