@@ -83,7 +83,7 @@ func (a *ahead) fetchFrom(ctx context.Context, from, through uint64) (n uint64, 
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, aheadTime)
 	defer cancel()
-	consumer, err := conn.JS.CreateConsumer(ctx, StreamSignals, fromSequence(SubjectPosition(a.sink.instance), from))
+	consumer, err := conn.JS.CreateConsumer(ctx, StreamSignals, fromSequence(from, SubjectPosition(a.sink.instance)))
 	if err != nil {
 		return 0, err
 	}
@@ -113,7 +113,7 @@ func (a *ahead) fetchFrom(ctx context.Context, from, through uint64) (n uint64, 
 
 // count counts the messages on a subject of SIGNALS from a sequence on.
 func (c *Conn) count(ctx context.Context, subject string, from uint64) (uint64, error) {
-	config := fromSequence(subject, from)
+	config := fromSequence(from, subject)
 	config.HeadersOnly = true
 	consumer, err := c.JS.CreateConsumer(ctx, StreamSignals, config)
 	if err != nil {
@@ -123,10 +123,14 @@ func (c *Conn) count(ctx context.Context, subject string, from uint64) (uint64, 
 	return consumer.CachedInfo().NumPending, nil
 }
 
-// fromSequence is a consumer of a subject of SIGNALS from a sequence on, for a moment.
-func fromSequence(subject string, from uint64) jetstream.ConsumerConfig {
+// idleTime is how long a consumer that nobody asks stays.
+const idleTime = time.Minute
+
+// fromSequence is a consumer of SIGNALS from a sequence on, for a moment: of a few
+// subjects, or of none, which is all.
+func fromSequence(from uint64, subjects ...string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
-		FilterSubject: subject, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
-		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
+		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: idleTime,
 	}
 }

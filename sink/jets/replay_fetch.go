@@ -17,8 +17,6 @@ const (
 	mostAsked   = 512
 	answerBytes = 1 << 20 // and one message more at most: by itself it comes from the leader
 	answerTime  = 5 * time.Second
-
-	idleTime = time.Minute // after which the server forgets a consumer
 )
 
 // errGap: what was sent did not all arrive.
@@ -28,10 +26,7 @@ var errGap = errors.New("a message of the answer did not arrive")
 func (l *lane) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	consumer, err := l.store.Conn.JS.CreateConsumer(ctx, StreamSignals, jetstream.ConsumerConfig{
-		FilterSubjects: l.filters, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.at,
-		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: idleTime,
-	})
+	consumer, err := l.store.Conn.JS.CreateConsumer(ctx, StreamSignals, fromSequence(l.at, l.filters...))
 	if err != nil {
 		return l.refusalOr("CREATE", err)
 	}
