@@ -40,7 +40,7 @@ func stand(env *testscript.Env) error {
 	elsewhere := httptest.NewServer(http.NotFoundHandler()) // a host that is no org
 	env.Defer(elsewhere.Close)
 	env.Setenv("NOORG", elsewhere.URL)
-	env.Setenv("GORACE", "atexit_sleep_ms=0") // else every command built with -race ends a second late
+	env.Setenv("GORACE", "atexit_sleep_ms=0")      // else every command built with -race ends a second late
 	env.Setenv("SIGNAL_CLIENT_SESSION_TTL", "30s") // no script waits for it, and no slow disk is to end a session
 	if err := oldNATS(env); err != nil {
 		return err
