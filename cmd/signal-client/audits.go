@@ -41,7 +41,7 @@ func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipelin
 		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
 		Source: s.later(i, token, pipeline.DefaultJobShare),
 		Window: func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) },
-		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance},
+		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance, Source: i.Source},
 	}).Run(ctx)
 	switch {
 	case ctx.Err() != nil:

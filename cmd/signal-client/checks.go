@@ -41,7 +41,10 @@ func (c *natsConfig) faults() []error {
 		"without NATS_URL or NATS_CONTEXT an embedded server is started, which knows none of them",
 		"NATS_URL=nats://<host>:4222, or unset the others")
 	for _, f := range []struct{ name, path string }{{"NATS_CREDS", c.Creds}, {"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key}} {
-		if _, err := os.Stat(f.path); f.path != "" && err != nil {
+		if strings.ContainsAny(f.path, "~$") {
+			continue // nats.go expands it
+		}
+		if _, err := os.ReadFile(f.path); f.path != "" && err != nil {
 			k.add(true, f.name+"="+f.path, "it can't be read: "+errors.Unwrap(err).Error(), f.name+"=<a file that this user may read>")
 		}
 	}

@@ -71,7 +71,7 @@ type stageConfig struct {
 
 // oktaConfig is one instance straight from the environment.
 type oktaConfig struct {
-	Instance     string          `envconfig:"OKTA_INSTANCE" desc:"name of an instance that is configured right here; default: the first label of its host name"`
+	Instance     string          `envconfig:"OKTA_INSTANCE" desc:"name of an instance that is configured right here; default: the first label of the fqdn, or else of the base URL"`
 	FQDN         string          `envconfig:"OKTA_FQDN" desc:"the org's host name, such as acme.okta.com"`
 	BaseURL      string          `envconfig:"OKTA_BASE_URL" desc:"used instead of OKTA_FQDN; plain http for loopback hosts only"`
 	APIToken     pipeline.Secret `envconfig:"OKTA_API_TOKEN" desc:"API token of a read-only admin"`

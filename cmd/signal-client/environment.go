@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +82,10 @@ func (c oktaConfig) name() string {
 	if c.Instance != "" {
 		return c.Instance
 	}
-	origin, _ := pipeline.ParseOrigin(cmp.Or(c.FQDN, c.BaseURL)) // a wrong one is complained of elsewhere
+	origin, err := pipeline.ParseOrigin(c.FQDN)
+	if err != nil {
+		origin, _ = pipeline.ParseOrigin(c.BaseURL) // a wrong one is complained of elsewhere
+	}
 	_, host, _ := strings.Cut(origin, "://")
 	label, _, _ := strings.Cut(host, ".")
 	if _, err := netip.ParseAddrPort(host); err == nil || label == "" || strings.ContainsAny(label, "[:") {

@@ -29,8 +29,9 @@ is that of the client.
 
 --to publishes to a subject; {instance} in it stands for the event's instance. A
 stream that takes it acknowledges each event; without one they go to whoever listens
-now, and nothing keeps them. What leads back into SIGNALS is refused. The messages carry Signal-Replay: <id>, so that a rule need
-not fire twice, Signal-Subject and Signal-Sequence, and their first headers.
+now, and nothing keeps them. What leads back into SIGNALS is refused. The messages
+carry Signal-Replay: <id>, so that a rule need not fire twice, Signal-Subject and
+Signal-Sequence, and their first headers.
 
 Ctrl-C ends it and prints the command to go on with. After a kill go on behind
 the last Signal-Sequence in the target, under the same --id: what the target gets

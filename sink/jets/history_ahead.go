@@ -113,6 +113,8 @@ func (a *ahead) fetchFrom(ctx context.Context, from, through uint64) (n uint64, 
 
 // count counts the messages on a subject of SIGNALS from a sequence on.
 func (c *Conn) count(ctx context.Context, subject string, from uint64) (uint64, error) {
+	ctx, done := c.Epoch(ctx)
+	defer done()
 	config := fromSequence(from, subject)
 	config.HeadersOnly = true
 	consumer, err := c.JS.CreateConsumer(ctx, StreamSignals, config)

@@ -97,6 +97,11 @@ func TestSourceOfEvents(t *testing.T) {
 	ledger, err := (&Ledger{Store: st.store, Instance: "prod"}).attach(t.Context())
 	st.ok(err)
 	st.insert(ledger, day(pipeline.WhyRepair, events(3, 3)))
+	_, err = st.store.Sink("idle", q, nil, nil).Sync(t.Context())
+	st.ok(err)
+	ledger, err = (&Ledger{Store: st.store, Instance: "idle", Source: source}).attach(t.Context())
+	st.ok(err)
+	st.insert(ledger, day(pipeline.WhyRepair, events(1, 1)))
 	n := 0
 	for m := range st.messages(StreamSignals) {
 		if m.Header.Get(headerID) == "" {
@@ -106,7 +111,7 @@ func TestSourceOfEvents(t *testing.T) {
 			t.Errorf("%s has the source %q", m.Header.Get(headerID), m.Header.Get(headerSource))
 		}
 	}
-	if n != 3 {
+	if n != 4 {
 		t.Errorf("%d events", n)
 	}
 }

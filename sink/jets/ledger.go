@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 type Ledger struct {
 	Store    *Store
 	Instance string
+	Source   string          // ce-source of what is stored; empty: that of the newest event, or else the origin
 	Trace    *pipeline.Trace // nil: none
 }
 
@@ -27,6 +29,7 @@ func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
 		return nil, err
 	}
 	v.sink.trace = l.Trace.Complete()
+	v.sink.query.Source = cmp.Or(l.Source, v.sink.query.Source)
 	return v.sink, nil
 }
 

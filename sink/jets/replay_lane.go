@@ -42,9 +42,8 @@ func (r *reading) lane(ctx context.Context) {
 
 func (l *lane) read(ctx context.Context, p *part) error {
 	l.part, l.at, l.gap = p, p.from, 0
-	backoff := retryWait()
+	backoff, from := retryWait(), l.at
 	for l.at <= p.through {
-		from := l.at
 		err := l.step(ctx)
 		if len(l.found) > 0 {
 			select {
@@ -60,6 +59,7 @@ func (l *lane) read(ctx context.Context, p *part) error {
 			l.tell(nil)
 			backoff.Reset()
 			l.lookBack(ctx, from)
+			from = l.at
 			continue
 		case passing(err):
 			l.leave(ctx)

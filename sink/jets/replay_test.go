@@ -277,25 +277,99 @@ func TestEventsCancelled(t *testing.T) {
 // that the server forgets the consumer hears nothing of it.
 func TestEventsLargeAndTakenSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newStand(t, jetstest.Config{})
-		l := lay(st, 1, 0, 1, 1)
-		for i := range 40 {
-			l.put(&nats.Msg{Subject: SubjectEvents("org-00"), Data: bytes.Repeat([]byte{'x'}, 600_000+i%3*400_000), Header: nats.Header{headerID: {"id"}}})
-		}
-		<-st.store.Conn.JS.PublishAsyncComplete()
-		n := 0
-		r := Range{Lanes: 1, Away: func(err error) { t.Errorf("away: %v", err) }}
-		for e, err := range st.store.Events(t.Context(), r) {
-			st.ok(err)
-			if want := l.msgs[n]; e.Seq != l.base+uint64(n) || !bytes.Equal(e.Data, want.Data) {
-				t.Fatalf("got %d of %d bytes, want %d of %d", e.Seq, len(e.Data), l.base+uint64(n), len(want.Data))
-			}
-			if n++; n%10 == 0 {
+		l := layLarge(newStand(t, jetstest.Config{}), 600_000, 1_000_000, 1_400_000)
+		l.read(Range{Lanes: 1, Away: func(err error) { t.Errorf("away: %v", err) }}, func(n int) {
+			if n < 5 {
 				time.Sleep(2 * idleTime)
 			}
+		})
+	})
+}
+
+// What the server has sent and did not arrive comes all the same.
+func TestEventsLostOnTheirWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := layLarge(newStand(t, jetstest.Config{}), 900_000)
+		stolen := 0
+		l.read(Range{Lanes: 1}, func(n int) {
+			if n < 5 {
+				time.Sleep(time.Second)
+				stolen += l.steal()
+			}
+		})
+		if stolen == 0 {
+			t.Error("nothing got lost")
 		}
-		if n != len(l.msgs) {
-			t.Errorf("%d events, want %d", n, len(l.msgs))
+	})
+}
+
+// layLarge stores 24 events of the sizes in turn: few of them are in an answer, so that
+// a reading does not get far ahead.
+func layLarge(st *stand, sizes ...int) *laid {
+	st.Helper()
+	l := lay(st, 1, 0, 1, 1)
+	for i := range 24 {
+		l.put(&nats.Msg{Subject: SubjectEvents("org-00"), Data: bytes.Repeat([]byte{'a' + byte(i)%26}, sizes[i%len(sizes)]), Header: nats.Header{headerID: {"id"}}})
+	}
+	<-st.store.Conn.JS.PublishAsyncComplete()
+	return l
+}
+
+// read reads what was laid, all of it, and calls then after each event.
+func (l *laid) read(r Range, then func(n int)) {
+	l.Helper()
+	n := 0
+	for e, err := range l.store.Events(l.Context(), r) {
+		l.ok(err)
+		if want := l.msgs[n]; e.Seq != l.base+uint64(n) || !bytes.Equal(e.Data, want.Data) {
+			l.Fatalf("got %d of %d bytes, want %d of %d", e.Seq, len(e.Data), l.base+uint64(n), len(want.Data))
+		}
+		n++
+		then(n)
+	}
+	if n != len(l.msgs) {
+		l.Errorf("%d events, want %d", n, len(l.msgs))
+	}
+}
+
+// steal takes the next message of each of SIGNALS's consumers from whoever reads, and
+// returns how many they are.
+func (st *stand) steal() (consumers int) {
+	st.Helper()
+	stream, err := st.store.Conn.JS.Stream(st.Context(), StreamSignals)
+	st.ok(err)
+	names := stream.ConsumerNames(st.Context())
+	for name := range names.Name() {
+		c, err := stream.Consumer(st.Context(), name)
+		st.ok(err)
+		_, err = c.Next()
+		st.ok(err)
+		consumers++
+	}
+	st.ok(names.Err())
+	return consumers
+}
+
+// Whatever ends a reading, it leaves no consumer behind: a server has room for 1,000.
+func TestEventsLeaveNoConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStand(t, jetstest.Config{})
+		lay(st, 1, 10_000, 2, 50)
+		for end := range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			n := 0
+			for range st.store.Events(ctx, Range{Instances: []string{"org-01"}}) {
+				if n++; n == 300 && end == 1 {
+					break
+				} else if n == 300 && end == 2 {
+					cancel()
+				}
+			}
+			cancel()
+			i, err := st.store.Conn.info(t.Context(), StreamSignals)
+			if st.ok(err); i.State.Consumers > 0 {
+				t.Errorf("%d consumers are left", i.State.Consumers)
+			}
 		}
 	})
 }

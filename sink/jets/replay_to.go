@@ -234,15 +234,21 @@ func (r *Republisher) send(ctx context.Context) error {
 	return failed
 }
 
+// sendCore publishes what waits. When the connection drops before the server has said
+// that all of it arrived, all is published again: a listener may hear events twice.
 func (r *Republisher) sendCore(ctx context.Context) error {
-	for len(r.waiting) > 0 {
-		if err := r.conn.NATS.PublishMsg(r.waiting[0]); err != nil {
+	for _, m := range r.waiting {
+		if err := r.conn.NATS.PublishMsg(m); err != nil {
 			return err
 		}
-		r.waiting = r.waiting[1:]
 	}
-	if err := r.conn.NATS.FlushWithContext(ctx); err != nil {
+	err := r.conn.NATS.FlushWithContext(ctx)
+	if errors.Is(err, nats.ErrConnectionClosed) && !r.conn.NATS.IsClosed() {
+		err = ErrDisconnected // while it waited: what was on the way may be lost
+	}
+	if err != nil {
 		return cause(ctx, err)
 	}
+	r.waiting = nil
 	return nil
 }

@@ -145,3 +145,39 @@ func seqOf(st *stand, h nats.Header) uint64 {
 	}
 	return e
 }
+
+// Where no stream takes the subject, what was on its way when the connection dropped
+// is published again.
+func TestRepublishWithoutAStream(t *testing.T) {
+	server := jetstest.Config{}.Process(t)
+	conn, err := Connect(t.Context(), server.URL(), server.Option(), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	st := &stand{T: t}
+	st.store, err = Open(t.Context(), conn, Config{})
+	st.ok(err)
+	heard, err := conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go
+	st.ok(err)
+	r, err := st.store.Republisher(t.Context(), Target{Subject: "again.x", ID: "r1"})
+	st.ok(err)
+	server.Freeze()
+	for i := range 100 {
+		st.ok(r.Publish(t.Context(), &Stored{Instance: "x", Seq: uint64(i + 1), Header: nats.Header{}, Data: []byte("{}")}))
+	}
+	flushed := make(chan error, 1)
+	go func() { flushed <- r.Flush(t.Context()) }()
+	server.Kill()
+	server.Start(t)
+	st.ok(<-flushed)
+	seen := map[string]bool{}
+	for len(seen) < 100 {
+		m, err := heard.NextMsg(20 * time.Second)
+		st.ok(err)
+		seen[m.Header.Get(headerSequence)] = true
+	}
+	if r.Waiting() != 0 {
+		t.Errorf("%d still waits", r.Waiting())
+	}
+}

@@ -17,7 +17,7 @@ import (
 // Query is what an instance asks its org for.
 type Query struct {
 	Origin string                              // where it is asked: https://acme.okta.com
-	Source string                              // ce-source of the events; empty: Origin
+	Source string                              // ce-source of the events; empty: that of the newest event, or else Origin
 	Hash   string                              // of filter and limit: another one is another query
 	Since  pipeline.Since                      // where a fresh start begins
 	Start  func(since time.Time) pipeline.Link // the request that begins the query at a time

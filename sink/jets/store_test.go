@@ -115,6 +115,11 @@ func TestOpenWidens(t *testing.T) {
 		if _, err := c.JS.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: BucketIntegrations}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := c.JS.CreateStream(t.Context(), jetstream.StreamConfig{
+			Name: BucketStream(BucketCursors), Subjects: []string{BucketSubject(BucketCursors, ">")}, AllowDirect: true, AllowRollup: true,
+		}); err != nil {
+			t.Fatal(err)
+		}
 		var log strings.Builder
 		cfg := Config{Log: slog.New(slog.NewTextHandler(&log, nil)), MaxBytes: LeastBytes}
 		if _, err := Open(t.Context(), c, cfg); err != nil {
@@ -133,6 +138,9 @@ func TestOpenWidens(t *testing.T) {
 		}
 		if c := configOf(t, c, BucketStream(BucketIntegrations)); c.MaxMsgsPerSubject != 5 {
 			t.Errorf("INTEGRATIONS keeps %d revisions", c.MaxMsgsPerSubject)
+		}
+		if c := configOf(t, c, BucketStream(BucketCursors)); c.MaxMsgsPerSubject > 0 {
+			t.Errorf("CURSORS kept all, now %d revisions", c.MaxMsgsPerSubject)
 		}
 		for _, said := range []string{"stream=SIGNALS added=\"allow_atomic=true", "max_bytes is 1073741824 and not"} {
 			if !strings.Contains(log.String(), said) {

@@ -304,7 +304,7 @@ func (s *Sink) readLastEvent(ctx context.Context) error {
 		return err
 	}
 	s.lastEvent = m.Seq
-	s.query.Source = cmp.Or(s.query.Source, headerText(m.Header, headerSource)) // an operator goes on with what stands
+	s.query.Source = cmp.Or(s.query.Source, headerText(m.Header, headerSource)) // an operator may not know it
 	return nil
 }
 
