@@ -80,12 +80,10 @@ func TestHistoryReadAhead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			st := newStand(t, jetstest.Config{})
 			seqs := walked(t, st.store, c.positions, c.between)
-			for _, broken := range []bool{false, true} {
-				if broken {
-					for _, i := range []int{c.positions - 10, c.positions / 2, c.positions/2 + 1, 3} {
-						st.delete(seqs[i])
-						seqs = slices.Delete(seqs, i, i+1)
-					}
+			for _, broken := range [][]int{{}, {c.positions - 100}, {c.positions - 10, c.positions / 2, c.positions/2 + 1, 3}} {
+				for _, i := range broken {
+					st.delete(seqs[i])
+					seqs = slices.Delete(seqs, i, i+1)
 				}
 				st.wantHistory(seqs, len(seqs))
 				st.wantHistory(seqs[:len(seqs)/2], len(seqs)/2) // from the middle on
