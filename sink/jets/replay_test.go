@@ -168,8 +168,9 @@ func TestEventsWhileTheStreamGrows(t *testing.T) {
 	}
 }
 
-// NATS goes and comes back in the middle: the reading goes on where it was.
-func TestEventsThroughARestart(t *testing.T) {
+// processStand is a stand at a server of its own process, which can be killed.
+func processStand(t *testing.T) (*stand, *jetstest.Process) {
+	t.Helper()
 	server := jetstest.Config{}.Process(t)
 	conn, err := Connect(t.Context(), server.URL(), server.Option(), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))
 	if err != nil {
@@ -179,6 +180,12 @@ func TestEventsThroughARestart(t *testing.T) {
 	st := &stand{T: t}
 	st.store, err = Open(t.Context(), conn, Config{})
 	st.ok(err)
+	return st, server
+}
+
+// NATS goes and comes back in the middle: the reading goes on where it was.
+func TestEventsThroughARestart(t *testing.T) {
+	st, server := processStand(t)
 	l := lay(st, 1, 8000, 5, 50)
 	for _, instances := range [][]string{{"org-01"}, nil} {
 		var seqs []uint64

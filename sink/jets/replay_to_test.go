@@ -67,15 +67,7 @@ func TestRepublisherRefuses(t *testing.T) {
 // Events come out as they were stored, in order, each acknowledged, while the
 // server is killed in between.
 func TestRepublishThroughARestart(t *testing.T) {
-	server := jetstest.Config{}.Process(t)
-	conn, err := Connect(t.Context(), server.URL(), server.Option(), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	st := &stand{T: t}
-	st.store, err = Open(t.Context(), conn, Config{})
-	st.ok(err)
+	st, server := processStand(t)
 	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
 	l := lay(st, 1, 3000, 2, 50)
 	r, err := st.store.Republisher(t.Context(), Target{Subject: "again.{instance}", ID: "r1"})
@@ -149,16 +141,8 @@ func seqOf(st *stand, h nats.Header) uint64 {
 // Where no stream takes the subject, what was on its way when the connection dropped
 // is published again.
 func TestRepublishWithoutAStream(t *testing.T) {
-	server := jetstest.Config{}.Process(t)
-	conn, err := Connect(t.Context(), server.URL(), server.Option(), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	st := &stand{T: t}
-	st.store, err = Open(t.Context(), conn, Config{})
-	st.ok(err)
-	heard, err := conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go
+	st, server := processStand(t)
+	heard, err := st.store.Conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go
 	st.ok(err)
 	r, err := st.store.Republisher(t.Context(), Target{Subject: "again.x", ID: "r1"})
 	st.ok(err)
