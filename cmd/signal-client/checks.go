@@ -41,7 +41,7 @@ func (c *natsConfig) faults() []error {
 		"without NATS_URL or NATS_CONTEXT an embedded server is started, which knows none of them",
 		"NATS_URL=nats://<host>:4222, or unset the others")
 	for _, f := range []struct{ name, path string }{{"NATS_CREDS", c.Creds}, {"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key}} {
-		if strings.ContainsAny(f.path, "~$") {
+		if f.name == "NATS_CREDS" && strings.ContainsAny(f.path, "~$") {
 			continue // nats.go expands it
 		}
 		if _, err := os.ReadFile(f.path); f.path != "" && err != nil {
