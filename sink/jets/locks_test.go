@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +56,22 @@ func (r *record) holder(instance string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.holders[instance]
+}
+
+// times is how often each instance was taken.
+func (r *record) times() map[string]int {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.taken)
+}
+
+// ends is why each that held an instance no longer does.
+func (r *record) ends() []error {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.lost)
 }
 
 // awaitHolder returns how long it took until want holds the instance.
@@ -146,8 +164,8 @@ func TestLockHeldByOne(t *testing.T) {
 		r.awaitHolder("acme", "a")
 		run(t, s, r, "b", LocksConfig{}, "acme", "umbrella")
 		time.Sleep(10 * time.Minute)
-		if r.holder("acme") != "a" || r.taken["acme"] != 1 {
-			t.Errorf("after ten minutes %s holds, taken %d times", r.holder("acme"), r.taken["acme"])
+		if r.holder("acme") != "a" || r.times()["acme"] != 1 {
+			t.Errorf("after ten minutes %s holds, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
 		if n, known := a.locks.Unowned([]string{"acme", "umbrella", "nobody's"}); n != 1 || !known {
 			t.Errorf("%d are unowned, want 1", n)
@@ -206,8 +224,8 @@ func TestLockAfterKill(t *testing.T) {
 		if least, most := 4500*time.Millisecond, 8*time.Second; took < least || took > most {
 			t.Errorf("taken over after %v, want %v to %v", took, least, most)
 		}
-		if len(r.lost) != 1 || !errors.Is(r.lost[0], pipeline.ErrLockLost) {
-			t.Errorf("the first holder ended with %v", r.lost)
+		if lost := r.ends(); len(lost) != 1 || !errors.Is(lost[0], pipeline.ErrLockLost) {
+			t.Errorf("the first holder ended with %v", lost)
 		}
 	})
 }
@@ -221,7 +239,7 @@ func TestLockAfterRestartUnderSameName(t *testing.T) {
 		a.kill()
 		run(t, s, r, "a", LocksConfig{}, "acme")
 		start := time.Now()
-		for r.holder("acme"); r.taken["acme"] < 2; r.holder("acme") {
+		for r.times()["acme"] < 2 {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if took := time.Since(start); took > time.Second {
@@ -246,11 +264,11 @@ func TestNameTakenOver(t *testing.T) {
 		if younger.locks.Replica() != "twin" || !strings.HasPrefix(older.locks.Replica(), "twin-") {
 			t.Errorf("names are %s and %s", older.locks.Replica(), younger.locks.Replica())
 		}
-		if len(r.lost) != 1 || !errors.Is(r.lost[0], pipeline.ErrLockLost) || !strings.Contains(r.lost[0].Error(), "name twin") {
-			t.Errorf("the older one's hold ended with %v", r.lost)
+		if lost := r.ends(); len(lost) != 1 || !errors.Is(lost[0], pipeline.ErrLockLost) || !strings.Contains(lost[0].Error(), "name twin") {
+			t.Errorf("the older one's hold ended with %v", lost)
 		}
-		if r.holder("acme") != "twin" || r.taken["acme"] != 2 {
-			t.Errorf("the older one does not go on: %v", r.holders)
+		if r.holder("acme") != "twin" || r.times()["acme"] != 2 {
+			t.Errorf("the older one does not go on: %v", r.held())
 		}
 		if !strings.Contains(log.String(), "another process took this replica's name") {
 			t.Errorf("log says %s", log.String())
@@ -276,8 +294,8 @@ func TestLockSurvivesShortOutage(t *testing.T) {
 			s.Start(t)
 			time.Sleep(20 * time.Second)
 		}
-		if r.holder("acme") != "a" || r.taken["acme"] != 1 {
-			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		if r.holder("acme") != "a" || r.times()["acme"] != 1 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
 	})
 }
@@ -297,8 +315,8 @@ func TestLockAfterLongOutage(t *testing.T) {
 		time.Sleep(time.Hour)
 		s.Start(t)
 		time.Sleep(20 * time.Second)
-		if r.holder("acme") == "" || r.taken["acme"] != 2 {
-			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		if r.holder("acme") == "" || r.times()["acme"] != 2 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
 	})
 }
@@ -317,13 +335,13 @@ func TestLockDeletedByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if r.holder("acme") != "a" || r.taken["acme"] != 2 {
-			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		if r.holder("acme") != "a" || r.times()["acme"] != 2 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
 		put(t, a.store, BucketLocks, "okta.acme", `{"holder":"other","session":"gone"}`)
 		time.Sleep(10 * time.Second)
-		if r.holder("acme") != "a" || r.taken["acme"] != 3 {
-			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.taken["acme"])
+		if r.holder("acme") != "a" || r.times()["acme"] != 3 {
+			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
 	})
 }

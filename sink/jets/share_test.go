@@ -230,7 +230,7 @@ func TestSharesAfterKill(t *testing.T) {
 // moves nothing.
 func TestSharesStay(t *testing.T) {
 	inTeam(t, orgs(50), func(t *testing.T, m *team) {
-		before, taken := m.held(), maps.Clone(m.taken)
+		before, taken := m.held(), m.times()
 		subject := BucketSubject(BucketLocks, "session.b")
 		late := func() uint64 {
 			last, err := m.watcher.Conn.Last(t.Context(), BucketStream(BucketLocks), subject)
@@ -258,10 +258,7 @@ func TestSharesStay(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		m.mu.Lock()
-		same := maps.Equal(taken, m.taken)
-		m.mu.Unlock()
-		if !same || !maps.Equal(before, m.held()) {
+		if !maps.Equal(taken, m.times()) || !maps.Equal(before, m.held()) {
 			t.Errorf("held %v, then %v", before, m.held())
 		}
 	}, "a", "b", "c")
@@ -289,12 +286,13 @@ func TestNeglectedLocks(t *testing.T) {
 			t.Errorf("%d of 40 held after three TTLs", n)
 		}
 		time.Sleep(4 * time.Minute)
-		if len(r.lost) != 0 {
-			t.Errorf("given up: %v", r.lost)
+		if lost := r.ends(); len(lost) != 0 {
+			t.Errorf("given up: %v", lost)
 		}
 		time.Sleep(time.Minute + time.Second) // the owner gets a chance
-		if n := len(r.held()); n != own || !errors.Is(r.lost[0], pipeline.ErrHandover) || !strings.Contains(r.lost[0].Error(), "ghost") {
-			t.Errorf("%d held, %d handed over: %v", n, len(r.lost), r.lost)
+		lost := r.ends()
+		if n := len(r.held()); n != own || len(lost) == 0 || !errors.Is(lost[0], pipeline.ErrHandover) || !strings.Contains(lost[0].Error(), "ghost") {
+			t.Errorf("%d held, %d handed over: %v", n, len(lost), lost)
 		}
 		time.Sleep(time.Minute)
 		if n := len(r.held()); n != 40 {
