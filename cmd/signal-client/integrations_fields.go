@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"reflect"
@@ -182,11 +183,11 @@ func (v value) At(path string) any {
 }
 
 // WithoutSecrets is a copy that can be shown: under credentials it keeps nothing
-// but the name of a file.
+// but the name of a file, and elsewhere no member whose name speaks of a secret.
 func (v value) WithoutSecrets() value {
 	shown := v.Clone()
 	file := shown.At("credentials.api_token_file")
-	delete(shown, "credentials")
+	dropSecrets(map[string]any(shown))
 	if file != nil {
 		shown.Put("credentials.api_token_file", file)
 	}
@@ -196,6 +197,25 @@ func (v value) WithoutSecrets() value {
 		}
 	}
 	return shown
+}
+
+// secretive are parts of the names of members that other writers may keep secrets in.
+var secretive = []string{"token", "secret", "passw", "credential", "apikey", "privatekey", "authorization"}
+
+// dropSecrets takes out members at any depth.
+func dropSecrets(at any) {
+	switch at := at.(type) {
+	case map[string]any:
+		maps.DeleteFunc(at, func(name string, inner any) bool {
+			dropSecrets(inner)
+			name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+			return slices.ContainsFunc(secretive, func(part string) bool { return strings.Contains(name, part) })
+		})
+	case []any:
+		for _, inner := range at {
+			dropSecrets(inner)
+		}
+	}
 }
 
 // withoutUser takes user and password out of what may be a URL.

@@ -56,6 +56,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		`{"settings":{"base_url":"https://user:s3cret@a.okta.com/"},"credentials":{"api_token":"s3cret","private_key":"s3cret"}}`,
 		`{"settings":{"fqdn":"user:s3cret@a.okta.com"},"credentials":"s3cret"}`,
 		`{"settings":7,"credentials":["s3cret"]}`,
+		`{"settings":{"api_token":"s3cret"},"Credentials":{"a":"s3cret"},"api-key":"s3cret","of_others":[{"Password":"s3cret"}]}`,
 	} {
 		v, err := readValue([]byte(stored))
 		if err != nil {

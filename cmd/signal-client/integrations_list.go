@@ -218,7 +218,8 @@ func (r *roster) printOne(s shown) error {
 }
 
 const integrationsExportLong = `Print all orgs as one JSON document that import reads. It holds no token: where a
-token is stored, import --replace keeps it.
+token is stored, import --replace keeps it. Members of other writers are kept, but
+for those whose name speaks of a secret.
 
 Examples:
   signal-client integrations export > orgs.json

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -97,13 +98,16 @@ func csvFault(err error) string {
 
 // columnsOf says what each column's cells are.
 func columnsOf(header []string) ([]func(*candidate, string), error) {
+	instance := func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), "instance") }
+	if !slices.ContainsFunc(header, instance) {
+		// Nothing of it is shown: without a header this is an org, and may hold its token.
+		return nil, wrong("row 1 is no header", "no column is called instance, and each org needs a name", "instance,fqdn,api_token_file as the first row")
+	}
 	var errs []error
 	columns := make([]func(*candidate, string), len(header))
-	named := false
 	for i, name := range header {
 		switch f, known := fieldOf(name); {
-		case strings.EqualFold(strings.TrimSpace(name), "instance"):
-			named = true
+		case instance(name):
 			columns[i] = func(c *candidate, cell string) { c.instance = cell }
 		case looksSecret(strings.TrimSpace(name)):
 			columns[i] = func(c *candidate, cell string) {
@@ -120,9 +124,6 @@ func columnsOf(header []string) ([]func(*candidate, string), error) {
 		default:
 			errs = append(errs, unknownField(name, fmt.Sprintf("column %q", name)))
 		}
-	}
-	if !named {
-		errs = append(errs, wrong("no column instance", "each org needs a name", "instance,"+strings.Join(header, ",")))
 	}
 	return columns, errors.Join(errs...)
 }
