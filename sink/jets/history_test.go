@@ -26,7 +26,7 @@ func walked(t testing.TB, store *Store, n int, between func(i int) int) []uint64
 	seqs, seq := make([]uint64, n), extent.Last
 	var acks []jetstream.PubAckFuture
 	publish := func(m *nats.Msg) {
-		ack, err := js.PublishMsgAsync(m)
+		ack, err := js.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
