@@ -5,13 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -149,32 +145,3 @@ func serve(config string) int {
 }
 
 func url(port int) string { return fmt.Sprintf("nats://127.0.0.1:%d", port) }
-
-// lastPort is the newest of this process's: each has its own range, or nearly so.
-var lastPort atomic.Int32
-
-// FreePort is a port of loopback that nobody listens on, and that nobody is given by
-// chance until it is used: it lies below those from which systems choose.
-func FreePort() (int, error) {
-	const first, count = 20_000, 12_000
-	lastPort.CompareAndSwap(0, 1+rand.Int32N(count))
-	var err error
-	for range 100 {
-		port := first + int(lastPort.Add(1))%count
-		l, failed := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if failed == nil {
-			return port, l.Close()
-		}
-		err = failed
-	}
-	return 0, err
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	port, err := FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
