@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// oktaSuffixes are the domains under which Okta serves orgs; a custom domain is
-// under none of them. Source: Okta's "Find your domain" guide, read 2026-08-21,
-// and for the last three common knowledge.
-var oktaSuffixes = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
+// OktaDomains are the domains under which Okta serves orgs; a custom domain is
+// under none of them. They are not to be changed.
+// Source: Okta's "Find your domain" guide, read 2026-08-21, and for the last three
+// common knowledge.
+var OktaDomains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
 
 // ParseOrigin makes an origin such as "https://acme.okta.com" out of what people
 // paste: a host name, or a URL with a path, in any case. A port is kept unless it
@@ -104,7 +105,7 @@ func checkHost(host string) error {
 	if len(host) > 253 || !hostName.MatchString(host) {
 		return fmt.Errorf("is not a host name: %.60q (write one such as acme.okta.com)", host)
 	}
-	for _, suffix := range oktaSuffixes {
+	for _, suffix := range OktaDomains {
 		if host == suffix {
 			return fmt.Errorf("names no org (write the org's own host name, such as acme.%s)", suffix)
 		}

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -9,10 +10,6 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 )
-
-// oktaSuffixes are the domains that Okta serves orgs under. A link that names
-// one of them is believed: an org answers under several names.
-var oktaSuffixes = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
 
 // next returns the link that an answer says to go on from; empty: none. An
 // answer whose link leads off the org is refused whole: whoever made it, it is
@@ -80,20 +77,20 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e })
 }
 
-// checkHost accepts the org's own host, one of Okta's, and those that the
-// integration names.
+// checkHost accepts the org's own host, one of Okta's, since an org answers under
+// several names, and those that the integration names.
 func (c *Client) checkHost(authority string) error {
 	if strings.ContainsAny(authority, `@\`) {
-		return fmt.Errorf("has user info")
+		return errors.New("has user info")
 	}
 	link := splitHost(authority)
 	if link.name == "" {
-		return fmt.Errorf("names no host")
+		return errors.New("names no host")
 	}
 	if origin, err := url.Parse(c.Origin); err == nil && splitHost(origin.Host) == link {
 		return nil
 	}
-	if link.port == "" && slices.ContainsFunc(oktaSuffixes, link.under) {
+	if link.port == "" && slices.ContainsFunc(pipeline.OktaDomains, link.under) {
 		return nil
 	}
 	if slices.ContainsFunc(c.LinkHosts, func(allowed string) bool { return splitHost(allowed) == link }) {
