@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -91,11 +92,11 @@ func (c *Client) drains() bool { return c.Later || !c.quiet }
 
 // withDefaults fills in what was left out.
 func (c *Client) withDefaults() {
-	c.Limit = orDefault(c.Limit, DefaultLimit)
-	c.Share = orDefault(c.Share, 0.5)
-	c.Timeout = orDefault(c.Timeout, time.Minute)
-	c.MaxBody = orDefault(c.MaxBody, DefaultMaxBody)
-	c.UserAgent = orDefault(c.UserAgent, "signal-client")
+	c.Limit = cmp.Or(c.Limit, DefaultLimit)
+	c.Share = cmp.Or(c.Share, 0.5)
+	c.Timeout = cmp.Or(c.Timeout, time.Minute)
+	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+	c.UserAgent = cmp.Or(c.UserAgent, "signal-client")
 	if c.Limiter == nil {
 		c.Limiter = new(Limiter)
 	}
@@ -105,14 +106,6 @@ func (c *Client) withDefaults() {
 	c.http = *c.HTTP
 	c.http.Jar = nil
 	c.http.CheckRedirect = stay
-}
-
-func orDefault[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 // check refuses what can't be sent. A stored link is not trusted: put behind

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,7 +36,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "status %d", e.Status)
 	for _, part := range []struct{ before, text string }{
-		{" ", e.Code}, {": ", orDefault(e.Summary, http.StatusText(e.Status))}, {": ", strings.Join(e.Causes, "; ")},
+		{" ", e.Code}, {": ", cmp.Or(e.Summary, http.StatusText(e.Status))}, {": ", strings.Join(e.Causes, "; ")},
 		{", error id ", e.ID}, {", request id ", e.RequestID},
 	} {
 		if part.text != "" {
@@ -176,7 +177,7 @@ func title(body string) string {
 func redirectHost(location string) string {
 	at, err := url.Parse(location)
 	if err != nil || at.Host == "" {
-		return clean(orDefault(location, "nowhere"), maxName)
+		return clean(cmp.Or(location, "nowhere"), maxName)
 	}
 	return clean(at.Host, maxName)
 }

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -123,7 +124,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	return pipeline.Page{
 		Events: events,
-		Next:   orDefault(next, link),
+		Next:   cmp.Or(next, link),
 		Full:   len(events) >= limit,
 		Date:   date,
 		Bytes:  len(body),

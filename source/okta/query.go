@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -41,7 +42,7 @@ func instant(t time.Time) string {
 }
 
 func asked(filter string, limit int) string {
-	s := "&sortOrder=ASCENDING&limit=" + strconv.Itoa(orDefault(limit, DefaultLimit))
+	s := "&sortOrder=ASCENDING&limit=" + strconv.Itoa(cmp.Or(limit, DefaultLimit))
 	if filter != "" {
 		s += "&filter=" + url.QueryEscape(filter)
 	}
@@ -51,7 +52,7 @@ func asked(filter string, limit int) string {
 // Query is a short hash of what a link asks for besides its place. Links keep
 // filter and limit within them, so a changed Query needs a new start.
 func Query(filter string, limit int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", orDefault(limit, DefaultLimit), filter))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", cmp.Or(limit, DefaultLimit), filter))
 	return hex.EncodeToString(sum[:8])
 }
 
