@@ -181,7 +181,7 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 		l.late = min(l.late+time.Second, maxLate)
 		left = max(left, time.Second)
 	case over, seen.reset > l.window.reset, seen.reset == 0 && seen.remaining > l.window.remaining:
-	case seen.reset != 0 && seen.reset < l.window.reset-int64(windowLength/time.Second)/2:
+	case seen.reset != 0 && seen.reset < l.window.reset-halfWindow:
 		return // an answer that was overtaken by one of the next window
 	default:
 		// Date is cut to seconds and the answer took a while: every estimate
@@ -221,6 +221,13 @@ func (l *Limiter) wake() {
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
 		return b
 	}
 	return a

@@ -96,21 +96,3 @@ func (l *Limiter) peers(now time.Time) int {
 	}
 	return n
 }
-
-// halfWindow, in seconds, tells the Resets of two windows from two of one, which an
-// org may count anew with each answer.
-const halfWindow = int64(windowLength/time.Second) / 2
-
-// after reports whether w is a later window than v, as far as their Resets tell.
-func (w window) after(v window) bool { return v.reset != 0 && w.reset > v.reset+halfWindow }
-
-func (w window) same(v window) bool {
-	return w.reset != 0 && v.reset != 0 && !w.after(v) && !v.after(w)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}

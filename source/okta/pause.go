@@ -15,9 +15,7 @@ func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
 	} else {
 		l.refusals = 0
 	}
-	if at := now.Add(pause); at.After(l.hold) {
-		l.hold = at
-	}
+	l.hold = later(l.hold, now.Add(pause))
 	if status == http.StatusTooManyRequests {
 		// What follows the wait is taken for a new window.
 		l.window.ends = earlier(l.window.ends, l.hold.Add(-slack-l.late))

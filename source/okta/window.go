@@ -109,3 +109,14 @@ func (w window) spare(share float64) int {
 	others := int(math.Floor(float64(w.limit)*(1-min(share, 1)) + 1e-9))
 	return w.remaining - min(max(others, 1), max(w.limit-1, 0))
 }
+
+// halfWindow, in seconds, tells the Resets of two windows from two of one, which an
+// org may count anew with each answer.
+const halfWindow = int64(windowLength/time.Second) / 2
+
+// after reports whether w is a later window than v, as far as their Resets tell.
+func (w window) after(v window) bool { return v.reset != 0 && w.reset > v.reset+halfWindow }
+
+func (w window) same(v window) bool {
+	return w.reset != 0 && v.reset != 0 && !w.after(v) && !v.after(w)
+}
