@@ -17,8 +17,8 @@ import (
 // missing, for the live poll has passed it.
 type Audit struct {
 	Instance     string
-	Source       Source                            // asks for the span, and along the live link
-	Window       func(since, until time.Time) Link // the request for a span
+	Source       Source // asks for the span, and along the live link
+	Window       Window
 	Ledger       Ledger
 	Since, Until time.Time // published at or after, and before
 	Repair       bool      // store what is missing
@@ -240,7 +240,7 @@ func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, erro
 	if h.Progress != nil {
 		h.Progress(newest, &h.report)
 	}
-	return rest(page, newest, d.until, h.Window), nil
+	return h.Window.after(page, newest, d.until), nil
 }
 
 // pollTries is how often in a row the org may fail to answer an audit.

@@ -6,26 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 )
-
-// rest is the link after a page of a bounded request; empty: it was the last one,
-// which names no next one. A full page that names none may be one all the same
-// whose answer lost it: what comes after its newest event is asked for anew.
-func rest(page Page, newest, until time.Time, window func(since, until time.Time) Link) Link {
-	switch {
-	case len(page.Events) == 0:
-		return ""
-	case page.Next != page.Link:
-		return page.Next
-	case !page.Full || newest.IsZero():
-		return ""
-	}
-	if again := window(newest.Truncate(time.Millisecond), until); again != page.Link {
-		return again
-	}
-	return ""
-}
 
 // unseen counts what is stored and was not shown.
 func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {

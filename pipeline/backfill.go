@@ -15,8 +15,8 @@ import (
 // known by its ids.
 type Backfill struct {
 	Job    Job
-	Source Source                                 // asks within the job's share
-	Window func(since, until time.Time) Link      // the request for a span
+	Source Source // asks within the job's share
+	Window Window
 	Save   func(ctx context.Context, j Job) error // writes the job; called after each window
 
 	until time.Time // where the window at hand ends; zero: none is
@@ -123,7 +123,7 @@ func (b *Backfill) take(past *Past, page Page) {
 	b.taken.events += len(page.Events)
 	b.taken.pages++
 	b.taken.bytes += page.Bytes
-	b.taken.next = rest(page, newest, b.until, b.Window)
+	b.taken.next = b.Window.after(page, newest, b.until)
 }
 
 // failed takes note of an error. A window whose cursor was refused is asked for
@@ -172,11 +172,4 @@ func (b *Backfill) close() {
 	if !j.DoneThrough.Before(j.Until) {
 		j.State, j.EndedAt = JobDone, time.Now().UTC()
 	}
-}
-
-func newer(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -1,0 +1,33 @@
+package pipeline
+
+import "time"
+
+// Window makes the bounded request for what was published at or after since and
+// before until, in that order. Its last page names no next one.
+type Window func(since, until time.Time) Link
+
+// after is the link after a page of a bounded request that ends at until; empty: it
+// was the last one, which names no next one. A full page that names none may be one
+// all the same whose answer lost it: what comes after its newest event is asked for
+// anew.
+func (w Window) after(page Page, newest, until time.Time) Link {
+	switch {
+	case len(page.Events) == 0:
+		return ""
+	case page.Next != page.Link:
+		return page.Next
+	case !page.Full || newest.IsZero():
+		return ""
+	}
+	if again := w(newest.Truncate(time.Millisecond), until); again != page.Link {
+		return again
+	}
+	return ""
+}
+
+func newer(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
