@@ -24,6 +24,9 @@
 //   - reopening: starting a new query from a time, since the org refused the
 //     link or the filter changed.
 //   - lock, session, holder: who may poll an instance; it saves quota, never exactness.
+//   - handover: a holder that lives gives its instance to another process.
+//   - takeover: a process gets the instance of a holder that has ended.
+//   - decline: to leave an instance to other processes for a while.
 //   - breaker: keeps a refused credential or a failing org from being hammered.
 //   - limiter: keeps requests within the org's budget.
 //   - gate: keeps what a process has in use at once (requests, bytes of pages,
@@ -31,7 +34,10 @@
 //   - draining: its last page was full, so more is waiting.
 //   - backoff: the growing wait between attempts.
 //   - dead letter: an element of a page that can't be published.
+//   - requeue: storing a dead letter as an event, once the server takes it.
 //   - watermark: complete_through: all that the org persisted up to that time is stored.
+//   - span: a stretch of the past, by when its events were published.
+//   - window: the part of a span that is asked for at once; of a rate limit, its minute.
 //   - backfill: a job that brings events of the past from the org into the stream.
 //   - backlog: what of the past a runner is to store between its polls.
 //   - audit: what the org shows of a span held against what is stored of it.
