@@ -17,27 +17,28 @@ import (
 // keeps events exact.
 type Fleet struct {
 	Integrations Integrations  // nil: Static alone
-	Locks        Locks         // one process at a time polls an instance; stored ones are shared out by origin
+	Locks        Locks         // stored instances are shared out by their origins
 	Static       []Integration // whoever comes first polls them; a stored one of the same name wins
 
 	// Poll polls one instance until ctx ends. When it returns by itself, the
 	// lock is given back and, after a Backoff, contended for again; after an
 	// error that matches ErrConfig or ErrNewer, other processes have precedence for
-	// 5 min, then 10, up to an hour, or until the integration changes. When the integration changes, its ctx
-	// ends with cause ErrChanged and it is called with the new one, while the lock
-	// is kept unless the origin is another.
+	// 5 min, then 10, up to an hour, or until the integration changes. When that
+	// changes, ctx ends with cause ErrChanged and Poll is called with the new one,
+	// while the lock is kept unless the origin is another.
 	Poll func(ctx context.Context, i Integration) error
 
 	// Report, unless nil, is told of what Poll can't say of an instance:
 	// StateDisabled; StateConfig with the reason; StateConfig, StateRefused or
-	// StateRetrying with the error that Poll returned; StateUnowned when this process ends and gives the
-	// instance back; and the empty State when the integration was deleted. Calls
-	// for one instance come one after another, and never during its Poll;
-	// those of several come at once. The contexts of the polls may have ended.
+	// StateRetrying with the error that Poll returned; StateUnowned when this
+	// process ends and gives the instance back; and the empty State when the
+	// integration was deleted. Calls for one instance come one after another, and
+	// never during its Poll; those of several come at once. The contexts of the
+	// polls may have ended.
 	Report func(instance string, state State, err error)
 
 	Log     *slog.Logger // nil: discarded
-	Backoff Backoff      // after a Poll or a lock that failed; zero: its defaults; its Rand must be safe for concurrent use
+	Backoff Backoff      // after a Poll or a lock that failed; its Rand must be safe for concurrent use
 }
 
 // ErrChanged is the cause of a poll's end when its integration has changed, is

@@ -1,8 +1,6 @@
 package pipeline
 
-import (
-	"time"
-)
+import "time"
 
 // Integration is the configuration of one instance, read from INTEGRATIONS or
 // from the environment, with its defaults filled in and everything checked.

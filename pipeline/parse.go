@@ -23,8 +23,9 @@ func (e *ConfigError) Is(target error) bool { return target == ErrConfig }
 // ParseIntegration reads a value of INTEGRATIONS, checks it and fills in the
 // defaults; "enabled" is true when absent. It is lenient, since there are
 // other writers: members that it doesn't know are ignored, null or an empty
-// string is as good as absent, and a number or a truth value may be a string. Its error is a
-// *ConfigError, which shows nothing of what stands under "credentials".
+// string is as good as absent, and a number or a truth value may be a string.
+// Its error is a *ConfigError, which shows nothing of what stands under
+// "credentials".
 func ParseIntegration(instance string, data []byte) (Integration, error) {
 	d := newDraft(data)
 	d.checkInstance(instance)
