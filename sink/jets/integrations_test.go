@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ const integration = `{"settings":{"fqdn":"acme.okta.com","filter":%q},"credentia
 
 // watched keeps what Watch told last.
 type watched struct {
+	mu      sync.Mutex
 	entries map[string]pipeline.Entry
 	times   int
 }
@@ -31,6 +33,8 @@ func watching(t *testing.T, store *Store) *watched {
 	go func() {
 		defer close(done)
 		err := (&Integrations{Store: store}).Watch(ctx, func(entries map[string]pipeline.Entry) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.entries = entries
 			w.times++
 		})
@@ -53,11 +57,19 @@ func put(t *testing.T, store *Store, bucket, key, value string) {
 	}
 }
 
+// told is what Watch told last, and how often it has told.
+func (w *watched) told() (entries map[string]pipeline.Entry, times int) {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.entries, w.times
+}
+
 func (w *watched) want(t *testing.T, filters map[string]string) {
 	t.Helper()
-	synctest.Wait()
 	got := map[string]string{}
-	for instance, e := range w.entries {
+	entries, _ := w.told()
+	for instance, e := range entries {
 		got[instance] = e.Integration.Filter
 		if e.Err != nil {
 			got[instance] = "error"
@@ -74,8 +86,8 @@ func TestIntegrationsWatch(t *testing.T) {
 		store := opened(t, s, Config{})
 		w := watching(t, store)
 		w.want(t, map[string]string{})
-		if w.times != 1 {
-			t.Errorf("an empty bucket was told %d times", w.times)
+		if _, times := w.told(); times != 1 {
+			t.Errorf("an empty bucket was told %d times", times)
 		}
 		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
 		put(t, store, BucketIntegrations, "okta.b", `{"settings":{}}`)
@@ -92,7 +104,7 @@ func TestIntegrationsWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.want(t, map[string]string{"a": "two"})
-		kept := w.entries
+		kept, _ := w.told()
 		put(t, store, BucketIntegrations, "okta.d", fmt.Sprintf(integration, "d"))
 		w.want(t, map[string]string{"a": "two", "d": "d"})
 		if len(kept) != 1 {

@@ -41,6 +41,16 @@ func (r *record) held() map[string]string {
 	return held
 }
 
+// begun is how often an instance was taken since it was last asked.
+func (r *record) begun(instance string) int {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.taken[instance]
+	r.taken[instance] = 0
+	return n
+}
+
 // shares counts what each holds.
 func (r *record) shares() map[string]int {
 	shares := map[string]int{}
@@ -447,12 +457,9 @@ func (c *crew) declines(replica string) []string {
 func (c *crew) polled(times int, holder string) {
 	c.Helper()
 	now := c.holder("acme")
-	c.record.mu.Lock()
-	defer c.record.mu.Unlock()
-	if n := c.taken["acme"]; n != times || now != holder {
+	if n := c.begun("acme"); n != times || now != holder {
 		c.Errorf("polls of acme have begun %d times, want %d; %q polls it, want %s", n, times, now, holder)
 	}
-	c.taken["acme"] = 0
 }
 
 func TestDeclinedInstances(t *testing.T) {
@@ -474,7 +481,7 @@ func TestDeclinedInstances(t *testing.T) {
 		if len(all) != 10 {
 			t.Fatalf("held: %v", all)
 		}
-		c.taken["acme"] = 0
+		c.begun("acme")
 
 		c.able(false, owner)
 		c.put("second")
@@ -509,7 +516,7 @@ func TestDeclinedInstances(t *testing.T) {
 		if now := c.held(); !maps.Equal(now, all) {
 			t.Errorf("held by %v, want %v", now, all)
 		}
-		for instance, n := range c.taken {
+		for instance, n := range c.times() {
 			if instance != "acme" && n > 2 {
 				t.Errorf("%s was taken %d times", instance, n)
 			}
