@@ -26,7 +26,7 @@ type Status struct {
 	Holder          string     `json:"holder"`                    // the replica that polls it
 	LastPoll        time.Time  `json:"last_poll,omitzero"`        // when a request was last answered, well or not
 	LastSuccess     time.Time  `json:"last_success,omitzero"`     // when a page was last committed or found empty
-	NextPoll        time.Time  `json:"next_poll,omitzero"`        // after UpdatedAt; zero: at once, or as soon as the budget allows
+	NextPoll        time.Time  `json:"next_poll,omitzero"`        // after UpdatedAt; throttled: when the budget allows it; zero: at once, or that is not known
 	CompleteThrough time.Time  `json:"complete_through,omitzero"` // the watermark
 	LagSeconds      float64    `json:"lag_seconds"`               // age of the watermark when written; 0 when there is none
 	LastEvent       *LastEvent `json:"last_event,omitempty"`

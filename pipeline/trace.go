@@ -17,6 +17,7 @@ type Trace struct {
 
 	Requested func(instance, code string, took time.Duration) // a request ended: "200" … or "error"; every attempt counts
 	Budget    func(instance string, limit RateLimit)          // an answer showed the org's budget
+	Waits     func(instance string, until time.Time)          // a poll waits for the org's budget, for seconds at least
 	Breaker   func(instance, state string, refused bool)      // closed, open or half-open; refused: a 401 or 403 opened it
 
 	DeadLetter func(instance string, flaw Flaw)
@@ -56,6 +57,9 @@ func (t *Trace) Complete() Trace {
 	}
 	if c.Budget == nil {
 		c.Budget = func(string, RateLimit) {}
+	}
+	if c.Waits == nil {
+		c.Waits = func(string, time.Time) {}
 	}
 	if c.Breaker == nil {
 		c.Breaker = func(string, string, bool) {}

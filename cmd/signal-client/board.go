@@ -50,6 +50,7 @@ func (b *board) Trace() *pipeline.Trace {
 				b.publish(b.dated(*s))
 			})
 		},
+		Waits: b.waits,
 		Breaker: func(instance, state string, _ bool) {
 			b.note(instance, func(s *pipeline.Status) { s.Breaker = state })
 		},
@@ -62,6 +63,18 @@ func (b *board) moved(instance string, state pipeline.State, at pipeline.Positio
 		s.State, s.NextPoll = state, next.UTC()
 		s.CompleteThrough, s.LastEvent = at.CompleteThrough, at.LastEvent
 		b.publish(b.dated(*s))
+	})
+}
+
+// waits is told while nothing else happens to a poll, so it publishes too. What says
+// more than that the budget is used up stays: more is waiting, or something is wrong.
+func (b *board) waits(instance string, until time.Time) {
+	b.note(instance, func(s *pipeline.Status) {
+		switch s.State {
+		case pipeline.StateNew, pipeline.StatePolling, pipeline.StateThrottled:
+			s.State, s.NextPoll = pipeline.StateThrottled, until.UTC()
+			b.publish(b.dated(*s))
+		}
 	})
 }
 

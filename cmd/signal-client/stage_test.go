@@ -215,6 +215,30 @@ func TestBoardNamesNoPastPoll(t *testing.T) {
 	})
 }
 
+// An instance whose next poll has to wait for the org's budget is throttled, and says
+// until when; what more is known of it is not written over.
+func TestBoardSaysWhoWaits(t *testing.T) {
+	until := time.Now().Add(time.Hour)
+	for state, want := range map[pipeline.State]pipeline.State{
+		pipeline.StateNew:        pipeline.StateThrottled,
+		pipeline.StatePolling:    pipeline.StateThrottled,
+		pipeline.StateThrottled:  pipeline.StateThrottled,
+		pipeline.StateCatchingUp: pipeline.StateCatchingUp,
+		pipeline.StateRetrying:   pipeline.StateRetrying,
+		pipeline.StateRefused:    pipeline.StateRefused,
+	} {
+		var last pipeline.Status
+		b := &board{replica: func() string { return "one" }, publish: func(s pipeline.Status) { last = s }}
+		trace := b.Trace().Complete()
+		b.Held("prod")
+		trace.Moved("prod", state, pipeline.Position{}, time.Time{})
+		trace.Waits("prod", until)
+		if told := last.NextPoll.Equal(until); last.State != want || told != (want == pipeline.StateThrottled) {
+			t.Errorf("%s that waits is %s, next poll %s", state, last.State, last.NextPoll)
+		}
+	}
+}
+
 // What was written to STATUS may be old, and who wrote it gone.
 func TestStatusAsOfNow(t *testing.T) {
 	now := time.Now()

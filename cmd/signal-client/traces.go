@@ -42,6 +42,9 @@ func traces(all ...*pipeline.Trace) *pipeline.Trace {
 		Budget: func(instance string, limit pipeline.RateLimit) {
 			each(func(t *pipeline.Trace) { t.Budget(instance, limit) })
 		},
+		Waits: func(instance string, until time.Time) {
+			each(func(t *pipeline.Trace) { t.Waits(instance, until) })
+		},
 		Breaker: func(instance, state string, refused bool) {
 			each(func(t *pipeline.Trace) { t.Breaker(instance, state, refused) })
 		},

@@ -63,7 +63,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	if err := c.check(asked); err != nil {
 		return pipeline.Page{}, err
 	}
-	if err := c.Limiter.Wait(ctx, c.Share); err != nil {
+	if err := c.Limiter.wait(ctx, c.Share, c.waits); err != nil {
 		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
 	slot, err := c.InFlight.Take(ctx, 1, c.drains())
@@ -133,6 +133,13 @@ func fold(status int, err error) string {
 		return "5xx"
 	}
 	return "error"
+}
+
+// waits tells of a wait for the budget. Only the live poll's says how the instance is.
+func (c *Client) waits(until time.Time) {
+	if c.Trace != nil && c.Trace.Waits != nil && !c.Later {
+		c.Trace.Waits(c.Instance, until)
+	}
 }
 
 func (c *Client) requested(code string, took time.Duration) {

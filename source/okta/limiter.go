@@ -56,11 +56,23 @@ const (
 // Failed must follow. share is the part of the org's limit that the caller keeps to.
 // It returns only ctx's cause.
 func (l *Limiter) Wait(ctx context.Context, share float64) error {
+	return l.wait(ctx, share, func(time.Time) {})
+}
+
+// longWait is how long a wait is that is worth telling.
+const longWait = 5 * time.Second
+
+// wait is Wait. It calls long, maybe more than once, with when a long wait will be
+// over as things stand.
+func (l *Limiter) wait(ctx context.Context, share float64, long func(until time.Time)) error {
 	for {
 		l.exchange(ctx)
 		wait, changed := l.take(share)
 		if wait <= 0 {
 			return nil
+		}
+		if wait >= longWait {
+			long(time.Now().Add(wait))
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -145,7 +157,7 @@ func (l *Limiter) next(now time.Time, share float64) time.Time {
 	if !now.Before(fresh) {
 		// Presumably a new window. One request finds out what it holds.
 		if l.inFlight > 0 && !l.last.Before(fresh) {
-			return now.Add(windowLength)
+			return now.Add(time.Second) // its answer wakes who waits
 		}
 		return now
 	}

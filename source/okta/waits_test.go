@@ -1,0 +1,56 @@
+package okta
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Whoever polls and has to wait for the org's budget for long is told of, with when it
+// will be over; a short wait, one for another's answer, and what is not urgent are
+// not.
+func TestPollTellsOfALongWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var mu sync.Mutex
+		told := map[string]time.Duration{}
+		limiter := new(Limiter)
+		poll := func(instance string, later bool) {
+			c := client(func(*http.Request) (*http.Response, error) {
+				time.Sleep(20 * time.Second)
+				return respond(200, `[]`), nil
+			})
+			c.Instance, c.Limiter, c.Later = instance, limiter, later
+			c.Trace = &pipeline.Trace{Waits: func(instance string, until time.Time) {
+				mu.Lock()
+				defer mu.Unlock()
+				told[instance] = until.Sub(began)
+			}}
+			if _, err := c.Poll(t.Context(), "/api/v1/logs"); err != nil {
+				t.Error(err)
+			}
+		}
+		// What another process left of the window is less than our share.
+		limiter.Merge(pipeline.Budget{Version: 1, Limit: 100, Remaining: 40, WindowEnds: began.Add(40 * time.Second)})
+		var wg sync.WaitGroup
+		wg.Go(func() { poll("waits", false) })
+		wg.Go(func() { poll("backfills", true) })
+		wg.Wait()
+		if want := 40*time.Second + slack; told["waits"] != want || len(told) != 1 {
+			t.Errorf("told %v, want that it waits until %s", told, want)
+		}
+
+		time.Sleep(2 * windowLength)
+		clear(told)
+		wg.Go(func() { poll("asks", false) })
+		wg.Go(func() { poll("waits for the answer", false) })
+		wg.Wait()
+		if len(told) != 0 {
+			t.Errorf("told %v: no budget is used up", told)
+		}
+	})
+}
