@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -40,7 +39,6 @@ var errMessageSize = errors.New("message larger than the stream takes")
 // Codes of the JetStream API. Source: nats-server 2.15.2, server/errors.json.
 const (
 	codeMessageSize     = 10054 // above max_msg_size
-	codeStreamNotFound  = 10059
 	codeWrongLast       = 10071 // the fence
 	codeWrongLastInTalk = 10164 // the fence, or a proposal on that subject is in flight
 	codeTooManyRequests = 10167
@@ -52,7 +50,6 @@ const (
 
 // apiError is a refusal by JetStream.
 type apiError struct {
-	Code        int    `json:"code"`
 	ErrCode     int    `json:"err_code"`
 	Description string `json:"description"`
 }
@@ -88,11 +85,10 @@ func (e *apiError) busy() bool {
 type publisher struct {
 	conn *Conn
 	open pipeline.Gate // of batches under way
-	rand func() float64
 }
 
 func newPublisher(conn *Conn) *publisher {
-	return &publisher{conn: conn, open: pipeline.Gate{Capacity: openBatches}, rand: rand.Float64}
+	return &publisher{conn: conn, open: pipeline.Gate{Capacity: openBatches}}
 }
 
 // messages are what is stored as one, made while it is sent. at gives the one
@@ -112,7 +108,7 @@ func (p *publisher) publish(ctx context.Context, msgs []*nats.Msg) (uint64, erro
 // error that matches pipeline.ErrFenced or errTooLarge says that nothing was
 // stored; any other leaves that open.
 func (p *publisher) publishEach(ctx context.Context, msgs messages) (uint64, error) {
-	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second, Rand: p.rand}
+	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second}
 	for try := 1; ; try++ {
 		seq, err := p.once(ctx, msgs)
 		refusal, refused := errors.AsType[*apiError](err)
@@ -128,8 +124,8 @@ func (p *publisher) publishEach(ctx context.Context, msgs messages) (uint64, err
 	}
 }
 
-// exhausted is what a refusal means that does not go away. A batch
-// that is dropped in parts every time is larger than the server's queue.
+// exhausted is what a refusal means that does not go away. A batch that is dropped
+// in parts every time is larger than the server's queue.
 func exhausted(refusal *apiError, size int) error {
 	dropped := refusal.ErrCode == codeIncomplete || refusal.ErrCode == codeTooManyRequests
 	if dropped && size > 2 {
