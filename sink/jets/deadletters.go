@@ -51,13 +51,6 @@ func letterOf(subject string, h nats.Header, seq uint64, at time.Time, data []by
 // headerMsgSize is how large a message is of which only the headers came.
 const headerMsgSize = "Nats-Msg-Size"
 
-func first(h nats.Header, name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
 // All yields the dead letters that stand when it begins, the oldest first: those
 // of an instance, or of all if that is empty, that were kept since a time, or all
 // if that is zero. headers: without their data.
@@ -140,4 +133,18 @@ func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64
 		return fmt.Errorf("purge dead letters of %s: %w", instance, err)
 	}
 	return nil
+}
+
+// DeadLetters counts the dead letters that DEADLETTER keeps, by instance.
+func (s *Store) DeadLetters(ctx context.Context) (map[string]uint64, error) {
+	var found info
+	err := s.Conn.ask(ctx, "STREAM.INFO."+StreamDeadLetter, map[string]any{"subjects_filter": SubjectDeadLetter("*")}, &found)
+	if err != nil {
+		return nil, fmt.Errorf("count dead letters: %w", err)
+	}
+	waiting := map[string]uint64{}
+	for subject, n := range found.State.Subjects {
+		waiting[strings.TrimPrefix(subject, SubjectDeadLetter(""))] = n
+	}
+	return waiting, nil
 }

@@ -65,9 +65,7 @@ func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
 		return i
 	}
 	i.Skew = i.Info.TimeStamp.Sub(sent.Add(i.Took / 2))
-	if want.fit != nil {
-		i.Unfit = want.fit(i.Info.Config)
-	}
+	i.Unfit = want.fit(i.Info.Config)
 	if lacks := lacking(i.Info.Config, want.config); len(lacks) > 0 {
 		i.Lacks = names(lacks)
 	}
@@ -75,18 +73,4 @@ func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
 		i.Doubts = want.doubt(i.Info.Config)
 	}
 	return i
-}
-
-// DeadLetters counts the dead letters that DEADLETTER keeps, by instance.
-func (s *Store) DeadLetters(ctx context.Context) (map[string]uint64, error) {
-	var found info
-	err := s.Conn.ask(ctx, "STREAM.INFO."+StreamDeadLetter, map[string]any{"subjects_filter": SubjectDeadLetter("*")}, &found)
-	if err != nil {
-		return nil, fmt.Errorf("count dead letters: %w", err)
-	}
-	waiting := map[string]uint64{}
-	for subject, n := range found.State.Subjects {
-		waiting[strings.TrimPrefix(subject, SubjectDeadLetter(""))] = n
-	}
-	return waiting, nil
 }

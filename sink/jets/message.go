@@ -181,3 +181,11 @@ func decodeHeader(s string) string {
 	}
 	return b.String()
 }
+
+// first is a header's first value as it stands; empty: there is none.
+func first(h nats.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}

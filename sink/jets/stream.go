@@ -21,7 +21,7 @@ type stream struct {
 	config jetstream.StreamConfig // what a new one is made with
 	// firstSeq is asked for the first sequence of a new one; nil: 1.
 	firstSeq func(context.Context) (uint64, error)
-	// fit refuses one that can't work; nil: none.
+	// fit refuses one that can't work.
 	fit func(jetstream.StreamConfig) error
 	// doubt says what an operator should look at; nil: nothing.
 	doubt func(jetstream.StreamConfig) []string
@@ -94,15 +94,12 @@ func (c *Conn) create(ctx context.Context, want stream) error {
 // as it came but for that, so that members unknown here stay as they are.
 func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log *slog.Logger) (have jetstream.StreamConfig, changed bool, err error) {
 	name := want.config.Name
-	all := map[string]any{}
 	members := map[string]json.RawMessage{}
 	if err := errors.Join(json.Unmarshal(raw, &have), json.Unmarshal(raw, &members)); err != nil {
 		return have, false, fmt.Errorf("read the configuration of %s: %w", name, err)
 	}
-	if want.fit != nil {
-		if err := want.fit(have); err != nil {
-			return have, false, fmt.Errorf("stream %s can't be used: %w", name, err)
-		}
+	if err := want.fit(have); err != nil {
+		return have, false, fmt.Errorf("stream %s can't be used: %w", name, err)
 	}
 	lacks := lacking(have, want.config)
 	if len(lacks) == 0 {
@@ -113,6 +110,7 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 		}
 		return have, false, nil
 	}
+	all := make(map[string]any, len(members)+len(lacks))
 	for member, value := range members {
 		all[member] = value
 	}
