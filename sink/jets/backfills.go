@@ -15,9 +15,6 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// BucketBackfills holds the backfills, under okta.<instance>.<id>.
-const BucketBackfills = "BACKFILLS"
-
 // backfillsKept is how long a backfill that ended is kept.
 const backfillsKept = 90 * 24 * time.Hour
 
@@ -33,6 +30,7 @@ type KeptJob struct {
 	Err      error // why it can't be read: of the job there are Instance and ID alone; nil: it can
 }
 
+// backfillKey is a job's key: okta.<instance>.<id>.
 func backfillKey(j *pipeline.Job) string { return Key(j.Instance) + "." + j.ID }
 
 // Watch calls changed with all jobs, the oldest of an instance first: with what

@@ -10,10 +10,11 @@ const (
 	BucketLocks        = "LOCKS"
 	BucketStatus       = "STATUS"
 	BucketBudgets      = "BUDGETS"
+	BucketBackfills    = "BACKFILLS"
 )
 
 const (
-	keyPrefix     = "okta."    // of an instance's key in every bucket
+	keyPrefix     = "okta."    // of an instance's key in every bucket, and of an org's in BUDGETS
 	sessionPrefix = "session." // of a replica's key in LOCKS
 )
 

@@ -97,11 +97,7 @@ func (s *Sink) within(ctx context.Context, p *span, first uint64, visit func(pip
 // publishedOf is when a stored event was published, as its header says; zero
 // when it does not.
 func publishedOf(m jetstream.Msg) time.Time {
-	v := m.Headers()[headerTime]
-	if len(v) == 0 {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, decodeHeader(v[0]))
+	t, err := time.Parse(time.RFC3339, headerText(m.Headers(), headerTime))
 	if err != nil {
 		return time.Time{}
 	}
