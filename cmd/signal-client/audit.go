@@ -120,6 +120,8 @@ func auditProblem(err error) error {
 		return &problem{Op: "audit", Err: err, Hint: "wait until signal-client status says polling, then audit again", Code: exitFailed}
 	case errors.Is(err, pipeline.ErrTooMany):
 		return &problem{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait for that; else audit a shorter span, or bring all of it: signal-client backfill start with the same flags", Code: exitFound}
+	case errors.Is(err, jets.ErrPurged), errors.Is(err, jets.ErrUncompared):
+		return err
 	case errors.Is(err, jets.ErrNoPosition):
 		return &problem{Op: "audit", Err: fmt.Errorf("%w: this org was never polled", err), Hint: "start the service: signal-client run", Code: exitFailed}
 	}

@@ -34,7 +34,7 @@ func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.P
 		return pipeline.Receipt{}, fmt.Errorf("insert into %s: %w", s.instance, pipeline.ErrMakingUp)
 	}
 	if s.lastEvent > s.at.Seq { // seen beside a poller only: a copy above these would hide them from its sync
-		return pipeline.Receipt{}, fmt.Errorf("insert into %s: events stand above the newest position: %w", s.instance, pipeline.ErrFenced)
+		return pipeline.Receipt{}, fmt.Errorf("insert into %s: %w", s.instance, ErrUncompared)
 	}
 	ctx, done, err := s.bind(ctx)
 	if err != nil {

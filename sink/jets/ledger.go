@@ -24,7 +24,7 @@ var _ pipeline.Ledger = (*Ledger)(nil)
 
 // attach reads where the instance stands.
 func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
-	v, err := l.operator().look(ctx)
+	v, err := l.operator().stand(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -83,19 +83,25 @@ func (l *Ledger) Link(ctx context.Context) (pipeline.Link, error) {
 // have to wait for its turn.
 func (l *Ledger) Insert(ctx context.Context, past pipeline.Past) (pipeline.Receipt, error) {
 	var sum pipeline.Receipt
+	err := l.operator().rouse(ctx, func() error { return l.insert(ctx, past, &sum) }, ErrUncompared, pipeline.ErrMakingUp)
+	return sum, err
+}
+
+// insert adds to sum what it stored.
+func (l *Ledger) insert(ctx context.Context, past pipeline.Past, sum *pipeline.Receipt) error {
 	for range operatorTries {
 		s, err := l.attach(ctx)
 		if err != nil {
-			return sum, err
+			return err
 		}
 		r, err := s.Insert(ctx, s.at, past)
 		sum.Stored, sum.Repeats, sum.DeadLetters = sum.Stored+r.Stored, r.Repeats, r.DeadLetters
 		if err == nil {
-			return sum, l.operator().tell(ctx, s)
+			return l.operator().tell(ctx, s)
 		}
-		if !errors.Is(err, pipeline.ErrFenced) {
-			return sum, err
+		if !errors.Is(err, pipeline.ErrFenced) || errors.Is(err, ErrUncompared) {
+			return err
 		}
 	}
-	return sum, fmt.Errorf("insert into %s: %w again and again", l.Instance, pipeline.ErrFenced)
+	return fmt.Errorf("insert into %s: %w again and again", l.Instance, pipeline.ErrFenced)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,8 +21,17 @@ const (
 	headerNote = "Signal-Note" // what for
 )
 
-// ErrNoPosition: the stream has no position of the instance to go on from.
-var ErrNoPosition = errors.New("no position in the stream")
+// Why there is nothing to go on from, or not yet. An idle poller writes nothing to
+// the stream, and so finds out at its next sync only: see rouse.
+var (
+	// ErrNoPosition: the stream has no position of the instance to go on from.
+	ErrNoPosition = errors.New("no position in the stream")
+	// ErrPurged is an ErrNoPosition: CURSORS has one, with which a sync restores it.
+	ErrPurged = fmt.Errorf("%w any more", ErrNoPosition)
+	// ErrUncompared is a pipeline.ErrFenced: events stand above the newest position,
+	// since it was deleted or a foreign client wrote them, and a sync compares them.
+	ErrUncompared = fmt.Errorf("events stand above the newest position: %w", pipeline.ErrFenced)
+)
 
 // Attach returns a Store for a command that works beside the service: nothing is
 // made or checked.
@@ -86,7 +96,7 @@ func (o *Operator) Standing(ctx context.Context) (Standing, error) {
 // read among them. The first ones cost a read each; of many, the rest come by hundreds.
 func (o *Operator) History(ctx context.Context) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
-		v, err := o.look(ctx)
+		v, err := o.stand(ctx)
 		if err != nil && !errors.Is(err, ErrNoPosition) {
 			yield(Step{}, err)
 			return
@@ -124,11 +134,46 @@ func (o *Operator) look(ctx context.Context) (*vantage, error) {
 		return nil, fmt.Errorf("look at %s: %w", o.Instance, err)
 	}
 	if v.newest.seq == 0 || v.newest.err != nil {
-		return v, fmt.Errorf("look at %s: %w", o.Instance, ErrNoPosition)
+		missing := ErrNoPosition
+		if v.cursor != nil {
+			missing = ErrPurged
+		}
+		return v, fmt.Errorf("look at %s: %w", o.Instance, missing)
 	}
 	v.stood = s.adopt(v.newest, v.cursor)
 	s.query = Query{Origin: s.at.Origin, Hash: s.at.Query}
 	return v, s.readLastEvent(ctx)
+}
+
+// stand is look for a command that goes on from the position.
+func (o *Operator) stand(ctx context.Context) (v *vantage, err error) {
+	err = o.rouse(ctx, func() error {
+		v, err = o.look(ctx)
+		return err
+	}, ErrPurged)
+	return v, err
+}
+
+// patience is how long a command waits for whoever polls the instance.
+const patience = 10 * time.Second
+
+// rouse tries again while it fails for want of what only whoever polls the instance
+// can do: that one is woken, and given some time.
+func (o *Operator) rouse(ctx context.Context, try func() error, wants ...error) error {
+	wanting := func(err error) bool {
+		return slices.ContainsFunc(wants, func(want error) bool { return errors.Is(err, want) })
+	}
+	err := try()
+	if !wanting(err) {
+		return err
+	}
+	o.Store.Wake(o.Instance)
+	for end := time.Now().Add(patience); wanting(err) && time.Now().Before(end); err = try() {
+		if err := pipeline.Sleep(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // place writes next after the newest position, with the operator's name on it.

@@ -161,7 +161,7 @@ func (o *Operator) move(ctx context.Context, plan func(context.Context, *vantage
 func (o *Operator) attempt(ctx context.Context, plan func(context.Context, *vantage, *Move) (Move, error), asked *Move) (Move, error) {
 	ctx, done := o.Store.Conn.Epoch(ctx)
 	defer done()
-	v, err := o.look(ctx)
+	v, err := o.stand(ctx)
 	if err != nil {
 		return Move{}, err
 	}
