@@ -52,6 +52,11 @@ func (b *backfiller) list(cmd *cobra.Command) error {
 		jobs = append(jobs, j)
 		g.Rows = append(g.Rows, []any{j.ID, j.Instance, string(j.State), part(j), j.Events, j.Stored, left(j, now), j.Since, j.Until, j.LastError})
 	}
+	if len(jobs) == 0 && b.instance != "" {
+		if err := b.unknown(cmd.Context(), all.Store, b.instance); err != nil {
+			return err
+		}
+	}
 	if b.json {
 		return writeJSON(b.Out(), jobs)
 	}

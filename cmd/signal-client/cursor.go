@@ -109,7 +109,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 	defer cancel()
 	st, err := o.Standing(ctx)
 	if err != nil && (!errors.Is(err, jets.ErrNoPosition) || st.Cursor == nil) {
-		return c.problem("show", err)
+		return c.problem(ctx, o.Store, "show", err)
 	}
 	now, holder := time.Now(), c.holder(ctx, o.Store)
 	if !c.json {

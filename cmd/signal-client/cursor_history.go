@@ -67,7 +67,7 @@ func (h *historian) run(cmd *cobra.Command, args []string) error {
 	defer done()
 	steps, more, err := h.read(cmd.Context(), o)
 	if err != nil {
-		return h.problem("list positions of", err)
+		return h.problem(cmd.Context(), o.Store, "list positions of", err)
 	}
 	if h.json {
 		list := []json.RawMessage{}

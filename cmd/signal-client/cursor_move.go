@@ -157,7 +157,7 @@ func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(co
 	case errors.Is(err, errDry):
 		return nil
 	case err != nil:
-		return m.moveProblem(verb, made, err)
+		return m.moveProblem(cmd.Context(), o.Store, verb, made, err)
 	case m.json:
 		return writeJSON(m.Out(), moveJSON(m.instance, made, false))
 	}
@@ -244,7 +244,7 @@ func whoami() string {
 }
 
 // moveProblem says what to do about a move that was refused.
-func (m *mover) moveProblem(verb string, at jets.Move, err error) error {
+func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string, at jets.Move, err error) error {
 	op, name := verb+" "+m.instance, m.instance
 	switch {
 	case errors.Is(err, pipeline.ErrMakingUp):
@@ -263,14 +263,17 @@ func (m *mover) moveProblem(verb string, at jets.Move, err error) error {
 	case errors.Is(err, jets.ErrMovedOn):
 		return &problem{Op: op, Code: exitFailed, Err: err, Hint: "run the command again, and look at what it says"}
 	}
-	return m.problem(verb, err)
+	return m.problem(ctx, store, verb, err)
 }
 
 // problem says what to do about an org that has no position.
-func (c *cursors) problem(act string, err error) error {
-	if !errors.Is(err, jets.ErrNoPosition) {
+func (c *cursors) problem(ctx context.Context, store *jets.Store, act string, err error) error {
+	if !errors.Is(err, jets.ErrNoPosition) || errors.Is(err, jets.ErrPurged) {
 		return err
 	}
-	return &problem{Op: act + " " + c.instance, Err: fmt.Errorf("%w on %s: it was never polled, or its name is another", jets.ErrNoPosition, jets.SubjectPosition(c.instance)),
-		Hint: "look at the names: signal-client status", Code: exitFailed}
+	if unknown := c.unknown(ctx, store, c.instance); unknown != nil {
+		return unknown
+	}
+	return &problem{Op: act + " " + c.instance, Err: fmt.Errorf("%w on %s: it was never polled", jets.ErrNoPosition, jets.SubjectPosition(c.instance)),
+		Hint: "is it enabled, and does the service run? look: signal-client status", Code: exitFailed}
 }

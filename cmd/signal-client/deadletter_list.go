@@ -53,6 +53,11 @@ func (l *letterList) run(cmd *cobra.Command) error {
 	if err := present(err); err != nil {
 		return err
 	}
+	if len(docs) == 0 && l.instance != "" {
+		if err := l.unknown(cmd.Context(), all.Store, l.instance); err != nil {
+			return err
+		}
+	}
 	if l.json {
 		return writeJSON(l.Out(), docs)
 	}

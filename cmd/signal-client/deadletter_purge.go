@@ -85,6 +85,11 @@ func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 	if err := present(err); err != nil {
 		return err
 	}
+	if len(d.letters) == 0 && l.instance != "" {
+		if err := l.unknown(cmd.Context(), all.Store, l.instance); err != nil {
+			return err
+		}
+	}
 	return l.purge(cmd.Context(), all, d)
 }
 

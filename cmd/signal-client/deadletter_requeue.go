@@ -63,6 +63,12 @@ func (l *letters) requeue(cmd *cobra.Command, args []string) error {
 		if seqs, err = tooLarge(cmd.Context(), all, l.instance); err != nil {
 			return err
 		}
+		if len(seqs) == 0 {
+			err = l.unknown(cmd.Context(), all.Store, l.instance)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	refused := 0
 	for _, seq := range seqs {

@@ -68,16 +68,15 @@ func newDoctor(p *program) *cobra.Command {
 		Long:  doctorLong,
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := d.load(cmd)
-			if err != nil && d.format == formatNagios {
-				return unknown(p.Out(), err)
+			if err := d.load(cmd); err != nil {
+				return d.refused(p.Out(), err)
+			}
+			r, err := d.examine(cmd.Context())
+			if cmd.Context().Err() != nil {
+				return cmd.Context().Err()
 			}
 			if err != nil {
-				return err
-			}
-			r := d.examine(cmd.Context())
-			if err := cmd.Context().Err(); err != nil {
-				return err
+				return d.refused(p.Out(), err)
 			}
 			return r.print(p.Out(), d.format)
 		},
@@ -123,21 +122,28 @@ func (d *doctor) asked(instance string) bool {
 }
 
 // examine looks at everything. First what all else stands on is read; then the
-// checks run side by side, and stand in the report in their order.
-func (d *doctor) examine(ctx context.Context) *checkup {
+// checks run side by side, and stand in the report in their order. It refuses to
+// look at an org that there is not.
+func (d *doctor) examine(ctx context.Context) (*checkup, error) {
 	s := d.look(ctx)
 	defer s.close()
+	if err := s.unknown(); err != nil {
+		return nil, err
+	}
 	var exams []exam
 	exams = append(exams, s.natsExams()...)
 	exams = append(exams, s.streamExams()...)
 	exams = append(exams, s.fleetExams()...)
 	exams = append(exams, s.orgExams()...)
 	exams = append(exams, s.machineExams()...)
-	return newCheckup(perform(ctx, exams, d.timeout))
+	return newCheckup(perform(ctx, exams, d.timeout)), nil
 }
 
-// unknown is a nagios report of nothing.
-func unknown(to screen, err error) error {
+// refused is what a doctor ends with that can't begin: to nagios a report of nothing.
+func (d *doctor) refused(to screen, err error) error {
+	if d.format != formatNagios {
+		return err
+	}
 	var texts []string
 	for _, e := range split(err) {
 		p := explain(e)

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -41,28 +40,25 @@ func (s *scene) orgExams() []exam {
 			d.warn("no org is configured", firstCommand)
 		}))
 	}
-	known := map[string]bool{}
 	for _, o := range s.orgs() {
-		known[o.instance] = true
 		exams = append(exams, exam{groupInstance, o.instance, "request", func(ctx context.Context) []finding { return s.orgFound(ctx, o) }})
-	}
-	for _, instance := range s.instances {
-		if !known[instance] && s.conn != nil && s.writtenErr == nil {
-			exams = append(exams, exam{groupInstance, instance, "configuration", func(context.Context) []finding { return s.noOrg(instance) }})
-		}
 	}
 	return exams
 }
 
-// noOrg is what is said of an org that was asked for and is none.
-func (s *scene) noOrg(instance string) []finding {
-	var d diagnosis
-	found := jets.BucketIntegrations + " holds none of that name"
-	if near := nearest(instance, slices.Sorted(maps.Keys(s.written))); near != "" {
-		found += "; is " + near + " meant?"
+// unknown is the error of an org that was asked for and is none; nil also when that
+// can't be told.
+func (s *scene) unknown() error {
+	if s.conn == nil || s.writtenErr != nil || s.oktaFault != nil {
+		return nil
 	}
-	d.wrong(found, "signal-client integrations list; for an org that the service has from its environment, set the same OKTA_ variables here")
-	return []finding{d.finding(groupInstance, instance, "configuration")}
+	orgs := s.orgs()
+	for _, instance := range s.instances {
+		if !slices.ContainsFunc(orgs, func(o org) bool { return o.instance == instance }) {
+			return noIntegration(instance, slices.Sorted(maps.Keys(s.written))).besidesEnvironment()
+		}
+	}
+	return nil
 }
 
 // orgFound looks at one org, from its configuration to its answer. What one check

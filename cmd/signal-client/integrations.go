@@ -119,19 +119,35 @@ func find(ctx context.Context, all *jets.Integrations, instance string) (jets.Wr
 	if w.Value != nil {
 		return w, nil
 	}
+	written, err := all.Written(ctx)
+	if err != nil {
+		written = nil // what is near is a courtesy
+	}
+	return w, noIntegration(instance, names(written))
+}
+
+var errNoIntegration = errors.New(jets.BucketIntegrations + " holds none of that name")
+
+// noIntegration is the error of a name that is none of those that stand. It matches
+// errNoIntegration.
+func noIntegration(instance string, standing []string) *problem {
 	p := &problem{
 		Op:   fmt.Sprintf("no integration %q", instance),
-		Err:  errors.New(jets.BucketIntegrations + " holds none of that name"),
+		Err:  errNoIntegration,
 		Hint: "signal-client integrations list",
 		Code: exitFailed,
 	}
-	written, err := all.Written(ctx)
-	if err == nil {
-		if near := nearest(instance, names(written)); near != "" {
-			p.Err = fmt.Errorf("%w; there is %s", p.Err, near)
-		}
+	if near := nearest(instance, standing); near != "" {
+		p.Err = fmt.Errorf("%w; there is %s", p.Err, near)
 	}
-	return w, p
+	return p
+}
+
+// besidesEnvironment adds to the hint of a command that knows the environment's org
+// as well.
+func (p *problem) besidesEnvironment() *problem {
+	p.Hint += "; for an org that the service has from its environment, set the same OKTA_ variables here"
+	return p
 }
 
 func names(written []jets.Written) []string {

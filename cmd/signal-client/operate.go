@@ -88,8 +88,8 @@ func (d *desk) integration(ctx context.Context, store *jets.Store) (pipeline.Int
 		}
 	}
 	w, err := find(ctx, all, d.instance)
-	if p, ok := errors.AsType[*problem](err); ok && w.Value == nil {
-		p.Hint += "; for an org that the service has from its environment, set the same OKTA_ variables here"
+	if p, ok := errors.AsType[*problem](err); ok && errors.Is(err, errNoIntegration) {
+		err = p.besidesEnvironment()
 	}
 	if err != nil {
 		return pipeline.Integration{}, err
@@ -102,6 +102,17 @@ func (d *desk) integration(ctx context.Context, store *jets.Store) (pipeline.Int
 		}
 	}
 	return i, nil
+}
+
+// unknown is the error of an instance that is configured nowhere, for a command that
+// found nothing of it; nil: it is configured, or that can't be told.
+func (d *desk) unknown(ctx context.Context, store *jets.Store, instance string) error {
+	asked := *d
+	asked.instance = instance
+	if _, err := asked.integration(ctx, store); errors.Is(err, errNoIntegration) {
+		return err
+	}
+	return nil
 }
 
 // client asks the instance's org within a share of its limit, which it keeps to

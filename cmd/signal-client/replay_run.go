@@ -49,7 +49,9 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.sayUnknown(known)
+	if err := r.refuseUnknown(ctx, known); err != nil {
+		return err
+	}
 	switch {
 	case r.dryRun:
 		r.out = nowhere{}
@@ -76,8 +78,9 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	return nil
 }
 
-// sayUnknown says which names stand for nothing: it may be a slip.
-func (r *replayRun) sayUnknown(known map[string]uint64) {
+// refuseUnknown refuses a name that is no org's, and says which others stand for
+// nothing.
+func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) error {
 	var names []string
 	for name := range known {
 		names = append(names, name)
@@ -87,12 +90,16 @@ func (r *replayRun) sayUnknown(known map[string]uint64) {
 		if slices.ContainsFunc(names, func(name string) bool { ok, _ := path.Match(wanted, name); return ok }) {
 			continue
 		}
+		if err := r.unknown(ctx, r.store, wanted); err != nil && !strings.ContainsAny(wanted, `*?[\`) {
+			return err
+		}
 		note := fmt.Sprintf("%s holds no event of %s", jets.StreamSignals, wanted)
 		if near := nearest(wanted, names); near != "" {
 			note += "; is " + near + " meant?"
 		}
 		fmt.Fprintln(r.Err(), printable(note))
 	}
+	return nil
 }
 
 // Run brings the events, and says how it went.
