@@ -220,7 +220,7 @@ func TestAdvisoriesWhileAway(t *testing.T) {
 // does to it.
 func TestAdvisoriesOfTheService(t *testing.T) {
 	natsd, refused := startReadmeServer(t)
-	sim := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
+	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	sim.Generate(20, time.Hour)
 	var fault atomic.Pointer[oktatest.Fault]
 	fault.Store(&oktatest.Fault{Inject: []string{"7"}})

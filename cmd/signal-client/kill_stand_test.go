@@ -66,7 +66,7 @@ func newKillStand(t *testing.T, instances ...string) *killStand {
 	ctx, quiet := context.WithCancel(context.Background())
 	k.quiet = func() { quiet(); k.silence.Wait() }
 	for i, instance := range instances {
-		org := oktatest.New(oktatest.Config{Seed: k.seed + uint64(i), Links: oktatest.Links{Vary: true}, Requests: -1,
+		org := oktatest.New(oktatest.Config{Seed: k.seed + uint64(i), Even: true, Links: oktatest.Links{Vary: true}, Requests: -1,
 			Rate:         oktatest.Rate{PerMinute: 100_000, Share: 1},
 			RepeatWithin: 0.2, RepeatAcross: 0.2})
 		org.Generate(1000/len(instances), 3*time.Hour)

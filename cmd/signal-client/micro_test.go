@@ -59,7 +59,7 @@ func ask(t *testing.T, nc *nats.Conn, subject, data string, most int) (answers [
 // and says how its orgs are doing: all of them at once, or one. None says a token.
 func TestReplicasAnswer(t *testing.T) {
 	natsd, refused := startReadmeServer(t)
-	sim := oktatest.New(oktatest.Config{Seed: 1, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
+	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	sim.Generate(20, time.Hour)
 	okta := httptest.NewServer(sim)
 	t.Cleanup(okta.Close)

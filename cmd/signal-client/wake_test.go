@@ -21,7 +21,7 @@ import (
 // have been refused: that it is not shows that it synced first.
 func TestWake(t *testing.T) {
 	natsd := jetstest.Config{Listen: true}.Run(t)
-	sim := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
+	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	sim.Generate(20, time.Hour)
 	okta := httptest.NewServer(sim)
 	t.Cleanup(okta.Close)

@@ -14,6 +14,7 @@ type Config struct {
 	Links Links // how next links look
 	Rate  Rate  // how many requests it takes
 	Lag   Lag   // how long after they happened generated events are persisted
+	Even  bool  // generated events are spread without a day's rhythm: but for their times, they are the same at any time of it
 
 	RepeatWithin float64 // chance that a page holds one of its events twice
 	RepeatAcross float64 // chance that a page begins with the event that the page before ended with

@@ -14,6 +14,7 @@ type generator struct {
 	rand *rand.Rand
 	cast cast
 	kind chooser
+	even bool // as in Config
 }
 
 func newGenerator(seed uint64) *generator {
@@ -73,12 +74,13 @@ func (g *generator) lag(l Lag) time.Duration {
 	return time.Duration(g.rand.ExpFloat64() * float64(max(0, l.Typical)))
 }
 
-// times draws n moments, in order, as busy as the hours that they fall in.
+// times draws n moments, in order, as busy as the hours that they fall in, unless
+// they are to be even.
 func (g *generator) times(n int, from time.Time, over time.Duration) []time.Time {
 	at := make([]time.Time, 0, n)
 	for len(at) < n {
 		t := from.Add(time.Duration(g.rand.Float64() * float64(over)))
-		if g.rand.Float64() < rhythm(t) {
+		if g.even || g.rand.Float64() < rhythm(t) {
 			at = append(at, t.UTC().Truncate(time.Millisecond))
 		}
 	}

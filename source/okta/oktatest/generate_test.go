@@ -95,6 +95,24 @@ func TestADayHasItsRhythm(t *testing.T) {
 	}
 }
 
+func TestEvenEventsAreTheSameAtAnyTimeOfADay(t *testing.T) {
+	logged := func(at time.Duration) (uuids []string, after []time.Duration) {
+		o := New(Config{Seed: 5, Even: true})
+		from := time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC).Add(at) // a Friday
+		o.GenerateFrom(from, 300, 3*time.Hour)
+		for _, e := range o.Events() {
+			uuids, after = append(uuids, e.UUID), append(after, e.Published.Sub(from), e.Persisted.Sub(from))
+		}
+		return uuids, after
+	}
+	uuids, after := logged(10 * time.Minute)
+	for _, at := range []time.Duration{13 * time.Hour, 23 * time.Hour, 37 * time.Hour} {
+		if u, a := logged(at); !slices.Equal(u, uuids) || !slices.Equal(a, after) {
+			t.Errorf("%s later the events are others", at)
+		}
+	}
+}
+
 func TestRunKeepsItsPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := New(Config{Seed: 6})

@@ -37,6 +37,7 @@ func New(config Config) *Org {
 	c := config.withDefaults()
 	o := &Org{config: c, links: c.Links}
 	o.gen = newGenerator(c.Seed)
+	o.gen.even = c.Even
 	o.limiter = newLimiter(c.Rate, c.Seed)
 	if len(c.Tokens) > 0 {
 		o.tokens = make(map[string]bool)
@@ -113,8 +114,8 @@ func uuidOf(data []byte) string {
 }
 
 // Generate puts n believable events into the log that were published over the
-// time until now, with a day's rhythm, and are all persisted by now. Asked for them
-// again with the same seed and clock an org makes the same events.
+// time until now, with a day's rhythm unless they are to be even, and are all persisted by
+// now. Asked for them again with the same seed and clock an org makes the same events.
 func (o *Org) Generate(n int, over time.Duration) {
 	now := o.Now()
 	o.generate(n, now.Add(-over), over, now)
