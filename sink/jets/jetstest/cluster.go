@@ -50,7 +50,7 @@ func (c Cluster) awaitStream(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startTime)
 	defer cancel()
 	for {
 		try, stop := context.WithTimeout(ctx, 2*time.Second)
@@ -88,7 +88,7 @@ func (c Cluster) Leader(t testing.TB, stream string) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startTime)
 	defer cancel()
 	for ctx.Err() == nil {
 		try, stop := context.WithTimeout(ctx, time.Second)

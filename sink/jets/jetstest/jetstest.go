@@ -117,6 +117,7 @@ func connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
 		nats.Name(t.Name()),
 		nats.ReconnectBufSize(-1), nats.MaxReconnects(-1),
 		nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectJitter(0, 0),
+		nats.Timeout(30 * time.Second), // a busy machine
 	}, opts...)...)
 	if err != nil {
 		t.Fatalf("connect to the test's server: %v", err)
