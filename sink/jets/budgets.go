@@ -83,7 +83,7 @@ func (b *Budgets) Write(ctx context.Context, origin string, next func(pipeline.B
 
 // read returns what stands, and its revision.
 func (b *Budgets) read(ctx context.Context, origin string) (pipeline.Budget, uint64, error) {
-	m, err := b.store.Conn.Last(ctx, BucketStream(BucketBudgets), BucketSubject(BucketBudgets, BudgetKey(origin)))
+	m, err := b.store.Conn.value(ctx, BucketBudgets, BudgetKey(origin))
 	if errors.Is(err, jetstream.ErrStreamNotFound) && b.restore(ctx) {
 		err = ErrNoMessage
 	}

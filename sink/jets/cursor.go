@@ -166,7 +166,7 @@ func (s *Sink) stillNewest(ctx context.Context) error {
 // readCursor reads CURSORS by its leader and keeps the revision. It returns nil when
 // there is no value, or none that can be read.
 func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
-	m, err := s.store.Conn.Last(ctx, BucketStream(BucketCursors), BucketSubject(BucketCursors, Key(s.instance)))
+	m, err := s.store.Conn.value(ctx, BucketCursors, Key(s.instance))
 	if errors.Is(err, ErrNoMessage) {
 		s.cursor.revision = 0
 		return nil, nil

@@ -156,7 +156,7 @@ func (l *Locks) beat(ctx context.Context, s session) error {
 // anew if it is gone, and over that of an earlier process if this one has just
 // come. A process whose name was taken since gives way, under a new name.
 func (l *Locks) reconcile(ctx context.Context, s session) error {
-	m, err := l.store.Conn.Last(ctx, BucketStream(BucketLocks), BucketSubject(BucketLocks, sessionPrefix+s.name))
+	m, err := l.store.Conn.value(ctx, BucketLocks, sessionPrefix+s.name)
 	var last uint64
 	var standing Session
 	switch {
@@ -256,7 +256,7 @@ func (l *Locks) bye(ctx context.Context) {
 	err := l.delete(ctx, s)
 	if errors.Is(err, pipeline.ErrFenced) {
 		// A renewal that was under way was stored, though nobody heard of it.
-		m, err2 := l.store.Conn.Last(ctx, BucketStream(BucketLocks), BucketSubject(BucketLocks, sessionPrefix+s.name))
+		m, err2 := l.store.Conn.value(ctx, BucketLocks, sessionPrefix+s.name)
 		var standing Session
 		if err2 == nil && !gone(m.Header) && json.Unmarshal(m.Data, &standing) == nil && standing.ID == s.id {
 			s.revision = m.Seq

@@ -1,0 +1,33 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// value reads what a bucket's leader holds under a key, the marker of a deleted one
+// too. It returns ErrNoMessage when the key never was.
+func (c *Conn) value(ctx context.Context, bucket, key string) (*RawMsg, error) {
+	return c.Last(ctx, BucketStream(bucket), BucketSubject(bucket, key))
+}
+
+// put writes m under a bucket's key, if that is still at the revision; 0: if it never
+// was. It returns the new revision. Its error matches pipeline.ErrChanged when
+// somebody else wrote meanwhile.
+func (c *Conn) put(ctx context.Context, bucket, key string, revision uint64, m *nats.Msg) (uint64, error) {
+	m.Subject = c.PutSubject(bucket, key)
+	expect(m, revision)
+	seq, err := newPublisher(c).publish(ctx, []*nats.Msg{m})
+	if errors.Is(err, pipeline.ErrFenced) {
+		err = pipeline.ErrChanged
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write %s in %s: %w", key, bucket, err)
+	}
+	return seq, nil
+}
