@@ -22,17 +22,24 @@ type Integrations struct {
 var _ pipeline.Integrations = (*Integrations)(nil)
 
 // Watch implements pipeline.Integrations. While NATS is away, what stood last
-// stands. A bucket that was deleted is made anew, empty: then no instance does.
+// stands. A bucket that was deleted is made anew, empty: then no instance does. The
+// same holds of a purge, which a count shows within half a minute. Who loses
+// integrations in such ways is warned.
 func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
-	var entries map[string]pipeline.Entry
+	var entries, stood, missing map[string]pipeline.Entry
 	var generation uint64
 	i.Store.caughtUp.begin()
 	return i.Store.follow(ctx, BucketIntegrations, ">", view{
-		fresh: func() { entries, generation = map[string]pipeline.Entry{}, i.Store.Conn.Generation() },
+		lasting: true,
+		fresh: func() {
+			entries, missing = map[string]pipeline.Entry{}, maps.Clone(stood)
+			generation = i.Store.Conn.Generation()
+		},
 		entry: func(e kvEntry) {
 			// Other kinds of integration may share the bucket; a key such as
 			// okta.Acme.2 is one of ours, written badly.
 			instance, ours := strings.CutPrefix(e.key, keyPrefix)
+			delete(missing, instance) // deleted ones are told too
 			switch {
 			case !ours:
 			case e.gone:
@@ -42,7 +49,13 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 			}
 		},
 		settled: func() {
-			changed(maps.Clone(entries))
+			if len(missing) > 0 {
+				i.Store.config.Log.Warn("integrations are lost: INTEGRATIONS was deleted, purged or rolled back; import them again, until then nobody polls them",
+					"lost", len(missing), "left", len(entries))
+				missing = nil
+			}
+			stood = maps.Clone(entries)
+			changed(stood)
 			i.Store.caughtUp.tell(generation)
 		},
 		ended: func() {},

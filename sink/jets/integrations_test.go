@@ -1,9 +1,12 @@
 package jets
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -216,4 +219,56 @@ func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 	if _, err := all.Put(ctx, "a", []byte(`{}`), w.Revision); err != nil {
 		t.Errorf("made anew: %v", err)
 	}
+}
+
+// A purge of the bucket's stream leaves no marker: a count misses what is gone. One
+// that was put meanwhile doesn't make up for it. What is lost is warned of.
+func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer // written by the watch alone, read after synctest.Wait
+		store := opened(t, jetstest.Run(t), Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		for _, instance := range []string{"a", "b", "c"} {
+			put(t, store, BucketIntegrations, Key(instance), fmt.Sprintf(integration, instance))
+		}
+		all := &Integrations{Store: store}
+		if err := all.Delete(t.Context(), "c", 3); err != nil {
+			t.Fatal(err)
+		}
+		w := watching(t, store)
+		time.Sleep(10 * time.Minute)
+		w.want(t, map[string]string{"a": "a", "b": "b"})
+		if _, times := w.told(); times != 1 {
+			t.Errorf("nothing has changed, and it was told %d times", times)
+		}
+
+		stream, err := store.Conn.JS.Stream(t.Context(), BucketStream(BucketIntegrations))
+		if err == nil {
+			err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(BucketSubject(BucketIntegrations, Key("a"))))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, store, BucketIntegrations, Key("d"), fmt.Sprintf(integration, "d"))
+		time.Sleep(countEvery + watchSilence)
+		w.want(t, map[string]string{"b": "b", "d": "d"})
+		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "integrations are lost: ") || !strings.Contains(got, "lost=1 left=2") {
+			t.Errorf("the log says %s", got)
+		}
+
+		if err := stream.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(countEvery + watchSilence)
+		w.want(t, map[string]string{})
+		put(t, store, BucketIntegrations, Key("e"), fmt.Sprintf(integration, "e"))
+		w.want(t, map[string]string{"e": "e"})
+		if err := store.Conn.JS.DeleteKeyValue(t.Context(), BucketIntegrations); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		w.want(t, map[string]string{})
+		if got := log.String(); strings.Count(got, "\n") != 3 {
+			t.Errorf("the log says %s", got)
+		}
+	})
 }

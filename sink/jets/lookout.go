@@ -68,7 +68,8 @@ func (l *Lookout) follow(ctx context.Context, bucket string, o *outlook) {
 	for l.conn.Up(ctx) == nil {
 		var next map[string]any
 		err := l.conn.watch(ctx, bucket, ">", false, view{
-			fresh: func() { next = map[string]any{} },
+			lasting: bucket == BucketIntegrations,
+			fresh:   func() { next = map[string]any{} },
 			entry: func(e kvEntry) {
 				l.mu.Lock()
 				defer l.mu.Unlock()

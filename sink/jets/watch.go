@@ -23,6 +23,10 @@ const (
 	watchSilence   = 5 * time.Second
 )
 
+// countEvery is how often the keys of a bucket are counted, where those that
+// nobody deleted would be missed: a purge of its stream tells no watch.
+const countEvery = 30 * time.Second
+
 // kvEntry is a value of a bucket, or the news that it is gone.
 type kvEntry struct {
 	key      string
@@ -36,6 +40,7 @@ type kvEntry struct {
 // view is told what a bucket holds. All calls come from the goroutine that
 // watches, one at a time.
 type view struct {
+	lasting bool          // keys don't go by themselves: one that is missing was purged
 	fresh   func()        // what was known is void: all entries come again
 	entry   func(kvEntry) // one that stands, or has changed
 	settled func()        // all that is there was told; after each change too
@@ -112,12 +117,19 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	}
 	told := waiting == 0 // all that the server has for us
 	expected := uint64(1)
+	seen, counted := map[string]bool{}, time.Now()
 	for {
 		// What comes in a crowd settles once: thousands of integrations that are
 		// imported are not shared out anew for each.
 		if here, _, _ := sub.Pending(); told && here == 0 && ctx.Err() == nil {
 			v.settled()
 			told = false
+		}
+		if v.lasting && time.Since(counted) >= countEvery {
+			if err := c.recount(ctx, bucket, len(seen)); err != nil {
+				return fmt.Errorf("watch %s: %w", bucket, err)
+			}
+			counted = time.Now()
 		}
 		m, err := next(ctx, sub)
 		if err != nil {
@@ -134,9 +146,25 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 			return fmt.Errorf("watch %s: message %d is missing", bucket, expected)
 		}
 		expected++
-		v.entry(newKVEntry(bucket, m, meta))
+		entry := newKVEntry(bucket, m, meta)
+		if v.lasting {
+			seen[entry.key] = true
+		}
+		v.entry(entry)
 		told = meta.NumPending == 0
 	}
+}
+
+// recount returns an error when a bucket holds fewer keys, deleted ones among them,
+// than a watch of all its keys has seen. One that was put since, and not told yet,
+// can hide that until the next time, but nothing else looks like it. A bucket that
+// can't be asked is left to the watch.
+func (c *Conn) recount(ctx context.Context, bucket string, seen int) error {
+	have, err := c.info(ctx, BucketStream(bucket))
+	if err == nil && have.State.NumSubjects < uint64(seen) {
+		return fmt.Errorf("%d keys of %d are gone without a word", uint64(seen)-have.State.NumSubjects, seen)
+	}
+	return nil
 }
 
 // next waits for a message, for as long as a watch may be silent.
