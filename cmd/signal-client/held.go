@@ -71,7 +71,7 @@ func (a *announced) count(entries map[string]pipeline.Entry) string {
 		}
 	}
 	if len(entries)+a.static == 0 {
-		return "integrations: none yet; " + a.hint
+		return "integrations: none; " + a.hint
 	}
 	var parts []string
 	for _, p := range []struct {

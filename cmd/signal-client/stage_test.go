@@ -287,7 +287,7 @@ func TestEveryWhileStops(t *testing.T) {
 func TestIntegrationsAreAnnounced(t *testing.T) {
 	good := pipeline.Entry{Integration: pipeline.Integration{Enabled: true}}
 	a := announced{hint: "do this", log: slog.New(slog.DiscardHandler)}
-	if got := a.count(nil); got != "integrations: none yet; do this" {
+	if got := a.count(nil); got != "integrations: none; do this" {
 		t.Error(got)
 	}
 	a.static = 1
