@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
@@ -81,6 +82,7 @@ var remedies = []remedy{
 	{jets.ErrOtherStream, exitFailed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
 	{jets.ErrOwnSubject, exitUsage, "publish to a subject of its own, such as signals-replay.acme"},
 	{jets.ErrSubject, exitUsage, "give a subject without wildcards, such as signals-replay.acme"},
+	{jetstream.ErrStreamNotFound, exitFailed, "start the service, which makes what is absent: signal-client run; see also: signal-client doctor"},
 	{jets.ErrNoMessage, exitFailed, "run the command again; if it stays, look at the stream with: nats stream info SIGNALS"},
 	{embedded.ErrInUse, exitFailed, "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"},
 	{nats.ErrAuthorization, exitCredential, "check NATS_CREDS or the context: NATS knows neither this user nor its password"},
@@ -93,6 +95,7 @@ var remedies = []remedy{
 	{nats.ErrTimeout, exitUnreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},
 	{nats.ErrNoResponders, exitUnreachable, "enable JetStream on the NATS server (jetstream {} in its configuration)"},
 	{io.EOF, exitUnreachable, "check the address: what listens there closes the connection, and may be no NATS server"},
+	{syscall.ENOSPC, exitFailed, "make room on that disk, then run the command again"},
 	{syscall.ECONNREFUSED, exitUnreachable, "check the address, and that something listens there"},
 }
 

@@ -23,8 +23,8 @@ event stands: one that a backfill stored later is found too. The stream is read
 from an hour before --since, by the server's clock; --to-seq ends it early. Where
 an event does not say when it happened, the time at which it was stored counts.
 
-Names and patterns: * stands for any characters, several go with commas or with
-the flag repeated. An actor is found by id, login (alternateId) or displayName; an IP
+Names and patterns: * stands for any characters, ? for one, [ab] for one of these;
+several go with commas or with the flag repeated. An actor is found by id, login (alternateId) or displayName; an IP
 is that of the client.
 
 --to publishes to a subject; {instance} in it stands for the event's instance. A
@@ -123,15 +123,20 @@ func (r *replayer) faults() error {
 	return errors.Join(k.errs...)
 }
 
-// publisher opens the target.
-func (r *replayer) publisher(ctx context.Context, store *jets.Store) (*jets.Republisher, error) {
-	to, err := store.Republisher(ctx, jets.Target{Subject: r.to, ID: r.id})
+// publisher opens the target of some instances' events.
+func (r *replayRun) publisher(ctx context.Context, instances []string) (*jets.Republisher, error) {
+	to, err := r.store.Republisher(ctx, jets.Target{
+		Subject: r.to, ID: r.id, Instances: instances,
+		Held: func(err error) { r.progress.Held(err) },
+	})
 	p := &problem{Op: "replay to " + r.to, Err: err, Code: exitUsage}
 	switch {
 	case errors.Is(err, jets.ErrSubject):
 		p.Hint = "--to 'signals-replay.{instance}', or any subject without wildcards"
 	case errors.Is(err, jets.ErrOwnSubject):
 		p.Hint = "replay to a subject of its own: --to 'signals-replay.{instance}'"
+	case errors.Is(err, jets.ErrTarget):
+		p.Hint = "have streams that acknowledge take all of it (nats stream edit), or choose with --instance"
 	default:
 		return to, err
 	}

@@ -1,53 +1,73 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"io"
+	"slices"
 
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // lines writes events to a file or a pipe, each with its own bytes on one line.
 type lines struct {
-	w       *bufio.Writer
-	waiting uint64 // sequence of the first event in the buffer; 0: none
-	err     error
+	w    io.Writer
+	buf  []byte
+	ends []lineEnd // of the lines of which buf holds the rest
+	cut  bool      // the first of them is written in part
 }
 
-func newLines(w io.Writer) *lines { return &lines{w: bufio.NewWriterSize(w, 1<<17)} }
+// lineEnd is where an event's line ends in the buffer.
+type lineEnd struct {
+	seq uint64
+	at  int
+}
+
+const linesBuffer = 1 << 17
 
 // Publish implements replayOut. A line break can only stand between two tokens
 // of an event, where a space says the same.
-func (l *lines) Publish(_ context.Context, e *jets.Stored) error {
+func (l *lines) Publish(ctx context.Context, e *jets.Stored) error {
 	data := e.Data
 	if bytes.IndexByte(data, '\n') >= 0 || bytes.IndexByte(data, '\r') >= 0 {
 		data = bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\n"), []byte(" ")), []byte("\r"), []byte(" "))
 	}
-	if l.w.Available() <= len(data) { // so that what is written ends with a line
-		if err := l.Flush(context.Background()); err != nil {
-			return err
-		}
+	l.buf = append(append(l.buf, data...), '\n')
+	l.ends = append(l.ends, lineEnd{e.Seq, len(l.buf)})
+	if len(l.buf) < linesBuffer {
+		return nil
 	}
-	if l.waiting == 0 {
-		l.waiting = e.Seq
-	}
-	_, _ = l.w.Write(data)
-	l.err = l.w.WriteByte('\n') // a writer's first error is the error of all that follows
-	return l.err
+	return l.Flush(ctx)
 }
 
 // Flush implements replayOut.
 func (l *lines) Flush(context.Context) error {
-	if l.err = l.w.Flush(); l.err == nil {
-		l.waiting = 0
+	if len(l.buf) == 0 {
+		return nil
 	}
-	return l.err
+	n, err := l.w.Write(l.buf)
+	whole := 0
+	for whole < len(l.ends) && l.ends[whole].at <= n {
+		whole++
+	}
+	if n > 0 {
+		l.cut = whole == 0 || l.ends[whole-1].at < n
+	}
+	l.buf = slices.Delete(l.buf, 0, n)
+	l.ends = slices.Delete(l.ends, 0, whole)
+	for i := range l.ends {
+		l.ends[i].at -= n
+	}
+	return err
 }
 
 // Waiting implements replayOut.
-func (l *lines) Waiting() uint64 { return l.waiting }
+func (l *lines) Waiting() uint64 {
+	if len(l.ends) == 0 {
+		return 0
+	}
+	return l.ends[0].seq
+}
 
 // nowhere takes events that are only counted.
 type nowhere struct{}

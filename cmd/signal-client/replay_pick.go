@@ -31,17 +31,20 @@ func (p *pick) prepare(now time.Time) []error {
 	if !p.until.IsZero() {
 		p.before = p.until.At(now)
 	}
-	for i, name := range p.actors {
-		p.actors[i] = strings.ToLower(name)
+	for _, list := range [][]string{p.actors, p.outcomes} {
+		for i, name := range list {
+			list[i] = strings.ToLower(name)
+		}
 	}
 	patterns := []struct {
 		flag string
 		list []string
-	}{{"instance", p.instances}, {"type", p.types}, {"actor", p.actors}}
+	}{{"instance", p.instances}, {"type", p.types}, {"actor", p.actors}, {"outcome", p.outcomes}}
 	for _, f := range patterns {
 		for _, pattern := range f.list {
 			_, err := path.Match(pattern, "")
-			k.add(err != nil || pattern == "", fmt.Sprintf("--%s=%s", f.flag, pattern), "it is no pattern", "write \\ before [ and ? that stand for themselves")
+			k.add(err != nil, fmt.Sprintf("--%s=%s", f.flag, pattern), "it is no pattern", "write \\ before [ that stands for itself")
+			k.add(pattern == "", fmt.Sprintf("--%s=%s", f.flag, strings.Join(f.list, ",")), "one of the names is empty", "take out the comma too many")
 		}
 	}
 	for _, text := range p.ips {
@@ -55,12 +58,16 @@ func (p *pick) prepare(now time.Time) []error {
 func network(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "/") {
 		network, err := netip.ParsePrefix(text)
+		if network.Addr().Is4In6() && network.Bits() >= 96 {
+			network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+		}
 		return network.Masked(), err
 	}
 	address, err := netip.ParseAddr(text)
 	if err != nil {
 		return netip.Prefix{}, err
 	}
+	address = address.Unmap() // as takesIP does
 	return address.Prefix(address.BitLen())
 }
 
@@ -107,13 +114,15 @@ func (p *pick) takesBody(data []byte) bool {
 	if json.Unmarshal(data, &e) != nil {
 		return false
 	}
-	return p.takesActor(e.Actor.ID, e.Actor.AlternateID, e.Actor.DisplayName) && p.takesIP(e.Client.IPAddress) &&
-		(len(p.outcomes) == 0 || slices.ContainsFunc(p.outcomes, func(o string) bool { return strings.EqualFold(o, e.Outcome.Result) }))
+	return anyOf(p.actors, e.Actor.ID, e.Actor.AlternateID, e.Actor.DisplayName) && p.takesIP(e.Client.IPAddress) &&
+		anyOf(p.outcomes, e.Outcome.Result)
 }
 
-func (p *pick) takesActor(names ...string) bool {
-	return len(p.actors) == 0 || slices.ContainsFunc(names, func(name string) bool {
-		return name != "" && matches(p.actors, strings.ToLower(name))
+// anyOf reports whether one of the names, in any case, is what patterns ask for; none
+// ask for nothing.
+func anyOf(patterns []string, names ...string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(names, func(name string) bool {
+		return name != "" && matches(patterns, strings.ToLower(name))
 	})
 }
 
@@ -125,10 +134,12 @@ func (p *pick) takesIP(text string) bool {
 	return err == nil && slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(address.Unmap()) })
 }
 
-// matches reports whether one of the patterns stands for the text.
+// matches reports whether one of the patterns stands for the text. A slash is a
+// character like any other.
 func matches(patterns []string, text string) bool {
+	text = strings.ReplaceAll(text, "/", "\x00")
 	return slices.ContainsFunc(patterns, func(p string) bool {
-		ok, err := path.Match(p, text)
+		ok, err := path.Match(strings.ReplaceAll(p, "/", "\x00"), text)
 		return ok && err == nil
 	})
 }

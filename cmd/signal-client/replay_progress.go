@@ -29,6 +29,7 @@ type replayProgress struct {
 	bar     progress.Writer
 	tracker *progress.Tracker
 	gone    [2]uint64 // sequences that were removed before they could be read
+	held    error     // why events that were published have no ack yet
 }
 
 func newReplayProgress(to screen, silent bool, verb string) *replayProgress {
@@ -96,14 +97,20 @@ func (p *replayProgress) tell() {
 	rate := uint64(float64(p.events.Load()) / time.Since(p.started).Seconds())
 	said := fmt.Sprintf("%s events %s, %s/s", human(p.events.Load()), p.verb, human(rate))
 	part := float64(done) / float64(all)
-	left := timeLeft(time.Since(p.started), part)
+	left := timeLeft(time.Since(p.started), part) + " left"
+	if p.held != nil {
+		left = "waiting"
+	}
 	switch {
 	case p.bar != nil:
-		p.tracker.UpdateMessage(fmt.Sprintf("%s, %s left", said, left))
+		p.tracker.UpdateMessage(said + ", " + left)
 		p.tracker.UpdateTotal(int64(all))
 		p.tracker.SetValue(int64(min(done, all-1)))
 	case !p.silent:
-		fmt.Fprintf(p.to, "%s, %s, %.0f %% of the range, %s left\n", said, inBytes(p.bytes.Load()), 100*part, left)
+		if p.held != nil {
+			left += ": " + printable(p.held.Error())
+		}
+		fmt.Fprintf(p.to, "%s, %s, %.0f %% of the range, %s\n", said, inBytes(p.bytes.Load()), 100*part, left)
 	}
 }
 
@@ -146,6 +153,20 @@ func (p *replayProgress) Away(err error) {
 		return
 	}
 	p.note("NATS is away, waiting for it; Ctrl-C ends the replay: " + printable(err.Error()))
+}
+
+// Held says that events wait for an ack, and why, or with nil that none does any more.
+func (p *replayProgress) Held(err error) {
+	p.mu.Lock()
+	was := p.held
+	p.held = err
+	p.mu.Unlock()
+	switch {
+	case was == nil && err != nil:
+		p.note("What was published is not acknowledged, waiting for it; Ctrl-C ends the replay: " + printable(err.Error()))
+	case was != nil && err == nil:
+		p.note("What was published is acknowledged now")
+	}
 }
 
 // Gone notes what was removed before it could be read.

@@ -28,12 +28,21 @@ type replayRun struct {
 	counts   *counts
 	began    time.Time
 
+	brought       uint64 // events
+	under         []underWay
 	from, through uint64 // as the stream has them
 	next          uint64 // the sequence to go on from
 }
 
+// underWay is an event that was brought and may not be where it belongs.
+type underWay struct {
+	e  *jets.Stored
+	at time.Time // when it happened
+}
+
 // replayOut takes the events.
 type replayOut interface {
+	// Publish takes an event, whatever its error.
 	Publish(ctx context.Context, e *jets.Stored) error
 	// Flush returns when all of them are where they belong.
 	Flush(ctx context.Context) error
@@ -52,20 +61,22 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	if err := r.refuseUnknown(ctx, known); err != nil {
 		return err
 	}
-	switch {
-	case r.dryRun:
-		r.out = nowhere{}
-	case r.to != "":
-		if r.target, err = r.publisher(ctx, r.store); err != nil {
+	if r.to != "" {
+		if r.target, err = r.publisher(ctx, r.selected(known)); err != nil {
 			return err
 		}
 		if len(r.target.Streams) == 0 {
 			fmt.Fprintf(r.Err(), "No stream takes %[1]s: the events go to whoever listens now. To keep them: nats stream add REPLAY --subjects '%[1]s' --defaults\n",
 				strings.ReplaceAll(r.to, jets.InstanceMark, "*"))
 		}
+	}
+	switch {
+	case r.dryRun:
+		r.out, r.target = nowhere{}, nil // it was only to be seen whether it would do
+	case r.to != "":
 		r.out = r.target
 	default:
-		r.out = newLines(r.Out())
+		r.out = &lines{w: r.Out()}
 	}
 	if r.pick.from.IsZero() {
 		return nil
@@ -102,6 +113,18 @@ func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) 
 	return nil
 }
 
+// selected are the instances whose events come.
+func (r *replayRun) selected(known map[string]uint64) []string {
+	var names []string
+	for name := range known {
+		if len(r.pick.instances) == 0 || matches(r.pick.instances, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Run brings the events, and says how it went.
 func (r *replayRun) Run(ctx context.Context) error {
 	r.progress = newReplayProgress(r.Err(), r.Out().Terminal && r.to == "" && !r.dryRun, r.verb())
@@ -113,6 +136,7 @@ func (r *replayRun) Run(ctx context.Context) error {
 	if err != nil {
 		err = r.flushRest(ctx, err)
 	}
+	r.settle()
 	if waiting := r.out.Waiting(); waiting > 0 {
 		r.next = waiting
 	}
@@ -127,6 +151,10 @@ func (r *replayRun) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if errors.Is(err, jets.ErrRefused) {
+		return &problem{Op: "replay to " + r.to, Err: err, Code: exitFailed,
+			Hint: "make room for it there or raise what limits it (nats stream info), then go on with the command above"}
+	}
 	return err
 }
 
@@ -136,6 +164,9 @@ const flushGrace = 5 * time.Second
 // flushRest gives what is under way a moment more after an error, so that it need
 // not be brought again. It returns what the replay ends with.
 func (r *replayRun) flushRest(ctx context.Context, err error) error {
+	if errors.Is(err, jets.ErrRefused) {
+		return err
+	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
 	defer cancel()
 	if flushed := r.out.Flush(end); flushed != nil && ctx.Err() != nil {
@@ -169,7 +200,7 @@ func (r *replayRun) bring(ctx context.Context) error {
 		}
 		r.next = e.Seq + 1
 		r.progress.Read(e.Seq)
-		if r.limit > 0 && r.counts.total.Events == r.limit {
+		if r.limit > 0 && r.brought == r.limit {
 			return nil
 		}
 	}
@@ -188,12 +219,24 @@ func (r *replayRun) bringOne(ctx context.Context, e *jets.Stored) error {
 			return err
 		}
 	}
-	if err := r.out.Publish(ctx, e); err != nil {
-		return err
+	r.brought++
+	r.next = e.Seq + 1
+	r.under = append(r.under, underWay{e, at})
+	err := r.out.Publish(ctx, e)
+	r.settle()
+	return err
+}
+
+// settle counts the events that are where they belong, up to the first that may not
+// be: a replay is gone on with there.
+func (r *replayRun) settle() {
+	waiting, n := r.out.Waiting(), 0
+	for n < len(r.under) && (waiting == 0 || r.under[n].e.Seq < waiting) {
+		r.counts.Add(r.under[n].e, r.under[n].at)
+		r.progress.Event(len(r.under[n].e.Data))
+		n++
 	}
-	r.counts.Add(e, at)
-	r.progress.Event(len(e.Data))
-	return nil
+	r.under = slices.Delete(r.under, 0, n)
 }
 
 func (r *replayRun) verb() string {
@@ -236,8 +279,15 @@ func (r *replayRun) report(done bool) error {
 	if !r.json && !(r.dryRun && done) {
 		fmt.Fprintln(r.Err(), line)
 	}
+	if l, ok := r.out.(*lines); ok && l.cut {
+		fmt.Fprintln(r.Err(), "The last line is written in part: take it out before going on (sed -i '$d' <file>)")
+	}
 	if !done && r.next > 0 && r.next <= r.through && !r.dryRun {
 		fmt.Fprintf(r.Err(), "Go on from sequence %d:\n  %s\n", r.next, r.again())
+		if r.target != nil && len(r.under) > r.target.Unacknowledged() {
+			fmt.Fprintf(r.Err(), "It brings %s that are stored already: within the stream's duplicate window (2 minutes unless set) they are dropped there\n",
+				count(len(r.under)-r.target.Unacknowledged(), "event"))
+		}
 	}
 	return err
 }

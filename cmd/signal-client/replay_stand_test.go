@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/goccy/go-json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -29,13 +30,18 @@ func replayed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// streamCommand makes a stream: stream <name> <subject>.
+// streamCommand makes a stream, or changes it: stream <name> <subject> [<configuration>].
 func streamCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: stream <name> <subject>")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: stream <name> <subject> [<configuration>]")
 	}
+	var config jetstream.StreamConfig
+	if len(args) == 3 {
+		ts.Check(json.Unmarshal([]byte(args[2]), &config))
+	}
+	config.Name, config.Subjects = args[0], args[1:2]
 	onNATS(ts, func(ctx context.Context, conn *jets.Conn) error {
-		_, err := conn.JS.CreateStream(ctx, jetstream.StreamConfig{Name: args[0], Subjects: args[1:]})
+		_, err := conn.JS.CreateOrUpdateStream(ctx, config)
 		return err
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,15 +45,22 @@ func TestReplayPicks(t *testing.T) {
 		{"--actor *@acme.com", true},
 		{"--actor jane*", true},
 		{"--actor acme.com", false},
+		{"--actor jan[ex].do?@*", true},
 		{"--ip 203.0.113.7", true},
 		{"--ip 203.0.113.0/24", true},
 		{"--ip 203.0.113.9/24", true},
 		{"--ip 10.0.0.0/8,203.0.113.7", true},
 		{"--ip 203.0.113.8", false},
+		{"--ip ::ffff:203.0.113.7", true},
+		{"--ip ::ffff:203.0.113.0/120", true},
+		{"--ip ::ffff:203.0.113.0/121", true},
+		{"--ip ::ffff:203.0.113.8/125", false},
 		{"--ip 2001:db8::/32", false},
 		{"--outcome failure", true},
 		{"--outcome SUCCESS,FAILURE", true},
 		{"--outcome SUCCESS", false},
+		{"--outcome fail*", true},
+		{"--outcome *", true},
 		{"--since 2026-11-20T08:00:00Z", true},
 		{"--since 2026-11-20T08:00:01Z", false},
 		{"--until 2026-11-20T08:00:00Z", false},
@@ -162,7 +170,7 @@ func TestReplayTempo(t *testing.T) {
 // A line has an event's own bytes, but that breaks are spaces.
 func TestReplayLines(t *testing.T) {
 	var to bytes.Buffer
-	l := newLines(&to)
+	l := &lines{w: &to}
 	for seq, data := range []string{`{"a":1}`, "{\"a\" :\r\n\t2\n}", `{"a":"` + strings.Repeat("x", 1<<18) + `"}`} {
 		if err := l.Publish(t.Context(), &jets.Stored{Seq: uint64(seq + 1), Data: []byte(data)}); err != nil {
 			t.Fatal(err)
@@ -179,7 +187,7 @@ func TestReplayLines(t *testing.T) {
 
 // What could not be written is gone on from.
 func TestReplayLinesThatFail(t *testing.T) {
-	l := newLines(failing{})
+	l := &lines{w: failing{}}
 	for seq := range uint64(3) {
 		if err := l.Publish(t.Context(), &jets.Stored{Seq: seq + 10, Data: []byte("{}")}); err != nil {
 			t.Fatal(err)
@@ -187,6 +195,59 @@ func TestReplayLinesThatFail(t *testing.T) {
 	}
 	if err := l.Flush(context.Background()); err == nil || l.Waiting() != 10 {
 		t.Errorf("%v, waiting from %d", err, l.Waiting())
+	}
+}
+
+// What a full disk took is counted to the line, and gone on with behind it.
+func TestReplayLinesOnAFullDisk(t *testing.T) {
+	for _, test := range []struct {
+		room          int
+		events, going uint64
+		cut           bool
+	}{{0, 0, 10, false}, {2, 0, 10, true}, {3, 1, 11, false}, {8, 2, 12, true}, {9, 3, 0, false}} {
+		disk := &disk{room: test.room}
+		run := &replayRun{replayer: &replayer{}, counts: newCounts(), progress: &replayProgress{}}
+		l := &lines{w: disk}
+		run.out = l
+		for seq := range uint64(3) {
+			if err := run.bringOne(t.Context(), &jets.Stored{Seq: 10 + seq, Header: nats.Header{}, Data: []byte("{}")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := l.Flush(t.Context())
+		run.settle()
+		if got := run.counts.total.Events; got != test.events || l.Waiting() != test.going || l.cut != test.cut || (err != nil) != (test.going > 0) {
+			t.Errorf("room for %d bytes: %d events, going on from %d, cut %t, %v", test.room, got, l.Waiting(), l.cut, err)
+		}
+		disk.room = 9
+		if err := l.Flush(t.Context()); err != nil || l.Waiting() != 0 || l.cut || disk.String() != "{}\n{}\n{}\n" {
+			t.Errorf("room for %d bytes, and then for all: %q, going on from %d, cut %t, %v", test.room, disk, l.Waiting(), l.cut, err)
+		}
+	}
+}
+
+// disk takes so many bytes.
+type disk struct {
+	bytes.Buffer
+	room int
+}
+
+func (d *disk) Write(b []byte) (int, error) {
+	if left := d.room - d.Len(); len(b) > left {
+		n, _ := d.Buffer.Write(b[:left])
+		return n, syscall.ENOSPC
+	}
+	return d.Buffer.Write(b)
+}
+
+// A slash is a character of a name like any other.
+func TestReplayPicksNamesWithSlashes(t *testing.T) {
+	p := pick{actors: []string{"*bot", "a?b"}}
+	p.prepare(time.Now())
+	for name, want := range map[string]bool{"CI/CD Bot": true, "a/b": true, "CI/CD": false} {
+		if got := anyOf(p.actors, name); got != want {
+			t.Errorf("%s: %t, want %t", name, got, want)
+		}
 	}
 }
 

@@ -25,6 +25,10 @@ var (
 	ErrOwnSubject = errors.New("the subject leads back into what signal-client keeps")
 	// ErrSubject refuses what is no subject to publish to.
 	ErrSubject = errors.New("it is no subject to publish to")
+	// ErrTarget refuses streams that can't acknowledge all that would be published.
+	ErrTarget = errors.New("not every event would be acknowledged")
+	// ErrRefused: the stream does not take an event, and would not if it came again.
+	ErrRefused = errors.New("refused")
 )
 
 // InstanceMark in the subject of a Target stands for the event's instance.
@@ -32,8 +36,13 @@ const InstanceMark = "{instance}"
 
 // Target says where events are published again.
 type Target struct {
-	Subject string // with InstanceMark or without
-	ID      string // of the replay: the value of Signal-Replay
+	Subject   string   // with InstanceMark or without
+	ID        string   // of the replay: the value of Signal-Replay
+	Instances []string // whose events may come: the streams must take those of all, or of none
+
+	// Held is told what Flush waits for: why an event has no ack yet, each time that
+	// it is sent, and with nil that all is acknowledged. nil: not told.
+	Held func(error)
 }
 
 // republishWindow is how many events, and bytes of them, wait for acks.
@@ -55,11 +64,13 @@ type Republisher struct {
 
 	conn    *Conn
 	target  Target
+	most    int  // bytes of a message that every stream takes; 0: any
+	bounded bool // a stream refuses what does not fit, and nobody takes out what is there
 	waiting []*nats.Msg
 	bytes   int
 }
 
-// Republisher checks the target. It returns ErrSubject or ErrOwnSubject.
+// Republisher checks the target. It returns ErrSubject, ErrOwnSubject or ErrTarget.
 func (s *Store) Republisher(ctx context.Context, t Target) (*Republisher, error) {
 	pattern := strings.ReplaceAll(t.Subject, InstanceMark, "*")
 	if !publishable(pattern, t.Subject) {
@@ -79,17 +90,58 @@ func (s *Store) Republisher(ctx context.Context, t Target) (*Republisher, error)
 	if err := infos.Err(); err != nil {
 		return nil, fmt.Errorf("list streams: %w", err)
 	}
+	subjects := t.subjects()
 	for name, c := range streams {
-		if !slices.ContainsFunc(c.Subjects, func(taken string) bool { return meet(pattern, taken) }) {
+		if !takes(c, pattern) {
 			continue
 		}
 		if way := intoSignals(streams, name); way != "" {
 			return nil, fmt.Errorf("%w: %s", ErrOwnSubject, way)
 		}
-		r.Streams = append(r.Streams, name)
+		if !slices.ContainsFunc(subjects, func(s string) bool { return takes(c, s) }) {
+			continue
+		}
+		if c.NoAck {
+			return nil, fmt.Errorf("%w: stream %s acknowledges nothing (no_ack)", ErrTarget, name)
+		}
+		r.add(c)
+	}
+	for _, s := range subjects {
+		taken := func(name string) bool { return takes(streams[name], s) }
+		if len(r.Streams) > 0 && !slices.ContainsFunc(r.Streams, taken) {
+			return nil, fmt.Errorf("%w: no stream takes %s", ErrTarget, s)
+		}
 	}
 	slices.Sort(r.Streams)
 	return r, nil
+}
+
+// subjects are those on which events may come.
+func (t Target) subjects() []string {
+	if len(t.Instances) == 0 || !strings.Contains(t.Subject, InstanceMark) {
+		return []string{strings.ReplaceAll(t.Subject, InstanceMark, "*")}
+	}
+	var list []string
+	for _, instance := range t.Instances {
+		list = append(list, strings.ReplaceAll(t.Subject, InstanceMark, instance))
+	}
+	return list
+}
+
+// takes reports whether a stream takes a subject, or one of a pattern.
+func takes(c jetstream.StreamConfig, pattern string) bool {
+	return slices.ContainsFunc(c.Subjects, func(taken string) bool { return meet(pattern, taken) })
+}
+
+// add notes a stream that takes events.
+func (r *Republisher) add(c jetstream.StreamConfig) {
+	r.Streams = append(r.Streams, c.Name)
+	if most := int(c.MaxMsgSize); most > 0 && (r.most == 0 || most < r.most) {
+		r.most = most
+	}
+	if c.Discard == jetstream.DiscardNew && c.Retention == jetstream.LimitsPolicy {
+		r.bounded = true
+	}
 }
 
 // publishable reports whether the subject is one for events: literal, but for
@@ -141,7 +193,7 @@ func meet(a, b string) bool {
 }
 
 // Publish publishes an event, now or with those that follow. Its errors are
-// Flush's.
+// Flush's, and the event is among those that wait then.
 func (r *Republisher) Publish(ctx context.Context, e *Stored) error {
 	m := r.message(e)
 	r.waiting = append(r.waiting, m)
@@ -170,8 +222,9 @@ func (r *Republisher) message(e *Stored) *nats.Msg {
 }
 
 // Flush returns when all that was published is acknowledged, or, where no stream
-// takes it, sent. While NATS is away it waits. After an error Waiting events may
-// have been stored or not.
+// takes it, sent. While NATS is away it waits, and while a stream is full that its
+// consumers empty. It returns ErrRefused with the stream's reason where waiting does
+// not help. After an error Waiting events may have been stored or not.
 func (r *Republisher) Flush(ctx context.Context) error {
 	backoff := retryWait()
 	for len(r.waiting) > 0 {
@@ -179,15 +232,63 @@ func (r *Republisher) Flush(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		if !passing(err) || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return err
 		}
+		if denied := r.denied(); denied != nil {
+			err = denied
+		}
+		if r.lasting(err) {
+			return r.refusal(err)
+		}
+		r.tell(err)
 		if err := sleepUntilUp(ctx, r.conn, backoff.Next()); err != nil {
 			return err
 		}
 	}
+	r.tell(nil)
 	r.bytes = 0
 	return ctx.Err()
+}
+
+func (r *Republisher) tell(err error) {
+	if r.target.Held != nil {
+		r.target.Held(err)
+	}
+}
+
+// codeStoreFailed: there is no room for the message, or its subject.
+const codeStoreFailed = 10077
+
+// lasting reports whether an event would be refused if it came again.
+func (r *Republisher) lasting(err error) bool {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeStoreFailed {
+		return r.bounded
+	}
+	return !passing(err)
+}
+
+// refusal is the error of the first event that waits.
+func (r *Republisher) refusal(err error) error {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		err = &apiError{int(api.ErrorCode), api.Description}
+	} else if !errors.Is(err, errMessageSize) {
+		return fmt.Errorf("publish sequence %d: %w", r.Waiting(), err)
+	}
+	return fmt.Errorf("sequence %d: %w by %s: %w", r.Waiting(), ErrRefused, strings.Join(r.Streams, ", "), err)
+}
+
+// denied is the server's word that this user must not publish what waits, which
+// nothing else tells; nil: there is none.
+func (r *Republisher) denied() error {
+	refusal := r.conn.NATS.LastError()
+	if !errors.Is(refusal, nats.ErrPermissionViolation) {
+		return nil
+	}
+	if slices.ContainsFunc(r.waiting, func(m *nats.Msg) bool { return strings.Contains(refusal.Error(), strconv.Quote(m.Subject)) }) {
+		return refusal
+	}
+	return nil
 }
 
 // Waiting is the sequence of the first event without an ack; 0: all have one.
@@ -198,6 +299,9 @@ func (r *Republisher) Waiting() uint64 {
 	seq, _ := strconv.ParseUint(r.waiting[0].Header[headerSequence][0], 10, 64) // written above
 	return seq
 }
+
+// Unacknowledged is how many events have no ack.
+func (r *Republisher) Unacknowledged() int { return len(r.waiting) }
 
 // send sends what waits and keeps what got no ack.
 func (r *Republisher) send(ctx context.Context) error {
@@ -211,6 +315,10 @@ func (r *Republisher) send(ctx context.Context) error {
 	var acks []jetstream.PubAckFuture
 	var failed error
 	for _, m := range r.waiting {
+		if size := m.Size() - len(m.Subject); r.most > 0 && size > r.most { // so that nothing behind it is stored before it
+			failed = fmt.Errorf("%w: %d bytes with its headers, max_msg_size is %d", errMessageSize, size, r.most)
+			break
+		}
 		ack, err := r.conn.JS.PublishMsgAsync(m, jetstream.WithStallWait(ackTimeout))
 		if err != nil {
 			failed = err
@@ -248,6 +356,9 @@ func (r *Republisher) sendCore(ctx context.Context) error {
 	}
 	if err != nil {
 		return cause(ctx, err)
+	}
+	if err := r.denied(); err != nil {
+		return err
 	}
 	r.waiting = nil
 	return nil
