@@ -30,6 +30,7 @@ var settables = []settable{
 	{"settings.base_url", "base-url", "url", "scheme, host and port instead of --fqdn; plain http for loopback hosts only", "settings.fqdn"},
 	{"name", "name", "text", "a name for people", ""},
 	{"poll_interval", "poll-interval", "duration", "time between two looks at the head of the log; at least 1s (default 5m)", "poll_interval_minutes"},
+	{"poll_interval_minutes", "", "number", "", "poll_interval"},
 	{"settings.since", "since", "since", "where the first poll begins: an age such as 24h or 7d, or an RFC 3339 time (default 24h)", ""},
 	{"settings.filter", "filter", "expression", "filter expression of the System Log API; empty: everything", ""},
 	{"settings.limit", "limit", "number", "events a page, 1 to 999 (default 999)", ""},
@@ -106,10 +107,13 @@ func (v value) Clone() value {
 // Equal reports whether both hold the same.
 func (v value) Equal(other value) bool { return reflect.DeepEqual(v.Clone(), other.Clone()) }
 
-// Assign sets a field to what the text says; an empty text takes it out. What is
-// no number stays a text, for the reader to complain of.
+// Assign sets a field to what the text says, in the place of one that means the
+// same; an empty text takes it out, and nothing else. What is no number stays a text,
+// for the reader to complain of.
 func (v value) Assign(f settable, text string) {
-	v.Put(f.not, nil)
+	if text != "" {
+		v.Put(f.not, nil)
+	}
 	v.fill(f, text)
 }
 

@@ -64,7 +64,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 		texts := []string{string(v.WithoutSecrets().Encode())}
 		_, errs := v.check("a", v.labelled)
-		_, more := v.check("a", candidate{instance: "a", place: "row 2", value: v}.label)
+		_, more := v.check("a", candidate{instance: "a", place: "line 2", value: v}.label)
 		for _, err := range append(errs, more...) {
 			texts = append(texts, err.Error())
 		}

@@ -36,7 +36,8 @@ Examples:
 // candidate is an org that is to be written.
 type candidate struct {
 	instance string
-	place    string // in the file: row 3
+	place    string // in the file: line 3
+	fault    error  // what is wrong with what stands there; nil: it was read
 	value    value
 	before   jets.Written
 }
@@ -113,8 +114,17 @@ func prepare(ctx context.Context, all *jets.Integrations, candidates []candidate
 		standing[w.Instance] = w
 	}
 	var errs []error
+	places := map[string]string{}
 	for n := range candidates {
 		c := &candidates[n]
+		if c.fault != nil {
+			errs = append(errs, c.fault)
+			continue
+		}
+		if before, twice := places[c.instance]; twice && c.instance != "" {
+			errs = append(errs, wrong(fmt.Sprintf("%s: %s is in the file twice", c.place, c.instance), "it is at "+before+" too", "take one of them out"))
+		}
+		places[c.instance] = c.place
 		c.before = standing[c.instance]
 		if c.before.Value != nil && !replace {
 			errs = append(errs, wrong(fmt.Sprintf("%s: %s is there already", c.place, c.instance), "an import doesn't write over what stands, unless it is told to", "--replace"))

@@ -6,36 +6,28 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// parseCandidates reads orgs from a JSON list or from CSV, whichever it is. All
-// that is wrong with the file itself is said at once.
+// parseCandidates reads orgs from a JSON list or from CSV, whichever it is. What is
+// wrong with one of them it leaves to prepare.
 func parseCandidates(path string, data []byte) ([]candidate, error) {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))) // spreadsheets begin with that
-	if len(data) == 0 {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets begin with that
+	first := bytes.TrimSpace(data)
+	switch {
+	case len(first) == 0:
 		return nil, wrong("read "+path, "it is empty", "a header row and a row for each org: instance,fqdn,api_token_file")
+	case !utf8.Valid(data):
+		return nil, wrong("read "+path, "it is not UTF-8", "save it as that (spreadsheets call it CSV UTF-8)")
+	case first[0] == '[' || first[0] == '{':
+		return candidatesJSON(path, first)
 	}
-	read := candidatesCSV
-	if data[0] == '[' || data[0] == '{' {
-		read = candidatesJSON
-	}
-	candidates, err := read(path, data)
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
-	places := map[string]string{}
-	for _, c := range candidates {
-		if before, twice := places[c.instance]; twice && c.instance != "" {
-			errs = append(errs, wrong(fmt.Sprintf("%s: %s is in the file twice", c.place, c.instance), "it is at "+before+" too", "take one of them out"))
-		}
-		places[c.instance] = c.place
-	}
-	return candidates, errors.Join(errs...)
+	return candidatesCSV(path, data)
 }
 
 func candidatesJSON(path string, data []byte) ([]candidate, error) {
@@ -47,45 +39,61 @@ func candidatesJSON(path string, data []byte) ([]candidate, error) {
 		return nil, wrong("read "+path, "it is no JSON list: "+err.Error(), "signal-client integrations export, to see one")
 	}
 	var candidates []candidate
-	var errs []error
 	for n, raw := range list {
 		c := candidate{place: fmt.Sprintf("entry %d", n+1)}
 		v, err := readValue(raw)
 		if err != nil {
-			errs = append(errs, wrong(c.place, "it is no JSON object", `{"instance": "acme", "settings": {"fqdn": "acme.okta.com"}, …}`))
-			continue
+			c.fault = wrong(c.place, "it is no JSON object", `{"instance": "acme", "settings": {"fqdn": "acme.okta.com"}, …}`)
 		}
 		c.instance, _ = v["instance"].(string)
 		delete(v, "instance")
 		c.value = v
 		candidates = append(candidates, c)
 	}
-	return candidates, errors.Join(errs...)
+	return candidates, nil
 }
 
 func candidatesCSV(path string, data []byte) ([]candidate, error) {
 	r := csv.NewReader(bytes.NewReader(data))
 	r.TrimLeadingSpace = true
-	if header, _, _ := bytes.Cut(data, []byte("\n")); !bytes.Contains(header, []byte(",")) && bytes.Contains(header, []byte(";")) {
+	r.FieldsPerRecord = -1 // each row that has too few or too many is named
+	if header, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n")); !bytes.Contains(header, []byte(",")) && bytes.Contains(header, []byte(";")) {
 		r.Comma = ';' // as spreadsheets of many countries write it
 	}
-	rows, err := r.ReadAll()
-	if err != nil {
-		return nil, wrong("read "+path, csvFault(err), "a header row, and as many cells in each row: instance,fqdn,api_token_file")
-	}
-	columns, err := columnsOf(rows[0])
-	if err != nil {
-		return nil, err
-	}
+	var columns []func(*candidate, string)
 	var candidates []candidate
-	for n, row := range rows[1:] {
-		c := candidate{place: fmt.Sprintf("row %d", n+2), value: newValue(true)}
-		for i, cell := range row {
-			columns[i](&c, strings.TrimSpace(cell))
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return candidates, nil
 		}
-		candidates = append(candidates, c)
+		if err != nil {
+			return nil, wrong("read "+path, csvFault(err), "a header row, and a row for each org: instance,fqdn,api_token_file")
+		}
+		if strings.TrimSpace(strings.Join(row, "")) == "" {
+			continue // spreadsheets leave such behind
+		}
+		line, _ := r.FieldPos(0)
+		if columns == nil {
+			if columns, err = columnsOf(line, row); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		candidates = append(candidates, candidateOf(line, row, columns))
 	}
-	return candidates, nil
+}
+
+func candidateOf(line int, row []string, columns []func(*candidate, string)) candidate {
+	c := candidate{place: fmt.Sprintf("line %d", line), value: newValue(true)}
+	if len(row) != len(columns) {
+		c.fault = wrong(c.place, fmt.Sprintf("it has %s, and the header %d", count(len(row), "cell"), len(columns)), "as many cells as columns")
+		return c
+	}
+	for i, cell := range row {
+		columns[i](&c, strings.TrimSpace(cell))
+	}
+	return c
 }
 
 // csvFault shows nothing of the row: a token may be in it.
@@ -97,19 +105,23 @@ func csvFault(err error) string {
 }
 
 // columnsOf says what each column's cells are.
-func columnsOf(header []string) ([]func(*candidate, string), error) {
+func columnsOf(line int, header []string) ([]func(*candidate, string), error) {
 	instance := func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), "instance") }
 	if !slices.ContainsFunc(header, instance) {
 		// Nothing of it is shown: without a header this is an org, and may hold its token.
-		return nil, wrong("row 1 is no header", "no column is called instance, and each org needs a name", "instance,fqdn,api_token_file as the first row")
+		return nil, wrong(fmt.Sprintf("line %d is no header", line), "no column is called instance, and each org needs a name", "instance,fqdn,api_token_file as the first row")
 	}
 	var errs []error
 	columns := make([]func(*candidate, string), len(header))
+	seen := map[string]bool{}
 	for i, name := range header {
-		switch f, known := fieldOf(name); {
+		f, known := fieldOf(name)
+		switch {
 		case instance(name):
+			f.path = "instance"
 			columns[i] = func(c *candidate, cell string) { c.instance = cell }
 		case looksSecret(strings.TrimSpace(name)):
+			f.path = tokenPath
 			columns[i] = func(c *candidate, cell string) {
 				if cell != "" {
 					c.value.Put(tokenPath, pipeline.NewSecret(cell).Reveal())
@@ -123,7 +135,12 @@ func columnsOf(header []string) ([]func(*candidate, string), error) {
 			}
 		default:
 			errs = append(errs, unknownField(name, fmt.Sprintf("column %q", name)))
+			continue
 		}
+		if seen[f.path] {
+			errs = append(errs, wrong(fmt.Sprintf("column %q", name), "it is there twice", "take one of them out"))
+		}
+		seen[f.path] = true
 	}
 	return columns, errors.Join(errs...)
 }

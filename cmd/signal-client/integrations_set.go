@@ -14,6 +14,7 @@ import (
 
 const integrationsSetLong = `Change some fields of an org and leave all others as they are, those that other
 programs put there too. An empty value takes a field out, and its default holds.
+Of two that mean the same, such as fqdn and base_url, the one that is set stays.
 
 Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
 filter, limit, rate_share, link_hosts, api_token_file, enabled. A token is never
