@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,22 +96,5 @@ func readJob(e kvEntry) (KeptJob, bool) {
 // returns the new revision. Its error matches pipeline.ErrChanged when somebody else
 // wrote meanwhile.
 func (b *Backfills) Put(ctx context.Context, j pipeline.Job, revision uint64) (uint64, error) {
-	conn := b.Store.Conn
-	m := &nats.Msg{Subject: conn.PutSubject(BucketBackfills, backfillKey(&j)), Data: encode(j), Header: nats.Header{}}
-	expect(m, revision)
-	seq, err := newPublisher(conn).publish(ctx, []*nats.Msg{m})
-	if errors.Is(err, pipeline.ErrFenced) {
-		err = pipeline.ErrChanged
-	}
-	if err != nil {
-		return 0, fmt.Errorf("write %s in %s: %w", backfillKey(&j), BucketBackfills, err)
-	}
-	return seq, nil
-}
-
-// Wake tells whoever polls the instance to look at once.
-func (s *Store) Wake(instance string) {
-	if s.Conn.NATS.Publish(SubjectWake(instance), nil) == nil {
-		_ = s.Conn.NATS.FlushTimeout(time.Second)
-	}
+	return b.Store.Conn.put(ctx, BucketBackfills, backfillKey(&j), revision, &nats.Msg{Data: encode(j), Header: nats.Header{}})
 }

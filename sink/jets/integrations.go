@@ -3,7 +3,6 @@ package jets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -89,7 +88,7 @@ type Written struct {
 // Get reads an instance's value from the bucket's leader.
 func (i *Integrations) Get(ctx context.Context, instance string) (Written, error) {
 	w := Written{Instance: instance}
-	m, err := i.Store.Conn.Last(ctx, BucketStream(BucketIntegrations), BucketSubject(BucketIntegrations, Key(instance)))
+	m, err := i.Store.Conn.value(ctx, BucketIntegrations, Key(instance))
 	if errors.Is(err, ErrNoMessage) {
 		return w, nil
 	}
@@ -119,28 +118,14 @@ func (i *Integrations) Written(ctx context.Context) ([]Written, error) {
 // never was. It returns the new revision. Its error matches pipeline.ErrChanged when
 // somebody else wrote meanwhile.
 func (i *Integrations) Put(ctx context.Context, instance string, value []byte, revision uint64) (uint64, error) {
-	return i.write(ctx, instance, revision, &nats.Msg{Data: value, Header: nats.Header{}})
+	return i.Store.Conn.put(ctx, BucketIntegrations, Key(instance), revision, &nats.Msg{Data: value, Header: nats.Header{}})
 }
 
 // Delete takes an instance's value away, with all its former ones: a token may be
 // among them. Its errors are Put's.
 func (i *Integrations) Delete(ctx context.Context, instance string, revision uint64) error {
-	_, err := i.write(ctx, instance, revision, &nats.Msg{Header: nats.Header{
+	_, err := i.Store.Conn.put(ctx, BucketIntegrations, Key(instance), revision, &nats.Msg{Header: nats.Header{
 		"KV-Operation": []string{"PURGE"}, "Nats-Rollup": []string{"sub"},
 	}})
 	return err
-}
-
-func (i *Integrations) write(ctx context.Context, instance string, revision uint64, m *nats.Msg) (uint64, error) {
-	conn := i.Store.Conn
-	m.Subject = conn.PutSubject(BucketIntegrations, Key(instance))
-	expect(m, revision)
-	seq, err := newPublisher(conn).publish(ctx, []*nats.Msg{m})
-	if errors.Is(err, pipeline.ErrFenced) {
-		err = pipeline.ErrChanged
-	}
-	if err != nil {
-		return 0, fmt.Errorf("write %s in %s: %w", Key(instance), BucketIntegrations, err)
-	}
-	return seq, nil
 }

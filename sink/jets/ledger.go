@@ -16,8 +16,7 @@ import (
 type Ledger struct {
 	Store    *Store
 	Instance string
-	Source   string          // ce-source of what is stored; empty: that of the newest event, or else the origin
-	Trace    *pipeline.Trace // nil: none
+	Source   string // ce-source of what is stored; empty: that of the newest event, or else the origin
 }
 
 var _ pipeline.Ledger = (*Ledger)(nil)
@@ -28,7 +27,6 @@ func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.sink.trace = l.Trace.Complete()
 	v.sink.query.Source = cmp.Or(l.Source, v.sink.query.Source)
 	return v.sink, nil
 }

@@ -182,6 +182,9 @@ func decodeHeader(s string) string {
 	return b.String()
 }
 
+// headerText is the text of a header that encodeHeader wrote; empty: there is none.
+func headerText(h nats.Header, name string) string { return decodeHeader(first(h, name)) }
+
 // first is a header's first value as it stands; empty: there is none.
 func first(h nats.Header, name string) string {
 	if v := h[name]; len(v) > 0 {

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -86,8 +84,7 @@ func (o *Operator) Standing(ctx context.Context) (Standing, error) {
 	if err != nil {
 		return st, err
 	}
-	st.Step = Step{Position: v.sink.at, By: v.newest.by, Note: v.newest.note}
-	st.Seq = v.stood
+	st.Step = v.step()
 	st.Agrees = v.sink.follows(v.cursor, v.stood)
 	return st, nil
 }
@@ -176,6 +173,13 @@ func (o *Operator) rouse(ctx context.Context, try func() error, wants ...error) 
 	return err
 }
 
+// Wake tells whoever polls the instance to look at once.
+func (s *Store) Wake(instance string) {
+	if s.Conn.NATS.Publish(SubjectWake(instance), nil) == nil {
+		_ = s.Conn.NATS.FlushTimeout(time.Second)
+	}
+}
+
 // place writes next after the newest position, with the operator's name on it.
 func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) error {
 	next.At = time.Now().UTC()
@@ -230,12 +234,4 @@ func (o *Operator) after(ctx context.Context, seq uint64) (uint64, error) {
 		return 0, fmt.Errorf("count events of %s: %w", o.Instance, err)
 	}
 	return n, nil
-}
-
-// headerText is the text of a header that encodeHeader wrote; empty: there is none.
-func headerText(h nats.Header, name string) string {
-	if v := h[name]; len(v) > 0 {
-		return decodeHeader(v[0])
-	}
-	return ""
 }
