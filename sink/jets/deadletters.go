@@ -86,13 +86,7 @@ func (d *DeadLetters) read(ctx context.Context, config jetstream.OrderedConsumer
 	}
 	defer msgs.Stop()
 	for through := uint64(0); through == 0 || pending > 0; {
-		waiting, cancel := context.WithTimeoutCause(ctx, ackTimeout, errIdle)
-		m, err := msgs.Next(jetstream.NextContext(waiting))
-		cancel()
-		if err != nil {
-			return cause(waiting, err)
-		}
-		meta, err := m.Metadata()
+		m, meta, err := nextOf(ctx, msgs)
 		if err != nil {
 			return err
 		}

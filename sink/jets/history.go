@@ -89,9 +89,6 @@ func (s *Sink) positionsBefore(ctx context.Context, at, through uint64) ([]uint6
 	return seqs, err
 }
 
-// errIdle: a scan got nothing for long.
-var errIdle = errors.New("stream went silent in the middle of a read")
-
 // scan calls visit with each message on subject from sequence from through
 // sequence through, headers only. The message at through must exist: a copy
 // that trails is waited for.
@@ -115,13 +112,7 @@ func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, v
 	}
 	defer msgs.Stop()
 	for {
-		waiting, cancel := context.WithTimeoutCause(ctx, ackTimeout, errIdle)
-		m, err := msgs.Next(jetstream.NextContext(waiting))
-		cancel()
-		if err != nil {
-			return fmt.Errorf("read %s: %w", subject, cause(waiting, err))
-		}
-		meta, err := m.Metadata()
+		m, meta, err := nextOf(ctx, msgs)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", subject, err)
 		}
@@ -133,6 +124,21 @@ func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, v
 			return err
 		}
 	}
+}
+
+// errIdle: a read got nothing for long.
+var errIdle = errors.New("stream went silent in the middle of a read")
+
+// nextOf waits for the next message of a read.
+func nextOf(ctx context.Context, msgs jetstream.MessagesContext) (jetstream.Msg, *jetstream.MsgMetadata, error) {
+	waiting, cancel := context.WithTimeoutCause(ctx, ackTimeout, errIdle)
+	m, err := msgs.Next(jetstream.NextContext(waiting))
+	cancel()
+	if err != nil {
+		return nil, nil, cause(waiting, err)
+	}
+	meta, err := m.Metadata()
+	return m, meta, err
 }
 
 // forget deletes a consumer of SIGNALS that is done with. The client only stops it, and
