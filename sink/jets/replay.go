@@ -11,8 +11,6 @@ import (
 	"github.com/goccy/go-json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/witfoo/signal-client/pipeline"
 )
 
 // Range says which stored events to read. The zero value is all of them.
@@ -165,9 +163,4 @@ func (s *Store) SequenceAt(ctx context.Context, at time.Time) (uint64, error) {
 		return 0, err
 	}
 	return m.Seq, nil
-}
-
-// retryWait is how long a lane waits before it asks again.
-func retryWait() pipeline.Backoff {
-	return pipeline.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"maps"
-	"net"
 	"path"
 	"slices"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -270,17 +267,6 @@ func (r *reading) same(ctx context.Context) error {
 	return err
 }
 
-// sleepUntilUp waits for d, and until the connection stands.
-func sleepUntilUp(ctx context.Context, conn *Conn, d time.Duration) error {
-	if err := pipeline.Sleep(ctx, d); err != nil {
-		return err
-	}
-	if err := conn.Up(ctx); err != nil {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
 // tell says that NATS is away, or with nil that it is back, once each.
 func (r *reading) tell(err error) {
 	r.telling.Lock()
@@ -297,22 +283,3 @@ func (r *reading) tell(err error) {
 // ErrOtherStream: the stream was deleted and made anew, or set back to a backup,
 // while it was read.
 var ErrOtherStream = errors.New("the stream was made anew or set back while it was read")
-
-// passings are errors that may be gone when the request is made again.
-var passings = []error{
-	ErrDisconnected, errGap, context.DeadlineExceeded, io.EOF,
-	nats.ErrTimeout, nats.ErrNoResponders, nats.ErrNoServers, nats.ErrDisconnected,
-	nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection,
-	jetstream.ErrNoStreamResponse, jetstream.ErrConsumerDeleted, jetstream.ErrTooManyStalledMsgs, jetstream.ErrAsyncPublishTimeout,
-}
-
-// passing reports whether an error may be gone when the request is made again.
-func passing(err error) bool {
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return api.Code == 503
-	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
-	}
-	return slices.ContainsFunc(passings, func(p error) bool { return errors.Is(err, p) })
-}

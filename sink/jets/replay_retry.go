@@ -1,0 +1,50 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// retryWait is how long a lane, or a Republisher, waits before it tries again.
+func retryWait() pipeline.Backoff {
+	return pipeline.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
+}
+
+// sleepUntilUp waits for d, and until the connection stands.
+func sleepUntilUp(ctx context.Context, conn *Conn, d time.Duration) error {
+	if err := pipeline.Sleep(ctx, d); err != nil {
+		return err
+	}
+	if err := conn.Up(ctx); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// passings are errors that may be gone when the request is made again.
+var passings = []error{
+	ErrDisconnected, errGap, context.DeadlineExceeded, io.EOF,
+	nats.ErrTimeout, nats.ErrNoResponders, nats.ErrNoServers, nats.ErrDisconnected,
+	nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection,
+	jetstream.ErrNoStreamResponse, jetstream.ErrConsumerDeleted, jetstream.ErrTooManyStalledMsgs, jetstream.ErrAsyncPublishTimeout,
+}
+
+// passing reports whether an error may be gone when the request is made again.
+func passing(err error) bool {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return api.Code == 503
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return slices.ContainsFunc(passings, func(p error) bool { return errors.Is(err, p) })
+}
