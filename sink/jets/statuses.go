@@ -170,12 +170,7 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 	delete(s.dirty, instance)
 	s.mu.Unlock()
 
-	m := &nats.Msg{Subject: s.store.Conn.PutSubject(BucketStatus, Key(instance)), Header: nats.Header{}}
-	if status == nil {
-		m.Header["KV-Operation"] = []string{"DEL"}
-	} else {
-		m.Data = encode(status)
-	}
+	m := s.message(instance, status)
 	if status != nil && status.State == pipeline.StateUnowned {
 		if last == 0 {
 			return
@@ -185,7 +180,22 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	stored, err := s.store.publisher.publish(ctx, []*nats.Msg{m})
+	s.wrote(instance, d, status, stored, err)
+}
 
+// message is a status as it is written; nil: that it is deleted.
+func (s *Statuses) message(instance string, status *pipeline.Status) *nats.Msg {
+	m := &nats.Msg{Subject: s.store.Conn.PutSubject(BucketStatus, Key(instance)), Header: nats.Header{}}
+	if status == nil {
+		m.Header["KV-Operation"] = []string{"DEL"}
+	} else {
+		m.Data = encode(status)
+	}
+	return m
+}
+
+// wrote takes note of how a write ended, and of when the next one is due.
+func (s *Statuses) wrote(instance string, d *draft, status *pipeline.Status, stored uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if errors.Is(err, pipeline.ErrFenced) {

@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,15 +39,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Replicas == 0 {
-		c.Replicas = 1
-	}
-	if c.MaxAge == 0 {
-		c.MaxAge = 90 * 24 * time.Hour
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = -1
-	}
+	c.Replicas = cmp.Or(c.Replicas, 1)
+	c.MaxAge = cmp.Or(c.MaxAge, 90*24*time.Hour)
+	c.MaxBytes = cmp.Or(c.MaxBytes, -1)
 	c.Log = orDiscard(c.Log)
 	if c.MaxBytes > 0 && c.MaxBytes < LeastBytes {
 		return c, fmt.Errorf("max bytes %d holds less than a few pages: give at least %d, or 0 for no limit", c.MaxBytes, LeastBytes)
