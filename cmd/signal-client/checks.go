@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -26,6 +28,21 @@ func (c *check) add(bad bool, setting, cause, try string) {
 	if bad {
 		c.errs = append(c.errs, wrong(setting, cause, try))
 	}
+}
+
+// complaints makes a problem of each field that the reader of integrations complains
+// of. label says how the user knows a field. It returns nil for any other error.
+func complaints(err error, label func(field string) string) []error {
+	wrongs, ok := errors.AsType[*pipeline.ConfigError](err)
+	if !ok {
+		return nil
+	}
+	var errs []error
+	for _, c := range wrongs.Complaints {
+		cause, try, _ := strings.Cut(strings.TrimSuffix(c.Problem, ")"), " (")
+		errs = append(errs, wrong(label(c.Field), "it "+cause, try))
+	}
+	return errs
 }
 
 func (c *natsConfig) faults() []error {
@@ -55,7 +72,7 @@ func (c *serverConfig) faults() []error {
 	var k check
 	host, err := hostOf(c.Listen)
 	k.add(err != nil, "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen, "it is an address with a port", "SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4222")
-	k.add(err == nil && !loopback(host) && (c.User == "" || c.Password.IsZero()), "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen,
+	k.add(err == nil && !embedded.Loopback(host) && (c.User == "" || c.Password.IsZero()), "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen,
 		"the embedded server would be open to everyone who reaches that address",
 		"set SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD, or listen on 127.0.0.1:4222")
 	k.add((c.User == "") != c.Password.IsZero(), "SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD",
@@ -129,9 +146,4 @@ func hostOf(addr string) (string, error) {
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
 	return host, err
-}
-
-// loopback reports whether the host can be reached from this machine only.
-func loopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

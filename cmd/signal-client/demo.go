@@ -40,10 +40,7 @@ func newDemo(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var server serverConfig
 			var stage stageConfig
-			if err := load(cmd, &logs); err != nil {
-				return err
-			}
-			if err := load(cmd, &server, &stage); err != nil {
+			if err := load(cmd, &logs, &server, &stage); err != nil {
 				return err
 			}
 			if err := d.faults(cmd); err != nil {
@@ -105,13 +102,7 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 			return orgs.Put(ctx, s.Conn)
 		},
 	}
-	running, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() {
-		err := service.Run(running)
-		end(errors.Join(errors.New("the service has ended"), err))
-		ended <- err
-	}()
+	running, end, ended := service.apart(ctx)
 	figures.showUntil(d.over(ctx, running), line)
 	if running.Err() != nil {
 		line.Done()
@@ -128,6 +119,19 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 	err = <-ended
 	d.summarize(figures, verdict)
 	return errors.Join(verdict, err)
+}
+
+// apart runs the service until end is called. running has ended then, or when the
+// service has by itself; ended brings its error.
+func (s *service) apart(ctx context.Context) (running context.Context, end context.CancelCauseFunc, ended <-chan error) {
+	running, end = context.WithCancelCause(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() {
+		err := s.Run(running)
+		end(errors.Join(errors.New("the service has ended"), err))
+		done <- err
+	}()
+	return running, end, done
 }
 
 // over is done when the demo is to end: after its time, when interrupted, or when the
@@ -192,7 +196,7 @@ func (d *demo) summarize(f *figures, verdict error) {
 // there, else a free one that is.
 func freeAddress(ctx context.Context, addr string) string {
 	var listen net.ListenConfig
-	if host, err := hostOf(addr); err == nil && loopback(host) {
+	if host, err := hostOf(addr); err == nil && embedded.Loopback(host) {
 		if ln, err := listen.Listen(ctx, "tcp", addr); err == nil {
 			defer ln.Close()
 			return ln.Addr().String()
@@ -206,7 +210,7 @@ func freeAddress(ctx context.Context, addr string) string {
 	return ln.Addr().String()
 }
 
-// put stores an integration as an operator would.
+// putIntegration stores an integration as an operator would.
 func putIntegration(ctx context.Context, conn *jets.Conn, instance string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -37,21 +36,7 @@ func (c *oktaConfig) faults() []error {
 		return k.errs
 	}
 	_, err := c.Integration()
-	return c.complaints(err)
-}
-
-// complaints makes a problem of each field that the reader complains of.
-func (c *oktaConfig) complaints(err error) []error {
-	wrongs, ok := errors.AsType[*pipeline.ConfigError](err)
-	if !ok {
-		return nil
-	}
-	var errs []error
-	for _, complaint := range wrongs.Complaints {
-		cause, try, _ := strings.Cut(strings.TrimSuffix(complaint.Problem, ")"), " (")
-		errs = append(errs, wrong(c.setting(complaint.Field), "it "+cause, try))
-	}
-	return errs
+	return complaints(err, c.setting)
 }
 
 // setting is the variable behind a field of the value, with what it is set to.

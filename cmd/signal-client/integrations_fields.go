@@ -36,11 +36,14 @@ var settables = []settable{
 	{"settings.limit", "limit", "number", "events a page, 1 to 999 (default 999)", ""},
 	{"settings.rate_share", "rate-share", "share", "part of the org's rate limit that may be used, above 0, at most 1 (default 0.5)", ""},
 	{"settings.link_hosts", "link-host", "hosts", "further host names that a next link may name, comma separated", ""},
-	{"credentials.api_token_file", "token-file", "path", "file that holds the API token, read by the service on the machine where it runs", "credentials.api_token"},
+	{tokenFilePath, "token-file", "path", "file that holds the API token, read by the service on the machine where it runs", tokenPath},
 	{"enabled", "", "truth", "", ""},
 }
 
-const tokenPath = "credentials.api_token"
+const (
+	tokenPath     = "credentials.api_token"
+	tokenFilePath = "credentials.api_token_file"
+)
 
 // fieldOf finds a field by its path, by the last part of it, or by its flag.
 func fieldOf(name string) (settable, bool) {
@@ -142,7 +145,7 @@ func (v value) fill(f settable, text string) {
 
 // SetToken puts a token in, and a file's name out.
 func (v value) SetToken(token pipeline.Secret) {
-	v.Put("credentials.api_token_file", nil)
+	v.Put(tokenFilePath, nil)
 	v.Put(tokenPath, token.Reveal())
 }
 
@@ -190,10 +193,10 @@ func (v value) At(path string) any {
 // but the name of a file, and elsewhere no member whose name speaks of a secret.
 func (v value) WithoutSecrets() value {
 	shown := v.Clone()
-	file := shown.At("credentials.api_token_file")
+	file := shown.At(tokenFilePath)
 	dropSecrets(map[string]any(shown))
 	if file != nil {
-		shown.Put("credentials.api_token_file", file)
+		shown.Put(tokenFilePath, file)
 	}
 	for _, path := range []string{"settings.base_url", "settings.fqdn"} {
 		if at, ok := shown.At(path).(string); ok && strings.Contains(at, "@") {
@@ -253,16 +256,10 @@ func (v value) check(instance string, label func(field string) string) (pipeline
 	if err == nil {
 		return i, nil
 	}
-	wrongs, ok := errors.AsType[*pipeline.ConfigError](err)
-	if !ok {
-		return i, []error{err}
+	if errs := complaints(err, label); errs != nil {
+		return i, errs
 	}
-	var errs []error
-	for _, c := range wrongs.Complaints {
-		cause, try, _ := strings.Cut(strings.TrimSuffix(c.Problem, ")"), " (")
-		errs = append(errs, wrong(label(c.Field), "it "+cause, try))
-	}
-	return i, errs
+	return i, []error{err}
 }
 
 // labelled is how the flags of add and set call a field, with what stands there.

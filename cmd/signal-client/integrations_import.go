@@ -145,7 +145,7 @@ func prepare(ctx context.Context, all *jets.Integrations, candidates []candidate
 
 // keepToken takes over the credential that stands when the file has none.
 func (c *candidate) keepToken() {
-	if c.before.Value == nil || c.value.At(tokenPath) != nil || c.value.At("credentials.api_token_file") != nil {
+	if c.before.Value == nil || c.value.At(tokenPath) != nil || c.value.At(tokenFilePath) != nil {
 		return
 	}
 	if before, err := readValue(c.before.Value); err == nil && before["credentials"] != nil {

@@ -7,6 +7,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,12 +41,8 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Dir == "" {
-		c.Dir = "data"
-	}
-	if c.Listen == "" {
-		c.Listen = "127.0.0.1:4222"
-	}
+	c.Dir = cmp.Or(c.Dir, "data")
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:4222")
 	if c.User == "" && c.Password != "" {
 		c.User = "signal-client"
 	}
@@ -108,13 +105,15 @@ func (c Config) options() (*server.Options, error) {
 	if opts.Port == 0 {
 		opts.Port = server.RANDOM_PORT
 	}
-	if c.Password == "" && !loopback(host) {
+	if c.Password == "" && !Loopback(host) {
 		return nil, fmt.Errorf("listen on %s: others could reach it, so it needs a password; set one, or listen on 127.0.0.1", c.Listen)
 	}
 	return opts, nil
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host can be reached from this machine only: what listens
+// on any other needs a password.
+func Loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
