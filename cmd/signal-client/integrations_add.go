@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -29,7 +30,7 @@ Examples:
   pass okta/acme | signal-client integrations add okta acme --fqdn acme.okta.com --token-from -`
 
 func (r *roster) newAddOkta() *cobra.Command {
-	var token tokenFlag
+	var tokenFrom string
 	var disabled bool
 	cmd := &cobra.Command{
 		Use:   "okta <name>",
@@ -39,12 +40,12 @@ func (r *roster) newAddOkta() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v := newValue(!disabled)
 			v.fromFlags(cmd)
-			return r.add(cmd, args[0], v, token)
+			return r.add(cmd, args[0], v, tokenFrom)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	addSettables(cmd)
-	token.add(cmd)
+	addTokenFrom(cmd, &tokenFrom)
 	cmd.Flags().BoolVar(&disabled, "disabled", false, "don't poll it yet")
 	return r.flags(cmd)
 }
@@ -74,14 +75,11 @@ func (v value) fromFlags(cmd *cobra.Command) (any bool) {
 // placeholder stands for a token that was not asked for yet.
 var placeholder = pipeline.NewSecret("placeholder")
 
-func (r *roster) add(cmd *cobra.Command, instance string, v value, from tokenFlag) error {
-	if err := oneOf(cmd, "fqdn", "base-url"); err != nil {
+func (r *roster) add(cmd *cobra.Command, instance string, v value, tokenFrom string) error {
+	if err := oneOfEach(cmd); err != nil {
 		return err
 	}
-	if err := oneOf(cmd, "token-from", "token-file"); err != nil {
-		return err
-	}
-	file, _ := v.At("credentials.api_token_file").(string)
+	file, _ := v.At(tokenFilePath).(string)
 	if file == "" {
 		// All else is checked before somebody goes and fetches a token.
 		v.SetToken(placeholder)
@@ -102,10 +100,7 @@ func (r *roster) add(cmd *cobra.Command, instance string, v value, from tokenFla
 		return exists(instance)
 	}
 	if file == "" {
-		if from.from == "" {
-			from.from = "-"
-		}
-		token, err := r.readToken(cmd.Context(), from.from)
+		token, err := r.readToken(cmd.Context(), cmp.Or(tokenFrom, "-"))
 		if err != nil {
 			return err
 		}
@@ -155,10 +150,12 @@ func exists(instance string) error {
 	}
 }
 
-// oneOf refuses two flags of which only one can be meant.
-func oneOf(cmd *cobra.Command, a, b string) error {
-	if !cmd.Flags().Changed(a) || !cmd.Flags().Changed(b) {
-		return nil
+// oneOfEach refuses two flags of which only one can be meant.
+func oneOfEach(cmd *cobra.Command) error {
+	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}} {
+		if cmd.Flags().Changed(pair[0]) && cmd.Flags().Changed(pair[1]) {
+			return wrong(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them can be meant", "leave one of them out")
+		}
 	}
-	return wrong(fmt.Sprintf("--%s and --%s", a, b), "only one of them can be meant", "leave one of them out")
+	return nil
 }

@@ -30,7 +30,7 @@ Examples:
   signal-client integrations set acme --token-from new.token`
 
 func (r *roster) newSet() *cobra.Command {
-	var token tokenFlag
+	var tokenFrom string
 	cmd := &cobra.Command{
 		Use:               "set <name> [<field>=<value>...]",
 		Aliases:           []string{"edit"},
@@ -39,11 +39,11 @@ func (r *roster) newSet() *cobra.Command {
 		Args:              named(0),
 		ValidArgsFunction: r.completeFields(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.set(cmd, args[0], args[1:], token)
+			return r.set(cmd, args[0], args[1:], tokenFrom)
 		},
 	}
 	addSettables(cmd)
-	token.add(cmd)
+	addTokenFrom(cmd, &tokenFrom)
 	return r.flags(cmd)
 }
 
@@ -62,24 +62,22 @@ func (r *roster) completeFields() cobra.CompletionFunc {
 	}
 }
 
-func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, from tokenFlag) error {
-	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}} {
-		if err := oneOf(cmd, pair[0], pair[1]); err != nil {
-			return err
-		}
+func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, tokenFrom string) error {
+	if err := oneOfEach(cmd); err != nil {
+		return err
 	}
 	asked := value{}
 	flags := asked.fromFlags(cmd)
 	if err := asked.assignAll(cmd, assignments); err != nil {
 		return err
 	}
-	if !flags && len(assignments) == 0 && from.from == "" {
+	if !flags && len(assignments) == 0 && tokenFrom == "" {
 		return wrong("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
 	}
 	var token pipeline.Secret
-	if from.from != "" {
+	if tokenFrom != "" {
 		var err error
-		if token, err = r.readToken(cmd.Context(), from.from); err != nil {
+		if token, err = r.readToken(cmd.Context(), tokenFrom); err != nil {
 			return err
 		}
 	}

@@ -15,23 +15,17 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// tokenFlag is how add and set take a token: never from an argument, which all
-// users of a machine can see.
-type tokenFlag struct {
-	from string // a file; "-": standard input
-}
-
-const (
-	tokenFromUsage = "store the API token that stands in this `file`, or on standard input (-)"
-	mostToken      = 64 << 10
-)
-
-func (t *tokenFlag) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&t.from, "token-from", "", tokenFromUsage)
+// addTokenFrom lets add and set take a token: never from an argument, which all users
+// of a machine can see.
+func addTokenFrom(cmd *cobra.Command, from *string) {
+	cmd.Flags().StringVar(from, "token-from", "", "store the API token that stands in this `file`, or on standard input (-)")
 	_ = cmd.MarkFlagFilename("token-from")
 }
 
-// readToken reads a token from where the flag says.
+// mostToken is more than any token takes.
+const mostToken = 64 << 10
+
+// readToken reads a token from a file; "-": standard input, or a terminal.
 func (r *roster) readToken(ctx context.Context, from string) (pipeline.Secret, error) {
 	switch {
 	case from != "-":
@@ -99,4 +93,19 @@ func noToken(where string, err error) error {
 		Hint: "--token-from <file>, or --token-file <path> for a file that the service reads; Okta makes tokens under Security > API > Tokens",
 		Code: exitUsage,
 	}
+}
+
+// secretOf is the token of an integration, which must have one that can be read here.
+func secretOf(i pipeline.Integration) (pipeline.Secret, error) {
+	token, err := i.Secret()
+	if err == nil && token.IsZero() {
+		err = errors.New("none is configured")
+	}
+	if err != nil {
+		err = &problem{
+			Op: "read the token of " + i.Instance, Err: err, Code: exitUsage,
+			Hint: "run this where the service runs, or: signal-client integrations set " + i.Instance + " --token-from <file>",
+		}
+	}
+	return token, err
 }
