@@ -93,14 +93,13 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 		return writeJSON(b.Out(), job)
 	}
 	fmt.Fprintln(b.Out(), job.ID)
-	say := (&roster{program: b.program}).say
 	if job.Since.After(since.At(now)) {
-		say("Okta keeps 90 days: the job begins there.")
+		b.say("Okta keeps 90 days: the job begins there.")
 	}
 	if !i.Enabled {
-		say("The org is disabled: the job waits until it is enabled.")
+		b.say("The org is disabled: the job waits until it is enabled.")
 	}
-	say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
+	b.say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
 		job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID)
 	return nil
 }
@@ -130,13 +129,13 @@ func newBackfillCancel(p *program) *cobra.Command {
 func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
 	for {
 		if k.Ended() {
-			(&roster{program: b.program}).say("%s: %s already", k.ID, k.State)
+			b.say("%s: %s already", k.ID, k.State)
 			return nil
 		}
 		k.State, k.EndedAt, k.UpdatedAt = pipeline.JobCancelled, time.Now().UTC(), time.Now().UTC()
 		_, err := all.Put(ctx, k.Job, k.Revision)
 		if err == nil {
-			(&roster{program: b.program}).say("%s: cancelled after %d events; what it stored stays", k.ID, k.Events)
+			b.say("%s: cancelled after %d events; what it stored stays", k.ID, k.Events)
 			return nil
 		}
 		if !errors.Is(err, pipeline.ErrChanged) {
@@ -196,24 +195,15 @@ func (b *backfiller) job(ctx context.Context, all *jets.Backfills, id string) (j
 	return kept[i], kept[i].Err
 }
 
+// completeJobs offers the jobs that are not given yet.
 func (b *backfiller) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	const nothing = cobra.ShellCompDirectiveNoFileComp
-	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
-	defer cancel()
-	if load(cmd, &b.nats, &b.server) != nil {
-		return nil, nothing
-	}
-	conn, err := visit(ctx, b.nats, b.server)
-	if err != nil {
-		return nil, nothing
-	}
-	defer conn.Close()
-	kept, _ := (&jets.Backfills{Store: jets.Attach(conn)}).All(ctx)
-	var offered []cobra.Completion
-	for _, k := range kept {
-		if !slices.Contains(args, k.ID) {
-			offered = append(offered, cobra.CompletionWithDesc(k.ID, k.Instance))
+	return offered(cmd, &b.nats, &b.server, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
+		kept, _ := (&jets.Backfills{Store: store}).All(ctx)
+		for _, k := range kept {
+			if !slices.Contains(args, k.ID) {
+				all = append(all, cobra.CompletionWithDesc(k.ID, k.Instance))
+			}
 		}
-	}
-	return offered, nothing
+		return all
+	})
 }

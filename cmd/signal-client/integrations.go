@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"slices"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
@@ -85,7 +82,28 @@ func (r *roster) open(cmd *cobra.Command) (*jets.Integrations, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &jets.Integrations{Store: &jets.Store{Conn: conn}}, conn.Close, nil
+	return &jets.Integrations{Store: jets.Attach(conn)}, conn.Close, nil
+}
+
+// written reads all values once, by instance.
+func (r *roster) written(cmd *cobra.Command) ([]jets.Written, error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	written, err := all.Written(cmd.Context())
+	return written, present(err)
+}
+
+// one reads the value of an instance that must be there.
+func (r *roster) one(cmd *cobra.Command, instance string) (jets.Written, error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return jets.Written{}, err
+	}
+	defer done()
+	return find(cmd.Context(), all, instance)
 }
 
 // openToWrite is open for who adds: what is not there yet is made, as the
@@ -150,6 +168,18 @@ func (p *problem) besidesEnvironment() *problem {
 	return p
 }
 
+// parsed reads a value as the service does.
+func parsed(w jets.Written) (pipeline.Integration, error) {
+	i, err := pipeline.ParseIntegration(w.Instance, w.Value)
+	if err != nil {
+		err = &problem{
+			Op: "read the integration " + w.Instance, Err: err, Code: exitUsage,
+			Hint: "signal-client integrations set " + w.Instance + " <field>=<value>",
+		}
+	}
+	return i, err
+}
+
 func names(written []jets.Written) []string {
 	all := make([]string, len(written))
 	for i, w := range written {
@@ -173,48 +203,4 @@ func named(most int) cobra.PositionalArgs {
 		}
 		return p
 	}
-}
-
-// completionTime is how long a shell waits for names.
-const completionTime = 300 * time.Millisecond
-
-// complete offers the names in INTEGRATIONS that are not given yet. Where NATS
-// can't be asked, it offers nothing and says nothing.
-func (r *roster) complete(most int) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		const nothing = cobra.ShellCompDirectiveNoFileComp
-		if most > 0 && len(args) >= most || load(cmd, &r.nats, &r.server) != nil {
-			return nil, nothing
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), completionTime)
-		defer cancel()
-		conn, err := visit(ctx, r.nats, r.server)
-		if err != nil {
-			return nil, nothing
-		}
-		defer conn.Close()
-		written, err := (&jets.Integrations{Store: &jets.Store{Conn: conn}}).Written(ctx)
-		if err != nil {
-			return nil, nothing
-		}
-		var offered []cobra.Completion
-		for _, w := range written {
-			if i, err := pipeline.ParseIntegration(w.Instance, w.Value); !slices.Contains(args, w.Instance) {
-				offered = append(offered, offer(w.Instance, i, err))
-			}
-		}
-		return offered, nothing
-	}
-}
-
-func offer(instance string, i pipeline.Integration, err error) cobra.Completion {
-	if err != nil {
-		return instance
-	}
-	return cobra.CompletionWithDesc(instance, i.Origin)
-}
-
-// say tells, on standard error, what a command did: its result is in NATS.
-func (r *roster) say(format string, args ...any) {
-	_, _ = io.WriteString(r.Err(), printable(fmt.Sprintf(format, args...))+"\n")
 }

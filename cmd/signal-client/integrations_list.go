@@ -103,13 +103,8 @@ func (r *roster) newList() *cobra.Command {
 		Long:    integrationsListLong,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, done, err := r.open(cmd)
+			written, err := r.written(cmd)
 			if err != nil {
-				return err
-			}
-			defer done()
-			written, err := all.Written(cmd.Context())
-			if err := present(err); err != nil {
 				return err
 			}
 			list := make([]shown, len(written))
@@ -149,14 +144,6 @@ func (r *roster) printList(list []shown) error {
 	return g.Print(out)
 }
 
-// count says how many there are of what.
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return human(uint64(n)) + " " + what + "s"
-}
-
 const integrationsShowLong = `Show one org as it is configured, with all defaults filled in.
 
 Examples:
@@ -173,12 +160,7 @@ func (r *roster) newShow() *cobra.Command {
 		Args:              named(1),
 		ValidArgsFunction: r.complete(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, done, err := r.open(cmd)
-			if err != nil {
-				return err
-			}
-			defer done()
-			w, err := find(cmd.Context(), all, args[0])
+			w, err := r.one(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -232,13 +214,8 @@ func (r *roster) newExport() *cobra.Command {
 		Long:  integrationsExportLong,
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, done, err := r.open(cmd)
+			written, err := r.written(cmd)
 			if err != nil {
-				return err
-			}
-			defer done()
-			written, err := all.Written(cmd.Context())
-			if err := present(err); err != nil {
 				return err
 			}
 			list := []value{}

@@ -101,34 +101,16 @@ func (r *roster) newTest() *cobra.Command {
 
 // tested reads what is to be tried. NATS is left before the org is asked.
 func (r *roster) tested(cmd *cobra.Command, instance string) (pipeline.Integration, pipeline.Secret, error) {
-	var none pipeline.Secret
-	all, done, err := r.open(cmd)
+	w, err := r.one(cmd, instance)
 	if err != nil {
-		return pipeline.Integration{}, none, err
+		return pipeline.Integration{}, pipeline.Secret{}, err
 	}
-	defer done()
-	w, err := find(cmd.Context(), all, instance)
+	i, err := parsed(w)
 	if err != nil {
-		return pipeline.Integration{}, none, err
+		return i, pipeline.Secret{}, err
 	}
-	i, err := pipeline.ParseIntegration(instance, w.Value)
-	if err != nil {
-		return i, none, &problem{
-			Op: "read the integration " + instance, Err: err, Code: exitUsage,
-			Hint: "signal-client integrations set " + instance + " <field>=<value>",
-		}
-	}
-	token, err := i.Secret()
-	if err == nil && token.IsZero() {
-		err = errors.New("none is configured")
-	}
-	if err != nil {
-		return i, none, &problem{
-			Op: "read the token of " + instance, Err: err, Code: exitUsage,
-			Hint: "run the test where the service runs, or: signal-client integrations set " + instance + " --token-from <file>",
-		}
-	}
-	return i, token, nil
+	token, err := secretOf(i)
+	return i, token, err
 }
 
 // try asks once, in a bounded request that brings the newest event first: Okta

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
@@ -149,4 +150,35 @@ func (c serverConfig) toEmbedded() dialing {
 	}
 	d.where = hosts(d.servers)
 	return d
+}
+
+// statusTime bounds what a command waits for NATS.
+const statusTime = 15 * time.Second
+
+// visit connects a command to the NATS that a service works with.
+func visit(ctx context.Context, n natsConfig, s serverConfig) (*jets.Conn, error) {
+	if !n.Embedded() {
+		d, err := n.dialing()
+		if err != nil {
+			return nil, err
+		}
+		return d.connect(ctx, slog.New(slog.DiscardHandler))
+	}
+	conn, err := s.toEmbedded().connect(ctx, slog.New(slog.DiscardHandler))
+	if err == nil {
+		return conn, nil
+	}
+	p := explain(err)
+	if p.Code == exitUnreachable {
+		p.Hint = "start the service (signal-client run), or say where NATS is: NATS_URL=nats://<host>:4222; if the service listens elsewhere: SIGNAL_CLIENT_NATS_LISTEN=<its address>"
+	}
+	return nil, &p
+}
+
+// present takes a bucket that nobody has made yet for an empty one.
+func present(err error) error {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	return err
 }

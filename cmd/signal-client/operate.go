@@ -94,14 +94,7 @@ func (d *desk) integration(ctx context.Context, store *jets.Store) (pipeline.Int
 	if err != nil {
 		return pipeline.Integration{}, err
 	}
-	i, err := pipeline.ParseIntegration(d.instance, w.Value)
-	if err != nil {
-		return i, &problem{
-			Op: "read the integration " + d.instance, Err: err, Code: exitUsage,
-			Hint: "signal-client integrations set " + d.instance + " <field>=<value>",
-		}
-	}
-	return i, nil
+	return parsed(w)
 }
 
 // unknown is the error of an instance that is configured nowhere, for a command that
@@ -118,15 +111,9 @@ func (d *desk) unknown(ctx context.Context, store *jets.Store, instance string) 
 // client asks the instance's org within a share of its limit, which it keeps to
 // together with the pollers.
 func (d *desk) client(i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
-	token, err := i.Secret()
-	if err == nil && token.IsZero() {
-		err = errors.New("none is configured")
-	}
+	token, err := secretOf(i)
 	if err != nil {
-		return nil, &problem{
-			Op: "read the token of " + i.Instance, Err: err, Code: exitUsage,
-			Hint: fmt.Sprintf("run this where the service runs, or: signal-client integrations set %s --token-from <file>", i.Instance),
-		}
+		return nil, err
 	}
 	return &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,

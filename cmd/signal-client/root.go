@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,11 @@ func (p *program) Out() screen { return newScreen(os.Stdout, p.color) }
 
 // Err is where everything else goes: logs, progress, errors.
 func (p *program) Err() screen { return newScreen(os.Stderr, p.color) }
+
+// say tells, on standard error, what a command did: its result is in NATS.
+func (p *program) say(format string, args ...any) {
+	_, _ = io.WriteString(p.Err(), printable(fmt.Sprintf(format, args...))+"\n")
+}
 
 // Report prints a command's error, if it has one, and returns the exit code. A
 // command that was interrupted and says no more than that needs no explanation.

@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -47,9 +45,6 @@ Examples:
   signal-client status --replicas
   signal-client status --json | jq '.[] | select(.state != "polling")'`
 
-// statusTime bounds what a command waits for NATS.
-const statusTime = 15 * time.Second
-
 // statusFlags is what status is asked for.
 type statusFlags struct {
 	json, replicas bool
@@ -79,7 +74,7 @@ func newStatus(p *program) *cobra.Command {
 				return err
 			}
 			defer conn.Close()
-			store := &jets.Store{Conn: conn}
+			store := jets.Attach(conn)
 			if f.watch > 0 {
 				return (&watching{program: p, statusFlags: f}).Run(cmd.Context(), store.Lookout())
 			}
@@ -117,26 +112,6 @@ func (p *program) statusOnce(ctx context.Context, store *jets.Store, f statusFla
 	return printStatuses(p.Out(), all, shares(replicas), nil, now)
 }
 
-// visit connects a command to the NATS that a service works with.
-func visit(ctx context.Context, n natsConfig, s serverConfig) (*jets.Conn, error) {
-	if !n.Embedded() {
-		d, err := n.dialing()
-		if err != nil {
-			return nil, err
-		}
-		return d.connect(ctx, slog.New(slog.DiscardHandler))
-	}
-	conn, err := s.toEmbedded().connect(ctx, slog.New(slog.DiscardHandler))
-	if err == nil {
-		return conn, nil
-	}
-	p := explain(err)
-	if p.Code == exitUnreachable {
-		p.Hint = "start the service (signal-client run), or say where NATS is: NATS_URL=nats://<host>:4222; if the service listens elsewhere: SIGNAL_CLIENT_NATS_LISTEN=<its address>"
-	}
-	return nil, &p
-}
-
 // readStatuses reads the buckets once, and puts together what they say.
 func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, jets.Replicas, error) {
 	stored, err := store.AllStatuses(ctx)
@@ -169,14 +144,6 @@ func together(v jets.Overview, now time.Time) []pipeline.Status {
 		all = append(all, asOf(now, s, v.Replicas.Sessions[s.Holder].ID != "", stored, entry))
 	}
 	return all
-}
-
-// present takes a bucket that nobody has made yet for an empty one.
-func present(err error) error {
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
-	}
-	return err
 }
 
 // asOf is a status as things stand: what was written may be old, and who wrote
@@ -285,10 +252,7 @@ func lag(s pipeline.Status, people bool) string {
 // lastEvent is when the newest event was published: a time, or as the org gave
 // it.
 func lastEvent(s pipeline.Status) any {
-	if s.LastEvent == nil {
-		return time.Time{}
-	}
-	if at, err := time.Parse(time.RFC3339, s.LastEvent.Published); err == nil {
+	if at := published(s); !at.IsZero() || s.LastEvent == nil {
 		return at
 	}
 	return s.LastEvent.Published
@@ -301,12 +265,4 @@ func budget(s pipeline.Status) string {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d", s.RateLimit.Remaining, s.RateLimit.Limit)
-}
-
-// cut is the beginning of a text that is too long for a table; --json has all.
-func cut(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return text
 }

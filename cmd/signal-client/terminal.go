@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -115,4 +116,28 @@ func human(n uint64) string {
 		b.WriteRune(d)
 	}
 	return b.String()
+}
+
+// count says how many there are of what.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return human(uint64(n)) + " " + what + "s"
+}
+
+// cut is the beginning of a text that is too long for a table; --json has all.
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+// writeJSON writes one document, as every --json does.
+func writeJSON(to screen, v any) error {
+	enc := json.NewEncoder(to)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
 }

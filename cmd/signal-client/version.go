@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -41,12 +41,8 @@ func thisBuild() build {
 }
 
 func (b build) withDefaults() build {
-	if b.Version == "" {
-		b.Version = "devel"
-	}
-	if b.Revision == "" {
-		b.Revision = "unknown"
-	}
+	b.Version = cmp.Or(b.Version, "devel")
+	b.Revision = cmp.Or(b.Revision, "unknown")
 	return b
 }
 
@@ -92,12 +88,4 @@ func newVersion(p *program) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
-}
-
-// writeJSON writes one document, as every --json does.
-func writeJSON(to screen, v any) error {
-	enc := json.NewEncoder(to)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
