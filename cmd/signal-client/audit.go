@@ -93,7 +93,7 @@ func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Cli
 	defer progress.Done()
 	return (&pipeline.Audit{
 		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
-		Window:   func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) },
+		Window:   windowOf(i),
 		Ledger:   &jets.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
 		Progress: progress.Audit,
 	}).Run(ctx)

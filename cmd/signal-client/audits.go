@@ -6,7 +6,6 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // The standing audit looks at the hour before the last one: what Okta logged late
@@ -40,7 +39,7 @@ func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipelin
 	r, err := (&pipeline.Audit{
 		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
 		Source: s.later(i, token, pipeline.DefaultJobShare),
-		Window: func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) },
+		Window: windowOf(i),
 		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance, Source: i.Source},
 	}).Run(ctx)
 	switch {

@@ -46,7 +46,7 @@ func (b *backlogs) first(instance string) (jets.KeptJob, bool) {
 
 // Of is the backlog of an instance. ask makes the source for a job, within its
 // share; window makes its requests.
-func (b *backlogs) Of(instance string, ask func(share float64) pipeline.Source, window func(since, until time.Time) pipeline.Link) pipeline.Backlog {
+func (b *backlogs) Of(instance string, ask func(share float64) pipeline.Source, window pipeline.Window) pipeline.Backlog {
 	return &backlog{backlogs: b, instance: instance, ask: ask, window: window}
 }
 
@@ -55,7 +55,7 @@ type backlog struct {
 	*backlogs
 	instance string
 	ask      func(share float64) pipeline.Source
-	window   func(since, until time.Time) pipeline.Link
+	window   pipeline.Window
 
 	at       *pipeline.Backfill // nil: none is under way
 	revision uint64             // of its job as it stands

@@ -131,14 +131,6 @@ func newCursorReopen(p *program) *cobra.Command {
 	return m.flags(cmd)
 }
 
-// queryOf is what an integration asks its org for.
-func queryOf(i pipeline.Integration) jets.Query {
-	return jets.Query{
-		Origin: i.Origin, Source: i.Source, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
-		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
-	}
-}
-
 // run makes a move: it says what will happen, asks, and says what has.
 func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *jets.Operator, func(jets.Move) error) (jets.Move, error)) error {
 	if err := m.possible("cursor " + verb); err != nil {
