@@ -42,16 +42,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	}
 	defer spans.End()
 	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.trace)
-	within := newBounds(s.config.Stage)
-	s.metrics.WatchBounds(within)
-	stage := &stage{
-		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,
-		metrics: s.metrics, board: b, trace: trace, log: s.log,
-		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
-		bounds:     within,
-		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
-		auditEvery: s.config.Stage.AuditEvery,
-	}
+	stage := s.stage(store, locks, b, trace)
 	endBacklogs := inBackground(ctx, stage.backlogs.Run)
 	defer endBacklogs()
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
@@ -62,24 +53,43 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer endCensus()
 
 	s.ready.Waiting("integrations are not loaded yet")
-	fleet := &pipeline.Fleet{
+	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone}
+	err = s.fleet(stage, held, known).Run(ctx)
+	s.log.Info("polling ended")
+	return err
+}
+
+// stage is what polls, within the bounds of this process.
+func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *pipeline.Trace) *stage {
+	within := newBounds(s.config.Stage)
+	s.metrics.WatchBounds(within)
+	return &stage{
+		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,
+		metrics: s.metrics, board: b, trace: trace, log: s.log,
+		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
+		bounds:     within,
+		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
+		auditEvery: s.config.Stage.AuditEvery,
+	}
+}
+
+// fleet has the stage poll what INTEGRATIONS and the environment configure.
+func (s *service) fleet(stage *stage, held *holding, known *census) *pipeline.Fleet {
+	return &pipeline.Fleet{
 		Integrations: &announced{
-			Integrations: &jets.Integrations{Store: store}, static: len(static), log: s.log, hint: s.firstStep(),
+			Integrations: &jets.Integrations{Store: stage.store}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
 				s.ready.Check(s.nats.Away)
 				s.ready.Waiting("")
 			},
 		},
-		Locks:  &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone},
-		Static: static,
+		Locks:  held,
+		Static: known.static,
 		Poll:   stage.Poll,
 		Report: stage.Report,
 		Log:    s.log,
 	}
-	err = fleet.Run(ctx)
-	s.log.Info("polling ended")
-	return err
 }
 
 // static is the instance from the environment, if there is one.
