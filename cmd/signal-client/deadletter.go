@@ -76,8 +76,8 @@ func nearestOr(word string, candidates []string) string {
 	return candidates[0]
 }
 
-// letters connects to where the dead letters are.
-func (l *letters) letters(cmd *cobra.Command) (*jets.DeadLetters, func(), error) {
+// deadLetters connects to where they are kept.
+func (l *letters) deadLetters(cmd *cobra.Command) (*jets.DeadLetters, func(), error) {
 	if err := l.fault(); err != nil {
 		return nil, nil, err
 	}
@@ -162,7 +162,7 @@ func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
 	if err != nil {
 		return err
 	}
-	all, done, err := l.letters(cmd)
+	all, done, err := l.deadLetters(cmd)
 	if err != nil {
 		return err
 	}
@@ -186,8 +186,8 @@ func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
 	return l.print(letter)
 }
 
-// most is how many bytes of a dead letter are shown.
-const most = 4 << 10
+// shownBytes is how much of a dead letter is shown.
+const shownBytes = 4 << 10
 
 func (l *letters) print(letter jets.DeadLetter) error {
 	out := l.Out()
@@ -203,10 +203,10 @@ func (l *letters) print(letter jets.DeadLetter) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	text := strings.ToValidUTF8(string(letter.Data[:min(len(letter.Data), most)]), "\uFFFD")
+	text := strings.ToValidUTF8(string(letter.Data[:min(len(letter.Data), shownBytes)]), "\uFFFD")
 	fmt.Fprintln(out, printable(text))
-	if len(letter.Data) > most {
-		fmt.Fprintf(l.Err(), "Those are the first %s of %s bytes; all: signal-client deadletter show %d --raw\n", human(most), human(uint64(letter.Kept)), letter.Seq)
+	if len(letter.Data) > shownBytes {
+		fmt.Fprintf(l.Err(), "Those are the first %s of %s bytes; all: signal-client deadletter show %d --raw\n", human(shownBytes), human(uint64(letter.Kept)), letter.Seq)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (l *letterList) run(cmd *cobra.Command) error {
 	if l.limit < 0 {
 		return wrong(fmt.Sprintf("--limit=%d", l.limit), "it is a number of dead letters, or 0 for all", "--limit 100")
 	}
-	all, done, err := l.letters.letters(cmd)
+	all, done, err := l.deadLetters(cmd)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 	if err := l.possible("deadletter purge"); err != nil {
 		return err
 	}
-	all, done, err := l.letters.letters(cmd)
+	all, done, err := l.deadLetters(cmd)
 	if err != nil {
 		return err
 	}

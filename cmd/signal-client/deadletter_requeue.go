@@ -54,7 +54,7 @@ func (l *letters) requeue(cmd *cobra.Command, args []string) error {
 	case len(seqs) == 0 && l.instance == "":
 		return wrong("nothing is named", "usage: "+cmd.UseLine(), "signal-client deadletter list --reason too_large")
 	}
-	all, done, err := l.letters(cmd)
+	all, done, err := l.deadLetters(cmd)
 	if err != nil {
 		return err
 	}

@@ -12,13 +12,15 @@ import (
 // terminal, a plain line every now and then elsewhere. It is safe for
 // concurrent use.
 type liveLine struct {
-	To    screen
-	Every time.Duration // between plain lines; default 5 s
+	To screen
 
 	mu    sync.Mutex
 	text  string    // on the terminal now
 	plain time.Time // when the last plain line was written
 }
+
+// plainEvery is how often a plain line is written.
+const plainEvery = 5 * time.Second
 
 // Show replaces the line. Elsewhere than on a terminal most calls show nothing,
 // so the text must stand for itself.
@@ -30,11 +32,7 @@ func (l *liveLine) Show(text string) {
 		l.draw()
 		return
 	}
-	every := l.Every
-	if every == 0 {
-		every = 5 * time.Second
-	}
-	if now := time.Now(); now.Sub(l.plain) >= every {
+	if now := time.Now(); now.Sub(l.plain) >= plainEvery {
 		l.plain = now
 		fmt.Fprintln(l.To, printable(text))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/breaker"
 )
 
 // metrics is what /metrics serves. It is safe for concurrent use.
@@ -172,8 +173,8 @@ func (m *metrics) budget(instance string, limit pipeline.RateLimit) {
 
 func (m *metrics) breaker(instance, state string, refused bool) {
 	m.while(instance, func(s *instanceMetrics) {
-		s.breakerOpen.WithLabelValues(instance).Set(truth(state == "open"))
-		s.refused.WithLabelValues(instance).Set(truth(refused && state != "closed"))
+		s.breakerOpen.WithLabelValues(instance).Set(truth(state == breaker.Open))
+		s.refused.WithLabelValues(instance).Set(truth(refused && state != breaker.Closed))
 	})
 }
 
