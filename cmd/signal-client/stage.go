@@ -43,7 +43,7 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.
 	}
 	return &pipeline.Runner{
 		Instance: i.Instance,
-		Source:   s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace),
+		Source:   informed{s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace), s.store.Heard},
 		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
@@ -72,12 +72,12 @@ func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share floa
 	}
 }
 
-// later is a client for what is not urgent, and takes no more than the instance's
+// later is a source for what is not urgent, and takes no more than the instance's
 // share.
-func (s *stage) later(i pipeline.Integration, token pipeline.Secret, share float64) *okta.Client {
+func (s *stage) later(i pipeline.Integration, token pipeline.Secret, share float64) pipeline.Source {
 	client := s.client(i, token, min(share, i.RateShare))
 	client.Later = true
-	return client
+	return informed{client, s.store.Heard}
 }
 
 // backlog is what is to be read of an instance's past, between its polls. It has
@@ -89,6 +89,21 @@ func (s *stage) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.
 	ask := func(share float64) pipeline.Source { return s.later(i, token, share) }
 	window := func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) }
 	return s.backlogs.Of(i.Instance, ask, window)
+}
+
+// informed is a Source that is not asked before the process has heard which instances
+// there are by now, if it was cut off.
+type informed struct {
+	pipeline.Source
+	heard func(context.Context) error
+}
+
+// Poll implements pipeline.Source.
+func (i informed) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	if err := i.heard(ctx); err != nil {
+		return pipeline.Page{}, fmt.Errorf("wait for %s: %w", jets.BucketIntegrations, err)
+	}
+	return i.Source.Poll(ctx, link)
 }
 
 // errRotated is the cause of a poll's end when the token's file holds another

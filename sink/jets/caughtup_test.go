@@ -1,10 +1,15 @@
 package jets
 
 import (
+	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -46,4 +51,96 @@ func TestLocksWaitForIntegrations(t *testing.T) {
 		r.awaitHolder("acme", "a")
 		<-slow
 	})
+}
+
+// slowly is Integrations that are told, or acted upon, late.
+type slowly struct {
+	pipeline.Integrations
+	by time.Duration
+}
+
+func (s slowly) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
+	return s.Integrations.Watch(ctx, func(entries map[string]pipeline.Entry) {
+		_ = pipeline.Sleep(ctx, s.by)
+		changed(entries)
+	})
+}
+
+// A process that holds on to its lock through a cut-off asks no org of which it hears
+// afterwards that it was disabled; where that is not told for long, it goes on after a
+// while.
+func TestPollsWaitForIntegrations(t *testing.T) {
+	for late, polled := range map[time.Duration]bool{catchUpTime / 2: false, 2 * catchUpTime: true} {
+		t.Run(late.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { pollThroughACut(t, late, polled) })
+		})
+	}
+}
+
+func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
+	s := jetstest.Run(t)
+	operator := &Integrations{Store: opened(t, s, Config{})}
+	put := func(revision uint64, enabled bool) uint64 {
+		value := fmt.Sprintf(`{"enabled":%v,"settings":{"base_url":"http://127.0.0.1:1"},"credentials":{"api_token":"t"}}`, enabled)
+		revision, err := operator.Put(t.Context(), "acme", []byte(value), revision)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	revision := put(0, true)
+
+	way := &cable{server: s, left: -1}
+	conn, err := Connect(t.Context(), "", nats.InProcessServer(way))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	store, err := Open(t.Context(), conn, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	locks, err := store.Locks(LocksConfig{Replica: "a", TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after, ended atomic.Int64 // polls before the connection came back, and after
+	fleet := &pipeline.Fleet{
+		Integrations: slowly{&Integrations{Store: store}, late}, Locks: locks,
+		Poll: func(ctx context.Context, _ pipeline.Integration) error {
+			defer ended.Add(1)
+			for {
+				polls := &before
+				if conn.Generation() > 0 {
+					polls = &after
+				}
+				if store.Heard(ctx) != nil || pipeline.Sleep(ctx, 10*time.Millisecond) != nil { // a request takes its time
+					return nil
+				}
+				polls.Add(1)
+			}
+		},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = locks.Run(ctx) })
+	wg.Go(func() { _ = fleet.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	time.Sleep(late + 5*time.Second)
+
+	way.part()
+	put(revision, false)
+	time.Sleep(5 * time.Second)
+	if before.Load() == 0 || after.Load() != 0 || ended.Load() != 0 {
+		t.Fatalf("%d polls, %d of them after a cut-off; %d ended", before.Load(), after.Load(), ended.Load())
+	}
+	way.heal()
+	time.Sleep(catchUpTime / 2)
+	if after.Load() != 0 {
+		t.Errorf("%d polls, and it was not heard whether the org is to be polled", after.Load())
+	}
+	time.Sleep(2 * catchUpTime)
+	if got := after.Load() > 0; got != polled || ended.Load() != 1 {
+		t.Errorf("polled before it was told: %v, want %v; %d ended", got, polled, ended.Load())
+	}
 }
