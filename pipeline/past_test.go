@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -152,19 +153,23 @@ func TestRunnerIsWoken(t *testing.T) {
 // moment of it, and never farther apart than the interval.
 func TestTick(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 7, 0, time.UTC)
-	tenths := make([]int, 10)
-	for i := range 1000 {
-		name := string(placeLink(i))
-		first := Tick(name, 5*time.Minute, now)
-		if wait := first.Sub(now); wait <= 0 || wait > 5*time.Minute {
-			t.Fatalf("%s waits %v", name, wait)
+	for names, most := range map[string]struct{ of, inATenth int }{
+		"%d": {1000, 140}, "acme-%03d": {30, 7}, "s%02d": {60, 12},
+	} {
+		tenths := make([]int, 10)
+		for i := range most.of {
+			name := fmt.Sprintf(names, i)
+			first := Tick(name, 5*time.Minute, now)
+			if wait := first.Sub(now); wait <= 0 || wait > 5*time.Minute {
+				t.Fatalf("%s waits %v", name, wait)
+			}
+			if second := Tick(name, 5*time.Minute, first); second.Sub(first) != 5*time.Minute {
+				t.Fatalf("%s: ticks %v apart", name, second.Sub(first))
+			}
+			tenths[first.Sub(now)*10/(5*time.Minute+1)]++
 		}
-		if second := Tick(name, 5*time.Minute, first); second.Sub(first) != 5*time.Minute {
-			t.Fatalf("%s: ticks %v apart", name, second.Sub(first))
+		if slices.Max(tenths) > most.inATenth {
+			t.Errorf("polls of %s by tenth of the interval: %v", names, tenths)
 		}
-		tenths[first.Sub(now)*10/(5*time.Minute+1)]++
-	}
-	if slices.Min(tenths) < 60 || slices.Max(tenths) > 140 {
-		t.Errorf("polls by tenth of the interval: %v", tenths)
 	}
 }
