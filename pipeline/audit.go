@@ -110,7 +110,7 @@ var (
 // Run audits. The report is what was found so far when there is an error too.
 func (a *Audit) Run(ctx context.Context) (AuditReport, error) {
 	began := time.Now()
-	h := &hearing{Audit: a, seed: maphash.MakeSeed(), salt: maphash.MakeSeed(), report: AuditReport{
+	h := &hearing{Audit: a, seed: maphash.MakeSeed(), salt: maphash.MakeSeed(), undated: map[uint64]bool{}, report: AuditReport{
 		Version: 1, Instance: a.Instance, Since: a.Since.UTC(), Until: a.Until.UTC(), At: began.UTC(),
 		MissingFirst: []Finding{}, TwiceFirst: []Finding{}, HereOnlyFirst: []Finding{},
 	}}
@@ -127,8 +127,9 @@ type hearing struct {
 	*Audit
 	seed, salt maphash.Seed
 	report     AuditReport
-	days       []*day // those with events that are not accounted for
-	kept       int    // events in days
+	days       []*day          // those with events that are not accounted for
+	kept       int             // events in days
+	undated    map[uint64]bool // stored events that don't say when they happened and so are held against each day: whether one accounts for them
 }
 
 // day is a part of the span: the ids of one are held at a time.
@@ -157,6 +158,9 @@ func (h *hearing) run(ctx context.Context) error {
 		}
 		from = until
 	}
+	if err := h.undatedOnly(ctx); err != nil {
+		return err
+	}
 	if len(h.days) > 0 {
 		if err := h.settle(ctx); err != nil {
 			return err
@@ -170,8 +174,8 @@ func (h *hearing) run(ctx context.Context) error {
 
 // known is a stored event.
 type known struct {
-	seq          uint64
-	young, shown bool
+	seq                   uint64
+	young, shown, undated bool
 }
 
 // copied is where a stored event stands; first, where it stood before; 0: nowhere.
@@ -185,11 +189,15 @@ func (h *hearing) day(ctx context.Context, from, until time.Time) error {
 	var twice []copied
 	through, err := h.Ledger.Stored(ctx, from, until, 0, func(e StoredEvent) {
 		p := h.printOf(e.UUID)
-		if k, again := stored[p]; again {
+		undated := e.Published.IsZero()
+		if k, again := stored[p]; !again {
+			stored[p] = known{seq: e.Seq, young: time.Since(e.Published) < youngAge, undated: undated}
+		} else if !h.undated[e.Seq] {
+			if undated {
+				h.undated[e.Seq] = true
+			}
 			twice = append(twice, copied{e.Seq, k.seq})
-			return
 		}
-		stored[p] = known{seq: e.Seq, young: time.Since(e.Published) < youngAge}
 	})
 	if err != nil {
 		return fmt.Errorf("read what is stored: %w", err)

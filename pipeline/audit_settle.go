@@ -8,11 +8,13 @@ import (
 	"slices"
 )
 
-// unseen counts what is stored and was not shown.
+// unseen counts what is stored of a day and was not shown.
 func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
 	var only []copied
 	for _, k := range stored {
 		switch {
+		case k.undated:
+			h.undated[k.seq] = h.undated[k.seq] || k.shown
 		case k.shown:
 		case k.young:
 			h.report.Young++
@@ -20,9 +22,24 @@ func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
 			only = append(only, copied{seq: k.seq})
 		}
 	}
+	return h.only(ctx, only)
+}
+
+// undatedOnly counts what is stored without a time and was shown on no day.
+func (h *hearing) undatedOnly(ctx context.Context) error {
+	var only []copied
+	for seq, accounted := range h.undated {
+		if !accounted {
+			only = append(only, copied{seq: seq})
+		}
+	}
+	return h.only(ctx, only)
+}
+
+// only counts what is stored and was not shown.
+func (h *hearing) only(ctx context.Context, only []copied) (err error) {
 	slices.SortFunc(only, func(a, b copied) int { return cmp.Compare(a.seq, b.seq) })
 	h.report.HereOnly += len(only)
-	var err error
 	h.report.HereOnlyFirst, err = h.find(ctx, h.report.HereOnlyFirst, only)
 	return err
 }

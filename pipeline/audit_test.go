@@ -22,7 +22,7 @@ var _ Ledger = (*memoryLedger)(nil)
 
 func (l *memoryLedger) Stored(_ context.Context, from, until time.Time, after uint64, visit func(StoredEvent)) (uint64, error) {
 	for i, e := range l.stored {
-		if seq := uint64(i + 1); seq > after && !e.Published.Before(from) && e.Published.Before(until) {
+		if seq := uint64(i + 1); seq > after && (e.Published.IsZero() || !e.Published.Before(from) && e.Published.Before(until)) {
 			visit(StoredEvent{UUID: e.UUID, Seq: seq, Published: e.Published})
 		}
 	}
@@ -112,6 +112,21 @@ func TestAuditFindsEachDifference(t *testing.T) {
 	}
 	if r.HereOnlyFirst[0].FirstSeq != 0 {
 		t.Errorf("%+v", r.HereOnlyFirst[0])
+	}
+}
+
+// What does not say when it happened is held against each day, and counted once.
+func TestAuditCountsWhatHasNoTimeOnce(t *testing.T) {
+	a, _, l, _ := auditing(false)
+	l.stored[150].Published, l.stored[300].Published = time.Time{}, time.Time{}
+	l.stored = append(l.stored, Event{UUID: "only"}, Event{UUID: "only again"}, Event{UUID: "only"}, l.stored[300])
+	r := audited(t, a)
+	wantReport(t, r, 432, 0, 2, 2, 0)
+	if len(r.HereOnlyFirst) != 2 || r.HereOnlyFirst[0].Seq != 433 || r.HereOnlyFirst[1].Seq != 434 {
+		t.Errorf("here only: %+v", r.HereOnlyFirst)
+	}
+	if len(r.TwiceFirst) != 2 || r.TwiceFirst[0].Seq != 435 || r.TwiceFirst[1].Seq != 436 {
+		t.Errorf("twice: %+v", r.TwiceFirst)
 	}
 }
 
