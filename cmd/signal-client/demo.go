@@ -74,7 +74,7 @@ func (d *demo) faults(cmd *cobra.Command) error {
 
 // demoSettle is how long the end waits for what has happened in the orgs to be
 // stored.
-const demoSettle = 30 * time.Second
+const demoSettle = time.Minute
 
 func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error {
 	figures := &figures{started: time.Now(), each: map[string]*figure{}}
@@ -153,7 +153,7 @@ func (d *demo) config(ctx context.Context, dir, listen string, stage stageConfig
 		Stream: streamConfig{Replicas: 1, MaxAge: 24 * time.Hour},
 		Stage: stageConfig{
 			HTTPAddr: freeAddress(ctx, stage.HTTPAddr), Replica: "demo",
-			SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second,
+			SessionTTL: 10 * time.Second, RequestTimeout: 30 * time.Second,
 		},
 	}
 }
