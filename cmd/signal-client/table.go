@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,11 +61,44 @@ func (g grid) table(to screen) error {
 	w.Style().Format.Header = text.FormatDefault
 	w.SetTitle(g.Title)
 	w.AppendHeader(anys(g.Header))
+	rows := []table.Row{anys(g.Header)}
 	for _, row := range g.Rows {
-		w.AppendRow(g.tableRow(to, row))
+		rows = append(rows, g.tableRow(to, row))
+	}
+	w.AppendRows(rows[1:])
+	if to.Width != nil {
+		fit(w, rows, to.Width())
 	}
 	_, err := fmt.Fprintln(to, w.Render())
 	return err
+}
+
+// leastColumn is how narrow a column may become, in columns of the terminal.
+const leastColumn = 8
+
+// fit makes a table no wider than the terminal, if that is known: the widest columns
+// are wrapped, and where that is not enough the last ones are cut off.
+func fit(w table.Writer, rows []table.Row, width int) {
+	widths := make([]int, len(rows[0]))
+	total := 3*len(widths) + 1 // frame and padding
+	for i := range widths {
+		for _, row := range rows {
+			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(row[i].(string)))
+		}
+		total += widths[i]
+	}
+	if width <= 0 || total <= width {
+		return
+	}
+	for ; total > width && slices.Max(widths) > leastColumn; total-- {
+		widths[slices.Index(widths, slices.Max(widths))]--
+	}
+	var columns []table.ColumnConfig
+	for i, most := range widths {
+		columns = append(columns, table.ColumnConfig{Number: i + 1, WidthMax: most, WidthMaxEnforcer: text.WrapSoft})
+	}
+	w.SetColumnConfigs(columns)
+	w.Style().Size.WidthMax = width
 }
 
 func (g grid) tableRow(to screen, row []any) table.Row {

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
@@ -50,6 +53,29 @@ func TestGridForPeople(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "\x1b") {
 		t.Errorf("colour where none is wanted: %q", b.String())
+	}
+}
+
+// A table is no wider than the terminal: long cells are wrapped, and only where that
+// isn't enough is something cut off.
+func TestGridFitsTerminal(t *testing.T) {
+	const note = "the token's owner may not read the System Log: give that admin the right"
+	for width, whole := range map[int]bool{0: true, 200: true, 80: true, 60: true, 30: false} {
+		g := instances()
+		g.Rows[0][3] = note
+		var b bytes.Buffer
+		if err := g.Print(screen{Writer: &b, Terminal: true, Color: true, Width: func() int { return width }}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n")); width > 0 && n > width {
+				t.Errorf("at %d a line has %d columns: %q", width, n, line)
+			}
+		}
+		missing := slices.ContainsFunc(strings.Fields(note), func(word string) bool { return !strings.Contains(b.String(), word) })
+		if missing == whole {
+			t.Errorf("at %d, is something left out? %v\n%s", width, missing, b.String())
+		}
 	}
 }
 
