@@ -35,16 +35,10 @@ type stage struct {
 // limiter lets the client ask, behind the instance's breaker; what the client
 // brings, the runner carries to the sink.
 func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.Runner {
-	query := jets.Query{
-		Origin: i.Origin, Source: i.Source,
-		Hash:  okta.Query(i.Filter, i.Limit),
-		Since: i.Since,
-		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
-	}
 	return &pipeline.Runner{
 		Instance: i.Instance,
 		Source:   informed{s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace), s.store.Heard},
-		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
+		Sink:     s.store.Sink(i.Instance, queryOf(i), s.trace, s.log),
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
 		Wake:     s.wakes.Of(i.Instance),
@@ -87,8 +81,7 @@ func (s *stage) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.
 		return nil
 	}
 	ask := func(share float64) pipeline.Source { return s.later(i, token, share) }
-	window := func(since, until time.Time) pipeline.Link { return okta.Window(i.Filter, i.Limit, since, until) }
-	return s.backlogs.Of(i.Instance, ask, window)
+	return s.backlogs.Of(i.Instance, ask, windowOf(i))
 }
 
 // informed is a Source that is not asked before the process has heard which instances
