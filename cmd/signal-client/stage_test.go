@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/breaker"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -267,6 +269,25 @@ func TestStatusAsOfNow(t *testing.T) {
 	}
 	if got := asOf(now, written, true, true, on); got.LagSeconds != 60 {
 		t.Errorf("lag %v, want 60", got.LagSeconds)
+	}
+}
+
+// A process that goes by the name of one that was killed doesn't speak for it.
+func TestStatusOfAnEarlierProcess(t *testing.T) {
+	now := time.Now()
+	held := map[string]jets.Lock{"held": {Holder: "one", Session: "now"}, "void": {Holder: "one", Session: "before"}}
+	sessions := map[string]jets.Session{"one": {ID: "now", StartedAt: now}}
+	v := jets.Overview{Replicas: jets.Replicas{Sessions: sessions, Locks: held}}
+	for instance, written := range map[string]time.Duration{"held": -time.Second, "void": -time.Second, "said": time.Second} {
+		v.Statuses = append(v.Statuses, pipeline.Status{Instance: instance, State: pipeline.StatePolling, Holder: "one", UpdatedAt: now.Add(written)})
+	}
+	got := map[string]pipeline.State{}
+	for _, s := range together(v, now.Add(2*time.Second)) {
+		got[s.Instance] = s.State
+	}
+	want := map[string]pipeline.State{"held": pipeline.StatePolling, "void": pipeline.StateUnowned, "said": pipeline.StatePolling}
+	if !maps.Equal(got, want) {
+		t.Errorf("states are %v, want %v", got, want)
 	}
 }
 

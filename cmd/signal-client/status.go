@@ -141,14 +141,22 @@ func together(v jets.Overview, now time.Time) []pipeline.Status {
 			s.Holder = v.Replicas.Locks[instance].Holder
 		}
 		entry, stored := v.Entries[instance]
-		all = append(all, asOf(now, s, v.Replicas.Sessions[s.Holder].ID != "", stored, entry))
+		all = append(all, asOf(now, s, speaks(v.Replicas, s), stored, entry))
 	}
 	return all
 }
 
+// speaks reports whether whoever wrote a status is there to write the next one. A
+// holder that lives may be without the lock for a moment, between two tries to read a
+// token, say; but what was written before its session began, it has from a process
+// of the same name that is gone.
+func speaks(r jets.Replicas, s pipeline.Status) bool {
+	session := r.Sessions[s.Holder]
+	return r.Held(s.Instance) || session.ID != "" && !s.UpdatedAt.Before(session.StartedAt)
+}
+
 // asOf is a status as things stand: what was written may be old, and who wrote
-// it gone. (A holder that lives may be without the lock for a moment, between two
-// tries to read a token, say.)
+// it gone.
 func asOf(now time.Time, s pipeline.Status, held, stored bool, entry pipeline.Entry) pipeline.Status {
 	if !s.CompleteThrough.IsZero() {
 		s.LagSeconds = max(0, now.Sub(s.CompleteThrough).Seconds())

@@ -48,6 +48,12 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
 	endPresence := inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)
 	defer endPresence()
+	defer inBackground(ctx, func(ctx context.Context) error {
+		if err := pipeline.Sleep(ctx, 2*s.config.Stage.SessionTTL); err != nil { // the sessions of those that were killed
+			return err
+		}
+		return store.Forget(ctx)
+	})()
 	known := &census{metrics: s.metrics, locks: locks, static: static}
 	endCensus := everyWhile(ctx, censusEvery, known.Count)
 	defer endCensus()
@@ -124,7 +130,7 @@ const defaultListen = "127.0.0.1:4222"
 func inBackground(ctx context.Context, f func(context.Context) error) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = f(ctx) }) // it ends with ctx only
+	wg.Go(func() { _ = f(ctx) }) // it ends with ctx, or is no loss
 	return func() { cancel(); wg.Wait() }
 }
 

@@ -1,0 +1,48 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Forget deletes what STATUS and LOCKS say of instances that were removed from
+// INTEGRATIONS while no process ran that could do so: those that left a marker there,
+// and whose lock no live session holds. What somebody writes meanwhile stays.
+func (s *Store) Forget(ctx context.Context) error {
+	removed := map[string]bool{} // by key
+	err := s.Conn.each(ctx, BucketIntegrations, keyPrefix+"*", false, func(e kvEntry) {
+		if e.gone {
+			removed[e.key] = true
+		}
+	})
+	if err != nil || len(removed) == 0 {
+		return err
+	}
+	replicas, err := s.Replicas(ctx)
+	if err != nil {
+		return err
+	}
+	for _, bucket := range []string{BucketStatus, BucketLocks} {
+		stale := map[string]uint64{} // revisions
+		err := s.Conn.each(ctx, bucket, keyPrefix+"*", false, func(e kvEntry) {
+			if instance := strings.TrimPrefix(e.key, keyPrefix); !e.gone && removed[e.key] && !replicas.Held(instance) {
+				stale[e.key] = e.revision
+			}
+		})
+		if err != nil {
+			return err
+		}
+		for key, revision := range stale {
+			_, err := s.Conn.put(ctx, bucket, key, revision, &nats.Msg{Header: nats.Header{"KV-Operation": {"DEL"}}})
+			if err != nil && !errors.Is(err, pipeline.ErrChanged) {
+				return err
+			}
+		}
+	}
+	return nil
+}
