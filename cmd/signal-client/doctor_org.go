@@ -111,7 +111,7 @@ func (o org) configuration(d *diagnosis) {
 	i := o.entry.Integration
 	switch {
 	case o.entry.Err != nil:
-		d.wrong(o.entry.Err.Error(), "signal-client integrations set "+o.instance+" <field>=<value>")
+		d.wrong(o.entry.Err.Error(), correction(o.instance, o.entry.Err))
 	case !i.Enabled:
 		d.skip("it is disabled")
 	default:

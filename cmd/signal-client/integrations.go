@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -174,10 +176,20 @@ func parsed(w jets.Written) (pipeline.Integration, error) {
 	if err != nil {
 		err = &problem{
 			Op: "read the integration " + w.Instance, Err: err, Code: exitUsage,
-			Hint: "signal-client integrations set " + w.Instance + " <field>=<value>",
+			Hint: correction(w.Instance, err),
 		}
 	}
 	return i, err
+}
+
+// correction is the command that mends a value which the service can't read. Where
+// the name is wrong, or the whole of the value, no field can be set.
+func correction(instance string, err error) string {
+	wrongs, _ := errors.AsType[*pipeline.ConfigError](err)
+	if wrongs != nil && slices.ContainsFunc(wrongs.Complaints, func(c schemas.Complaint) bool { return c.Field == "" || c.Field == "instance" }) {
+		return "signal-client integrations remove " + instance + ", then add it"
+	}
+	return "signal-client integrations set " + instance + " <field>=<value>"
 }
 
 func names(written []jets.Written) []string {

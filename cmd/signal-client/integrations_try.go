@@ -19,7 +19,8 @@ import (
 
 const integrationsTestLong = `Ask an org for its newest event, once, with the credential that is stored, and say
 whether that works. It is asked from this machine: a token's file is read here.
-It takes one request of the org's budget, and stores and changes nothing.
+It takes one request of the org's budget, and stores and changes nothing. With --json
+the verdict is "not tried" where something is wrong before the org could be asked.
 
 Exit codes: 0 it works; 4 the token is refused (401), or its owner may not read the
 log (403); 5 the org can't be reached; 2 the configuration is wrong; 1 anything else,
@@ -66,6 +67,7 @@ const (
 	verdictThrottled   = "rate limit used up"
 	verdictConfig      = "request refused"
 	verdictFailed      = "failed"
+	verdictUntried     = "not tried" // nobody was asked
 )
 
 func (r *roster) newTest() *cobra.Command {
@@ -79,6 +81,10 @@ func (r *roster) newTest() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i, token, err := r.tested(cmd, args[0])
 			if err != nil {
+				if asJSON {
+					untried := trial{Instance: args[0], Verdict: verdictUntried, Error: printable(err.Error())}
+					_ = writeJSON(r.Out(), untried) // err says more than that nobody reads this
+				}
 				return err
 			}
 			t := try(cmd.Context(), i, token, nil)
@@ -145,9 +151,12 @@ func (t *trial) judge(i pipeline.Integration, err error) {
 		return
 	}
 	t.Error = printable(innermost(err))
-	t.Verdict, t.code, t.hint = verdictFailed, exitFailed, "try again; if it stays, ask Okta's support with the ids above"
+	t.Verdict, t.code, t.hint = verdictFailed, exitFailed, "try again; if it stays, look at what answers there: it may be no Okta, or a proxy on the way"
 	if answer, ok := errors.AsType[*okta.Error](err); ok {
 		t.Status = answer.Status
+		if answer.ID+answer.RequestID != "" {
+			t.hint = "try again; if it stays, ask Okta's support with the ids above"
+		}
 		t.judgeAnswer(i)
 		return
 	}
@@ -187,6 +196,8 @@ func (t *trial) judgeNetwork(i pipeline.Integration, err error) {
 		t.Verdict, t.code, t.hint = verdictUnreachable, exitUnreachable, "check the host name, and whether a proxy on the way puts in its own certificate"
 	case network, strings.Contains(t.Error, "no whole answer in time"):
 		t.Verdict, t.code, t.hint = verdictUnreachable, exitUnreachable, "check the address, and the way there (firewall, proxy, DNS)"
+	case strings.Contains(t.Error, "settings.link_hosts"):
+		t.hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
 	case strings.Contains(t.Error, "status 200 without a page"):
 		t.Verdict, t.hint = verdictWrongHost, rightHost(i)
 	}

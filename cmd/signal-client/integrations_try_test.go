@@ -1,0 +1,31 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// A hint names what there is: ids, or a host that could be allowed.
+func TestTrialHints(t *testing.T) {
+	const link = "answer refused: next link leads to host \"b.example\", which is neither the org's nor in settings.link_hosts"
+	for _, c := range []struct {
+		err  error
+		hint string
+	}{
+		{&okta.Error{Status: 500, ID: "oae1"}, "ask Okta's support with the ids above"},
+		{&okta.Error{Status: 500, RequestID: "Xq1"}, "ask Okta's support with the ids above"},
+		{&okta.Error{Status: 502}, "look at what answers there"},
+		{errors.New("malformed HTTP response"), "look at what answers there"},
+		{errors.New(link), "signal-client integrations set acme link_hosts=<host>"},
+	} {
+		var got trial
+		got.judge(pipeline.Integration{Instance: "acme"}, c.err)
+		if got.Verdict != verdictFailed || got.code != exitFailed || !strings.Contains(got.hint, c.hint) {
+			t.Errorf("of %v: %+v, hint %s", c.err, got, got.hint)
+		}
+	}
+}
