@@ -192,7 +192,7 @@ func (m *mover) explain(to screen, planned jets.Move) {
 	}
 	line("What Okta serves again is compared with the %s stored since sequence %d: none is stored twice, and what is missing is stored.",
 		count(int(planned.Again), "event"), planned.Next.DedupeFrom)
-	if requests := planned.Again/uint64(okta.DefaultLimit) + 1; requests > 1 {
+	if requests := planned.Again/uint64(okta.LimitOf(planned.Next.Link)) + 1; requests > 1 {
 		line("That takes about %s of the org's budget.", count(int(requests), "request"))
 	}
 	if from.Query != planned.Next.Query {

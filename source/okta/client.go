@@ -80,7 +80,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	c.squeeze, c.quiet = squeeze{}, !page.Full
 	page.Link = link
 	if asked != link {
-		page.Next = restoreLimit(page.Next, limitOf(asked), c.Limit)
+		page.Next = restoreLimit(page.Next, LimitOf(asked), c.Limit)
 	}
 	c.drift(page.Events)
 	return page, nil

@@ -116,7 +116,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 		return pipeline.Page{}, err
 	}
 	c.size = len(body)
-	limit := limitOf(link)
+	limit := LimitOf(link)
 	events, err := split(body, limit)
 	if err != nil {
 		return pipeline.Page{}, fmt.Errorf("status 200 without a page: %w", err)

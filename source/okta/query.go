@@ -56,8 +56,8 @@ func Query(filter string, limit int) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// limitOf returns how many elements a link asks for, always above 0.
-func limitOf(link pipeline.Link) int {
+// LimitOf returns how many elements a link asks for, always above 0.
+func LimitOf(link pipeline.Link) int {
 	if n, err := strconv.Atoi(param(string(link), "limit")); err == nil && n > 0 {
 		return n
 	}

@@ -26,7 +26,7 @@ const eventSize = 4 << 10
 
 // room is the room of an answer to a link.
 func (c *Client) room(link pipeline.Link, left *patience) *room {
-	full := min(int64(limitOf(link))*eventSize, c.MaxBody)
+	full := min(int64(LimitOf(link))*eventSize, c.MaxBody)
 	return &room{gate: c.Memory, drains: c.drains(), first: c.size == 0, full: full, most: c.MaxBody, time: left}
 }
 

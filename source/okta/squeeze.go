@@ -31,6 +31,6 @@ func (s *squeeze) failed(link, asked pipeline.Link, err error) {
 		*s = squeeze{link: link}
 	}
 	if s.times++; s.times >= 2 {
-		s.limit = max(1, limitOf(asked)/2)
+		s.limit = max(1, LimitOf(asked)/2)
 	}
 }
