@@ -68,6 +68,9 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	if err := shareFault(a.share); err != nil {
 		return err
 	}
+	if since.After(a.since.At(now)) {
+		a.say("Okta keeps 90 days: the audit begins there.")
+	}
 	store, done, err := a.open(cmd)
 	if err != nil {
 		return err
