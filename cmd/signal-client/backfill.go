@@ -32,7 +32,7 @@ Examples:
 // backfiller is what the commands of backfill share.
 type backfiller struct {
 	desk
-	json bool
+	json, dry bool
 }
 
 func newBackfill(p *program) *cobra.Command {
@@ -59,6 +59,7 @@ Examples:
 	cmd.Flags().Var(&since, "since", "events that happened from this time on: an age or a time; Okta keeps 90 days")
 	cmd.Flags().Var(&until, "until", "and before this one; default: now")
 	cmd.Flags().Float64Var(&share, "share", pipeline.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
+	cmd.Flags().BoolVar(&b.dry, "dry-run", false, "say what would be done, and do nothing")
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the job as JSON")
 	return b.flags(cmd)
 }
@@ -85,19 +86,29 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 	if err != nil {
 		return &problem{Op: "backfill of " + b.instance, Err: err, Hint: "signal-client backfill start --help", Code: exitUsage}
 	}
-	if _, err := (&jets.Backfills{Store: store}).Put(ctx, job, 0); err != nil {
-		return err
+	if !b.dry {
+		if _, err := (&jets.Backfills{Store: store}).Put(ctx, job, 0); err != nil {
+			return err
+		}
+		store.Wake(job.Instance)
 	}
-	store.Wake(job.Instance)
-	if b.json {
+	switch {
+	case b.json:
 		return writeJSON(b.Out(), job)
+	case b.dry:
+		fmt.Fprintf(b.Out(), "A job would bring the events of %s from %s to %s, within %g of its rate limit.\n",
+			job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.Share)
+	default:
+		fmt.Fprintln(b.Out(), job.ID)
 	}
-	fmt.Fprintln(b.Out(), job.ID)
 	if job.Since.After(since.At(now)) {
 		b.say("Okta keeps 90 days: the job begins there.")
 	}
 	if !i.Enabled {
 		b.say("The org is disabled: the job waits until it is enabled.")
+	}
+	if b.dry {
+		return nil
 	}
 	b.say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
 		job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID)

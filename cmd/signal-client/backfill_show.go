@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -93,7 +94,7 @@ func newBackfillShow(p *program) *cobra.Command {
 				if watch {
 					return b.watch(ctx, all, k)
 				}
-				return b.show(k.Job)
+				return b.show(k.Job, b.obstacle(ctx, all.Store, k.Job))
 			})
 		},
 	}
@@ -102,7 +103,25 @@ func newBackfillShow(p *program) *cobra.Command {
 	return b.connection(cmd)
 }
 
-func (b *backfiller) show(j pipeline.Job) error {
+// obstacle is why nobody goes on with a job; empty: nothing is known to be in the way.
+func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j pipeline.Job) string {
+	if j.Ended() {
+		return ""
+	}
+	b.instance = j.Instance
+	i, err := b.integration(ctx, store)
+	switch {
+	case errors.Is(err, errNoIntegration):
+		return fmt.Sprintf("%s is no integration any more; to end the job: signal-client backfill cancel %s", j.Instance, j.ID)
+	case err != nil:
+		return err.Error()
+	case !i.Enabled:
+		return fmt.Sprintf("%[1]s is disabled: signal-client integrations enable %[1]s", j.Instance)
+	}
+	return ""
+}
+
+func (b *backfiller) show(j pipeline.Job, obstacle string) error {
 	if b.json {
 		return writeJSON(b.Out(), j)
 	}
@@ -114,6 +133,9 @@ func (b *backfiller) show(j pipeline.Job) error {
 	line("job", "%s", j.ID)
 	line("instance", "%s", j.Instance)
 	line("state", "%s", j.State)
+	if obstacle != "" {
+		line("held up", "%s", obstacle)
+	}
 	line("span", "%s to %s", j.Since.Format(time.RFC3339), j.Until.Format(time.RFC3339))
 	line("done", "%s, through %s", part(j), j.DoneThrough.Format(time.RFC3339))
 	line("events", "%d in %d pages and %d windows; %d stored, %d were already", j.Events, j.Pages, j.Windows, j.Stored, j.Events-j.Stored-j.DeadLetters)
