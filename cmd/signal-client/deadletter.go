@@ -45,6 +45,7 @@ type letters struct {
 	desk
 	reason string
 	json   bool
+	dryRun bool // of requeue
 }
 
 // choose gives a command the flags that choose among dead letters.

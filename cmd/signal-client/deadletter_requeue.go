@@ -38,6 +38,7 @@ func newDeadletterRequeue(p *program) *cobra.Command {
 		Args:  anyArgs,
 		RunE:  l.requeue,
 	}
+	cmd.Flags().BoolVar(&l.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	return l.flags(cmd)
 }
 
@@ -108,10 +109,17 @@ func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uin
 	if err != nil {
 		return letterProblem(seq, err)
 	}
-	stored, err := all.Requeue(ctx, letter, okta.Element)
+	var stored bool
+	if l.dryRun {
+		_, err = all.Requeueable(ctx, letter, okta.Element)
+	} else {
+		stored, err = all.Requeue(ctx, letter, okta.Element)
+	}
 	switch {
 	case err != nil:
 		return requeueProblem(letter, err)
+	case l.dryRun:
+		fmt.Fprintf(l.Out(), "%d: can be stored on %s\n", seq, jets.SubjectEvents(letter.Instance))
 	case stored:
 		fmt.Fprintf(l.Out(), "%d: stored on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(letter.Instance))
 	default:

@@ -32,12 +32,8 @@ var (
 // that requeue it at once, or a poller that stores the event meanwhile, are told
 // apart by the events' fence.
 func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (stored bool, err error) {
-	e, err := d.publishable(ctx, l, parse)
+	e, err := d.Requeueable(ctx, l, parse)
 	if err != nil {
-		return false, err
-	}
-	ledger := &Ledger{Store: d.Store, Instance: l.Instance}
-	if err := passed(ctx, ledger.operator(), l, e); err != nil {
 		return false, err
 	}
 	// Its copies were published when it was, or, where that can't be read, who knows when.
@@ -45,7 +41,7 @@ func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]by
 	if e.Published.IsZero() {
 		past.Until = time.Now().AddDate(1000, 0, 0)
 	}
-	r, err := ledger.Insert(ctx, past)
+	r, err := (&Ledger{Store: d.Store, Instance: l.Instance}).Insert(ctx, past)
 	if err != nil {
 		return false, err
 	}
@@ -53,6 +49,16 @@ func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]by
 		return false, ErrStillTooLarge
 	}
 	return r.Stored > 0, d.Delete(ctx, l.Seq)
+}
+
+// Requeueable reads the element of a dead letter, if it is an event that can be
+// stored now.
+func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
+	e, err := d.publishable(ctx, l, parse)
+	if err != nil {
+		return e, err
+	}
+	return e, passed(ctx, &Operator{Store: d.Store, Instance: l.Instance}, l, e)
 }
 
 // publishable reads the element of a dead letter, if it is an event that the
