@@ -28,8 +28,9 @@ type spans struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 
-	mu   sync.Mutex
-	open map[string][]openPage // by instance: fetched, and not stored yet; one or two
+	mu    sync.Mutex
+	open  map[string][]openPage // by instance: fetched, and not stored yet; one or two
+	began map[string]time.Time  // by instance: its newest request, while nothing came of it
 }
 
 type openPage struct {
@@ -69,7 +70,7 @@ func newSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, er
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Debug("traces not exported", "err", err) }))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	return &spans{provider: provider, tracer: provider.Tracer("github.com/witfoo/signal-client"), open: map[string][]openPage{}}, nil
+	return &spans{provider: provider, tracer: provider.Tracer("github.com/witfoo/signal-client"), open: map[string][]openPage{}, began: map[string]time.Time{}}, nil
 }
 
 // End sends what is not sent yet, for a moment.
@@ -87,7 +88,14 @@ func (s *spans) Trace() *pipeline.Trace {
 	if s == nil {
 		return nil
 	}
-	return &pipeline.Trace{Polled: s.polled, Committed: s.committed, Failed: s.failed}
+	return &pipeline.Trace{Polled: s.polled, Committed: s.committed, Failed: s.failed, Requested: s.requested}
+}
+
+// requested notes when a request was sent, should it be all there is of a poll.
+func (s *spans) requested(instance, _ string, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.began[instance] = time.Now().Add(-took)
 }
 
 // polled begins a page's trace, as of when its request was sent.
@@ -100,6 +108,7 @@ func (s *spans) polled(instance string, page pipeline.Page, took time.Duration) 
 	poll.End()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.began, instance)
 	s.open[instance] = append(s.open[instance], openPage{page.Link, ctx, span})
 	if pages := s.open[instance]; len(pages) > 2 { // the oldest was dropped, without a word
 		pages[0].span.End()
@@ -135,11 +144,15 @@ func (s *spans) take(instance string, link pipeline.Link) (openPage, bool) {
 // failed ends the traces of the pages in hand, or is one itself.
 func (s *spans) failed(instance string, err error) {
 	s.mu.Lock()
-	pages := s.open[instance]
+	pages, began := s.open[instance], s.began[instance]
 	delete(s.open, instance)
+	delete(s.began, instance)
 	s.mu.Unlock()
 	if len(pages) == 0 {
-		_, span := s.tracer.Start(context.Background(), "poll", trace.WithSpanKind(trace.SpanKindClient),
+		if began.IsZero() { // it came to no request
+			began = time.Now()
+		}
+		_, span := s.tracer.Start(context.Background(), "poll", trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithAttributes(attribute.String("signal.instance", instance)))
 		pages = []openPage{{span: span}}
 	}

@@ -66,6 +66,7 @@ func TestSpans(t *testing.T) {
 	hooks.Polled("acme", ahead, time.Second)
 	hooks.Committed("acme", first, pipeline.Receipt{Stored: 3}, 10*time.Millisecond)
 	hooks.Failed("acme", errors.New("fenced"))
+	hooks.Requested("acme", "503", time.Minute)
 	hooks.Failed("acme", errors.New("busy"))
 	s.End()
 
@@ -80,6 +81,9 @@ func TestSpans(t *testing.T) {
 	commit, page := named["commit"][0], named["page"][0]
 	if string(commit.ParentSpanId) != string(page.SpanId) || time.Duration(page.EndTimeUnixNano-page.StartTimeUnixNano) < time.Second {
 		t.Errorf("commit %v in page %v", commit, page)
+	}
+	if failed := named["poll"][2]; failed.Status.GetMessage() != "busy" || time.Duration(failed.EndTimeUnixNano-failed.StartTimeUnixNano) < time.Minute {
+		t.Errorf("the request that failed is %v", failed)
 	}
 	if status := named["page"][1].Status; status.GetCode() != otlp.Status_STATUS_CODE_ERROR || status.GetMessage() != "fenced" {
 		t.Errorf("the page given up ended with %v", status)
