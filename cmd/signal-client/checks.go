@@ -104,8 +104,8 @@ func (c *stageConfig) faults() []error {
 		"no org would ever be asked; it is at least 1", "SIGNAL_CLIENT_MAX_IN_FLIGHT=256")
 	k.add(c.PageMemory < leastPageMemory, fmt.Sprintf("SIGNAL_CLIENT_PAGE_MEMORY=%d", c.PageMemory),
 		"a page may have 64MiB, and so may the one that is fetched while it is stored; it is at least 128MiB", "SIGNAL_CLIENT_PAGE_MEMORY=256MiB")
-	k.add(c.SilentAfter < 0 || c.SilentAfter > 0 && c.SilentAfter < time.Minute, fmt.Sprintf("SIGNAL_CLIENT_SILENT_AFTER=%s", c.SilentAfter),
-		"an org is quiet for moments all the time; it is at least 1m, or 0s for never", "SIGNAL_CLIENT_SILENT_AFTER=24h")
+	k.add(c.SilentAfter < 0 || c.SilentAfter > 0 && c.SilentAfter < time.Second, fmt.Sprintf("SIGNAL_CLIENT_SILENT_AFTER=%s", c.SilentAfter),
+		"it is at least 1s, or 0s for never", "SIGNAL_CLIENT_SILENT_AFTER=24h")
 	k.add(c.AuditEvery < 0 || c.AuditEvery > 0 && c.AuditEvery < time.Second, fmt.Sprintf("SIGNAL_CLIENT_AUDIT_EVERY=%s", c.AuditEvery),
 		"it is at least 1s, or 0s for never", "SIGNAL_CLIENT_AUDIT_EVERY=1h")
 	return k.errs
