@@ -62,4 +62,5 @@ func (m *member) decline(o *order, err error) {
 	}
 	m.declined, m.until = o, now.Add(m.patience)
 	m.Locks.Decline(m.name, m.until)
+	m.log.Info("left to other processes, should they be able to poll it", "until", m.until.UTC().Truncate(time.Second))
 }

@@ -520,6 +520,35 @@ func TestANewIntegrationIsTriedWithShortWaits(t *testing.T) {
 	})
 }
 
+// What a process does with an instance can be read in its log: a changed one that it
+// goes on with, and one that it leaves to others.
+func TestFleetLogsChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var log bytes.Buffer // read when all is at rest
+		f := b.fleet("one")
+		f.Log = slog.New(slog.NewTextHandler(&log, nil))
+		defer b.start("one", f)()
+		said := func(what string) {
+			t.Helper()
+			if got := log.String(); strings.Count(got, what) != 1 || strings.Count(got, "level=INFO") != 1 {
+				t.Errorf("want %q once in:\n%s", what, got)
+			}
+			log.Reset()
+		}
+		b.put(acme("a"))
+		b.put(acme("b"))
+		said("integration changed")
+		off := acme("b")
+		off.Enabled = false
+		b.put(off)
+		said("integration disabled")
+		b.failing("acme", ErrConfig)
+		b.put(acme("c"))
+		said("left to other processes")
+	})
+}
+
 func TestDeletedInstancesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -167,6 +167,9 @@ func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 		err := m.Poll(ctx, o.entry.Integration)
 		stop()
 		changed := m.order.Load() != o
+		if changed && m.order.Load().runs() {
+			m.log.Info("integration changed")
+		}
 		if changed || time.Since(started) >= steady {
 			m.backoff.Reset()
 			m.until, m.patience, m.said = time.Time{}, 0, failure{}

@@ -35,7 +35,7 @@ type Status struct {
 	Breaker         string     `json:"breaker"`              // closed, open or half-open
 	LastError       string     `json:"last_error,omitempty"` // in words; empty after a success
 	Audit           *Audited   `json:"audit,omitempty"`      // the newest standing audit
-	UpdatedAt       time.Time  `json:"updated_at"`
+	UpdatedAt       time.Time  `json:"updated_at,omitzero"`  // zero: it was never written
 }
 
 // Audited is what a standing audit found.

@@ -187,6 +187,7 @@ func (a *advisories) Took(instance string, from jets.Lock, expired bool) {
 	if expired {
 		severity = severityWarning
 	}
+	a.log.Info("taken over", "instance", instance, "from", from.Holder, "expired", expired)
 	a.tell(adviseTakeover, instance, severity, map[string]any{"from": from.Holder, "expired": expired})
 }
 

@@ -64,6 +64,7 @@ func newRoot(p *program) *cobra.Command {
 		Long:          rootLong,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       thisBuild().String(),
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -73,6 +74,7 @@ func newRoot(p *program) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SuggestionsMinimumDistance = 2
 	root.SetUsageTemplate(usage)
+	root.SetVersionTemplate("signal-client {{.Version}}\n")
 	root.AddCommand(
 		newRun(p),
 		newDemo(p),

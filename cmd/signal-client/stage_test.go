@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -288,6 +289,10 @@ func TestStatusOfAnEarlierProcess(t *testing.T) {
 	want := map[string]pipeline.State{"held": pipeline.StatePolling, "void": pipeline.StateUnowned, "said": pipeline.StatePolling}
 	if !maps.Equal(got, want) {
 		t.Errorf("states are %v, want %v", got, want)
+	}
+	fresh, err := json.Marshal(together(jets.Overview{Entries: map[string]pipeline.Entry{"new": {}}}, now))
+	if err != nil || strings.Contains(string(fresh), "updated_at") {
+		t.Errorf("nothing was written, and there is %s, %v", fresh, err)
 	}
 }
 

@@ -46,6 +46,11 @@ func (b build) withDefaults() build {
 	return b
 }
 
+// String is the build in a line.
+func (b build) String() string {
+	return fmt.Sprintf("%s (revision %s, %s, %s)", b.Version, b.Revision, b.Go, b.Platform)
+}
+
 // vcsRevision is the commit that was built, marked when the tree had changes.
 func vcsRevision(settings []debug.BuildSetting) string {
 	var commit, changed string
@@ -82,7 +87,7 @@ func newVersion(p *program) *cobra.Command {
 			if asJSON {
 				return writeJSON(p.Out(), b)
 			}
-			_, err := fmt.Fprintf(p.Out(), "signal-client %s (revision %s, %s, %s)\n", b.Version, b.Revision, b.Go, b.Platform)
+			_, err := fmt.Fprintln(p.Out(), "signal-client", b)
 			return err
 		},
 	}

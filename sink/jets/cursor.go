@@ -137,7 +137,11 @@ func (s *Sink) settle(ctx context.Context) error {
 		s.cursor.revision = ack.Sequence
 		return nil
 	case err := <-pending.Err():
-		s.log.Warn("cursor was written by someone else, or could not be written", "err", err)
+		said := "cursor could not be written"
+		if refusal, ok := errors.AsType[*jetstream.APIError](err); ok && refusal.ErrorCode == codeWrongLast {
+			said = "cursor was written by someone else"
+		}
+		s.log.Warn(said, "err", err)
 		expected := s.cursor.revision
 		if _, err := s.readCursor(ctx); err != nil {
 			return err

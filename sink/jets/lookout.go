@@ -137,7 +137,7 @@ func (l *Lookout) Look() Overview {
 func statusOf(e kvEntry) pipeline.Status {
 	var status pipeline.Status
 	if err := json.Unmarshal(e.value, &status); err != nil {
-		status = pipeline.Status{LastError: fmt.Sprintf("status can't be read: %v", err)}
+		status = pipeline.Status{Version: 1, State: pipeline.StateNew, LastError: fmt.Sprintf("status can't be read: %v", err)}
 	}
 	status.Instance = strings.TrimPrefix(e.key, keyPrefix)
 	return status

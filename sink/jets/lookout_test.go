@@ -39,7 +39,7 @@ func TestLookout(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		v := l.Look()
-		if len(v.Statuses) != 2 || v.Statuses[0].LastError == "" || v.Statuses[1].State != pipeline.StatePolling {
+		if len(v.Statuses) != 2 || v.Statuses[0].LastError == "" || v.Statuses[0].State == "" || v.Statuses[1].State != pipeline.StatePolling {
 			t.Errorf("statuses are %+v", v.Statuses)
 		}
 		if len(v.Entries) != 1 || v.Entries["a"].Err == nil {
