@@ -81,6 +81,8 @@ var remedies = []remedy{
 	{jets.ErrDisconnected, exitUnreachable, "run the command again: the connection dropped on the way"},
 	{jets.ErrOtherStream, exitFailed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
 	{jets.ErrOwnSubject, exitUsage, "publish to a subject of its own, such as signals-replay.acme"},
+	{jets.ErrTarget, exitUsage, "have streams that acknowledge take all of it (nats stream edit), or choose with --instance"},
+	{jets.ErrRefused, exitFailed, "make room for it there, or raise what limits it (nats stream info), then go on with the command that was printed"},
 	{jets.ErrSubject, exitUsage, "give a subject without wildcards, such as signals-replay.acme"},
 	{jetstream.ErrStreamNotFound, exitFailed, "start the service, which makes what is absent: signal-client run; see also: signal-client doctor"},
 	{jets.ErrNoMessage, exitFailed, "run the command again; if it stays, look at the stream with: nats stream info SIGNALS"},
