@@ -64,7 +64,7 @@ func candidatesCSV(path string, data []byte) ([]candidate, error) {
 	var candidates []candidate
 	for {
 		row, err := r.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return candidates, nil
 		}
 		if err != nil {
