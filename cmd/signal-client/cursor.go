@@ -105,7 +105,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), visitTime)
 	defer cancel()
 	st, err := o.Standing(ctx)
 	if err != nil && (!errors.Is(err, jets.ErrNoPosition) || st.Cursor == nil) {

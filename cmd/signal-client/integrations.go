@@ -78,7 +78,7 @@ func (r *roster) open(cmd *cobra.Command) (*jets.Integrations, func(), error) {
 	if err := load(cmd, &r.nats, &r.server, &r.stream); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), visitTime)
 	defer cancel()
 	conn, err := visit(ctx, r.nats, r.server)
 	if err != nil {
@@ -115,7 +115,7 @@ func (r *roster) openToWrite(cmd *cobra.Command) (*jets.Integrations, func(), er
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), visitTime)
 	defer cancel()
 	_, err = all.Get(ctx, "any")
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

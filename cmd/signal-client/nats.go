@@ -152,8 +152,8 @@ func (c serverConfig) toEmbedded() dialing {
 	return d
 }
 
-// statusTime bounds what a command waits for NATS.
-const statusTime = 15 * time.Second
+// visitTime bounds what a command waits for NATS.
+const visitTime = 15 * time.Second
 
 // visit connects a command to the NATS that a service works with.
 func visit(ctx context.Context, n natsConfig, s serverConfig) (*jets.Conn, error) {

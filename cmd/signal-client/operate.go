@@ -65,7 +65,7 @@ func (d *desk) connect(cmd *cobra.Command) (*jets.Store, func(), error) {
 	if err := load(cmd, &d.nats, &d.server, &d.okta, &d.stage); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), visitTime)
 	defer cancel()
 	conn, err := visit(ctx, d.nats, d.server)
 	if err != nil {

@@ -52,7 +52,7 @@ type replayOut interface {
 
 // prepare finds out where the events go and which part of the stream is read.
 func (r *replayRun) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	ctx, cancel := context.WithTimeout(ctx, visitTime)
 	defer cancel()
 	known, err := r.store.Instances(ctx)
 	if err != nil {

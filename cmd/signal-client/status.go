@@ -67,7 +67,7 @@ func newStatus(p *program) *cobra.Command {
 			if err := load(cmd, &n, &s); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+			ctx, cancel := context.WithTimeout(cmd.Context(), visitTime)
 			defer cancel()
 			conn, err := visit(ctx, n, s)
 			if err != nil {

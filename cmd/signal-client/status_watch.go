@@ -39,7 +39,7 @@ func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
 		}
 		v := l.Look()
 		switch {
-		case !v.Complete && v.Away != nil && time.Since(began) > statusTime:
+		case !v.Complete && v.Away != nil && time.Since(began) > visitTime:
 			return v.Away
 		case !v.Complete:
 			continue
