@@ -54,6 +54,7 @@ type Locks struct {
 	steady     time.Time             // since when no renewal has failed; zero: the last one did
 	blind      time.Time             // since when the watch shows nothing; zero: it does
 	review     reminder              // of what is to be handed over
+	purged     bool                  // the session's key was found gone without a trace
 	leaving    bool                  // nothing is taken any more, nor given back one by one
 	closing    bool
 	idle       chan struct{} // closed when closing and nobody contends

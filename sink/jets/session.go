@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -69,6 +70,7 @@ func (l *Locks) keep(ctx context.Context) {
 		switch {
 		case err == nil:
 			failures, limit = 0, l.limit(time.Since(sent))
+			l.restate(ctx)
 			l.sweep(ctx)
 		case !l.store.Conn.Connected():
 			_ = l.store.Conn.Up(ctx)
@@ -161,6 +163,9 @@ func (l *Locks) reconcile(ctx context.Context, s session) error {
 	var standing Session
 	switch {
 	case errors.Is(err, ErrNoMessage):
+		l.mu.Lock()
+		l.purged = s.revision != 0
+		l.mu.Unlock()
 	case err != nil:
 		return err
 	default:
@@ -225,6 +230,32 @@ func (l *Locks) overdue() {
 		l.log.Warn("session could not be renewed in time: polling stops", "replica", l.session.name)
 		l.session.lapse("session not renewed in time")
 	}
+}
+
+// restate writes the locks that are held anew, if the session's key was found gone
+// without a trace: a purge of the bucket tells no watch, and takes them too. One that
+// stands stays as it is; if it is another's by now, the watch tells.
+func (l *Locks) restate(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, l.ttl/3)
+	defer cancel()
+	var wg sync.WaitGroup
+	l.mu.Lock()
+	for _, c := range l.contenders {
+		if !l.purged || c.revision == 0 {
+			continue
+		}
+		wg.Go(func() {
+			revision, err := l.take(ctx, c.Instance, 0)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if err == nil && c.revision != 0 {
+				c.revision = revision
+			}
+		})
+	}
+	l.purged = false
+	l.mu.Unlock()
+	wg.Wait()
 }
 
 // sweep gives back the locks of this session that nobody here contends for:
