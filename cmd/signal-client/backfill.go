@@ -92,27 +92,31 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 		}
 		store.Wake(job.Instance)
 	}
-	switch {
-	case b.json:
+	if b.json {
 		return writeJSON(b.Out(), job)
-	case b.dry:
+	}
+	b.tellOf(job, since.At(now), i)
+	return nil
+}
+
+// tellOf says what a new job, asked for from a time on, does; or would do.
+func (b *backfiller) tellOf(job pipeline.Job, since time.Time, i pipeline.Integration) {
+	if b.dry {
 		fmt.Fprintf(b.Out(), "A job would bring the events of %s from %s to %s, within %g of its rate limit.\n",
 			job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.Share)
-	default:
+	} else {
 		fmt.Fprintln(b.Out(), job.ID)
 	}
-	if job.Since.After(since.At(now)) {
+	if job.Since.After(since) {
 		b.say("Okta keeps 90 days: the job begins there.")
 	}
 	if !i.Enabled {
 		b.say("The org is disabled: the job waits until it is enabled.")
 	}
-	if b.dry {
-		return nil
+	if !b.dry {
+		b.say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
+			job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID)
 	}
-	b.say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
-		job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID)
-	return nil
 }
 
 // jobID is a name that sorts by time.
