@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"strings"
 	"sync/atomic"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -35,55 +32,4 @@ func (h *holding) Hold(ctx context.Context, claim pipeline.Claim, held func(cont
 		}()
 		held(ctx)
 	})
-}
-
-// announced logs how many integrations there are, when that changes.
-type announced struct {
-	pipeline.Integrations
-	static int
-	log    *slog.Logger
-	loaded func(map[string]pipeline.Entry) // told of all, each time
-	hint   string                          // how to add the first one
-}
-
-// Watch implements pipeline.Integrations.
-func (a *announced) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
-	last := ""
-	return a.Integrations.Watch(ctx, func(entries map[string]pipeline.Entry) {
-		if now := a.count(entries); now != last {
-			last = now
-			a.log.Info(now)
-		}
-		a.loaded(entries)
-		changed(entries)
-	})
-}
-
-// count says in words how many integrations there are.
-func (a *announced) count(entries map[string]pipeline.Entry) string {
-	var disabled, wrong int
-	for _, e := range entries {
-		switch {
-		case e.Err != nil:
-			wrong++
-		case !e.Integration.Enabled:
-			disabled++
-		}
-	}
-	if len(entries)+a.static == 0 {
-		return "integrations: none; " + a.hint
-	}
-	var parts []string
-	for _, p := range []struct {
-		count int
-		what  string
-	}{
-		{len(entries), "stored in INTEGRATIONS"}, {a.static, "from the environment"},
-		{disabled, "disabled"}, {wrong, "with a wrong value"},
-	} {
-		if p.count > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.what))
-		}
-	}
-	return "integrations: " + strings.Join(parts, ", ")
 }

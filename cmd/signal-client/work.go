@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -26,14 +25,11 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	}
 	statuses := store.Statuses(s.log)
 	afterwards := context.WithoutCancel(ctx)
-	endStatuses := inBackground(afterwards, statuses.Run)
-	defer endStatuses()
-	endLocks := inBackground(afterwards, locks.Run)
-	defer endLocks()
+	defer inBackground(afterwards, statuses.Run)()
+	defer inBackground(afterwards, locks.Run)()
 	context.AfterFunc(ctx, locks.Leave)
 	advisories.replica = locks.Replica
-	endAdvisories := inBackground(afterwards, advisories.Run)
-	defer endAdvisories()
+	defer inBackground(afterwards, advisories.Run)()
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave}
 	spans, err := newSpans(ctx, locks.Replica(), s.log)
@@ -43,11 +39,9 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer spans.End()
 	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.trace)
 	stage := s.stage(store, locks, b, trace)
-	endBacklogs := inBackground(ctx, stage.backlogs.Run)
-	defer endBacklogs()
+	defer inBackground(ctx, stage.backlogs.Run)()
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
-	endPresence := inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)
-	defer endPresence()
+	defer inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)()
 	defer inBackground(ctx, func(ctx context.Context) error {
 		if err := pipeline.Sleep(ctx, 2*s.config.Stage.SessionTTL); err != nil { // the sessions of those that were killed
 			return err
@@ -55,8 +49,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		return store.Forget(ctx)
 	})()
 	known := &census{metrics: s.metrics, locks: locks, static: static}
-	endCensus := everyWhile(ctx, censusEvery, known.Count)
-	defer endCensus()
+	defer everyWhile(ctx, censusEvery, known.Count)()
 
 	s.ready.Waiting("integrations are not loaded yet")
 	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone}
@@ -132,48 +125,4 @@ func inBackground(ctx context.Context, f func(context.Context) error) (end func(
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = f(ctx) }) // it ends with ctx, or is no loss
 	return func() { cancel(); wg.Wait() }
-}
-
-// census counts the enabled instances that nobody polls.
-type census struct {
-	metrics *metrics
-	locks   *jets.Locks
-	static  []pipeline.Integration
-
-	mu      sync.Mutex
-	entries map[string]pipeline.Entry // nil: not loaded
-}
-
-// censusEvery is how often they are counted, in memory: NATS is not asked.
-const censusEvery = 5 * time.Second
-
-// Set takes the integrations that stand.
-func (c *census) Set(entries map[string]pipeline.Entry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.entries = entries
-}
-
-// Count counts. What it can't find out it leaves as it was.
-func (c *census) Count() {
-	c.mu.Lock()
-	entries := c.entries
-	c.mu.Unlock()
-	if entries == nil {
-		return
-	}
-	var wanted []string
-	for _, i := range c.static {
-		if _, stored := entries[i.Instance]; !stored {
-			wanted = append(wanted, i.Instance)
-		}
-	}
-	for instance, e := range entries {
-		if e.Err == nil && e.Integration.Enabled {
-			wanted = append(wanted, instance)
-		}
-	}
-	if unowned, known := c.locks.Unowned(wanted); known {
-		c.metrics.Unowned(unowned)
-	}
 }
