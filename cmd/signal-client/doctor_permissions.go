@@ -42,6 +42,7 @@ func permits(c *jets.Conn) []permit {
 			publish(c.APIPrefix+".STREAM."+act+"."+stream, c.APIPrefix+".STREAM."+act+".*")
 		}
 	}
+	all = append(all, permit{subject: jets.SubjectWake("probe_doctor"), optional: true, grant: jets.SubjectWake("*")})
 	for _, act := range []string{"CREATE", "MSG.NEXT", "INFO", "DELETE"} {
 		publish(c.APIPrefix+".CONSUMER."+act+"."+jets.StreamSignals+".probe", c.APIPrefix+".CONSUMER.>")
 	}
