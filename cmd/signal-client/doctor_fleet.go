@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // fleetExams are about the processes that poll.
@@ -42,11 +43,36 @@ func (s *scene) replicasFound(d *diagnosis) {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(s.replicas.Sessions)) {
 		names = append(names, fmt.Sprintf("%s (%s)", name, count(len(s.replicas.HeldBy(name)), "org")))
+		if ago, late := s.overdue(s.replicas.Sessions[name]); late {
+			d.wrong(fmt.Sprintf("the session of %s was renewed %s ago, and has not expired either: NATS stores nothing of it", name, span(ago)),
+				"look at the server's log; if JetStream is full, give it more room (max_file_store, the disk) or the streams fewer bytes; an embedded server takes up more room at its next start")
+		}
 		if declines := s.replicas.Sessions[name].Declines; len(declines) > 0 {
 			d.warn(fmt.Sprintf("%s declines %s", name, few(declines)), "look at last error: signal-client status")
 		}
 	}
 	d.fact("%d alive: %s", len(names), few(names))
+}
+
+// expiryGrace is how late a session may expire: after a change of leader it takes
+// NATS seconds.
+const expiryGrace = 10 * time.Second
+
+// overdue reports whether a session should have expired, and how long ago it was
+// renewed.
+func (s *scene) overdue(session jets.Session) (ago time.Duration, late bool) {
+	ago = s.now.Add(s.skewOf(jets.BucketLocks)).Sub(session.RenewedAt)
+	return ago, session.TTL > 0 && ago > session.TTL+expiryGrace
+}
+
+// skewOf is how far the clock of a bucket's server is ahead of ours.
+func (s *scene) skewOf(bucket string) time.Duration {
+	for _, i := range s.streams {
+		if i.Name == bucket && i.Info != nil {
+			return i.Skew
+		}
+	}
+	return 0
 }
 
 // owners says which enabled orgs nobody polls.

@@ -304,6 +304,29 @@ func TestDoctorJudges(t *testing.T) {
 	}
 }
 
+// A session that is neither renewed nor expires says that NATS stores nothing.
+func TestDoctorJudgesSessions(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		renewed, skew time.Duration
+		want          outcome
+	}{
+		{-3 * time.Second, 0, outcomeOK},
+		{-19 * time.Second, 0, outcomeOK}, // expiry is late after a change of leader
+		{-21 * time.Second, 0, outcomeWrong},
+		{-time.Hour, -time.Hour, outcomeOK}, // the server's clock
+		{time.Hour - 21*time.Second, time.Hour, outcomeWrong},
+	} {
+		s := &scene{now: now, streams: []jets.Inspection{{Name: jets.BucketLocks, Info: new(jetstream.StreamInfo), Skew: c.skew}}}
+		s.replicas.Sessions = map[string]jets.Session{"one": {ID: "1", TTL: 10 * time.Second, RenewedAt: now.Add(c.renewed)}}
+		var d diagnosis
+		s.replicasFound(&d)
+		if f := d.finding(groupFleet, "", "replicas"); f.Result != c.want {
+			t.Errorf("renewed %v ago: %+v", -c.renewed, f)
+		}
+	}
+}
+
 // How far an org is complete is judged by its own interval.
 func TestDoctorJudgesProgress(t *testing.T) {
 	now := time.Now()

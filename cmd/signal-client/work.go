@@ -79,7 +79,12 @@ func (s *service) fleet(stage *stage, held *holding, known *census) *pipeline.Fl
 			Integrations: &jets.Integrations{Store: stage.store}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
-				s.ready.Check(s.nats.Away)
+				s.ready.Check(func() string {
+					if away := s.nats.Away(); away != "" || known.locks.Live() {
+						return away
+					}
+					return "the session in LOCKS is not renewed: nothing is polled until it is"
+				})
 				s.ready.Waiting("")
 			},
 		},

@@ -22,6 +22,9 @@ type Session struct {
 	ID        string    `json:"id"`
 	StartedAt time.Time `json:"started_at,omitzero"`
 	Declines  []string  `json:"declines,omitempty"` // instances that it can't poll
+
+	RenewedAt time.Time     `json:"-"` // by the server's clock, when it was read
+	TTL       time.Duration `json:"-"` // after which it expires, if NATS can still store that
 }
 
 // fleet is what LOCKS shows.
@@ -187,6 +190,14 @@ func (l *Locks) nudgeAll() {
 	for _, c := range l.contenders {
 		c.nudge()
 	}
+}
+
+// Live reports whether this process's session can be counted on. While it can't,
+// nothing is polled.
+func (l *Locks) Live() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session.stands()
 }
 
 // Unowned counts those of the instances that no live session holds, by what the

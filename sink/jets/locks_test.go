@@ -195,6 +195,9 @@ func TestLockValues(t *testing.T) {
 		if session.ID == "" || session.StartedAt.IsZero() || lock.Holder != name || lock.Session != session.ID || lock.AcquiredAt.IsZero() {
 			t.Errorf("sessions and locks are %+v", state)
 		}
+		if age := time.Since(session.RenewedAt); session.TTL != 10*time.Second || age < 0 || age > session.TTL || !p.locks.Live() {
+			t.Errorf("renewed %v ago, expires after %v, live: %t", age, session.TTL, p.locks.Live())
+		}
 		m, err := p.store.Conn.Last(t.Context(), "KV_LOCKS", "$KV.LOCKS.session."+name)
 		if err != nil || m.Header.Get("Nats-TTL") != "10s" {
 			t.Errorf("session's TTL: %v, %v", m, err)

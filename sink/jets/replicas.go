@@ -38,6 +38,7 @@ func (r Replicas) told(e kvEntry) {
 		return
 	}
 	if replica, ok := strings.CutPrefix(e.key, sessionPrefix); ok && json.Unmarshal(e.value, &session) == nil {
+		session.RenewedAt, session.TTL = e.at, e.ttl
 		r.Sessions[replica] = session
 	}
 	if instance, ok := strings.CutPrefix(e.key, keyPrefix); ok && json.Unmarshal(e.value, &lock) == nil {

@@ -32,9 +32,10 @@ type kvEntry struct {
 	key      string
 	value    []byte
 	revision uint64
-	at       time.Time // when it was stored
-	gone     bool      // deleted, purged or expired
-	expired  bool      // by its TTL
+	at       time.Time     // when it was stored
+	ttl      time.Duration // after which it goes; 0: it stays
+	gone     bool          // deleted, purged or expired
+	expired  bool          // by its TTL
 }
 
 // view is told what a bucket holds. All calls come from the goroutine that
@@ -205,7 +206,9 @@ func (c *Conn) consume(ctx context.Context, bucket, keys, deliver string, histor
 }
 
 func newKVEntry(bucket string, m *nats.Msg, meta *nats.MsgMetadata) kvEntry {
+	ttl, _ := time.ParseDuration(m.Header.Get("Nats-TTL"))
 	return kvEntry{
+		ttl:      ttl,
 		key:      strings.TrimPrefix(m.Subject, BucketSubject(bucket, "")),
 		value:    m.Data,
 		revision: meta.Sequence.Stream,
