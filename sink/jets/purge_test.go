@@ -46,8 +46,8 @@ func TestLocksOutlastAPurge(t *testing.T) {
 		}
 		b := run(t, s, r, "b", LocksConfig{}, "acme")
 		time.Sleep(10 * time.Minute)
-		if holder := r.holder("acme"); holder != "a" || len(r.lost) != 0 {
-			t.Errorf("%q holds; lost: %v", holder, r.lost)
+		if holder := r.holder("acme"); holder != "a" || len(r.ends()) != 0 {
+			t.Errorf("%q holds; lost: %v", holder, r.ends())
 		}
 
 		purge()
@@ -55,8 +55,8 @@ func TestLocksOutlastAPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		if holder := r.holder("acme"); holder != "a" || r.taken["acme"] != 1 || r.taken["other"] != 2 { // a session y there is not
-			t.Errorf("%q holds; taken: %v", holder, r.taken)
+		if holder := r.holder("acme"); holder != "a" || r.times()["acme"] != 1 || r.times()["other"] != 2 { // a session y there is not
+			t.Errorf("%q holds; taken: %v", holder, r.times())
 		}
 		a.stop()
 		if took := r.awaitHolder("acme", "b"); took > time.Second {
