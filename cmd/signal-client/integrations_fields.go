@@ -72,7 +72,7 @@ type value map[string]any
 // readValue reads a value, and keeps numbers as they are written.
 func readValue(data []byte) (value, error) {
 	var v value
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
 		return nil, err
@@ -209,18 +209,45 @@ func (v value) WithoutSecrets() value {
 // secretive are parts of the names of members that other writers may keep secrets in.
 var secretive = []string{"token", "secret", "passw", "credential", "apikey", "privatekey", "authorization"}
 
+func speaksOfSecret(name string) bool {
+	name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+	return slices.ContainsFunc(secretive, func(part string) bool { return strings.Contains(name, part) })
+}
+
 // dropSecrets takes out members at any depth.
 func dropSecrets(at any) {
 	switch at := at.(type) {
 	case map[string]any:
 		maps.DeleteFunc(at, func(name string, inner any) bool {
 			dropSecrets(inner)
-			name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
-			return slices.ContainsFunc(secretive, func(part string) bool { return strings.Contains(name, part) })
+			return speaksOfSecret(name)
 		})
 	case []any:
 		for _, inner := range at {
 			dropSecrets(inner)
+		}
+	}
+}
+
+// keepSecrets puts back what dropSecrets took out of what stood before.
+func keepSecrets(at, before any) {
+	switch before := before.(type) {
+	case map[string]any:
+		at, ok := at.(map[string]any)
+		for name, was := range before {
+			is, stands := at[name]
+			switch {
+			case ok && !stands && speaksOfSecret(name):
+				at[name] = was
+			case stands:
+				keepSecrets(is, was)
+			}
+		}
+	case []any:
+		if at, ok := at.([]any); ok && len(at) == len(before) {
+			for n := range at {
+				keepSecrets(at[n], before[n])
+			}
 		}
 	}
 }

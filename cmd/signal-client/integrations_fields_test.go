@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // What others wrote stays, to the digit; what means the same as a field that is
 // set goes.
 func TestAssignKeepsWhatItDoesNotKnow(t *testing.T) {
-	v, err := readValue([]byte(`{"x":{"n":1e3,"big":12345678901234567890},"poll_interval_minutes":5,` +
+	v, err := readValue([]byte("\ufeff" + `{"x":{"n":1e3,"big":12345678901234567890},"poll_interval_minutes":5,` +
 		`"settings":{"base_url":"https://a.okta.com","y":null},"credentials":{"api_token":"t","z":[1.0]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -71,5 +72,28 @@ func TestNoSecretIsShown(t *testing.T) {
 		if text := strings.Join(texts, "\n"); len(texts) < 3 || strings.Contains(text, "s3cret") {
 			t.Errorf("of %s is shown:\n%s", stored, text)
 		}
+	}
+}
+
+// An export that is imported again takes nothing away of what it left out.
+func TestImportKeepsWhatExportLeavesOut(t *testing.T) {
+	for _, stored := range []string{
+		`{"settings":{"fqdn":"a.okta.com","api_token":"s3cret"},"credentials":{"api_token":"s3cret","api_token_file":"/run/t"},"password":["s3cret"]}`,
+		`{"settings":{"fqdn":"a.okta.com"},"credentials":"s3cret","of_others":[{"Api-Key":"s3cret"},7,{"deep":{"client_secret":{}}}]}`,
+	} {
+		v, err := readValue([]byte(stored))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := candidate{value: v.WithoutSecrets(), before: jets.Written{Value: []byte(stored)}}
+		c.value.Put(tokenFilePath, nil)
+		if c.keepSecrets(); !c.value.Equal(v) {
+			t.Errorf("of %s became %s", stored, c.value.Encode())
+		}
+	}
+	c := candidate{value: value{}, before: jets.Written{Value: []byte(`{"credentials":{"api_token":"s3cret"}}`)}}
+	c.value.Put(tokenFilePath, "/run/t")
+	if c.keepSecrets(); c.value.At(tokenPath) != nil {
+		t.Errorf("a token stands beside the file that took its place: %s", c.value.Encode())
 	}
 }

@@ -130,7 +130,7 @@ func prepare(ctx context.Context, all *jets.Integrations, candidates []candidate
 			errs = append(errs, wrong(fmt.Sprintf("%s: %s is there already", c.place, c.instance), "an import doesn't write over what stands, unless it is told to", "--replace"))
 			continue
 		}
-		c.keepToken()
+		c.keepSecrets()
 		i, wrongs := c.value.check(c.instance, c.label)
 		if wrongs == nil {
 			c.value.Tidy(i)
@@ -143,14 +143,17 @@ func prepare(ctx context.Context, all *jets.Integrations, candidates []candidate
 	return errors.Join(append(errs, wrong("nothing was written", count(len(errs), "problem")+" above", "correct the file and import it again"))...)
 }
 
-// keepToken takes over the credential that stands when the file has none.
-func (c *candidate) keepToken() {
-	if c.before.Value == nil || c.value.At(tokenPath) != nil || c.value.At(tokenFilePath) != nil {
-		return
+// keepSecrets takes over what an export leaves out: the credential that stands, when
+// the file has none, and what others keep.
+func (c *candidate) keepSecrets() {
+	before, err := readValue(c.before.Value)
+	if err != nil {
+		return // there is none
 	}
-	if before, err := readValue(c.before.Value); err == nil && before["credentials"] != nil {
-		c.value["credentials"] = before["credentials"]
+	if c.value.At(tokenPath) != nil || c.value.At(tokenFilePath) != nil {
+		delete(before, "credentials")
 	}
+	keepSecrets(map[string]any(c.value), map[string]any(before))
 }
 
 func (r *roster) write(ctx context.Context, all *jets.Integrations, candidates []candidate, dry bool) error {
