@@ -91,7 +91,7 @@ var remedies = []remedy{
 	{nats.ErrAuthExpired, exitCredential, "get new NATS credentials: these have expired"},
 	{nats.ErrAuthRevoked, exitCredential, "get new NATS credentials: these were revoked"},
 	{nats.ErrAccountAuthExpired, exitCredential, "have the NATS account renewed: it has expired"},
-	{nats.ErrPermissionViolation, exitCredential, "give the NATS user the subjects that the README lists"},
+	{nats.ErrPermissionViolation, exitCredential, "give the NATS user the subjects that the README lists; what configures or deletes is for its admin"},
 	{nats.ErrNoServers, exitUnreachable, "check NATS_URL, and that the server runs: nats server check connection"},
 	{nats.ErrConnectionClosed, exitUnreachable, "check that the NATS server runs: nats server check connection"},
 	{nats.ErrTimeout, exitUnreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},

@@ -84,7 +84,7 @@ func (r *roster) open(cmd *cobra.Command) (*jets.Integrations, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &jets.Integrations{Store: jets.Attach(conn)}, conn.Close, nil
+	return &jets.Integrations{Store: jets.Attach(conn)}, r.closing(conn), nil
 }
 
 // written reads all values once, by instance.

@@ -175,6 +175,16 @@ func visit(ctx context.Context, n natsConfig, s serverConfig) (*jets.Conn, error
 	return nil, &p
 }
 
+// closing closes a command's connection, and keeps what was refused on it.
+func (p *program) closing(conn *jets.Conn) func() {
+	return func() {
+		if refusal := conn.NATS.LastError(); errors.Is(refusal, nats.ErrPermissionViolation) {
+			p.denied = refusal
+		}
+		conn.Close()
+	}
+}
+
 // present takes a bucket that nobody has made yet for an empty one.
 func present(err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -71,7 +71,7 @@ func (d *desk) connect(cmd *cobra.Command) (*jets.Store, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return jets.Attach(conn), conn.Close, nil
+	return jets.Attach(conn), d.closing(conn), nil
 }
 
 // integration reads how the instance is configured: in INTEGRATIONS, or else in

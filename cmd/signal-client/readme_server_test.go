@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -92,6 +94,31 @@ func (e *serverErrors) Take() string {
 	text := e.text
 	e.text = ""
 	return text
+}
+
+// What a user must not ask gets no answer; the command says why.
+func TestDeniedRequestsAreToldOf(t *testing.T) {
+	natsd, _ := startReadmeServer(t)
+	conn, err := jets.Connect(t.Context(), userURL(natsd, "stage"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := errors.Join(conn.NATS.Publish("$JS.API.STREAM.MSG.DELETE.DEADLETTER", nil), conn.NATS.FlushTimeout(patience)); err != nil {
+		t.Fatal(err)
+	}
+	p := new(program)
+	p.closing(conn)()
+	for err, want := range map[error]int{
+		fmt.Errorf("delete 1: %w", context.DeadlineExceeded): exitCredential, fmt.Errorf("list streams: %w", nats.ErrTimeout): exitCredential,
+		fmt.Errorf("look at it: %w", jets.ErrNoMessage): exitFailed,
+	} {
+		var b bytes.Buffer
+		code := report(screen{Writer: &b}, p.reason(err))
+		if told := strings.Contains(b.String(), `"$JS.API.STREAM.MSG.DELETE.DEADLETTER"`); code != want || told != (want == exitCredential) {
+			t.Errorf("%v: exit code %d\n%s", err, code, b.String())
+		}
+	}
 }
 
 // startReadmeServer runs a server on the README's nats.conf, with another

@@ -7,12 +7,14 @@ import (
 	"io"
 	"os"
 
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 )
 
 // program is what every command shares.
 type program struct {
-	color colorMode
+	color  colorMode
+	denied error // what NATS did not let this user do; nil: nothing is known of
 }
 
 // Out is where results go.
@@ -39,7 +41,16 @@ func (p *program) Report(ctx context.Context, err error) int {
 	if code, ok := errors.AsType[told](err); ok {
 		return int(code)
 	}
-	return report(p.Err(), err)
+	return report(p.Err(), p.reason(err))
+}
+
+// reason is an error's, where it says no more than that no answer came: to what a
+// user must not ask NATS gives none.
+func (p *program) reason(err error) error {
+	if p.denied == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) {
+		return err
+	}
+	return &problem{Op: explain(err).Op, Err: p.denied}
 }
 
 const rootLong = `Pull the Okta System Log of any number of orgs into NATS JetStream, every event exactly once.
