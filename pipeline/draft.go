@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ type draft struct {
 // newDraft reads a value and holds it against the schema.
 func newDraft(data []byte) *draft {
 	d := &draft{}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors begin a file with that
 	if err := json.Unmarshal(data, &d.value); err != nil {
 		d.value = nil
 		d.schema(schemas.Validate("integration", data))

@@ -53,7 +53,7 @@ func TestParseIntegrationIsLenientWhereThereIsNoDoubt(t *testing.T) {
 		`{"enabled":null,"integration_type":"Okta","name":null,"poll_interval":"2m","poll_interval_minutes":9,
 			"settings":{"fqdn":"acme.okta.com:443","base_url":null,"since":null,"filter":null,"limit":500.0,"rate_share":null,"link_hosts":null},
 			"credentials":{"api_token":"00abc","api_token_file":""}}`,
-		`{"poll_interval":"","poll_interval_minutes":2.0,"settings":{"base_url":"acme.okta.com","since":"1d","limit":500},"credentials":{"api_token":"00abc"}}`,
+		"\ufeff" + `{"poll_interval":"","poll_interval_minutes":2.0,"settings":{"base_url":"acme.okta.com","since":"1d","limit":500},"credentials":{"api_token":"00abc"}}`,
 	} {
 		if got := parse(t, data); !reflect.DeepEqual(got, plain) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", data, got, plain)
