@@ -186,6 +186,7 @@ func (l *lane) lookBack(ctx context.Context, from uint64) {
 	defer l.telling.Unlock()
 	l.first.Store(max(l.first.Load(), extent.First))
 	if extent.First > from {
+		l.gone = true
 		l.Gone(from, min(extent.First, l.gap)-1)
 	}
 }

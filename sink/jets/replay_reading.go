@@ -38,6 +38,7 @@ type reading struct {
 	share   float64         // of the stream's messages that the server sends
 	width   uint64          // of a part
 	created time.Time       // of the stream
+	least   uint64          // events that there are at the beginning; 0: not known
 
 	claiming sync.Mutex
 	next     uint64     // first sequence of the next part
@@ -48,6 +49,7 @@ type reading struct {
 
 	telling sync.Mutex
 	away    bool
+	gone    bool // what was removed is told
 }
 
 // part is a stretch of the range. Its lane sends what it finds, closes events,
@@ -89,10 +91,11 @@ func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 	defer reader.Wait()
 	defer cancel()
 	reader.Go(func() { r.lanes(ctx) })
+	var visited uint64
 	for p := range r.parts {
 		for events := range p.events {
 			for _, e := range events {
-				if !visit(e) {
+				if visited++; !visit(e) {
 					return nil
 				}
 			}
@@ -109,6 +112,9 @@ func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 	}
 	if err := r.same(ctx); errors.Is(err, ErrOtherStream) {
 		return err
+	}
+	if visited < r.least && !r.gone && r.Gone != nil { // a purge of a subject leaves no other trace
+		r.Gone(r.From, r.Through)
 	}
 	return nil
 }
@@ -131,9 +137,14 @@ func (r *reading) begin(ctx context.Context) error {
 	}
 	r.created = i.Created
 	r.first.Store(i.State.FirstSeq)
+	whole := r.From <= i.State.FirstSeq && r.Through == 0
 	r.From = max(r.From, i.State.FirstSeq)
 	if r.Through == 0 || r.Through > i.State.LastSeq {
 		r.Through = i.State.LastSeq
+	}
+	if extent, err := r.store.Extent(ctx); whole && err == nil && extent.First == i.State.FirstSeq && extent.Created.Equal(i.Created) {
+		r.Through = extent.Last // asked for after they were counted, so that it lies behind all of them
+		r.least = r.count(i.State)
 	}
 	if r.Begun != nil {
 		r.Begun(r.From, r.Through)
@@ -175,17 +186,25 @@ const (
 	rareShare   = 0.25
 )
 
-// choose notes which subjects are wanted and which the server looks for.
-func (r *reading) choose(state jetstream.StreamState) {
-	var count uint64
-	r.wanted = map[string]bool{}
+// count counts the events of those instances that Range names.
+func (r *reading) count(state jetstream.StreamState) (events uint64) {
 	for subject, n := range state.Subjects {
 		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
-			r.wanted[subject] = true
-			count += n
+			events += n
 		}
 	}
-	r.share = float64(count) / float64(max(state.Msgs, 1))
+	return events
+}
+
+// choose notes which subjects are wanted and which the server looks for.
+func (r *reading) choose(state jetstream.StreamState) {
+	r.wanted = map[string]bool{}
+	for subject := range state.Subjects {
+		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
+			r.wanted[subject] = true
+		}
+	}
+	r.share = float64(r.count(state)) / float64(max(state.Msgs, 1))
 	if len(r.wanted) == 1 || len(r.wanted) <= fewSubjects && r.share < rareShare {
 		r.filters = slices.Sorted(maps.Keys(r.wanted))
 	} else {

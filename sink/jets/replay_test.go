@@ -244,6 +244,28 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 	}
 }
 
+// A purge of a subject leaves the stream's beginning where it was; that events are
+// missing is told all the same, and of what was removed before nothing is.
+func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	l := lay(st, 1, 16_000, 2, 50)
+	stream, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
+	st.ok(err)
+	for _, purge := range []bool{true, false} {
+		var gone [][2]uint64
+		n, all := 0, Range{Lanes: 1, Instances: []string{"org-01"}, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
+		for _, err := range st.store.Events(t.Context(), all) {
+			st.ok(err)
+			if n++; n == 100 && purge {
+				st.ok(stream.Purge(t.Context(), jetstream.WithPurgeSubject(SubjectEvents("org-01")), jetstream.WithPurgeSequence(l.base+15_900)))
+			}
+		}
+		if purge != (len(gone) > 0) {
+			t.Errorf("purged: %t, %d events, told %v", purge, n, gone)
+		}
+	}
+}
+
 func TestEventsOfAStreamMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newStand(t, jetstest.Config{})
