@@ -68,7 +68,11 @@ func newSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, er
 	if err != nil {
 		return nil, fmt.Errorf("describe this process for traces: %w", err)
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Debug("traces not exported", "err", err) }))
+	var first sync.Once
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		first.Do(func() { log.Warn("traces not exported; what is not later on is told at level debug", "err", err) })
+		log.Debug("traces not exported", "err", err)
+	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return &spans{provider: provider, tracer: provider.Tracer("github.com/witfoo/signal-client"), open: map[string][]openPage{}, began: map[string]time.Time{}}, nil
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -87,6 +89,26 @@ func TestSpans(t *testing.T) {
 	}
 	if status := named["page"][1].Status; status.GetCode() != otlp.Status_STATUS_CODE_ERROR || status.GetMessage() != "fenced" {
 		t.Errorf("the page given up ended with %v", status)
+	}
+}
+
+// A collector that takes nothing is told of, once.
+func TestSpansThatNobodyTakes(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	defer server.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	t.Setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
+	var said bytes.Buffer
+	s, err := newSpans(t.Context(), "one", slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s.Trace().Failed("acme", errors.New("busy"))
+	}
+	s.End() // it waits for those that export
+	if n := strings.Count(said.String(), "level=WARN msg=\"traces not exported"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, said.String())
 	}
 }
 
