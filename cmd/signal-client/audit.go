@@ -85,8 +85,14 @@ func (a *auditor) run(cmd *cobra.Command) error {
 		return err
 	}
 	r, err := a.audit(cmd.Context(), store, client, i, since, until)
+	if err != nil && cmd.Context().Err() != nil {
+		a.say("Ended early: %s compared, %d stored. To compare the rest run it again.", count(r.Both, "event"), r.Repaired)
+	}
 	if err != nil {
 		return auditProblem(err)
+	}
+	if r.Missing > r.Repaired && !a.repair {
+		defer a.say("--repair stores what is missing.")
 	}
 	return a.print(r)
 }

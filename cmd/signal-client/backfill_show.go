@@ -166,6 +166,9 @@ func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.Kept
 		seen := k.Revision
 		for k.Revision == seen {
 			if err := pipeline.Sleep(ctx, time.Second); err != nil {
+				if b.Out().Terminal && !b.json {
+					fmt.Fprintln(b.Out()) // behind the line that was redrawn
+				}
 				return err
 			}
 			next, err := b.job(ctx, all, k.ID)

@@ -263,7 +263,7 @@ func (r *replayRun) report(done bool) error {
 	}
 	took := time.Since(r.began)
 	t := r.counts.total
-	line := fmt.Sprintf("%s events %s, %s, in %s", human(t.Events), r.verb(), inBytes(t.Bytes), inSeconds(took))
+	line := fmt.Sprintf("%s %s, %s, in %s", count(int(t.Events), "event"), r.verb(), inBytes(t.Bytes), inSeconds(took))
 	if t.Events > 0 && took > 0 && !r.dryRun {
 		line += fmt.Sprintf(" (%s/s)", human(uint64(float64(t.Events)/took.Seconds())))
 	}
