@@ -173,7 +173,7 @@ func (s *scene) clock(_ context.Context, d *diagnosis) {
 // skew judges how far another clock is from ours.
 func (d *diagnosis) skew(whose string, skew, uncertain time.Duration) {
 	beyond := skew.Abs() - uncertain
-	text := fmt.Sprintf("%s clock is %s %s of this machine's", whose, milliseconds(skew.Abs()), ahead(skew))
+	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, milliseconds(skew.Abs()), ahead(skew))
 	const remedy = "set both clocks by NTP (chronyc tracking, timedatectl): what is stored stays exact, but lags and times are told wrong"
 	switch {
 	case beyond > time.Minute:
@@ -191,7 +191,7 @@ func ahead(skew time.Duration) string {
 	if skew < 0 {
 		return "behind"
 	}
-	return "ahead"
+	return "ahead of"
 }
 
 // context says which context the nats command has selected: the service follows
