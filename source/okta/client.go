@@ -29,7 +29,8 @@ type Client struct {
 	MaxBody int64         // bytes of a body, inflated; 0: DefaultMaxBody
 
 	// What this client shares with all others of the process; nil: no bound. One
-	// whose newest page was not full goes before all others, unless it is Later.
+	// whose newest page was not full goes before all others, unless it is Later; so
+	// it does among those who wait for the Limiter.
 	InFlight *pipeline.Gate // requests
 	Memory   *pipeline.Gate // bytes of pages, from a body's first byte until the page is released
 	Later    bool           // it asks for what is not urgent: the past
@@ -63,7 +64,8 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	if err := c.check(asked); err != nil {
 		return pipeline.Page{}, err
 	}
-	if err := c.Limiter.wait(ctx, c.Share, c.waits); err != nil {
+	w := &waiter{share: c.Share, rank: c.rank(), long: c.waits}
+	if err := c.Limiter.wait(ctx, w); err != nil {
 		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
 	slot, err := c.InFlight.Take(ctx, 1, c.drains())
@@ -86,9 +88,20 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	return page, nil
 }
 
-// drains reports whether the client is to let others go first. Of a log that was
-// not asked for yet nobody knows how much is waiting there.
-func (c *Client) drains() bool { return c.Later || !c.quiet }
+// rank is how urgent the next request is. Of a log that was not asked for yet
+// nobody knows how much is waiting there.
+func (c *Client) rank() rank {
+	switch {
+	case c.Later:
+		return past
+	case c.quiet:
+		return head
+	}
+	return drain
+}
+
+// drains reports whether the client is to let others of the process go first.
+func (c *Client) drains() bool { return c.rank() != head }
 
 // withDefaults fills in what was left out.
 func (c *Client) withDefaults() {

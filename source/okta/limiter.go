@@ -3,6 +3,7 @@ package okta
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // is ready; it is safe for concurrent use.
 //
 // Within a window it spreads what it may use over the time that is left, and an
-// org that was idle is asked at once. It holds everything back after a 429. It does
+// org that was idle is asked at once. Those who wait are served in turn. It holds everything back after a 429. It does
 // not wait after other failures. An org whose answers show no budget at all is
 // taken to have none, until it answers 429.
 type Limiter struct {
@@ -37,7 +38,7 @@ type Limiter struct {
 	hold     time.Time     // nothing goes before
 	refusals int           // 429s in a row
 	late     time.Duration // how late the org's windows were seen to end
-	changed  chan struct{} // closed when an answer changed something
+	line     line          // those who wait
 	talk     talk
 }
 
@@ -54,36 +55,32 @@ const (
 
 // Wait blocks until one request may go, and counts it as in flight: Observe or
 // Failed must follow. share is the part of the org's limit that the caller keeps to.
-// It returns only ctx's cause.
+// Those who wait go in the order in which they came; but one whose share of the window
+// is used up holds up nobody whose share is larger. It returns only ctx's cause.
 func (l *Limiter) Wait(ctx context.Context, share float64) error {
-	return l.wait(ctx, share, func(time.Time) {})
+	return l.wait(ctx, &waiter{share: share})
 }
 
-// longWait is how long a wait is that is worth telling.
-const longWait = 5 * time.Second
-
-// wait is Wait. It calls long, maybe more than once, with when a long wait will be
-// over as things stand.
-func (l *Limiter) wait(ctx context.Context, share float64, long func(until time.Time)) error {
-	for {
+// wait is Wait in the line.
+func (l *Limiter) wait(ctx context.Context, w *waiter) error {
+	l.enter(w)
+	defer l.leave(w)
+	for ctx.Err() == nil {
 		l.exchange(ctx)
-		wait, changed := l.take(share)
+		wait := l.take(w)
 		if wait <= 0 {
 			return nil
 		}
-		if wait >= longWait {
-			long(time.Now().Add(wait))
-		}
+		w.tell(wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
 		case <-timer.C:
-		case <-changed:
-			timer.Stop()
+		case <-w.look:
 		}
+		timer.Stop()
 	}
+	return context.Cause(ctx)
 }
 
 // Observe learns from an answer. It returns the budget that the answer showed, if any.
@@ -92,7 +89,7 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	limit, ok := seen.rateLimit()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.wake()
+	defer l.line.wake()
 	l.inFlight--
 	l.talk.untold = true
 	if ok {
@@ -111,7 +108,7 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 func (l *Limiter) Failed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.wake()
+	defer l.line.wake()
 	l.inFlight--
 	if l.known { // before any answer it was hardly heard
 		l.spend(time.Now())
@@ -125,25 +122,67 @@ func (l *Limiter) State() (pipeline.RateLimit, bool) {
 	return l.shown, l.shown.Limit > 0
 }
 
-// take lets a request go, or says how long to wait for it, or for what.
-func (l *Limiter) take(share float64) (time.Duration, <-chan struct{}) {
+// enter puts a waiter into the line. The others look again: its share may be larger
+// than theirs, and then all go sooner.
+func (l *Limiter) enter(w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line.enter(w)
+	l.line.wake()
+}
+
+// leave takes a waiter out of the line, unless it was served.
+func (l *Limiter) leave(w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.line.leave(w) {
+		l.line.wake()
+	}
+}
+
+// take lets a request go if it is its turn, or says how long to wait, as things stand.
+func (l *Limiter) take(w *waiter) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if wait := l.next(now, share).Sub(now); wait > 0 {
-		if l.changed == nil {
-			l.changed = make(chan struct{})
+	order := l.line.order()
+	first, at := l.turn(now, order)
+	if first != w {
+		if !at.After(now) {
+			first.wake()
 		}
-		return wait, l.changed
+		// When first has gone, the others are woken.
+		at = later(l.next(now, w.share, slices.Index(order, w)), now.Add(time.Second))
+	}
+	if wait := at.Sub(now); wait > 0 {
+		return wait
 	}
 	l.inFlight++
 	l.talk.used++
 	l.last = now
-	return 0, nil
+	l.line.served(w)
+	l.line.wake()
+	return 0
 }
 
-// next is when the next request may go.
-func (l *Limiter) next(now time.Time, share float64) time.Time {
+// turn is who of those that wait goes next, and when. All go at the pace of the
+// largest share: at its own, one with a small share would never be the next. But one
+// whose share will be used up then is passed over.
+func (l *Limiter) turn(now time.Time, order []*waiter) (*waiter, time.Time) {
+	at := l.next(now, order[0].share, 0)
+	for _, w := range order[1:] {
+		at = earlier(at, l.next(now, w.share, 0))
+	}
+	for _, w := range order {
+		if !l.known || l.over(at) || l.spare(at, w.share) > 0 {
+			return w, at
+		}
+	}
+	return order[0], at
+}
+
+// next is when a request may go before which others go.
+func (l *Limiter) next(now time.Time, share float64, others int) time.Time {
 	if l.hold.After(now) {
 		return l.hold
 	}
@@ -161,11 +200,16 @@ func (l *Limiter) next(now time.Time, share float64) time.Time {
 		}
 		return now
 	}
-	n := l.window.spare(share)/(1+l.peers(now)) - l.inFlight
-	if n <= 0 {
+	n := l.spare(now, share)
+	if n <= others {
 		return fresh
 	}
-	return l.last.Add(l.window.ends.Sub(l.last) / time.Duration(n+1))
+	return l.last.Add(l.window.ends.Sub(l.last) / time.Duration(n+1) * time.Duration(others+1))
+}
+
+// spare is how many requests of a share may still go within the window.
+func (l *Limiter) spare(now time.Time, share float64) int {
+	return l.window.spare(share)/(1+l.peers(now)) - l.inFlight
 }
 
 // nextUnknown is next before any answer has shown the budget.
@@ -221,14 +265,6 @@ func (l *Limiter) spend(now time.Time) {
 		l.window.remaining, l.window.ends = l.window.limit, now.Add(windowLength)
 	}
 	l.window.remaining--
-}
-
-// wake lets those who wait look again.
-func (l *Limiter) wake() {
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
-	}
 }
 
 func earlier(a, b time.Time) time.Time {

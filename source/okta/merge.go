@@ -45,7 +45,7 @@ func (l *Limiter) budget(now time.Time) pipeline.Budget {
 func (l *Limiter) Merge(b pipeline.Budget) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.wake()
+	defer l.line.wake()
 	now := time.Now()
 	l.late = max(l.late, time.Duration(min(max(b.LateSeconds, 0), maxLate.Seconds())*float64(time.Second)))
 	l.limited = l.limited || b.Limited
