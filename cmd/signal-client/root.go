@@ -17,10 +17,10 @@ type program struct {
 	denied error // what NATS did not let this user do; nil: nothing is known of
 }
 
-// Out is where results go.
+// Out is where results go, and the log of the service, which is its result.
 func (p *program) Out() screen { return newScreen(os.Stdout, p.color) }
 
-// Err is where everything else goes: logs, progress, errors.
+// Err is where everything else goes: progress and errors.
 func (p *program) Err() screen { return newScreen(os.Stderr, p.color) }
 
 // say tells, on standard error, what a command did: its result is in NATS.

@@ -16,7 +16,7 @@ const runLong = `Poll the configured orgs and store every event in JetStream, un
 
 Orgs are read from the NATS bucket INTEGRATIONS, and one from the environment.
 A changed entry takes effect within seconds. Any number of processes may run
-side by side; one takes over from another.
+side by side; one takes over from another. The log is standard output.
 
 Examples:
   # one org, into an embedded NATS server whose store is ./data
@@ -24,6 +24,9 @@ Examples:
 
   # into your own NATS, for every org in its bucket INTEGRATIONS
   NATS_URL=nats://nats.example.com:4222 NATS_CREDS=stage.creds signal-client run
+
+  # what happens to one org
+  signal-client run | grep instance=acme
 
   # with logs for machines
   signal-client run --log-format json
@@ -41,7 +44,7 @@ func newRun(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := &service{config: c, log: newLogger(p.Err(), c.Log)}
+			s := &service{config: c, log: newLogger(p.Out(), c.Log)}
 			s.config.Stage.Replica = replicaName(c)
 			defer endInTime(cmd.Context(), s.log)()
 			return s.Run(cmd.Context())
