@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "rewrite the generated parts of the READ
 
 const (
 	readmePath = "../../README.md"
-	tableBegin = "<!-- configuration:begin (written by go tool task generate) -->\n"
+	tableBegin = "<!-- configuration:begin (written by go generate ./...) -->\n"
 	tableEnd   = "<!-- configuration:end -->"
 )
 
@@ -32,7 +32,7 @@ func TestReadmeConfiguration(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("the README's configuration table is not what config.go says; run: go tool task generate")
+		t.Fatal("the README's configuration table is not what config.go says; run: go generate ./...")
 	}
 	if err := os.WriteFile(readmePath, []byte(head+tableBegin+want+tableEnd+tail), 0o644); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 // or doubled, or when orgs are not polled at all, never because it was slow.
 func TestFleetFigures(t *testing.T) {
 	if os.Getenv(wantedEnv) == "" {
-		t.Skip("go tool task bench:fleet prints the figures")
+		t.Skip("task bench:fleet prints the figures")
 	}
 	var r report
 	r.Plain("load average before: what else the machine does", loadAverage())

@@ -1,4 +1,4 @@
-// Package bench measures the figures that the project promises: go tool task
+// Package bench measures the figures that the project promises: task
 // bench prints them, with the target beside each. It is no part of the tests, and
 // asserts no time: a figure depends on the machine and on what else it does.
 //
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // not answered, never because it was slow.
 func TestFigures(t *testing.T) {
 	if os.Getenv(wantedEnv) == "" {
-		t.Skip("go tool task bench prints the figures")
+		t.Skip("task bench prints the figures")
 	}
 	var r report
 	r.Plain("load average before: what else the machine does", loadAverage())

@@ -35,7 +35,7 @@ const (
 // is missing, never because it was slow.
 func TestReplayFigures(t *testing.T) {
 	if os.Getenv(wantedEnv) == "" {
-		t.Skip("go tool task bench:replay prints the figures")
+		t.Skip("task bench:replay prints the figures")
 	}
 	var r report
 	r.Plain("load average before: what else the machine does", loadAverage())
