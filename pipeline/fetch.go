@@ -28,6 +28,7 @@ func (w *walk) next(ctx context.Context) (Page, error) {
 	f.cancel()
 	w.ahead = nil
 	if f.err == nil && !f.page.Date.IsZero() {
+		w.Clock.Observe(f.page.Date)
 		w.seen = f.page.Date
 	}
 	return f.page, f.err

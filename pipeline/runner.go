@@ -23,6 +23,7 @@ type Runner struct {
 	Sink     Sink
 	Interval time.Duration // between polls at the head of the log; 0: 5 minutes
 	Backlog  Backlog       // events of the past, stored between polls; nil: none
+	Clock    *Clock        // the org's, as this instance's answers tell it; nil: a new one
 	Grace    time.Duration // how long a commit in hand may go on after ctx ended; 0: 3 s
 	Trace    *Trace        // nil: none
 
@@ -38,6 +39,9 @@ func (r *Runner) withDefaults() *Runner {
 	c := *r
 	c.Interval = cmp.Or(c.Interval, 5*time.Minute)
 	c.Grace = cmp.Or(c.Grace, 3*time.Second)
+	if c.Clock == nil {
+		c.Clock = new(Clock)
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

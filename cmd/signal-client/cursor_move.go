@@ -123,7 +123,7 @@ func newCursorReopen(p *program) *cobra.Command {
 				if err != nil {
 					return jets.Move{}, err
 				}
-				return o.Reopen(ctx, queryOf(i), since.At(now), m.force, sure)
+				return o.Reopen(ctx, queryOf(i, nil), since.At(now), m.force, sure)
 			})
 		},
 	}

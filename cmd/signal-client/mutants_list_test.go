@@ -112,9 +112,9 @@ var mutants = []mutant{
 
 	// Reopening.
 	{"reopened from now", jetsPkg, "TestReopenComparesAll|TestReopenBeforeAnyEvent", []edit{
-		{"sink/jets/reopen.go", "	since := pipeline.Clamp(s.at.PublishedMax.Add(-overlap), time.Now())", "	since := time.Now()"}}},
+		{"sink/jets/reopen.go", "	since := pipeline.Clamp(s.at.PublishedMax.Add(-overlap), s.query.now())", "	since := time.Now()"}}},
 	{"reopened from complete_through", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/reopen.go", "pipeline.Clamp(s.at.PublishedMax.Add(-overlap), time.Now())", "pipeline.Clamp(s.at.CompleteThrough, time.Now())"}}},
+		{"sink/jets/reopen.go", "pipeline.Clamp(s.at.PublishedMax.Add(-overlap), s.query.now())", "pipeline.Clamp(s.at.CompleteThrough, time.Now())"}}},
 	{"reopened without the overlap", jetsPkg, "TestReopenComparesAll", []edit{
 		{"sink/jets/reopen.go", "s.at.PublishedMax.Add(-overlap)", "s.at.PublishedMax"}}},
 	{"dedupe_from not set", jetsPkg, "TestReopenComparesAll", []edit{

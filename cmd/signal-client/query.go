@@ -8,9 +8,11 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// queryOf is what an integration asks its org for.
-func queryOf(i pipeline.Integration) jets.Query {
+// queryOf is what an integration asks its org for. The org's clock is what its
+// answers tell of it; nil: this machine's.
+func queryOf(i pipeline.Integration, clock *pipeline.Clock) jets.Query {
 	return jets.Query{
+		Now:    clock.Now,
 		Origin: i.Origin, Source: i.Source, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
 		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
 	}

@@ -23,6 +23,7 @@ type stage struct {
 	trace    *pipeline.Trace // of all who want to know, metrics and board among them
 	log      *slog.Logger
 	limiters limiters
+	clocks   clocks
 	bounds   bounds
 	guards   guards
 	wakes    wakes
@@ -35,10 +36,12 @@ type stage struct {
 // limiter lets the client ask, behind the instance's breaker; what the client
 // brings, the runner carries to the sink.
 func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.Runner {
+	clock := s.clocks.Of(i.Origin)
 	return &pipeline.Runner{
 		Instance: i.Instance,
 		Source:   informed{s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace), s.store.Heard},
-		Sink:     s.store.Sink(i.Instance, queryOf(i), s.trace, s.log),
+		Sink:     s.store.Sink(i.Instance, queryOf(i, clock), s.trace, s.log),
+		Clock:    clock,
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
 		Wake:     s.wakes.Of(i.Instance),

@@ -41,7 +41,7 @@ func (s *Sink) reopenBound(ctx context.Context) error {
 // dedupe_from stays set until a short page, through any number of crashes: all
 // that the new query serves again is compared.
 func (s *Sink) reopen(ctx context.Context) error {
-	since := pipeline.Clamp(s.at.PublishedMax.Add(-overlap), time.Now())
+	since := pipeline.Clamp(s.at.PublishedMax.Add(-overlap), s.query.now())
 	anchor, err := s.anchor(ctx, since)
 	if err != nil {
 		return err

@@ -21,6 +21,15 @@ type Query struct {
 	Hash   string                              // of filter and limit: another one is another query
 	Since  pipeline.Since                      // where a fresh start begins
 	Start  func(since time.Time) pipeline.Link // the request that begins the query at a time
+	Now    func() time.Time                    // the org's clock, as far as it is known; nil: time.Now
+}
+
+// now is the org's time, as far as it is known: what since is reckoned from.
+func (q Query) now() time.Time {
+	if q.Now != nil {
+		return q.Now()
+	}
+	return time.Now()
 }
 
 // Sink keeps one instance's events and position in JetStream. It is used by

@@ -248,7 +248,7 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 // start writes the position of a fresh start at since, compared with the ids of
 // all events that are kept.
 func (s *Sink) start(ctx context.Context) error {
-	since := s.query.Since.At(time.Now())
+	since := s.query.Since.At(s.query.now())
 	s.log.Info("starting afresh", "since", since)
 	// Nothing persisted before since is asked for, so both times are true of nothing.
 	return s.place(ctx, pipeline.Position{
@@ -261,7 +261,7 @@ func (s *Sink) start(ctx context.Context) error {
 // since, or where a reopening would start if that is earlier, so that an
 // outage longer than since loses nothing more. The watermark moves back.
 func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
-	now := time.Now()
+	now := s.query.now()
 	since := s.query.Since.At(now)
 	if reopened := pipeline.Clamp(c.PublishedMax.Add(-overlap), now); !c.PublishedMax.IsZero() && reopened.Before(since) {
 		since = reopened

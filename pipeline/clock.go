@@ -1,0 +1,111 @@
+package pipeline
+
+import (
+	"sync"
+	"time"
+)
+
+// Clock is what is believed of an org's clock, by the Date of its answers. A Date is
+// believed that is where the one before, and the time since, say it should be; one
+// that is not, a day ahead in one answer, say, moves nothing. Several in a row that
+// agree with each other are believed in the end: a clock may have been set right.
+//
+// The time since is told by this machine's monotonic clock, which nobody sets; or by
+// its wall clock, since the other one stands still while the machine sleeps.
+//
+// Its zero value believes nothing yet. It is safe for concurrent use, and a nil Clock
+// is this machine's.
+type Clock struct {
+	Local func() time.Time // this machine's wall clock; nil: time.Now
+
+	mu     sync.Mutex
+	belief reading // the newest Date that was believed; zero: none was
+	rumour reading // the newest one that was not
+	agreed int     // so many that were not believed agree with each other
+}
+
+// reading is a clock that was read.
+type reading struct {
+	date  time.Time // what it said
+	mono  time.Time // when, by this machine's monotonic clock
+	local time.Time // and by its wall clock
+}
+
+const (
+	// clockError is how far a Date may be off: it is cut to seconds, and an answer may
+	// take a while.
+	clockError = time.Minute
+	// clockWitnesses is how many answers in a row must agree before another time is
+	// believed than the one before says, and firstWitnesses how many if there is none before
+	// and this machine's clock says otherwise.
+	clockWitnesses = 5
+	firstWitnesses = 2
+)
+
+// Now is the org's time as far as it is known; before any answer this machine's.
+func (c *Clock) Now() time.Time {
+	if c == nil {
+		return time.Now()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.belief.date.IsZero() {
+		return c.wall()
+	}
+	return c.belief.later(time.Now())
+}
+
+// Observe takes note of an answer's Date, and reports whether it is believed.
+func (c *Clock) Observe(date time.Time) bool {
+	if c == nil || date.IsZero() {
+		return !date.IsZero()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := reading{date: date, mono: time.Now(), local: c.wall().Round(0)}
+	if c.believes(r) {
+		c.belief, c.rumour, c.agreed = r, reading{}, 0
+		return true
+	}
+	if !c.rumour.date.IsZero() && c.rumour.agrees(r) {
+		c.agreed++
+	} else {
+		c.agreed = 1
+	}
+	c.rumour = r
+	needed := clockWitnesses
+	if c.belief.date.IsZero() {
+		needed = firstWitnesses
+	}
+	if c.agreed < needed {
+		return false
+	}
+	c.belief, c.rumour, c.agreed = r, reading{}, 0
+	return true
+}
+
+// believes reports whether a reading is as it should be: by the one before, or, if
+// there is none, by this machine's clock.
+func (c *Clock) believes(r reading) bool {
+	if c.belief.date.IsZero() {
+		return near(r.date, r.local)
+	}
+	return c.belief.agrees(r)
+}
+
+func (c *Clock) wall() time.Time {
+	if c.Local != nil {
+		return c.Local()
+	}
+	return time.Now()
+}
+
+// later is what the clock says at a later moment of this machine's monotonic clock.
+func (r reading) later(now time.Time) time.Time { return r.date.Add(now.Sub(r.mono)) }
+
+// agrees reports whether a later reading is what the clock should say by then.
+func (r reading) agrees(next reading) bool {
+	return near(next.date, r.later(next.mono)) || near(next.date, r.date.Add(next.local.Sub(r.local)))
+}
+
+func near(a, b time.Time) bool { return a.Sub(b).Abs() <= clockError }
