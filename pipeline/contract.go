@@ -9,7 +9,7 @@ import (
 // Source asks an org for pages. One request is in flight at a time per Source.
 type Source interface {
 	// Poll asks for one page. It returns an error that matches one of
-	// ErrThrottled, ErrCredential, ErrCursor or ErrConfig, or a NotBefore;
+	// ErrThrottled, ErrCredential, ErrCursor, ErrLink or ErrConfig, or a NotBefore;
 	// any other error is transient. No error moves anything. The page's
 	// Memory is the caller's to release.
 	Poll(ctx context.Context, link Link) (Page, error)
@@ -24,6 +24,9 @@ var (
 	ErrCredential = errors.New("credential refused")
 	// ErrCursor: the org refused the link's cursor.
 	ErrCursor = errors.New("cursor refused")
+	// ErrLink: the org refused a link that it made itself, and did not say what of
+	// it. Its cursor may be too old; or the org has a bad moment.
+	ErrLink = errors.New("link refused")
 	// ErrConfig: the request can never succeed as it is configured.
 	ErrConfig = errors.New("configuration error")
 )

@@ -24,6 +24,7 @@ type memoryOrg struct {
 	log   []Event
 	stuck bool    // every answer names its own link
 	errs  []error // of the next polls, one after another; nil: none
+	leads error   // of all links but the first one; nil: none
 	// between runs between the look into the log and the stamp; nil: nothing does.
 	between func(context.Context)
 
@@ -63,6 +64,9 @@ func (o *memoryOrg) Poll(ctx context.Context, link Link) (Page, error) {
 		}
 	}
 	from := place(link)
+	if o.leads != nil && from > 0 {
+		return Page{}, o.leads
+	}
 	to := min(from+o.limit, len(o.log))
 	p := Page{Link: link, Events: slices.Clone(o.log[from:to]), Next: placeLink(to), Full: to-from == o.limit}
 	if o.stuck {
@@ -83,6 +87,7 @@ func (o *memoryOrg) Poll(ctx context.Context, link Link) (Page, error) {
 type memorySink struct {
 	takes time.Duration // how long a commit takes
 	away  error         // of every Sync; nil: none
+	back  bool          // Reopen begins at the first link again
 	// fail says of the nth write whether it is applied, and what is answered.
 	// nil: all are, well.
 	fail func(n int) (apply bool, err error)
@@ -136,6 +141,9 @@ func (s *memorySink) Reopen(_ context.Context, at Position) (Position, error) {
 	s.calls = append(s.calls, "reopen")
 	next := at
 	next.Seq, next.Why = at.Seq+1, WhyReopen
+	if s.back {
+		next.Link = placeLink(0)
+	}
 	return next, s.apply(at, next, nil)
 }
 

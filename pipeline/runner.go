@@ -78,7 +78,7 @@ type walk struct {
 	at      Position
 	seen    time.Time // the org's clock on the newest answer
 	ahead   *fetch    // the page after the one in hand; nil: not asked for
-	refused int       // times in a row that the org refused the cursor
+	refused refusals  // of the link, in a row
 	past    *Past     // a batch of the backlog, to be stored at the next head; nil: none
 }
 
@@ -110,7 +110,7 @@ func (w *walk) step(ctx context.Context) error {
 	if err != nil {
 		return w.recover(ctx, err)
 	}
-	w.refused = 0
+	w.refused.over(page.Link)
 	more := page.Full && page.Next != page.Link
 	if more {
 		w.ahead = w.fetch(ctx, page.Next)
@@ -210,7 +210,7 @@ func (w *walk) recover(ctx context.Context, err error) error {
 		return w.pause(ctx, err, StateRefused, w.Backoff.Next())
 	case errors.Is(err, ErrConfig):
 		return w.pause(ctx, err, StateConfig, max(w.Interval, time.Minute))
-	case errors.Is(err, ErrCursor):
+	case errors.Is(err, ErrCursor), errors.Is(err, ErrLink):
 		return w.reopen(ctx, err)
 	default:
 		return w.pause(ctx, err, StateRetrying, w.Backoff.Next())
@@ -218,20 +218,27 @@ func (w *walk) recover(ctx context.Context, err error) error {
 	return nil
 }
 
-// reopen starts a new query when the org has refused the cursor twice; once
-// may have been a bad moment of the org's.
+// reopen starts a new query when the org has refused the link often enough; once
+// may have been a bad moment of the org's. The query that was reopened last is a
+// request of our own making: one that is refused, too, is a configuration error.
 func (w *walk) reopen(ctx context.Context, refusal error) error {
-	w.refused++
-	err := w.pause(ctx, refusal, StateRetrying, w.Backoff.Next())
-	if w.refused < 2 || ctx.Err() != nil || err != nil {
+	state, wait := StateRetrying, w.Backoff.Next()
+	if w.refused.own(w.at.Link) {
+		state, wait = StateConfig, max(w.Interval, time.Minute)
+	}
+	w.refused.count(time.Now())
+	if err := w.pause(ctx, refusal, state, wait); err != nil || ctx.Err() != nil {
 		return err
+	}
+	if !w.refused.enough(errors.Is(refusal, ErrCursor), time.Now()) {
+		return nil
 	}
 	at, err := w.Sink.Reopen(ctx, w.at)
 	if err != nil {
 		return fmt.Errorf("reopen %s: %w", w.Instance, err)
 	}
-	w.refused = 0
-	w.Log.Warn("okta: cursor refused, query reopened", "link", at.Link, "dedupe_from", at.DedupeFrom)
+	w.refused.reopened(at.Link)
+	w.Log.Warn("okta: cursor refused, reopening the query", "link", at.Link, "dedupe_from", at.DedupeFrom)
 	w.moved(at, StateCatchingUp, time.Time{})
 	return nil
 }

@@ -240,6 +240,60 @@ func TestRunnerCursorRefused(t *testing.T) {
 	})
 }
 
+// A link that the org made and refuses without a word of its cursor may be refused for
+// a moment. One that it refuses for a minute is reopened; and an org that takes the
+// new query and refuses all that it leads to is asked anew less and less often.
+func TestRunnerLinkRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		refusals    int  // of the first link
+		all         bool // that the new query leads to, for ever
+		least, most int
+	}{
+		"for a moment":    {3, false, 0, 0},
+		"for a while":     {30, false, 1, 5},
+		"all it leads to": {0, true, 5, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				org, sink := &memoryOrg{limit: 3}, &memorySink{back: c.all}
+				org.add(10)
+				org.refuse(c.refusals, ErrLink)
+				if c.all {
+					org.leads = ErrLink
+				}
+				run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+				later(5 * time.Hour)
+				if n := sink.count("reopen"); n < c.least || n > c.most {
+					t.Errorf("reopened %d times in five hours, want %d to %d", n, c.least, c.most)
+				}
+				if !c.all {
+					sink.want(t, org)
+				}
+			})
+		})
+	}
+}
+
+// A request of our own making that the org refuses is told as what it is, and asked
+// again no more often than a poll.
+func TestRunnerOwnQueryRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 3}, &memorySink{}
+		org.refuse(1000, ErrCursor)
+		var state State
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute,
+			Trace: &Trace{Moved: func(_ string, s State, _ Position, _ time.Time) { state = s }}})
+		later(5 * time.Hour)
+		inOrder()
+		if n := sink.count("reopen"); n > 10 {
+			t.Errorf("reopened %d times", n)
+		}
+		if n := len(org.polls); n > 310 || state != StateConfig {
+			t.Errorf("asked %d times in five hours, state %q", n, state)
+		}
+	})
+}
+
 // What a failed poll costs: a wait, and nothing of what is stored.
 func TestRunnerWaitsAfterFailures(t *testing.T) {
 	for _, c := range []struct {

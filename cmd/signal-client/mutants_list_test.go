@@ -188,9 +188,13 @@ var mutants = []mutant{
 		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n", ""},
 		{"pipeline/fetch.go", "	if w.ahead != nil && w.ahead.link != w.at.Link {\n", "	if false {\n"}}},
 	{"reopened at the first refusal", pipelinePkg, "TestRunnerCursorRefused", []edit{
-		{"pipeline/runner.go", "	if w.refused < 2 ||", "	if w.refused < 1 ||"}}},
+		{"pipeline/refusals.go", "	return r.n >= times && ", "	return "}}},
+	{"a link that may be refused for a moment given up", pipelinePkg, "TestRunnerLinkRefused", []edit{
+		{"pipeline/refusals.go", "	if plain {\n", "	if true {\n"}}},
+	{"an org that refuses all that it leads to asked anew each minute", pipelinePkg, "TestRunnerLinkRefused", []edit{
+		{"pipeline/refusals.go", "	if r.reopens > 0 {\n", "	if false {\n"}}},
 	{"refusals counted that are not in a row", pipelinePkg, "TestRunnerCursorRefused", []edit{
-		{"pipeline/runner.go", "	w.refused = 0\n	more", "	more"}}},
+		{"pipeline/refusals.go", "	r.n = 0\n	if", "	if"}}},
 	{"a commit cut off by SIGTERM", pipelinePkg, "TestRunnerFinishesTheCommitInHand", []edit{
 		{"pipeline/runner.go", "	ctx, stop := graceful(ctx, w.Grace)\n	defer stop()\n", ""}}},
 	{"a commit that SIGTERM never ends", pipelinePkg, "TestRunnerFinishesTheCommitInHand", []edit{

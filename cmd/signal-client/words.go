@@ -45,6 +45,8 @@ func meaningOf(err error) string {
 		return "Okta's rate limit is used up, by all clients of the org together: polling goes on when it is renewed"
 	case errors.Is(err, pipeline.ErrCursor):
 		return "Okta refuses the cursor: a new query begins where all is known to be stored"
+	case errors.Is(err, pipeline.ErrLink):
+		return "Okta refuses a link that it made itself: if it still does in a minute, a new query begins where all is known to be stored"
 	case errors.Is(err, pipeline.ErrConfig) && answered && answer.Status == http.StatusNotFound:
 		return "there is no System Log at this address: check settings.fqdn"
 	case errors.Is(err, pipeline.ErrConfig) && answered:

@@ -27,7 +27,7 @@ func judge(ctx context.Context, err error) error {
 	return verdict{
 		error: err,
 		excluded: early || ctx.Err() != nil || errors.Is(err, pipeline.ErrThrottled) ||
-			errors.Is(err, pipeline.ErrCursor) || errors.Is(err, pipeline.ErrConfig),
+			errors.Is(err, pipeline.ErrCursor) || errors.Is(err, pipeline.ErrLink) || errors.Is(err, pipeline.ErrConfig),
 		refused: errors.Is(err, pipeline.ErrCredential),
 	}
 }

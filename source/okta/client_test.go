@@ -152,7 +152,7 @@ func TestPollRefusesBodies(t *testing.T) {
 
 func isKnownKind(err error) bool {
 	return errors.Is(err, pipeline.ErrThrottled) || errors.Is(err, pipeline.ErrCredential) ||
-		errors.Is(err, pipeline.ErrCursor) || errors.Is(err, pipeline.ErrConfig)
+		errors.Is(err, pipeline.ErrCursor) || errors.Is(err, pipeline.ErrLink) || errors.Is(err, pipeline.ErrConfig)
 }
 
 func TestPollBodyJustFits(t *testing.T) {

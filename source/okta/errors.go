@@ -29,7 +29,7 @@ type Error struct {
 	Kind       error         // what errors.Is matches, of package pipeline; nil: transient
 }
 
-// Is matches the pipeline's ErrThrottled, ErrCredential, ErrCursor or ErrConfig.
+// Is matches the pipeline's ErrThrottled, ErrCredential, ErrCursor, ErrLink or ErrConfig.
 func (e *Error) Is(target error) bool { return e.Kind != nil && e.Kind == target }
 
 func (e *Error) Error() string {
@@ -63,7 +63,7 @@ func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline
 		h.Set(name, c.redact(resp.Header.Get(name)))
 	}
 	e := decodeError(resp.StatusCode, h, []byte(c.redact(string(body))))
-	e.Kind = kind(e, param(string(link), "after") != "")
+	e.Kind = kind(e, link)
 	return e
 }
 
@@ -112,9 +112,8 @@ func decodeError(status int, h http.Header, body []byte) *Error {
 }
 
 // kind says what an answer means to a Runner: by its status, since Okta uses
-// one code for faults of either side. The one text that decides is a 400's,
-// when the request had a cursor: nothing else tells a refused cursor from a bad filter.
-func kind(e *Error, hasCursor bool) error {
+// one code for faults of either side.
+func kind(e *Error, link pipeline.Link) error {
 	switch {
 	case e.Status == http.StatusTooManyRequests:
 		return pipeline.ErrThrottled
@@ -122,13 +121,29 @@ func kind(e *Error, hasCursor bool) error {
 		return pipeline.ErrCredential
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly:
 		return nil
-	case e.Status == http.StatusBadRequest && hasCursor && e.blames("after") &&
-		!slices.ContainsFunc([]string{"since", "until", "filter", "limit", "q"}, e.blames):
-		return pipeline.ErrCursor
 	case e.Status >= 400 && e.Status < 500:
-		return pipeline.ErrConfig
+		return e.refusal(link)
 	}
 	return nil
+}
+
+// refusal says what the refusal of a link means. Okta does not document how it refuses
+// an old cursor, and a gateway may answer in its place. So the operator's
+// configuration is to blame only for what it put into the link and the answer
+// names, or if the whole link was made here. The since of a live query was clamped
+// when the link was made: it has become too old since, or a clock was wrong.
+func (e *Error) refusal(link pipeline.Link) error {
+	holds := func(name string) bool { return param(string(link), name) != "" }
+	blamed := func(name string) bool { return holds(name) && e.blames(name) }
+	switch {
+	case slices.ContainsFunc([]string{"filter", "limit", "until"}, blamed):
+		return pipeline.ErrConfig
+	case blamed("after"), blamed("since") && !holds("until"), holds("after") && holds("until"):
+		return pipeline.ErrCursor
+	case holds("after"):
+		return pipeline.ErrLink
+	}
+	return pipeline.ErrConfig
 }
 
 // blames reports whether the error's texts name a request parameter.

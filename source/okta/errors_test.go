@@ -12,7 +12,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-const cursorLink = "/api/v1/logs?limit=999&after=1627500044869_1"
+const cursorLink = "/api/v1/logs?since=2026-01-01T00%3A00%3A00.000Z&limit=999&filter=eventType+eq+%22x%22&after=1627500044869_1"
 
 func TestErrorKinds(t *testing.T) {
 	body := func(code, summary string, causes ...string) string {
@@ -28,22 +28,27 @@ func TestErrorKinds(t *testing.T) {
 		body   string
 		want   error
 	}{
-		{"until", 400, body("E0000001", "Api validation failed: 'until': The date format in your query is not recognized."), pipeline.ErrConfig},
-		{"q", 400, body("E0000001", "Api validation failed: 'q': Freeform search cannot contain items longer than 40 characters."), pipeline.ErrConfig},
+		{"until", 400, body("E0000001", "Api validation failed: 'until': The date format in your query is not recognized."), pipeline.ErrLink},
+		{"q", 400, body("E0000001", "Api validation failed: 'q': Freeform search cannot contain items longer than 40 characters."), pipeline.ErrLink},
+		{"limit", 400, body("E0000001", "Api validation failed: 'limit': must be between 0 and 1000."), pipeline.ErrConfig},
 		{"after", 400, body("E0000001", "API validation failed: 'after': must be a valid value."), pipeline.ErrCursor},
 		{"after in a cause", 400, body("E0000001", "Api validation failed", "'after': must be a valid value."), pipeline.ErrCursor},
 		{"after as a word", 400, body("E0000053", "Invalid parameter: The after parameter is too old."), pipeline.ErrCursor},
-		{"after and since", 400, body("E0000001", "Api validation failed", "'after': bad", "'since': bad"), pipeline.ErrConfig},
-		{"since too old", 400, body("E0000053", "Invalid parameter: The since parameter is over 180 days prior to the current day."), pipeline.ErrConfig},
+		{"after and since", 400, body("E0000001", "Api validation failed", "'after': bad", "'since': bad"), pipeline.ErrCursor},
+		{"after without quotes", 400, body("E0000001", "Invalid value for after"), pipeline.ErrLink},
+		{"a valid value", 400, body("E0000001", "must be a valid value."), pipeline.ErrLink},
+		{"since too old", 400, body("E0000053", "Invalid parameter: The since parameter is over 180 days prior to the current day."), pipeline.ErrCursor},
 		{"filter", 400, body("E0000053", "Invalid filter 'eventType eqq 'after'': Unrecognized attribute operator"), pipeline.ErrConfig},
-		{"until must be after", 400, body("E0000001", "until must be after since"), pipeline.ErrConfig},
-		{"field", 400, body("E0000053", "field is not valid: some_invalid_field"), pipeline.ErrConfig},
-		{"no body", 400, "", pipeline.ErrConfig},
+		{"until must be after", 400, body("E0000001", "until must be after since"), pipeline.ErrLink},
+		{"field", 400, body("E0000053", "field is not valid: some_invalid_field"), pipeline.ErrLink},
+		{"no body", 400, "", pipeline.ErrLink},
+		{"HTML", 400, "<html><title>400 Bad Request</title></html>", pipeline.ErrLink},
+		{"gone", 410, "", pipeline.ErrLink},
 		{"token", 401, body("E0000011", "Invalid token provided"), pipeline.ErrCredential},
 		{"role", 403, body("E0000006", "You do not have permission"), pipeline.ErrCredential},
 		{"zone", 403, "<html><title>Blocked</title></html>", pipeline.ErrCredential},
-		{"path", 404, body("E0000007", "Not found"), pipeline.ErrConfig},
-		{"method", 405, body("E0000022", "The endpoint does not support the provided HTTP method"), pipeline.ErrConfig},
+		{"path", 404, body("E0000007", "Not found"), pipeline.ErrLink},
+		{"method", 405, body("E0000022", "The endpoint does not support the provided HTTP method"), pipeline.ErrLink},
 		{"request timeout", 408, "", nil},
 		{"rate", 429, body("E0000047", "API call exceeded rate limit due to too many requests."), pipeline.ErrThrottled},
 		{"rate with a cursor's text", 429, body("E0000001", "'after': must be a valid value."), pipeline.ErrThrottled},
@@ -55,8 +60,8 @@ func TestErrorKinds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := decodeError(test.status, http.Header{}, []byte(test.body))
-			e.Kind = kind(e, true)
-			for _, sentinel := range []error{pipeline.ErrThrottled, pipeline.ErrCredential, pipeline.ErrCursor, pipeline.ErrConfig} {
+			e.Kind = kind(e, cursorLink)
+			for _, sentinel := range []error{pipeline.ErrThrottled, pipeline.ErrCredential, pipeline.ErrCursor, pipeline.ErrLink, pipeline.ErrConfig} {
 				if errors.Is(e, sentinel) != (sentinel == test.want) {
 					t.Errorf("%q matches %q: %v", e, sentinel, errors.Is(e, sentinel))
 				}
@@ -65,11 +70,26 @@ func TestErrorKinds(t *testing.T) {
 	}
 }
 
-// A link without a cursor can't have had it refused.
-func TestErrorWithoutCursor(t *testing.T) {
-	e := &Error{Status: 400, Summary: "'after': must be a valid value."}
-	if got := kind(e, false); got != pipeline.ErrConfig {
-		t.Errorf("kind %v", got)
+// What a link does not hold can't have been refused, and what was put into it here
+// is no cursor.
+func TestRefusedParameters(t *testing.T) {
+	for _, test := range []struct {
+		name, link, summary string
+		want                error
+	}{
+		{"no cursor", "?limit=5", "'after': must be a valid value.", pipeline.ErrConfig},
+		{"a new query", "?since=2026-01-01T00%3A00%3A00.000Z&limit=5", "", pipeline.ErrConfig},
+		{"a new query's filter", "?since=2026-01-01T00%3A00%3A00.000Z&filter=x", "Invalid filter 'x'", pipeline.ErrConfig},
+		{"a new query's since", "?since=2026-01-01T00%3A00%3A00.000Z", "The since parameter is over 180 days prior to the current day.", pipeline.ErrCursor},
+		{"a filter that is not there", "?after=1", "Invalid filter 'x'", pipeline.ErrLink},
+		{"a limit that is not there", "?after=1", "'limit': must be between 0 and 1000.", pipeline.ErrLink},
+		{"a window's since", "?since=2026-01-01T00%3A00%3A00.000Z&until=2026-02-01T00%3A00%3A00.000Z", "'since': bad", pipeline.ErrConfig},
+		{"a window's cursor", "?since=2026-01-01T00%3A00%3A00.000Z&until=2026-02-01T00%3A00%3A00.000Z&after=1", "", pipeline.ErrCursor},
+	} {
+		e := &Error{Status: 400, Summary: test.summary}
+		if got := kind(e, pipeline.Link(logsPath+test.link)); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
 	}
 }
 
@@ -128,7 +148,7 @@ func FuzzError(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte, id, location string) {
 		e := decodeError(status, http.Header{"X-Okta-Request-Id": {id}, "Location": {location}}, body)
-		e.Kind = kind(e, true)
+		e.Kind = kind(e, cursorLink)
 		text := e.Error()
 		if len(text) > 1600 {
 			t.Errorf("%d bytes", len(text))

@@ -107,6 +107,10 @@ func (c *Client) observe(resp *http.Response) {
 
 // page reads an answer of status 200: the link before the body.
 func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Link, room *room) (pipeline.Page, error) {
+	date, _ := http.ParseTime(resp.Header.Get("Date"))
+	if err := early(link, date); err != nil {
+		return pipeline.Page{}, err
+	}
 	next, err := c.next(resp.Header.Values("Link"))
 	if err != nil {
 		return pipeline.Page{}, err
@@ -121,7 +125,6 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	if err != nil {
 		return pipeline.Page{}, fmt.Errorf("status 200 without a page: %w", err)
 	}
-	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	return pipeline.Page{
 		Events: events,
 		Next:   cmp.Or(next, link),
@@ -130,6 +133,18 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 		Bytes:  len(body),
 		Memory: room.settle(cap(body)),
 	}, nil
+}
+
+// early refuses the page of a live query that begins after the org's own clock. Such a
+// link was made by a clock that was wrong, and what happens until then would be
+// passed over.
+func early(link pipeline.Link, date time.Time) error {
+	since := sinceOf(link)
+	if date.IsZero() || since.IsZero() || !since.After(date.Add(time.Second)) || param(string(link), "until") != "" { // Date is cut to seconds
+		return nil
+	}
+	return fmt.Errorf("link begins at %s, but the org's clock says %s: %w",
+		since.UTC().Format(time.RFC3339), date.UTC().Format(time.RFC3339), pipeline.ErrCursor)
 }
 
 // readable turns a failed exchange into what an operator can read: without the

@@ -113,10 +113,12 @@ func checkFault(t *testing.T, fault oktatest.Fault, page pipeline.Page, err erro
 		want = pipeline.ErrCredential
 	case fault.Name == "bad after":
 		want = pipeline.ErrCursor
-	case fault.Status >= 400 && fault.Status < 500:
+	case fault.Name == "bad limit":
 		want = pipeline.ErrConfig
+	case fault.Status >= 400 && fault.Status < 500:
+		want = pipeline.ErrLink // of a cursor's link that holds no filter and no since
 	}
-	for _, kind := range []error{pipeline.ErrThrottled, pipeline.ErrCredential, pipeline.ErrCursor, pipeline.ErrConfig} {
+	for _, kind := range []error{pipeline.ErrThrottled, pipeline.ErrCredential, pipeline.ErrCursor, pipeline.ErrLink, pipeline.ErrConfig} {
 		if errors.Is(err, kind) != (kind == want) {
 			t.Errorf("%v matches %q: %v", err, kind, errors.Is(err, kind))
 		}
@@ -128,5 +130,24 @@ func checkFault(t *testing.T, fault oktatest.Fault, page pipeline.Page, err erro
 	}
 	if err != nil && (page.Events != nil || page.Next != "" || len(err.Error()) > 700) {
 		t.Errorf("%+v beside %v", page, err)
+	}
+}
+
+// A link that begins after the org's own clock was made by a clock that was wrong: its
+// empty page, with a cursor to a time to come, is no page.
+func TestLinkOfAWrongClock(t *testing.T) {
+	org := oktatest.New(oktatest.Config{Synthesize: oktatest.Synthesize{Events: 30}})
+	c := clientOf(org)
+	now := time.Now()
+	ahead := okta.Start("", 10, now.Add(time.Hour))
+	for _, link := range []pipeline.Link{ahead, ahead + "&after=99999999999999_1"} {
+		if page, err := c.Poll(t.Context(), link); !errors.Is(err, pipeline.ErrCursor) {
+			t.Errorf("%s: a page that leads to %q, %v", link, page.Next, err)
+		}
+	}
+	for _, link := range []pipeline.Link{okta.Start("", 10, now.Add(-time.Hour)), okta.Window("", 10, now.Add(time.Hour), now.Add(2*time.Hour))} {
+		if _, err := c.Poll(t.Context(), link); err != nil {
+			t.Errorf("%s: %v", link, err)
+		}
 	}
 }

@@ -64,6 +64,16 @@ func LimitOf(link pipeline.Link) int {
 	return oktasDefault
 }
 
+// sinceOf returns where a link's query begins; the zero time: it names no time.
+func sinceOf(link pipeline.Link) time.Time {
+	text, err := url.QueryUnescape(param(string(link), "since"))
+	if err != nil {
+		return time.Time{}
+	}
+	since, _ := time.Parse(time.RFC3339, text)
+	return since
+}
+
 // param returns the first value of a query parameter, as it stands.
 func param(link, name string) string {
 	_, query, _ := strings.Cut(link, "?")
