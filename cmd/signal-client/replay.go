@@ -24,8 +24,12 @@ from an hour before --since, by the server's clock; --to-seq ends it early. Wher
 an event does not say when it happened, the time at which it was stored counts.
 
 Names and patterns: * stands for any characters, ? for one, [ab] for one of these;
-several go with commas or with the flag repeated. An actor is found by id, login (alternateId) or displayName; an IP
-is that of the client.
+several go with commas or with the flag repeated. An actor is found by id, login
+(alternateId) or displayName; an IP is that of the client. A name of an actor is
+looked for as it is written, and as a pattern; a comma before a space belongs to it
+("Doe, Jane"), others do between double quotes: --actor '"Doe,Jane",bob'. A filter
+looks at its own member of an event alone: one that is missing, or no text, does
+not match.
 
 --to publishes to a subject; {instance} in it stands for the event's instance. A
 stream that takes it acknowledges each event; without one they go to whoever listens
@@ -71,9 +75,9 @@ func newReplay(p *program) *cobra.Command {
 	f.Uint64Var(&r.fromSeq, "from-seq", 0, "first `sequence` of the stream; default: the first kept")
 	f.Uint64Var(&r.toSeq, "to-seq", 0, "last `sequence`; default: the newest at the start")
 	f.StringSliceVar(&r.pick.types, "type", nil, "event `types`, such as user.session.*")
-	f.StringSliceVar(&r.pick.actors, "actor", nil, "`who` did it: id, login or display name, in any case")
+	f.Var(&r.pick.actors, "actor", "`who` did it: id, login or display name, in any case")
 	f.StringSliceVar(&r.pick.ips, "ip", nil, "client `addresses` or networks, such as 203.0.113.0/24")
-	f.StringSliceVar(&r.pick.outcomes, "outcome", nil, "`results`, such as FAILURE, in any case")
+	f.Var(&r.pick.outcomes, "outcome", "`results`, such as FAILURE, in any case")
 	f.StringVar(&r.to, "to", "", "publish to this `subject`, such as signals-replay.{instance}")
 	f.StringVar(&r.id, "id", "", "with --to: `id` of the replay, in the header Signal-Replay; default: a new one")
 	f.Float64Var(&r.tempo.rate, "rate", 0, "at most so many `events` a second")

@@ -8,15 +8,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-json"
-
+	"github.com/witfoo/signal-client/pipeline/jsonscan"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // pick is which of the stored events are brought again.
 type pick struct {
-	instances, types, actors, ips, outcomes []string
-	since, until                            moment
+	instances, types, ips []string
+	actors, outcomes      nameList
+	since, until          moment
 
 	from, before time.Time // zero: open
 	networks     []netip.Prefix
@@ -31,15 +31,10 @@ func (p *pick) prepare(now time.Time) []error {
 	if !p.until.IsZero() {
 		p.before = p.until.At(now)
 	}
-	for _, list := range [][]string{p.actors, p.outcomes} {
-		for i, name := range list {
-			list[i] = strings.ToLower(name)
-		}
-	}
 	patterns := []struct {
 		flag string
 		list []string
-	}{{"instance", p.instances}, {"type", p.types}, {"actor", p.actors}, {"outcome", p.outcomes}}
+	}{{"instance", p.instances}, {"type", p.types}}
 	for _, f := range patterns {
 		for _, pattern := range f.list {
 			_, err := path.Match(pattern, "")
@@ -47,6 +42,8 @@ func (p *pick) prepare(now time.Time) []error {
 			k.add(pattern == "", fmt.Sprintf("--%s=%s", f.flag, strings.Join(f.list, ",")), "one of the names is empty", "take out the comma too many")
 		}
 	}
+	k.add(slices.Contains(p.actors, ""), "--actor="+p.actors.String(), "one of the names is empty", "take out the comma too many")
+	k.add(slices.Contains(p.outcomes, ""), "--outcome="+p.outcomes.String(), "one of the names is empty", "take out the comma too many")
 	for _, text := range p.ips {
 		network, err := network(text)
 		k.add(err != nil, "--ip="+text, "it is neither an address nor a network", "--ip=203.0.113.7, or --ip=203.0.113.0/24")
@@ -94,52 +91,25 @@ func happened(e *jets.Stored) time.Time {
 	return e.At
 }
 
-// actorsOf is what filters read of an event's body.
-type actorsOf struct {
-	Actor struct {
-		ID          string `json:"id"`
-		AlternateID string `json:"alternateId"`
-		DisplayName string `json:"displayName"`
-	} `json:"actor"`
-	Client struct {
-		IPAddress string `json:"ipAddress"`
-	} `json:"client"`
-	Outcome struct {
-		Result string `json:"result"`
-	} `json:"outcome"`
-}
-
+// takesBody looks at one member of the body for each filter, by its exact name. Of
+// another type, it does not match; whatever else is in the body does not matter.
 func (p *pick) takesBody(data []byte) bool {
-	var e actorsOf
-	if json.Unmarshal(data, &e) != nil {
-		return false
+	return p.takesActor(data) && p.takesIP(data) &&
+		(len(p.outcomes) == 0 || p.outcomes.anyOf(jsonscan.Text(data, "outcome", "result")))
+}
+
+func (p *pick) takesActor(data []byte) bool {
+	if len(p.actors) == 0 {
+		return true
 	}
-	return anyOf(p.actors, e.Actor.ID, e.Actor.AlternateID, e.Actor.DisplayName) && p.takesIP(e.Client.IPAddress) &&
-		anyOf(p.outcomes, e.Outcome.Result)
+	actor := jsonscan.Member(data, "actor")
+	return p.actors.anyOf(jsonscan.Text(actor, "id"), jsonscan.Text(actor, "alternateId"), jsonscan.Text(actor, "displayName"))
 }
 
-// anyOf reports whether one of the names, in any case, is what patterns ask for; none
-// ask for nothing.
-func anyOf(patterns []string, names ...string) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(names, func(name string) bool {
-		return name != "" && matches(patterns, strings.ToLower(name))
-	})
-}
-
-func (p *pick) takesIP(text string) bool {
+func (p *pick) takesIP(data []byte) bool {
 	if len(p.networks) == 0 {
 		return true
 	}
-	address, err := netip.ParseAddr(text)
+	address, err := netip.ParseAddr(jsonscan.Text(data, "client", "ipAddress"))
 	return err == nil && slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(address.Unmap()) })
-}
-
-// matches reports whether one of the patterns stands for the text. A slash is a
-// character like any other.
-func matches(patterns []string, text string) bool {
-	text = strings.ReplaceAll(text, "/", "\x00")
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		ok, err := path.Match(strings.ReplaceAll(p, "/", "\x00"), text)
-		return ok && err == nil
-	})
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
 // anEvent looks as those of the System Log do.
@@ -115,36 +116,115 @@ func TestReplayPicksByHeadersFirst(t *testing.T) {
 
 // Real events pass the filters made of their own members, and no others.
 func TestReplayPicksRealEvents(t *testing.T) {
-	path := os.Getenv("SIGNAL_CLIENT_SAMPLES")
-	if path == "" {
-		t.Skip("SIGNAL_CLIENT_SAMPLES names no file of real events, one a line")
-	}
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range bytes.Lines(file) {
+	for _, line := range oktatest.Samples(t) {
 		real := &jets.Stored{Data: line, Header: nats.Header{}}
-		var e actorsOf
-		if json.Unmarshal(line, &e) != nil || e.Actor.ID == "" {
-			continue
+		var e struct { // as encoding/json reads a sane event
+			Actor   struct{ ID, AlternateID, DisplayName string }
+			Client  struct{ IPAddress string }
+			Outcome struct{ Result string }
 		}
-		p := pick{actors: []string{e.Actor.ID}, types: []string{real.Type()}}
-		if _, err := network(e.Client.IPAddress); err == nil { // some are made unreadable
-			p.ips = []string{e.Client.IPAddress}
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatal(err)
 		}
-		if e.Outcome.Result != "" {
-			p.outcomes = []string{strings.ToLower(e.Outcome.Result)}
+		for _, name := range []string{e.Actor.ID, e.Actor.AlternateID, e.Actor.DisplayName} {
+			p := pick{types: []string{real.Type()}}
+			if name != "" {
+				p.actors = nameList{strings.ToUpper(name)}
+			}
+			if _, err := network(e.Client.IPAddress); err == nil { // some are made unreadable
+				p.ips = []string{e.Client.IPAddress}
+			}
+			if e.Outcome.Result != "" {
+				p.outcomes = nameList{strings.ToLower(e.Outcome.Result)}
+			}
+			if errs := p.prepare(time.Now()); len(errs) > 0 {
+				t.Fatal(real.ID(), errs)
+			}
+			if !p.Takes(real) {
+				t.Errorf("%s: not found by its own type, actor, address and outcome", real.ID())
+			}
+			if p.outcomes = (nameList{"never"}); p.Takes(real) {
+				t.Errorf("%s: found by another outcome", real.ID())
+			}
 		}
+	}
+}
+
+// Each filter looks at its own member alone, by its exact name: whatever the others
+// are of loses no event.
+func TestReplayPicksOddEvents(t *testing.T) {
+	const actor, client, outcome = `"actor":{"id":"00u1"}`, `"client":{"ipAddress":"203.0.113.7"}`, `"outcome":{"result":"FAILURE"}`
+	odd := []string{`"text"`, `null`, `[{"id":"00u1"}]`, `7`, `true`, `{}`, `{"id":7,"ipAddress":7,"result":7}`, `{"ID":"00u2","IPAddress":"::1","Result":"SUCCESS"}`}
+	filters := map[string]pick{
+		actor: {actors: nameList{"00u1"}}, client: {ips: []string{"203.0.113.7"}}, outcome: {outcomes: nameList{"FAILURE"}},
+	}
+	for own, p := range filters {
 		if errs := p.prepare(time.Now()); len(errs) > 0 {
-			t.Fatal(real.ID(), errs)
+			t.Fatal(errs)
 		}
-		if !p.Takes(real) {
-			t.Errorf("%s: not found by its own type, actor, address and outcome", real.ID())
+		name, value, _ := strings.Cut(own, ":")
+		takes := func(format string, args ...any) bool {
+			data := fmt.Appendf(nil, format, args...)
+			if !json.Valid(data) {
+				t.Fatalf("%s", data)
+			}
+			return p.Takes(&jets.Stored{Data: data, Header: nats.Header{}})
 		}
-		if p.outcomes = []string{"never"}; p.Takes(real) {
-			t.Errorf("%s: found by another outcome", real.ID())
+		for _, other := range odd {
+			for member := range filters {
+				if beside, _, _ := strings.Cut(member, ":"); beside != name && !takes(`{%s:%s,%s}`, beside, other, own) {
+					t.Errorf("%s is lost beside %s:%s", own, beside, other)
+				}
+			}
+			if !takes(`{%s,%s:%s}`, own, strings.ToUpper(name), other) || !takes(`{%s:%s,%s}`, strings.ToUpper(name), other, own) {
+				t.Errorf("%s is lost beside %s:%s", own, strings.ToUpper(name), other)
+			}
+			if takes(`{%s:%s}`, name, other) || takes(`{%s:%s}`, strings.ToUpper(name), value) || takes(`{%s,%s:%s}`, own, name, other) {
+				t.Errorf("%s: %s is found by another member than its own", own, other)
+			}
 		}
+		for _, e := range oktatest.OddEvents(1, time.Now()) {
+			if data := append([]byte("{"+own+","), e.Data[1:]...); !takes("%s", data) || takes("%s", e.Data) {
+				t.Errorf("%.200s", data)
+			}
+		}
+	}
+}
+
+// A name can be asked for whatever it is written with.
+func TestReplayPicksOddNames(t *testing.T) {
+	for text, want := range map[string][]string{
+		`Doe, Jane`:                 {"Doe, Jane"},
+		`a,b`:                       {"a", "b"},
+		`Doe, Jane,Roe, Joe`:        {"Doe, Jane", "Roe, Joe"},
+		`"Doe,Jane",bob`:            {"Doe,Jane", "bob"},
+		`"say ""hi""",x`:            {`say "hi"`, "x"},
+		`Jane "JD" Doe`:             {`Jane "JD" Doe`},
+		`"JD" Doe`:                  {`"JD" Doe`},
+		`"open`:                     {`"open`},
+		`Jane [Contractor]`:         {"Jane [Contractor]"},
+		`[ops`:                      {"[ops"},
+		`ACME\jane`:                 {`ACME\jane`},
+		`*Bot*`:                     {"*Bot*"},
+		`a,`:                        {"a", ""},
+		`"a,b, ""c"" [d]",e, "f",g`: {`a,b, "c" [d]`, `e, "f"`, "g"},
+	} {
+		var list nameList
+		if _ = list.Set(text); !slices.Equal(list, want) {
+			t.Errorf("%s: %q, want %q", text, list, want)
+		}
+		var again nameList
+		if _ = again.Set(list.String()); !slices.Equal(list, again) {
+			t.Errorf("%s: again %q, want %q", list.String(), again, list)
+		}
+		for _, name := range want {
+			if name != "" && !list.anyOf(strings.ToUpper(name)) {
+				t.Errorf("%s does not find %s", text, name)
+			}
+		}
+	}
+	if list := (nameList{"ops*", "[xy]z"}); !list.anyOf("Ops (night)") || !list.anyOf("yz") || list.anyOf("no", "") {
+		t.Error("patterns")
 	}
 }
 
@@ -242,10 +322,9 @@ func (d *disk) Write(b []byte) (int, error) {
 
 // A slash is a character of a name like any other.
 func TestReplayPicksNamesWithSlashes(t *testing.T) {
-	p := pick{actors: []string{"*bot", "a?b"}}
-	p.prepare(time.Now())
+	list := nameList{"*bot", "a?b"}
 	for name, want := range map[string]bool{"CI/CD Bot": true, "a/b": true, "CI/CD": false} {
-		if got := anyOf(p.actors, name); got != want {
+		if got := list.anyOf(name); got != want {
 			t.Errorf("%s: %t, want %t", name, got, want)
 		}
 	}

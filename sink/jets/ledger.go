@@ -3,12 +3,12 @@ package jets
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
 // Ledger is what is stored of an instance, for an audit beside whoever polls it.
@@ -56,16 +56,10 @@ func (l *Ledger) Event(ctx context.Context, seq uint64) (pipeline.Event, error) 
 	if err != nil {
 		return pipeline.Event{}, err
 	}
-	var own struct {
-		UUID      string `json:"uuid"`
-		Published string `json:"published"`
-		EventType string `json:"eventType"`
-	}
-	if err := json.Unmarshal(m.Data, &own); err != nil {
-		return pipeline.Event{}, fmt.Errorf("read the event at %d: %w", seq, err)
-	}
-	published, _ := time.Parse(time.RFC3339, own.Published)
-	return pipeline.Event{Data: m.Data, UUID: own.UUID, Type: own.EventType, Published: published, Time: own.Published}, nil
+	e := m.stored()
+	event := pipeline.Event{Data: e.Data, UUID: e.ID(), Type: jsonscan.Text(e.Data, "eventType"), Time: jsonscan.Text(e.Data, "published")}
+	event.Published, _ = time.Parse(time.RFC3339, event.Time)
+	return event, nil
 }
 
 // Link implements pipeline.Ledger.

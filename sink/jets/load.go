@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/goccy/go-json"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
 // livePages is how many pages with events the recent ids must reach back after
@@ -115,11 +115,5 @@ func (s *Sink) uuidOf(ctx context.Context, m jetstream.Msg, seq uint64) (string,
 	if err != nil {
 		return "", fmt.Errorf("read the event at %d: %w", seq, err)
 	}
-	var event struct {
-		UUID string `json:"uuid"`
-	}
-	if json.Unmarshal(raw.Data, &event) != nil {
-		return "", nil
-	}
-	return event.UUID, nil
+	return jsonscan.Text(raw.Data, "uuid"), nil
 }

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
 // Range says which stored events to read. The zero value is all of them.
@@ -72,7 +73,7 @@ func (e *Stored) ID() string {
 	if v := e.Header[headerID]; len(v) > 0 {
 		return decodeHeader(v[0])
 	}
-	return e.body().UUID
+	return jsonscan.Text(e.Data, "uuid")
 }
 
 // Type is Okta's eventType, from where ID takes its own.
@@ -80,7 +81,7 @@ func (e *Stored) Type() string {
 	if v := e.Header[headerType]; len(v) > 0 {
 		return strings.TrimPrefix(decodeHeader(v[0]), typePrefix)
 	}
-	return e.body().EventType
+	return jsonscan.Text(e.Data, "eventType")
 }
 
 // Published is when the event happened, from where ID takes its own; false when
@@ -88,28 +89,10 @@ func (e *Stored) Type() string {
 func (e *Stored) Published() (time.Time, bool) {
 	text := headerText(e.Header, headerTime)
 	if text == "" {
-		text = e.body().Published
+		text = jsonscan.Text(e.Data, "published")
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	return at, err == nil
-}
-
-type storedBody struct{ UUID, EventType, Published string }
-
-// body reads what the headers lack. It is asked for rarely: signal-client
-// writes them all.
-func (e *Stored) body() storedBody {
-	var members map[string]json.RawMessage // exact names: a struct's would match in any case
-	if json.Unmarshal(e.Data, &members) != nil {
-		return storedBody{}
-	}
-	text := func(name string) (s string) {
-		if json.Unmarshal(members[name], &s) != nil {
-			return ""
-		}
-		return s
-	}
-	return storedBody{text("uuid"), text("eventType"), text("published")}
 }
 
 // Events yields the stored events of a range in the stream's order, each once;

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,17 +19,39 @@ import (
 )
 
 // TestSamples passes real events from an org through client and sink to the
-// stream, byte for byte. They are no part of the project.
+// stream, byte for byte.
 func TestSamples(t *testing.T) {
-	path := os.Getenv("SIGNAL_CLIENT_SAMPLES")
-	if path == "" {
-		t.Skip("SIGNAL_CLIENT_SAMPLES names no file of real events, one a line")
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) { passThrough(t, bytes.Split(bytes.TrimSpace(text), []byte("\n"))) })
+	lines := oktatest.Samples(t)
+	synctest.Test(t, func(t *testing.T) { passThrough(t, lines) })
+}
+
+// TestOddEventsAreStoredToTheByte does so with events of every odd shape, and with
+// a large one, between elements that are no events: those become dead letters.
+func TestOddEventsAreStoredToTheByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
+		st := newStand(t, jetstest.Config{})
+		var served, odd, bad [][]byte
+		for _, text := range oktatest.NonEvents() {
+			bad = append(bad, []byte(text))
+		}
+		for i, e := range append(oktatest.OddEvents(1, time.Now()), oktatest.Oversize(1, 2<<20, time.Now())) {
+			odd = append(odd, e.Data)
+			if served = append(served, e.Data); i < len(bad) {
+				served = append(served, bad[i])
+			}
+		}
+		st.poll("odd", served)
+		ledger := &Ledger{Store: st.store, Instance: "odd"}
+		for _, m := range st.wantBytes(StreamSignals, SubjectEvents("odd"), odd) {
+			e, err := ledger.Event(t.Context(), m.Sequence) // as an audit reads it
+			st.ok(err)
+			if e.UUID == "" || e.UUID != m.Header.Get(headerID) || !bytes.Equal(e.Data, m.Data) {
+				t.Errorf("event %d is read as %q", m.Sequence, e.UUID)
+			}
+		}
+		st.wantBytes(StreamDeadLetter, SubjectDeadLetter("odd"), bad)
+	})
 }
 
 func passThrough(t *testing.T, lines [][]byte) {
@@ -61,12 +82,22 @@ func asOrgs(t *testing.T, lines [][]byte) [][][]byte {
 	return orgs
 }
 
-// passThrough polls an org that has these events, and no other, to its end.
+// passThrough polls an org that has these events to its end, and looks at what is
+// stored.
 func (st *stand) passThrough(instance string, lines [][]byte) {
 	st.Helper()
+	st.poll(instance, lines)
+	for _, m := range st.wantBytes(StreamSignals, SubjectEvents(instance), lines) {
+		checkHeaders(st.T, m)
+	}
+}
+
+// poll polls an org that serves these elements, and no other, to its end.
+func (st *stand) poll(instance string, elements [][]byte) {
+	st.Helper()
 	org := oktatest.New(oktatest.Config{Origin: simOrigin, Links: oktatest.Links{Vary: true}})
-	for _, line := range lines {
-		org.Add(oktatest.Event{Data: line, Published: time.Now(), Persisted: time.Now()}) // not what the line says: it may be too old to be kept
+	for _, element := range elements {
+		org.Add(oktatest.Event{Data: element, Published: time.Now(), Persisted: time.Now()}) // not what it says: it may be too old to be kept
 	}
 	w := &world{T: st.T, limit: 2, started: time.Now()}
 	runner := &pipeline.Runner{
@@ -78,20 +109,26 @@ func (st *stand) passThrough(instance string, lines [][]byte) {
 	ctx, stop := context.WithTimeout(st.Context(), 10*time.Minute)
 	defer stop()
 	st.ok(runner.Run(ctx))
-	stored := 0
-	for m := range st.messages(StreamSignals) {
-		if m.Subject != SubjectEvents(instance) {
+}
+
+// wantBytes checks that the messages of a subject have these bytes, in this order, and
+// returns them.
+func (st *stand) wantBytes(stream, subject string, want [][]byte) []*jetstream.RawStreamMsg {
+	st.Helper()
+	var got []*jetstream.RawStreamMsg
+	for m := range st.messages(stream) {
+		if m.Subject != subject {
 			continue
 		}
-		if stored == len(lines) || !bytes.Equal(m.Data, lines[stored]) {
-			st.Fatalf("event %d of %s is stored as %s", stored+1, instance, m.Data)
+		if len(got) == len(want) || !bytes.Equal(m.Data, want[len(got)]) {
+			st.Fatalf("message %d on %s is %.200q", len(got)+1, subject, m.Data)
 		}
-		checkHeaders(st.T, m)
-		stored++
+		got = append(got, m)
 	}
-	if stored != len(lines) {
-		st.Fatalf("%d of %d events of %s stored", stored, len(lines), instance)
+	if len(got) != len(want) {
+		st.Fatalf("%d of %d messages on %s", len(got), len(want), subject)
 	}
+	return got
 }
 
 // checkHeaders checks that a consumer can route a real event by its headers.

@@ -1,56 +1,68 @@
 package okta
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
 // split cuts a body, which must be one JSON array and nothing else, into its
 // elements. Their bytes are the body's own: none is copied, none changed. limit
 // is how many there may be, for the first guess at the room they need.
 func split(body []byte, limit int) ([]pipeline.Event, error) {
-	s := scanner{data: body}
-	if s.peek() != '[' {
-		return nil, s.fail("the beginning of a JSON array")
+	s := jsonscan.New(body)
+	if s.Peek() != '[' {
+		return nil, s.Fail("the beginning of a JSON array")
 	}
 	guess := min(limit, len(body)/1024+1)
 	events := make([]pipeline.Event, 0, guess)
 	kept := new(keeper)
 	kept.Grow(guess * 96)
-	err := s.array(1, func() error {
-		event, err := s.event(kept)
+	err := s.Array(func() error {
+		event, err := readEvent(s, body, kept)
 		events = append(events, event)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if s.peek(); s.pos != len(body) {
+	if !s.Ended() {
 		return nil, errors.New("more follows the JSON array")
 	}
 	return events, nil
 }
 
-// event reads the page's element at pos.
-func (s *scanner) event(kept *keeper) (pipeline.Event, error) {
+// members are the raw values by which a page's elements are known; nil: absent.
+type members struct{ uuid, published, eventType []byte }
+
+// readEvent reads the element of data at the scanner's place.
+func readEvent(s *jsonscan.Scanner, data []byte, kept *keeper) (pipeline.Event, error) {
 	var found members
 	var err error
-	isObject := s.peek() == '{'
-	begin := s.pos
+	isObject := s.Peek() == '{'
+	begin := s.Pos()
 	if isObject {
-		err = s.object(2, &found)
+		err = s.Object(func(name, value []byte) {
+			switch string(name) {
+			case "uuid":
+				found.uuid = value
+			case "published":
+				found.published = value
+			case "eventType":
+				found.eventType = value
+			}
+		})
 	} else {
-		err = s.value(1)
+		err = s.Value()
 	}
 	if err != nil {
 		return pipeline.Event{}, err
 	}
-	event := pipeline.Event{Data: s.data[begin:s.pos:s.pos]}
+	event := pipeline.Event{Data: data[begin:s.Pos():s.Pos()]}
 	if !isObject {
 		event.Flaw = pipeline.FlawNotObject
 		return event, nil
@@ -101,18 +113,10 @@ func (k *keeper) text(raw []byte) string {
 	}
 	for _, c := range raw[1 : len(raw)-1] {
 		if c == '\\' || c >= 0x80 {
-			decoded, _ := decode(raw)
-			return decoded
+			return jsonscan.Decode(raw)
 		}
 	}
 	begin := k.Len()
 	k.Write(raw[1 : len(raw)-1])
 	return k.String()[begin:]
-}
-
-// decode decodes a raw JSON string of any kind.
-func decode(raw []byte) (string, error) {
-	var s string
-	err := json.Unmarshal(raw, &s)
-	return s, err
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
 func TestSplit(t *testing.T) {
@@ -91,18 +91,8 @@ func TestSplitDepth(t *testing.T) {
 	}
 }
 
-// The samples are not part of the project; the variable names a file of
-// events, one a line.
 func TestSplitSamples(t *testing.T) {
-	path := os.Getenv("SIGNAL_CLIENT_SAMPLES")
-	if path == "" {
-		t.Skip("SIGNAL_CLIENT_SAMPLES names no file of real events, one a line")
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
+	lines := oktatest.Samples(t)
 	events, err := split([]byte("["+string(bytes.Join(lines, []byte(",")))+"]"), len(lines))
 	if err != nil || len(events) != len(lines) {
 		t.Fatalf("%d events of %d lines, %v", len(events), len(lines), err)

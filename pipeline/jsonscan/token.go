@@ -1,4 +1,4 @@
-package okta
+package jsonscan
 
 import "bytes"
 
@@ -11,7 +11,7 @@ var plain = func() (table [256]bool) {
 }()
 
 // str passes over the string at pos and reports whether it holds escapes.
-func (s *scanner) str() (escaped bool, err error) {
+func (s *Scanner) str() (escaped bool, err error) {
 	s.pos++
 	for {
 		for s.pos < len(s.data) && plain[s.data[s.pos]] {
@@ -30,12 +30,12 @@ func (s *scanner) str() (escaped bool, err error) {
 				return escaped, err
 			}
 		default:
-			return escaped, s.fail("allowed in a string")
+			return escaped, s.Fail("allowed in a string")
 		}
 	}
 }
 
-func (s *scanner) escape() error {
+func (s *Scanner) escape() error {
 	s.pos++
 	if s.pos == len(s.data) {
 		return errCut
@@ -47,21 +47,21 @@ func (s *scanner) escape() error {
 	case 'u':
 		s.pos++
 	default:
-		return s.fail("an escape")
+		return s.Fail("an escape")
 	}
 	for range 4 {
 		if s.pos == len(s.data) || !bytes.Contains([]byte("0123456789abcdefABCDEF"), s.data[s.pos:s.pos+1]) {
-			return s.fail("a hex digit")
+			return s.Fail("a hex digit")
 		}
 		s.pos++
 	}
 	return nil
 }
 
-func (s *scanner) literal(word string) error {
+func (s *Scanner) literal(word string) error {
 	for i := range len(word) {
 		if s.pos == len(s.data) || s.data[s.pos] != word[i] {
-			return s.fail(word)
+			return s.Fail(word)
 		}
 		s.pos++
 	}
@@ -69,24 +69,24 @@ func (s *scanner) literal(word string) error {
 }
 
 // number passes over the number at pos.
-func (s *scanner) number() error {
+func (s *Scanner) number() error {
 	s.accept("-")
 	if !s.accept("0") && !s.digits() {
-		return s.fail("a digit")
+		return s.Fail("a digit")
 	}
 	if s.accept(".") && !s.digits() {
-		return s.fail("a digit")
+		return s.Fail("a digit")
 	}
 	if s.accept("eE") {
 		s.accept("+-")
 		if !s.digits() {
-			return s.fail("a digit")
+			return s.Fail("a digit")
 		}
 	}
 	return nil
 }
 
-func (s *scanner) digits() bool {
+func (s *Scanner) digits() bool {
 	begin := s.pos
 	for s.pos < len(s.data) && '0' <= s.data[s.pos] && s.data[s.pos] <= '9' {
 		s.pos++
@@ -95,7 +95,7 @@ func (s *scanner) digits() bool {
 }
 
 // accept passes over one byte if it is any of set.
-func (s *scanner) accept(set string) bool {
+func (s *Scanner) accept(set string) bool {
 	if s.pos == len(s.data) || bytes.IndexByte([]byte(set), s.data[s.pos]) < 0 {
 		return false
 	}
