@@ -80,9 +80,10 @@ type Locks interface {
 	// Hold returns when held has returned; before held was called, when ctx ends.
 	Hold(ctx context.Context, claim Claim, held func(context.Context)) error
 
-	// Decline says that this process can't poll an instance before then: others
-	// are to have it, if one of them can. A time that has passed takes it back.
-	Decline(instance string, until time.Time)
+	// Decline says that this process can't poll an instance before then, and why:
+	// others are to have it, if one of them can. What is held is handed over only to
+	// one that does not decline it. A time that has passed takes it back.
+	Decline(instance string, until time.Time, reason string)
 }
 
 // Claim is what a process wants to hold.

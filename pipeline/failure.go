@@ -46,21 +46,69 @@ func (m *member) loud(o *order, err error) slog.Level {
 // as long each time that it has tried again, since with each try it takes the
 // instance from the one who can.
 const (
+	unableFor     = time.Minute // of refusals, before that
 	declining     = 5 * time.Minute
 	longDeclining = time.Hour
 )
 
-// decline leaves the instance to others, if it is for a reason that they may not
-// have: a file that this machine alone can't read, or a program that is too old.
+// decline leaves the instance to others after a poll that returned by itself, if it
+// is for a reason that they may not have: a file that this machine alone can't read,
+// or a program that is too old.
 func (m *member) decline(o *order, err error) {
-	if !errors.Is(err, ErrConfig) && !errors.Is(err, ErrNewer) {
-		return
+	if errors.Is(err, ErrConfig) || errors.Is(err, ErrNewer) {
+		m.leave(o, err)
 	}
+}
+
+// able takes note of whether the org can be polled from here: err says why not.
+// What can't be for unableFor is left to others, for a reason that they may not
+// have: no route, a token of which this machine has an old copy, an address outside
+// the org's network zone.
+func (m *member) able(o *order, err error) {
+	switch {
+	case err == nil:
+		m.unable = time.Time{}
+		m.resume()
+	case m.unable.IsZero():
+		m.unable = time.Now()
+	case time.Since(m.unable) >= unableFor:
+		m.leave(o, err)
+	}
+}
+
+// leave declines the instance. It lasts at least until the org may be asked again.
+func (m *member) leave(o *order, err error) {
 	now := time.Now()
 	if !now.Before(m.until) {
 		m.patience = min(max(2*m.patience, declining), longDeclining)
 	}
-	m.declined, m.until = o, now.Add(m.patience)
-	m.Locks.Decline(m.name, m.until)
-	m.log.Info("left to other processes, should they be able to poll it", "until", m.until.UTC().Truncate(time.Second))
+	m.until = now.Add(m.patience)
+	if early, ok := errors.AsType[*NotBefore](err); ok && early.At.After(m.until) {
+		m.until = early.At
+	}
+	level := slog.LevelInfo
+	if m.declined == o {
+		level = slog.LevelDebug // it was said
+	}
+	m.log.Log(context.Background(), level, "left to other processes, should they be able to poll it",
+		"until", m.until.UTC().Truncate(time.Second), "err", err)
+	m.declined = o
+	m.Locks.Decline(m.name, m.until, err.Error())
+}
+
+// accept begins to follow an order. What became of another one says nothing of it,
+// nor does what an attempt some time ago found, unless the order was declined for that.
+func (m *member) accept(o *order) {
+	if m.declined != o {
+		m.unable = time.Time{}
+		m.resume()
+	}
+}
+
+// resume takes back that the instance is declined.
+func (m *member) resume() {
+	if m.declined != nil {
+		m.declined, m.until, m.patience = nil, time.Time{}, 0
+		m.Locks.Decline(m.name, time.Time{}, "")
+	}
 }

@@ -26,7 +26,11 @@ type Fleet struct {
 	// 5 min, then 10, up to an hour, or until the integration changes. When that
 	// changes, ctx ends with cause ErrChanged and Poll is called with the new one,
 	// while the lock is kept unless the origin is another.
-	Poll func(ctx context.Context, i Integration) error
+	//
+	// Poll calls able, from its own goroutine, whenever it learns whether the org can
+	// be polled from here: with nil, or with why not. After a minute of refusals the
+	// others have precedence in the same way; Poll goes on until one of them is there.
+	Poll func(ctx context.Context, i Integration, able func(error)) error
 
 	// Report, unless nil, is told of what Poll can't say of an instance:
 	// StateDisabled; StateConfig with the reason; StateConfig, StateRefused or

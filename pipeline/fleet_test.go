@@ -30,6 +30,7 @@ type bench struct {
 	claims   map[string]Claim // by instance: the newest
 	declined map[string]time.Time
 	fail     map[string]error // by instance: Poll returns it at once
+	refused  error            // what polls say that keeps them from the org, each half a minute; nil: it answers
 	linger   time.Duration    // how long a poll goes on after its ctx ended
 	watchErr error            // the next Watch returns it
 }
@@ -104,7 +105,7 @@ func (b *bench) Hold(ctx context.Context, claim Claim, held func(context.Context
 }
 
 // Decline is Locks.
-func (b *bench) Decline(instance string, until time.Time) {
+func (b *bench) Decline(instance string, until time.Time, _ string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.declined[instance] = until
@@ -117,8 +118,8 @@ func (b *bench) write(instance, format string, args ...any) {
 }
 
 // poll is Fleet.Poll of the replica of that name.
-func (b *bench) poll(replica string) func(context.Context, Integration) error {
-	return func(ctx context.Context, i Integration) error {
+func (b *bench) poll(replica string) func(context.Context, Integration, func(error)) error {
+	return func(ctx context.Context, i Integration, able func(error)) error {
 		leave, fail := b.enter(replica, i.Instance)
 		defer leave()
 		if fail != nil {
@@ -126,12 +127,23 @@ func (b *bench) poll(replica string) func(context.Context, Integration) error {
 			return fail
 		}
 		b.write(i.Instance, "%s polls %s", replica, i.Origin)
-		<-ctx.Done()
+		for ctx.Err() == nil {
+			b.mu.Lock()
+			refused := b.refused
+			b.mu.Unlock()
+			if !errors.Is(refused, errQuiet) {
+				able(refused)
+			}
+			_ = Sleep(ctx, 30*time.Second)
+		}
 		time.Sleep(b.linger)
 		b.write(i.Instance, "%s ends: %v", replica, context.Cause(ctx))
 		return nil
 	}
 }
+
+// errQuiet, as what keeps polls from the org, has them say nothing.
+var errQuiet = errors.New("quiet")
 
 // enter counts a poll, of its replica and of its instance.
 func (b *bench) enter(replica, instance string) (leave func(), fail error) {
@@ -442,6 +454,57 @@ func TestDecliningGrows(t *testing.T) {
 	})
 }
 
+// An org that can't be polled from here is left to others after a minute, for longer
+// each time, and at least until it may be asked again. The poll goes on meanwhile, and
+// its success takes that back; so does a changed integration.
+func TestDeclinesWhatIsRefused(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		declined := func() time.Duration {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return max(0, time.Until(b.declined["acme"]))
+		}
+		refuse := func(err error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.refused = err
+		}
+		refuse(&NotBefore{Err: errors.New("no route")})
+		b.put(acme("a"))
+		time.Sleep(59 * time.Second)
+		if d := declined(); d != 0 {
+			b.t.Errorf("declined for %s before a minute was over", d)
+		}
+		time.Sleep(2 * time.Second)
+		for _, want := range []time.Duration{5, 10, 20, 40, 60, 60} {
+			if got := declined(); got > want*time.Minute || got < want*time.Minute-31*time.Second {
+				b.t.Errorf("declined for %s, want %s", got, want*time.Minute)
+			}
+			refuse(errQuiet)
+			time.Sleep(want * time.Minute)
+			refuse(&NotBefore{Err: errors.New("no route")})
+			time.Sleep(30 * time.Second)
+		}
+		b.expect("acme", "one polls a") // all the while
+
+		refuse(nil)
+		time.Sleep(30 * time.Second)
+		if d := declined(); d != 0 {
+			b.t.Errorf("declined for %s, although it is polled", d)
+		}
+		refuse(&NotBefore{At: time.Now().Add(15 * time.Minute), Err: errors.New("no route")})
+		time.Sleep(91 * time.Second)
+		if d := declined(); d < 13*time.Minute {
+			b.t.Errorf("declined for %s, want until it may be asked again", d)
+		}
+		refuse(nil)
+		b.put(acme("b"))
+		if d := declined(); d != 0 {
+			b.t.Errorf("declined for %s, although the integration has changed", d)
+		}
+	})
+}
+
 func TestSIGTERMHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -469,7 +532,7 @@ func TestAPollThatReturnsIsTriedAgainWithBackoff(t *testing.T) {
 
 		// Another replica can do it, while this one holds back.
 		able := b.fleet("two")
-		able.Poll = func(ctx context.Context, _ Integration) error {
+		able.Poll = func(ctx context.Context, _ Integration, _ func(error)) error {
 			b.write("acme", "two polls")
 			<-ctx.Done()
 			return nil

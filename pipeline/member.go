@@ -53,6 +53,7 @@ type member struct {
 	declined *order        // the order that this process can't follow; nil: none
 	until    time.Time     // when it may be followed again
 	patience time.Duration // how long that was put off last
+	unable   time.Time     // since when the org can't be polled from here; zero: it can
 
 	said failure // the last one that was logged as an error
 }
@@ -69,10 +70,7 @@ func (m *member) set(o *order) {
 func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		o := m.order.Load()
-		if m.declined != nil && m.declined != o {
-			m.declined, m.until, m.patience = nil, time.Time{}, 0
-			m.Locks.Decline(m.name, time.Time{})
-		}
+		m.accept(o)
 		if o.runs() {
 			m.contend(ctx, o.key)
 			continue
@@ -162,15 +160,16 @@ func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 			m.release(held)
 			return o
 		}
+		m.accept(o)
 		started := time.Now()
 		ctx, stop := m.while(held, func(newest *order) bool { return newest == o })
-		err := m.Poll(ctx, o.entry.Integration)
+		err := m.Poll(ctx, o.entry.Integration, func(err error) { m.able(o, err) })
 		stop()
 		changed := m.order.Load() != o
 		if changed && m.order.Load().runs() {
 			m.log.Info("integration changed")
 		}
-		if changed || time.Since(started) >= steady {
+		if changed || time.Since(started) >= steady && m.unable.IsZero() {
 			m.backoff.Reset()
 			m.until, m.patience, m.said = time.Time{}, 0, failure{}
 		}

@@ -27,6 +27,10 @@ type Runner struct {
 	Grace    time.Duration // how long a commit in hand may go on after ctx ended; 0: 3 s
 	Trace    *Trace        // nil: none
 
+	// Able is told whether the org can be polled: with nil when it has sent a page,
+	// else with why the Source does not ask it. Nil: nobody is told.
+	Able func(error)
+
 	// Wake, when something comes, ends a wait: the Runner syncs and polls at
 	// once. It is a hint; whatever it tells is found out without it, later.
 	Wake <-chan struct{}
@@ -46,6 +50,9 @@ func (r *Runner) withDefaults() *Runner {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Log = c.Log.With("instance", c.Instance)
+	if c.Able == nil {
+		c.Able = func(error) {}
+	}
 	return &c
 }
 
@@ -111,6 +118,7 @@ func (w *walk) step(ctx context.Context) error {
 		return w.recover(ctx, err)
 	}
 	w.refused.over(page.Link)
+	w.Able(nil)
 	more := page.Full && page.Next != page.Link
 	if more {
 		w.ahead = w.fetch(ctx, page.Next)
@@ -201,6 +209,7 @@ func (w *walk) recover(ctx context.Context, err error) error {
 		if errors.Is(err, ErrCredential) {
 			state = StateRefused
 		}
+		w.Able(err)
 		return w.pause(ctx, err, state, time.Until(later.At))
 	}
 	switch {

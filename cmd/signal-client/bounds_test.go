@@ -162,7 +162,7 @@ func (r *rush) poll(ctx context.Context, instance string, interval time.Duration
 		Instance: instance, Origin: "https://" + instance + ".okta.com", PollInterval: interval,
 		Limit: limit, RateShare: 1, Since: pipeline.Since{Age: 48 * time.Hour},
 	}
-	if err := r.stage.Runner(i, pipeline.NewSecret("token")).Run(ctx); err != nil {
+	if err := r.stage.Runner(i, pipeline.NewSecret("token"), nil).Run(ctx); err != nil {
 		r.Errorf("%s: %v", instance, err)
 	}
 }

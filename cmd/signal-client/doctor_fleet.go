@@ -48,7 +48,7 @@ func (s *scene) replicasFound(d *diagnosis) {
 				"look at the server's log; if JetStream is full, give it more room (max_file_store, the disk) or the streams fewer bytes; an embedded server takes up more room at its next start")
 		}
 		if declines := s.replicas.Sessions[name].Declines; len(declines) > 0 {
-			d.warn(fmt.Sprintf("%s declines %s", name, few(declines)), "look at last error: signal-client status")
+			d.warn(fmt.Sprintf("%s declines %s", name, few(declines)), "see why: signal-client status --replicas")
 		}
 	}
 	d.fact("%d alive: %s", len(names), few(names))

@@ -35,7 +35,7 @@ type stage struct {
 // Runner puts one instance together. This is the whole way of a page: the org's
 // limiter lets the client ask, behind the instance's breaker; what the client
 // brings, the runner carries to the sink.
-func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.Runner {
+func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(error)) *pipeline.Runner {
 	clock := s.clocks.Of(i.Origin)
 	return &pipeline.Runner{
 		Instance: i.Instance,
@@ -44,6 +44,7 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret) *pipeline.
 		Clock:    clock,
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
+		Able:     able,
 		Wake:     s.wakes.Of(i.Instance),
 		Trace:    s.trace,
 		Log:      s.log,
@@ -106,16 +107,17 @@ func (i informed) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 // token.
 var errRotated = errors.New("token changed")
 
-// Poll polls an instance until ctx ends: it is the Fleet's. It returns an error
+// Poll polls an instance until ctx ends, and says whether its org can be polled from
+// here: it is the Fleet's. It returns an error
 // that matches pipeline.ErrConfig when there is no token to be read.
-func (s *stage) Poll(ctx context.Context, i pipeline.Integration) error {
+func (s *stage) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
 	for {
 		token, err := i.Secret()
 		if err != nil {
 			return err
 		}
 		s.metrics.Acquired(i)
-		err = s.poll(ctx, i, token)
+		err = s.poll(ctx, i, token, able)
 		if !errors.Is(err, errRotated) {
 			return err
 		}
@@ -124,7 +126,7 @@ func (s *stage) Poll(ctx context.Context, i pipeline.Integration) error {
 }
 
 // poll polls with a token for as long as that is the token.
-func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline.Secret) error {
+func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline.Secret, able func(error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if i.TokenFile != "" {
@@ -136,7 +138,7 @@ func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline
 		defer stop()
 	}
 	defer s.auditing(ctx, i, token)()
-	if err := s.Runner(i, token).Run(ctx); err != nil {
+	if err := s.Runner(i, token, able).Run(ctx); err != nil {
 		return err
 	}
 	if errors.Is(context.Cause(ctx), errRotated) {

@@ -107,7 +107,7 @@ func (p *program) statusOnce(ctx context.Context, store *jets.Store, f statusFla
 	case f.json:
 		return writeJSON(p.Out(), all)
 	case f.replicas:
-		return shareGrid(shares(replicas)).Print(p.Out())
+		return printShares(p.Out(), shares(replicas))
 	}
 	return printStatuses(p.Out(), all, shares(replicas), nil, now)
 }
@@ -199,7 +199,7 @@ func printStatuses(out screen, all []pipeline.Status, replicas []share, paces ma
 	if err := g.Print(out); err != nil || !out.Terminal || len(replicas) == 0 {
 		return err
 	}
-	return shareGrid(replicas).Print(out)
+	return printShares(out, replicas)
 }
 
 // tally counts the orgs by state, most first.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ type share struct {
 	Orgs      int       `json:"orgs"`                // that it holds
 	Share     float64   `json:"share"`               // of all that are held, 0 to 1
 	Declines  []string  `json:"declines"`            // orgs that it can't poll
+
+	Reasons map[string]string `json:"reasons,omitempty"` // by org: why
 }
 
 // shares are those of the replicas that live, by name.
@@ -25,7 +28,7 @@ func shares(r jets.Replicas) []share {
 		session := r.Sessions[replica]
 		s := share{
 			Replica: replica, StartedAt: session.StartedAt.UTC(),
-			Orgs: len(r.HeldBy(replica)), Declines: append([]string{}, session.Declines...),
+			Orgs: len(r.HeldBy(replica)), Declines: append([]string{}, session.Declines...), Reasons: session.Reasons,
 		}
 		sum += s.Orgs
 		all = append(all, s)
@@ -44,4 +47,19 @@ func shareGrid(all []share) grid {
 		g.Rows = append(g.Rows, []any{s.Replica, s.Orgs, percent(s.Share), s.StartedAt, strings.Join(s.Declines, ",")})
 	}
 	return g
+}
+
+// printShares shows the replicas, and below them why orgs are declined.
+func printShares(out screen, all []share) error {
+	if err := shareGrid(all).Print(out); err != nil {
+		return err
+	}
+	for _, s := range all {
+		for _, org := range s.Declines {
+			if reason := s.Reasons[org]; reason != "" {
+				fmt.Fprintf(out, "%s declines %s: %s\n", s.Replica, org, printable(reason))
+			}
+		}
+	}
+	return nil
 }

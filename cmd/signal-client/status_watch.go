@@ -88,7 +88,7 @@ func (w *watching) draw(out screen, all []pipeline.Status, replicas []share, awa
 	}
 	var err error
 	if w.replicas {
-		err = shareGrid(replicas).Print(to)
+		err = printShares(to, replicas)
 	} else {
 		err = printStatuses(to, all, replicas, w.paces, now)
 	}

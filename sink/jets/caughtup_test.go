@@ -107,7 +107,7 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 	var before, after, ended atomic.Int64 // polls before the connection came back, and after
 	fleet := &pipeline.Fleet{
 		Integrations: slowly{&Integrations{Store: store}, late}, Locks: locks,
-		Poll: func(ctx context.Context, _ pipeline.Integration) error {
+		Poll: func(ctx context.Context, _ pipeline.Integration, _ func(error)) error {
 			defer ended.Add(1)
 			for {
 				polls := &before

@@ -23,6 +23,8 @@ type Session struct {
 	StartedAt time.Time `json:"started_at,omitzero"`
 	Declines  []string  `json:"declines,omitempty"` // instances that it can't poll
 
+	Reasons map[string]string `json:"reasons,omitempty"` // by instance: why; not of all, when there are many
+
 	RenewedAt time.Time     `json:"-"` // by the server's clock, when it was read
 	TTL       time.Duration `json:"-"` // after which it expires, if NATS can still store that
 }

@@ -50,7 +50,7 @@ type Locks struct {
 	session    session
 	fleet      *fleet
 	contenders map[string]*contender // by instance
-	declined   map[string]time.Time  // by instance: until when
+	declined   map[string]refusal    // by instance
 	steady     time.Time             // since when no renewal has failed; zero: the last one did
 	blind      time.Time             // since when the watch shows nothing; zero: it does
 	review     reminder              // of what is to be handed over
@@ -90,7 +90,7 @@ func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
 	l := &Locks{
 		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), took: cfg.Took, base: name,
 		kick: make(chan struct{}, 1), idle: make(chan struct{}), open: pipeline.Gate{Capacity: openLocks},
-		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]time.Time{},
+		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]refusal{},
 	}
 	s.caughtUp.call(func() {
 		l.mu.Lock()
@@ -263,6 +263,8 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	t.former, t.expired = lock, lock.Session != "" && (!seen || holder.expired)
 	if owner := l.owner(c); owner.name != l.session.name {
 		at, t.despite = l.neglected(c, at, lock), owner.id
+	} else if c.Key == "" && l.declining(c.Instance) {
+		at = at.Add(l.ttl / 3) // whoever else contends goes first
 	}
 	if wait := time.Until(at); wait > 0 {
 		return turn{wait: wait}, nil
@@ -309,6 +311,7 @@ func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64,
 	if seen := l.fleet.locks[c.Instance]; seen.revision > revision && seen.Session != l.session.id {
 		c.shut() // taken away before we knew that we had it
 	}
+	l.tries(c.Instance)
 	l.reconsider(c)
 	l.mu.Unlock()
 	l.log.Debug("lock taken", "instance", c.Instance)

@@ -145,7 +145,8 @@ func (l *Locks) renew(ctx context.Context, limit time.Duration) error {
 // to the key's subject, since a key-value update drops the TTL.
 func (l *Locks) beat(ctx context.Context, s session) error {
 	sent := time.Now()
-	value := encode(Session{ID: s.id, StartedAt: s.started, Declines: l.declines()})
+	declines, reasons := l.declines()
+	value := encode(Session{ID: s.id, StartedAt: s.started, Declines: declines, Reasons: reasons})
 	revision, err := l.write(ctx, sessionPrefix+s.name, s.revision, value, nats.Header{"Nats-TTL": {seconds(l.ttl)}})
 	if err != nil {
 		return err

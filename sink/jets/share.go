@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/bits"
-	"slices"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -24,8 +23,6 @@ const (
 	// stray is how long whoever took a neglected lock keeps it, unless its
 	// owner becomes another.
 	stray = 5 * time.Minute
-	// maxDeclines bounds a session's value: with the longest names 270 kB.
-	maxDeclines = 4096
 )
 
 // hash and rank are the same in every replica, and must stay so: FNV-1a, mixed
@@ -126,46 +123,6 @@ func (l *Locks) reconsider(c *contender) {
 		return
 	}
 	c.lose(fmt.Errorf("%w: %s", pipeline.ErrHandover, owner.name))
-}
-
-// Decline implements pipeline.Locks. The others learn of it with the session's
-// next renewal.
-func (l *Locks) Decline(instance string, until time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if time.Until(until) > 0 {
-		l.declined[instance] = until
-	} else {
-		delete(l.declined, instance)
-	}
-	if c := l.contenders[instance]; c != nil {
-		c.nudge()
-	}
-}
-
-// declining reports whether an instance is declined. What is held is not, however
-// it came to that.
-func (l *Locks) declining(instance string) bool {
-	if c := l.contenders[instance]; c != nil && c.revision != 0 {
-		return false
-	}
-	return time.Until(l.declined[instance]) > 0
-}
-
-// declines lists what is declined now, and forgets what is no longer.
-func (l *Locks) declines() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var list []string
-	for instance, until := range l.declined {
-		if time.Until(until) <= 0 {
-			delete(l.declined, instance)
-		} else if l.declining(instance) {
-			list = append(list, instance)
-		}
-	}
-	slices.Sort(list)
-	return list[:min(len(list), maxDeclines)]
 }
 
 // reminder calls back once, at the earliest of the times that it was given. It is

@@ -20,6 +20,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/breaker"
 )
 
 // orgs are n claims, each of an org of its own.
@@ -398,6 +399,8 @@ type crew struct {
 
 	mu     sync.Mutex
 	unable map[string]bool // by replica: it can't poll acme
+	cut    map[string]bool // by replica: acme refuses it, or there is no way to it
+	asked  map[string]int  // by replica: requests for acme
 }
 
 func (c *crew) join(name string) {
@@ -414,8 +417,9 @@ func (c *crew) join(name string) {
 	c.Cleanup(func() { cancel(); wg.Wait() })
 }
 
-func (c *crew) poll(name string) func(context.Context, pipeline.Integration) error {
-	return func(ctx context.Context, i pipeline.Integration) error {
+func (c *crew) poll(name string) func(context.Context, pipeline.Integration, func(error)) error {
+	guard := breaker.Wrap("acme", org{c, name}, nil)
+	return func(ctx context.Context, i pipeline.Integration, able func(error)) error {
 		c.took(i.Instance, name)
 		defer func() { c.gave(i.Instance, name, context.Cause(ctx)) }()
 		c.mu.Lock()
@@ -424,9 +428,38 @@ func (c *crew) poll(name string) func(context.Context, pipeline.Integration) err
 		if unable {
 			return fmt.Errorf("no token: %w", pipeline.ErrConfig)
 		}
+		for i.Instance == "acme" && ctx.Err() == nil {
+			_, err := guard.Poll(ctx, "")
+			wait := time.Minute
+			if early, ok := errors.AsType[*pipeline.NotBefore](err); ok {
+				able(err)
+				wait = time.Until(early.At)
+			} else if err == nil {
+				able(nil)
+			}
+			_ = pipeline.Sleep(ctx, wait)
+		}
 		<-ctx.Done()
 		return nil
 	}
+}
+
+// org is acme as a replica finds it.
+type org struct {
+	c       *crew
+	replica string
+}
+
+func (o org) Poll(context.Context, pipeline.Link) (pipeline.Page, error) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	if o.c.asked != nil {
+		o.c.asked[o.replica]++
+	}
+	if o.c.cut[o.replica] {
+		return pipeline.Page{}, pipeline.ErrCredential
+	}
+	return pipeline.Page{}, nil
 }
 
 func (c *crew) able(able bool, names ...string) {
@@ -520,6 +553,69 @@ func TestDeclinedInstances(t *testing.T) {
 			if instance != "acme" && n > 2 {
 				t.Errorf("%s was taken %d times", instance, n)
 			}
+		}
+	})
+}
+
+// cutOff says which replicas acme refuses, and forgets how often it was asked.
+func (c *crew) cutOff(names ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut, c.asked = set(names), map[string]int{}
+}
+
+// What a replica can't poll goes to one that can, soon, and it says why; what none
+// can, one of them asks for, and the others at times that grow apart. An instance that is
+// configured in each process goes from one that can't poll it to another, too.
+func TestRefusedInstancesMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		c := &crew{T: t, record: newRecord(t), server: s, store: opened(t, s, Config{}), unable: map[string]bool{}}
+		c.put("first")
+		names := []string{"a", "b", "c"}
+		for _, name := range names {
+			c.join(name)
+		}
+		time.Sleep(time.Minute)
+		owner := c.holder("acme")
+
+		c.cutOff(owner)
+		time.Sleep(4 * time.Minute)
+		second := c.holder("acme")
+		if second == owner || second == "" {
+			t.Fatalf("acme is held by %q, which can't poll it", second)
+		}
+		if r, err := c.store.Replicas(t.Context()); err != nil || !strings.Contains(r.Sessions[owner].Reasons["acme"], "credential refused") {
+			t.Errorf("%s says %v (%v), not why it declines acme", owner, r.Sessions[owner].Reasons, err)
+		}
+		c.cutOff(owner)
+		c.begun("acme")
+		time.Sleep(3 * time.Hour)
+		if n := c.begun("acme"); n > 16 || c.asked[owner] > 8 || c.asked[second] < 160 {
+			t.Errorf("in three hours acme began to be polled %d times, asked for %v", n, c.asked)
+		}
+		c.cutOff()
+		time.Sleep(62 * time.Minute)
+		if now := c.holder("acme"); now != owner || len(c.declines(owner)) != 0 {
+			t.Errorf("acme is held by %s, not by its owner %s, which can poll it again", now, owner)
+		}
+
+		c.cutOff(names...)
+		time.Sleep(time.Hour)
+		c.cutOff(names...)
+		c.begun("acme")
+		time.Sleep(4 * time.Hour)
+		total := 0
+		for _, n := range c.asked {
+			total += n
+		}
+		if n := c.begun("acme"); n > 30 || total > 40 || total < 10 {
+			t.Errorf("in four hours acme, which refuses all, was taken %d times and asked for %v", n, c.asked)
+		}
+		c.cutOff()
+		time.Sleep(17 * time.Minute)
+		if c.asked["a"]+c.asked["b"]+c.asked["c"] == 0 || c.holder("acme") == "" {
+			t.Errorf("acme answers again, and was asked for %v; %q holds it", c.asked, c.holder("acme"))
 		}
 	})
 }

@@ -39,13 +39,14 @@ type replica struct {
 	limiters map[string]*okta.Limiter // by origin
 	guards   map[string]*guard        // by instance
 	unable   map[string]bool          // instances that it can't poll
+	cut      map[string]bool          // hosts that it has no way to
 	wakes    map[string]chan struct{} // by instance
 }
 
 func (w *fleetWorld) launch(name string) *replica {
 	ctx, stop := context.WithCancel(w.Context())
 	r := &replica{name: name, w: w, cable: &cable{server: w.server, left: -1}, stop: stop, done: make(chan struct{}),
-		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, wakes: map[string]chan struct{}{},
+		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, cut: map[string]bool{}, wakes: map[string]chan struct{}{},
 		asks: pipeline.Gate{Capacity: 10}, pages: pipeline.Gate{Capacity: 4 << 20, Spare: fleetBody}}
 	go func() {
 		defer close(r.done)
@@ -93,14 +94,16 @@ func (r *replica) live(ctx context.Context) error {
 		Integrations: &Integrations{Store: store},
 		Locks:        lateLocks{locks, r, r.w.chanceOf(r.name + " late")},
 		Static:       r.w.environment,
-		Poll:         func(ctx context.Context, i pipeline.Integration) error { return r.poll(ctx, store, i) },
-		Log:          log,
-		Backoff:      pipeline.Backoff{Rand: r.w.chanceOf(r.name)},
+		Poll: func(ctx context.Context, i pipeline.Integration, able func(error)) error {
+			return r.poll(ctx, store, i, able)
+		},
+		Log:     log,
+		Backoff: pipeline.Backoff{Rand: r.w.chanceOf(r.name)},
 	}).Run(ctx)
 }
 
 // poll is the stage's Poll and Runner.
-func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration) error {
+func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration, able func(error)) error {
 	r.mu.Lock()
 	unable, limiter := r.unable[i.Instance], r.limiters[i.Origin]
 	if limiter == nil {
@@ -123,7 +126,7 @@ func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration
 		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) }}
 	log := r.w.log.With("process", r.name)
 	return (&pipeline.Runner{
-		Instance: i.Instance, Interval: i.PollInterval, Wake: wake, Log: log,
+		Instance: i.Instance, Interval: i.PollInterval, Able: able, Wake: wake, Log: log,
 		Source:  gatedSource{r.guard(client, i), &r.gate},
 		Sink:    &gatedSink{Sink: store.Sink(i.Instance, q, nil, log), gate: &r.gate},
 		Backoff: pipeline.Backoff{Rand: r.w.chanceOf(r.name + i.Instance)},
@@ -208,7 +211,7 @@ func (r *replica) heal() {
 	if r.frozen {
 		r.frozen, r.woke = false, time.Now()
 	}
-	r.unable = map[string]bool{}
+	r.unable, r.cut = map[string]bool{}, map[string]bool{}
 	r.mu.Unlock()
 	r.cable.heal()
 	r.gate.open()
@@ -218,6 +221,19 @@ func (r *replica) cannot(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unable[instance] = true
+}
+
+// loses takes its way to an org, or gives it back.
+func (r *replica) loses(host string, cut bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cut[host] = cut
+}
+
+func (r *replica) reaches(host string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.cut[host]
 }
 
 // wake makes it sync and poll an instance now, if it holds it.
@@ -283,7 +299,7 @@ func (y *way) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer y.r.gate.pass()
 	defer y.r.w.logbook.asks(y.instance, y.r)()
 	o := y.r.w.orgAt(req.URL.Host)
-	if o.away.Load() {
+	if o.away.Load() || !y.r.reaches(req.URL.Host) {
 		_ = pipeline.Sleep(req.Context(), 3*time.Second)
 		return nil, errNoWay
 	}

@@ -56,6 +56,13 @@ var strikes = []strike{
 	{3, "can't poll something", func(w *fleetWorld, _ int, r *replica) {
 		r.cannot(w.tenants[w.rng.IntN(len(w.tenants))].name)
 	}, nil},
+	{5, "loses its way to an org", func(w *fleetWorld, _ int, r *replica) {
+		host := w.orgs[w.rng.IntN(len(w.orgs))].host
+		r.loses(host, true)
+		if w.chance(0.5) { // else until peace
+			time.AfterFunc(w.upTo(4*time.Minute), func() { r.loses(host, false) })
+		}
+	}, nil},
 	{2, "is woken", func(w *fleetWorld, _ int, r *replica) {
 		for _, t := range w.tenants {
 			r.wake(t.name)
