@@ -17,10 +17,16 @@ type board struct {
 	publish func(pipeline.Status) // must not block
 	erase   func(instance string) // must not block
 	leave   func(instance string) // another speaks of the instance from now on; nil: nothing; must not block
+	silence time.Duration         // after which an instance that is due counts as stalled; 0: never
 
-	mu   sync.Mutex
-	each map[string]*pipeline.Status
+	mu     sync.Mutex
+	each   map[string]*pipeline.Status
+	signs  map[string]sign           // of life, of those in each
+	failed map[string]pipeline.State // in which polling ended by itself, of those that are not held
 }
+
+// sign is when an instance's poll was last heard of, and when its next one is due.
+type sign struct{ at, due time.Time }
 
 // Trace returns the hooks that feed the board.
 func (b *board) Trace() *pipeline.Trace {
@@ -62,6 +68,7 @@ func (b *board) moved(instance string, state pipeline.State, at pipeline.Positio
 	b.note(instance, func(s *pipeline.Status) {
 		s.State, s.NextPoll = state, next.UTC()
 		s.CompleteThrough, s.LastEvent = at.CompleteThrough, at.LastEvent
+		b.signs[instance] = sign{time.Now(), next}
 		b.publish(b.dated(*s))
 	})
 }
@@ -70,6 +77,7 @@ func (b *board) moved(instance string, state pipeline.State, at pipeline.Positio
 // more than that the budget is used up stays: more is waiting, or something is wrong.
 func (b *board) waits(instance string, until time.Time) {
 	b.note(instance, func(s *pipeline.Status) {
+		b.signs[instance] = sign{time.Now(), until}
 		switch s.State {
 		case pipeline.StateNew, pipeline.StatePolling, pipeline.StateThrottled:
 			s.State, s.NextPoll = pipeline.StateThrottled, until.UTC()
@@ -83,9 +91,11 @@ func (b *board) Held(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.each == nil {
-		b.each = map[string]*pipeline.Status{}
+		b.each, b.signs = map[string]*pipeline.Status{}, map[string]sign{}
 	}
 	b.each[instance] = b.fresh(instance)
+	b.signs[instance] = sign{at: time.Now()}
+	delete(b.failed, instance)
 }
 
 // Gone ends it: whoever polls the instance next speaks of it.
@@ -93,6 +103,7 @@ func (b *board) Gone(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.each, instance)
+	delete(b.signs, instance)
 	if b.leave != nil {
 		b.leave(instance)
 	}
@@ -101,12 +112,13 @@ func (b *board) Gone(instance string) {
 // Report says of an instance what its poll can't; the empty state that it is no
 // more.
 func (b *board) Report(instance string, state pipeline.State, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended(instance, state)
 	if state == "" {
 		b.erase(instance)
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	s := b.each[instance]
 	if s == nil {
 		s = b.fresh(instance)
@@ -117,6 +129,35 @@ func (b *board) Report(instance string, state pipeline.State, err error) {
 		s.Holder = ""
 	}
 	b.publish(b.dated(*s))
+}
+
+// ended keeps in which state polling ended by itself, for as long as nobody polls.
+func (b *board) ended(instance string, state pipeline.State) {
+	switch state {
+	case "", pipeline.StateDisabled, pipeline.StateUnowned:
+		delete(b.failed, instance)
+	default:
+		if b.failed == nil {
+			b.failed = map[string]pipeline.State{}
+		}
+		b.failed[instance] = state
+	}
+}
+
+// State is the state of an instance as a metric's label has it, and whether it is
+// held here. One that is not held has the state in which polling ended here, or none.
+func (b *board) State(instance string) (state string, held bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.each[instance]
+	if s == nil {
+		return slug(b.failed[instance]), false
+	}
+	last := b.signs[instance]
+	if quiet := min(time.Since(last.at), time.Since(last.due)); b.silence > 0 && quiet > b.silence {
+		return stateStalled, true
+	}
+	return slug(s.State), true
 }
 
 // All is the status of each instance that is held, by name, as of now.
@@ -139,6 +180,7 @@ func (b *board) note(instance string, change func(*pipeline.Status)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s := b.each[instance]; s != nil {
+		b.signs[instance] = sign{time.Now(), b.signs[instance].due}
 		change(s)
 	}
 }

@@ -1,24 +1,55 @@
 package main
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// census counts the enabled instances that nobody polls.
+// What an integration is that this process does not hold, beside the states of
+// those that it does.
+const (
+	stateStalled   = "stalled"   // held here, and due for minutes without a request
+	stateElsewhere = "elsewhere" // another process holds it
+	stateUnowned   = "unowned"   // nobody holds it
+	stateInvalid   = "invalid"   // its value can't be read, so nobody polls it
+	stateCutOff    = "cut_off"   // this process has no live session in NATS: it can't hold it, nor tell who does
+)
+
+// integrationStates are the values of the label state.
+var integrationStates = []string{
+	slug(pipeline.StateNew), slug(pipeline.StatePolling), slug(pipeline.StateCatchingUp), slug(pipeline.StateThrottled),
+	slug(pipeline.StateRetrying), slug(pipeline.StateRefused), slug(pipeline.StateConfig),
+	stateStalled, stateElsewhere, stateUnowned, stateInvalid, stateCutOff,
+}
+
+// slug is a state as a label's value.
+func slug(s pipeline.State) string { return strings.ReplaceAll(string(s), " ", "_") }
+
+// census says of each enabled integration that this process knows in which state it
+// is, seen from here. It counts at each scrape, in memory: NATS is not asked. It is
+// safe for concurrent use.
 type census struct {
 	metrics *metrics
-	locks   *jets.Locks
-	static  []pipeline.Integration
+	board   *board
+	locks   interface { // *jets.Locks
+		Holders(instances []string) []string
+		Sessions() int
+		Replica() string
+	}
+	static []pipeline.Integration
 
 	mu      sync.Mutex
 	entries map[string]pipeline.Entry // nil: not loaded
 }
 
-// censusEvery is how often they are counted, in memory: NATS is not asked.
+// censusEvery is how often it is looked who is no longer polled here.
 const censusEvery = 5 * time.Second
 
 // Set takes the integrations that stand.
@@ -28,26 +59,143 @@ func (c *census) Set(entries map[string]pipeline.Entry) {
 	c.entries = entries
 }
 
-// Count counts. What it can't find out it leaves as it was.
-func (c *census) Count() {
+// wanted is an integration that somebody is to poll.
+type wanted struct {
+	instance string
+	invalid  bool
+}
+
+// enabled lists the integrations that somebody is to poll, by name. One whose value
+// can't be read counts: nobody can tell that it is disabled.
+func (c *census) enabled() []wanted {
 	c.mu.Lock()
 	entries := c.entries
 	c.mu.Unlock()
-	if entries == nil {
-		return
-	}
-	var wanted []string
+	var all []wanted
 	for _, i := range c.static {
 		if _, stored := entries[i.Instance]; !stored {
-			wanted = append(wanted, i.Instance)
+			all = append(all, wanted{instance: i.Instance})
 		}
 	}
 	for instance, e := range entries {
-		if e.Err == nil && e.Integration.Enabled {
-			wanted = append(wanted, instance)
+		if e.Err != nil || e.Integration.Enabled {
+			all = append(all, wanted{instance, e.Err != nil})
 		}
 	}
-	if unowned, known := c.locks.Unowned(wanted); known {
-		c.metrics.Unowned(unowned)
+	slices.SortFunc(all, func(a, b wanted) int { return strings.Compare(a.instance, b.instance) })
+	return all
+}
+
+// States returns the state of each enabled integration.
+func (c *census) States() map[string]string {
+	all := c.enabled()
+	instances := make([]string, len(all))
+	for n, s := range all {
+		instances[n] = s.instance
 	}
+	holders, own := c.locks.Holders(instances), c.locks.Replica()
+	states := make(map[string]string, len(all))
+	for n, s := range all {
+		holder := ""
+		if holders != nil && holders[n] != own {
+			holder = holders[n]
+		}
+		states[s.instance] = c.state(s, holder, holders != nil)
+	}
+	return states
+}
+
+// state says how an integration is; other is the process that holds it instead of
+// this one, known whether that can be told.
+func (c *census) state(s wanted, other string, known bool) string {
+	state, held := c.board.State(s.instance)
+	switch {
+	case s.invalid:
+		return stateInvalid
+	case held:
+		return state
+	case !known:
+		return stateCutOff
+	case other != "":
+		return stateElsewhere
+	case state != "": // nobody polls it, and this process knows why
+		return state
+	}
+	return stateUnowned
+}
+
+// Count brings up to date what does not come by hooks: how many integrations nobody
+// polls, and whose series end, since another process polls them now, or none is to.
+// What it can't find out it leaves as it was.
+func (c *census) Count() {
+	states := c.States()
+	nobody := 0
+	for instance, state := range states {
+		switch state {
+		case stateCutOff:
+			return
+		case stateElsewhere, stateInvalid:
+		default:
+			if _, held := c.board.State(instance); !held {
+				nobody++
+			}
+		}
+	}
+	c.metrics.Unowned(nobody)
+	for _, instance := range c.metrics.Polled() {
+		_, held := c.board.State(instance)
+		if state, enabled := states[instance]; !held && (!enabled || state == stateElsewhere) {
+			c.metrics.Released(instance)
+		}
+	}
+}
+
+// Faults says, for whoever looks at /readyz, which integrations nobody can poll as
+// they are configured; all tells whether there is no other.
+func (c *census) Faults() (faults []string, all bool) {
+	states := c.States()
+	for _, instance := range slices.Sorted(maps.Keys(states)) {
+		switch states[instance] {
+		case stateInvalid:
+			faults = append(faults, "integration "+instance+" has a wrong value")
+		case slug(pipeline.StateConfig):
+			faults = append(faults, "integration "+instance+" can't be polled as configured")
+		}
+	}
+	return faults, len(faults) > 0 && len(faults) == len(states)
+}
+
+// WatchIntegrations adds the gauge of the integrations by state, and that of the
+// live replicas. It must be called once at most.
+func (m *metrics) WatchIntegrations(c *census) {
+	m.registry.MustRegister(&censusCollector{census: c,
+		states: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "integrations"),
+			"Enabled integrations that this process knows, each in one state; unowned, invalid, elsewhere and cut_off are those that it does not hold.", []string{"state"}, nil),
+		replicas: describe("replicas", "Processes with a live session, seen from this one; 0 while it can't tell."),
+	})
+}
+
+type censusCollector struct {
+	census           *census
+	states, replicas *prometheus.Desc
+}
+
+var _ prometheus.Collector = (*censusCollector)(nil)
+
+// Describe names the metrics.
+func (c *censusCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- c.states
+	to <- c.replicas
+}
+
+// Collect counts.
+func (c *censusCollector) Collect(to chan<- prometheus.Metric) {
+	counts := map[string]int{}
+	for _, state := range c.census.States() {
+		counts[state]++
+	}
+	for _, state := range integrationStates {
+		to <- prometheus.MustNewConstMetric(c.states, prometheus.GaugeValue, float64(counts[state]), state)
+	}
+	to <- prometheus.MustNewConstMetric(c.replicas, prometheus.GaugeValue, float64(c.census.locks.Sessions()))
 }

@@ -23,8 +23,7 @@ func (h *holding) Hold(ctx context.Context, claim pipeline.Claim, held func(cont
 		h.board.Held(instance)
 		h.metrics.Owned(int(h.count.Add(1)))
 		defer func() {
-			h.metrics.Owned(int(h.count.Add(-1)))
-			h.metrics.Released(instance)
+			h.metrics.Owned(int(h.count.Add(-1))) // its series stay until another holds it: see census
 			h.board.Gone(instance)
 			if h.gone != nil {
 				h.gone(instance)

@@ -25,8 +25,9 @@ const indexPage = `signal-client: Okta System Log into NATS JetStream
 `
 
 // newMux serves the process's own pages. ready returns why the service can't do
-// its work now, a line each; nothing means that it can.
-func newMux(ready func() []string, metrics http.Handler) *http.ServeMux {
+// its work now, a line each; nothing means that it can. notes are told of one that
+// can.
+func newMux(ready, notes func() []string, metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, indexPage) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
@@ -35,7 +36,7 @@ func newMux(ready func() []string, metrics http.Handler) *http.ServeMux {
 			plain(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n")+"\n")
 			return
 		}
-		plain(w, http.StatusOK, "ok\n")
+		plain(w, http.StatusOK, strings.Join(append([]string{"ok"}, notes()...), "\n")+"\n")
 	})
 	mux.Handle("GET /metrics", metrics)
 	return mux

@@ -17,7 +17,7 @@ import (
 func TestPages(t *testing.T) {
 	var reasons atomic.Pointer[[]string]
 	reasons.Store(&[]string{})
-	mux := newMux(func() []string { return *reasons.Load() }, newMetrics().Handler())
+	mux := newMux(func() []string { return *reasons.Load() }, func() []string { return []string{"one org is wrong"} }, newMetrics().Handler())
 	for _, c := range []struct {
 		method, path string
 		reasons      []string
@@ -118,7 +118,7 @@ func TestHealthcheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	mux := newMux(func() []string { return []string{"NATS is away"} }, http.NotFoundHandler())
+	mux := newMux(func() []string { return []string{"NATS is away"} }, func() []string { return nil }, http.NotFoundHandler())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := serveHTTP(ctx, ln, mux, slog.New(slog.DiscardHandler)); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -17,11 +18,12 @@ import (
 // metrics is what /metrics serves. It is safe for concurrent use.
 //
 // An instance's series carry the label integration. They exist from Acquired to
-// Released, so that a former owner leaves no frozen gauge behind; what a hook
-// says of an instance in between only counts. An instance in good order has 13
-// series: those that alerts need at 0 from the start, and those of what it
-// does. Repeats, refused fences, and answers other than 200 add one each when
-// they first occur.
+// Released, which comes when another process polls it or nobody is to: a former
+// owner leaves no frozen gauge behind, and one that is cut off from NATS stays to be
+// seen. What a hook says of an instance in between only counts. An instance in good
+// order has 10 series: those that alerts need at 0 from the start, and those of what
+// it does. Repeats, refused fences, dead letters of a reason, and answers other than
+// 200 add one each when they first occur.
 type metrics struct {
 	registry *prometheus.Registry
 	instance instanceMetrics
@@ -44,7 +46,7 @@ type instanceMetrics struct {
 // processMetrics are the process's own.
 type processMetrics struct {
 	requestTime, commitTime *prometheus.HistogramVec
-	drift, stage            *prometheus.CounterVec
+	drift, stage, takeovers *prometheus.CounterVec
 	owned, unowned          prometheus.Gauge
 }
 
@@ -75,9 +77,26 @@ func (m *metrics) Acquired(i pipeline.Integration) {
 	s.losses.WithLabelValues(i.Instance)
 	s.breakerOpen.WithLabelValues(i.Instance)
 	s.refused.WithLabelValues(i.Instance)
-	for _, flaw := range pipeline.Flaws {
-		s.deadLetters.WithLabelValues(i.Instance, string(flaw))
+}
+
+// Polled lists the instances that have series.
+func (m *metrics) Polled() []string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Collect(maps.Keys(m.acquired))
+}
+
+// Took counts an instance that was taken over from a process whose session had
+// ended: expired, when it did not say so.
+func (m *metrics) Took(expired bool) {
+	m.process.takeovers.WithLabelValues(takeoverOf(expired)).Inc()
+}
+
+func takeoverOf(expired bool) string {
+	if expired {
+		return "expired"
 	}
+	return "ended"
 }
 
 // Released ends an instance's series.

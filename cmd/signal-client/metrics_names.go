@@ -71,9 +71,10 @@ func newProcessMetrics() processMetrics {
 			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}),
 		commitTime: histogram("commit_duration_seconds", "Time from a page in hand to the stream's acknowledgement.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "result"),
-		drift:   counter("schema_drift_total", "Members of events that are not as documented.", "field"),
-		owned:   gauge("owned_integrations", "Instances that this process polls.").WithLabelValues(),
-		unowned: gauge("unowned_integrations", "Enabled instances that nobody polls, seen from this process.").WithLabelValues(),
+		drift:     counter("schema_drift_total", "Members of events that are not as documented.", "field"),
+		owned:     gauge("owned_integrations", "Instances that this process polls.").WithLabelValues(),
+		unowned:   gauge("unowned_integrations", "Enabled instances that nobody polls, seen from this process.").WithLabelValues(),
+		takeovers: counter("takeovers_total", "Instances taken over from a process whose session ended by its own will, or expired since the process died or froze.", "session"),
 		stage: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pipeline_stage_count",
 			Help: "Elements through a pipeline stage: success are stored events, error are dead letters."}, []string{"stage", "status"}),
 	}
@@ -84,13 +85,16 @@ func newProcessMetrics() processMetrics {
 	for _, field := range []string{"eventType", "published"} {
 		p.drift.WithLabelValues(field)
 	}
+	for _, expired := range []bool{false, true} {
+		p.takeovers.WithLabelValues(takeoverOf(expired))
+	}
 	p.stage.WithLabelValues(stageSource, stageSuccess)
 	p.stage.WithLabelValues(stageSource, stageError)
 	return p
 }
 
 func (p *processMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{p.requestTime, p.commitTime, p.drift, p.stage, p.owned, p.unowned}
+	return []prometheus.Collector{p.requestTime, p.commitTime, p.drift, p.stage, p.takeovers, p.owned, p.unowned}
 }
 
 func buildInfo(b build) prometheus.Collector {

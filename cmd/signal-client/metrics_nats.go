@@ -66,3 +66,9 @@ func (c *natsCollector) Collect(to chan<- prometheus.Metric) {
 func describe(name, help string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, nil, nil)
 }
+
+// WatchReady adds whether the service is ready. It must be called once at most.
+func (m *metrics) WatchReady(r *readiness) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "ready",
+		Help: "Whether the process can do its work; if not, /readyz says why."}, func() float64 { return truth(len(r.Reasons()) == 0) }))
+}

@@ -9,6 +9,7 @@ type readiness struct {
 	reason string // of the moment; empty: none
 	ending bool
 	checks func() string // asked each time, once everything stands; nil: none
+	notes  func() []string
 }
 
 // Waiting says what the service waits for; "" for nothing.
@@ -27,11 +28,23 @@ func (r *readiness) Ending() {
 	r.reason, r.ending = "the service is ending", true
 }
 
-// Check sets what is asked each time.
-func (r *readiness) Check(check func() string) {
+// Check sets what is asked each time: why the service is not ready, and what an
+// operator should know of one that is.
+func (r *readiness) Check(check func() string, notes func() []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.checks = check
+	r.checks, r.notes = check, notes
+}
+
+// Notes is what an operator should know of a service that is ready.
+func (r *readiness) Notes() []string {
+	r.mu.Lock()
+	notes := r.notes
+	r.mu.Unlock()
+	if notes == nil {
+		return nil
+	}
+	return notes()
 }
 
 // Reasons are those of the moment.

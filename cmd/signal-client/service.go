@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type service struct {
 	config config
 	log    *slog.Logger
 	trace  *pipeline.Trace // further hooks; nil: none
+	http   *http.Client    // that asks the orgs; nil: okta's
 	// opened is called when streams and buckets stand, before anything is
 	// polled; nil: not.
 	opened func(context.Context, *jets.Store, *embedded.Server) error
@@ -48,6 +50,7 @@ func (s *service) Run(ctx context.Context) error {
 	log.Info("signal-client "+b.Version, "replica", s.config.Stage.Replica)
 	s.metrics = newMetrics()
 	s.metrics.WatchNATS(s.nats.figures)
+	s.metrics.WatchReady(&s.ready)
 	s.ready.Waiting("starting")
 
 	ln, err := listenHTTP(s.config.Stage.HTTPAddr)
@@ -60,7 +63,7 @@ func (s *service) Run(ctx context.Context) error {
 	defer fail(nil)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := serveHTTP(serving, ln, newMux(s.ready.Reasons, s.metrics.Handler()), s.log); err != nil {
+		if err := serveHTTP(serving, ln, newMux(s.ready.Reasons, s.ready.Notes, s.metrics.Handler()), s.log); err != nil {
 			fail(err)
 		}
 	})

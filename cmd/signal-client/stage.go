@@ -16,6 +16,7 @@ import (
 // stage polls instances: what they share, and how one is put together.
 type stage struct {
 	store    *jets.Store
+	locks    *jets.Locks
 	http     *http.Client
 	timeout  time.Duration // of one request
 	metrics  *metrics
@@ -111,12 +112,12 @@ var errRotated = errors.New("token changed")
 // here: it is the Fleet's. It returns an error
 // that matches pipeline.ErrConfig when there is no token to be read.
 func (s *stage) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
+	s.metrics.Acquired(i)
 	for {
 		token, err := i.Secret()
 		if err != nil {
 			return err
 		}
-		s.metrics.Acquired(i)
 		err = s.poll(ctx, i, token, able)
 		if !errors.Is(err, errRotated) {
 			return err

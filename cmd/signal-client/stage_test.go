@@ -218,6 +218,40 @@ func TestBoardNamesNoPastPoll(t *testing.T) {
 	})
 }
 
+// An instance that is held and not heard of for long after its poll was due is
+// stalled; what ended by itself keeps its state until it is held again.
+func TestBoardSaysWhoIsStalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &board{replica: func() string { return "one" }, publish: func(pipeline.Status) {}, erase: func(string) {}, silence: 5 * time.Minute}
+		trace := b.Trace().Complete()
+		is := func(state string, held bool) {
+			t.Helper()
+			if s, h := b.State("prod"); s != state || h != held {
+				t.Errorf("%q, held %v; want %q, %v", s, h, state, held)
+			}
+		}
+		is("", false)
+		b.Held("prod")
+		is("new", true)
+		time.Sleep(6 * time.Minute)
+		is("stalled", true)
+		trace.Moved("prod", pipeline.StateRefused, pipeline.Position{}, time.Now().Add(15*time.Minute))
+		time.Sleep(19 * time.Minute)
+		is("credential_refused", true)
+		time.Sleep(2 * time.Minute)
+		is("stalled", true)
+		trace.Requested("prod", "200", time.Second)
+		is("credential_refused", true)
+		b.Report("prod", pipeline.StateConfig, io.EOF)
+		b.Gone("prod")
+		is("configuration_error", false)
+		b.Held("prod")
+		is("new", true)
+		b.Gone("prod")
+		is("", false)
+	})
+}
+
 // An instance whose next poll has to wait for the org's budget is throttled, and says
 // until when; what more is known of it is not written over.
 func TestBoardSaysWhoWaits(t *testing.T) {

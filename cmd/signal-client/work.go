@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -19,7 +22,11 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		return err
 	}
 	advisories := newAdvisories(store.Conn, s.config.Stage.SilentAfter, s.log)
-	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: s.config.Stage.SessionTTL, Log: s.log, Took: advisories.Took})
+	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: s.config.Stage.SessionTTL, Log: s.log,
+		Took: func(instance string, from jets.Lock, expired bool) {
+			s.metrics.Took(expired)
+			advisories.Took(instance, from, expired)
+		}})
 	if err != nil {
 		return err
 	}
@@ -31,7 +38,8 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	advisories.replica = locks.Replica
 	defer inBackground(afterwards, advisories.Run)()
 
-	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave}
+	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave,
+		silence: stalledAfter + s.config.Stage.RequestTimeout}
 	spans, err := newSpans(ctx, locks.Replica(), s.log)
 	if err != nil {
 		s.log.Warn("traces are not exported", "err", err)
@@ -48,7 +56,8 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		}
 		return store.Forget(ctx)
 	})()
-	known := &census{metrics: s.metrics, locks: locks, static: static}
+	known := &census{metrics: s.metrics, board: b, locks: locks, static: static}
+	s.metrics.WatchIntegrations(known)
 	defer everyWhile(ctx, censusEvery, known.Count)()
 
 	s.ready.Waiting("integrations are not loaded yet")
@@ -63,7 +72,7 @@ func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *p
 	within := newBounds(s.config.Stage)
 	s.metrics.WatchBounds(within)
 	return &stage{
-		store: store, http: okta.NewHTTPClient(), timeout: s.config.Stage.RequestTimeout,
+		store: store, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
 		bounds:     within,
@@ -79,11 +88,9 @@ func (s *service) fleet(stage *stage, held *holding, known *census) *pipeline.Fl
 			Integrations: &jets.Integrations{Store: stage.store}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
-				s.ready.Check(func() string {
-					if away := s.nats.Away(); away != "" || known.locks.Live() {
-						return away
-					}
-					return "the session in LOCKS is not renewed: nothing is polled until it is"
+				s.ready.Check(func() string { return s.unready(stage, known) }, func() []string {
+					faults, _ := known.Faults()
+					return faults
 				})
 				s.ready.Waiting("")
 			},
@@ -95,6 +102,24 @@ func (s *service) fleet(stage *stage, held *holding, known *census) *pipeline.Fl
 		Log:    s.log,
 	}
 }
+
+// unready says why nothing can be polled here now; "" when something can.
+func (s *service) unready(stage *stage, known *census) string {
+	if away := s.nats.Away(); away != "" {
+		return away
+	}
+	if !stage.locks.Live() {
+		return "the session in LOCKS is not renewed: nothing is polled until it is"
+	}
+	if faults, all := known.Faults(); all {
+		return strings.Join(faults, "\n")
+	}
+	return ""
+}
+
+// stalledAfter is how long an instance that is held may be due without a request, or
+// any other sign of it: it waits for memory or for NATS, then, or something is stuck.
+const stalledAfter = 5 * time.Minute
 
 // static is the instance from the environment, if there is one.
 func (s *service) static() ([]pipeline.Integration, error) {

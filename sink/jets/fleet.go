@@ -202,17 +202,35 @@ func (l *Locks) Live() bool {
 	return l.session.stands()
 }
 
-// Unowned counts those of the instances that no live session holds, by what the
-// watch shows; known is false while it shows nothing.
-func (l *Locks) Unowned(instances []string) (unowned int, known bool) {
+// Holders returns the live replica that holds each of the instances, "" where none
+// does, by what the watch shows. It returns nil while this process can't know: its
+// session does not stand, or the watch shows nothing.
+func (l *Locks) Holders(instances []string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, instance := range instances {
+	if !l.fleet.known || !l.session.stands() {
+		return nil
+	}
+	holders := make([]string, len(instances))
+	for n, instance := range instances {
 		lock := l.fleet.locks[instance]
-		holder := l.fleet.sessions[lock.Holder]
-		if lock.Session == "" || holder.id != lock.Session {
-			unowned++
+		if lock.Session != "" && l.fleet.sessions[lock.Holder].id == lock.Session {
+			holders[n] = lock.Holder
 		}
 	}
-	return unowned, l.fleet.known
+	return holders
+}
+
+// Sessions counts the replicas whose sessions are live, this one among them; 0
+// while that can't be known.
+func (l *Locks) Sessions() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	live := 0
+	for _, s := range l.fleet.sessions {
+		if s.id != "" && l.fleet.known {
+			live++
+		}
+	}
+	return live
 }

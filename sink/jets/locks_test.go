@@ -167,8 +167,11 @@ func TestLockHeldByOne(t *testing.T) {
 		if r.holder("acme") != "a" || r.times()["acme"] != 1 {
 			t.Errorf("after ten minutes %s holds, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
-		if n, known := a.locks.Unowned([]string{"acme", "umbrella", "nobody's"}); n != 1 || !known {
-			t.Errorf("%d are unowned, want 1", n)
+		if holders := a.locks.Holders([]string{"acme", "umbrella", "nobody's"}); !slices.Equal(holders, []string{"a", "a", ""}) {
+			t.Errorf("held by %q", holders)
+		}
+		if n := a.locks.Sessions(); n != 2 {
+			t.Errorf("%d sessions, want 2", n)
 		}
 		a.stop()
 		if took := r.awaitHolder("acme", "b"); took > time.Second {

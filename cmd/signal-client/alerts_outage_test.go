@@ -1,0 +1,408 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta/oktatest"
+)
+
+// outages is a NATS server, an org and processes of the service, whose outages are
+// real, and a monitor that watches them.
+type outages struct {
+	*monitor
+	natsd *jetstest.Server
+	org   *oktatest.Org
+	stuck chan struct{} // closed: requests are made; nil: they are, too
+	mu    sync.Mutex
+}
+
+// inOutage runs f within a bubble, around a server as config says.
+func inOutage(t *testing.T, config jetstest.Config, f func(o *outages)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outages{monitor: newMonitor(t), natsd: config.Run(t)}
+		o.org = oktatest.New(oktatest.Config{Seed: 1, Even: true, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
+		o.org.Generate(50, time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { o.org.Run(ctx, 1) })
+		defer wg.Wait()
+		defer cancel()
+		f(o)
+	})
+}
+
+// RoundTrip implements http.RoundTripper.
+func (o *outages) RoundTrip(r *http.Request) (*http.Response, error) {
+	o.mu.Lock()
+	stuck := o.stuck
+	o.mu.Unlock()
+	if stuck != nil {
+		<-stuck // whatever the request's context says
+		return nil, errors.New("stuck no more")
+	}
+	return o.org.Transport().RoundTrip(r)
+}
+
+// process is one of the service's.
+type process struct {
+	*service
+	line *line
+	gone bool // it answers nobody
+	stop func()
+}
+
+// start starts a process, and has it watched. env is its org of the environment, if any.
+func (o *outages) start(name string, env oktaConfig) *process {
+	o.Helper()
+	p := &process{line: &line{server: o.natsd}}
+	p.service = &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: o}, metrics: newMetrics()}
+	p.config.Stage = stageConfig{Replica: name, SessionTTL: 10 * time.Second, RequestTimeout: time.Minute, MaxInFlight: 16, PageMemory: 256 << 20}
+	p.config.Stream = streamConfig{Replicas: 1, MaxAge: 2160 * time.Hour}
+	p.config.Okta = env
+	p.metrics.WatchNATS(p.nats.figures)
+	p.metrics.WatchReady(&p.ready)
+	p.ready.Waiting("starting")
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		conn, err := jets.Connect(ctx, "", func(opts *nats.Options) error {
+			return errors.Join(o.natsd.Option()(opts), nats.InProcessServer(p.line)(opts))
+		})
+		if err != nil {
+			o.Error(err)
+			return
+		}
+		defer conn.Close()
+		p.nats.set(conn)
+		store, err := p.provision(ctx, conn)
+		if err == nil {
+			err = p.work(ctx, store)
+		}
+		if err != nil && ctx.Err() == nil {
+			o.Error(err)
+		}
+	})
+	p.stop = func() { cancel(); wg.Wait() }
+	o.Cleanup(p.stop)
+	o.watch(name, func() http.Handler {
+		if p.gone {
+			return nil
+		}
+		return p.metrics.Handler()
+	})
+	return p
+}
+
+// kill cuts a process off from everybody, until its line is joined: whether it is dead,
+// or frozen, nobody can tell.
+func (p *process) kill() { p.gone = true; p.line.cut() }
+
+// line is a process's way to NATS.
+type line struct {
+	server *jetstest.Server
+
+	mu   sync.Mutex
+	conn net.Conn
+	dead bool
+}
+
+// InProcessConn makes a line fit for nats.InProcessServer.
+func (l *line) InProcessConn() (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return nil, errors.New("the line is cut")
+	}
+	conn, err := l.server.InProcessConn()
+	l.conn = conn
+	return conn, err
+}
+
+func (l *line) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+	_ = l.conn.Close()
+}
+
+func (l *line) join() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = false
+}
+
+// put writes a value to INTEGRATIONS.
+func (o *outages) put(instance, value string) {
+	o.Helper()
+	conn, err := jets.Connect(o.Context(), "", o.natsd.Option())
+	if err != nil {
+		o.Fatal(err)
+	}
+	defer conn.Close()
+	kv, err := conn.JS.KeyValue(o.Context(), jets.BucketIntegrations)
+	if err == nil {
+		_, err = kv.PutString(o.Context(), jets.Key(instance), value)
+	}
+	if err != nil {
+		o.Fatal(err)
+	}
+}
+
+// entry is a good value of INTEGRATIONS.
+const entry = `{"enabled":true,"integration_type":"okta","name":"Acme","poll_interval":"1m",
+"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"right-token"}}`
+
+// fires lets time pass, and fails unless just these alerts fire then.
+func (o *outages) fires(d time.Duration, want ...string) {
+	o.Helper()
+	slices.Sort(want)
+	if got := o.pass(d); !slices.Equal(got, want) {
+		o.Errorf("after %s %q fire, want %q; states %v", d, got, want, o.states())
+	}
+}
+
+// states are those of the integrations, by the processes that answer.
+func (o *outages) states() map[string]float64 {
+	o.Helper()
+	states := map[string]float64{}
+	for _, s := range o.ask(`signal_client_integrations > 0`) {
+		states[s.Metric.Get("instance")+" "+s.Metric.Get("state")] = s.F
+	}
+	return states
+}
+
+// counts fails unless each process that answers knows so many integrations.
+func (o *outages) counts(n float64) {
+	o.Helper()
+	for _, s := range o.ask(`sum by (instance) (signal_client_integrations)`) {
+		if s.F != n {
+			o.Errorf("%s knows %v integrations, want %v: %v", s.Metric.Get("instance"), s.F, n, o.states())
+		}
+	}
+}
+
+func TestAlertsOfNothing(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		a := o.start("a", oktaConfig{Instance: "env", FQDN: "env.okta.com", APIToken: pipeline.NewSecret("right-token"), PollInterval: "1m", Since: "24h"})
+		o.fires(time.Minute)
+		o.put("acme", entry)
+		o.put("off", strings.Replace(entry, "true", "false", 1))
+		o.fires(30 * time.Minute)
+		o.counts(2)
+		b := o.start("b", oktaConfig{})
+		o.fires(10 * time.Minute)
+		o.natsd.Restart(o)
+		o.fires(10 * time.Minute)
+		delete(o.targets, "a") // as discovery does
+		a.stop()
+		o.fires(30 * time.Minute)
+		o.counts(1)
+		if got := o.value(`signal_client_integrations{instance="b",state="polling"}`); got != 1 {
+			o.Errorf("b polls %v: %v", got, o.states())
+		}
+		b.stop()
+		if len(o.ever) > 0 {
+			o.Errorf("%v have fired, and nothing was wrong", o.ever)
+		}
+	})
+}
+
+// With NATS away the alerts say so, and the org's series are still there.
+func TestAlertsOfNATSAway(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.put("globex", strings.ReplaceAll(entry, "acme", "globex"))
+		o.fires(10 * time.Minute)
+		o.natsd.Stop()
+		o.fires(3*time.Minute, "SignalClientNATSAway")
+		o.counts(2)
+		o.fires(25*time.Minute, "SignalClientNATSAway", "SignalClientNotReady", "SignalClientStalled")
+		o.counts(2)
+		if n := len(o.ask(`signal_client_complete_through_timestamp_seconds`)); n != 2 {
+			o.Errorf("%d watermarks are there, want 2", n)
+		}
+		o.natsd.Start(o)
+		o.fires(5 * time.Minute)
+		o.counts(2)
+	})
+}
+
+// A process that is connected and can't keep its session.
+func TestAlertsOfNoSession(t *testing.T) {
+	inOutage(t, jetstest.Config{Deny: "$KV.LOCKS.session.>", Password: "secret"}, func(o *outages) {
+		o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(4*time.Minute, "SignalClientCutOff")
+		o.fires(4*time.Minute, "SignalClientCutOff", "SignalClientNotReady")
+		o.counts(1)
+	})
+}
+
+// An entry that nobody can read, and one that nobody can follow.
+func TestAlertsOfWrongIntegrations(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		token := filepath.Join(o.TempDir(), "token")
+		a := o.start("a", oktaConfig{Instance: "env", FQDN: "env.okta.com", APITokenFile: token, PollInterval: "1m", Since: "24h"})
+		o.fires(4*time.Minute, "SignalClientConfigurationError")
+		o.counts(1)
+		if why := strings.Join(a.ready.Reasons(), ""); !strings.Contains(why, "env") {
+			o.Errorf("nothing can be polled, and /readyz says %q", why)
+		}
+		o.put("acme", entry)
+		o.put("broken", `{"enabled":true`)
+		o.fires(4*time.Minute, "SignalClientConfigurationError", "SignalClientInvalid")
+		o.counts(3)
+		if why, notes := a.ready.Reasons(), a.ready.Notes(); len(why) > 0 || len(notes) != 2 {
+			o.Errorf("acme is polled; not ready: %q, notes: %q", why, notes)
+		}
+		o.put("broken", entry)
+		if err := os.WriteFile(token, []byte("right-token"), 0o600); err != nil {
+			o.Fatal(err)
+		}
+		o.fires(70 * time.Minute)
+		o.counts(3)
+	})
+}
+
+// The org refuses the token, and then does not answer at all.
+func TestAlertsOfTheOrg(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(5 * time.Minute)
+		o.org.Revoke("right-token")
+		o.fires(5*time.Minute, "SignalClientCredentialRefused")
+		o.counts(1)
+		o.org.Restore("right-token")
+		o.fires(30 * time.Minute)
+		o.org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Status: http.StatusServiceUnavailable} })
+		o.fires(45*time.Minute, "SignalClientBreakerOpen", "SignalClientRetrying", "SignalClientStalled")
+		o.counts(1)
+		o.org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Inject: []string{`{"no":"uuid"}`}} })
+		o.pass(20 * time.Minute)
+		if !o.ever["SignalClientDeadLetters"] {
+			o.Errorf("dead letters have fired nothing: %v", o.ever)
+		}
+	})
+}
+
+// Of two processes one dies, one freezes and comes back.
+func TestAlertsOfAReplica(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		a := o.start("a", oktaConfig{})
+		o.start("b", oktaConfig{})
+		o.pass(time.Minute)
+		for _, name := range []string{"acme", "globex", "hooli", "initech", "umbrella", "stark"} {
+			o.put(name, strings.ReplaceAll(entry, "acme", name))
+		}
+		o.fires(5 * time.Minute)
+		o.counts(6)
+		if sum := o.value(`sum(signal_client_integrations{state="polling"})`); sum != 6 {
+			o.Errorf("%v are polled: %v", sum, o.states())
+		}
+		a.kill()
+		o.fires(3*time.Minute, "SignalClientReplicaLost")
+		o.fires(4*time.Minute, "SignalClientReplicaDown", "SignalClientReplicaLost")
+		o.counts(6)
+		a.gone = false
+		a.line.join()
+		o.fires(30 * time.Minute)
+		o.counts(6)
+	})
+}
+
+// A process holds an org, and is stuck.
+func TestAlertsOfAStuckPoll(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		a := o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(5 * time.Minute)
+		stuck := make(chan struct{})
+		o.mu.Lock()
+		o.stuck = stuck
+		o.mu.Unlock()
+		o.fires(12*time.Minute, "SignalClientNotPolled")
+		o.counts(1)
+		if why := a.ready.Reasons(); len(why) > 0 {
+			o.Errorf("not ready: %q", why)
+		}
+		o.mu.Lock()
+		o.stuck = nil
+		o.mu.Unlock()
+		close(stuck)
+		o.fires(5 * time.Minute)
+	})
+}
+
+// A process may not write locks: nobody polls.
+func TestAlertsOfNobody(t *testing.T) {
+	inOutage(t, jetstest.Config{Deny: "$KV.LOCKS.okta.>", Password: "secret"}, func(o *outages) {
+		o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(4*time.Minute, "SignalClientUnowned")
+		o.counts(1)
+	})
+}
+
+// A stream that was put back to a backup has lost what was acknowledged since.
+func TestAlertsOfLostData(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(5 * time.Minute)
+		o.natsd.Stop()
+		backup := o.natsd.Copy(o)
+		o.natsd.Start(o)
+		o.fires(10 * time.Minute)
+		o.natsd.Stop()
+		// CURSORS is as it was, and knows of what SIGNALS has lost.
+		restore(o, filepath.Join(backup, "jetstream"), filepath.Join(o.natsd.Dir(), "jetstream"))
+		o.natsd.Start(o)
+		o.pass(5 * time.Minute)
+		if !o.ever["SignalClientDataLoss"] {
+			o.Errorf("lost data has fired nothing: %v", o.ever)
+		}
+	})
+}
+
+// restore puts SIGNALS alone back to a copy of the store.
+func restore(t testing.TB, from, to string) {
+	t.Helper()
+	const signals = "$G/streams/" + jets.StreamSignals
+	if err := os.RemoveAll(filepath.Join(to, signals)); err != nil {
+		t.Fatal(err)
+	}
+	sub, err := fs.Sub(os.DirFS(from), signals)
+	if err == nil {
+		err = os.CopyFS(filepath.Join(to, signals), sub)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
