@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,9 @@ const (
 	adviseTakeover      = "takeover"
 	adviseSilent        = "silent"
 	adviseSilentOver    = "silent_over"
+
+	adviseStreamUnfit     = "stream_unfit" // of a stream, whose name stands for the instance
+	adviseStreamUnfitOver = "stream_unfit_over"
 )
 
 // advisory tells a rule or a pager what has happened to an instance, as
@@ -320,6 +324,10 @@ func (a *advisory) sentence() string {
 		return fmt.Sprintf("%s is polled by %s now, after the session of %v ended", a.Instance, a.Replica, f["from"])
 	case adviseSilent:
 		return fmt.Sprintf("%s has brought no event that was published after %v", a.Instance, f["last_published"])
+	case adviseStreamUnfit:
+		return fmt.Sprintf("the stream or bucket %s is not as it must be: %v", strings.ToUpper(a.Instance), f["error"])
+	case adviseStreamUnfitOver:
+		return fmt.Sprintf("the stream or bucket %s is as it should be again", strings.ToUpper(a.Instance))
 	case adviseSilentOver:
 		return fmt.Sprintf("%s brings events again", a.Instance)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -17,8 +18,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -366,6 +369,65 @@ func TestAlertsOfNobody(t *testing.T) {
 		o.put("acme", entry)
 		o.fires(4*time.Minute, "SignalClientUnowned")
 		o.counts(1)
+	})
+}
+
+// Somebody edits SIGNALS while it is written to: within a minute that is told, and that
+// it is mended, too.
+func TestAlertsOfAnEditedStream(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		a := o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(5 * time.Minute)
+		conn, err := jets.Connect(o.Context(), "", o.natsd.Option())
+		if err != nil {
+			o.Fatal(err)
+		}
+		defer conn.Close()
+		told, err := conn.NATS.SubscribeSync(jets.SubjectAdvisory("*", "signals"))
+		if err != nil {
+			o.Fatal(err)
+		}
+		made, err := conn.JS.Stream(o.Context(), jets.StreamSignals)
+		if err != nil {
+			o.Fatal(err)
+		}
+		for _, c := range []struct {
+			name, kind, severity string
+			alerts               []string
+			edit                 func(*jetstream.StreamConfig)
+		}{
+			{"max_msgs_per_subject", adviseStreamUnfit, severityCritical, []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 500 }},
+			{"", adviseStreamUnfitOver, severityInfo, nil, func(*jetstream.StreamConfig) {}},
+			{"subject_transform", adviseStreamUnfit, severityCritical, []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) {
+				c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "signals.okta.acme", Destination: "signals.elsewhere.acme"}
+			}},
+			{"", adviseStreamUnfitOver, severityInfo, nil, func(*jetstream.StreamConfig) {}},
+			{"max_age is 7d and not 90d", adviseStreamUnfit, severityWarning, nil, func(c *jetstream.StreamConfig) { c.MaxAge = 7 * 24 * time.Hour }},
+			{"sealed", adviseStreamUnfit, severityCritical, []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.Sealed = true }},
+		} {
+			config := made.CachedInfo().Config
+			c.edit(&config)
+			if _, err := conn.JS.UpdateStream(o.Context(), config); err != nil {
+				o.Fatal(err)
+			}
+			m, err := told.NextMsg(time.Minute)
+			if err != nil {
+				o.Fatalf("%s %s: not told within a minute", c.kind, c.name)
+			}
+			if err := schemas.Validate("advisory", m.Data); err != nil {
+				o.Error(err)
+			}
+			var said advisory
+			if err := json.Unmarshal(m.Data, &said); err != nil || said.Kind != c.kind || said.Severity != c.severity || !strings.Contains(said.Message, c.name) {
+				o.Errorf("got %s, want %s, %s, of %q", m.Data, c.kind, c.severity, c.name)
+			}
+			o.fires(3*time.Minute, c.alerts...)
+			if why := a.ready.Reasons(); (len(why) > 0) != (c.severity == severityCritical) {
+				o.Errorf("%s: not ready: %q", c.name, why)
+			}
+		}
 	})
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 //go:generate go test -run ^TestReadmeConfiguration$ -update .
@@ -55,6 +57,14 @@ type streamConfig struct {
 	Replicas int           `envconfig:"SIGNAL_CLIENT_NATS_REPLICAS" default:"1" desc:"copies of the stream and the buckets"`
 	MaxBytes byteSize      `envconfig:"SIGNAL_CLIENT_STREAM_MAX_BYTES" default:"0" desc:"size at which the stream drops its oldest events, such as 200GiB; 0: no limit of its own"`
 	MaxAge   time.Duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"2160h" desc:"age at which the stream drops events; 0: never"`
+}
+
+// ever is the age of a stream that drops nothing for its age.
+const ever = 100 * 365 * 24 * time.Hour
+
+// asked is what the streams and buckets are to be.
+func (c streamConfig) asked() jets.Config {
+	return jets.Config{Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(c.MaxAge, ever)}
 }
 
 // stageConfig is how this process works.

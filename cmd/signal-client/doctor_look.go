@@ -62,9 +62,7 @@ func (s *scene) read(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.account, s.accountErr = s.conn.JS.AccountInfo(ctx) })
 	wg.Go(func() {
-		s.streams, s.streamsErr = s.conn.Inspect(ctx, jets.Config{
-			Replicas: s.stream.Replicas, MaxBytes: int64(s.stream.MaxBytes), MaxAge: s.stream.MaxAge,
-		})
+		s.streams, s.streamsErr = s.conn.Inspect(ctx, s.stream.asked())
 	})
 	wg.Go(func() {
 		var statuses []pipeline.Status

@@ -26,6 +26,7 @@ func served(t *testing.T) map[string]bool {
 	m.WatchNATS(func() natsFigures { return natsFigures{} })
 	m.WatchBounds(newBounds(stageConfig{}))
 	m.WatchReady(new(readiness))
+	m.WatchStreams(new(streamWatch))
 	m.WatchIntegrations(new(census))
 	descs := make(chan *prometheus.Desc, 1000)
 	m.registry.Describe(descs)

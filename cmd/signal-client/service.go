@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,21 +147,15 @@ func (s *service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Serve
 	return conn, server, nil
 }
 
-// ever is the age of a stream that drops nothing for its age.
-const ever = 100 * 365 * 24 * time.Hour
-
 // provision makes streams and buckets, for as long as NATS has none of its
 // hiccups.
 func (s *service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, error) {
 	said := rarely{every: time.Minute}
 	backoff := pipeline.Backoff{Max: 5 * time.Second}
 	for {
-		store, err := jets.Open(ctx, conn, jets.Config{
-			Replicas: s.config.Stream.Replicas,
-			MaxBytes: int64(s.config.Stream.MaxBytes),
-			MaxAge:   cmp.Or(s.config.Stream.MaxAge, ever),
-			Log:      s.log,
-		})
+		config := s.config.Stream.asked()
+		config.Log = s.log
+		store, err := jets.Open(ctx, conn, config)
 		if err == nil {
 			s.log.Info("nats: stream SIGNALS is ready", "subjects", "signals.okta.<instance>", "copies", s.config.Stream.Replicas)
 			return store, nil

@@ -56,13 +56,16 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		}
 		return store.Forget(ctx)
 	})()
+	streams := &streamWatch{store: store, advisories: advisories, log: s.log}
+	s.metrics.WatchStreams(streams)
+	defer inBackground(ctx, streams.Run)()
 	known := &census{metrics: s.metrics, board: b, locks: locks, static: static}
 	s.metrics.WatchIntegrations(known)
 	defer everyWhile(ctx, censusEvery, known.Count)()
 
 	s.ready.Waiting("integrations are not loaded yet")
 	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone}
-	err = s.fleet(stage, held, known).Run(ctx)
+	err = s.fleet(stage, held, known, streams).Run(ctx)
 	s.log.Info("polling ended")
 	return err
 }
@@ -82,13 +85,13 @@ func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *p
 }
 
 // fleet has the stage poll what INTEGRATIONS and the environment configure.
-func (s *service) fleet(stage *stage, held *holding, known *census) *pipeline.Fleet {
+func (s *service) fleet(stage *stage, held *holding, known *census, streams *streamWatch) *pipeline.Fleet {
 	return &pipeline.Fleet{
 		Integrations: &announced{
 			Integrations: &jets.Integrations{Store: stage.store}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
-				s.ready.Check(func() string { return s.unready(stage, known) }, func() []string {
+				s.ready.Check(func() string { return s.unready(stage, known, streams) }, func() []string {
 					faults, _ := known.Faults()
 					return faults
 				})
@@ -104,12 +107,15 @@ func (s *service) fleet(stage *stage, held *holding, known *census) *pipeline.Fl
 }
 
 // unready says why nothing can be polled here now; "" when something can.
-func (s *service) unready(stage *stage, known *census) string {
+func (s *service) unready(stage *stage, known *census, streams *streamWatch) string {
 	if away := s.nats.Away(); away != "" {
 		return away
 	}
 	if !stage.locks.Live() {
 		return "the session in LOCKS is not renewed: nothing is polled until it is"
+	}
+	if unfit := streams.Unready(); unfit != "" {
+		return unfit
 	}
 	if faults, all := known.Faults(); all {
 		return strings.Join(faults, "\n")

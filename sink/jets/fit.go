@@ -63,7 +63,42 @@ func (s *Store) doubtSignals(c jetstream.StreamConfig) []string {
 	doubt(c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0), "discard is new: once full it takes no more events, and every instance stops")
 	doubt(c.MaxMsgSize > 0 && c.MaxMsgSize < 1<<20, "max_msg_size %d: larger events become dead letters", c.MaxMsgSize)
 	doubt(s.config.MaxBytes > 0 && c.MaxBytes != s.config.MaxBytes, "max_bytes is %d and not %d as configured: what exists is left as it is (nats stream edit)", c.MaxBytes, s.config.MaxBytes)
-	return doubts
+	return append(doubts, s.doubtAge(c)...)
+}
+
+// doubtAge says that a stream keeps its messages for another time than was asked for.
+// The default asks for no less than what is there.
+func (s *Store) doubtAge(c jetstream.StreamConfig) []string {
+	asked := s.config.MaxAge
+	shorter := c.MaxAge > 0 && c.MaxAge < asked
+	longer := (c.MaxAge == 0 || c.MaxAge > asked) && asked != defaultAge && asked < century
+	if !shorter && !longer {
+		return nil
+	}
+	return []string{fmt.Sprintf("max_age is %s and not %s as configured: what exists is left as it is (nats stream edit %s --max-age=%s)",
+		ageText(c.MaxAge), ageText(asked), c.Name, ageFlag(asked))}
+}
+
+// century is an age that nothing in a stream comes to.
+const century = 100 * 365 * 24 * time.Hour
+
+func ageText(age time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case age == 0 || age >= century:
+		return "unlimited"
+	case age%day == 0:
+		return fmt.Sprintf("%dd", age/day)
+	}
+	return age.String()
+}
+
+// ageFlag is an age as the nats command takes it.
+func ageFlag(age time.Duration) string {
+	if age >= century {
+		return "0s"
+	}
+	return ageText(age)
 }
 
 func fitLocks(c jetstream.StreamConfig) error {

@@ -35,14 +35,19 @@ func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Conn: c, config: cfg}
+	return (&Store{Conn: c, config: cfg}).Inspect(ctx), nil
+}
+
+// Inspect is Conn.Inspect, with the configuration that the Store was opened with.
+func (s *Store) Inspect(ctx context.Context) []Inspection {
+	c := s.Conn
 	var all []Inspection
 	for _, want := range append([]stream{s.signals(), s.deadLetters()}, s.buckets()...) {
 		all = append(all, c.inspect(ctx, want))
 	}
 	budgets := c.inspect(ctx, s.budgets())
 	budgets.Spare = true
-	return append(all, budgets), nil
+	return append(all, budgets)
 }
 
 func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
@@ -69,8 +74,6 @@ func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
 	if lacks := lacking(i.Info.Config, want.config); len(lacks) > 0 {
 		i.Lacks = names(lacks)
 	}
-	if want.doubt != nil {
-		i.Doubts = want.doubt(i.Info.Config)
-	}
+	i.Doubts = want.doubts(i.Info.Config)
 	return i
 }

@@ -3,6 +3,7 @@ package jets
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -57,6 +58,43 @@ func TestInspect(t *testing.T) {
 	again := inspect()[StreamSignals]
 	if again.Info.Config.AllowAtomicPublish || len(again.Info.Config.Subjects) != 1 {
 		t.Errorf("it was changed: %+v", again.Info.Config)
+	}
+}
+
+// What is asked for and not applied to a stream that exists is told; what nobody asked
+// for is not.
+func TestWhatIsNotAppliedIsTold(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		asked Config
+		have  jetstream.StreamConfig
+		told  string // by SIGNALS; empty: nothing
+	}{
+		{Config{}, jetstream.StreamConfig{MaxAge: 90 * day}, ""},
+		{Config{}, jetstream.StreamConfig{MaxAge: 365 * day}, ""},
+		{Config{}, jetstream.StreamConfig{MaxAge: 30 * day}, "max_age is 30d and not 90d"},
+		{Config{MaxAge: 180 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 180d"},
+		{Config{MaxAge: 30 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 30d"},
+		{Config{MaxAge: 30 * day}, jetstream.StreamConfig{}, "max_age is unlimited and not 30d"},
+		{Config{MaxAge: century}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not unlimited"},
+		{Config{MaxAge: century}, jetstream.StreamConfig{}, ""},
+		{Config{MaxBytes: LeastBytes}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, "max_bytes is 1073741824 and not 67108864"},
+		{Config{}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, ""},
+		{Config{Replicas: 2}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, "3 copies and not 2"},
+		{Config{}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, ""},
+	} {
+		asked, err := c.asked.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Store{config: asked}
+		told := s.signals().doubts(c.have)
+		if len(told) > 1 || (len(told) == 1) != (c.told != "") || c.told != "" && !strings.Contains(told[0], c.told) {
+			t.Errorf("asked for %+v, have %+v: told %q, want %q", c.asked, c.have, told, c.told)
+		}
+		if told := s.deadLetters().doubts(jetstream.StreamConfig{MaxAge: c.have.MaxAge}); (len(told) == 1) != strings.Contains(c.told, "max_age") {
+			t.Errorf("asked for %+v, DEADLETTER has %+v: told %q", c.asked, c.have, told)
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ const LeastBytes = 64 << 20
 // leastMessages is the least count of messages for the same reason.
 const leastMessages = 10_000
 
+// defaultAge is how long SIGNALS and DEADLETTER keep their messages.
+const defaultAge = 90 * 24 * time.Hour
+
 // deadLetterWindow is how long a dead letter's repeat is recognised.
 const deadLetterWindow = 10 * time.Minute
 
@@ -40,7 +43,7 @@ type Config struct {
 
 func (c Config) withDefaults() (Config, error) {
 	c.Replicas = cmp.Or(c.Replicas, 1)
-	c.MaxAge = cmp.Or(c.MaxAge, 90*24*time.Hour)
+	c.MaxAge = cmp.Or(c.MaxAge, defaultAge)
 	c.MaxBytes = cmp.Or(c.MaxBytes, -1)
 	c.Log = orDiscard(c.Log)
 	if c.MaxBytes > 0 && c.MaxBytes < LeastBytes {
@@ -155,7 +158,7 @@ func (s *Store) deadLetters() stream {
 			MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxBytes: -1,
 			Replicas: s.config.Replicas, AllowDirect: true,
 		},
-		fit: fitAny,
+		fit: fitAny, doubt: s.doubtAge,
 	}
 }
 

@@ -27,6 +27,18 @@ type stream struct {
 	doubt func(jetstream.StreamConfig) []string
 }
 
+// doubts says what an operator should look at, copies that nobody asked for among it.
+func (s stream) doubts(have jetstream.StreamConfig) []string {
+	var doubts []string
+	if s.doubt != nil {
+		doubts = s.doubt(have)
+	}
+	if asked := s.config.Replicas; asked > 1 && have.Replicas > asked {
+		doubts = append(doubts, fmt.Sprintf("it has %d copies and not %d as configured: what exists is left as it is (nats stream edit --replicas)", have.Replicas, asked))
+	}
+	return doubts
+}
+
 // info is what JetStream says of a stream.
 type info struct {
 	Config  json.RawMessage       `json:"config"`
@@ -103,10 +115,8 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 	}
 	lacks := lacking(have, want.config)
 	if len(lacks) == 0 {
-		if want.doubt != nil {
-			for _, doubt := range want.doubt(have) {
-				log.Warn("stream is configured in a way that may cost data", "stream", name, "why", doubt)
-			}
+		for _, doubt := range want.doubts(have) {
+			log.Warn("stream is not configured as it should be", "stream", name, "why", doubt)
 		}
 		return have, false, nil
 	}
