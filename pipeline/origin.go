@@ -20,12 +20,12 @@ var OktaDomains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta
 // is the scheme's own. Plain http is for loopback hosts only. An error says what
 // is wrong and what to write; it shows no user info.
 func ParseOrigin(s string) (string, error) {
+	if strings.Contains(s, "@") { // anywhere: a password may hold what ends a host
+		return "", errors.New("holds user info (write the host name alone; credentials have a place of their own)")
+	}
 	scheme, authority := splitURL(s)
 	if authority == "" {
 		return "", errors.New("names no host (write the org's host name, such as acme.okta.com)")
-	}
-	if strings.Contains(authority, "@") {
-		return "", errors.New("holds user info (write the host name alone; credentials have a place of their own)")
 	}
 	if scheme != "https" && scheme != "http" {
 		return "", fmt.Errorf("has the scheme %.20q (write https)", scheme)
@@ -47,6 +47,9 @@ func ParseOrigin(s string) (string, error) {
 // and a port has no place in it.
 func parseFQDN(s string) (string, error) {
 	_, authority := splitURL(s)
+	if strings.Contains(s, "@") {
+		authority = s // refused as it is
+	}
 	origin, err := ParseOrigin(authority)
 	if err != nil {
 		return "", err

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // wrong is the problem of a value that can be read and can't be right.
@@ -47,17 +48,24 @@ func complaints(err error, label func(field string) string) []error {
 
 func (c *natsConfig) faults() []error {
 	var k check
-	for one := range strings.SplitSeq(c.URL, ",") {
-		k.add(!mayBeNATS(one), "NATS_URL: "+hosts(one), "it is no address of a NATS server", "NATS_URL=nats://<host>:4222; several with commas between; the schemes are nats, tls, ws and wss")
+	switch err := jets.CheckServers(c.URL); {
+	case errors.Is(err, jets.ErrUserInfo):
+		k.add(true, "NATS_URL", err.Error(), "NATS_USER and NATS_PASSWORD, which take any character; or "+percentEncode+"; in a list, each server needs its scheme and its user")
+	case err != nil:
+		k.add(true, strings.TrimSuffix("NATS_URL: "+jets.Hosts(c.URL), ": "), err.Error(), "NATS_URL=nats://<host>:4222; several with commas between; the schemes are nats, tls, ws and wss")
 	}
 	k.add(c.Cert != "" && c.Key == "", "NATS_CERT is set, NATS_KEY is not",
 		"a client certificate needs its key", "NATS_KEY=<file>")
 	k.add(c.Key != "" && c.Cert == "", "NATS_KEY is set, NATS_CERT is not",
 		"a client key needs its certificate", "NATS_CERT=<file>")
-	k.add(c.Embedded() && c.Creds+c.CA+c.Cert+c.Key != "", "NATS_CREDS, NATS_CA, NATS_CERT or NATS_KEY without NATS_URL",
-		"without NATS_URL or NATS_CONTEXT an embedded server is started, which knows none of them",
-		"NATS_URL=nats://<host>:4222, or unset the others")
-	for _, f := range []struct{ name, path string }{{"NATS_CREDS", c.Creds}, {"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key}} {
+	k.add(!c.Password.IsZero() && c.User.IsZero(), "NATS_PASSWORD is set, NATS_USER is not",
+		"a password is a user's", "NATS_USER=<user>; a token alone is NATS_TOKEN")
+	if given := c.connecting(); c.Embedded() && len(given) > 0 {
+		k.add(true, strings.Join(given, ", ")+" without NATS_URL",
+			"without NATS_URL or NATS_CONTEXT an embedded server is used, which knows none of them",
+			"NATS_URL=nats://<host>:4222, or unset the others; the embedded server's own are SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD")
+	}
+	for _, f := range []struct{ name, path string }{{"NATS_CREDS", c.Creds}, {"NATS_NKEY", c.NKey}, {"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key}} {
 		if f.name == "NATS_CREDS" && strings.ContainsAny(f.path, "~$") {
 			continue // nats.go expands it
 		}
@@ -66,6 +74,17 @@ func (c *natsConfig) faults() []error {
 		}
 	}
 	return k.errs
+}
+
+// connecting lists the variables that are set of how to connect, but for the servers.
+func (c *natsConfig) connecting() []string {
+	var given []string
+	for v := range variables(c) {
+		if v.Name != "NATS_URL" && v.Name != "NATS_CONTEXT" && !v.field.IsZero() {
+			given = append(given, v.Name)
+		}
+	}
+	return given
 }
 
 func (c *serverConfig) faults() []error {
@@ -118,24 +137,21 @@ func (c *config) faultsTogether() []error {
 	var k check
 	k.add(c.NATS.Embedded() && c.Stream.Replicas > 1, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d without NATS_URL", c.Stream.Replicas),
 		"the embedded server is one server, and can keep one copy", "NATS_URL=nats://<host>:4222, or SIGNAL_CLIENT_NATS_REPLICAS=1")
+	if _, err := okta.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: "okta.com"}}); err != nil {
+		setting, cause, _ := strings.Cut(err.Error(), " ")
+		k.add(true, setting, "it "+cause, "HTTPS_PROXY=http://<host>:<port>")
+	}
 	return k.errs
 }
 
-// mayBeNATS reports whether it can be a NATS server's URL, or none at all. Waiting
-// for what can't be one would take for ever.
-func mayBeNATS(server string) bool {
-	server = strings.TrimSpace(server)
-	if server == "" {
-		return true
-	}
-	if !strings.Contains(server, "://") {
-		server = "nats://" + server
-	}
-	u, err := url.Parse(server)
-	if err == nil && strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "[") {
-		return false // neither a name nor an address of IPv6, which stands in brackets
-	}
-	return err == nil && u.Hostname() != "" && slices.Contains([]string{"nats", "tls", "ws", "wss", "tcp"}, u.Scheme)
+// percentEncode is how a password gets into a URL.
+const percentEncode = "write the characters , / ? # % @ of a password percent-encoded: %2C %2F %3F %23 %25 %40"
+
+// mayBeProxy reports whether it can be the URL of a proxy. What stands behind an "@"
+// in a path is the rest of a password.
+func mayBeProxy(proxy string) bool {
+	u, err := url.Parse(proxy)
+	return err == nil && u.Host != "" && !strings.Contains(u.Path+u.RawQuery+u.Fragment, "@")
 }
 
 // hostOf is the host of an address with a port.

@@ -32,12 +32,17 @@ func (c *config) sections() []section {
 
 // natsConfig says which NATS to use, and as whom: as the nats command knows it.
 type natsConfig struct {
-	URL     string `envconfig:"NATS_URL" desc:"NATS servers, comma separated; empty: an embedded server"`
-	Creds   string `envconfig:"NATS_CREDS" desc:"credentials file"`
-	CA      string `envconfig:"NATS_CA" desc:"file of the certificate authority to trust"`
-	Cert    string `envconfig:"NATS_CERT" desc:"client certificate file"`
-	Key     string `envconfig:"NATS_KEY" desc:"client key file"`
-	Context string `envconfig:"NATS_CONTEXT" desc:"a context of the nats command, by name or path; only followed when set here"`
+	URL string `envconfig:"NATS_URL" desc:"NATS servers, comma separated; empty: an embedded server"`
+	// Secret: as the nats command has it, a user without a password is a token.
+	User     pipeline.Secret `envconfig:"NATS_USER" desc:"user; without NATS_PASSWORD: a token"`
+	Password pipeline.Secret `envconfig:"NATS_PASSWORD" desc:"the user's password, which may hold any character here"`
+	Token    pipeline.Secret `envconfig:"NATS_TOKEN" desc:"token"`
+	Creds    string          `envconfig:"NATS_CREDS" desc:"credentials file"`
+	NKey     string          `envconfig:"NATS_NKEY" desc:"file of the seed of a user NKEY"`
+	CA       string          `envconfig:"NATS_CA" desc:"file of the certificate authority to trust"`
+	Cert     string          `envconfig:"NATS_CERT" desc:"client certificate file"`
+	Key      string          `envconfig:"NATS_KEY" desc:"client key file"`
+	Context  string          `envconfig:"NATS_CONTEXT" desc:"a context of the nats command, by name or path; only followed when set here"`
 }
 
 // Embedded reports whether the program is to bring its own server.

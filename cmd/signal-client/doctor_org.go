@@ -140,21 +140,25 @@ func (d *diagnosis) token(i pipeline.Integration, err error) {
 }
 
 // proxied is the proxy on the way to an org; empty: none.
-func proxied(ctx context.Context, origin string) string {
+func proxied(ctx context.Context, origin string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, origin, nil)
 	if err != nil {
-		return ""
+		return "", err
 	}
-	proxy, err := http.ProxyFromEnvironment(req)
+	proxy, err := okta.Proxy(req)
 	if err != nil || proxy == nil {
-		return ""
+		return "", err
 	}
-	return proxy.Host
+	return proxy.Host, nil
 }
 
 func (d *diagnosis) dns(ctx context.Context, origin string) {
 	u, _ := url.Parse(origin)
-	if proxy := proxied(ctx, origin); proxy != "" {
+	switch proxy, err := proxied(ctx, origin); {
+	case err != nil:
+		d.wrong(err.Error(), "correct HTTPS_PROXY")
+		return
+	case proxy != "":
 		d.skip("the proxy " + proxy + " looks it up")
 		return
 	}
@@ -187,8 +191,8 @@ func (d *diagnosis) tls(ctx context.Context, origin string, config *tls.Config) 
 		d.fact("plain http, which loopback alone may use")
 		return
 	}
-	if proxy := proxied(ctx, origin); proxy != "" {
-		d.skip("the proxy " + proxy + " is on the way; the request tells")
+	if proxy, err := proxied(ctx, origin); proxy != "" || err != nil {
+		d.skip(strings.TrimSpace("the proxy "+proxy) + " is on the way; the request tells")
 		return
 	}
 	address := u.Host

@@ -45,7 +45,7 @@ func (c *oktaConfig) setting(field string) string {
 	case "instance":
 		return "OKTA_INSTANCE=" + c.name()
 	case "settings.fqdn":
-		return "OKTA_FQDN=" + c.FQDN
+		return "OKTA_FQDN=" + withoutUser(c.FQDN)
 	case "settings.base_url":
 		return "OKTA_BASE_URL" // not its value: user info may be in there
 	case "settings.since":

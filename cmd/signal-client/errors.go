@@ -163,13 +163,14 @@ func remedyFor(err error) remedy {
 	return remedy{code: exitFailed}
 }
 
-// print writes the parts that there are, one line each.
+// print writes the parts that there are, one line each. What was typed in stands there
+// too, and may be a URL with a password in the wrong place.
 func (p problem) print(to screen) {
-	fmt.Fprintf(to, "%s %s\n", to.Paint(red, "error:"), printable(p.Op))
+	fmt.Fprintf(to, "%s %s\n", to.Paint(red, "error:"), printable(masked(p.Op)))
 	if p.Err != nil {
-		fmt.Fprintf(to, "cause: %s\n", printable(p.Err.Error()))
+		fmt.Fprintf(to, "cause: %s\n", printable(masked(p.Err.Error())))
 	}
 	if p.Hint != "" {
-		fmt.Fprintf(to, "%s %s\n", to.Paint(green, "try:"), printable(p.Hint))
+		fmt.Fprintf(to, "%s %s\n", to.Paint(green, "try:"), printable(masked(p.Hint)))
 	}
 }

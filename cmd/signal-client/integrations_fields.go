@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -199,11 +198,28 @@ func (v value) WithoutSecrets() value {
 		shown.Put(tokenFilePath, file)
 	}
 	for _, path := range []string{"settings.base_url", "settings.fqdn"} {
-		if at, ok := shown.At(path).(string); ok && strings.Contains(at, "@") {
+		if at, ok := shown.At(path).(string); ok {
 			shown.Put(path, withoutUser(at))
 		}
 	}
+	hosts, _ := shown.At("settings.link_hosts").([]any)
+	for n, at := range hosts {
+		if at, ok := at.(string); ok {
+			hosts[n] = withoutUser(at)
+		}
+	}
 	return shown
+}
+
+// withoutUser takes user and password out of what may be a URL, however they are
+// written.
+func withoutUser(at string) string {
+	user := strings.LastIndexByte(at, '@') + 1
+	scheme, _, found := strings.Cut(at[:user], "//")
+	if found {
+		return scheme + "//" + at[user:]
+	}
+	return at[user:]
 }
 
 // secretive are parts of the names of members that other writers may keep secrets in.
@@ -250,15 +266,6 @@ func keepSecrets(at, before any) {
 			}
 		}
 	}
-}
-
-// withoutUser takes user and password out of what may be a URL.
-func withoutUser(at string) string {
-	if u, err := url.Parse(at); err == nil && u.Host != "" {
-		u.User = nil
-		return u.String()
-	}
-	return at[strings.LastIndexByte(at, '@')+1:]
 }
 
 // plainValue is a number or a truth value if the text is one, else the text.

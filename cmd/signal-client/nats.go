@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -39,17 +40,49 @@ func (c natsConfig) dialing() (dialing, error) {
 		d.options = context.options
 		d.dialer.Domain, d.dialer.APIPrefix = context.settings.JSDomain, context.settings.JSAPIPrefix
 	}
-	if c.Creds != "" {
-		d.options = append(d.options, nats.UserCredentials(c.Creds))
+	as, err := c.as()
+	if err != nil {
+		return d, err
 	}
+	d.options = append(d.options, as...)
 	if c.CA != "" {
 		d.options = append(d.options, nats.RootCAs(c.CA))
 	}
 	if c.Cert != "" {
 		d.options = append(d.options, nats.ClientCert(c.Cert, c.Key))
 	}
-	d.where = hosts(d.servers)
+	d.where = jets.Hosts(d.servers)
 	return d, nil
+}
+
+// as is who connects, in the order of the nats command: what stands first counts, and a
+// token is added to it. What a context says of it is forgotten then.
+func (c natsConfig) as() ([]nats.Option, error) {
+	var as []nats.Option
+	switch {
+	case !c.Password.IsZero():
+		as = append(as, nats.UserInfo(c.User.Reveal(), c.Password.Reveal()))
+	case c.Creds != "":
+		as = append(as, nats.UserCredentials(c.Creds))
+	case c.NKey != "":
+		seed, err := nats.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, &problem{Op: "NATS_NKEY=" + c.NKey, Err: errors.New("it holds no seed of a user NKEY"), Hint: "nsc or nk -gen user makes one; a file of an NKEY and a JWT is NATS_CREDS", Code: exitUsage}
+		}
+		as = append(as, seed)
+	}
+	if token := cmp.Or(c.Token, c.User); !token.IsZero() && c.Password.IsZero() {
+		as = append(as, nats.Token(token.Reveal()))
+	}
+	if len(as) > 0 {
+		as = slices.Insert(as, 0, forgetUser)
+	}
+	return as, nil
+}
+
+func forgetUser(o *nats.Options) error {
+	o.User, o.Password, o.Token, o.Nkey, o.UserJWT, o.SignatureCB = "", "", "", "", nil, nil
+	return nil
 }
 
 // connect connects once. It returns when ctx ends, whatever a server that does
@@ -113,7 +146,7 @@ func final(err error) bool {
 		}
 	}
 	_, badURL := errors.AsType[*url.Error](err)
-	return badURL
+	return badURL || errors.Is(err, jets.ErrServerURL) || errors.Is(err, jets.ErrUserInfo)
 }
 
 // startEmbedded starts the server that the program brings along.
@@ -148,7 +181,7 @@ func (c serverConfig) toEmbedded() dialing {
 	if !c.Password.IsZero() {
 		d.options = append(d.options, nats.UserInfo(c.User, c.Password.Reveal()))
 	}
-	d.where = hosts(d.servers)
+	d.where = jets.Hosts(d.servers)
 	return d
 }
 

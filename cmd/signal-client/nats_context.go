@@ -6,15 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/synadia-io/orbit.go/natscontext"
+
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // natsContext is a context of the nats command, read.
@@ -43,6 +43,16 @@ func readContext(name string) (natsContext, error) {
 	if c.settings.NSCLookup != "" {
 		p.Err = errors.New("it looks its credentials up with the nsc command, which a service must not run")
 		p.Hint = "write them to a file: nsc generate creds > stage.creds; then NATS_CREDS=stage.creds and NATS_URL"
+		return c, p
+	}
+	if err := jets.CheckServers(c.settings.URL); err != nil {
+		p.Err = fmt.Errorf("its url: %w", err)
+		p.Hint = "put user and password into the members of that name, which take any character, or " + percentEncode
+		return c, p
+	}
+	if proxy := c.settings.SocksProxy; proxy != "" && !mayBeProxy(proxy) {
+		p.Err = errors.New("its socks_proxy can't be read")
+		p.Hint = percentEncode
 		return c, p
 	}
 	if c.options, err = contextOptions(path); err != nil {
@@ -94,24 +104,6 @@ func contextOptions(path string) ([]nats.Option, error) {
 		}
 		return nil
 	}}, nil
-}
-
-// hosts are the servers of a list of URLs, without users and passwords.
-func hosts(urls string) string {
-	var names []string
-	for one := range strings.SplitSeq(urls, ",") {
-		one = strings.TrimSpace(one)
-		if u, err := url.Parse(one); err == nil && u.Host != "" {
-			one = u.Host
-		}
-		if _, host, found := strings.Cut(one, "@"); found {
-			one = host
-		}
-		if one != "" {
-			names = append(names, one)
-		}
-	}
-	return strings.Join(slices.Compact(names), ", ")
 }
 
 // listening reports whether something accepts connections at the address.

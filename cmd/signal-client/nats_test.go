@@ -58,19 +58,6 @@ func TestPasses(t *testing.T) {
 	}
 }
 
-func TestHostsShowNoPasswords(t *testing.T) {
-	for urls, want := range map[string]string{
-		"":                                     "",
-		"nats://u:s3cret@a:4222, tls://b:4222": "a:4222, b:4222",
-		"s3cret@a:4222,b":                      "a:4222, b",
-		"wss://a/path":                         "a",
-	} {
-		if got := hosts(urls); got != want {
-			t.Errorf("%s: got %q, want %q", urls, got, want)
-		}
-	}
-}
-
 // A context's domain and credentials are taken along; variables override it.
 func TestContext(t *testing.T) {
 	dir := t.TempDir()

@@ -126,7 +126,7 @@ func (s *service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error
 	if err != nil {
 		return nil, nil, err
 	}
-	s.log.Info("nats: connected", "server", hosts(conn.NATS.ConnectedUrlRedacted()), "name", conn.NATS.ConnectedServerName(), "version", conn.NATS.ConnectedServerVersion())
+	s.log.Info("nats: connected", "server", jets.Hosts(conn.NATS.ConnectedUrlRedacted()), "name", conn.NATS.ConnectedServerName(), "version", conn.NATS.ConnectedServerVersion())
 	s.nats.where = d.where
 	return conn, nil, nil
 }

@@ -105,6 +105,16 @@ func printable(text string) string {
 // steers reports whether a rune is anything but a visible one or a space.
 func steers(r rune) bool { return !unicode.IsPrint(r) }
 
+// masked takes out of a text what stands between "//" and the last "@": there may be a
+// user and a password, however they are written.
+func masked(text string) string {
+	last := strings.LastIndexByte(text, '@')
+	if first := strings.Index(text, "//"); first >= 0 && first < last {
+		return text[:first+2] + "…" + text[last:]
+	}
+	return text
+}
+
 // human shows a count in a form that can be read at a glance: 1,234,567.
 func human(n uint64) string {
 	digits := fmt.Sprint(n)

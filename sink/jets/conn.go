@@ -68,6 +68,9 @@ func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := CheckServers(urls); err != nil {
+		return nil, fmt.Errorf("connect to nats%s: %w", at(urls), err)
+	}
 	c := &Conn{APIPrefix: d.prefix(), log: orDiscard(d.Log)}
 	c.opened()
 	nc, err := nats.Connect(urls, c.options(opts)...)
@@ -274,25 +277,16 @@ func newEnough(version string) bool {
 
 // at says where, with hosts alone: users, passwords and tokens stay out.
 func at(urls string) string {
-	var hosts []string
-	for one := range strings.SplitSeq(urls, ",") {
-		one = strings.TrimSpace(one)
-		if u, err := url.Parse(one); err == nil && u.Host != "" {
-			hosts = append(hosts, u.Host)
-		} else if one != "" && !strings.Contains(one, "@") {
-			hosts = append(hosts, one)
-		}
+	if hosts := Hosts(urls); hosts != "" {
+		return " at " + hosts
 	}
-	if len(hosts) == 0 {
-		return ""
-	}
-	return " at " + strings.Join(hosts, ",")
+	return ""
 }
 
-// withoutURL cuts the URL, and with it a password, out of an error of net/url.
+// withoutURL replaces an error of net/url, which quotes the URL and so a password.
 func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return ErrServerURL
 	}
 	return err
 }

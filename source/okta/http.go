@@ -23,7 +23,7 @@ func NewHTTPClient() *http.Client {
 	return &http.Client{
 		CheckRedirect: stay,
 		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
+			Proxy:                  Proxy,
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    10 * time.Second,

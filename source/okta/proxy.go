@@ -1,0 +1,40 @@
+package okta
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// errProxy names the variable and shows nothing of its value, since a proxy's
+// password may stand there.
+var errProxy = errors.New("HTTPS_PROXY can't be read as a proxy's URL: write the characters / ? # % @ of its password percent-encoded (%2F %3F %23 %25 %40); without a user it is http://<host>:<port>")
+
+// Proxy is the proxy that HTTPS_PROXY and NO_PROXY name for a request; nil: none. It
+// refuses an HTTPS_PROXY that net/http would pass over without a word. (Loopback hosts,
+// the only ones that are asked by plain http, have no proxy.)
+func Proxy(req *http.Request) (*url.URL, error) {
+	if req.URL.Scheme == "https" && !mayBeProxy() {
+		return nil, errProxy
+	}
+	return http.ProxyFromEnvironment(req)
+}
+
+// mayBeProxy reads the variable once, as net/http does.
+var mayBeProxy = sync.OnceValue(func() bool {
+	proxy := cmp.Or(os.Getenv("HTTPS_PROXY"), os.Getenv("https_proxy"))
+	if proxy == "" {
+		return true
+	}
+	if !strings.Contains(proxy, "://") {
+		proxy = "http://" + proxy
+	}
+	u, err := url.Parse(proxy)
+	return err == nil && u.Host != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) &&
+		!strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") // what stands there is the rest of a password
+})
