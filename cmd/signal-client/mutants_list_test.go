@@ -43,6 +43,7 @@ var mutants = []mutant{
 	}
 	if pos.Seq = seq; n > 0 {
 		s.lastEvent = seq - 1 // a batch is stored in one piece, the position last
+		s.batch.Accepted(time.Now())
 	}
 `, `	seq, err := s.send(ctx, messages{len: 1, at: func(int) *nats.Msg { return m }})
 	if err == nil && n > 0 {

@@ -81,6 +81,13 @@ func (e *apiError) busy() bool {
 	return false
 }
 
+// limiting reports whether a batch was too large because of the server's
+// configuration, and not since the server is overloaded.
+func limiting(err error) bool {
+	refusal, ok := errors.AsType[*apiError](err)
+	return ok && refusal.ErrCode == codeBatchTooLarge
+}
+
 // publisher sends messages that are stored all or none.
 type publisher struct {
 	conn *Conn

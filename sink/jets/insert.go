@@ -80,10 +80,10 @@ func (s *Sink) dropKnown(c *catch) {
 // insert stores what is left of a batch.
 func (s *Sink) insert(ctx context.Context, why pipeline.Why, c catch) error {
 	for stored := 0; stored < len(c.events); {
-		n := min(len(c.events)-stored, s.batch-1)
+		n := min(len(c.events)-stored, s.batch.Most()-1)
 		err := s.insertSome(ctx, why, c.events[stored:stored+n], c.ids[stored:stored+n])
 		if errors.Is(err, errTooLarge) && n > 1 {
-			s.batch = n/2 + 1
+			s.batch.Refused(n+1, limiting(err), time.Now())
 			s.log.Warn("batch too large for the server, split", "events", n, "err", err)
 			continue
 		}
@@ -111,6 +111,7 @@ func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeli
 		return err
 	}
 	s.lastEvent = pos.Seq - 1
+	s.batch.Accepted(time.Now())
 	s.span.add(events, ids, s.lastEvent)
 	// The live poll has passed them. Should it serve one all the same, since what
 	// it took for the head was none, it is known for as long as a page's are.

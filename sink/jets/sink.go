@@ -52,7 +52,7 @@ type Sink struct {
 	compared  time.Time         // latest published of those that the newest sync read; zero: it has no dedupe_from
 	span      span              // ids of the past that events are inserted into; mostly none
 	cursor    cursor            // the copy in CURSORS
-	batch     int               // messages that the server takes in one batch; learned
+	batch     batchSize         // how many messages the server takes at once; learned
 	unfit     bool              // a stream is gone, or was changed: the next sync mends it
 }
 
@@ -64,7 +64,7 @@ func (s *Store) Sink(instance string, q Query, trace *pipeline.Trace, log *slog.
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Sink{instance: instance, query: q, store: s, trace: trace.Complete(),
-		log: log.With("instance", instance), batch: MaxBatch}
+		log: log.With("instance", instance)}
 }
 
 // Commit implements pipeline.Sink.
@@ -200,7 +200,7 @@ func latest(a, b time.Time) time.Time {
 func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, error) {
 	stored := 0
 	for {
-		n := min(len(c.events)-stored, s.batch-1)
+		n := min(len(c.events)-stored, s.batch.Most()-1)
 		last := stored+n == len(c.events)
 		if last && n == 0 && page.Next == page.Link && !s.made(page, c.repeats) {
 			s.at.CompleteThrough = latest(s.at.CompleteThrough, page.Through)
@@ -208,7 +208,7 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, err
 		}
 		err := s.part(ctx, page, c, stored, n, last)
 		if errors.Is(err, errTooLarge) && n > 1 {
-			s.batch = n/2 + 1
+			s.batch.Refused(n+1, limiting(err), time.Now())
 			s.log.Warn("batch too large for the server, page split", "events", n, "bytes", page.Bytes, "err", err)
 			continue
 		}
@@ -246,6 +246,7 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 	}
 	if pos.Seq = seq; n > 0 {
 		s.lastEvent = seq - 1 // a batch is stored in one piece, the position last
+		s.batch.Accepted(time.Now())
 	}
 	s.span.add(events, c.ids[from:from+n], s.lastEvent)
 	s.remember(pos, c.ids[from:from+n])

@@ -200,20 +200,18 @@ func TestPageIsSplit(t *testing.T) {
 	st.commit(s, page(s, 1, events(1, 2)))
 	first := page(s, 2, events(3, 37))
 	c := s.sift(first)
-	s.batch = 8
 	for stored := 0; stored < 21; stored += 7 {
 		st.ok(s.part(t.Context(), first, c, stored, 7, false))
 		s = st.synced()
 		if s.at.Link != link(1) || s.at.DedupeFrom == 0 {
 			t.Fatalf("position after a part: %+v", s.at)
 		}
-		c, s.batch = s.sift(first), 8
+		c = s.sift(first)
 		if len(c.events) != 35-stored-7 {
 			t.Fatalf("%d events left after %d", len(c.events), stored+7)
 		}
 		c.events, c.ids = append(make([]pipeline.Event, stored+7), c.events...), append(make([]id, stored+7), c.ids...)
 	}
-	s.batch = MaxBatch // not learned yet
 	r := st.commit(s, first)
 	if s.at.DedupeFrom != 0 || s.at.Link != link(2) || r.Repeats != 21 {
 		t.Fatalf("position after the last part: %+v, %+v", s.at, r)

@@ -56,6 +56,7 @@ type Config struct {
 	Domain     string // of JetStream
 	Deny       string // subject that clients may not publish to; empty: none, else needs Password
 	Limits     server.JSLimitOpts
+	MaxWaiting int // messages that may wait for a stream before more are dropped; default the server's
 
 	ClusterPort int    // routes of a cluster; 0: stands alone
 	Routes      string // comma separated
@@ -84,7 +85,7 @@ func (c Config) options() *server.Options {
 		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
 		SyncAlways: c.SyncAlways, MaxPayload: c.MaxPayload,
 		JetStreamMaxStore: c.MaxStore, JetStreamMaxMemory: 256 << 20, JetStreamLimits: c.Limits,
-		JetStreamDomain: c.Domain,
+		JetStreamDomain: c.Domain, StreamMaxBufferedMsgs: c.MaxWaiting,
 	}
 	if c.Password != "" {
 		opts.Username, opts.Password = "test", c.Password

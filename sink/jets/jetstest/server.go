@@ -117,6 +117,14 @@ func (s *Server) Restart(t testing.TB) {
 	s.Start(t)
 }
 
+// RestartAs is Restart with another configuration, on the same store.
+func (s *Server) RestartAs(t testing.TB, change func(*Config)) {
+	t.Helper()
+	s.Stop()
+	change(&s.config)
+	s.Start(t)
+}
+
 // Copy copies the store of a stopped server and returns the copy's directory.
 func (s *Server) Copy(t testing.TB) string {
 	t.Helper()
