@@ -68,7 +68,7 @@ type Receipt struct {
 	Position    Position // the newest one now
 	Stored      int      // events
 	Repeats     int      // events dropped, since they are stored already
-	DeadLetters int
+	DeadLetters int      // elements that can't be published
 }
 
 // Locks let one process at a time poll an instance.

@@ -21,10 +21,14 @@ type Trace struct {
 	Breaker   func(instance, state string, refused bool)      // closed, open or half-open; refused: a 401 or 403 opened it
 
 	DeadLetter func(instance string, flaw Flaw)
-	Fenced     func(instance string)                                    // another writer was ahead
-	Lost       func(instance string)                                    // acked data is gone from the stream
-	Wrote      func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
-	Drift      func(field string)                                       // an event's member is not what is documented
+	// DeadLetterLost tells of an element that could not even be kept as a dead letter,
+	// once the events of its page are stored.
+	DeadLetterLost func(instance string, flaw Flaw)
+
+	Fenced func(instance string)                                    // another writer was ahead
+	Lost   func(instance string)                                    // acked data is gone from the stream
+	Wrote  func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
+	Drift  func(field string)                                       // an event's member is not what is documented
 }
 
 // Complete returns the hooks with one that does nothing for each that is nil.
@@ -66,6 +70,9 @@ func (t *Trace) Complete() Trace {
 	}
 	if c.DeadLetter == nil {
 		c.DeadLetter = func(string, Flaw) {}
+	}
+	if c.DeadLetterLost == nil {
+		c.DeadLetterLost = func(string, Flaw) {}
 	}
 	if c.Fenced == nil {
 		c.Fenced = func(string) {}

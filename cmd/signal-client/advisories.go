@@ -25,6 +25,7 @@ const (
 	adviseDataLost      = "data_lost"
 	adviseGapFound      = "gap_found"
 	adviseDeadLetter    = "dead_letter"
+	adviseLetterLost    = "dead_letter_lost"
 	adviseTakeover      = "takeover"
 	adviseSilent        = "silent"
 	adviseSilentOver    = "silent_over"
@@ -106,6 +107,9 @@ func (a *advisories) Trace() *pipeline.Trace {
 		},
 		DeadLetter: func(instance string, flaw pipeline.Flaw) {
 			a.tell(adviseDeadLetter, instance, severityWarning, map[string]any{"reasons": map[string]int{string(flaw): 1}})
+		},
+		DeadLetterLost: func(instance string, flaw pipeline.Flaw) {
+			a.tell(adviseLetterLost, instance, severityCritical, map[string]any{"reasons": map[string]int{string(flaw): 1}})
 		},
 	}
 }
@@ -320,6 +324,8 @@ func (a *advisory) sentence() string {
 		return fmt.Sprintf("%v events of %s from %v until %v are not in the stream: signal-client audit --instance %s --repair", f["missing"], a.Instance, f["from"], f["until"], a.Instance)
 	case adviseDeadLetter:
 		return fmt.Sprintf("%s of %s could not be published, see: signal-client deadletter list", count(a.Count, "element"), a.Instance)
+	case adviseLetterLost:
+		return fmt.Sprintf("%s of %s could not be published, and DEADLETTER takes no more: make room in it; the log of %s names what is lost", count(a.Count, "element"), a.Instance, a.Replica)
 	case adviseTakeover:
 		return fmt.Sprintf("%s is polled by %s now, after the session of %v ended", a.Instance, a.Replica, f["from"])
 	case adviseSilent:

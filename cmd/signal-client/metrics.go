@@ -47,6 +47,7 @@ type instanceMetrics struct {
 type processMetrics struct {
 	requestTime, commitTime *prometheus.HistogramVec
 	drift, stage, takeovers *prometheus.CounterVec
+	lettersLost             prometheus.Counter
 	owned, unowned          prometheus.Gauge
 }
 
@@ -135,6 +136,10 @@ func (m *metrics) Trace() *pipeline.Trace {
 		Budget:     m.budget,
 		Breaker:    m.breaker,
 		DeadLetter: m.deadLetter,
+		DeadLetterLost: func(string, pipeline.Flaw) {
+			m.process.stage.WithLabelValues(stageSource, stageError).Inc()
+			m.process.lettersLost.Inc()
+		},
 		Fenced: func(instance string) {
 			m.while(instance, func(s *instanceMetrics) { s.fences.WithLabelValues(instance).Inc() })
 		},

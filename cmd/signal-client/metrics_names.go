@@ -71,10 +71,11 @@ func newProcessMetrics() processMetrics {
 			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}),
 		commitTime: histogram("commit_duration_seconds", "Time from a page in hand to the stream's acknowledgement.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "result"),
-		drift:     counter("schema_drift_total", "Members of events that are not as documented.", "field"),
-		owned:     gauge("owned_integrations", "Instances that this process polls.").WithLabelValues(),
-		unowned:   gauge("unowned_integrations", "Enabled instances that nobody polls, seen from this process.").WithLabelValues(),
-		takeovers: counter("takeovers_total", "Instances taken over from a process whose session ended by its own will, or expired since the process died or froze.", "session"),
+		drift:       counter("schema_drift_total", "Members of events that are not as documented.", "field"),
+		owned:       gauge("owned_integrations", "Instances that this process polls.").WithLabelValues(),
+		unowned:     gauge("unowned_integrations", "Enabled instances that nobody polls, seen from this process.").WithLabelValues(),
+		takeovers:   counter("takeovers_total", "Instances taken over from a process whose session ended by its own will, or expired since the process died or froze.", "session"),
+		lettersLost: counter("deadletters_lost_total", "Elements that could not even be kept as dead letters; the log names them.").WithLabelValues(),
 		stage: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pipeline_stage_count",
 			Help: "Elements through a pipeline stage: success are stored events, error are dead letters."}, []string{"stage", "status"}),
 	}
@@ -94,7 +95,7 @@ func newProcessMetrics() processMetrics {
 }
 
 func (p *processMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{p.requestTime, p.commitTime, p.drift, p.stage, p.takeovers, p.owned, p.unowned}
+	return []prometheus.Collector{p.requestTime, p.commitTime, p.drift, p.stage, p.takeovers, p.lettersLost, p.owned, p.unowned}
 }
 
 func buildInfo(b build) prometheus.Collector {

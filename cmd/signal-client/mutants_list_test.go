@@ -63,8 +63,10 @@ var mutants = []mutant{
 	stored, err := s.write(ctx, page, c)
 `}}},
 	{"dead letters after the batch", jetsPkg, "TestCommitCutAnywhere", []edit{
-		{"sink/jets/sink.go", "	if err := s.bury(ctx, page.Link, c.dead); err != nil {\n		return pipeline.Receipt{}, err\n	}\n", ""},
-		{"sink/jets/sink.go", "	if err := s.follow(ctx, stored > 0", "	if err := s.bury(ctx, page.Link, c.dead); err != nil {\n		return pipeline.Receipt{}, err\n	}\n	if err := s.follow(ctx, stored > 0"}}},
+		{"sink/jets/sink.go", "	lost, err := s.bury(ctx, page.Link, c.dead)\n	if err != nil {\n		return pipeline.Receipt{}, err\n	}\n", ""},
+		{"sink/jets/sink.go", "	s.lose(lost)\n", "	if _, err := s.bury(ctx, page.Link, c.dead); err != nil {\n		return pipeline.Receipt{}, err\n	}\n"}}},
+	{"a dead letter in doubt taken for lost", jetsPkg, "TestDeadLetterInDoubt", []edit{
+		{"sink/jets/deadletter_keep.go", "	refusal, ok := errors.AsType[*apiError](err)\n	if !ok {\n		return err\n	}\n	switch", "	refusal, ok := errors.AsType[*apiError](err)\n	if !ok {\n		return errNotKept\n	}\n	switch"}}},
 
 	// Sync.
 	{"sync does not heal the cursor", jetsPkg, "TestCursorIsOnlyACopy", []edit{

@@ -51,6 +51,9 @@ func traces(all ...*pipeline.Trace) *pipeline.Trace {
 		DeadLetter: func(instance string, flaw pipeline.Flaw) {
 			each(func(t *pipeline.Trace) { t.DeadLetter(instance, flaw) })
 		},
+		DeadLetterLost: func(instance string, flaw pipeline.Flaw) {
+			each(func(t *pipeline.Trace) { t.DeadLetterLost(instance, flaw) })
+		},
 		Fenced: func(instance string) { each(func(t *pipeline.Trace) { t.Fenced(instance) }) },
 		Lost:   func(instance string) { each(func(t *pipeline.Trace) { t.Lost(instance) }) },
 		Wrote: func(instance, result string, took time.Duration) {

@@ -38,8 +38,13 @@ var errMessageSize = errors.New("message larger than the stream takes")
 
 // Codes of the JetStream API. Source: nats-server 2.15.2, server/errors.json.
 const (
+	codeAccountFull     = 10002
+	codeNoResources     = 10023 // the server's limit of storage is reached
+	codeNoStorage       = 10047
 	codeMessageSize     = 10054 // above max_msg_size
 	codeWrongLast       = 10071 // the fence
+	codeStoreFailed     = 10077 // no room for the message or its subject in a stream that discards new ones
+	codeSealed          = 10109
 	codeWrongLastInTalk = 10164 // the fence, or a proposal on that subject is in flight
 	codeTooManyRequests = 10167
 	codeAtomicDisabled  = 10174
@@ -98,6 +103,12 @@ func newPublisher(conn *Conn) *publisher {
 	return &publisher{conn: conn, open: pipeline.Gate{Capacity: openBatches}}
 }
 
+// ack says what became of a message.
+type ack struct {
+	Seq       uint64 `json:"seq"`       // of the last one; 0: nobody says
+	Duplicate bool   `json:"duplicate"` // it was there already
+}
+
 // messages are what is stored as one, made while it is sent. at gives the one
 // at an index, which need not outlive the call for the next: sending copies it.
 type messages struct {
@@ -115,18 +126,29 @@ func (p *publisher) publish(ctx context.Context, msgs []*nats.Msg) (uint64, erro
 // error that matches pipeline.ErrFenced or errTooLarge says that nothing was
 // stored; any other leaves that open.
 func (p *publisher) publishEach(ctx context.Context, msgs messages) (uint64, error) {
+	ack, err := p.repeat(ctx, msgs)
+	return ack.Seq, err
+}
+
+// one publishes a single message.
+func (p *publisher) one(ctx context.Context, m *nats.Msg) (ack, error) {
+	return p.repeat(ctx, messages{len: 1, at: func(int) *nats.Msg { return m }})
+}
+
+// repeat sends the messages until the server is not busy.
+func (p *publisher) repeat(ctx context.Context, msgs messages) (ack, error) {
 	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second}
 	for try := 1; ; try++ {
-		seq, err := p.once(ctx, msgs)
+		got, err := p.once(ctx, msgs)
 		refusal, refused := errors.AsType[*apiError](err)
 		if !refused || !refusal.busy() {
-			return seq, err
+			return got, err
 		}
 		if try == 8 {
-			return 0, exhausted(refusal, msgs.len)
+			return ack{}, exhausted(refusal, msgs.len)
 		}
 		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
-			return 0, err
+			return ack{}, err
 		}
 	}
 }
@@ -142,7 +164,7 @@ func exhausted(refusal *apiError, size int) error {
 }
 
 // once sends the messages one time.
-func (p *publisher) once(ctx context.Context, msgs messages) (uint64, error) {
+func (p *publisher) once(ctx context.Context, msgs messages) (ack, error) {
 	ctx, cancel := p.conn.Epoch(ctx) // an ack can't outlive the connection
 	defer cancel()
 	if msgs.len == 1 {
@@ -150,7 +172,7 @@ func (p *publisher) once(ctx context.Context, msgs messages) (uint64, error) {
 	}
 	slot, err := p.open.Take(ctx, 1, msgs.drains)
 	if err != nil {
-		return 0, err
+		return ack{}, err
 	}
 	defer slot.Release()
 	return p.batch(ctx, msgs)
@@ -163,7 +185,7 @@ func (p *publisher) once(ctx context.Context, msgs messages) (uint64, error) {
 // What a restart finds: without the commit nothing, for the server drops the
 // batch; with it everything, since the server finishes a commit that it began.
 // Source: measured with SIGKILL at random moments, nats-server 2.15.2.
-func (p *publisher) batch(ctx context.Context, msgs messages) (uint64, error) {
+func (p *publisher) batch(ctx context.Context, msgs messages) (ack, error) {
 	id, number, last := []string{nuid.Next()}, []string{""}, msgs.len-1
 	message := func(i int) *nats.Msg {
 		m := msgs.at(i)
@@ -172,15 +194,15 @@ func (p *publisher) batch(ctx context.Context, msgs messages) (uint64, error) {
 		return m
 	}
 	if _, err := p.ask(ctx, message(0)); err != nil {
-		return 0, err
+		return ack{}, err
 	}
 	for i := 1; i < last; i++ {
 		if err := p.conn.NATS.PublishMsg(message(i)); err != nil {
-			return 0, err
+			return ack{}, err
 		}
 	}
 	if ctx.Err() != nil {
-		return 0, context.Cause(ctx) // no commit over another connection
+		return ack{}, context.Cause(ctx) // no commit over another connection
 	}
 	commit := message(last)
 	commit.Header[headerBatchCommit] = []string{"1"}
@@ -189,25 +211,25 @@ func (p *publisher) batch(ctx context.Context, msgs messages) (uint64, error) {
 
 // ask publishes a message and reads its ack; the sequence is 0 when the ack is
 // empty, as that of a batch's first message is.
-func (p *publisher) ask(ctx context.Context, m *nats.Msg) (uint64, error) {
+func (p *publisher) ask(ctx context.Context, m *nats.Msg) (ack, error) {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
 	reply, err := p.conn.NATS.RequestMsgWithContext(ctx, m)
 	if err != nil {
-		return 0, cause(ctx, err)
+		return ack{}, cause(ctx, err)
 	}
 	if len(reply.Data) == 0 {
-		return 0, nil
+		return ack{}, nil
 	}
-	var ack struct {
+	var answer struct {
+		ack
 		Error *apiError `json:"error"`
-		Seq   uint64    `json:"seq"`
 	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return 0, fmt.Errorf("read ack: %w", err)
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return ack{}, fmt.Errorf("read ack: %w", err)
 	}
-	if ack.Error != nil {
-		return 0, ack.Error
+	if answer.Error != nil {
+		return ack{}, answer.Error
 	}
-	return ack.Seq, nil
+	return answer.ack, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -29,23 +30,68 @@ type letter struct {
 // bury publishes dead letters and awaits their acks: at least once, for a
 // restart before the page's commit publishes them again. Their Nats-Msg-Id
 // keeps repeats within the duplicate window out.
-func (s *Sink) bury(ctx context.Context, link pipeline.Link, dead []letter) error {
+//
+// It returns those that DEADLETTER will not take: they stop no event. Each is told
+// in the log at once, so a restart finds it either kept or told, or finds its page
+// not committed and does both again. Any other error is doubt: the page is not
+// committed, and nothing is lost.
+func (s *Sink) bury(ctx context.Context, link pipeline.Link, dead []letter) (lost []letter, err error) {
+	var denied error
 	for _, l := range dead {
-		m := s.letterMessage(link, l)
-		name := idOf(m.Header.Get(headerMsgID))
+		name := idOf(s.letterMessage(link, l).Header.Get(headerMsgID))
 		if s.recent.has(name) {
 			continue // the link has not moved, and the page came again
 		}
-		if _, err := s.store.publisher.publish(ctx, []*nats.Msg{m}); err != nil {
-			return fmt.Errorf("publish dead letter: %w", err)
+		repeat, err := false, denied
+		if denied == nil { // it takes the whole time of an ack to find out
+			repeat, err = s.keep(ctx, link, l)
+		}
+		switch {
+		case errors.Is(err, errNotKept):
+			lost = append(lost, l)
+			s.tellLost(link, l, name, err)
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				denied = err
+			}
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("publish dead letter: %w", err)
 		}
 		s.recent.add(name)
+		if repeat {
+			continue // kept and told before a restart
+		}
 		s.trace.DeadLetter(s.instance, l.event.Flaw)
 		s.log.Warn("element is no event that can be published, kept as dead letter",
 			"reason", string(l.event.Flaw), "bytes", len(l.event.Data), "link", link)
 	}
-	return nil
+	return lost, nil
 }
+
+// tellLost logs an element that is lost, once: its page may have to be committed
+// several times, as on a server that has no room for the events either.
+func (s *Sink) tellLost(link pipeline.Link, l letter, name id, err error) {
+	if _, told := s.told[name]; told {
+		return
+	}
+	if s.told == nil {
+		s.told = map[id]struct{}{}
+	}
+	s.told[name] = struct{}{}
+	s.log.Error("element is no event that can be published, and is lost: no dead letter can be kept",
+		"reason", string(l.event.Flaw), "uuid", cut(l.event.UUID), "place", l.place, "bytes", len(l.event.Data), "link", link, "err", err)
+}
+
+// lose counts the elements that are lost, once their page is committed.
+func (s *Sink) lose(lost []letter) {
+	for _, l := range lost {
+		s.trace.DeadLetterLost(s.instance, l.event.Flaw)
+	}
+	clear(s.told)
+}
+
+// cut is the beginning of a uuid, which may be of any length.
+func cut(uuid string) string { return uuid[:min(len(uuid), 100)] }
 
 func (s *Sink) letterMessage(link pipeline.Link, l letter) *nats.Msg {
 	sum := sha256.New()

@@ -124,7 +124,8 @@
 //     reopening falls between.
 //   - A watermark is as true as the rule that a short page is the head of the log.
 //     While an org sends short pages with more waiting, it runs ahead by what waits.
-//   - Dead letters are kept at least once.
+//   - Dead letters are kept at least once, as long as DEADLETTER takes them. One that it
+//     refuses for its limits or its state is logged and lost, and stops no event.
 //   - A lock keeps two processes from polling one org most of the time. It is never
 //     what keeps events from being doubled.
 //   - Durability is the stream's: what its server acknowledges and loses is told

@@ -101,6 +101,15 @@ func ageFlag(age time.Duration) string {
 	return ageText(age)
 }
 
+// doubtLetters says when dead letters are lost.
+func (s *Store) doubtLetters(c jetstream.StreamConfig) []string {
+	doubts := s.doubtAge(c)
+	if c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0) {
+		doubts = append(doubts, "discard is new: once full it takes no more dead letters, and each one after that is lost")
+	}
+	return doubts
+}
+
 func fitLocks(c jetstream.StreamConfig) error {
 	if err := fitAny(c); err != nil {
 		return err

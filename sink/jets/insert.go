@@ -49,14 +49,16 @@ func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	s.dropKnown(&c)
+	var lost []letter
 	if past.Why == pipeline.WhyBackfill { // an audit has seen them before, and a repair can't mend them
-		if err := s.bury(ctx, past.Link, c.dead); err != nil {
+		if lost, err = s.bury(ctx, past.Link, c.dead); err != nil {
 			return pipeline.Receipt{}, err
 		}
 	}
 	if err := s.insert(ctx, past.Why, c); err != nil {
 		return pipeline.Receipt{}, err
 	}
+	s.lose(lost)
 	if err := s.follow(ctx, len(c.events) > 0); err != nil {
 		return pipeline.Receipt{}, err
 	}

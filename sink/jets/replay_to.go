@@ -257,9 +257,6 @@ func (r *Republisher) tell(err error) {
 	}
 }
 
-// codeStoreFailed: there is no room for the message, or its subject.
-const codeStoreFailed = 10077
-
 // lasting reports whether an event would be refused if it came again.
 func (r *Republisher) lasting(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeStoreFailed {

@@ -186,7 +186,8 @@ func (st *stand) buriedOf(instance string) DeadLetter {
 	_, err := s.Sync(st.Context())
 	st.ok(err)
 	p := page(s, 1, []pipeline.Event{event(1), event(2), event(3)})
-	st.ok(s.bury(st.Context(), p.Link, []letter{{pipeline.Event{Data: event(2).Data, Flaw: pipeline.FlawTooLarge}, 1}}))
+	_, err = s.bury(st.Context(), p.Link, []letter{{pipeline.Event{Data: event(2).Data, Flaw: pipeline.FlawTooLarge}, 1}})
+	st.ok(err)
 	p.Events = []pipeline.Event{event(1), event(3)}
 	st.commit(s, p)
 	for l, err := range (&DeadLetters{Store: st.store}).All(st.Context(), instance, time.Time{}, false) {

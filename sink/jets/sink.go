@@ -53,6 +53,7 @@ type Sink struct {
 	span      span              // ids of the past that events are inserted into; mostly none
 	cursor    cursor            // the copy in CURSORS
 	batch     batchSize         // how many messages the server takes at once; learned
+	told      map[id]struct{}   // elements of the page in hand that are told as lost
 	unfit     bool              // a stream is gone, or was changed: the next sync mends it
 }
 
@@ -71,7 +72,8 @@ func (s *Store) Sink(instance string, q Query, trace *pipeline.Trace, log *slog.
 //
 // The order of its writes, and what a restart finds after each:
 //  1. dead letters, acked: the page is asked for again and they are repeated,
-//     which the duplicate window of DEADLETTER mostly hides;
+//     which the duplicate window of DEADLETTER mostly hides; what DEADLETTER will
+//     not take is told in the log before the page goes on without it;
 //  2. the batch, or several: events and position are there, both or neither;
 //  3. CURSORS: it may trail the stream by one page, and Sync heals it.
 func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.Page) (pipeline.Receipt, error) {
@@ -87,13 +89,15 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 	if err != nil {
 		return pipeline.Receipt{}, err
 	}
-	if err := s.bury(ctx, page.Link, c.dead); err != nil {
+	lost, err := s.bury(ctx, page.Link, c.dead)
+	if err != nil {
 		return pipeline.Receipt{}, err
 	}
 	stored, err := s.write(ctx, page, c)
 	if err != nil {
 		return pipeline.Receipt{}, err
 	}
+	s.lose(lost)
 	if err := s.follow(ctx, stored > 0 || page.Next != page.Link); err != nil {
 		return pipeline.Receipt{}, err
 	}

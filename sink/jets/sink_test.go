@@ -239,7 +239,8 @@ func TestDeadLetters(t *testing.T) {
 		t.Fatalf("receipt %+v", r)
 	}
 	again := st.synced()
-	st.ok(again.bury(t.Context(), p.Link, again.sift(p).dead)) // as a restart before the commit would
+	_, err := again.bury(t.Context(), p.Link, again.sift(p).dead) // as a restart before the commit would
+	st.ok(err)
 	var got []string
 	for m := range st.messages(StreamDeadLetter) {
 		got = append(got, fmt.Sprint(m.Subject, m.Header.Get("Signal-Reason"), m.Header.Get("Signal-Size"), len(m.Data) < 64<<10))

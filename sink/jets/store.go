@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,8 +88,7 @@ func (s *Store) Ensure(ctx context.Context) error {
 		}
 	}
 	s.ensureBudgets(ctx)
-	letters, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log)
-	if err != nil {
+	if err := s.ensureLetters(ctx); err != nil {
 		return err
 	}
 	config, err := s.Conn.ensure(ctx, s.signals(), s.config.Log)
@@ -96,9 +96,27 @@ func (s *Store) Ensure(ctx context.Context) error {
 		return err
 	}
 	s.msgSize.Store(config.MaxMsgSize)
-	s.letterSize.Store(letters.MaxMsgSize)
 	return nil
 }
+
+// ensureLetters does it for DEADLETTER alone.
+func (s *Store) ensureLetters(ctx context.Context) error {
+	letters, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log)
+	if err != nil {
+		return err
+	}
+	size := letters.MaxMsgSize
+	if most := letters.MaxBytes; most > 0 && most < math.MaxInt32 && (size <= 0 || int32(most) < size) {
+		size = int32(most) // a larger one would be acknowledged and dropped at once
+	}
+	s.letterSize.Store(size)
+	return nil
+}
+
+// mostStored is the largest message that a store on file takes, whatever a server's
+// max_payload says: it has room for the subject and its own figures beside it.
+// Source: nats-server 2.15.2, server/filestore.go, rlBadThresh.
+const mostStored = 32<<20 - 4<<10
 
 // maxMessage is the largest message that server and SIGNALS take, in bytes of
 // headers and data.
@@ -125,7 +143,7 @@ func (s *Store) measure(ctx context.Context) error {
 func (s *Store) maxLetter() int { return s.limit(&s.letterSize) }
 
 func (s *Store) limit(stream *atomic.Int32) int {
-	limit := int(s.Conn.NATS.MaxPayload())
+	limit := min(int(s.Conn.NATS.MaxPayload()), mostStored)
 	if size := int(stream.Load()); size > 0 {
 		limit = min(limit, size)
 	}
@@ -158,7 +176,7 @@ func (s *Store) deadLetters() stream {
 			MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxBytes: -1,
 			Replicas: s.config.Replicas, AllowDirect: true,
 		},
-		fit: fitAny, doubt: s.doubtAge,
+		fit: fitAny, doubt: s.doubtLetters,
 	}
 }
 

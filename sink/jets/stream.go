@@ -46,6 +46,17 @@ type info struct {
 	State   jetstream.StreamState `json:"state"`
 }
 
+// errUnusable: a stream that somebody made can't do what it is for.
+var errUnusable = errors.New("can't be used")
+
+// config is how the stream is configured.
+func (i *info) config() (c jetstream.StreamConfig, err error) {
+	if err := json.Unmarshal(i.Config, &c); err != nil {
+		return c, fmt.Errorf("read the configuration of a stream: %w", err)
+	}
+	return c, nil
+}
+
 // info asks the stream's leader.
 func (c *Conn) info(ctx context.Context, name string) (*info, error) {
 	var i info
@@ -111,7 +122,7 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 		return have, false, fmt.Errorf("read the configuration of %s: %w", name, err)
 	}
 	if err := want.fit(have); err != nil {
-		return have, false, fmt.Errorf("stream %s can't be used: %w", name, err)
+		return have, false, fmt.Errorf("stream %s %w: %w", name, errUnusable, err)
 	}
 	lacks := lacking(have, want.config)
 	if len(lacks) == 0 {

@@ -1,0 +1,97 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// errNotKept: DEADLETTER will not take a dead letter, however often it is asked.
+var errNotKept = errors.New("not kept")
+
+// keep publishes one dead letter and reports whether it is a repeat. An error that
+// matches errNotKept is final, any other is doubt.
+func (s *Sink) keep(ctx context.Context, link pipeline.Link, l letter) (repeat bool, err error) {
+	before := s.store.Conn.NATS.LastError()
+	ack, err := s.store.publisher.one(ctx, s.letterMessage(link, l))
+	if err != nil && unfit(err) { // it may be gone, or take less than it did
+		if err := s.store.ensureLetters(ctx); err != nil {
+			return false, hopeless(err)
+		}
+		ack, err = s.store.publisher.one(ctx, s.letterMessage(link, l))
+	}
+	if denied := s.letterDenied(); err != nil && denied != nil && denied != before {
+		return false, fmt.Errorf("%w: %w", errNotKept, denied)
+	}
+	if err != nil {
+		return false, s.store.letterRefused(ctx, err)
+	}
+	if ack.Seq == 0 {
+		return false, errors.New("the acknowledgement names no sequence")
+	}
+	return ack.Duplicate, nil
+}
+
+// letterDenied is the server's word that this user must not publish dead letters of the
+// instance, which no answer tells; nil: there is none.
+func (s *Sink) letterDenied() error {
+	refusal := s.store.Conn.NATS.LastError()
+	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(SubjectDeadLetter(s.instance))) {
+		return refusal
+	}
+	return nil
+}
+
+// letterRefused tells a refusal that stays from what passes.
+//
+// Those stay that JetStream gives for the state of the stream or of its account:
+// full, sealed, made for smaller messages, or not to be written by this user. Somebody must make room before it
+// takes one again, which may be never, and the events behind must not wait for it.
+// A server or an account without room mostly refuses the events, too: then the page
+// is not committed, and its dead letters are tried again along with it.
+//
+// What passes is all else: no answer, a connection that dropped, a leader that is
+// not there, a store that is being closed.
+func (s *Store) letterRefused(ctx context.Context, err error) error {
+	refusal, ok := errors.AsType[*apiError](err)
+	if !ok {
+		return err
+	}
+	switch refusal.ErrCode {
+	case codeMessageSize, codeSealed, codeNoResources, codeAccountFull, codeNoStorage:
+		return fmt.Errorf("%w: %w", errNotKept, err)
+	case codeStoreFailed: // full, or closed: the stream knows
+		if full, e := s.lettersFull(ctx); e == nil && full {
+			return fmt.Errorf("%w: %w", errNotKept, err)
+		}
+	}
+	return err
+}
+
+// lettersFull reports whether DEADLETTER is one that refuses what exceeds its limits.
+func (s *Store) lettersFull(ctx context.Context) (bool, error) {
+	i, err := s.Conn.info(ctx, StreamDeadLetter)
+	if err != nil {
+		return false, err
+	}
+	c, err := i.config()
+	return c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0 || c.MaxMsgsPerSubject > 0), err
+}
+
+// hopeless makes an error of ensureLetters one that stays, where JetStream refuses to
+// make or to mend the stream.
+func hopeless(err error) error {
+	refusal, ok := errors.AsType[*jetstream.APIError](err)
+	if errors.Is(err, errUnusable) || ok && refusal.Code != http.StatusServiceUnavailable {
+		return fmt.Errorf("%w: %w", errNotKept, err)
+	}
+	return err
+}
