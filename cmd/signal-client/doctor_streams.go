@@ -26,7 +26,11 @@ func (s *scene) streamExams() []exam {
 	}
 	var exams []exam
 	for _, i := range s.streams {
-		exams = append(exams, one(groupStreams, i.Name, func(_ context.Context, d *diagnosis) { s.streamFound(i, d) }))
+		exams = append(exams, one(groupStreams, i.Name, func(ctx context.Context, d *diagnosis) {
+			if s.streamFound(i, d); i.Name == jets.StreamSignals && i.Info != nil {
+				s.otherSites(ctx, d)
+			}
+		}))
 	}
 	return append(exams,
 		one(groupStreams, "retention", s.retention),
@@ -68,6 +72,15 @@ func (s *scene) streamFound(i jets.Inspection, d *diagnosis) {
 	d.fact("%s", count(int(state.Msgs), what))
 	s.streamRoom(i, d)
 	d.copies(config, i.Info.Cluster)
+}
+
+// otherSites warns when another stream takes what is published here.
+func (s *scene) otherSites(ctx context.Context, d *diagnosis) {
+	takers, err := s.conn.Takers(ctx, jets.SubjectEvents(probe))
+	if err == nil && len(takers) > 1 {
+		d.warn(fmt.Sprintf("what is published to signals.> is taken by %d streams (%s): another site hears it", len(takers), strings.Join(takers, ", ")),
+			"deny signals.>, signal-cursor.> and deadletter.> on the line between the sites (a leaf node's deny_imports and deny_exports)")
+	}
 }
 
 // streamRoom judges how full a stream is. One that drops its oldest messages may

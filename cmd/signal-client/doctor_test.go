@@ -27,6 +27,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
 // With the permissions that the README gives, all that the service needs is found
@@ -248,6 +249,37 @@ func certificate(t *testing.T, left time.Duration) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+// Doctor warns when the streams of two sites take what one of them publishes.
+func TestDoctorFindsAnotherSite(t *testing.T) {
+	port, err := jetstest.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := jetstest.Config{Domain: "hub", LeafPort: port, Listen: true}.Run(t)
+	leaf := jetstest.Config{Domain: "leaf", LeafOf: fmt.Sprintf("nats://127.0.0.1:%d", port), Listen: true}.Run(t)
+	for _, server := range []*jetstest.Server{hub, leaf} {
+		conn, err := jets.Connect(t.Context(), server.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := jets.Open(t.Context(), conn, jets.Config{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 { // until the line stands
+		d := &doctor{doctorFlags: doctorFlags{timeout: patience}, nats: natsConfig{URL: leaf.URL()}}
+		s := d.look(t.Context())
+		var g diagnosis
+		s.otherSites(t.Context(), &g)
+		s.close()
+		if f := g.finding(groupStreams, "", jets.StreamSignals); f.Result == outcomeWarning && strings.Contains(f.Found, "another site hears it") {
+			return
+		}
+	}
+	t.Error("no warning")
 }
 
 func TestDoctorJudges(t *testing.T) {

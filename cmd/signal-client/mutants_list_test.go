@@ -33,7 +33,11 @@ var mutants = []mutant{
 		}
 		if stored += n; last {`}}},
 	{"a new stream begins at 1", jetsPkg, "TestStreamMadeAnew", []edit{
-		{"sink/jets/store.go", "	return highest + freshPerKey*uint64(len(keys)) + freshMargin, nil", "	return 1, nil"}}},
+		{"sink/jets/store.go", "	return least + rand.Uint64N(freshSpread), nil", "	return least - least + rand.Uint64N(1) + 1, nil"}}},
+	{"streams of two sites begin alike", jetsPkg, "TestSitesAtTheSameSequences", []edit{
+		{"sink/jets/store.go", "	return least + rand.Uint64N(freshSpread), nil", "	return least + rand.Uint64N(1), nil"}}},
+	{"another site's ack taken for a commit", jetsPkg, "TestAnotherSitesAckIsNoCommit", []edit{
+		{"sink/jets/site.go", "	if stream == wanted && domain == *own {\n", "	if true {\n"}}},
 
 	// The order of writes.
 	{"position before its events", jetsPkg, "TestCommitCutAnywhere", []edit{

@@ -223,13 +223,18 @@ func (p *publisher) ask(ctx context.Context, m *nats.Msg) (ack, error) {
 	}
 	var answer struct {
 		ack
-		Error *apiError `json:"error"`
+		Stream string    `json:"stream"`
+		Domain string    `json:"domain"`
+		Error  *apiError `json:"error"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
 		return ack{}, fmt.Errorf("read ack: %w", err)
 	}
 	if answer.Error != nil {
-		return ack{}, answer.Error
+		return ack{}, answer.Error // if it is another stream's, a sync finds out what became of it
+	}
+	if err := p.conn.own(m.Subject, answer.Stream, answer.Domain); err != nil {
+		return ack{}, err
 	}
 	return answer.ack, nil
 }

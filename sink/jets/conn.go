@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,6 +21,9 @@ var (
 	ErrServerTooOld = errors.New("nats-server is too old: 2.12 or newer is needed")
 	// ErrNoJetStream refuses a server, or an account, without JetStream.
 	ErrNoJetStream = errors.New("nats-server has no JetStream for this account: start it with --jetstream, or enable the account")
+	// ErrForeignAck: a stream that is not the one written to acknowledged a message,
+	// so that it is not known whether that one has it.
+	ErrForeignAck = errors.New("another stream acknowledged it")
 	// ErrDisconnected is the error of a request whose connection dropped, and
 	// the cause of an ended epoch. Whether the request was carried out is unknown.
 	ErrDisconnected = errors.New("connection to nats dropped")
@@ -48,7 +52,9 @@ type Conn struct {
 	JS        jetstream.JetStream
 	APIPrefix string // of JetStream's API subjects, without a dot at the end: $JS.API
 
-	log *slog.Logger
+	log     *slog.Logger
+	domain  atomic.Pointer[string] // of JetStream, as its newest answer names it; nil: it has not answered
+	foreign sync.Once              // tells of another site
 
 	mu    sync.Mutex
 	epoch context.Context // ends when the connection drops
@@ -146,7 +152,10 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 	defer cancel()
 	ctx, done := c.Epoch(ctx)
 	defer done()
-	_, err = c.JS.AccountInfo(ctx)
+	account, err := c.JS.AccountInfo(ctx)
+	if err == nil {
+		c.domain.Store(&account.Domain)
+	}
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return ErrNoJetStream
 	}

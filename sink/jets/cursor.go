@@ -134,6 +134,9 @@ func (s *Sink) settle(ctx context.Context) error {
 	defer done()
 	select {
 	case ack := <-pending.Ok():
+		if err := s.store.Conn.own(pending.Msg().Subject, ack.Stream, ack.Domain); err != nil {
+			return fmt.Errorf("write cursor: %w", err)
+		}
 		s.cursor.revision = ack.Sequence
 		return nil
 	case err := <-pending.Err():

@@ -114,8 +114,21 @@
 //     rewind lowers it, and an event that was repaired behind the target's link is not
 //     served again: the next repair would not look back as far as its copy.
 //
+// # Two sites
+//
+// A line between two sites (a leaf node, an import, a mapping) may carry what one
+// publishes to the stream of the other, and both answer.
+//
+//   - An acknowledgement names its stream and domain. One of another stream or domain
+//     says nothing of ours: it is a doubt, and a sync follows.
+//   - Each new stream begins at a sequence drawn by chance above the least that old
+//     fences allow, so the fences of one site do not fit the other's stream.
+//
 // # What it does not guarantee
 //
+//   - Two streams that hear each other and were made to begin at the same sequence
+//     may come to the same sequences with other events: then one takes what it must
+//     not. Their subjects must not cross the line.
 //   - An event that the org serves again farther apart than the recent ids (two
 //     pages with events at least) is stored again.
 //   - After a purge, or in a stream made anew, the page by which CURSORS trailed

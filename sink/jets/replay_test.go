@@ -276,6 +276,7 @@ func TestEventsOfAStreamMadeAnew(t *testing.T) {
 			if n++; n == 100 {
 				synctest.Wait() // the lane is as far ahead as it may be: it asks for nothing while there is no stream
 				st.ok(st.store.Conn.JS.DeleteStream(t.Context(), StreamSignals))
+				time.Sleep(time.Second) // two streams are told apart by when they were made
 				st.ok(st.store.Ensure(t.Context()))
 			}
 			last = err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -217,6 +218,10 @@ const (
 	freshMargin = 1_000_000
 )
 
+// freshSpread is the range of chance on top: streams that hear each other's messages,
+// of two sites with a line between them, must not come to the same sequences.
+const freshSpread = 1_000_000_000_000
+
 // firstSeq is where a new SIGNALS begins: so far above all sequences of the one
 // before that no fence of a poller that slept through the change can fit. A
 // store that lost CURSORS too begins at the margin: what is below it, which any
@@ -235,5 +240,6 @@ func (s *Store) firstSeq(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find where %s begins: %w", StreamSignals, err)
 	}
-	return highest + freshPerKey*uint64(len(keys)) + freshMargin, nil
+	least := highest + freshPerKey*uint64(len(keys)) + freshMargin
+	return least + rand.Uint64N(freshSpread), nil
 }

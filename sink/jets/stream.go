@@ -43,6 +43,7 @@ func (s stream) doubts(have jetstream.StreamConfig) []string {
 type info struct {
 	Config  json.RawMessage       `json:"config"`
 	Created time.Time             `json:"created"`
+	Domain  string                `json:"domain"`
 	State   jetstream.StreamState `json:"state"`
 }
 
@@ -63,6 +64,7 @@ func (c *Conn) info(ctx context.Context, name string) (*info, error) {
 	if err := c.ask(ctx, "STREAM.INFO."+name, nil, &i); err != nil {
 		return nil, fmt.Errorf("look up %s: %w", name, err)
 	}
+	c.domain.Store(&i.Domain)
 	return &i, nil
 }
 

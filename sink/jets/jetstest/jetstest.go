@@ -60,6 +60,10 @@ type Config struct {
 
 	ClusterPort int    // routes of a cluster; 0: stands alone
 	Routes      string // comma separated
+
+	LeafPort int      // to listen on for leaf nodes; 0: none are let in
+	LeafOf   string   // URL of the hub whose leaf node this server is; empty: of none
+	LeafDeny []string // subjects that do not cross the line to the hub
 }
 
 func (c Config) withDefaults(t testing.TB) Config {
@@ -100,6 +104,15 @@ func (c Config) options() *server.Options {
 		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1}
 		opts.Routes = server.RoutesFromStr(c.Routes)
 	}
+	if c.LeafPort != 0 {
+		opts.LeafNode.Host, opts.LeafNode.Port = "127.0.0.1", c.LeafPort
+	}
+	if c.LeafOf != "" {
+		opts.LeafNode.ReconnectInterval = 50 * time.Millisecond
+		opts.LeafNode.Remotes = []*server.RemoteLeafOpts{{
+			URLs: server.RoutesFromStr(c.LeafOf), DenyImports: c.LeafDeny, DenyExports: c.LeafDeny,
+		}}
+	}
 	return opts
 }
 
@@ -112,9 +125,9 @@ func (c Config) userInfo() nats.Option {
 }
 
 // connect connects as the program does, quick to come back.
-func connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
+func connect(t testing.TB, urls string, opts ...nats.Option) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(url, append([]nats.Option{
+	nc, err := nats.Connect(urls, append([]nats.Option{
 		nats.Name(t.Name()),
 		nats.ReconnectBufSize(-1), nats.MaxReconnects(-1),
 		nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectJitter(0, 0),

@@ -1,0 +1,80 @@
+package jets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// own returns ErrForeignAck unless an acknowledgement of what was published to a
+// subject is that of our stream for it.
+//
+// Where leaf nodes, imports or mappings carry what is published to another site that
+// takes the same subjects, each stream answers, and the first answer is what is read.
+// It says nothing of our stream, so it is a doubt, and a sync settles it. JetStream's
+// API and the buckets' subjects don't cross leaf nodes (server/leafnode.go,
+// nats-server 2.15.2): a sync always reads our own.
+func (c *Conn) own(subject, stream, domain string) error {
+	wanted, own := streamOf(subject), c.domain.Load()
+	if wanted == "" || own == nil {
+		return nil
+	}
+	if stream == wanted && domain == *own {
+		return nil
+	}
+	c.foreign.Do(func() {
+		c.log.Error("nats: another site takes what is published here: deny signals.>, signal-cursor.> and deadletter.> on the line between them, or name the instances differently",
+			"subject", subject, "stream", stream, "domain", domain, "own_domain", *own)
+	})
+	return fmt.Errorf("stream %s of domain %q, not %s of %q: %w", stream, domain, wanted, *own, ErrForeignAck)
+}
+
+// streamOf is the stream that takes a subject; empty: none of ours does.
+func streamOf(subject string) string {
+	if _, key, found := strings.Cut(subject, "$KV."); found { // perhaps below the prefix of a domain
+		bucket, _, _ := strings.Cut(key, ".")
+		return BucketStream(bucket)
+	}
+	switch first, _, _ := strings.Cut(subject, "."); first {
+	case "signals", "signal-cursor":
+		return StreamSignals
+	case "deadletter":
+		return StreamDeadLetter
+	}
+	return ""
+}
+
+// takersWait is how long Takers waits for another stream's answer.
+const takersWait = 500 * time.Millisecond
+
+// Takers returns the streams that take what is published to a subject, each by its
+// name: more than one answers when another site hears it. The message that finds out
+// is one that every stream refuses. None answers a user who may not publish there.
+func (c *Conn) Takers(ctx context.Context, subject string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, takersWait)
+	defer cancel()
+	answers, err := c.NATS.SubscribeSync(c.NATS.NewInbox())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	err = c.NATS.PublishMsg(&nats.Msg{Subject: subject, Reply: answers.Subject, Header: nats.Header{"Nats-Expected-Stream": {"none"}}})
+	if err != nil {
+		return nil, err
+	}
+	var takers []string
+	for {
+		m, err := answers.NextMsgWithContext(ctx)
+		if err != nil {
+			return takers, nil // its time is up
+		}
+		var answer struct{ Stream string }
+		if json.Unmarshal(m.Data, &answer) == nil && answer.Stream != "" {
+			takers = append(takers, answer.Stream)
+		}
+	}
+}
