@@ -112,6 +112,10 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		return err
 	}
 	v.fresh() // before the consumer: what is acked until now is told before it settles
+	held := horizon{conn: c, bucket: bucket, keys: keys}
+	if err := held.look(ctx); err != nil {
+		return fmt.Errorf("watch %s: %w", bucket, err)
+	}
 	waiting, err := c.consume(ctx, bucket, keys, sub.Subject, history)
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
@@ -122,7 +126,7 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	for {
 		// What comes in a crowd settles once: thousands of integrations that are
 		// imported are not shared out anew for each.
-		if here, _, _ := sub.Pending(); told && here == 0 && ctx.Err() == nil {
+		if here, _, _ := sub.Pending(); told && held.reached() && here == 0 && ctx.Err() == nil {
 			v.settled()
 			told = false
 		}
@@ -136,8 +140,11 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", bucket, err)
 		}
-		if m.Reply == "" || m.Header.Get("Status") != "" {
-			continue // a heartbeat
+		if m.Reply == "" || m.Header.Get("Status") != "" { // a heartbeat
+			if !held.reached() {
+				_ = held.look(ctx) // what it waits for may be gone
+			}
+			continue
 		}
 		meta, err := m.Metadata()
 		if err != nil {
@@ -147,6 +154,7 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 			return fmt.Errorf("watch %s: message %d is missing", bucket, expected)
 		}
 		expected++
+		held.told = meta.Sequence.Stream
 		entry := newKVEntry(bucket, m, meta)
 		if v.lasting {
 			seen[entry.key] = true
@@ -155,6 +163,35 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		told = meta.NumPending == 0
 	}
 }
+
+// horizon is how far a watch must have come before it has told all: what the leader
+// held when the watch began. The copy that feeds a watch may trail far behind it,
+// after a restart of its server, and knows nothing of what it lacks.
+type horizon struct {
+	conn         *Conn
+	bucket, keys string
+
+	last uint64 // sequence of the leader's newest message under keys; 0: none
+	told uint64 // sequence of the newest that was told
+}
+
+// look asks the leader. It takes the horizon no farther than it was, but nearer
+// where a purge or an age has taken the newest message away.
+func (h *horizon) look(ctx context.Context) error {
+	m, err := h.conn.Last(ctx, BucketStream(h.bucket), BucketSubject(h.bucket, h.keys))
+	switch {
+	case errors.Is(err, ErrNoMessage):
+		h.last = 0
+	case err != nil:
+		return err
+	case h.last == 0 || m.Seq < h.last:
+		h.last = m.Seq
+	}
+	return nil
+}
+
+// reached reports whether all that the leader held was told.
+func (h *horizon) reached() bool { return h.told >= h.last }
 
 // recount returns an error when a bucket holds fewer keys, deleted ones among them,
 // than a watch of all its keys has seen. One that was put since, and not told yet,
