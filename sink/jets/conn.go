@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,12 @@ const requestTimeout = 5 * time.Second
 type Dialer struct {
 	Domain    string       // JetStream domain; empty: the server's own
 	APIPrefix string       // of an imported JetStream API; empty: that of Domain
+
+	// Silence is how long a server may be silent, asked every quarter of that, before
+	// the connection is given up, and another server tried: the session's TTL, or it
+	// expires first. 0: 10 s.
+	Silence time.Duration
+
 	Log       *slog.Logger // nil: none
 }
 
@@ -79,7 +86,7 @@ func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (
 	}
 	c := &Conn{APIPrefix: d.prefix(), log: orDiscard(d.Log)}
 	c.opened()
-	nc, err := nats.Connect(urls, c.options(opts)...)
+	nc, err := nats.Connect(urls, c.options(cmp.Or(d.Silence, 10*time.Second), opts)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats%s: %w", at(urls), withoutURL(err))
 	}
@@ -93,7 +100,7 @@ func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (
 
 // options puts ours before the caller's, which may override them, and the
 // hooks after, round those of the caller.
-func (c *Conn) options(opts []nats.Option) []nats.Option {
+func (c *Conn) options(silence time.Duration, opts []nats.Option) []nats.Option {
 	ours := []nats.Option{
 		nats.Name("signal-client"),
 		nats.MaxReconnects(-1),
@@ -103,6 +110,10 @@ func (c *Conn) options(opts []nats.Option) []nats.Option {
 		// after a reconnect would be worse than none.
 		nats.ReconnectBufSize(-1),
 		nats.Timeout(5 * time.Second),
+		// A server that froze, or to which the way is lost, closes nothing. The third
+		// ping that would go unanswered ends the connection, as does a write that is
+		// not taken.
+		nats.PingInterval(silence / 4), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(silence / 2),
 		nats.ErrorHandler(c.failed),
 	}
 	return append(append(ours, opts...), c.hooks)

@@ -280,3 +280,42 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// ways lead to a server, one connection each.
+type ways []*cable
+
+func (w *ways) InProcessConn() (net.Conn, error) {
+	way := (*w)[0]
+	*w = (*w)[1:]
+	return way.InProcessConn()
+}
+
+// A server that falls silent is left for another within the time that is said.
+func TestSilentServerIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		first := &cable{server: s, left: -1}
+		to := ways{first, {server: s, left: -1}}
+		c, err := Dialer{Silence: 20 * time.Second}.Connect(t.Context(), "", nats.InProcessServer(&to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		time.Sleep(5 * time.Minute)
+		if c.Generation() != 0 {
+			t.Fatal("left, though it answers")
+		}
+		first.stall()
+		defer first.heal()
+		began := time.Now()
+		ctx, done := c.Epoch(t.Context())
+		defer done()
+		<-ctx.Done()
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("given up after %v", took)
+		}
+		if err := c.Up(t.Context()); err != nil || c.Generation() != 1 {
+			t.Errorf("generation %d: %v", c.Generation(), err)
+		}
+	})
+}
