@@ -41,15 +41,15 @@ const requestTimeout = 5 * time.Second
 
 // Dialer says how Connect connects. The zero value is right for most.
 type Dialer struct {
-	Domain    string       // JetStream domain; empty: the server's own
-	APIPrefix string       // of an imported JetStream API; empty: that of Domain
+	Domain    string // JetStream domain; empty: the server's own
+	APIPrefix string // of an imported JetStream API; empty: that of Domain
 
 	// Silence is how long a server may be silent, asked every quarter of that, before
 	// the connection is given up, and another server tried: the session's TTL, or it
 	// expires first. 0: 10 s.
 	Silence time.Duration
 
-	Log       *slog.Logger // nil: none
+	Log *slog.Logger // nil: none
 }
 
 // Conn is a connection to NATS with JetStream. It comes back by itself, however
