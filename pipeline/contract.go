@@ -10,8 +10,9 @@ import (
 type Source interface {
 	// Poll asks for one page. It returns an error that matches one of
 	// ErrThrottled, ErrCredential, ErrCursor, ErrLink or ErrConfig, or a NotBefore;
-	// any other error is transient. No error moves anything. The page's
-	// Memory is the caller's to release.
+	// any other error is transient. No error moves anything; the page beside it has
+	// nothing but the Date of the answer, if there was one. The page's Memory is
+	// the caller's to release.
 	Poll(ctx context.Context, link Link) (Page, error)
 }
 

@@ -27,8 +27,10 @@ func (w *walk) next(ctx context.Context) (Page, error) {
 	<-f.done
 	f.cancel()
 	w.ahead = nil
+	if !f.page.Date.IsZero() {
+		w.Clock.Observe(f.page.Date) // of a refusal, too: a link may have been made by a wrong clock
+	}
 	if f.err == nil && !f.page.Date.IsZero() {
-		w.Clock.Observe(f.page.Date)
 		w.seen = f.page.Date
 	}
 	return f.page, f.err

@@ -33,15 +33,18 @@ const Retention = 90 * 24 * time.Hour
 // At resolves a Since, clamped to the org's retention. A minute is kept clear of
 // its edge, so that the request is not too old by the time it arrives. What lies
 // ahead is now: no position may claim that all is stored up to a time to come.
-func (s Since) At(now time.Time) time.Time {
+func (s Since) At(now time.Time) time.Time { return Clamp(s.Asked(now), now) }
+
+// Asked is At, but not clamped to the org's retention.
+func (s Since) Asked(now time.Time) time.Time {
 	at := s.Moment
 	if at.IsZero() {
 		at = now.Add(-s.Age)
 	}
 	if at.After(now) {
-		at = now
+		return now
 	}
-	return Clamp(at, now)
+	return at
 }
 
 // Clamp moves a time that is older than the org's retention to its edge.

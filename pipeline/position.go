@@ -25,6 +25,7 @@ const (
 	WhyCopy     Why = "copy"     // events stood above the newest position
 	WhyBackfill Why = "backfill" // events of the past, by a backfill
 	WhyRepair   Why = "repair"   // events of the past, which an audit missed
+	WhyGap      Why = "gap"      // nobody polled for longer than the org keeps its log
 )
 
 // Position is where an instance stands in its org's log. Its JSON is the
@@ -41,6 +42,9 @@ type Position struct {
 	DedupeFrom      uint64     `json:"dedupe_from"`               // ids of events from this stream sequence on are compared; 0: the recent ones
 	Why             Why        `json:"why"`
 	At              time.Time  `json:"at"`
+	Org             string     `json:"org,omitempty"`     // the org's own id; empty: not known
+	Assumed         string     `json:"assumed,omitempty"` // what is taken for true of the org, in words, until its id is known
+	Gap             *Gap       `json:"gap,omitempty"`     // what may never be read; the newest one, for 90 days; nil: none
 
 	// Extra holds the members that this program does not know; they are
 	// carried through from position to position.
@@ -49,6 +53,13 @@ type Position struct {
 	// Seq is the stream sequence of the position's message: the fence. It is
 	// no part of the message.
 	Seq uint64 `json:"-"`
+}
+
+// Gap is a time in whose log there may have been events that were not read before the
+// org dropped them: no complete_through says that they are stored.
+type Gap struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
 }
 
 // LastEvent names the newest event stored up to a position.
@@ -66,7 +77,7 @@ type bare Position
 
 // positionMembers are the members of a Position that are not Extra.
 var positionMembers = []string{"version", "link", "origin", "query", "complete_through", "published_max",
-	"last_event", "events", "dedupe_from", "why", "at"}
+	"last_event", "events", "dedupe_from", "why", "at", "org", "assumed", "gap"}
 
 // MarshalJSON writes the position with the members it carries through, and
 // links as they are: call it rather than json.Marshal, which makes \u0026 of

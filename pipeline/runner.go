@@ -71,9 +71,12 @@ func (r *Runner) Run(ctx context.Context) error {
 		if errors.Is(err, ErrNewer) {
 			return fmt.Errorf("poll %s: %w", r.Instance, err)
 		}
-		wait := w.Backoff.Next()
-		w.failed(err, StateRetrying, wait)
-		Sleep(ctx, wait)
+		state, wait := StateRetrying, w.Backoff.Next()
+		if errors.Is(err, ErrConfig) {
+			state, wait = StateConfig, max(w.Interval, time.Minute)
+		}
+		w.failed(err, state, wait)
+		_ = w.rest(ctx, wait)
 	}
 	return nil
 }

@@ -25,10 +25,11 @@ type Trace struct {
 	// once the events of its page are stored.
 	DeadLetterLost func(instance string, flaw Flaw)
 
-	Fenced func(instance string)                                    // another writer was ahead
-	Lost   func(instance string)                                    // acked data is gone from the stream
-	Wrote  func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
-	Drift  func(field string)                                       // an event's member is not what is documented
+	Fenced     func(instance string)                                    // another writer was ahead
+	Lost       func(instance string)                                    // acked data is gone from the stream
+	PassedOver func(instance string, gap Gap)                           // events may have been dropped by the org before they were read
+	Wrote      func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
+	Drift      func(field string)                                       // an event's member is not what is documented
 }
 
 // Complete returns the hooks with one that does nothing for each that is nil.
@@ -79,6 +80,9 @@ func (t *Trace) Complete() Trace {
 	}
 	if c.Lost == nil {
 		c.Lost = func(string) {}
+	}
+	if c.PassedOver == nil {
+		c.PassedOver = func(string, Gap) {}
 	}
 	if c.Wrote == nil {
 		c.Wrote = func(string, string, time.Duration) {}

@@ -21,6 +21,9 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, l
 	if last {
 		pos.CompleteThrough = latest(pos.CompleteThrough, page.Through)
 	}
+	if pos.Gap != nil && pos.CompleteThrough.Sub(pos.Gap.Until) > 2*pipeline.Retention {
+		pos.Gap = nil // it was told for as long as the stream keeps what came after it
+	}
 	made := last && s.made(page, repeats)
 	if !last || page.Next == page.Link && !made {
 		return s.stay(pos)

@@ -61,7 +61,7 @@ func (o *Operator) Rewind(ctx context.Context, to Mark, force bool, sure func(Mo
 			to = Mark{Seq: asked.Target.Seq}
 		}
 		var err error
-		if m.Target, err = v.target(ctx, to); err != nil {
+		if m.Target, err = v.target(ctx, to, force); err != nil {
 			return m, err
 		}
 		if asked != nil && (asked.Target.Seq != m.Target.Seq || asked.Target.Link != m.Target.Link || !asked.Target.At.Equal(m.Target.At)) {
@@ -186,8 +186,11 @@ func (v *vantage) step() Step {
 }
 
 // target finds the position that a rewind goes back to: the newest one that
-// will do, of this origin.
-func (v *vantage) target(ctx context.Context, to Mark) (Step, error) {
+// will do, of this origin or of the same org under another one: a link is a path, which is
+// asked for under the origin that is configured. Those of nobody knows which org do
+// by force alone, and those of another org never.
+func (v *vantage) target(ctx context.Context, to Mark, force bool) (Step, error) {
+	own := v.sink.at
 	var oldest Step
 	for e, err := range v.sink.history(ctx, v.stood) {
 		if err != nil {
@@ -196,8 +199,9 @@ func (v *vantage) target(ctx context.Context, to Mark) (Step, error) {
 		if e.err != nil {
 			continue
 		}
-		if e.position.Origin != v.sink.at.Origin {
-			break
+		known := e.position.Origin == own.Origin || own.Org != "" && e.position.Org == own.Org
+		if !sameOrg(e.position.Org, own.Org) || !known && !force {
+			continue
 		}
 		oldest = stepOf(e)
 		if !to.reaches(oldest.Position) {

@@ -22,6 +22,13 @@ type Query struct {
 	Since  pipeline.Since                      // where a fresh start begins
 	Start  func(since time.Time) pipeline.Link // the request that begins the query at a time
 	Now    func() time.Time                    // the org's clock, as far as it is known; nil: time.Now
+
+	// Org returns the org's own id, which tells whether another origin is the same org.
+	// It is asked at a change of origin, and once while the id is not known. Nil: it
+	// never is.
+	Org     func(context.Context) (string, error)
+	Another bool // the operator says that another org than before answers at Origin
+	Strict  bool // a change of origin is refused unless the org is known to be the same
 }
 
 // now is the org's time, as far as it is known: what since is reckoned from.
@@ -54,6 +61,11 @@ type Sink struct {
 	cursor    cursor            // the copy in CURSORS
 	batch     batchSize         // how many messages the server takes at once; learned
 	told      map[id]struct{}   // elements of the page in hand that are told as lost
+	opening   *opening          // the query that begins with the next page; nil: it goes on
+	stood     pipeline.Position // what the newest sync found, before it drafted anything
+	fresh     bool              // nothing was committed since the newest sync
+	org       string            // the id that the org gave; empty: not known
+	asked     bool              // for it
 	unfit     bool              // a stream is gone, or was changed: the next sync mends it
 }
 
@@ -71,6 +83,7 @@ func (s *Store) Sink(instance string, q Query, trace *pipeline.Trace, log *slog.
 // Commit implements pipeline.Sink.
 //
 // The order of its writes, and what a restart finds after each:
+//  0. the position of a query that begins, if one does: it is gone on from;
 //  1. dead letters, acked: the page is asked for again and they are repeated,
 //     which the duplicate window of DEADLETTER mostly hides; what DEADLETTER will
 //     not take is told in the log before the page goes on without it;
@@ -85,6 +98,10 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	defer done()
+	opened, err := s.begin(ctx, page)
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
 	c, err := s.sort(ctx, page)
 	if err != nil {
 		return pipeline.Receipt{}, err
@@ -98,8 +115,13 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	s.lose(lost)
-	if err := s.follow(ctx, stored > 0 || page.Next != page.Link); err != nil {
+	if err := s.follow(ctx, opened || stored > 0 || page.Next != page.Link); err != nil {
 		return pipeline.Receipt{}, err
+	}
+	if !page.Full {
+		if err := s.identify(ctx); err != nil {
+			return pipeline.Receipt{}, err
+		}
 	}
 	return pipeline.Receipt{Position: s.at, Stored: stored, Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
 }

@@ -59,6 +59,7 @@ func (s *Sink) sync(ctx context.Context) error {
 	defer done()
 	s.link = s.store.Conn.Generation()
 	s.cursor = cursor{written: s.cursor.written}
+	s.opening, s.fresh = nil, true
 	s.span = span{} // loaded anew when it is needed: the history may be another
 	// The order matters. CURSORS is read first: a writer at work can then only
 	// make the stream look newer than it, never older, which would be a loss.
@@ -82,10 +83,19 @@ func (s *Sink) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.heal(ctx, c); err != nil {
+		return err
+	}
+	if s.opening == nil {
+		s.stood = s.at
+	}
+	if err := s.suit(ctx); err != nil {
+		return err
+	}
 	if err := s.load(ctx); err != nil {
 		return fmt.Errorf("load recent ids: %w", err)
 	}
-	return s.heal(ctx, c)
+	return nil
 }
 
 // newest returns the newest position that can be read, with the sequence of
@@ -144,14 +154,6 @@ func (s *Sink) resume(ctx context.Context, newest entry, c *Cursor) error {
 			return err
 		}
 	}
-	switch {
-	case s.at.Origin != s.query.Origin:
-		s.log.Warn("origin changed, starting afresh", "was", s.at.Origin, "is", s.query.Origin)
-		return s.start(ctx)
-	case s.at.Query != s.query.Hash:
-		s.log.Info("query changed, reopening")
-		return s.reopen(ctx)
-	}
 	return nil
 }
 
@@ -163,6 +165,9 @@ func (s *Sink) adopt(newest entry, c *Cursor) (stood uint64) {
 	s.at.Seq = newest.seq
 	if s.follows(c, stood) {
 		s.at.CompleteThrough = latest(s.at.CompleteThrough, c.CompleteThrough) // idle moves live there alone
+		if c.Org != "" {
+			s.at.Org, s.at.Assumed = c.Org, c.Assumed // so does what was learned meanwhile
+		}
 	}
 	return stood
 }
@@ -215,7 +220,7 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 	if err := s.readLastEvent(ctx); err != nil {
 		return err
 	}
-	if c == nil || c.Origin != s.query.Origin {
+	if c == nil {
 		return s.start(ctx)
 	}
 	purged, err := s.purged(ctx, c)
@@ -236,25 +241,34 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 		next.DedupeFrom = s.kept()
 	}
 	s.log.Warn("no position in the stream, going on from the cursor", "link", next.Link, "dedupe_from", next.DedupeFrom)
-	if err := s.place(ctx, next); err != nil {
-		return err
-	}
-	if s.at.Query != s.query.Hash {
-		return s.reopen(ctx)
-	}
-	return nil
+	return s.place(ctx, next)
 }
 
 // start writes the position of a fresh start at since, compared with the ids of
 // all events that are kept.
 func (s *Sink) start(ctx context.Context) error {
-	since := s.query.Since.At(s.query.now())
+	now := s.query.now()
+	since := s.query.Since.At(now)
 	s.log.Info("starting afresh", "since", since)
+	if err := s.place(ctx, s.started(since)); err != nil {
+		return err
+	}
+	s.stood = pipeline.Position{}
+	if asked := s.query.Since.Asked(now); asked.Before(since.Add(-overlap)) {
+		s.stood.CompleteThrough = asked // what is before since was asked for, and is not to be had
+	}
+	s.opening = &opening{since: since, begin: s.query.Since.At, stored: true,
+		draft: func(_ context.Context, since time.Time) (pipeline.Position, error) { return s.started(since), nil }}
+	return nil
+}
+
+// started is the position of a fresh start.
+func (s *Sink) started(since time.Time) pipeline.Position {
 	// Nothing persisted before since is asked for, so both times are true of nothing.
-	return s.place(ctx, pipeline.Position{
+	return pipeline.Position{
 		Version: pipeline.PositionVersion, Link: s.query.Start(since), Origin: s.query.Origin, Query: s.query.Hash,
-		CompleteThrough: since, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart,
-	})
+		CompleteThrough: since, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart, Org: s.org,
+	}
 }
 
 // startAgain is a fresh start after the stream lost what the cursor knows: at
@@ -271,8 +285,9 @@ func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
 		through = c.CompleteThrough
 	}
 	return s.place(ctx, pipeline.Position{
-		Version: pipeline.PositionVersion, Link: s.query.Start(since), Origin: s.query.Origin, Query: s.query.Hash,
-		CompleteThrough: through, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart, Extra: c.Extra,
+		Version: pipeline.PositionVersion, Link: s.query.Start(since), Origin: c.Origin, Query: s.query.Hash,
+		CompleteThrough: through, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart,
+		Org: c.Org, Assumed: c.Assumed, Gap: c.Gap, Extra: c.Extra,
 	})
 }
 

@@ -77,7 +77,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	page, err := c.get(ctx, asked)
 	if err != nil {
 		c.squeeze.failed(link, asked, err)
-		return pipeline.Page{}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
+		return pipeline.Page{Date: page.Date}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
 	}
 	c.squeeze, c.quiet = squeeze{}, !page.Full
 	page.Link = link

@@ -74,13 +74,15 @@ func (c *Client) exchange(ctx context.Context, link pipeline.Link, room *room) (
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.observe(resp)
+	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	if resp.StatusCode != http.StatusOK {
-		return pipeline.Page{}, resp.StatusCode, c.refusal(ctx, resp, link)
+		return pipeline.Page{Date: date}, resp.StatusCode, c.refusal(ctx, resp, link)
 	}
 	page, err := c.page(ctx, resp, link, room)
 	if err != nil {
 		room.grant.Release()
 	}
+	page.Date = date
 	return page, resp.StatusCode, err
 }
 
@@ -129,7 +131,6 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 		Events: events,
 		Next:   cmp.Or(next, link),
 		Full:   len(events) >= limit,
-		Date:   date,
 		Bytes:  len(body),
 		Memory: room.settle(cap(body)),
 	}, nil

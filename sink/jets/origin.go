@@ -1,0 +1,157 @@
+package jets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// suit drafts a new query where the position that stands is of another one, or of
+// another origin or org. It returns an error that matches pipeline.ErrConfig where
+// the events of two orgs would come to stand under one name.
+func (s *Sink) suit(ctx context.Context) error {
+	switch {
+	case s.at.Origin != s.query.Origin || !sameOrg(s.at.Org, s.org):
+		return s.move(ctx)
+	case s.at.Query != s.query.Hash:
+		s.log.Info("query changed, reopening")
+		return s.reopen(ctx)
+	}
+	return nil
+}
+
+// sameOrg reports whether two ids may be those of one org; one that is not known may.
+func sameOrg(a, b string) bool { return a == "" || b == "" || a == b }
+
+// move drafts the query that goes on under another origin: of the same org, which was
+// renamed or has got a domain of its own; or of another one, if the operator says so.
+func (s *Sink) move(ctx context.Context) error {
+	s.ask(ctx)
+	known := s.at.Org != "" && s.org != ""
+	other := !sameOrg(s.at.Org, s.org)
+	switch {
+	case other && !s.query.Another:
+		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
+	case !known && s.query.Strict:
+		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
+	case other, !known && s.query.Another:
+		s.log.Warn("another org, starting afresh", "was", s.at.Origin, "is", s.query.Origin)
+		return s.open(ctx, s.elsewhere())
+	case known:
+		s.log.Info("origin changed, the org is the same", "was", s.at.Origin, "is", s.query.Origin, "org", s.org)
+		return s.open(ctx, s.renamed(""))
+	}
+	assumed := fmt.Sprintf("%s is the same org as %s", s.query.Origin, s.at.Origin)
+	s.log.Warn("origin changed; which org it is can't be told, so it is taken for the same one", "assumed", assumed)
+	return s.open(ctx, s.renamed(assumed))
+}
+
+// renamed is the query of the same org under another origin. It begins where nothing
+// that was not read yet can be before, or at since if that is earlier; and all that
+// it may serve again is compared. Its published_max is where it begins: a reopening
+// goes back as far.
+func (s *Sink) renamed(assumed string) opening {
+	at := s.at
+	return opening{
+		begin: func(now time.Time) time.Time {
+			since := s.query.Since.At(now)
+			if back := s.back(at, now); !at.PublishedMax.IsZero() && back.Before(since) {
+				since = back
+			}
+			return since
+		},
+		draft: func(ctx context.Context, since time.Time) (pipeline.Position, error) {
+			next, err := s.startOver(ctx, at, since)
+			next.DedupeFrom = earliest(at.DedupeFrom, next.DedupeFrom)
+			next.Assumed = assumed
+			return next, err
+		},
+	}
+}
+
+// elsewhere is the query of another org: nothing of the first one's is of any meaning
+// to it.
+func (s *Sink) elsewhere() opening {
+	at := s.at
+	return opening{
+		begin: s.query.Since.At,
+		draft: func(ctx context.Context, since time.Time) (pipeline.Position, error) {
+			next, err := s.startOver(ctx, at, since)
+			next.CompleteThrough, next.Org, next.Gap, next.LastEvent = since, s.org, nil, nil
+			s.stood = pipeline.Position{}
+			return next, err
+		},
+	}
+}
+
+// startOver is the position at which a query under the configured origin begins. Where no
+// position may be of that org, none of its events is stored, and there is nothing to compare.
+func (s *Sink) startOver(ctx context.Context, at pipeline.Position, since time.Time) (pipeline.Position, error) {
+	anchor, known, err := s.anchorOf(ctx, since, s.org)
+	next := at
+	next.Version, next.Origin, next.Query = pipeline.PositionVersion, s.query.Origin, s.query.Hash
+	next.Link, next.Why, next.Events = s.query.Start(since), pipeline.WhyStart, 0
+	next.PublishedMax, next.DedupeFrom, next.Assumed = since, anchor, ""
+	if !known || s.lastEvent == 0 {
+		next.DedupeFrom = 0
+	}
+	return next, err
+}
+
+// OriginError: the position is of another org than the one that is configured now, or
+// nobody can tell. It matches pipeline.ErrConfig.
+type OriginError struct {
+	Instance       string
+	Former, Origin string // the origin of the position, and the configured one
+	FormerOrg, Org string // the ids of the orgs there; empty: not known
+}
+
+func (e *OriginError) Error() string {
+	if e.FormerOrg == "" || e.Org == "" {
+		return fmt.Sprintf("%s holds events of %s, and nothing tells that %s is the same org (give this one a name of its own)", e.Instance, e.Former, e.Origin)
+	}
+	return fmt.Sprintf("%s holds events of %s (org %s), and %s is another org (%s): give it a name of its own, or confirm it with signal-client integrations set %s --another-org",
+		e.Instance, e.Former, e.FormerOrg, e.Origin, e.Org, e.Instance)
+}
+
+// Is reports whether target is pipeline.ErrConfig.
+func (e *OriginError) Is(target error) bool { return target == pipeline.ErrConfig }
+
+// orgTime is how long the org's id is waited for.
+const orgTime = 5 * time.Second
+
+// ask asks for the org's id, unless it is known. Its failure costs orgTime at most.
+func (s *Sink) ask(ctx context.Context) {
+	if s.org != "" || s.query.Org == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, orgTime, errors.New("no answer in time"))
+	defer cancel()
+	org, err := s.query.Org(ctx)
+	if err != nil {
+		s.log.Info("the org's id is not known", "origin", s.query.Origin, "err", err)
+		return
+	}
+	s.org = org
+}
+
+// identify asks once for the org's id where the position does not have it, at the head of
+// the log, where nothing waits. The id is written with the next position. An org that was
+// taken for the same, and is not, is refused: sync says so.
+func (s *Sink) identify(ctx context.Context) error {
+	if s.asked || s.at.Org != "" && s.at.Assumed == "" {
+		return nil
+	}
+	s.asked = true
+	s.ask(ctx)
+	if !sameOrg(s.at.Org, s.org) {
+		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
+	}
+	if s.org != "" {
+		s.at.Org, s.at.Assumed = s.org, ""
+	}
+	return nil
+}
