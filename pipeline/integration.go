@@ -15,6 +15,8 @@ type Integration struct {
 	Filter       string        // Okta's filter expression; empty: everything
 	Limit        int           // elements a page, 1 to 999; default 999
 	RateShare    float64       // of the org's limit, above 0, at most 1; default 0.5
+	AnotherOrg   string        // the origin of which the operator says that it is another org than before; empty: none
+	Static       bool          // it is not in INTEGRATIONS, where it could be changed
 	LinkHosts    []string      // further hosts that a next link may name
 	Token        Secret        // API token; empty when TokenFile is set
 	TokenFile    string        // read at each start of the instance's poller

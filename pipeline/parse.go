@@ -44,6 +44,7 @@ func ParseIntegration(instance string, data []byte) (Integration, error) {
 		RateShare:    d.number("settings.rate_share", 0.5),
 		LinkHosts:    d.linkHosts(),
 	}
+	i.AnotherOrg, _ = ParseOrigin(d.text("settings.another_org")) // what can't be read confirms nothing
 	i.Source = cmp.Or(d.source(), i.Origin)
 	i.Token, i.TokenFile = d.credential(i.Enabled)
 	if err := d.err(); err != nil {

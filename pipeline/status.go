@@ -35,6 +35,8 @@ type Status struct {
 	Breaker         string     `json:"breaker"`              // closed, open or half-open
 	LastError       string     `json:"last_error,omitempty"` // in words; empty after a success
 	Audit           *Audited   `json:"audit,omitempty"`      // the newest standing audit
+	Gap             *Gap       `json:"gap,omitempty"`        // as in the position
+	Assumed         string     `json:"assumed,omitempty"`    // as in the position
 	UpdatedAt       time.Time  `json:"updated_at,omitzero"`  // zero: it was never written
 }
 

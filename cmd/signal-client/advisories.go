@@ -24,6 +24,7 @@ const (
 	adviseCursorRefused = "cursor_refused"
 	adviseDataLost      = "data_lost"
 	adviseGapFound      = "gap_found"
+	advisePassedOver    = "passed_over"
 	adviseDeadLetter    = "dead_letter"
 	adviseLetterLost    = "dead_letter_lost"
 	adviseTakeover      = "takeover"
@@ -100,6 +101,10 @@ func (a *advisories) Trace() *pipeline.Trace {
 		Failed:  a.failed,
 		Moved:   a.moved,
 		Lost:    a.lost,
+		PassedOver: func(instance string, gap pipeline.Gap) {
+			a.tell(advisePassedOver, instance, severityCritical, map[string]any{
+				"from": gap.From.Format(time.RFC3339), "until": gap.Until.Format(time.RFC3339)})
+		},
 		Audited: func(instance string, r pipeline.AuditReport) {
 			if r.Missing > 0 {
 				a.Gap(instance, r.Missing, r.Since, r.Until)
@@ -322,6 +327,8 @@ func (a *advisory) sentence() string {
 		return fmt.Sprintf("the stream has lost acknowledged data of %s: it is fetched again as far as Okta has it", a.Instance)
 	case adviseGapFound:
 		return fmt.Sprintf("%v events of %s from %v until %v are not in the stream: signal-client audit --instance %s --repair", f["missing"], a.Instance, f["from"], f["until"], a.Instance)
+	case advisePassedOver:
+		return fmt.Sprintf("events of %s from %v until %v may be missing for good: nobody read them while Okta kept them", a.Instance, f["from"], f["until"])
 	case adviseDeadLetter:
 		return fmt.Sprintf("%s of %s could not be published, see: signal-client deadletter list", count(a.Count, "element"), a.Instance)
 	case adviseLetterLost:

@@ -117,6 +117,10 @@ func TestAdvisories(t *testing.T) {
 		if a := l.next(adviseGapFound, severityCritical, 1); a.Fields["missing"] != 7.0 {
 			t.Errorf("got %+v", a)
 		}
+		l.PassedOver("acme", pipeline.Gap{From: time.Now().Add(-100 * 24 * time.Hour), Until: time.Now().Add(-pipeline.Retention)})
+		if a := l.next(advisePassedOver, severityCritical, 1); a.Fields["from"] == nil || !strings.Contains(a.Message, "for good") {
+			t.Errorf("got %+v", a)
+		}
 		l.told.Took("acme", jets.Lock{Holder: "two"}, true)
 		if a := l.next(adviseTakeover, severityWarning, 1); a.Fields["from"] != "two" || a.Fields["expired"] != true {
 			t.Errorf("got %+v", a)

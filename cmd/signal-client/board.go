@@ -68,6 +68,7 @@ func (b *board) moved(instance string, state pipeline.State, at pipeline.Positio
 	b.note(instance, func(s *pipeline.Status) {
 		s.State, s.NextPoll = state, next.UTC()
 		s.CompleteThrough, s.LastEvent = at.CompleteThrough, at.LastEvent
+		s.Gap, s.Assumed = at.Gap, at.Assumed
 		b.signs[instance] = sign{time.Now(), next}
 		b.publish(b.dated(*s))
 	})

@@ -146,7 +146,16 @@ func (c *cursors) facts(st jets.Standing, holder string, now time.Time) grid {
 		add("last event", lastOf(st.Position))
 		add("published max", when(st.PublishedMax, now, people))
 		add("dedupe from", dedupe(st.Position))
+		if st.Gap != nil {
+			add("may be missing", gapOf(*st.Gap))
+		}
 		add("origin", st.Origin)
+		if st.Org != "" {
+			add("org", st.Org)
+		}
+		if st.Assumed != "" {
+			add("assumed", st.Assumed)
+		}
 		add("query", st.Query)
 		add("link", string(st.Link))
 	}
@@ -180,6 +189,11 @@ func reason(s jets.Step) string {
 		text += ": " + s.Note
 	}
 	return text
+}
+
+// gapOf says which events may never have been read.
+func gapOf(gap pipeline.Gap) string {
+	return fmt.Sprintf("events from %s until %s, which Okta dropped before they were read", gap.From.Format(time.RFC3339), gap.Until.Format(time.RFC3339))
 }
 
 func lastOf(p pipeline.Position) string {

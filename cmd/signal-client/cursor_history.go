@@ -21,11 +21,12 @@ events came with it, and how far the org was complete.
 Why:
   page      the events of a page, and the link after it
   part      a page that the server takes in parts only
-  start     a fresh start at the org's since
+  start     a start at the org's since; under another host name, from what was read last
   reopen    a new query: Okta refused the link, the filter changed, or by hand
   rewind    somebody went back
   restore   the stream had no position, CURSORS had one
   copy      events stood above the newest position
+  gap       nobody polled for longer than Okta keeps its log
   backfill  events of the past, by a backfill
   repair    events of the past, which an audit missed
 
@@ -130,9 +131,24 @@ func (h *historian) grid(steps []jets.Step) grid {
 		if s.Note != "" {
 			by += ": " + s.Note
 		}
+		if told := remark(s.Position); told != "" {
+			by = strings.TrimPrefix(by+"; "+told, "; ")
+		}
 		g.Rows = append(g.Rows, []any{s.Seq, stamp(s.At, people), s.Why, s.Events, stamp(s.CompleteThrough, people), stamp(s.PublishedMax, people), link, by})
 	}
 	return g
+}
+
+// remark is what a position tells beside its place, on the one that was written to tell it.
+func remark(p pipeline.Position) string {
+	var told []string
+	if p.Gap != nil && p.Events == 0 && p.Why != pipeline.WhyPage {
+		told = append(told, "may be missing: "+gapOf(*p.Gap))
+	}
+	if p.Assumed != "" && p.Why == pipeline.WhyStart {
+		told = append(told, "assumed: "+p.Assumed)
+	}
+	return strings.Join(told, "; ")
 }
 
 // stamp is a time for a list of times: to the second, and not relative.

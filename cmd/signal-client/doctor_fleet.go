@@ -164,6 +164,14 @@ func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 			d.wrong(facts, "look at the service's log, and at: signal-client status")
 		}
 	}
+	if gap := status.Gap; gap != nil {
+		d.warn(fmt.Sprintf("events from %s until %s may be missing for good: nobody read them while Okta kept them", gap.From.Format(time.RFC3339), gap.Until.Format(time.RFC3339)),
+			"nothing by hand: it is told for 90 days; see: signal-client cursor history "+o.instance)
+	}
+	if status.Assumed != "" {
+		d.warn("taken for true, since Okta did not say which org it is: "+status.Assumed,
+			"check it; another org needs a name of its own: signal-client integrations add")
+	}
 	d.fact("%s", facts)
 	if status.LastEvent != nil {
 		if at, ok := lastEvent(status).(time.Time); ok {

@@ -20,8 +20,9 @@ Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
 filter, limit, rate_share, link_hosts, api_token_file, enabled. A token is never
 an argument, which others on the machine could see: --token-from.
 
-A changed filter or limit starts a new query that misses nothing; another host is
-another org, and begins anew.
+A changed filter or limit starts a new query that misses nothing. So does another host
+name of the same org. Another org is refused under a name that has events of a first
+one: add it under a name of its own, or confirm it with --another-org.
 
 Examples:
   signal-client integrations set acme poll_interval=1m rate_share=0.3
@@ -31,6 +32,7 @@ Examples:
 
 func (r *roster) newSet() *cobra.Command {
 	var tokenFrom string
+	var another bool
 	cmd := &cobra.Command{
 		Use:               "set <name> [<field>=<value>...]",
 		Aliases:           []string{"edit"},
@@ -39,9 +41,10 @@ func (r *roster) newSet() *cobra.Command {
 		Args:              named(0),
 		ValidArgsFunction: r.completeFields(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.set(cmd, args[0], args[1:], tokenFrom)
+			return r.set(cmd, args[0], args[1:], tokenFrom, another)
 		},
 	}
+	cmd.Flags().BoolVar(&another, "another-org", false, "at this host is another org than before: it begins at since, under the same name")
 	addSettables(cmd)
 	addTokenFrom(cmd, &tokenFrom)
 	return r.flags(cmd)
@@ -62,7 +65,7 @@ func (r *roster) completeFields() cobra.CompletionFunc {
 	}
 }
 
-func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, tokenFrom string) error {
+func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, tokenFrom string, another bool) error {
 	if err := oneOfEach(cmd); err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 	if err := asked.assignAll(cmd, assignments); err != nil {
 		return err
 	}
-	if !flags && len(assignments) == 0 && tokenFrom == "" {
+	if !flags && len(assignments) == 0 && tokenFrom == "" && !another {
 		return wrong("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
 	}
 	var token pipeline.Secret
@@ -86,7 +89,13 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 		if !token.IsZero() {
 			v.SetToken(token)
 		}
-		return v.assignAll(cmd, assignments)
+		if err := v.assignAll(cmd, assignments); err != nil || !another {
+			return err
+		}
+		if i, err := pipeline.ParseIntegration(instance, v.Encode()); err == nil { // what is wrong is complained of later
+			v.Put("settings.another_org", i.Origin)
+		}
+		return nil
 	})
 }
 

@@ -21,7 +21,7 @@ import (
 // Released, which comes when another process polls it or nobody is to: a former
 // owner leaves no frozen gauge behind, and one that is cut off from NATS stays to be
 // seen. What a hook says of an instance in between only counts. An instance in good
-// order has 10 series: those that alerts need at 0 from the start, and those of what
+// order has 11 series: those that alerts need at 0 from the start, and those of what
 // it does. Repeats, refused fences, dead letters of a reason, and answers other than
 // 200 add one each when they first occur.
 type metrics struct {
@@ -36,7 +36,7 @@ type metrics struct {
 // instanceMetrics are labelled by integration.
 type instanceMetrics struct {
 	events, repeats, deadLetters   *prometheus.CounterVec
-	requests, fences, losses       *prometheus.CounterVec
+	requests, fences, losses, gaps *prometheus.CounterVec
 	completeThrough, lastPublished *prometheus.GaugeVec
 	interval, limit, remaining     *prometheus.GaugeVec
 	breakerOpen, refused           *prometheus.GaugeVec
@@ -76,6 +76,7 @@ func (m *metrics) Acquired(i pipeline.Integration) {
 	s := &m.instance
 	s.interval.WithLabelValues(i.Instance).Set(i.PollInterval.Seconds())
 	s.losses.WithLabelValues(i.Instance)
+	s.gaps.WithLabelValues(i.Instance)
 	s.breakerOpen.WithLabelValues(i.Instance)
 	s.refused.WithLabelValues(i.Instance)
 }
@@ -145,6 +146,9 @@ func (m *metrics) Trace() *pipeline.Trace {
 		},
 		Lost: func(instance string) {
 			m.while(instance, func(s *instanceMetrics) { s.losses.WithLabelValues(instance).Inc() })
+		},
+		PassedOver: func(instance string, _ pipeline.Gap) {
+			m.while(instance, func(s *instanceMetrics) { s.gaps.WithLabelValues(instance).Inc() })
 		},
 		Wrote: func(_, result string, took time.Duration) {
 			m.process.commitTime.WithLabelValues(result).Observe(took.Seconds())

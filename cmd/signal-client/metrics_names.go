@@ -32,6 +32,7 @@ func newInstanceMetrics() instanceMetrics {
 		requests:        counter("okta_requests_total", "Requests to Okta by folded status code.", labelIntegration, "code"),
 		fences:          counter("fence_refusals_total", "Commits refused since another writer was ahead.", labelIntegration),
 		losses:          counter("stream_losses_total", "Times that acknowledged data was found missing from the stream.", labelIntegration),
+		gaps:            counter("gaps_total", "Times that events may have been dropped by Okta before they were read.", labelIntegration),
 		completeThrough: gauge("complete_through_timestamp_seconds", "The watermark: everything Okta persisted up to then is stored.", labelIntegration),
 		lastPublished:   gauge("last_event_published_timestamp_seconds", "When the newest stored event was published.", labelIntegration),
 		interval:        gauge("poll_interval_seconds", "Configured time between polls at the head of the log.", labelIntegration),
@@ -44,7 +45,7 @@ func newInstanceMetrics() instanceMetrics {
 }
 
 func (s *instanceMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{s.events, s.repeats, s.deadLetters, s.requests, s.fences, s.losses, s.completeThrough,
+	return []prometheus.Collector{s.events, s.repeats, s.deadLetters, s.requests, s.fences, s.losses, s.gaps, s.completeThrough,
 		s.lastPublished, s.interval, s.limit, s.remaining, s.breakerOpen, s.refused, s.differences}
 }
 

@@ -166,8 +166,8 @@ func TestMetricsSeriesPerInstance(t *testing.T) {
 	m := newMetrics()
 	drive(m, "prod")
 	drive(m, "other")
-	if n := len(of("prod", scrape(t, m))); n != 10 {
-		t.Errorf("an instance in good order has %d series, want 10", n)
+	if n := len(of("prod", scrape(t, m))); n != 11 {
+		t.Errorf("an instance in good order has %d series, want 11", n)
 	}
 	h := m.Trace().Complete()
 	h.Requested("prod", "429", time.Second)
@@ -188,8 +188,8 @@ func TestMetricsSeriesPerInstance(t *testing.T) {
 	if left := of("prod", series); len(left) > 0 {
 		t.Errorf("left after the release: %v", left)
 	}
-	if n := len(of("other", series)); n != 10 {
-		t.Errorf("the other instance has %d series, want 10", n)
+	if n := len(of("other", series)); n != 11 {
+		t.Errorf("the other instance has %d series, want 11", n)
 	}
 }
 

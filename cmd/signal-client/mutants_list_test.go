@@ -81,8 +81,10 @@ var mutants = []mutant{
 		{"sink/jets/sync.go", "	if s.lastEvent > stood {\n", "	if false {\n"}}},
 	{"a restored cursor compares with nothing", jetsPkg, "TestCursorTrailsAmongOthers", []edit{
 		{"sink/jets/sync.go", "		next.DedupeFrom = c.StreamSeq\n", "		next.DedupeFrom = 0\n"}}},
-	{"a fresh start compares with nothing", jetsPkg, "TestOriginChangeStartsAfresh", []edit{
-		{"sink/jets/sync.go", "CompleteThrough: since, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart,\n	})\n}\n\n// startAgain", "CompleteThrough: since, PublishedMax: since, Why: pipeline.WhyStart,\n	})\n}\n\n// startAgain"}}},
+	{"a fresh start compares with nothing", jetsPkg, "TestStartOverWhatIsKept", []edit{
+		{"sink/jets/sync.go", "DedupeFrom: s.kept(), Why: pipeline.WhyStart, Org: s.org,", "Why: pipeline.WhyStart, Org: s.org,"}}},
+	{"another origin compares with nothing", jetsPkg, "TestOriginChangeStartsAfresh", []edit{
+		{"sink/jets/origin.go", "= since, anchor, \"\"", "= since, 0*anchor, \"\""}}},
 	{"lost data taken for purged", jetsPkg, "TestStreamLostThePosition", []edit{
 		{"sink/jets/sync.go", "	if err == nil {\n		return false, nil\n	}\n", "	if err == nil {\n		return true, nil\n	}\n"}}},
 	{"the stream's end not looked at", jetsPkg, "TestStreamLostThePosition", []edit{
@@ -119,15 +121,15 @@ var mutants = []mutant{
 
 	// Reopening.
 	{"reopened from now", jetsPkg, "TestReopenComparesAll|TestReopenBeforeAnyEvent", []edit{
-		{"sink/jets/reopen.go", "	since := pipeline.Clamp(s.at.PublishedMax.Add(-overlap), s.query.now())", "	since := time.Now()"}}},
+		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-overlap)\n	if !since", "	since := now\n	if !since"}}},
 	{"reopened from complete_through", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/reopen.go", "pipeline.Clamp(s.at.PublishedMax.Add(-overlap), s.query.now())", "pipeline.Clamp(s.at.CompleteThrough, time.Now())"}}},
+		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-overlap)\n	if !since", "	since := at.CompleteThrough\n	if !since"}}},
 	{"reopened without the overlap", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/reopen.go", "s.at.PublishedMax.Add(-overlap)", "s.at.PublishedMax"}}},
+		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-overlap)\n	if !since", "	since := at.PublishedMax\n	if !since"}}},
 	{"dedupe_from not set", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/reopen.go", "	next.DedupeFrom = earliest(s.at.DedupeFrom, anchor)\n", "	_ = anchor\n"}}},
+		{"sink/jets/reopen.go", "			next.DedupeFrom = earliest(at.DedupeFrom, anchor)\n", "			_ = anchor\n"}}},
 	{"dedupe_from moved on by the next reopening", jetsPkg, "TestReopenTwice", []edit{
-		{"sink/jets/reopen.go", "earliest(s.at.DedupeFrom, anchor)", "anchor"},
+		{"sink/jets/reopen.go", "earliest(at.DedupeFrom, anchor)", "anchor"},
 		{"sink/jets/reopen.go", "p.DedupeFrom == 0 && ", ""}}},
 	{"the anchor without the overlap", jetsPkg, "TestReopenComparesAll", []edit{
 		{"sink/jets/reopen.go", "Before(since.Add(-overlap))", "Before(since)"}}},
@@ -140,7 +142,30 @@ var mutants = []mutant{
 	{"a published in the future believed", jetsPkg, "TestFuturePublished", []edit{
 		{"sink/jets/sink.go", "		return edge\n", "		return published\n"}}},
 	{"a changed query goes on along the old link", jetsPkg, "TestQueryChangeReopens", []edit{
-		{"sink/jets/sync.go", "	case s.at.Query != s.query.Hash:\n", "	case false:\n"}}},
+		{"sink/jets/origin.go", "	case s.at.Query != s.query.Hash:\n", "	case false:\n"}}},
+
+	{"a new query written before it is answered", jetsPkg, "TestMistypedOriginMovesNothing|TestRefusedReopeningWritesNothing", []edit{
+		{"sink/jets/reopen.go", "	s.at, s.opening, s.fresh = next, &o, true\n	return nil\n", "	if err := s.place(ctx, next); err != nil {\n		return err\n	}\n	s.opening, s.fresh = &o, true\n	o.stored = true\n	return nil\n"}}},
+	{"a query drafted by a wrong clock kept", jetsPkg, "TestDraftedByAWrongClock", []edit{
+		{"sink/jets/reopen.go", "since.Before(o.since.Add(-clockSlack))", "false && since.Before(o.since)"}}},
+	{"a start ahead of the org's clock reopened from there", jetsPkg, "TestStartOfAWrongClock", []edit{
+		{"sink/jets/reopen.go", "	if !since.After(now) {\n", "	if true {\n"}}},
+
+	// Origins.
+	{"another origin starts at since", jetsPkg, "TestOriginChangeGoesBack", []edit{
+		{"sink/jets/origin.go", "!at.PublishedMax.IsZero() && back.Before(since)", "false && back.Before(since)"}}},
+	{"another org taken for the same", jetsPkg, "TestAnotherOrgIsRefused", []edit{
+		{"sink/jets/origin.go", "	case other && !s.query.Another:\n", "	case false:\n"}}},
+	{"another org's positions taken for anchors", jetsPkg, "TestAnotherOrgAnchors", []edit{
+		{"sink/jets/reopen.go", "e.err != nil || !sameOrg(p.Org, org)", "e.err != nil"}}},
+	{"an org that nobody knows taken for the same by an instance that can't be confirmed", jetsPkg, "TestStrictOrigin", []edit{
+		{"sink/jets/origin.go", "	case !known && s.query.Strict:\n", "	case false:\n"}}},
+
+	// What was passed over.
+	{"a pause beyond the org's 90 days not told", jetsPkg, "TestPauseBeyondRetention", []edit{
+		{"sink/jets/reopen.go", "	if known.IsZero() || !known.Before(edge) {\n", "	if true {\n"}}},
+	{"an idle org's watermark not counted", jetsPkg, "TestNoGap", []edit{
+		{"sink/jets/reopen.go", "	known := s.stood.CompleteThrough\n", "	known := time.Time{}\n"}}},
 
 	// Rewinding.
 	{"a rewind compares with nothing", jetsPkg, "TestRewindUnderARunningPoller", []edit{

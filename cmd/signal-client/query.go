@@ -14,7 +14,9 @@ func queryOf(i pipeline.Integration, clock *pipeline.Clock) jets.Query {
 	return jets.Query{
 		Now:    clock.Now,
 		Origin: i.Origin, Source: i.Source, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,
-		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
+		Start:   func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) },
+		Another: i.AnotherOrg != "" && i.AnotherOrg == i.Origin,
+		Strict:  i.Static, // nobody could confirm another one
 	}
 }
 

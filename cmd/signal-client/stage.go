@@ -38,10 +38,12 @@ type stage struct {
 // brings, the runner carries to the sink.
 func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(error)) *pipeline.Runner {
 	clock := s.clocks.Of(i.Origin)
+	client, query := s.client(i, token, i.RateShare), queryOf(i, clock)
+	query.Org = client.Organization
 	return &pipeline.Runner{
 		Instance: i.Instance,
-		Source:   informed{s.guards.Before(s.client(i, token, i.RateShare), i, token, s.trace), s.store.Heard},
-		Sink:     s.store.Sink(i.Instance, queryOf(i, clock), s.trace, s.log),
+		Source:   informed{s.guards.Before(client, i, token, s.trace), s.store.Heard},
+		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
 		Clock:    clock,
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),

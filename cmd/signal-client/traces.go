@@ -45,6 +45,9 @@ func traces(all ...*pipeline.Trace) *pipeline.Trace {
 		Waits: func(instance string, until time.Time) {
 			each(func(t *pipeline.Trace) { t.Waits(instance, until) })
 		},
+		PassedOver: func(instance string, gap pipeline.Gap) {
+			each(func(t *pipeline.Trace) { t.PassedOver(instance, gap) })
+		},
 		Breaker: func(instance, state string, refused bool) {
 			each(func(t *pipeline.Trace) { t.Breaker(instance, state, refused) })
 		},

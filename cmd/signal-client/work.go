@@ -136,6 +136,7 @@ func (s *service) static() ([]pipeline.Integration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("instance from the environment: %w", err)
 	}
+	i.Static = true
 	return []pipeline.Integration{i}, nil
 }
 

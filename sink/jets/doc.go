@@ -51,6 +51,30 @@
 // from the watermark. Published is never after persisted, so a query from there
 // begins before all that was not read yet; from the other two it may not.
 //
+// A new query is a draft until the org has answered it. Its position is written before
+// its first page, under the fence of the position before it. So what is never answered, a
+// mistyped host name or filter, moves nothing, however often it is tried; and where the
+// query begins is looked at once more by the org's own clock. A restart before that
+// drafts it again.
+//
+// # Whose log it is
+//
+// A position names the origin that was asked, and the org's own id, once the org has
+// told it. Under another origin the query starts at since, or where a reopening would
+// start if that is earlier, compared with the ids from there. Where the ids say that
+// it is another org, sync refuses, unless the operator has confirmed it: then nothing of
+// the first org's counts, and only positions of the new one are its anchors. Where
+// nobody tells, the org is taken for the same one, and the position says so: assumed.
+//
+// # What was passed over
+//
+// An org keeps its log for 90 days. Before the first page after a sync, what is known
+// to be read (through the watermark, or the overlap before published_max) is held against
+// what the org still has, by the clock of its answer. A time between the two is the
+// position's gap: told once, aloud, and carried on from position to position for as long
+// as the stream keeps what came after it. It does not matter whether the link is still
+// taken: it serves no more than the org has.
+//
 // # Moved by hand
 //
 // An operator goes back to a position of the history, or starts a query from a
@@ -59,7 +83,7 @@
 // woken. A rewind has the link, the query and the published_max of its target: a
 // reopening before it is over goes back as far. Its dedupe_from is the target's own,
 // or the target's sequence, for a position without dedupe_from has all that its link
-// will serve after it.
+// will serve after it. It may lie behind a change of origin, if the org is the same.
 //
 // # Events of the past
 //
@@ -135,6 +159,8 @@
 //     may be stored again, where nothing is left to compare it with.
 //   - An event persisted more than the overlap after it was published is missed if a
 //     reopening falls between.
+//   - A gap is no proof: the org may have had no events in that time. And an org that is
+//     taken for the same one, since nobody tells, may be another.
 //   - A watermark is as true as the rule that a short page is the head of the log.
 //     While an org sends short pages with more waiting, it runs ahead by what waits.
 //   - Dead letters are kept at least once, as long as DEADLETTER takes them. One that it

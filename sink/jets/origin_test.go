@@ -231,3 +231,24 @@ func TestRewindBehindAnOriginChange(t *testing.T) {
 	st.commit(s, page(s, 7, events(1, 10)))
 	st.wantEvents(1, 10)
 }
+
+// TestAnotherOrgAnchors: between two times of one org another one had the name, a quiet
+// one. Its published_max says nothing of what is stored of the first.
+func TestAnotherOrgAnchors(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	first, quiet := under(origin, "00o1"), under("https://acme.oktapreview.com", "00o2")
+	first.Another, quiet.Another = true, true
+	first.Since.Age, quiet.Since.Age = 11*time.Hour, 48*time.Hour
+	s := st.syncedAs(first)
+	st.commit(s, short(s, 1, nil))
+	for i := range 4 {
+		st.commit(s, short(s, i+2, events(10*i+1, 10*i+10)))
+	}
+	s = st.syncedAs(quiet)
+	s.compared = time.Time{} // its make-up ends without having read anything of the first's
+	st.commit(s, short(s, 10, nil))
+	s = st.syncedAs(first)
+	st.commit(s, page(s, 11, events(1, 40)))
+	st.commit(s, short(s, 12, events(41, 42)))
+	st.wantEvents(1, 42)
+}

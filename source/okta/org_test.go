@@ -151,3 +151,30 @@ func TestLinkOfAWrongClock(t *testing.T) {
 		}
 	}
 }
+
+// Which org it is, is asked without the token and beside the budget; no answer is one.
+func TestOrganization(t *testing.T) {
+	org := oktatest.New(oktatest.Config{Seed: 3})
+	c := clientOf(org)
+	id, err := c.Organization(t.Context())
+	if err != nil || !strings.HasPrefix(id, "00o") {
+		t.Fatalf("%q, %v", id, err)
+	}
+	if again, err := clientOf(org).Organization(t.Context()); again != id || err != nil {
+		t.Errorf("%q and %q, %v", id, again, err)
+	}
+	for _, r := range org.Requests() {
+		if r.Credential || r.Cookie {
+			t.Errorf("%+v", r)
+		}
+	}
+	if other, err := clientOf(oktatest.New(oktatest.Config{Seed: 4})).Organization(t.Context()); other == id || err != nil {
+		t.Errorf("another org is %q, %v", other, err)
+	}
+	for _, fault := range []oktatest.Fault{{Status: 404, Code: "E0000007"}, {Body: "<html>"}, {Body: `{"id":7}`}, {Body: "{}"}, {Disconnect: true}} {
+		org.SetFault(func(oktatest.Request) oktatest.Fault { return fault })
+		if id, err := c.Organization(t.Context()); err == nil || id != "" {
+			t.Errorf("%+v: %q", fault, id)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package okta
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+const organizationPath = "/.well-known/okta-organization"
+
+// Organization asks which org answers at Origin, and returns its id: the same for all
+// of its host names. It needs no token and sends none. It goes after all that wait for
+// the org's budget, and counts as one request of it. It may be called beside Poll.
+// Source: Okta's API reference, Org Well Known URIs, read 2026-11-28.
+func (c *Client) Organization(ctx context.Context) (string, error) {
+	c.once.Do(c.withDefaults)
+	if err := c.Limiter.wait(ctx, &waiter{share: c.Share, rank: past}); err != nil {
+		return "", fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
+	}
+	defer c.Limiter.Failed() // what it shows is not the budget of the System Log
+	slot, err := c.InFlight.Take(ctx, 1, true)
+	if err != nil {
+		return "", fmt.Errorf("wait for other requests: %w", err)
+	}
+	defer slot.Release()
+	id, err := c.organization(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask %s which org it is: %w", c.Origin, c.readable(err))
+	}
+	return id, nil
+}
+
+func (c *Client) organization(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Origin+organizationPath, nil)
+	if err != nil {
+		return "", fmt.Errorf("make request: %w: %w", err, pipeline.ErrConfig)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.UserAgent)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d", resp.StatusCode)
+	}
+	body, err := readBody(ctx, resp, 0, &room{most: maxRefuse})
+	if err != nil {
+		return "", err
+	}
+	var org struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(body, &org); err != nil {
+		return "", fmt.Errorf("answer is not that of an org: %w", err)
+	}
+	if id := clean(org.ID, maxName); id != "" {
+		return id, nil
+	}
+	return "", fmt.Errorf("answer names no id")
+}
