@@ -157,6 +157,8 @@
 //     pages with events at least) is stored again.
 //   - After a purge, or in a stream made anew, the page by which CURSORS trailed
 //     may be stored again, where nothing is left to compare it with.
+//   - A reopening serves the events of the last hours again. Those that the stream has
+//     dropped by then, for its size or age, are stored again.
 //   - An event persisted more than the overlap after it was published is missed if a
 //     reopening falls between.
 //   - A gap is no proof: the org may have had no events in that time. And an org that is

@@ -386,7 +386,7 @@ func TestRewindCutAnywhere(t *testing.T) {
 // network since it was told to go on. It reports whether that heard of its success.
 func (st *stand) rewindCut(to uint64, writes int) bool {
 	st.Helper()
-	w := &wire{server: st.server, left: -1}
+	w := &cable{server: st.server, left: -1}
 	conn, err := Connect(st.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 	st.ok(err)
 	defer conn.Close()

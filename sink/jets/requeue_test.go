@@ -150,7 +150,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 	for writes := 1; whole < 2; writes++ {
 		instance := fmt.Sprint("cut-", writes)
 		letter := st.buriedOf(instance)
-		w := &wire{server: st.server, left: -1}
+		w := &cable{server: st.server, left: -1}
 		conn, err := Connect(t.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 		st.ok(err)
 		w.cutAfter(writes)

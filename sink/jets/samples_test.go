@@ -99,10 +99,10 @@ func (st *stand) poll(instance string, elements [][]byte) {
 	for _, element := range elements {
 		org.Add(oktatest.Event{Data: element, Published: time.Now(), Persisted: time.Now()}) // not what it says: it may be too old to be kept
 	}
-	w := &world{T: st.T, limit: 2, started: time.Now()}
+	w := &world{T: st.T, asks: asks{origin: simOrigin, limit: 2}, started: time.Now(), org: org}
 	runner := &pipeline.Runner{
 		Instance: instance,
-		Source: &okta.Client{Instance: instance, Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.limit,
+		Source: &okta.Client{Instance: instance, Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
 			HTTP: &http.Client{Transport: org.Transport()}},
 		Sink: st.store.Sink(instance, w.query(), nil, nil),
 	}

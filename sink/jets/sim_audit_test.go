@@ -12,9 +12,16 @@ func (w *world) audit() {
 		w.Fatal(err)
 	}
 	defer conn.Close()
+	stream, err := conn.JS.Stream(w.Context(), StreamSignals)
+	if err != nil {
+		w.Fatal(err)
+	}
 	a := jetstest.Audit{Stream: StreamSignals, Events: SubjectEvents("prod"), Positions: SubjectPosition("prod"), NoMarks: w.trouble.short}
 	for _, e := range w.org.Events() {
 		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted, Kind: w.kind(e)})
+	}
+	if w.trouble.evict {
+		a.Kept = w.kept(stream.CachedInfo().State)
 	}
 	if err := a.Run(w.Context(), conn.JS); err != nil {
 		w.Fatalf("seed %d: %v", w.seed, err)

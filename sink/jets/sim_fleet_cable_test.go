@@ -24,6 +24,8 @@ type cable struct {
 	away  bool          // nothing connects
 	still chan struct{} // closed when it moves again; nil: it moves
 	deaf  bool          // no watch of LOCKS can be made
+
+	closing bool // conn was closed while it stood still: what was written before is still to arrive
 }
 
 // InProcessConn makes a cable fit for nats.InProcessServer.
@@ -53,10 +55,11 @@ func (c *cable) atWrite(n int, f func()) {
 // cut ends the connection, for good if the process is dead.
 func (c *cable) cut(dead bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.dead = c.dead || dead
-	if c.conn != nil {
-		_ = c.conn.Close()
+	conn := c.conn
+	c.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close()
 	}
 }
 
@@ -67,6 +70,10 @@ func (c *cable) part() {
 	c.mu.Unlock()
 	c.cut(false)
 }
+
+// cutAfter cuts the connection at one of the next writes: the server has got what was
+// written, the process hears no more of it.
+func (c *cable) cutAfter(writes int) { c.atWrite(writes, func() { c.cut(false) }) }
 
 func (c *cable) setDeaf(deaf bool) {
 	c.mu.Lock()
@@ -109,6 +116,10 @@ func (c *cable) move(conn net.Conn, held [][]byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closing {
+		_ = conn.Close()
+		c.closing = false
+	}
 	if c.still != nil {
 		close(c.still)
 	}
@@ -228,9 +239,16 @@ func (c *cableConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn.
+// Close implements net.Conn. On a cable that stands still the end arrives when all
+// else does.
 func (c *cableConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
+	c.cable.mu.Lock()
+	defer c.cable.mu.Unlock()
+	if c.cable.still != nil && c.cable.conn == c {
+		c.cable.closing = true
+		return nil
+	}
 	return c.Conn.Close()
 }
 

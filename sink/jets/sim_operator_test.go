@@ -14,13 +14,13 @@ import (
 // before saying yes, and whose connection is cut at times. Nothing that the org
 // serves again may be stored twice.
 func (w *world) moveByHand(ctx context.Context) {
-	wire := &wire{server: w.server, left: -1}
+	wire := &cable{server: w.server, left: -1}
 	conn, err := Connect(ctx, "", nats.InProcessServer(wire))
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	defer wire.cut()
+	defer wire.cut(true)
 	o := &Operator{Store: Attach(conn), Instance: "prod", By: "operator", Log: w.log}
 	cut, think := w.rng.IntN(12), time.Duration(w.rng.Int64N(int64(5*time.Second)))
 	sure := func(m Move) error {

@@ -2,7 +2,6 @@ package jets
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -62,11 +61,12 @@ func (p *poller) backlog() pipeline.Backlog {
 	w.history.mu.Lock()
 	defer w.history.mu.Unlock()
 	return &pipeline.Backfill{
-		Job: w.history.job,
-		Source: gatedSource{&okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.limit,
-			HTTP: &http.Client{Transport: w.org.Transport()}, MaxBody: 2 << 20}, &p.gate},
-		Window: func(since, until time.Time) pipeline.Link { return okta.Window("", w.limit, since, until) },
-		Save:   w.history.save,
+		Job:    w.history.job,
+		Source: gatedSource{p.asks.client(w), &p.gate},
+		Window: func(since, until time.Time) pipeline.Link {
+			return okta.Window(w.asks.filter, w.asks.limit, since, until)
+		},
+		Save: w.history.save,
 	}
 }
 
@@ -94,9 +94,10 @@ func (w *world) examine() (pipeline.AuditReport, error) {
 	defer cancel()
 	return (&pipeline.Audit{
 		Instance: "prod", Since: w.history.span().Since, Until: time.Now().Truncate(time.Millisecond), Repair: true,
-		Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.limit,
-			HTTP: &http.Client{Transport: w.org.Transport()}, MaxBody: 2 << 20},
-		Window: func(since, until time.Time) pipeline.Link { return okta.Window("", w.limit, since, until) },
+		Source: w.asks.client(w),
+		Window: func(since, until time.Time) pipeline.Link {
+			return okta.Window(w.asks.filter, w.asks.limit, since, until)
+		},
 		Ledger: &Ledger{Store: Attach(conn), Instance: "prod"},
 	}).Run(ctx)
 }

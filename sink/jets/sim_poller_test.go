@@ -2,9 +2,6 @@ package jets
 
 import (
 	"context"
-	"errors"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
@@ -12,7 +9,6 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/breaker"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // poller is a process of the simulation: it has a connection and a memory of
@@ -20,15 +16,16 @@ import (
 type poller struct {
 	name string
 	w    *world
-	wire *wire
+	wire *cable
 	gate gate
+	asks asks
 	stop context.CancelFunc
 	done chan struct{}
 }
 
 func (w *world) launch(name string) *poller {
 	ctx, stop := context.WithCancel(w.Context())
-	p := &poller{name: name, w: w, wire: &wire{server: w.server, left: -1}, stop: stop, done: make(chan struct{})}
+	p := &poller{name: name, w: w, wire: &cable{server: w.server, left: -1}, asks: w.asks, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		for ctx.Err() == nil {
@@ -52,9 +49,8 @@ func (p *poller) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	source := &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: p.w.limit,
-		HTTP: &http.Client{Transport: p.w.org.Transport()}, MaxBody: 2 << 20}
-	sink := store.Sink("prod", p.w.query(), nil, p.w.log)
+	source := p.asks.client(p.w)
+	sink := store.Sink("prod", p.asks.query(p.w), nil, p.w.log)
 	return (&pipeline.Runner{
 		Instance: "prod", Interval: 20 * time.Second, Log: p.w.log.With("poller", p.name),
 		Source:  gatedSource{breaker.Wrap("prod", source, nil), &p.gate},
@@ -63,23 +59,24 @@ func (p *poller) live(ctx context.Context) error {
 	}).Run(ctx)
 }
 
-func (w *world) query() Query {
-	return Query{Origin: simOrigin, Hash: okta.Query("", w.limit), Since: pipeline.Since{Moment: w.history.since},
-		Start: func(since time.Time) pipeline.Link { return okta.Start("", w.limit, since) }}
-}
+func (w *world) query() Query { return w.asks.query(w) }
 
 // kill ends the process as SIGKILL does: what it has not sent is not sent.
 func (p *poller) kill() {
-	p.wire.cut()
+	p.wire.cut(true)
 	p.stop()
 	p.gate.open()
 	<-p.done
 }
 
-// freeze stops the process for a while; then it goes on with what it knew.
+// freeze stops the process for a while; then it goes on with what it knew. At times
+// its connection stands still as well, and what it had written arrives when it wakes.
 func (p *poller) freeze(d time.Duration) {
 	p.gate.close()
-	time.AfterFunc(d, p.gate.open)
+	if p.w.chance(0.5) {
+		p.wire.stall()
+	}
+	time.AfterFunc(d, func() { p.wire.heal(); p.gate.open() })
 }
 
 // gate holds a frozen process.
@@ -146,66 +143,4 @@ func (s *gatedSink) Commit(ctx context.Context, at pipeline.Position, page pipel
 		s.recent = recent{}
 	}
 	return s.Sink.Commit(ctx, at, page)
-}
-
-// wire is a process's way to the server, which may be cut at any write: the
-// server has got what was written, the process hears no more of it.
-type wire struct {
-	server interface{ InProcessConn() (net.Conn, error) }
-
-	mu   sync.Mutex
-	conn net.Conn
-	left int  // writes until it is cut; negative: it is not
-	dead bool // for good
-}
-
-// InProcessConn makes a wire fit for nats.InProcessServer.
-func (w *wire) InProcessConn() (net.Conn, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.dead {
-		return nil, errors.New("process is dead")
-	}
-	conn, err := w.server.InProcessConn()
-	if err != nil {
-		return nil, err
-	}
-	w.conn = conn
-	return &wiredConn{conn, w}, nil
-}
-
-func (w *wire) cutAfter(writes int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.left = writes
-}
-
-func (w *wire) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.dead = true
-	if w.conn != nil {
-		_ = w.conn.Close()
-	}
-}
-
-// last counts a write and reports whether it is the last one.
-func (w *wire) last() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.left = max(w.left-1, -1)
-	return w.left == 0
-}
-
-type wiredConn struct {
-	net.Conn
-	wire *wire
-}
-
-func (c *wiredConn) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	if c.wire.last() {
-		_ = c.Conn.Close()
-	}
-	return n, err
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -28,7 +30,7 @@ import (
 // One seed does not replay to the letter, since goroutines run as they like
 // within a fake instant; a few runs of a seed that failed mostly fail again.
 
-func TestSimulation(t *testing.T) { simulate(t, everything, 500) }
+func TestSimulation(t *testing.T) { simulate(t, everything, 460) }
 
 // TestSimulationOfFencesAlone takes the recent ids away, and with them what
 // they hide: nothing but fences and sync keeps the pollers apart.
@@ -63,11 +65,13 @@ type trouble struct {
 	backups  bool // the server comes back with an older copy of its store
 	amnesia  bool // pollers forget the recent ids
 	short    bool // short pages while more is waiting
+	changes  bool // the query, and the org's name, are changed
+	evict    bool // the stream drops its oldest messages
 	past     bool // a backfill goes on; events turn visible behind the cursor
 }
 
 var (
-	everything  = trouble{org: true, operator: true, backups: true}
+	everything  = trouble{org: true, operator: true, backups: true, changes: true}
 	fencesAlone = trouble{amnesia: true}
 	shortPages  = trouble{org: true, operator: true, backups: true, short: true}
 )
@@ -84,11 +88,15 @@ type world struct {
 	org     *oktatest.Org
 	started time.Time
 	pollers []*poller
-	limit   int // elements a page
+	asks    asks
 	reopens int // left: times that cursors are refused for good
 	purges  int // left
-	backup  string
-	history history
+	sleeps  int // left: times that a poller is frozen for hours
+
+	maxAge   time.Duration // of the stream's messages; 0: no limit
+	maxBytes int64         // of the stream; 0: no limit
+	backup   string
+	history  history
 }
 
 const simOrigin = "https://acme.okta.com"
@@ -99,9 +107,22 @@ func newWorld(t *testing.T, seed uint64, what trouble) *world {
 	if os.Getenv("SIMULATION_LOG") != "" {
 		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	w.limit = w.pick(2, 5, 20, 50)
+	w.asks = asks{origin: simOrigin, limit: w.pick(2, 5, 20, 50)}
 	w.makeHistory()
 	w.reopens, w.purges = w.rng.IntN(4), w.rng.IntN(2)
+	if w.chance(0.2) {
+		w.sleeps = 1
+	}
+	if what.evict {
+		w.sleeps = 1
+		w.faults = slices.DeleteFunc(w.faults, func(f oktatest.Fault) bool { return f.Status == http.StatusBadRequest })
+		if w.chance(0.5) {
+			w.maxAge = time.Duration(w.pick(20, 60)) * time.Minute
+		} else {
+			w.asks.limit = w.pick(2, 5, 20)
+			w.maxBytes = 100 << 10
+		}
+	}
 	var limits server.JSLimitOpts
 	if w.chance(0.3) {
 		limits.MaxBatchSize = w.pick(2, 4, 9) // pages are split
@@ -151,7 +172,8 @@ func (w *world) run() {
 		w.pollers = append(w.pollers, w.launch(fmt.Sprint("poller-", i)))
 	}
 	for range 10 + w.rng.IntN(30) {
-		time.Sleep(time.Duration(w.rng.Int64N(int64(time.Minute))))
+		time.Sleep(w.upTo(time.Minute))
+		w.evict()
 		w.strike()
 	}
 	for _, p := range w.pollers {
@@ -169,7 +191,9 @@ func (w *world) peace() {
 		time.Sleep(until)
 	}
 	p := w.launch("last")
-	time.Sleep(30 * time.Minute)
+	time.Sleep(15 * time.Minute)
+	w.evict()
+	time.Sleep(15 * time.Minute)
 	if w.trouble.past {
 		w.examineAtLast()
 	}
@@ -181,21 +205,28 @@ func (w *world) strike() {
 	i := w.rng.IntN(len(w.pollers))
 	p := w.pollers[i]
 	switch n := w.rng.IntN(100); {
-	case n < 20:
+	case n < 18:
 		p.kill()
-		time.Sleep(time.Duration(w.rng.Int64N(int64(time.Minute))))
+		time.Sleep(w.upTo(time.Minute))
 		w.pollers[i] = w.launch(p.name)
-	case n < 45:
+	case n < 35:
 		p.wire.cutAfter(w.rng.IntN(12))
-	case n < 60:
-		p.freeze(time.Duration(w.rng.Int64N(int64(5 * time.Minute))))
-	case n < 68:
+	case n < 42:
+		w.silence(p)
+	case n < 45 && w.sleeps > 0:
+		w.sleeps--
+		w.sleepForHours(p)
+	case n < 57:
+		p.freeze(w.upTo(5 * time.Minute))
+	case n < 65:
 		w.server.Restart(w)
-	case n < 72:
+	case n < 69:
 		w.server.Stop()
-		time.Sleep(time.Duration(w.rng.Int64N(int64(5 * time.Minute))))
+		time.Sleep(w.upTo(5 * time.Minute))
 		w.server.Start(w)
-	case n < 78 && w.trouble.past:
+	case n < 74 && w.trouble.changes:
+		w.change()
+	case n < 77 && w.trouble.past:
 		w.late()
 	case n < 82 && w.trouble.past:
 		_, _ = w.examine()
@@ -203,7 +234,7 @@ func (w *world) strike() {
 		w.backupOrRestore()
 	case n < 90 && w.trouble.operator:
 		w.operate()
-	case n < 100 && w.trouble.org:
+	case n < 100 && w.trouble.org && !w.trouble.evict:
 		w.refuse()
 	}
 }

@@ -65,12 +65,12 @@ func TestSimulationOfLargeEvents(t *testing.T) {
 		for i := range 1000 {
 			org.Add(oktatest.Event{Data: fmt.Appendf(nil, `{"uuid":"id-%04d","published":"2026-11-22T08:00:00.000Z","eventType":"t","x":%q}`, i, filler)})
 		}
-		w := &world{T: t, limit: 999, history: history{since: time.Now().Add(-12 * time.Hour)}}
+		w := &world{T: t, asks: asks{origin: simOrigin, limit: 999}, history: history{since: time.Now().Add(-12 * time.Hour)}}
 		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
 		defer stop()
 		st.ok((&pipeline.Runner{
 			Instance: "prod",
-			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.limit,
+			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
 				HTTP: &http.Client{Transport: org.Transport()}},
 			Sink: st.store.Sink("prod", w.query(), nil, nil),
 		}).Run(ctx))

@@ -39,10 +39,14 @@ type Audit struct {
 	// NoMarks leaves it open whether watermarks are true: those of an org that
 	// sends short pages while more is waiting are not.
 	NoMarks bool
+	// Kept is from when on all that the org persisted must be in the stream: it may have
+	// dropped older events from its beginning. Zero: it has dropped none.
+	Kept time.Time
 
 	place map[string]int // of an event in Log
 	other map[int]bool   // events in Log that are not Live and were brought
 	next  int            // in Log: the live event that the stream must bring next
+	begun bool           // the first event kept was seen
 	mark  time.Time
 }
 
@@ -53,11 +57,12 @@ func (a *Audit) Run(ctx context.Context, js jetstream.JetStream) error {
 	for i, e := range a.Log {
 		a.place[e.UUID] = i
 	}
-	a.other, a.next = map[int]bool{}, -1
+	a.other, a.next, a.begun = map[int]bool{}, -1, a.Kept.IsZero()
 	a.advance()
 	if err := a.read(ctx, js); err != nil {
 		return err
 	}
+	a.skipDropped(len(a.Log))
 	for i, e := range a.Log {
 		if e.Kind == Past && !a.other[i] {
 			return fmt.Errorf("event %d (%s, persisted %v) of the past is missing", i, e.UUID, e.Persisted)
@@ -114,6 +119,9 @@ func (a *Audit) see(m jetstream.Msg) error {
 		return fmt.Errorf("other bytes than its event's:\n%s\n%s", m.Data(), a.Log[i].Data)
 	case a.Log[i].Kind != Live:
 		return a.outOfOrder(i)
+	}
+	a.skipDropped(i)
+	switch {
 	case i < a.next:
 		return fmt.Errorf("event %d (%s) again, or late: %d come before it", i, uuid, a.next)
 	case i > a.next:
@@ -121,6 +129,14 @@ func (a *Audit) see(m jetstream.Msg) error {
 	}
 	a.advance()
 	return nil
+}
+
+// skipDropped passes over the events before the first one kept, at i: as many as may
+// have been dropped.
+func (a *Audit) skipDropped(i int) {
+	for ; !a.begun && a.next < i && a.Log[a.next].Persisted.Before(a.Kept); a.advance() {
+	}
+	a.begun = true
 }
 
 // advance goes on to the next live event.
@@ -145,7 +161,7 @@ func (a *Audit) position(data []byte) error {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return fmt.Errorf("no position: %w", err)
 	}
-	if !a.NoMarks && a.next < len(a.Log) && !a.Log[a.next].Persisted.After(p.CompleteThrough) {
+	if !a.NoMarks && a.begun && a.next < len(a.Log) && !a.Log[a.next].Persisted.After(p.CompleteThrough) {
 		return fmt.Errorf("position (%s) says complete through %v, and event %d, persisted %v, is not there",
 			p.Why, p.CompleteThrough, a.next, a.Log[a.next].Persisted)
 	}
