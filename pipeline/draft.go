@@ -87,7 +87,7 @@ var advice = map[string]string{
 	"settings":                   `write {"fqdn": "acme.okta.com"}`,
 	"settings.fqdn":              "write the org's host name, such as acme.okta.com",
 	"settings.base_url":          "write a URL such as https://acme.okta.com",
-	"settings.since":             "write a duration such as 24h or a time such as 2026-11-01T00:00:00Z",
+	"settings.since":             "write an age such as 24h or 7d, or a time such as 2026-11-20 or 2026-11-20T08:00:00Z",
 	"settings.filter":            "write Okta's filter expression",
 	"settings.limit":             "write 1 to 999, or leave it out",
 	"settings.rate_share":        "write more than 0 and at most 1, such as 0.5",

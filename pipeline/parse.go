@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -98,7 +97,7 @@ func (d *draft) source() string {
 func (d *draft) interval() time.Duration {
 	field, interval := "poll_interval", 5*time.Minute
 	if s := d.text(field); s != "" {
-		parsed, err := parseDuration(s)
+		parsed, err := ParseDuration(s)
 		if err != nil {
 			d.complain(field, err.Error(), advice[field])
 			return 0
@@ -120,31 +119,16 @@ func (d *draft) since() Since {
 	if s == "" {
 		return Since{Age: 24 * time.Hour}
 	}
-	if moment, err := time.Parse(time.RFC3339, strings.ToUpper(s)); err == nil {
-		return Since{Moment: moment.UTC()}
+	if moment, err := ParseTime(s); err == nil {
+		return Since{Moment: moment}
 	}
-	age, err := parseDuration(s)
+	age, err := ParseDuration(s)
 	if err != nil {
 		d.complain(field, fmt.Sprintf("is neither a duration nor a time: %.60q", s), advice[field])
 	} else if age < 0 {
 		d.complain(field, "must not be negative", advice[field])
 	}
 	return Since{Age: age}
-}
-
-// parseDuration knows days too: 7d.
-func parseDuration(s string) (time.Duration, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	duration, err := time.ParseDuration(s)
-	if err != nil {
-		return 0, fmt.Errorf("is no duration: %.60q", s)
-	}
-	return duration, nil
 }
 
 func (d *draft) linkHosts() []string {

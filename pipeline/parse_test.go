@@ -78,7 +78,7 @@ func TestParseIntegrationNamesEachWrongField(t *testing.T) {
 		{settings(`"limit":"many"`), []string{"settings.limit: must be a whole number, got a string"}},
 		{settings(`"rate_share":0`), []string{"settings.rate_share: must be above 0, got 0"}},
 		{settings(`"rate_share":"NaN"`), []string{"settings.rate_share: must be a number, got a string"}},
-		{settings(`"since":"yesterday"`), []string{`settings.since: is neither a duration nor a time: "yesterday" (write a duration such as 24h`}},
+		{settings(`"since":"yesterday"`), []string{`settings.since: is neither a duration nor a time: "yesterday" (write an age such as 24h`}},
 		{settings(`"since":"-1h"`), []string{"settings.since: must not be negative"}},
 		{settings(`"link_hosts":"a.com"`), []string{`settings.link_hosts: must be a list, got a string (write a list of host names`}},
 		{settings(`"link_hosts":["a.com","b c"]`), []string{"settings.link_hosts[1]: is not a host name"}},

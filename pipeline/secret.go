@@ -58,9 +58,3 @@ func (s *Secret) UnmarshalJSON(data []byte) error {
 	*s = NewSecret(value)
 	return nil
 }
-
-// Decode reads the value from an environment variable (envconfig.Decoder).
-func (s *Secret) Decode(value string) error {
-	*s = NewSecret(value)
-	return nil
-}

@@ -50,7 +50,7 @@ func newDemo(p *program) *cobra.Command {
 			return d.run(cmd.Context(), server.Listen, stage)
 		},
 	}
-	cmd.Flags().DurationVar(&d.lasts, "for", 0, "end after this `duration`; default: at Ctrl-C")
+	cmd.Flags().Var((*durationFlag)(&d.lasts), "for", "end after this `duration`; default: at Ctrl-C")
 	cmd.Flags().Float64Var(&d.rate, "rate", 600, "`events` a minute that happen in the orgs, together")
 	addFlags(cmd, &logs)
 	return cmd

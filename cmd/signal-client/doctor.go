@@ -61,7 +61,7 @@ type doctor struct {
 }
 
 func newDoctor(p *program) *cobra.Command {
-	d := &doctor{}
+	d := &doctor{doctorFlags: doctorFlags{timeout: 10 * time.Second}}
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check NATS, the streams, the fleet, each org and this machine",
@@ -84,7 +84,7 @@ func newDoctor(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&d.format, "format", formatText, "text, json, prometheus or nagios")
 	cmd.Flags().BoolVar(&d.json, "json", false, "the same as --format json")
 	cmd.Flags().StringSliceVar(&d.instances, "instance", nil, "check the org of this `name` alone; may be repeated")
-	cmd.Flags().DurationVar(&d.timeout, "timeout", 10*time.Second, "longest time for one check")
+	cmd.Flags().Var((*durationFlag)(&d.timeout), "timeout", "longest time for one check")
 	cmd.Flags().BoolVar(&d.offline, "offline", false, "ask no org: no DNS, no TLS, no request")
 	addFlags(cmd, &d.nats)
 	r := &roster{program: p}

@@ -16,7 +16,17 @@ func (s *scene) machineExams() []exam {
 		one(groupMachine, "embedded store", s.store),
 		one(groupMachine, "disk", s.disk),
 		one(groupMachine, "open files", openFiles),
+		one(groupMachine, "settings", s.settings),
 	}
+}
+
+// settings finds those in the environment that do nothing.
+func (s *scene) settings(_ context.Context, d *diagnosis) {
+	c := config{NATS: s.nats, Server: s.server, Okta: s.okta}
+	for _, u := range c.unusedSettings(nil) {
+		d.warn(fmt.Sprintf("%s does nothing: %s", u.setting, u.why), u.try)
+	}
+	d.fact("each one in the environment of this command is used")
 }
 
 // store says whether the store's directory is there.

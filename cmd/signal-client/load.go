@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kelseyhightower/envconfig"
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -64,12 +64,15 @@ func (v variable) set(text string) error {
 	case *string:
 		*target = text
 		return nil
+	case *pipeline.Secret:
+		*target = pipeline.NewSecret(text)
+		return nil
 	case *int:
 		n, err := strconv.Atoi(text)
 		*target = n
 		return err
 	case *time.Duration:
-		d, err := time.ParseDuration(text)
+		d, err := pipeline.ParseDuration(text)
 		*target = d
 		return err
 	}
@@ -129,28 +132,20 @@ func loadConfig(cmd *cobra.Command) (config, error) {
 	return c, errors.Join(c.faultsTogether()...)
 }
 
-// fromEnvironment reads the variables. One that is empty counts as one that is
-// not set: compose and unit files leave such behind.
+// fromEnvironment reads the variables, and the defaults. A variable that is empty
+// counts as one that is not set: compose and unit files leave such behind.
 func fromEnvironment(s section) []error {
+	var errs []error
 	for v := range variables(s) {
-		if value, set := os.LookupEnv(v.Name); set && value == "" {
-			os.Unsetenv(v.Name)
+		text := cmp.Or(os.Getenv(v.Name), v.Default)
+		if text == "" {
+			continue
+		}
+		if err := v.set(text); err != nil {
+			errs = append(errs, v.fault(v.Name, text, err))
 		}
 	}
-	err := envconfig.Process("", s)
-	if err == nil {
-		return nil
-	}
-	parse, ok := errors.AsType[*envconfig.ParseError](err)
-	if !ok {
-		return []error{err}
-	}
-	for v := range variables(s) {
-		if v.Name == parse.KeyName {
-			return []error{v.fault(v.Name, parse.Value, parse.Err)}
-		}
-	}
-	return []error{err}
+	return errs
 }
 
 func fromFlags(cmd *cobra.Command, s section) []error {
@@ -171,7 +166,7 @@ func fromFlags(cmd *cobra.Command, s section) []error {
 func (v variable) fault(name, value string, err error) error {
 	if _, speaks := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr()); !speaks {
 		err = errors.New(map[string]string{
-			"duration": "it is a duration, such as 30s or 5m",
+			"duration": "it is a duration, such as 30s, 5m or 90d",
 			"number":   "it is a whole number",
 		}[kind(v.field.Interface())])
 	}

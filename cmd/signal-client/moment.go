@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // moment is the value of a flag that names a time: an age before now, such as 90m,
@@ -19,13 +19,11 @@ type moment struct {
 // Set reads the flag's value.
 func (m *moment) Set(text string) error {
 	*m = moment{text: text}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(layout, strings.ToUpper(text)); err == nil {
-			m.at = at.UTC()
-			return nil
-		}
+	if at, err := pipeline.ParseTime(text); err == nil {
+		m.at = at
+		return nil
 	}
-	age, err := parseAge(text)
+	age, err := pipeline.ParseDuration(text)
 	if err != nil || age < 0 {
 		*m = moment{}
 		return errors.New("it is an age, such as 90m, 24h or 7d, or a time, such as 2026-11-20 or 2026-11-20T08:00:00Z")
@@ -51,11 +49,18 @@ func (m *moment) At(now time.Time) time.Time {
 	return m.at
 }
 
-// parseAge is time.ParseDuration with days: 7d.
-func parseAge(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * 24 * time.Hour, err
-	}
-	return time.ParseDuration(text)
+// durationFlag is the value of a flag that takes a duration, with days.
+type durationFlag time.Duration
+
+// Set reads the flag's value.
+func (f *durationFlag) Set(text string) error {
+	d, err := pipeline.ParseDuration(text)
+	*f = durationFlag(d)
+	return err
 }
+
+// String is the flag's value.
+func (f *durationFlag) String() string { return time.Duration(*f).String() }
+
+// Type names the flag's value in help texts.
+func (f *durationFlag) Type() string { return "duration" }

@@ -46,6 +46,9 @@ func newRun(p *program) *cobra.Command {
 			}
 			s := &service{config: c, log: newLogger(p.Out(), c.Log)}
 			s.config.Stage.Replica = replicaName(c)
+			for _, u := range c.unusedSettings(cmd) {
+				s.log.Warn("a setting does nothing", "setting", u.setting, "why", u.why, "try", u.try)
+			}
 			defer endInTime(cmd.Context(), s.log)()
 			return s.Run(cmd.Context())
 		},

@@ -83,7 +83,7 @@ func newStatus(p *program) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document; with --watch one a line")
 	cmd.Flags().BoolVar(&f.replicas, "replicas", false, "show the processes that poll, and their shares, instead of the orgs")
-	cmd.Flags().DurationVar(&f.watch, "watch", 0, "go on, and show what changes, looking every `interval` (2s if none is given)")
+	cmd.Flags().Var((*durationFlag)(&f.watch), "watch", "go on, and show what changes, looking every `interval` (2s if none is given)")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
 	addFlags(cmd, &n)
 	return cmd

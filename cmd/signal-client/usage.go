@@ -67,7 +67,7 @@ var flagKinds = map[string]string{
 	"int":      "it is a whole number",
 	"uint64":   "it is a whole number, not below 0",
 	"float64":  "it is a number",
-	"duration": "it is a duration, such as 30s or 5m",
+	"duration": "it is a duration, such as 30s, 5m or 7d",
 	"bool":     "it stands alone, or is true or false",
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // The kinds of values that a variable can have beside the usual ones. Each
@@ -21,7 +23,7 @@ func (s *syncEvery) UnmarshalText(text []byte) error {
 		*s = 0
 		return nil
 	}
-	d, err := time.ParseDuration(string(text))
+	d, err := pipeline.ParseDuration(string(text))
 	if err != nil || d <= 0 {
 		return errors.New("it is 'always', or an interval such as 2m")
 	}
