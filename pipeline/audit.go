@@ -90,7 +90,11 @@ const (
 	youngAge = 10 * time.Minute
 	// headPages is how many pages the live poll may be behind: what lies further
 	// ahead than that can't be told from what is missing.
-	headPages = 50
+	headPages = 100
+	// headWaits is how often an audit waits for headPause until the org shows something
+	// newer: for longer than its own machines' clocks are apart.
+	headWaits = 30
+	headPause = time.Second
 )
 
 // Differences is how many differences were found.

@@ -98,32 +98,49 @@ func (d *day) drop(p print) bool {
 	return was
 }
 
-// await follows the live link to the head of the log and takes out what is shown
-// there.
+// await follows the live link until a page shows that all has been served that the org
+// had persisted before, and takes out what is shown on the way. Where an org always has
+// something new, a later event shows it, and waits a moment.
 func (h *hearing) await(ctx context.Context) error {
 	link, err := h.Ledger.Link(ctx)
 	if err != nil {
 		return err
 	}
-	for range headPages {
+	log := head{clock: new(Clock)}
+	for following, waited := 0, 0; following < headPages && waited < headWaits; {
+		asked := log.ask()
 		page, err := h.poll(ctx, link)
 		if err != nil {
 			return err
 		}
-		for _, e := range page.Events {
-			for _, d := range h.days {
-				if d.drop(h.printOf(e.UUID)) {
-					h.report.Waiting++
-				}
-			}
-		}
+		log.learn(asked, &page)
+		h.waits(page)
 		page.Memory.Release()
-		if !page.Full || page.Next == page.Link {
+		switch {
+		case page.CaughtUp:
 			return nil
+		case page.More, len(page.Events) == 0:
+			following++
+		default:
+			waited++
+			if err := Sleep(ctx, headPause); err != nil {
+				return err
+			}
 		}
 		link = page.Next
 	}
 	return ErrBehind
+}
+
+// waits takes out what a page of the live log shows.
+func (h *hearing) waits(page Page) {
+	for _, e := range page.Events {
+		for _, d := range h.days {
+			if d.drop(h.printOf(e.UUID)) {
+				h.report.Waiting++
+			}
+		}
+	}
 }
 
 // repair stores what is missing, day by day, in the order of publication. Whoever

@@ -57,31 +57,48 @@ func (c *Clock) Now() time.Time {
 
 // Observe takes note of an answer's Date, and reports whether it is believed.
 func (c *Clock) Observe(date time.Time) bool {
+	_, believed := c.observe(date)
+	return believed
+}
+
+func (c *Clock) observe(date time.Time) (r reading, believed bool) {
 	if c == nil || date.IsZero() {
-		return !date.IsZero()
+		return reading{}, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := reading{date: date, mono: time.Now(), local: c.wall().Round(0)}
-	if c.believes(r) {
-		c.belief, c.rumour, c.agreed = r, reading{}, 0
-		return true
-	}
-	if !c.rumour.date.IsZero() && c.rumour.agrees(r) {
+	r = reading{date: date, mono: time.Now(), local: c.wall().Round(0)}
+	switch {
+	case c.believes(r):
+	case !c.rumour.date.IsZero() && c.rumour.agrees(r):
+		c.rumour = r
 		c.agreed++
-	} else {
-		c.agreed = 1
+	default:
+		c.rumour, c.agreed = r, 1
 	}
-	c.rumour = r
 	needed := clockWitnesses
 	if c.belief.date.IsZero() {
 		needed = firstWitnesses
 	}
-	if c.agreed < needed {
-		return false
+	if !c.believes(r) && c.agreed < needed {
+		return r, false
 	}
 	c.belief, c.rumour, c.agreed = r, reading{}, 0
-	return true
+	return r, true
+}
+
+// known reports whether any Date was believed.
+func (c *Clock) known() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.belief.date.IsZero()
+}
+
+// confirms reports whether an earlier reading agrees with what is believed now.
+func (c *Clock) confirms(r reading) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !r.date.IsZero() && !c.belief.date.IsZero() && r.agrees(c.belief)
 }
 
 // believes reports whether a reading is as it should be: by the one before, or, if

@@ -12,7 +12,9 @@
 //   - origin: scheme and host of an org, without a slash at the end.
 //   - link: path and query of one request to the System Log; never a host.
 //   - page: one answer of the org: its events in the org's own order, and the next link.
-//   - full page: one with as many elements as its link asked for; more is waiting.
+//   - full page: one with as many elements as its link asked for; more is waiting. One
+//     that is not full says nothing about that.
+//   - head of the log: where nothing is waiting.
 //   - position: where an instance stands: the link to ask for next, with a
 //     watermark. It is stored in one transaction with the events before it.
 //   - fence: the stream sequence of the newest position; a commit is accepted
@@ -31,7 +33,7 @@
 //   - limiter: keeps requests within the org's budget.
 //   - gate: keeps what a process has in use at once (requests, bytes of pages,
 //     open batches) within a bound; those who drain go after those who don't.
-//   - draining: its last page was full, so more is waiting.
+//   - draining: more was waiting after its last page.
 //   - backoff: the growing wait between attempts.
 //   - dead letter: an element of a page that can't be published.
 //   - requeue: storing a dead letter as an event, once the server takes it.

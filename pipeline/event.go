@@ -35,7 +35,8 @@ type Page struct {
 	Link   Link      // the link that served it
 	Events []Event   // every element, in the org's order
 	Next   Link      // the link to go on from; Link itself when the answer named none
-	Full   bool      // as many elements as the link asked for: go on at once
+	Limit  int       // elements that the link asked for; 0: not known
+	Full   bool      // it holds so many
 	Date   time.Time // the org's clock when it answered; zero when the answer had none
 	Bytes  int       // size of the body, inflated
 
@@ -44,7 +45,17 @@ type Page struct {
 	// page that is forgotten takes its room away from all others. nil: nothing.
 	Memory *Grant
 
+	// The Runner sets what follows, by what the pages before it showed; it replaces a Date that is
+	// not to be believed as well.
+
 	// Through is the watermark that committing this page, after all pages
-	// before it, makes true. The Runner sets it; zero: the page proves nothing.
+	// before it, makes true; zero: it proves nothing.
 	Through time.Time
+
+	// CaughtUp says that all that the org had persisted when the Runner last synced or
+	// reopened is in this page and those before it.
+	CaughtUp bool
+
+	// More says that more of the log is waiting: the page is followed at once.
+	More bool
 }

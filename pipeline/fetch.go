@@ -8,9 +8,11 @@ import (
 // fetch is a request under way, or its answer.
 type fetch struct {
 	link   Link
+	asked  request
 	cancel context.CancelFunc
 	done   chan struct{} // closed when page and err are set
 	page   Page
+	took   time.Duration
 	err    error
 }
 
@@ -27,36 +29,24 @@ func (w *walk) next(ctx context.Context) (Page, error) {
 	<-f.done
 	f.cancel()
 	w.ahead = nil
-	if !f.page.Date.IsZero() {
+	if f.err == nil {
+		w.head.learn(f.asked, &f.page)
+		w.trace.Polled(w.Instance, f.page, f.took)
+	} else {
 		w.Clock.Observe(f.page.Date) // of a refusal, too: a link may have been made by a wrong clock
-	}
-	if f.err == nil && !f.page.Date.IsZero() {
-		w.seen = f.page.Date
 	}
 	return f.page, f.err
 }
 
 // fetch asks for a page in the background.
-//
-// The watermark that a page proves is the org's clock on an answer received
-// before this request was sent: all that was persisted by then is in this page
-// or in one before it, if this one is not full. The answer's own Date proves
-// nothing: the org may have stamped it after it looked.
 func (w *walk) fetch(ctx context.Context, link Link) *fetch {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &fetch{link: link, cancel: cancel, done: make(chan struct{})}
-	seen := w.seen
+	f := &fetch{link: link, asked: w.head.ask(), cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		started := time.Now()
 		f.page, f.err = w.Source.Poll(ctx, link)
-		if f.err != nil {
-			return
-		}
-		if !f.page.Full {
-			f.page.Through = seen
-		}
-		w.trace.Polled(w.Instance, f.page, time.Since(started))
+		f.took = time.Since(started)
 	}()
 	return f
 }

@@ -21,10 +21,13 @@ func inOrder() {
 // memoryOrg is a Source over a log in memory. A link is a place in it.
 type memoryOrg struct {
 	limit int
+	most  int // events of a page at most, whatever the limit; 0: so many
 	log   []Event
 	stuck bool    // every answer names its own link
 	errs  []error // of the next polls, one after another; nil: none
 	leads error   // of all links but the first one; nil: none
+	// hollow is how many empty answers that lead on come before the one at a place.
+	hollow map[int]int
 	// between runs between the look into the log and the stamp; nil: nothing does.
 	between func(context.Context)
 
@@ -68,7 +71,14 @@ func (o *memoryOrg) Poll(ctx context.Context, link Link) (Page, error) {
 		return Page{}, o.leads
 	}
 	to := min(from+o.limit, len(o.log))
+	if o.most > 0 {
+		to = min(to, from+o.most)
+	}
 	p := Page{Link: link, Events: slices.Clone(o.log[from:to]), Next: placeLink(to), Full: to-from == o.limit}
+	if o.hollow[from] > 0 {
+		o.hollow[from]--
+		p.Events, p.Full, p.Next = nil, false, link+" " // the same place, told otherwise
+	}
 	if o.stuck {
 		p.Next = link
 	}

@@ -29,8 +29,8 @@ type Past struct {
 type Inserter interface {
 	// Insert stores those events that are not stored yet, under the position at,
 	// which goes nowhere else. The caller vouches that the live poll has passed
-	// all of them: a poll that was sent after they were seen has reached the head
-	// of the log, and is committed. It returns ErrMakingUp while the position says
+	// all of them: all that the org had persisted when they were seen has been served,
+	// and is committed. It returns ErrMakingUp while the position says
 	// that known events are still served again; its other errors are Commit's, and
 	// some of the events may be stored then.
 	Insert(ctx context.Context, at Position, past Past) (Receipt, error)
@@ -43,7 +43,7 @@ var ErrMakingUp = errors.New("known events are still served again (dedupe_from i
 // a time.
 type Backlog interface {
 	// Next asks the org for the next batch, and begins no request after due,
-	// when the log's head is to be asked again. It returns nil when there is
+	// when the head of the log is to be asked again. It returns nil when there is
 	// nothing to do now. A batch of which Stored is not told is brought again.
 	Next(ctx context.Context, due time.Time) (*Past, error)
 
@@ -51,31 +51,23 @@ type Backlog interface {
 	Stored(ctx context.Context, r Receipt) error
 }
 
-// makeUp stores what the backlog brought before this page, and asks it for more.
-// It reports whether the head is to be polled again at once.
+// makeUp asks the backlog for a batch, unless one is in hand.
 //
-// The page ends at the head of the log, and its request was sent after the batch
-// was in hand: so all of the batch that the poll was ever to serve is stored by
-// now, or in this very commit. What is not stored then was left out, and the
-// poll will not come back for it.
-func (w *walk) makeUp(ctx context.Context, page Page, due time.Time) (again bool, err error) {
-	if w.Backlog == nil || page.Full || ctx.Err() != nil {
-		return false, nil
+// What a request for the past shows may be what the live poll is about to serve. So the
+// batch is stored once a page shows that all that the org had persisted when the batch
+// came has been served: by then each event of it that the poll was ever to serve is stored.
+// What is not stored was left out, and the poll will not come back for it. Until then the
+// batch stays in hand.
+func (w *walk) makeUp(ctx context.Context, due time.Time) {
+	if w.Backlog == nil || w.past != nil || w.at.DedupeFrom != 0 || ctx.Err() != nil {
+		return
 	}
-	if w.past != nil {
-		if err := w.insert(ctx); err != nil {
-			return false, err
-		}
-	}
-	if w.at.DedupeFrom != 0 {
-		return false, nil
-	}
-	w.past, err = w.Backlog.Next(ctx, due)
+	past, err := w.Backlog.Next(ctx, due)
 	if err != nil && ctx.Err() == nil {
 		w.Log.Warn("okta: backlog waits", "err", err, "retry_in", time.Until(due).Round(time.Second))
 		w.trace.Failed(w.Instance, err)
 	}
-	return w.past != nil, nil
+	w.past, w.head.batch = past, w.head.mark()
 }
 
 // forget gives up the batch in hand: the backlog brings it again.

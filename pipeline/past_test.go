@@ -91,6 +91,25 @@ func TestRunnerInsertsAfterTheHead(t *testing.T) {
 	})
 }
 
+// An org that serves fewer than it is asked for: no page is full, and more waits all
+// the same.
+func TestRunnerInsertsAfterShortPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 9, most: 2}, &memorySink{}
+		org.add(2)
+		backlog := &memoryBacklog{batches: [][]Event{{{UUID: "old-1"}}}}
+		backlog.showing = func() {
+			org.add(5) // three pages, seen by the request for the past already
+			backlog.batches[0] = append(backlog.batches[0], org.log[len(org.log)-1])
+		}
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Hour, Backlog: backlog})
+		later(time.Minute)
+		if backlog.stored != 1 || len(sink.stored) != len(org.log)+1 {
+			t.Errorf("%d of 1 of the past are stored, %d in all beside %d of the log: %q", backlog.stored, len(sink.stored), len(org.log), sink.calls)
+		}
+	})
+}
+
 // Nothing of the past is asked for while known events are served again.
 func TestRunnerKeepsThePastBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -86,10 +86,12 @@ type walk struct {
 	*Runner
 	trace   Trace
 	at      Position
-	seen    time.Time // the org's clock on the newest answer
-	ahead   *fetch    // the page after the one in hand; nil: not asked for
-	refused refusals  // of the link, in a row
-	past    *Past     // a batch of the backlog, to be stored at the next head; nil: none
+	head    head
+	ahead   *fetch   // the page after the one in hand; nil: not asked for
+	refused refusals // of the link, in a row
+	past    *Past    // a batch of the backlog, to be stored once the log is read beyond it; nil: none
+	drained int      // pages in a row that were followed at once
+	chased  int      // pages in a row that were followed at once for what they might prove
 }
 
 // errWoken ends a walk: a sync is asked for.
@@ -101,6 +103,7 @@ func (w *walk) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
+	w.head = head{clock: w.Clock, interval: w.Interval}
 	w.moved(at, StateNew, time.Time{})
 	defer w.forget() // a sync may follow a rewind: what was passed is asked for anew
 	defer w.drop()
@@ -115,15 +118,13 @@ func (w *walk) run(ctx context.Context) error {
 // step carries one page. Its error is the sink's, or errWoken: what follows is
 // a Sync.
 func (w *walk) step(ctx context.Context) error {
-	started := time.Now()
 	page, err := w.next(ctx)
 	if err != nil {
 		return w.recover(ctx, err)
 	}
 	w.refused.over(page.Link)
 	w.Able(nil)
-	more := page.Full && page.Next != page.Link
-	if more {
+	if page.More {
 		w.ahead = w.fetch(ctx, page.Next)
 	}
 	if err := w.commit(ctx, page); err != nil {
@@ -131,23 +132,76 @@ func (w *walk) step(ctx context.Context) error {
 		return err
 	}
 	w.Backoff.Reset()
-	if more {
-		w.moved(w.at, StateCatchingUp, time.Time{})
+	if page.More {
+		w.drain()
 		return nil
 	}
-	if !page.Full && page.Through.IsZero() && !w.seen.IsZero() {
-		return nil // the first answer proves no watermark: ask once more, not an interval later
+	return w.settle(ctx, page)
+}
+
+// settle is what follows a page after which no more of the log is known to wait: the past
+// has its turn, and then the walk rests until the next tick; or less, if one more page
+// may prove what is waited for.
+func (w *walk) settle(ctx context.Context, page Page) error {
+	w.drained = 0
+	due := time.Now().Add(w.untilTick())
+	if w.past != nil && w.head.passed(w.head.batch) {
+		if err := w.insert(ctx); err != nil {
+			return err
+		}
 	}
-	if w.at.DedupeFrom != 0 && page.Next != page.Link && !page.Full {
-		return nil // known events came: one more page proves that it was the last of them
+	if !w.unproven(page) {
+		w.moved(w.at, StatePolling, due)
+		w.makeUp(ctx, due)
 	}
-	// The second poll comes within an interval, and each later one after an interval.
-	tick := Tick(w.Instance, w.Interval, started)
-	w.moved(w.at, StatePolling, tick)
-	if again, err := w.makeUp(ctx, page, tick); again || err != nil {
-		return err
+	again := w.past != nil || w.unproven(page)
+	if !again || len(page.Events) > 0 && page.Next == page.Link { // the same page again would prove nothing
+		w.chased = 0
+		return w.rest(ctx, time.Until(due))
 	}
-	return w.rest(ctx, time.Until(tick))
+	if w.chased++; w.chased <= mostChased {
+		return nil
+	}
+	wait := min(time.Until(due), chasePause)
+	w.moved(w.at, StatePolling, time.Now().Add(wait))
+	return w.rest(ctx, wait)
+}
+
+const (
+	// mostDrained is how many pages in a row are followed at once with a batch of the
+	// past in hand.
+	mostDrained = 16
+	// mostChased is how many pages in a row are followed at once for what the next one
+	// may prove: as many as it takes at the head of the log. An org that always has
+	// something new is asked every chasePause then, since a later event proves it too.
+	mostChased = headEmpties
+	chasePause = 5 * time.Second
+)
+
+// unproven reports whether one more page is asked for, for what a page did not prove: the
+// watermark, as a walk's first answer can't, an interval later it would be old; or that
+// known events are not served any more.
+func (w *walk) unproven(page Page) bool {
+	if w.at.DedupeFrom != 0 && !page.CaughtUp {
+		return true
+	}
+	return page.Through.IsZero() && w.head.blind && w.chased == 0
+}
+
+// untilTick is how long the walk rests until the instance's next moment of the interval:
+// never longer than the interval, whatever becomes of this machine's clock meanwhile.
+func (w *walk) untilTick() time.Duration {
+	now := w.Clock.wall().Round(0)
+	return min(Tick(w.Instance, w.Interval, now).Sub(now), w.Interval)
+}
+
+// drain follows a page at once. A batch of the past that would have to wait for long is
+// given up: it takes the place of other instances' batches.
+func (w *walk) drain() {
+	w.moved(w.at, StateCatchingUp, time.Time{})
+	if w.drained++; w.drained > mostDrained {
+		w.forget()
+	}
 }
 
 // Tick is the next moment after a time that is an instance's own of each interval,
@@ -197,7 +251,7 @@ func (w *walk) commit(ctx context.Context, page Page) error {
 		level = slog.LevelDebug
 	}
 	w.Log.Log(ctx, level, fmt.Sprintf("okta: fetched %d events", len(page.Events)),
-		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters, "more", page.Full)
+		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters, "more", page.More)
 	return nil
 }
 
@@ -250,6 +304,7 @@ func (w *walk) reopen(ctx context.Context, refusal error) error {
 		return fmt.Errorf("reopen %s: %w", w.Instance, err)
 	}
 	w.refused.reopened(at.Link)
+	w.head.restart()
 	w.Log.Warn("okta: cursor refused, reopening the query", "link", at.Link, "dedupe_from", at.DedupeFrom)
 	w.moved(at, StateCatchingUp, time.Time{})
 	return nil

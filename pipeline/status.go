@@ -9,7 +9,7 @@ type State string
 const (
 	StateNew        State = "new"                 // not polled yet
 	StatePolling    State = "polling"             // at the head of the log
-	StateCatchingUp State = "catching up"         // full pages: more is waiting
+	StateCatchingUp State = "catching up"         // more is waiting
 	StateThrottled  State = "throttled"           // out of budget
 	StateRetrying   State = "retrying"            // a passing failure of the org or of NATS
 	StateRefused    State = "credential refused"  // 401 or 403

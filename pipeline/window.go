@@ -31,3 +31,10 @@ func newer(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+func older(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -136,7 +136,9 @@ var mutants = []mutant{
 	{"dedupe_from gone after a page", jetsPkg, "TestReopenComparesAll", []edit{
 		{"sink/jets/position.go", "	if made || s.at.Why == pipeline.WhyPart {\n", "	if true {\n"}}},
 	{"dedupe_from gone while known events come", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/position.go", "!page.Full && repeats == 0", "!page.Full"}}},
+		{"sink/jets/position.go", "page.CaughtUp && repeats == 0", "page.CaughtUp"}}},
+	{"dedupe_from gone at any short page", jetsPkg, "TestDedupeFromEndsAtTheHead", []edit{
+		{"sink/jets/position.go", "page.CaughtUp && repeats == 0", "!page.Full && repeats == 0"}}},
 	{"published_max over stored events alone", jetsPkg, "TestCursorTrailsPurge", []edit{
 		{"sink/jets/sink.go", "		c.publishedMax = latest(c.publishedMax, believable(e.Published, page.Date))\n", ""}}},
 	{"a published in the future believed", jetsPkg, "TestFuturePublished", []edit{
@@ -199,7 +201,9 @@ var mutants = []mutant{
 	{"the ids of a span without the overlap", jetsPkg, "TestInsertKnowsWhatCameLate", []edit{
 		{"sink/jets/span.go", "		anchor, err := s.anchor(ctx, from)\n", "		anchor, err := s.anchor(ctx, from.Add(20*time.Minute).Add(overlap))\n"}}},
 	{"a batch of the past stored before the head is polled", pipelinePkg, "TestRunnerInsertsAfterTheHead", []edit{
-		{"pipeline/past.go", "	return w.past != nil, nil\n", "	if w.past != nil {\n		return true, w.insert(ctx)\n	}\n	return false, nil\n"}}},
+		{"pipeline/past.go", "	w.past, w.head.batch = past, w.head.mark()\n", "	if w.past = past; w.past != nil {\n		_ = w.insert(ctx)\n	}\n"}}},
+	{"a batch of the past stored after any page that is not full", pipelinePkg, "TestRunnerInsertsAfterShortPages", []edit{
+		{"pipeline/head.go", "	return h.reached > m.n || ", "	return !h.burst || "}}},
 	{"what waits for the live poll taken for missing", pipelinePkg, "TestAuditWaitsForTheLivePoll", []edit{
 		{"pipeline/audit_settle.go", "	if err := h.await(ctx); err != nil {\n		return err\n	}\n", ""}}},
 	{"what was stored meanwhile taken for missing", pipelinePkg, "TestAuditWaitsForTheLivePoll", []edit{
@@ -207,10 +211,14 @@ var mutants = []mutant{
 
 	// The runner.
 	{"the watermark of the answer itself", pipelinePkg, "TestRunnerWatermark", []edit{
-		{"pipeline/fetch.go", "			f.page.Through = seen\n", "			f.page.Through = f.page.Date\n"},
-		{"pipeline/fetch.go", "	seen := w.seen\n", ""}}},
+		{"pipeline/head.go", "		return first.seen.date\n", "		return p.Date\n"}}},
 	{"the watermark of a full page", pipelinePkg, "TestRunnerWatermarkOfFullPages", []edit{
-		{"pipeline/fetch.go", "		if !f.page.Full {\n", "		if true {\n"}}},
+		{"pipeline/head.go", "	case first.n > 0, p.Full, h.served.IsZero():\n", "	case first.n > 0, h.served.IsZero():\n"}}},
+	{"a short page taken for the head", jetsPkg, "TestOrgThatServesFewerThanAsked", []edit{
+		{"pipeline/head.go", "		return older(h.served, r.seen.date)\n", "		return r.seen.date\n"}}},
+	{"an empty page that leads on taken for the head", pipelinePkg, "TestRunnerEmptyPages", []edit{
+		{"pipeline/head.go", "	case p.Next == p.Link:\n		first = r\n", "	default:\n		first = r\n"},
+		{"pipeline/head.go", "	case len(h.empties) == headEmpties:\n", "	case false:\n"}}},
 	{"no sync after a failed commit", pipelinePkg, "TestRunnerAfterAFailedCommit|TestRunnerFenced", []edit{
 		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n		return err\n", "		w.drop()\n		return nil\n"}}},
 	{"a refused commit taken for done", pipelinePkg, "TestRunnerAfterAFailedCommit", []edit{
@@ -232,5 +240,5 @@ var mutants = []mutant{
 	{"a commit that SIGTERM never ends", pipelinePkg, "TestRunnerFinishesTheCommitInHand", []edit{
 		{"pipeline/fetch.go", "		cancel(context.Cause(ctx))\n", ""}}},
 	{"a full page that leads to itself asked for at once", pipelinePkg, "TestRunnerDoesNotSpin", []edit{
-		{"pipeline/runner.go", "page.Full && page.Next != page.Link", "page.Full"}}},
+		{"pipeline/head.go", "	case p.Next == p.Link:\n		return false\n", "	case false:\n		return false\n"}}},
 }

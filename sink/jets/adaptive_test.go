@@ -1,9 +1,11 @@
 package jets
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,13 +26,25 @@ type beat struct {
 	org      *oktatest.Org
 	conn     *Conn
 	interval time.Duration
+	backlog  pipeline.Backlog // nil: none
+	client   *okta.Client
+
+	mu     sync.Mutex
+	states []pipeline.State // one after another, as they were told
 }
 
 // inBeat runs a poller of an org that has n events of the past hour, in pages of
 // fifty, for the length of a test.
 func inBeat(t *testing.T, interval time.Duration, c oktatest.Config, n int, test func(*beat)) {
+	inBeatWith(t, interval, c, n, nil, test)
+}
+
+// inBeatWith has the poller bring something of the past as well.
+func inBeatWith(t *testing.T, interval time.Duration, c oktatest.Config, n int, backlog func(*beat) pipeline.Backlog, test func(*beat)) {
 	synctest.Test(t, func(t *testing.T) {
-		c.Lag = oktatest.Lag{Typical: -1, Late: -1}
+		if c.Lag == (oktatest.Lag{}) {
+			c.Lag = oktatest.Lag{Typical: -1, Late: -1}
+		}
 		b := &beat{T: t, org: oktatest.New(c), conn: dial(t, jetstest.Run(t)), interval: interval}
 		b.org.Generate(n, time.Hour)
 		store, err := Open(t.Context(), b.conn, Config{})
@@ -38,19 +52,45 @@ func inBeat(t *testing.T, interval time.Duration, c oktatest.Config, n int, test
 			t.Fatal(err)
 		}
 		const limit = 50
-		client := &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: limit,
+		b.client = &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: limit,
 			HTTP: &http.Client{Transport: b.org.Transport()}}
 		q := Query{Origin: simOrigin, Hash: okta.Query("", limit), Since: pipeline.Since{Age: 24 * time.Hour},
 			Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }}
 		done := make(chan struct{})
+		ctx, stop := context.WithCancel(t.Context())
+		if backlog != nil {
+			b.backlog = backlog(b)
+		}
 		go func() {
 			defer close(done)
-			_ = (&pipeline.Runner{Instance: "prod", Interval: interval,
-				Source: breaker.Wrap("prod", client, nil), Sink: store.Sink("prod", q, nil, nil)}).Run(t.Context())
+			_ = (&pipeline.Runner{Instance: "prod", Interval: interval, Backlog: b.backlog,
+				Trace:  &pipeline.Trace{Moved: b.moved},
+				Source: breaker.Wrap("prod", b.client, nil), Sink: store.Sink("prod", q, nil, nil)}).Run(ctx)
 		}()
-		t.Cleanup(func() { <-done })
+		defer func() { stop(); <-done }()
 		test(b)
 	})
+}
+
+func (b *beat) moved(_ string, state pipeline.State, _ pipeline.Position, _ time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.states); n == 0 || b.states[n-1] != state {
+		b.states = append(b.states, state)
+	}
+}
+
+// wantAll checks that each event of the org is stored once, in order, and every
+// watermark true.
+func (b *beat) wantAll() {
+	b.Helper()
+	a := jetstest.Audit{Stream: StreamSignals, Events: SubjectEvents("prod"), Positions: SubjectPosition("prod")}
+	for _, e := range b.org.Events() {
+		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
+	}
+	if err := a.Run(b.Context(), b.conn.JS); err != nil {
+		b.Error(err)
+	}
 }
 
 // asked are the requests that the org has seen from a time on.

@@ -92,16 +92,32 @@
 // rules.
 //
 //   - Only what the live poll has passed is stored. A request for the past may show
-//     what the live poll is about to serve. So a batch waits until a poll that was sent
-//     after it was in hand has reached the head of the log and is committed; an audit,
-//     which does not poll, reads along the live link to the head, and leaves out what it
-//     finds there. Both need no clock.
+//     what the live poll is about to serve. So a batch waits until all is committed that
+//     the org had persisted when the batch was in hand (see below); an audit,
+//     which does not poll, reads along the live link as far, and leaves out what it
+//     finds there.
 //   - It is compared with the ids of all stored events of its stretch of time, read from
 //     the anchor that a reopening at its beginning would have, through the events' fence.
 //     While dedupe_from is set, nothing of the past is stored.
 //   - It goes through the same two fences, and ends in a copy of the newest position
 //     with the higher published_max. So whoever polls meanwhile is refused once, and
 //     a later reopening that serves these events again compares with them.
+//
+// # The head of the log
+//
+// An org may send fewer events than it is asked for, or none, while more waits. So no page
+// tells by its size that the head of the log is reached. Two things show that all has been
+// served that the org had persisted by some moment:
+//
+//   - an empty page that was asked for after it, and whose link did not move; or three
+//     empty pages in a row, the first of them asked for after it, whose links did;
+//   - a page with an event that was published later, by the org's own clock: the log is served
+//     in the order of persistence, and nothing is persisted before it is published. Ten
+//     seconds are left for the clocks of the org's machines.
+//
+// Watermarks, the end of dedupe_from and the insertion of the past all go by this. A
+// watermark at the head is the Date of an answer received before; on another page
+// that is not full it is no later than the page's newest event either.
 //
 // # Where simulation took it further
 //
@@ -118,9 +134,10 @@
 //     pages anew, and its positions may stand at exactly our sequences with
 //     other links: both our fences fit a history that is not ours. The
 //     connection dropped meanwhile, so a commit after that is refused.
-//   - dedupe_from ends with a short page that repeats nothing. A short page alone
-//     proves no end: orgs send them under load while known events are still to
-//     come.
+//   - dedupe_from ends with a page that repeats nothing, once all has been served that
+//     the org had persisted when it was set or a process last synced. A short page proves no
+//     end, not even an empty one: orgs send them under load while known events are
+//     still to come.
 //   - A page whose answer names no other link is asked for again, events and
 //     all, and may grow. dedupe_from is set at its first events and stays until
 //     the link is left.
@@ -163,8 +180,9 @@
 //     reopening falls between.
 //   - A gap is no proof: the org may have had no events in that time. And an org that is
 //     taken for the same one, since nobody tells, may be another.
-//   - A watermark is as true as the rule that a short page is the head of the log.
-//     While an org sends short pages with more waiting, it runs ahead by what waits.
+//   - An org that sends three empty pages in a row, each with a new link, while more
+//     waits, or that dates events later than it persists them, makes a watermark run
+//     ahead by what waits, and a backfill store twice what the live poll then serves.
 //   - Dead letters are kept at least once, as long as DEADLETTER takes them. One that it
 //     refuses for its limits or its state is logged and lost, and stops no event.
 //   - A lock keeps two processes from polling one org most of the time. It is never

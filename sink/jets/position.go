@@ -55,9 +55,9 @@ func (s *Sink) stay(pos pipeline.Position) pipeline.Position {
 }
 
 // made reports whether a page ends what a reopening, a restored cursor or a fresh
-// start makes up for: a short page, the head of the log, that brought nothing
-// known. One that did says that known events are still served: Okta sends short
-// pages under load as well, and what comes after it must still be compared.
+// start makes up for: one up to which all has been served that the org had persisted
+// before, and that brought nothing known itself. Its size proves nothing: Okta sends short
+// pages under load as well, empty ones too.
 func (s *Sink) made(page pipeline.Page, repeats int) bool {
-	return s.at.DedupeFrom != 0 && s.at.Why != pipeline.WhyPart && !page.Full && repeats == 0
+	return s.at.DedupeFrom != 0 && s.at.Why != pipeline.WhyPart && page.CaughtUp && repeats == 0
 }

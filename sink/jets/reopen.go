@@ -140,7 +140,7 @@ func (s *Sink) Reopen(ctx context.Context, at pipeline.Position) (pipeline.Posit
 // time of a poll, which would skip what was persisted while nobody polled, and never
 // from complete_through.
 //
-// dedupe_from stays set until a short page, through any number of crashes: all
+// dedupe_from stays set until the head of the log, through any number of crashes: all
 // that the new query serves again is compared.
 func (s *Sink) reopen(ctx context.Context) error {
 	at := s.at

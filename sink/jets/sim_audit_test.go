@@ -16,7 +16,7 @@ func (w *world) audit() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	a := jetstest.Audit{Stream: StreamSignals, Events: SubjectEvents("prod"), Positions: SubjectPosition("prod"), NoMarks: w.trouble.short}
+	a := jetstest.Audit{Stream: StreamSignals, Events: SubjectEvents("prod"), Positions: SubjectPosition("prod")}
 	for _, e := range w.org.Events() {
 		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted, Kind: w.kind(e)})
 	}

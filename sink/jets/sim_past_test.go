@@ -18,7 +18,14 @@ import (
 // events are lost is not told of it.
 func TestSimulationOfThePast(t *testing.T) { simulate(t, thePast, 100) }
 
-var thePast = trouble{org: true, operator: true, past: true}
+// TestSimulationOfThePastInShortPages has the org send short pages as well, while the
+// live poll is far behind and has much of the backfill's span ahead of it.
+func TestSimulationOfThePastInShortPages(t *testing.T) { simulate(t, thePastInShortPages, 100) }
+
+var (
+	thePast             = trouble{org: true, operator: true, past: true}
+	thePastInShortPages = trouble{org: true, operator: true, past: true, short: true}
+)
 
 // history is the backfill of a simulation: what the bucket would hold.
 type history struct {
@@ -29,8 +36,10 @@ type history struct {
 
 func (w *world) makeHistory() {
 	w.history.since = w.started.Add(-time.Hour)
-	if !w.trouble.past {
+	if !w.trouble.past || w.trouble.short {
 		w.history.since = w.started.Add(-12 * time.Hour)
+	}
+	if !w.trouble.past {
 		return
 	}
 	from, until := w.started.Add(-150*time.Minute), w.started.Add(-20*time.Minute)

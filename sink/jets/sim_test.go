@@ -37,7 +37,7 @@ func TestSimulation(t *testing.T) { simulate(t, everything, 460) }
 func TestSimulationOfFencesAlone(t *testing.T) { simulate(t, fencesAlone, 100) }
 
 // TestSimulationOfShortPages has an org that sends short pages while more is
-// waiting. A watermark is not true then, and not audited; all else is.
+// waiting, empty ones that lead on among them.
 func TestSimulationOfShortPages(t *testing.T) { simulate(t, shortPages, 100) }
 
 func simulate(t *testing.T, what trouble, seeds uint64) {

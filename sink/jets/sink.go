@@ -265,7 +265,7 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 	// valid again.
 	expect(m, s.at.Seq)
 	batch := s.messages(events, m, "")
-	batch.drains = page.Full // a quiet org's page goes first
+	batch.drains = page.More // a quiet org's page goes first
 	seq, err := s.send(ctx, batch)
 	if err != nil {
 		return err

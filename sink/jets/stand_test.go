@@ -96,15 +96,15 @@ func events(first, last int) []pipeline.Event {
 
 func link(n int) pipeline.Link { return pipeline.Link(fmt.Sprintf("/api/v1/logs?after=%d", n)) }
 
-// page is a full page from the sink's link to link(next).
+// page is a full page from the sink's link to link(next), with more to follow.
 func page(s *Sink, next int, list []pipeline.Event) pipeline.Page {
-	return pipeline.Page{Link: s.at.Link, Next: link(next), Events: list, Full: true, Date: epoch.Add(24 * time.Hour)}
+	return pipeline.Page{Link: s.at.Link, Next: link(next), Events: list, Full: true, More: true, Date: epoch.Add(24 * time.Hour)}
 }
 
-// short is the same, not full.
+// short is one that is not full, and all that was known before is served with it.
 func short(s *Sink, next int, list []pipeline.Event) pipeline.Page {
 	p := page(s, next, list)
-	p.Full = false
+	p.Full, p.More, p.CaughtUp = false, false, true
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ type Client struct {
 	MaxBody int64         // bytes of a body, inflated; 0: DefaultMaxBody
 
 	// What this client shares with all others of the process; nil: no bound. One
-	// whose newest page was not full goes before all others, unless it is Later; so
+	// whose newest page showed nothing that waits goes before all others, unless it is Later; so
 	// it does among those who wait for the Limiter.
 	InFlight *pipeline.Gate // requests
 	Memory   *pipeline.Gate // bytes of pages, from a body's first byte until the page is released
@@ -42,7 +43,7 @@ type Client struct {
 	http    http.Client
 	squeeze squeeze
 	size    int  // of the body before
-	quiet   bool // the page before was not full
+	quiet   bool // the page before showed nothing that waits
 }
 
 // DefaultMaxBody is the most bytes that a body may have.
@@ -79,7 +80,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 		c.squeeze.failed(link, asked, err)
 		return pipeline.Page{Date: page.Date}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
 	}
-	c.squeeze, c.quiet = squeeze{}, !page.Full
+	c.squeeze, c.quiet = squeeze{}, !moreWaits(page)
 	page.Link = link
 	if asked != link {
 		page.Next = restoreLimit(page.Next, LimitOf(asked), c.Limit)
@@ -87,6 +88,19 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	c.drift(page.Events)
 	return page, nil
 }
+
+// moreWaits reports whether more is waiting behind a page, as far as one page tells: it is full,
+// or its newest event has waited itself. An org may send fewer than it was asked for.
+func moreWaits(page pipeline.Page) bool {
+	if page.Full || len(page.Events) == 0 || page.Date.IsZero() {
+		return page.Full
+	}
+	edge := page.Date.Add(-oldNews)
+	return !slices.ContainsFunc(page.Events, func(e pipeline.Event) bool { return e.Published.After(edge) })
+}
+
+// oldNews is longer ago than what an org is asked for at the head of its log.
+const oldNews = 15 * time.Minute
 
 // rank is how urgent the next request is. Of a log that was not asked for yet
 // nobody knows how much is waiting there.

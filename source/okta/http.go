@@ -130,6 +130,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	return pipeline.Page{
 		Events: events,
 		Next:   cmp.Or(next, link),
+		Limit:  limit,
 		Full:   len(events) >= limit,
 		Bytes:  len(body),
 		Memory: room.settle(cap(body)),

@@ -36,9 +36,6 @@ type Audit struct {
 	Events    string // subject of the instance's events
 	Positions string // and of its positions
 	Log       []Logged
-	// NoMarks leaves it open whether watermarks are true: those of an org that
-	// sends short pages while more is waiting are not.
-	NoMarks bool
 	// Kept is from when on all that the org persisted must be in the stream: it may have
 	// dropped older events from its beginning. Zero: it has dropped none.
 	Kept time.Time
@@ -161,7 +158,7 @@ func (a *Audit) position(data []byte) error {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return fmt.Errorf("no position: %w", err)
 	}
-	if !a.NoMarks && a.begun && a.next < len(a.Log) && !a.Log[a.next].Persisted.After(p.CompleteThrough) {
+	if a.begun && a.next < len(a.Log) && !a.Log[a.next].Persisted.After(p.CompleteThrough) {
 		return fmt.Errorf("position (%s) says complete through %v, and event %d, persisted %v, is not there",
 			p.Why, p.CompleteThrough, a.next, a.Log[a.next].Persisted)
 	}

@@ -108,7 +108,7 @@ func (o *Org) answerPage(a *answer, r *http.Request, req Request, fault Fault, n
 		return
 	}
 	extra := o.extras(q, req, fault)
-	p, err := o.find(q, now, extra.room(), req)
+	p, err := o.find(q, now, extra, req)
 	if err != nil {
 		a.refuse(err)
 		return

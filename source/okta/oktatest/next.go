@@ -17,7 +17,7 @@ func (o *Org) link(h http.Header, r *http.Request, req Request, q query, p page,
 	}
 	self := origin + r.URL.RequestURI()
 	cursor := p.next
-	if len(p.elements) == 0 && q.polling() {
+	if len(p.elements) == 0 && q.polling() && !p.held {
 		switch links.Empty {
 		case EmptyAdvanced:
 			cursor = p.newer

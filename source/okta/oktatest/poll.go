@@ -10,6 +10,7 @@ type page struct {
 	elements []element
 	next     string // cursor to go on from; empty: the answer names none
 	newer    string // on an empty page: a newer cursor that misses nothing
+	held     bool   // more waits than it shows: next leads on in any case
 }
 
 // element is one member of a page: an event of the base, a record, or raw bytes.
@@ -19,20 +20,20 @@ type element struct {
 	raw  []byte
 }
 
-// find answers a query. room is how many elements of its limit are
-// taken by others.
-func (o *Org) find(q query, now time.Time, room int, req Request) (page, *apiError) {
+// find answers a query.
+func (o *Org) find(q query, now time.Time, x extras, req Request) (page, *apiError) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !q.polling() {
-		return o.findBounded(q, now, room)
+		return o.findBounded(q, now, x.room())
 	}
-	return o.poll(q, now, room, req)
+	return o.poll(q, now, x, req)
 }
 
 // poll finds the events that were persisted since a time or after a cursor.
 // There is always a cursor to go on from.
-func (o *Org) poll(q query, now time.Time, room int, req Request) (page, *apiError) {
+func (o *Org) poll(q query, now time.Time, x extras, req Request) (page, *apiError) {
+	room := x.room()
 	from := key{millis: q.since.Add(time.Millisecond - 1).UnixMilli()}
 	if q.after != "" {
 		var ok bool
@@ -46,6 +47,11 @@ func (o *Org) poll(q query, now time.Time, room int, req Request) (page, *apiErr
 		room, repeats = 0, nil
 	}
 	last := o.collect(&p, q, from, now, q.limit-room)
+	if first, ok := o.waiting(p); ok && x.held {
+		if on := halfway(q, from, first); on.millis > from.millis {
+			return page{next: o.cursors.format(on), held: true}, nil
+		}
+	}
 	p.next = o.cursors.format(last)
 	if len(p.elements) > 0 {
 		p.elements = slices.Concat(repeats, p.elements)
@@ -53,6 +59,26 @@ func (o *Org) poll(q query, now time.Time, room int, req Request) (page, *apiErr
 		p.newer = o.cursors.format(key{millis: now.UnixMilli()})
 	}
 	return p, nil
+}
+
+// waiting is the place of the first event of a page.
+func (o *Org) waiting(p page) (key, bool) {
+	if len(p.elements) == 0 {
+		return key{}, false
+	}
+	if rec := p.elements[0].rec; rec != nil {
+		return rec.key, true
+	}
+	return o.log.key(p.elements[0].base), true
+}
+
+// halfway is a place between a cursor and the first event that waits after it: half of
+// the way, then right before that event, and then nowhere.
+func halfway(q query, from, first key) key {
+	if q.after != "" && from.serial == 0 {
+		return key{millis: first.millis - 1}
+	}
+	return key{millis: from.millis + (first.millis-from.millis)/2}
 }
 
 // collect takes up to n visible events beyond a place and returns the place of the

@@ -10,7 +10,8 @@ type extras struct {
 	rand   *rand.Rand
 	repeat int
 	inject []string
-	short  int // events that it could hold and does not
+	short  int  // events that it could hold and does not
+	held   bool // a page that follows the log holds none of those that wait
 }
 
 // extras draws what is put into a page. It leaves room for one event at least.
@@ -19,11 +20,15 @@ func (o *Org) extras(q query, req Request, fault Fault) extras {
 	if x.rand.Float64() < o.config.RepeatWithin {
 		x.repeat++
 	}
-	room := max(0, q.limit-1)
+	if o.config.PageMost > 0 {
+		x.short = max(0, q.limit-o.config.PageMost)
+	}
+	room := max(0, q.limit-1-x.short)
 	x.inject = fault.Inject[:min(len(fault.Inject), room)]
 	x.repeat = min(x.repeat, room-len(x.inject))
-	if room -= x.room(); room > 0 && x.rand.Float64() < o.config.ShortPages {
-		x.short = 1 + x.rand.IntN(room)
+	if room -= len(x.inject) + x.repeat; room > 0 && x.rand.Float64() < o.config.ShortPages {
+		x.short += 1 + x.rand.IntN(room)
+		x.held = x.rand.IntN(3) == 0 && fault.Next == NextRight // without a link that leads on it would say that nothing waits
 	}
 	return x
 }
