@@ -1,20 +1,23 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 )
 
 // Secret is the instance's API token, read from its file when it names one. The
-// error of a file that can't be read, or holds no token, matches ErrConfig.
-func (i Integration) Secret() (Secret, error) {
+// error of a file that can't be read in time, or holds no token, matches ErrConfig;
+// that of a ctx that has ended is its cause.
+func (i Integration) Secret(ctx context.Context) (Secret, error) {
 	if i.TokenFile == "" {
 		return i.Token, nil
 	}
-	token, err := readToken(i.TokenFile)
+	token, err := readToken(ctx, i.TokenFile)
+	if ctx.Err() != nil {
+		return Secret{}, context.Cause(ctx)
+	}
 	if err != nil {
 		return Secret{}, fmt.Errorf("%w: credentials.api_token_file: %w", ErrConfig, err)
 	}
@@ -24,13 +27,8 @@ func (i Integration) Secret() (Secret, error) {
 // mostToken is more than any token takes, and less than a wrong path may hold.
 const mostToken = 64 << 10
 
-func readToken(path string) (Secret, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Secret{}, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, mostToken))
+func readToken(ctx context.Context, path string) (Secret, error) {
+	data, err := ReadFile(ctx, path, mostToken)
 	if err != nil {
 		return Secret{}, err
 	}
@@ -41,15 +39,22 @@ func readToken(path string) (Secret, error) {
 	return token, nil
 }
 
-// cleanToken trims a token and checks that a header can carry it.
+// cleanToken trims a token, takes away the byte order mark that some editors begin a
+// file with, and checks that a header can carry it.
 func cleanToken(s string) (Secret, error) {
-	s = strings.TrimSpace(s)
+	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") {
+		return Secret{}, errors.New("is UTF-16 text (save it as UTF-8 or plain ASCII)")
+	}
+	s = strings.TrimSpace(strings.TrimPrefix(s, "\ufeff"))
 	if s == "" {
 		return Secret{}, errors.New("is empty (write the org's API token)")
 	}
+	if len(s) > 4 && strings.EqualFold(s[:4], "SSWS") && (s[4] == ' ' || s[4] == '\t') {
+		return Secret{}, errors.New("begins with SSWS (write the token alone)")
+	}
 	for _, r := range s {
 		if r <= ' ' || r > '~' {
-			return Secret{}, errors.New("holds a space or a character that no token has (paste the token alone, without SSWS)")
+			return Secret{}, errors.New("holds a space or a character that no token has (write the token alone)")
 		}
 	}
 	return NewSecret(s), nil

@@ -99,7 +99,7 @@ func TestParseIntegrationNamesEachWrongField(t *testing.T) {
 		{`{"settings":{"fqdn":"acme.okta.com"}}`, []string{"credentials.api_token: is missing (write the org's API token, or api_token_file)"}},
 		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":"x"}`, []string{"credentials: must be an object (write "}},
 		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"a","api_token_file":"b"}}`, []string{"credentials: holds both"}},
-		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"SSWS 00abc"}}`, []string{"credentials.api_token: holds a space"}},
+		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"SSWS 00abc"}}`, []string{"credentials.api_token: begins with SSWS"}},
 		{`{"enabled":"x","poll_interval":"soon","settings":{"fqdn":"a b","limit":0},"credentials":{"api_token":7}}`,
 			[]string{"credentials.api_token: must be a string", "enabled: must be", "poll_interval: is no", "settings.fqdn: is not", "settings.limit: must be"}},
 		{`not json`, []string{"the value is not valid JSON at byte"}},
@@ -149,19 +149,28 @@ func TestSecretReadsTheTokenFile(t *testing.T) {
 		return path
 	}
 	i := Integration{TokenFile: write("token", " 00abc\r\n")}
-	if s, err := i.Secret(); err != nil || s.Reveal() != "00abc" {
+	if s, err := i.Secret(t.Context()); err != nil || s.Reveal() != "00abc" {
 		t.Errorf("Secret = %q, %v", s.Reveal(), err)
 	}
-	if s, err := (Integration{Token: NewSecret("00def")}).Secret(); err != nil || s.Reveal() != "00def" {
+	if s, err := (Integration{Token: NewSecret("00def")}).Secret(t.Context()); err != nil || s.Reveal() != "00def" {
 		t.Errorf("Secret without a file = %q, %v", s.Reveal(), err)
 	}
+	if s, err := (Integration{TokenFile: write("marked", "\ufeff00abc\n")}).Secret(t.Context()); err != nil || s.Reveal() != "00abc" {
+		t.Errorf("Secret after a byte order mark = %q, %v", s.Reveal(), err)
+	}
+	for data, want := range map[string]string{"SSWS 00abc": "begins with SSWS", "\xff\xfe0\x000\x00a\x00": "UTF-16"} {
+		_, err := (Integration{TokenFile: write("odd", data)}).Secret(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", data, err)
+		}
+	}
 	for _, path := range []string{filepath.Join(dir, "absent"), write("empty", " \n"), write("two", "00abc 00def"), dir} {
-		_, err := (Integration{TokenFile: path}).Secret()
+		_, err := (Integration{TokenFile: path}).Secret(t.Context())
 		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "00abc") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	_, err := (Integration{TokenFile: filepath.Join(dir, "absent")}).Secret()
+	_, err := (Integration{TokenFile: filepath.Join(dir, "absent")}).Secret(t.Context())
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v does not match os.ErrNotExist", err)
 	}

@@ -80,7 +80,7 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	client, err := a.client(i, store, a.share)
+	client, err := a.client(cmd.Context(), i, store, a.share)
 	if err != nil {
 		return err
 	}

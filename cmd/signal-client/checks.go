@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -69,8 +70,11 @@ func (c *natsConfig) faults() []error {
 		if f.name == "NATS_CREDS" && strings.ContainsAny(f.path, "~$") {
 			continue // nats.go expands it
 		}
-		if _, err := os.ReadFile(f.path); f.path != "" && err != nil {
-			k.add(true, f.name+"="+f.path, "it can't be read: "+errors.Unwrap(err).Error(), f.name+"=<a file that this user may read>")
+		if f.path == "" {
+			continue
+		}
+		if _, err := pipeline.ReadFile(context.Background(), f.path, 1<<20); err != nil {
+			k.add(true, f.name+"="+f.path, "it can't be read: "+cmp.Or(errors.Unwrap(err), err).Error(), f.name+"=<a file that this user may read>")
 		}
 	}
 	return k.errs

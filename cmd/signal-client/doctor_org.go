@@ -84,7 +84,7 @@ func (s *scene) orgFound(ctx context.Context, o org) []finding {
 
 // ask looks at the way to an org, and asks it once.
 func (s *scene) ask(ctx context.Context, i pipeline.Integration, add func(string, func(*diagnosis)) outcome) {
-	token, err := i.Secret()
+	token, err := i.Secret(ctx)
 	add("token", func(d *diagnosis) { d.token(i, err) })
 	if s.offline {
 		return

@@ -2,9 +2,9 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -114,7 +114,7 @@ func (r *roster) add(cmd *cobra.Command, instance string, v value, tokenFrom str
 	if _, err := all.Put(cmd.Context(), instance, v.Encode(), before.Revision); err != nil {
 		return err
 	}
-	r.noteFile(i)
+	r.noteFile(cmd.Context(), i)
 	r.say("Added %s: %s. %s", instance, i.Origin, afterwards(i))
 	r.say("Try its token: signal-client integrations test %s", instance)
 	return nil
@@ -130,14 +130,12 @@ func afterwards(i pipeline.Integration) string {
 
 // noteFile says so when the token's file can't be read here, which need not be
 // wrong.
-func (r *roster) noteFile(i pipeline.Integration) {
+func (r *roster) noteFile(ctx context.Context, i pipeline.Integration) {
 	if i.TokenFile == "" {
 		return
 	}
-	if f, err := os.Open(i.TokenFile); err != nil {
+	if _, err := i.Secret(ctx); err != nil {
 		r.say("note: the token's file can't be read here: %v; where the service runs it must be", err)
-	} else {
-		_ = f.Close()
 	}
 }
 

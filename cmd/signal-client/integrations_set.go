@@ -158,7 +158,7 @@ func (r *roster) change(cmd *cobra.Command, instance, done string, edit func(val
 			return nil
 		}
 		if i.Enabled {
-			r.noteFile(i)
+			r.noteFile(cmd.Context(), i)
 		}
 		r.say("%s %s: %s. %s", done, instance, i.Origin, effect(i))
 		return nil

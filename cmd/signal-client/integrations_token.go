@@ -96,8 +96,8 @@ func noToken(where string, err error) error {
 }
 
 // secretOf is the token of an integration, which must have one that can be read here.
-func secretOf(i pipeline.Integration) (pipeline.Secret, error) {
-	token, err := i.Secret()
+func secretOf(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
+	token, err := i.Secret(ctx)
 	if err == nil && token.IsZero() {
 		err = errors.New("none is configured")
 	}

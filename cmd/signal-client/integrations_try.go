@@ -115,7 +115,7 @@ func (r *roster) tested(cmd *cobra.Command, instance string) (pipeline.Integrati
 	if err != nil {
 		return i, pipeline.Secret{}, err
 	}
-	token, err := secretOf(i)
+	token, err := secretOf(cmd.Context(), i)
 	return i, token, err
 }
 

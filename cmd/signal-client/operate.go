@@ -110,8 +110,8 @@ func (d *desk) unknown(ctx context.Context, store *jets.Store, instance string) 
 
 // client asks the instance's org within a share of its limit, which it keeps to
 // together with the pollers.
-func (d *desk) client(i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
-	token, err := secretOf(i)
+func (d *desk) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
+	token, err := secretOf(ctx, i)
 	if err != nil {
 		return nil, err
 	}

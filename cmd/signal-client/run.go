@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 const runLong = `Poll the configured orgs and store every event in JetStream, until told to stop.
@@ -45,7 +47,7 @@ func newRun(p *program) *cobra.Command {
 				return err
 			}
 			s := &service{config: c, log: newLogger(p.Out(), c.Log)}
-			s.config.Stage.Replica = replicaName(c)
+			s.config.Stage.Replica = replicaName(cmd.Context(), c)
 			for _, u := range c.unusedSettings(cmd) {
 				s.log.Warn("a setting does nothing", "setting", u.setting, "why", u.why, "try", u.try)
 			}
@@ -75,7 +77,7 @@ func endInTime(ctx context.Context, log *slog.Logger) (ended func() bool) {
 // has: two of one name would take each other's session. Beside an embedded store,
 // which one process at a time can use, it is kept there: whoever starts again
 // after a crash takes its own session over, and need not wait for it to expire.
-func replicaName(c config) string {
+func replicaName(ctx context.Context, c config) string {
 	if c.Stage.Replica != "" {
 		return c.Stage.Replica
 	}
@@ -83,7 +85,7 @@ func replicaName(c config) string {
 		return newReplicaName()
 	}
 	path := filepath.Join(c.Server.DataDir, "replica")
-	if kept, err := os.ReadFile(path); err == nil && len(kept) > 0 {
+	if kept, err := pipeline.ReadFile(ctx, path, 1<<10); err == nil && len(kept) > 0 {
 		return strings.TrimSpace(string(kept))
 	}
 	name := newReplicaName()

@@ -111,12 +111,11 @@ func (i informed) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 var errRotated = errors.New("token changed")
 
 // Poll polls an instance until ctx ends, and says whether its org can be polled from
-// here: it is the Fleet's. It returns an error
-// that matches pipeline.ErrConfig when there is no token to be read.
+// here: it is the Fleet's. It returns an error that matches pipeline.ErrConfig when there is no token to be read.
 func (s *stage) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
 	s.metrics.Acquired(i)
 	for {
-		token, err := i.Secret()
+		token, err := i.Secret(ctx)
 		if err != nil {
 			return err
 		}
@@ -133,12 +132,10 @@ func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if i.TokenFile != "" {
-		stop := everyWhile(ctx, tokenLook, func() {
-			if now, err := i.Secret(); err == nil && now != token {
-				cancel(errRotated)
-			}
-		})
+		looking, end := context.WithCancel(ctx)
+		stop := everyWhile(looking, tokenLook, s.look(looking, i, token, cancel))
 		defer stop()
+		defer end() // first: a look may take its time
 	}
 	defer s.auditing(ctx, i, token)()
 	if err := s.Runner(i, token, able).Run(ctx); err != nil {
@@ -148,6 +145,27 @@ func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline
 		return errRotated
 	}
 	return nil
+}
+
+// look ends a poll when the token's file holds another token. What can't be read,
+// while it is replaced or its file system is away, is said, and polling goes on with
+// the token in hand.
+func (s *stage) look(ctx context.Context, i pipeline.Integration, token pipeline.Secret, end context.CancelCauseFunc) func() {
+	said := rarely{every: time.Hour}
+	return func() {
+		now, err := i.Secret(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			said.Do(err.Error(), func() {
+				s.log.Warn("okta: the token's file can't be read; polling goes on with the token read before", "instance", i.Instance, "err", err)
+			})
+		case now != token:
+			end(errRotated)
+		default:
+			said.what = ""
+		}
+	}
 }
 
 // tokenLook is how often the file of a token is looked at: one that was

@@ -140,7 +140,7 @@ func TestInWords(t *testing.T) {
 			t.Errorf("%v:\ngot  %s\nwant %s…", c.err, got, c.want)
 		}
 	}
-	_, err := (pipeline.Integration{TokenFile: "/nowhere/token"}).Secret()
+	_, err := (pipeline.Integration{TokenFile: "/nowhere/token"}).Secret(t.Context())
 	if got := inWords(err); !strings.Contains(got, "the token's file can't be read") || !strings.Contains(got, "/nowhere/token") {
 		t.Errorf("missing token file: %s", got)
 	}

@@ -1,0 +1,112 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// fileTime is the longest that the reading of a file may take.
+const fileTime = 5 * time.Second
+
+// ReadFile reads a file, at most most bytes of it, within five seconds, or until ctx
+// ends. A file system that is away holds a read up for good: it goes on in the
+// background, one a path, and whoever asks again waits for that one. A pipe is read
+// until its writer closes it.
+func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
+	return reads.read(ctx, path, most)
+}
+
+// reads are those of the process: only here can it be known that a file is being read
+// already.
+var reads = fileReads{from: read, each: map[string]*fileRead{}}
+
+type fileReads struct {
+	from func(path string, most int64) ([]byte, error)
+
+	mu   sync.Mutex
+	each map[string]*fileRead // by path: those that go on
+}
+
+// fileRead is a read that goes on.
+type fileRead struct {
+	done chan struct{} // closed when data and err stand
+	data []byte
+	err  error
+}
+
+func (all *fileReads) read(ctx context.Context, path string, most int64) ([]byte, error) {
+	r := all.of(path, most)
+	timer := time.NewTimer(fileTime + time.Second) // a pipe says itself what is wrong
+	defer timer.Stop()
+	select {
+	case <-r.done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-timer.C:
+		return nil, fmt.Errorf("read %s: nothing came within %s (is it on a network file system that is away?)", path, fileTime)
+	}
+}
+
+// of is the read of a path that goes on, or a new one.
+func (all *fileReads) of(path string, most int64) *fileRead {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if r := all.each[path]; r != nil {
+		return r
+	}
+	r := &fileRead{done: make(chan struct{})}
+	all.each[path] = r
+	go func() {
+		r.data, r.err = all.from(path, most)
+		all.mu.Lock()
+		delete(all.each, path)
+		all.mu.Unlock()
+		close(r.done)
+	}()
+	return r
+}
+
+func read(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return readPipe(path, most)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
+// readPipe reads what is no regular file. A pipe that nobody writes to would hold up
+// even its opening.
+func readPipe(path string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	end := time.Now().Add(fileTime)
+	_ = f.SetReadDeadline(end) // what can't have one does not block
+	for {
+		data, err := io.ReadAll(io.LimitReader(f, most))
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded), len(data) == 0 && err == nil && time.Now().After(end):
+			return nil, fmt.Errorf("read %s: it is a pipe, and nobody has written to it and closed it within %s (name a file instead)", path, fileTime)
+		case err != nil, len(data) > 0:
+			return data, err
+		}
+		time.Sleep(20 * time.Millisecond) // no writer has come yet
+	}
+}
