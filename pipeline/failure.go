@@ -25,7 +25,11 @@ func (m *member) fail(o *order, err error) {
 	case errors.Is(err, ErrConfig), errors.Is(err, ErrNewer):
 		state = StateConfig
 	}
-	m.log.Log(context.Background(), m.loud(o, err), "poll stopped", "err", err)
+	said := "poll stopped"
+	if state == StateConfig {
+		said = "can't be polled from here"
+	}
+	m.log.Log(context.Background(), m.loud(o, err), said, "err", err)
 	m.Report(m.name, state, err)
 }
 
@@ -87,7 +91,7 @@ func (m *member) leave(o *order, err error) {
 		m.until = early.At
 	}
 	level := slog.LevelInfo
-	if m.declined == o {
+	if m.declined == o || m.said.order == o && m.said.text == err.Error() {
 		level = slog.LevelDebug // it was said
 	}
 	m.log.Log(context.Background(), level, "left to other processes, should they be able to poll it",

@@ -608,7 +608,9 @@ func TestFleetLogsChanges(t *testing.T) {
 		said("integration disabled")
 		b.failing("acme", ErrConfig)
 		b.put(acme("c"))
-		said("left to other processes")
+		if got := log.String(); strings.Count(got, "msg=") != 1 || !strings.Contains(got, "can't be polled from here") {
+			t.Errorf("want one line that it can't be polled, in:\n%s", got) // not a second one, that others may have it
+		}
 	})
 }
 

@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // State is an instance's state in a word, the same for the log, STATUS,
 // the command line and the console.
@@ -38,6 +41,10 @@ type Status struct {
 	Gap             *Gap       `json:"gap,omitempty"`        // as in the position
 	Assumed         string     `json:"assumed,omitempty"`    // as in the position
 	UpdatedAt       time.Time  `json:"updated_at,omitzero"`  // zero: it was never written
+
+	// Environment is how its holder's environment configures the instance, as a value
+	// of INTEGRATIONS without a token; empty: it is in INTEGRATIONS.
+	Environment json.RawMessage `json:"environment,omitempty"`
 }
 
 // Audited is what a standing audit found.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -13,11 +14,12 @@ import (
 // board keeps the status of each instance as the hooks of its poll tell it, and
 // hands it on at each change. It is safe for concurrent use.
 type board struct {
-	replica func() string         // may change
-	publish func(pipeline.Status) // must not block
-	erase   func(instance string) // must not block
-	leave   func(instance string) // another speaks of the instance from now on; nil: nothing; must not block
-	silence time.Duration         // after which an instance that is due counts as stalled; 0: never
+	replica func() string              // may change
+	publish func(pipeline.Status)      // must not block
+	erase   func(instance string)      // must not block
+	leave   func(instance string)      // another speaks of the instance from now on; nil: nothing; must not block
+	static  map[string]json.RawMessage // of the instances that the environment configures, as STATUS shows it
+	silence time.Duration              // after which an instance that is due counts as stalled; 0: never
 
 	mu     sync.Mutex
 	each   map[string]*pipeline.Status
@@ -173,7 +175,7 @@ func (b *board) All() []pipeline.Status {
 }
 
 func (b *board) fresh(instance string) *pipeline.Status {
-	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, Holder: b.replica(), Breaker: breaker.Closed}
+	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, Holder: b.replica(), Breaker: breaker.Closed, Environment: b.static[instance]}
 }
 
 // note changes the status of an instance that is held.

@@ -93,14 +93,19 @@ type org struct {
 	entry    pipeline.Entry
 	stored   bool // in INTEGRATIONS
 	ours     bool // in this command's environment
+	theirs   bool // in the environment of a service, as STATUS tells
 }
 
 // orgs lists the instances that are stored, that the environment configures, and
 // that a status tells of, by name.
 func (s *scene) orgs() []org {
 	each := map[string]org{}
-	for instance := range s.statuses {
+	for instance, status := range s.statuses {
 		each[instance] = org{instance: instance}
+		if w, ok := fromStatus(status); ok {
+			i, err := fromEnvironmentOf(w, s.okta.APITokenFile)
+			each[instance] = org{instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, theirs: true}
+		}
 	}
 	if !s.okta.IsZero() && s.oktaFault == nil {
 		i, err := s.okta.Integration()
@@ -120,7 +125,7 @@ func (s *scene) orgs() []org {
 
 // enabled reports whether the org is to be polled, as far as is known here.
 func (o org) enabled() bool {
-	return (o.stored || o.ours) && o.entry.Err == nil && o.entry.Integration.Enabled
+	return (o.stored || o.ours || o.theirs) && o.entry.Err == nil && o.entry.Integration.Enabled
 }
 
 // connected reports whether NATS was reached, fit or not.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // machineExams are about this machine: the embedded store's disk, if it is the
@@ -24,6 +25,9 @@ func (s *scene) machineExams() []exam {
 func (s *scene) settings(_ context.Context, d *diagnosis) {
 	c := config{NATS: s.nats, Server: s.server, Okta: s.okta}
 	for _, u := range c.unusedSettings(nil) {
+		if u.setting == "OKTA_API_TOKEN_FILE" && slices.ContainsFunc(s.orgs(), func(o org) bool { return o.theirs }) {
+			continue // the token of an org that a service has from its environment
+		}
 		d.warn(fmt.Sprintf("%s does nothing: %s", u.setting, u.why), u.try)
 	}
 	d.fact("each one in the environment of this command is used")

@@ -72,7 +72,7 @@ func (s *scene) orgFound(ctx context.Context, o org) []finding {
 		all = append(all, f)
 		return f.Result
 	}
-	if o.stored || o.ours {
+	if o.stored || o.ours || o.theirs {
 		if add("configuration", o.configuration) == outcomeWrong || !o.entry.Integration.Enabled {
 			return all
 		}
@@ -97,8 +97,12 @@ func (s *scene) ask(ctx context.Context, i pipeline.Integration, add func(string
 		add("tls", func(d *diagnosis) { d.skip(before) })
 	}
 	if way == outcomeWrong || err != nil || token.IsZero() {
-		add("request", func(d *diagnosis) { d.skip(before) })
-		add("headers", func(d *diagnosis) { d.skip(before) })
+		why := before
+		if way != outcomeWrong && i.Static {
+			why = "there is no token here to ask with"
+		}
+		add("request", func(d *diagnosis) { d.skip(why) })
+		add("headers", func(d *diagnosis) { d.skip(why) })
 		return
 	}
 	client, seen := witnessed()
@@ -119,12 +123,17 @@ func (o org) configuration(d *diagnosis) {
 		if o.ours && !o.stored {
 			d.fact("from the environment")
 		}
+		if o.theirs {
+			d.fact("from the service's environment")
+		}
 	}
 }
 
 func (d *diagnosis) token(i pipeline.Integration, err error) {
 	change := "signal-client integrations set " + i.Instance + " --token-file <file>"
 	switch {
+	case i.Static && (err != nil || i.TokenFile == "" && i.Token.IsZero()):
+		d.skip("the service has it from its environment, doctor has not; to ask the org: OKTA_API_TOKEN_FILE=<file>, here")
 	case err != nil:
 		d.wrong(innermost(err), change+", or run doctor where the service runs, as its user")
 	case i.TokenFile == "" && i.Token.IsZero():

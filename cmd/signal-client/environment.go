@@ -86,9 +86,12 @@ func (c oktaConfig) value() []byte {
 	if c.BaseURL != "" {
 		settings["base_url"] = c.BaseURL
 	}
-	credentials := object{"api_token": c.APIToken.Reveal()}
-	if c.APITokenFile != "" {
-		credentials = object{"api_token_file": c.APITokenFile}
+	credentials := object{}
+	switch {
+	case c.APITokenFile != "":
+		credentials["api_token_file"] = c.APITokenFile
+	case !c.APIToken.IsZero():
+		credentials["api_token"] = c.APIToken.Reveal()
 	}
 	value, err := json.Marshal(object{"poll_interval": c.PollInterval, "settings": settings, "credentials": credentials})
 	if err != nil {

@@ -20,8 +20,9 @@ const integrationsLong = `Configure the orgs that are polled: the bucket INTEGRA
 
 A change takes effect within seconds, without a restart, on every process that
 polls. What is wrong is refused before it is written, and the field is named.
-Nothing here shows a token. An org from the environment (OKTA_FQDN) is not kept
-in the bucket, and not listed here; status shows it.
+Nothing here shows a token. An org that a service has from its environment
+(OKTA_FQDN) is not kept in the bucket: list and show tell of it, and what changes
+it are the service's variables.
 
 Examples:
   signal-client integrations add okta acme --fqdn acme.okta.com
@@ -138,6 +139,10 @@ func find(ctx context.Context, all *jets.Integrations, instance string) (jets.Wr
 	}
 	if w.Value != nil {
 		return w, nil
+	}
+	if there, ok := environment(ctx, all.Store, instance); ok {
+		i, _ := fromEnvironmentOf(there, "")
+		return w, inEnvironment(instance, i)
 	}
 	written, err := all.Written(ctx)
 	if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +29,9 @@ type shown struct {
 	Token               string    `json:"token"` // set, file or none
 	TokenFile           string    `json:"token_file,omitempty"`
 	Revision            uint64    `json:"revision"`
-	WrittenAt           time.Time `json:"written_at"`
-	Error               string    `json:"error,omitempty"` // the value is wrong: all above but the instance is empty
+	WrittenAt           time.Time `json:"written_at,omitzero"`
+	Environment         bool      `json:"environment,omitempty"` // it is not in INTEGRATIONS: a service has it from its environment
+	Error               string    `json:"error,omitempty"`       // the value is wrong: all above but the instance is empty
 
 	interval time.Duration
 }
@@ -41,6 +44,11 @@ func show(w jets.Written) shown {
 		s.Error = err.Error()
 		return s
 	}
+	s.fill(i)
+	return s
+}
+
+func (s *shown) fill(i pipeline.Integration) {
 	s.Enabled, s.Name, s.Origin = i.Enabled, i.Name, i.Origin
 	s.interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
 	s.Since, s.Filter, s.Limit, s.RateShare = sinceText(i.Since), i.Filter, i.Limit, i.RateShare
@@ -50,6 +58,20 @@ func show(w jets.Written) shown {
 		s.Token = "set"
 	} else if i.TokenFile != "" {
 		s.Token = "file"
+	}
+}
+
+// showEnvironment reads what a service has from its environment. In some of its files,
+// or in a variable, there is a token.
+func showEnvironment(w jets.Written) shown {
+	s := show(w)
+	if i, err := fromEnvironmentOf(w, ""); err == nil {
+		s.fill(i)
+		s.Error = ""
+	}
+	s.Environment, s.WrittenAt = true, time.Time{}
+	if s.Token == "none" {
+		s.Token = "set"
 	}
 	return s
 }
@@ -73,6 +95,14 @@ func short(d time.Duration) string {
 	return text
 }
 
+// changed is when the value was written, or where it stands instead.
+func (s shown) changed() any {
+	if s.Environment {
+		return "environment"
+	}
+	return s.WrittenAt
+}
+
 // State is a word for the list.
 func (s shown) State() pipeline.State {
 	switch {
@@ -88,7 +118,9 @@ func (s shown) State() pipeline.State {
 // looked up.
 const stateEnabled pipeline.State = "enabled"
 
-const integrationsListLong = `List the orgs in INTEGRATIONS. How they are doing is for: signal-client status.
+const integrationsListLong = `List the orgs in INTEGRATIONS, and those that a service has from its environment
+(OKTA_FQDN), with "environment" for when they were changed. How they are doing is
+for: signal-client status.
 
 Examples:
   signal-client integrations list
@@ -103,13 +135,9 @@ func (r *roster) newList() *cobra.Command {
 		Long:    integrationsListLong,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			written, err := r.written(cmd)
+			list, err := r.list(cmd)
 			if err != nil {
 				return err
-			}
-			list := make([]shown, len(written))
-			for i, w := range written {
-				list[i] = show(w)
 			}
 			if asJSON {
 				return writeJSON(r.Out(), list)
@@ -119,6 +147,34 @@ func (r *roster) newList() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return r.flags(cmd)
+}
+
+// list is what INTEGRATIONS holds, and what services have from their environment, by
+// name.
+func (r *roster) list(cmd *cobra.Command) ([]shown, error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	written, err := all.Written(cmd.Context())
+	if err := present(err); err != nil {
+		return nil, err
+	}
+	list := []shown{} // [] rather than null
+	stored := map[string]bool{}
+	for _, w := range written {
+		list = append(list, show(w))
+		stored[w.Instance] = true
+	}
+	statuses, err := all.Store.AllStatuses(cmd.Context())
+	for _, s := range statuses {
+		if w, ok := fromStatus(s); ok && !stored[s.Instance] {
+			list = append(list, showEnvironment(w))
+		}
+	}
+	slices.SortFunc(list, func(a, b shown) int { return strings.Compare(a.Instance, b.Instance) })
+	return list, present(err)
 }
 
 func (r *roster) printList(list []shown) error {
@@ -139,7 +195,7 @@ func (r *roster) printList(list []shown) error {
 		if s.Error == "" {
 			interval = short(s.interval)
 		}
-		g.Rows = append(g.Rows, []any{s.Instance, s.State(), s.Name, s.Origin, interval, s.Token, s.WrittenAt, text})
+		g.Rows = append(g.Rows, []any{s.Instance, s.State(), s.Name, s.Origin, interval, s.Token, s.changed(), text})
 	}
 	return g.Print(out)
 }
@@ -160,18 +216,34 @@ func (r *roster) newShow() *cobra.Command {
 		Args:              named(1),
 		ValidArgsFunction: r.complete(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := r.one(cmd, args[0])
+			s, err := r.shown(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return writeJSON(r.Out(), show(w))
+				return writeJSON(r.Out(), s)
 			}
-			return r.printOne(show(w))
+			return r.printOne(s)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return r.flags(cmd)
+}
+
+// shown is one org, wherever it is configured.
+func (r *roster) shown(cmd *cobra.Command, instance string) (shown, error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return shown{}, err
+	}
+	defer done()
+	w, err := find(cmd.Context(), all, instance)
+	if errors.Is(err, errNoIntegration) {
+		if there, ok := environment(cmd.Context(), all.Store, instance); ok {
+			return showEnvironment(there), nil
+		}
+	}
+	return show(w), err
 }
 
 func (r *roster) printOne(s shown) error {
@@ -194,7 +266,7 @@ func (r *roster) printOne(s shown) error {
 		add("token", s.Token)
 		add("token file", s.TokenFile)
 	}
-	add("changed", s.WrittenAt)
+	add("changed", s.changed())
 	add("revision", s.Revision)
 	return g.Print(out)
 }

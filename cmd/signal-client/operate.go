@@ -88,6 +88,11 @@ func (d *desk) integration(ctx context.Context, store *jets.Store) (pipeline.Int
 		}
 	}
 	w, err := find(ctx, all, d.instance)
+	if errors.Is(err, errNoIntegration) {
+		if there, ok := environment(ctx, store, d.instance); ok {
+			return fromEnvironmentOf(there, d.okta.APITokenFile)
+		}
+	}
 	if p, ok := errors.AsType[*problem](err); ok && errors.Is(err, errNoIntegration) {
 		err = p.besidesEnvironment()
 	}
@@ -112,6 +117,9 @@ func (d *desk) unknown(ctx context.Context, store *jets.Store, instance string) 
 // together with the pollers.
 func (d *desk) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
 	token, err := secretOf(ctx, i)
+	if i.Static && err != nil {
+		err = withheld(i, errors.Unwrap(err))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -40,6 +41,9 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave,
 		silence: stalledAfter + s.config.Stage.RequestTimeout}
+	for _, i := range static {
+		b.static = map[string]json.RawMessage{i.Instance: s.config.Okta.public()}
+	}
 	spans, err := newSpans(ctx, locks.Replica(), s.log)
 	if err != nil {
 		s.log.Warn("traces are not exported", "err", err)

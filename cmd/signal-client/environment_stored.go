@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// What a service has from its environment alone, other processes know from STATUS: the
+// value that INTEGRATIONS would hold, without a token. One in INTEGRATIONS of the same
+// name wins.
+
+// public is the instance as a service shows it in STATUS.
+func (c oktaConfig) public() json.RawMessage {
+	c.APIToken = pipeline.Secret{}
+	return c.value()
+}
+
+// environment is an instance that a service has from its environment, as if it were
+// stored. ok is false where STATUS tells of none, or can't be read.
+func environment(ctx context.Context, store *jets.Store, instance string) (w jets.Written, ok bool) {
+	all, _ := store.AllStatuses(ctx)
+	for _, s := range all {
+		if s.Instance == instance {
+			w, ok = fromStatus(s)
+		}
+	}
+	return w, ok
+}
+
+func fromStatus(s pipeline.Status) (w jets.Written, ok bool) {
+	value := bytes.TrimSpace(s.Environment)
+	return jets.Written{Instance: s.Instance, Value: value, At: s.UpdatedAt}, len(value) > 0 && value[0] == '{'
+}
+
+// fromEnvironment reads such a value. Its token is the service's; a file of it may be
+// readable here too, or elsewhere.
+func fromEnvironmentOf(w jets.Written, tokenFile string) (pipeline.Integration, error) {
+	var v value
+	if err := json.Unmarshal(w.Value, &v); err != nil {
+		return pipeline.Integration{}, fmt.Errorf("read %s of STATUS: %w", w.Instance, err)
+	}
+	v["enabled"] = false // else a token would be asked for
+	i, err := pipeline.ParseIntegration(w.Instance, v.Encode())
+	i.Enabled, i.Static, i.TokenFile = true, true, cmp.Or(tokenFile, i.TokenFile)
+	return i, err
+}
+
+// withheld is the problem of a token that this command has not.
+func withheld(i pipeline.Integration, err error) error {
+	return &problem{
+		Op: "read the token of " + i.Instance, Err: fmt.Errorf("the service has it from its environment, this command has not: %w", err), Code: exitUsage,
+		Hint: "OKTA_API_TOKEN_FILE=<a file of the token that this user may read>, here, for this command",
+	}
+}
+
+// inEnvironment is the problem of an instance that INTEGRATIONS commands can't change.
+func inEnvironment(instance string, i pipeline.Integration) error {
+	return &problem{
+		Op:   fmt.Sprintf("no integration %q", instance),
+		Err:  fmt.Errorf("%w: the service has it from its environment", errNoIntegration),
+		Hint: fmt.Sprintf("change the service's OKTA_ variables and start it again; or take it into INTEGRATIONS, which wins: signal-client integrations add okta %s --base-url %s", instance, i.Origin),
+		Code: exitFailed,
+	}
+}
