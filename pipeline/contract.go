@@ -78,7 +78,9 @@ type Locks interface {
 	// and gives the lock back when held returns. The context given to held is
 	// ctx's child. It ends with cause ErrLockLost when the lock can no longer
 	// be counted on, and with ErrHandover when another process is to have it.
-	// Hold returns when held has returned; before held was called, when ctx ends.
+	// Hold returns when held has returned; before held was called, when ctx ends. It
+	// returns an error that matches ErrConfig, and calls nothing, when another process
+	// polls an instance without a key elsewhere: that is another org.
 	Hold(ctx context.Context, claim Claim, held func(context.Context)) error
 
 	// Decline says that this process can't poll an instance before then, and why:
@@ -94,6 +96,8 @@ type Claim struct {
 	// Key shares instances out: those of one key belong to one of the processes
 	// that live. Empty: the instance is nobody's, and whoever comes first holds it.
 	Key string
+
+	Origin string // where this process would poll it
 }
 
 // Causes of a held context's end.

@@ -33,6 +33,13 @@ func (m *member) fail(o *order, err error) {
 	m.Report(m.name, state, err)
 }
 
+// refuse says why the instance can't be polled here at all, while another polls it.
+func (m *member) refuse(o *order, err error) {
+	m.log.Log(context.Background(), m.loud(o, err), "not polled here", "err", err)
+	m.Report(m.name, StateConfig, err)
+	m.leave(o, err)
+}
+
 // repeated is how often an error that stays the same is said aloud.
 const repeated = time.Hour
 

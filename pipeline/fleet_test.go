@@ -30,6 +30,7 @@ type bench struct {
 	claims   map[string]Claim // by instance: the newest
 	declined map[string]time.Time
 	fail     map[string]error // by instance: Poll returns it at once
+	taken    error            // Hold returns it; nil: it does not
 	refused  error            // what polls say that keeps them from the org, each half a minute; nil: it answers
 	linger   time.Duration    // how long a poll goes on after its ctx ended
 	watchErr error            // the next Watch returns it
@@ -82,6 +83,10 @@ func (b *bench) Hold(ctx context.Context, claim Claim, held func(context.Context
 	instance := claim.Instance
 	b.mu.Lock()
 	b.claims[instance] = claim
+	if b.taken != nil {
+		defer b.mu.Unlock()
+		return b.taken
+	}
 	free := b.free[instance]
 	if free == nil {
 		free = make(chan struct{}, 1)
@@ -380,7 +385,7 @@ func TestClaimsAreSharedByOrigin(t *testing.T) {
 			t.Helper()
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			if c := b.claims[instance]; c != (Claim{instance, key}) {
+			if c := b.claims[instance]; c.Instance != instance || c.Key != key || c.Origin == "" || key != "" && c.Origin != key {
 				t.Errorf("claim is %+v, want %s by %q", c, instance, key)
 			}
 		}
@@ -394,6 +399,32 @@ func TestClaimsAreSharedByOrigin(t *testing.T) {
 		want("acme", "")
 		b.expect("acme", "one polls static", "one ends: integration changed", "one polls a", "one ends: integration changed",
 			"one polls b", "one ends: integration changed", "one polls static")
+	})
+}
+
+// Another process polls another org under the name of one from the environment: that is
+// told, and tried again, so that it is polled when the name is free.
+func TestANameThatIsTakenIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		f := b.fleet("one")
+		f.Static = []Integration{acme("https://acme.oktapreview.com")}
+		b.taken = fmt.Errorf("the name is taken: %w", ErrConfig)
+		defer b.start("one", f)()
+		b.expect("acme", "one reports configuration error: the name is taken: configuration error")
+		b.mu.Lock()
+		if b.declined["acme"].IsZero() {
+			t.Error("it is not declined")
+		}
+		b.taken = nil
+		b.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if d := b.diary["acme"]; len(d) == 0 || d[len(d)-1] != "one polls https://acme.oktapreview.com" {
+			t.Errorf("a minute after the name was free: %q", d)
+		}
 	})
 }
 

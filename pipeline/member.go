@@ -110,7 +110,7 @@ func (m *member) contend(ctx context.Context, key string) {
 	claimed := func(o *order) bool { return o.runs() && o.key == key && (declined == nil || o == declined) }
 	wanted, stop := m.while(ctx, claimed)
 	tried, handed := m.order.Load(), false
-	err := m.Locks.Hold(wanted, Claim{Instance: m.name, Key: key}, func(held context.Context) {
+	err := m.Locks.Hold(wanted, Claim{Instance: m.name, Key: key, Origin: origin(tried)}, func(held context.Context) {
 		tried = m.hold(held, claimed)
 		handed = errors.Is(context.Cause(held), ErrHandover)
 	})
@@ -119,7 +119,10 @@ func (m *member) contend(ctx context.Context, key string) {
 	if ended || handed {
 		return
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrConfig):
+		m.refuse(tried, err)
+	case err != nil:
 		m.log.Warn("lock not held", "err", err)
 	}
 	pause, stop := m.while(ctx, func(o *order) bool { return o == tried })
@@ -127,6 +130,13 @@ func (m *member) contend(ctx context.Context, key string) {
 	if errors.Is(Sleep(pause, m.backoff.Next()), ErrChanged) {
 		m.backoff.Reset()
 	}
+}
+
+func origin(o *order) string {
+	if o.entry == nil {
+		return ""
+	}
+	return o.entry.Integration.Origin
 }
 
 // while is a context that ends with cause ErrChanged once the newest order is

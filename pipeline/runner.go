@@ -57,7 +57,7 @@ func (r *Runner) withDefaults() *Runner {
 }
 
 // Run polls until ctx ends, and then returns nil. It returns an error only when
-// this program can't go on with the instance at all: one that matches ErrNewer.
+// this program can't go on with the instance at all: one that matches ErrNewer, or the Sink's ErrConfig.
 func (r *Runner) Run(ctx context.Context) error {
 	w := &walk{Runner: r.withDefaults(), trace: r.Trace.Complete()}
 	for ctx.Err() == nil {
@@ -68,15 +68,12 @@ func (r *Runner) Run(ctx context.Context) error {
 		if errors.Is(err, errWoken) {
 			continue
 		}
-		if errors.Is(err, ErrNewer) {
+		if errors.Is(err, ErrNewer) || errors.Is(err, ErrConfig) {
 			return fmt.Errorf("poll %s: %w", r.Instance, err)
 		}
-		state, wait := StateRetrying, w.Backoff.Next()
-		if errors.Is(err, ErrConfig) {
-			state, wait = StateConfig, max(w.Interval, time.Minute)
-		}
-		w.failed(err, state, wait)
-		_ = w.rest(ctx, wait)
+		wait := w.Backoff.Next()
+		w.failed(err, StateRetrying, wait)
+		Sleep(ctx, wait)
 	}
 	return nil
 }

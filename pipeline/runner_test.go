@@ -353,6 +353,12 @@ func TestRunnerWhileTheSinkIsAway(t *testing.T) {
 // that this one would lose.
 func TestRunnerEndsAtANewerPosition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		for _, ending := range []error{ErrNewer, ErrConfig} {
+			err := (&Runner{Instance: "prod", Source: &memoryOrg{}, Sink: &memorySink{away: fmt.Errorf("sync: %w", ending)}}).Run(t.Context())
+			if !errors.Is(err, ending) {
+				t.Errorf("after %v Run returned %v", ending, err)
+			}
+		}
 		sink := &memorySink{away: fmt.Errorf("sync: %w", ErrNewer)}
 		err := (&Runner{Instance: "prod", Source: &memoryOrg{limit: 3}, Sink: sink}).Run(t.Context())
 		if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "prod") {

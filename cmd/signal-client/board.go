@@ -25,6 +25,7 @@ type board struct {
 	each   map[string]*pipeline.Status
 	signs  map[string]sign           // of life, of those in each
 	failed map[string]pipeline.State // in which polling ended by itself, of those that are not held
+	taken  map[string]bool           // instances whose name another process polls another org under
 }
 
 // sign is when an instance's poll was last heard of, and when its next one is due.
@@ -97,6 +98,7 @@ func (b *board) Held(instance string) {
 		b.each, b.signs = map[string]*pipeline.Status{}, map[string]sign{}
 	}
 	b.each[instance] = b.fresh(instance)
+	delete(b.taken, instance)
 	b.signs[instance] = sign{at: time.Now()}
 	delete(b.failed, instance)
 }
@@ -118,6 +120,7 @@ func (b *board) Report(instance string, state pipeline.State, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended(instance, state)
+	delete(b.taken, instance)
 	if state == "" {
 		b.erase(instance)
 		return
@@ -132,6 +135,23 @@ func (b *board) Report(instance string, state pipeline.State, err error) {
 		s.Holder = ""
 	}
 	b.publish(b.dated(*s))
+}
+
+// Taken says that another process polls another org under an instance's name.
+func (b *board) Taken(instance string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.taken == nil {
+		b.taken = map[string]bool{}
+	}
+	b.taken[instance] = true
+}
+
+// NameTaken reports whether an instance that is not held here has the name of another.
+func (b *board) NameTaken(instance string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.taken[instance]
 }
 
 // ended keeps in which state polling ended by itself, for as long as nobody polls.

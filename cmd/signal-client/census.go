@@ -115,6 +115,8 @@ func (c *census) state(s wanted, other string, known bool) string {
 		return state
 	case !known:
 		return stateCutOff
+	case c.board.NameTaken(s.instance):
+		return slug(pipeline.StateConfig)
 	case other != "":
 		return stateElsewhere
 	case state != "": // nobody polls it, and this process knows why

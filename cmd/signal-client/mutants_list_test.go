@@ -163,6 +163,9 @@ var mutants = []mutant{
 	{"an org that nobody knows taken for the same by an instance that can't be confirmed", jetsPkg, "TestStrictOrigin", []edit{
 		{"sink/jets/origin.go", "	case !known && s.query.Strict:\n", "	case false:\n"}}},
 
+	{"two orgs of one name take turns", jetsPkg, "TestNameTaken", []edit{
+		{"sink/jets/locks.go", "lock.Origin != \"\" && lock.Origin != c.Origin", "false"}}},
+
 	// What was passed over.
 	{"a pause beyond the org's 90 days not told", jetsPkg, "TestPauseBeyondRetention", []edit{
 		{"sink/jets/reopen.go", "	if known.IsZero() || !known.Before(edge) {\n", "	if true {\n"}}},

@@ -195,5 +195,9 @@ func (s *stage) Report(instance string, state pipeline.State, err error) {
 	if err != nil && errors.Is(err, pipeline.ErrNewer) {
 		err = fmt.Errorf("%w: run the newest signal-client that has worked on this stream", err)
 	}
+	if _, elsewhere := errors.AsType[*jets.NameTakenError](err); elsewhere {
+		s.board.Taken(instance) // STATUS is the holder's
+		return
+	}
 	s.board.Report(instance, state, err)
 }

@@ -65,6 +65,8 @@
 // it is another org, sync refuses, unless the operator has confirmed it: then nothing of
 // the first org's counts, and only positions of the new one are its anchors. Where
 // nobody tells, the org is taken for the same one, and the position says so: assumed.
+// An instance from the environment, which nobody can confirm, is refused then. And while
+// a live process holds its lock for another origin it is told that its name is taken.
 //
 // # What was passed over
 //

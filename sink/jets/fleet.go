@@ -12,6 +12,7 @@ type Lock struct {
 	Holder     string    `json:"holder"`  // replica
 	Session    string    `json:"session"` // id of its session when it took the lock
 	AcquiredAt time.Time `json:"acquired_at,omitzero"`
+	Origin     string    `json:"origin,omitempty"` // where the holder polls the instance
 
 	revision uint64    // of the key, deleted or not; 0: never seen
 	seen     time.Time // when this process was told

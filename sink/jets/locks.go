@@ -160,7 +160,7 @@ func (l *Locks) Hold(ctx context.Context, claim pipeline.Claim, held func(contex
 			return err
 		}
 		if t.lease != nil {
-			revision, err := l.take(ctx, claim.Instance, t.last)
+			revision, err := l.take(ctx, claim, t.last)
 			if err == nil {
 				l.hold(ctx, t, c, revision, held)
 				return nil
@@ -256,6 +256,9 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	}
 	at, ever := l.freeAt(lock)
 	if !ever {
+		if c.Key == "" && c.Origin != "" && lock.Origin != "" && lock.Origin != c.Origin {
+			return turn{}, &NameTakenError{Instance: c.Instance, Holder: lock.Holder, There: lock.Origin, Here: c.Origin}
+		}
 		l.waitsFor(c, lock.Holder)
 		return turn{}, nil
 	}
@@ -276,6 +279,17 @@ func (l *Locks) turn(c *contender) (turn, error) {
 // the session must not wait behind thousands of them.
 const openLocks = 64
 
+// NameTakenError: a live process polls another origin under an instance's name. It
+// matches pipeline.ErrConfig.
+type NameTakenError struct{ Instance, Holder, There, Here string }
+
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("the name %s is taken: %s polls %s under it; give %s a name of its own", e.Instance, e.Holder, e.There, e.Here)
+}
+
+// Is reports whether target is pipeline.ErrConfig.
+func (e *NameTakenError) Is(target error) bool { return target == pipeline.ErrConfig }
+
 // waitsFor says whom an instance that is nobody's share waits for: every process
 // that is configured with it wants it, and one of them alone polls.
 func (l *Locks) waitsFor(c *contender, holder string) {
@@ -286,7 +300,7 @@ func (l *Locks) waitsFor(c *contender, holder string) {
 }
 
 // take writes the lock, if last is still its last revision.
-func (l *Locks) take(ctx context.Context, instance string, last uint64) (uint64, error) {
+func (l *Locks) take(ctx context.Context, claim pipeline.Claim, last uint64) (uint64, error) {
 	place, err := l.open.Take(ctx, 1, false)
 	if err != nil {
 		return 0, err
@@ -295,9 +309,9 @@ func (l *Locks) take(ctx context.Context, instance string, last uint64) (uint64,
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	l.mu.Lock()
-	lock := Lock{Holder: l.session.name, Session: l.session.id, AcquiredAt: time.Now().UTC()}
+	lock := Lock{Holder: l.session.name, Session: l.session.id, AcquiredAt: time.Now().UTC(), Origin: claim.Origin}
 	l.mu.Unlock()
-	return l.write(ctx, Key(instance), last, encode(lock), nil)
+	return l.write(ctx, Key(claim.Instance), last, encode(lock), nil)
 }
 
 // hold calls held while the lock can be counted on, and gives it back.

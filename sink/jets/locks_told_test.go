@@ -1,12 +1,16 @@
 package jets
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
@@ -77,6 +81,41 @@ func TestEndDuringRenewal(t *testing.T) {
 		one.stop()
 		if m, err := conn.Last(t.Context(), BucketStream(BucketLocks), key); err != nil || !gone(m.Header) {
 			t.Errorf("the session stands: %+v, %v", m, err)
+		}
+	})
+}
+
+// Two orgs whose names begin alike, each from the environment of another process: the
+// second one is told that the name is taken, and by whom; and takes it when it is free.
+// Two names of one org, or the same one twice, are no two orgs to a lock that does not
+// say where its holder polls.
+func TestNameTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		r := newRecord(t)
+		at := func(origin string) pipeline.Claim { return pipeline.Claim{Instance: "acme", Origin: origin} }
+		one := claim(t, opened(t, s, Config{}), r, "one", LocksConfig{}, at("https://acme.okta.com"))
+		r.awaitHolder("acme", "one")
+		two := claim(t, opened(t, s, Config{}), r, "two", LocksConfig{})
+		time.Sleep(time.Second)
+		held := func(context.Context) { t.Error("held beside another") }
+		err := two.locks.Hold(t.Context(), at("https://acme.oktapreview.com"), held)
+		taken, ok := errors.AsType[*NameTakenError](err)
+		if !ok || !errors.Is(err, pipeline.ErrConfig) || taken.Holder != "one" || taken.There != "https://acme.okta.com" {
+			t.Fatalf("a name that is taken: %v", err)
+		}
+		for _, origin := range []string{"", "https://acme.okta.com"} {
+			waiting, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if err := two.locks.Hold(waiting, at(origin), held); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("as %q: %v", origin, err)
+			}
+			cancel()
+		}
+		one.stop()
+		got := false
+		err = two.locks.Hold(t.Context(), at("https://acme.oktapreview.com"), func(context.Context) { got = true })
+		if err != nil || !got {
+			t.Errorf("a name that is free: held %v, %v", got, err)
 		}
 	})
 }

@@ -246,7 +246,7 @@ func (l *Locks) restate(ctx context.Context) {
 			continue
 		}
 		wg.Go(func() {
-			revision, err := l.take(ctx, c.Instance, 0)
+			revision, err := l.take(ctx, c.Claim, 0)
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if err == nil && c.revision != 0 {
