@@ -12,8 +12,8 @@ import (
 
 // TestKillCluster kills each of three services, and each of three servers that
 // keep three copies, the leaders of SIGNALS and of LOCKS on purpose; all servers
-// at once, and two of them for longer than a session lasts; and it ends a service
-// and freezes one. After each strike all instances go on.
+// at once, and two of them for longer than a session lasts; it ends a service and
+// freezes one, freezes a leader, and cuts one off from the others. After each strike all instances go on.
 func TestKillCluster(t *testing.T) {
 	t.Parallel()
 	k := newKillStand(t, "acme", "globex", "hooli", "initech", "stark", "umbrella", "wayne")
@@ -61,6 +61,10 @@ func (c *killCluster) round() {
 	c.strike("the kill of the leader of SIGNALS and of a service", func() { c.killServers(two, signals) })
 	locks := c.servers.Leader(c, jets.BucketStream(jets.BucketLocks))
 	c.strike("the kill of the leader of LOCKS", func() { c.killServers(nil, locks) })
+	frozen := c.servers.Leader(c, jets.StreamSignals)
+	c.strike("the freeze of the leader of SIGNALS", func() { c.without(frozen.Freeze, frozen.Thaw) })
+	apart := c.servers.Leader(c, jets.BucketStream(jets.BucketLocks))
+	c.strike("the cut-off of the leader of LOCKS", func() { c.without(apart.CutOff, apart.Join) })
 	c.strike("the kill of the other servers, then of all and of a service", func() {
 		for _, p := range c.servers {
 			if p != signals && p != locks {
@@ -148,6 +152,15 @@ func (c *killCluster) killServers(s *killed, servers ...*jetstest.Process) {
 	if s != nil {
 		s.start()
 	}
+}
+
+// without lets the cluster do without a server for longer than a session lasts: nothing
+// closes a connection to one that is frozen, and one that is cut off still talks to its
+// own clients.
+func (c *killCluster) without(away, back func()) {
+	away()
+	c.wait(3*time.Second, 6*time.Second)
+	back()
 }
 
 // loseQuorum kills two servers until each service has stopped polling by its own

@@ -12,7 +12,7 @@ import (
 )
 
 // Cluster is three nats-servers in child processes, each of which can be
-// killed and started again.
+// killed and started again, frozen, and cut off from the other two.
 type Cluster [3]*Process
 
 // Cluster starts three servers as c describes, each with a store and a name of
@@ -20,19 +20,28 @@ type Cluster [3]*Process
 func (c Config) Cluster(t testing.TB) Cluster {
 	t.Helper()
 	var ports [3]int
-	var routes [3]string
 	for i := range ports {
 		ports[i] = freePort(t)
-		routes[i] = fmt.Sprintf("nats://127.0.0.1:%d", ports[i])
 	}
 	var cluster Cluster
 	var ready [3]func() (string, error)
 	for i := range cluster {
 		c := c
 		c.Dir, c.Port, c.Name = "", 0, fmt.Sprintf("n%d", i+1)
-		c.ClusterPort, c.Routes = ports[i], strings.Join(routes[:], ",")
+		c.ClusterPort = ports[i]
 		cluster[i] = c.process(t)
-		ready[i] = cluster[i].launch(t)
+	}
+	for i, from := range cluster {
+		var routes []string
+		for j, to := range cluster {
+			if i != j {
+				way := newRelay(t, fmt.Sprintf("127.0.0.1:%d", ports[j]))
+				from.ways, to.ways = append(from.ways, way), append(to.ways, way)
+				routes = append(routes, "nats://"+way.addr())
+			}
+		}
+		from.config.Routes = strings.Join(routes, ",")
+		ready[i] = from.launch(t)
 	}
 	for i, wait := range ready {
 		if line, err := wait(); line != readyLine {

@@ -101,7 +101,8 @@ func (c Config) options() *server.Options {
 		}}}
 	}
 	if c.ClusterPort != 0 {
-		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1}
+		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1,
+			Advertise: "127.0.0.1:1"} // nobody: the others are reached by Routes alone
 		opts.Routes = server.RoutesFromStr(c.Routes)
 	}
 	if c.LeafPort != 0 {

@@ -122,3 +122,38 @@ func TestCluster(t *testing.T) {
 	publish(t, js, "b")
 	wantMessages(t, js, 2)
 }
+
+// A server that is cut off leaves the other two at work. What its own clients send
+// meanwhile is in no stream.
+func TestClusterCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes an election")
+	}
+	c := jetstest.Config{}.Cluster(t)
+	stream(t, c.Connect(t), 3)
+	cut := c.Leader(t, "S")
+	var other *jetstest.Process
+	for _, p := range c {
+		if p != cut {
+			other = p
+		}
+	}
+	cut.CutOff()
+	js, err := jetstream.New(other.Connect(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, js, "a")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	apart, err := jetstream.New(cut.Connect(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := apart.Publish(ctx, "s", []byte("lost"), jetstream.WithRetryAttempts(0)); err == nil {
+		t.Error("a server without the others acknowledges")
+	}
+	cut.Join()
+	publish(t, apart, "b")
+	wantMessages(t, js, 2)
+}

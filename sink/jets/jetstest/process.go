@@ -26,6 +26,7 @@ type Process struct {
 	config Config
 	cmd    *exec.Cmd      // nil while it does not run
 	stdin  io.WriteCloser // its end tells the child that the test is gone
+	ways   []*relay       // to the other servers of its cluster, and back
 }
 
 // Process starts the server that c describes as a child process, which is
@@ -102,6 +103,21 @@ func (p *Process) Freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen process go on (SIGCONT).
 func (p *Process) Thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// CutOff parts a server from the others of its cluster until Join: its clients reach
+// it, and it reaches nobody.
+func (p *Process) CutOff() {
+	for _, way := range p.ways {
+		way.set(true)
+	}
+}
+
+// Join ends CutOff.
+func (p *Process) Join() {
+	for _, way := range p.ways {
+		way.set(false)
+	}
+}
 
 // PID is the process's, while it runs.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
