@@ -62,9 +62,17 @@ func (c *killCluster) round() {
 	locks := c.servers.Leader(c, jets.BucketStream(jets.BucketLocks))
 	c.strike("the kill of the leader of LOCKS", func() { c.killServers(nil, locks) })
 	frozen := c.servers.Leader(c, jets.StreamSignals)
-	c.strike("the freeze of the leader of SIGNALS", func() { c.without(frozen.Freeze, frozen.Thaw) })
+	c.strike("the freeze of the leader of SIGNALS", func() {
+		frozen.Freeze() // nothing closes a connection to it
+		c.recovers("the freeze, without the frozen server")
+		frozen.Thaw()
+	})
 	apart := c.servers.Leader(c, jets.BucketStream(jets.BucketLocks))
-	c.strike("the cut-off of the leader of LOCKS", func() { c.without(apart.CutOff, apart.Join) })
+	c.strike("the cut-off of the leader of LOCKS", func() {
+		apart.CutOff() // its own clients still reach it
+		c.wait(3*time.Second, 6*time.Second)
+		apart.Join()
+	})
 	c.strike("the kill of the other servers, then of all and of a service", func() {
 		for _, p := range c.servers {
 			if p != signals && p != locks {
@@ -152,15 +160,6 @@ func (c *killCluster) killServers(s *killed, servers ...*jetstest.Process) {
 	if s != nil {
 		s.start()
 	}
-}
-
-// without lets the cluster do without a server for longer than a session lasts: nothing
-// closes a connection to one that is frozen, and one that is cut off still talks to its
-// own clients.
-func (c *killCluster) without(away, back func()) {
-	away()
-	c.wait(3*time.Second, 6*time.Second)
-	back()
 }
 
 // loseQuorum kills two servers until each service has stopped polling by its own
