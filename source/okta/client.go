@@ -42,6 +42,7 @@ type Client struct {
 	once    sync.Once
 	http    http.Client
 	squeeze squeeze
+	heavy   heavy
 	size    int  // of the body before
 	quiet   bool // the page before showed nothing that waits
 }
@@ -61,7 +62,7 @@ var _ pipeline.Source = (*Client)(nil)
 // caller still stands where it stood. The page's events share one buffer.
 func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	c.once.Do(c.withDefaults)
-	asked := c.squeeze.apply(link)
+	asked := c.heavy.apply(c.squeeze.apply(link))
 	if err := c.check(asked); err != nil {
 		return pipeline.Page{}, err
 	}
@@ -78,11 +79,15 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	page, err := c.get(ctx, asked)
 	if err != nil {
 		c.squeeze.failed(link, asked, err)
+		c.heavy.failed(asked, err)
 		return pipeline.Page{Date: page.Date}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
 	}
 	c.squeeze, c.quiet = squeeze{}, !moreWaits(page)
+	c.heavy.arrived(link)
 	page.Link = link
-	if asked != link {
+	if asked != link && page.Next == asked {
+		page.Next = link // it did not move
+	} else if asked != link {
 		page.Next = restoreLimit(page.Next, LimitOf(asked), c.Limit)
 	}
 	c.drift(page.Events)

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -17,7 +19,9 @@ import (
 
 // NewHTTPClient returns an http.Client as a Client wants it: deadlines on every
 // phase, no redirects followed, no cookies kept, TLS 1.2 or newer, and a proxy when the
-// environment names one. Many Clients may share it.
+// environment names one. A connection of HTTP/2 that has been silent for a while is
+// pinged, and closed when nothing comes back: a NAT may have forgotten it. Many
+// Clients may share it.
 func NewHTTPClient() *http.Client {
 	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{
@@ -34,6 +38,11 @@ func NewHTTPClient() *http.Client {
 			IdleConnTimeout:        90 * time.Second,
 			ExpectContinueTimeout:  time.Second,
 			MaxResponseHeaderBytes: 256 << 10,
+			HTTP2: &http.HTTP2Config{
+				SendPingTimeout:  15 * time.Second,
+				PingTimeout:      10 * time.Second,
+				WriteByteTimeout: 20 * time.Second,
+			},
 		},
 	}
 }
@@ -50,6 +59,8 @@ var errLate = errors.New("no whole answer in time")
 func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var conn atomic.Value // of httptrace.GotConnInfo: what the request goes over
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn.Store(i) }})
 	left := newPatience(c.Timeout, func() { cancel(errLate) })
 	page, status, err := c.exchange(ctx, link, c.room(link, left))
 	left.Stop()
@@ -57,7 +68,23 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	if got, ok := conn.Load().(httptrace.GotConnInfo); ok && errors.Is(err, errLate) {
+		hangUp(got.Conn)
+	}
 	return page, err
+}
+
+// hangUp closes a connection over which no answer came in time, so that no request
+// takes it again. It says no goodbye, which might take as long.
+func hangUp(conn net.Conn) {
+	for {
+		secured, ok := conn.(*tls.Conn)
+		if !ok {
+			break
+		}
+		conn = secured.NetConn()
+	}
+	_ = conn.Close()
 }
 
 // exchange is a request and its answer. The status is 0 when there was none.

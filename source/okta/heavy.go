@@ -1,0 +1,66 @@
+package okta
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// heavy makes pages smaller while whole ones are too much for the org: its query takes
+// too long, a gateway before it gives up, or the body does not arrive in time. After the
+// second such failure in a row half as many elements are asked for, and half of that;
+// pages that arrive let it grow back.
+type heavy struct {
+	failures int  // in a row
+	limit    int  // of a page; 0: the link's own
+	pages    int  // that arrived since the limit was changed
+	raised   bool // and no page has arrived since
+}
+
+// raiseAfter is how many pages arrive before twice as much is asked for.
+const raiseAfter = 8
+
+// apply returns the link to ask for in place of link.
+func (h *heavy) apply(link pipeline.Link) pipeline.Link {
+	if h.limit == 0 || h.limit >= LimitOf(link) {
+		return link
+	}
+	return withLimit(link, h.limit)
+}
+
+// failed takes note of an attempt. What failed for another reason says nothing.
+func (h *heavy) failed(asked pipeline.Link, err error) {
+	if !tooHeavy(err) {
+		return
+	}
+	if h.failures++; h.failures < 2 && !h.raised {
+		return
+	}
+	*h = heavy{failures: h.failures, limit: max(1, LimitOf(asked)/2)}
+}
+
+// arrived takes note of a page.
+func (h *heavy) arrived(link pipeline.Link) {
+	h.failures, h.raised = 0, false
+	if h.limit == 0 {
+		return
+	}
+	if h.pages++; h.pages < raiseAfter {
+		return
+	}
+	*h = heavy{limit: 2 * h.limit, raised: true}
+	if h.limit >= LimitOf(link) {
+		h.limit = 0
+	}
+}
+
+// tooHeavy reports whether an error may come from the size of what was asked for.
+// Okta answers a query that took too long with status 500 and E0000009.
+func tooHeavy(err error) bool {
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal.Status == http.StatusGatewayTimeout ||
+			refusal.Status == http.StatusInternalServerError && refusal.Code == "E0000009"
+	}
+	return errors.Is(err, errLate)
+}
