@@ -265,6 +265,21 @@ func TestFleetPollsWhatIsAddedAndFollowsItsChanges(t *testing.T) {
 	})
 }
 
+// What changes nothing for a poll, written as often as one likes, does not end it.
+func TestFleetPollsOnThroughWhatChangesNothing(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		one := acme("a")
+		one.Since.Moment = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+		b.put(one)
+		for n := range 60 {
+			one.Name = fmt.Sprint("Acme ", n)
+			one.Since.Moment = one.Since.Moment.In(time.FixedZone("", n*60))
+			b.put(one)
+		}
+		b.expect("acme", "one polls a")
+	})
+}
+
 func TestFleetRestartsWithinTheLockItHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -25,8 +25,8 @@ func (o *order) runs() bool {
 	return o.entry != nil && o.entry.Err == nil && o.entry.Integration.Enabled
 }
 
-// same reports whether nothing would change. Errors are compared by their text,
-// since each reading makes new ones.
+// same reports whether nothing would change for a poll. Errors are compared by their
+// text, since each reading makes new ones.
 func (o *order) same(p *order) bool {
 	if o.entry == nil || p.entry == nil {
 		return o.entry == p.entry
@@ -37,7 +37,14 @@ func (o *order) same(p *order) bool {
 	if o.entry.Err != nil || p.entry.Err != nil {
 		return o.entry.Err != nil && p.entry.Err != nil && o.entry.Err.Error() == p.entry.Err.Error()
 	}
-	return reflect.DeepEqual(o.entry.Integration, p.entry.Integration)
+	return reflect.DeepEqual(polled(o.entry.Integration), polled(p.entry.Integration))
+}
+
+// polled is what of an integration matters to a poll.
+func polled(i Integration) Integration {
+	i.Name = "" // is for people
+	i.Since.Moment = i.Since.Moment.UTC()
+	return i
 }
 
 // member is one instance of a fleet. All that happens to it happens in its own

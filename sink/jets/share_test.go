@@ -470,10 +470,10 @@ func (c *crew) able(able bool, names ...string) {
 	}
 }
 
-// put stores acme, with something about it that is new.
-func (c *crew) put(name string) {
+// put stores acme, with a token of its own.
+func (c *crew) put(token string) {
 	put(c.T, c.store, BucketIntegrations, "okta.acme",
-		fmt.Sprintf(`{"enabled":true,"name":%q,"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"x"}}`, name))
+		fmt.Sprintf(`{"enabled":true,"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":%q}}`, token))
 }
 
 func (c *crew) declines(replica string) []string {
