@@ -81,19 +81,21 @@ type process struct {
 func (o *outages) start(name string, env oktaConfig) *process {
 	o.Helper()
 	p := &process{line: &line{server: o.natsd}}
-	p.service = &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: o}, metrics: newMetrics()}
+	p.service = &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: o}}
 	p.config.Stage = stageConfig{Replica: name, SessionTTL: 10 * time.Second, RequestTimeout: time.Minute, MaxInFlight: 16, PageMemory: 256 << 20}
 	p.config.Stream = streamConfig{Replicas: 1, MaxAge: 2160 * time.Hour}
 	p.config.Okta = env
-	p.metrics.WatchNATS(p.nats.figures)
-	p.metrics.WatchReady(&p.ready)
+	if err := p.count(); err != nil {
+		o.Fatal(err)
+	}
 	p.ready.Waiting("starting")
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		conn, err := jets.Connect(ctx, "", func(opts *nats.Options) error {
+		way := func(opts *nats.Options) error {
 			return errors.Join(o.natsd.Option()(opts), nats.InProcessServer(p.line)(opts))
-		})
+		}
+		conn, err := dialing{options: []nats.Option{way}}.await(ctx, p.log, func(error) {})
 		if err != nil {
 			o.Error(err)
 			return
@@ -252,6 +254,24 @@ func TestAlertsOfNATSAway(t *testing.T) {
 		o.natsd.Start(o)
 		o.fires(5 * time.Minute)
 		o.counts(2)
+	})
+}
+
+// NATS is not there when the service starts: its org of the environment is to be seen
+// all the same.
+func TestAlertsOfNATSAwayAtStart(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		o.natsd.Stop()
+		o.start("a", oktaConfig{Instance: "env", FQDN: "env.okta.com", APIToken: pipeline.NewSecret("right-token"), PollInterval: "1m", Since: "24h"})
+		o.fires(3*time.Minute, "SignalClientNATSAway")
+		o.counts(1)
+		o.fires(3*time.Minute, "SignalClientNATSAway", "SignalClientNotReady")
+		o.natsd.Start(o)
+		o.fires(5 * time.Minute)
+		o.counts(1)
+		if got := o.value(`signal_client_integrations{state="polling"}`); got != 1 {
+			o.Errorf("env is not polled: %v", o.states())
+		}
 	})
 }
 

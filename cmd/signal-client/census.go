@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // What an integration is that this process does not hold, beside the states of
@@ -37,20 +38,30 @@ func slug(s pipeline.State) string { return strings.ReplaceAll(string(s), " ", "
 // safe for concurrent use.
 type census struct {
 	metrics *metrics
-	board   *board
-	locks   interface { // *jets.Locks
-		Holders(instances []string) []string
-		Sessions() int
-		Replica() string
-	}
-	static []pipeline.Integration
+	static  []pipeline.Integration
 
 	mu      sync.Mutex
+	board   *board                    // nil: nothing is polled yet, for want of NATS
+	locks   *jets.Locks               // nil with it
 	entries map[string]pipeline.Entry // nil: not loaded
 }
 
 // censusEvery is how often it is looked who is no longer polled here.
 const censusEvery = 5 * time.Second
+
+// Begin says that polling begins, and where it is to be seen.
+func (c *census) Begin(b *board, locks *jets.Locks) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.board, c.locks = b, locks
+}
+
+// polling is where polling is to be seen; nil: nowhere yet.
+func (c *census) polling() (*board, *jets.Locks) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.board, c.locks
+}
 
 // Set takes the integrations that stand.
 func (c *census) Set(entries map[string]pipeline.Entry) {
@@ -92,22 +103,29 @@ func (c *census) States() map[string]string {
 	for n, s := range all {
 		instances[n] = s.instance
 	}
-	holders, own := c.locks.Holders(instances), c.locks.Replica()
+	board, locks := c.polling()
 	states := make(map[string]string, len(all))
+	if locks == nil {
+		for _, s := range all {
+			states[s.instance] = stateCutOff
+		}
+		return states
+	}
+	holders, own := locks.Holders(instances), locks.Replica()
 	for n, s := range all {
 		holder := ""
 		if holders != nil && holders[n] != own {
 			holder = holders[n]
 		}
-		states[s.instance] = c.state(s, holder, holders != nil)
+		states[s.instance] = s.state(board, holder, holders != nil)
 	}
 	return states
 }
 
 // state says how an integration is; other is the process that holds it instead of
 // this one, known whether that can be told.
-func (c *census) state(s wanted, other string, known bool) string {
-	state, held := c.board.State(s.instance)
+func (s wanted) state(b *board, other string, known bool) string {
+	state, held := b.State(s.instance)
 	switch {
 	case s.invalid:
 		return stateInvalid
@@ -115,7 +133,7 @@ func (c *census) state(s wanted, other string, known bool) string {
 		return state
 	case !known:
 		return stateCutOff
-	case c.board.NameTaken(s.instance):
+	case b.NameTaken(s.instance):
 		return slug(pipeline.StateConfig)
 	case other != "":
 		return stateElsewhere
@@ -130,6 +148,7 @@ func (c *census) state(s wanted, other string, known bool) string {
 // What it can't find out it leaves as it was.
 func (c *census) Count() {
 	states := c.States()
+	board, _ := c.polling()
 	nobody := 0
 	for instance, state := range states {
 		switch state {
@@ -137,14 +156,14 @@ func (c *census) Count() {
 			return
 		case stateElsewhere, stateInvalid:
 		default:
-			if _, held := c.board.State(instance); !held {
+			if _, held := board.State(instance); !held {
 				nobody++
 			}
 		}
 	}
 	c.metrics.Unowned(nobody)
 	for _, instance := range c.metrics.Polled() {
-		_, held := c.board.State(instance)
+		_, held := board.State(instance)
 		if state, enabled := states[instance]; !held && (!enabled || state == stateElsewhere) {
 			c.metrics.Released(instance)
 		}
@@ -198,5 +217,9 @@ func (c *censusCollector) Collect(to chan<- prometheus.Metric) {
 	for _, state := range integrationStates {
 		to <- prometheus.MustNewConstMetric(c.states, prometheus.GaugeValue, float64(counts[state]), state)
 	}
-	to <- prometheus.MustNewConstMetric(c.replicas, prometheus.GaugeValue, float64(c.census.locks.Sessions()))
+	alive := 0
+	if _, locks := c.census.polling(); locks != nil {
+		alive = locks.Sessions()
+	}
+	to <- prometheus.MustNewConstMetric(c.replicas, prometheus.GaugeValue, float64(alive))
 }

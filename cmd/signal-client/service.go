@@ -32,6 +32,7 @@ type service struct {
 	opened func(context.Context, *jets.Store, *embedded.Server) error
 
 	metrics *metrics
+	census  *census
 	ready   readiness
 	nats    natsHolder
 }
@@ -47,9 +48,9 @@ func (s *service) Run(ctx context.Context) error {
 		log = log.With("revision", b.Revision)
 	}
 	log.Info("signal-client "+b.Version, "replica", s.config.Stage.Replica)
-	s.metrics = newMetrics()
-	s.metrics.WatchNATS(s.nats.figures)
-	s.metrics.WatchReady(&s.ready)
+	if err := s.count(); err != nil {
+		return err
+	}
 	s.ready.Waiting("starting")
 
 	ln, err := listenHTTP(s.config.Stage.HTTPAddr)

@@ -18,10 +18,6 @@ import (
 // fleet ends, then the session, which frees the locks, then what is left of STATUS
 // is written; whoever takes the locks has the last word there all the same.
 func (s *service) work(ctx context.Context, store *jets.Store) error {
-	static, err := s.static()
-	if err != nil {
-		return err
-	}
 	advisories := newAdvisories(store.Conn, s.config.Stage.SilentAfter, s.log)
 	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: s.config.Stage.SessionTTL, Log: s.log,
 		Took: func(instance string, from jets.Lock, expired bool) {
@@ -41,7 +37,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave,
 		silence: stalledAfter + s.config.Stage.RequestTimeout}
-	for _, i := range static {
+	for _, i := range s.census.static {
 		b.static = map[string]json.RawMessage{i.Instance: s.config.Okta.public()}
 	}
 	spans, err := newSpans(ctx, locks.Replica(), s.log)
@@ -63,8 +59,8 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	streams := &streamWatch{store: store, advisories: advisories, log: s.log}
 	s.metrics.WatchStreams(streams)
 	defer inBackground(ctx, streams.Run)()
-	known := &census{metrics: s.metrics, board: b, locks: locks, static: static}
-	s.metrics.WatchIntegrations(known)
+	known := s.census
+	known.Begin(b, locks)
 	defer everyWhile(ctx, censusEvery, known.Count)()
 
 	s.ready.Waiting("integrations are not loaded yet")
@@ -130,6 +126,21 @@ func (s *service) unready(stage *stage, known *census, streams *streamWatch) str
 // stalledAfter is how long an instance that is held may be due without a request, or
 // any other sign of it: it waits for memory or for NATS, then, or something is stuck.
 const stalledAfter = 5 * time.Minute
+
+// count begins the metrics that tell of NATS and of the integrations, and goes on as
+// NATS comes and goes.
+func (s *service) count() error {
+	static, err := s.static()
+	if err != nil {
+		return err
+	}
+	s.metrics = newMetrics()
+	s.census = &census{metrics: s.metrics, static: static}
+	s.metrics.WatchIntegrations(s.census)
+	s.metrics.WatchNATS(s.nats.figures)
+	s.metrics.WatchReady(&s.ready)
+	return nil
+}
 
 // static is the instance from the environment, if there is one.
 func (s *service) static() ([]pipeline.Integration, error) {

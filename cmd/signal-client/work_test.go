@@ -43,7 +43,10 @@ func TestLocksAreFreedBeforeStatusIsWritten(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = sub.Unsubscribe() })
 
-		s := &service{log: slog.New(slog.DiscardHandler), metrics: newMetrics()}
+		s := &service{log: slog.New(slog.DiscardHandler)}
+		if err := s.count(); err != nil {
+			t.Fatal(err)
+		}
 		s.config.Stage.Replica, s.config.Stage.SessionTTL = "a", 10*time.Second
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Minute, stop)
