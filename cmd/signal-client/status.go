@@ -17,7 +17,7 @@ import (
 )
 
 const statusLong = `Show every org: its state, who polls it, and how far it is complete; and every
-process that polls, with its share of the orgs.
+process that polls, with its share of the orgs. With a name it shows one org whole.
 
 It reads the buckets INTEGRATIONS, STATUS and LOCKS. Without NATS_URL it asks the
 embedded server of the signal-client that runs on this machine.
@@ -41,6 +41,7 @@ States:
 
 Examples:
   signal-client status
+  signal-client status acme
   signal-client status --watch
   signal-client status --replicas
   signal-client status --json | jq '.[] | select(.state != "polling")'`
@@ -48,6 +49,7 @@ Examples:
 // statusFlags is what status is asked for.
 type statusFlags struct {
 	json, replicas bool
+	instances      []string      // empty: all
 	watch          time.Duration // 0: once
 }
 
@@ -56,14 +58,15 @@ func newStatus(p *program) *cobra.Command {
 	var s serverConfig
 	var f statusFlags
 	cmd := &cobra.Command{
-		Use:   "status",
+		Use:   "status [<name>...]",
 		Short: "Show every org and how far it is complete",
 		Long:  statusLong,
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.fault(cmd); err != nil {
 				return err
 			}
+			f.instances = args
 			if err := load(cmd, &n, &s); err != nil {
 				return err
 			}
@@ -86,6 +89,7 @@ func newStatus(p *program) *cobra.Command {
 	cmd.Flags().Var((*durationFlag)(&f.watch), "watch", "go on, and show what changes, looking every `interval` (2s if none is given)")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
 	addFlags(cmd, &n)
+	cmd.ValidArgsFunction = (&roster{program: p}).complete(0)
 	return cmd
 }
 
@@ -99,6 +103,9 @@ func (f statusFlags) fault(cmd *cobra.Command) error {
 func (p *program) statusOnce(ctx context.Context, store *jets.Store, f statusFlags) error {
 	now := time.Now()
 	all, replicas, err := readStatuses(ctx, store, now)
+	if err == nil {
+		all, err = chosen(all, f.instances)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -108,6 +115,8 @@ func (p *program) statusOnce(ctx context.Context, store *jets.Store, f statusFla
 		return writeJSON(p.Out(), all)
 	case f.replicas:
 		return printShares(p.Out(), shares(replicas))
+	case len(f.instances) == 1:
+		return printStatus(p.Out(), all[0], now)
 	}
 	return printStatuses(p.Out(), all, shares(replicas), nil, now)
 }
@@ -189,12 +198,19 @@ func printStatuses(out screen, all []pipeline.Status, replicas []share, paces ma
 		Header: statusHeader(paces != nil),
 		Now:    now,
 	}
+	if out.Terminal {
+		g.Header = slices.DeleteFunc(g.Header, func(name string) bool { return name == "last error" }) // it stands below
+	}
 	for _, s := range all {
 		row := statusRow(s, out.Terminal)
 		if paces != nil {
 			row = append(row, paces[s.Instance].cells(out.Terminal)...)
 		}
-		g.Rows = append(g.Rows, append(row, lastError(s, out.Terminal)))
+		if out.Terminal {
+			g.Rows, g.Notes = append(g.Rows, row), append(g.Notes, notes(s))
+			continue
+		}
+		g.Rows = append(g.Rows, append(row, s.LastError))
 	}
 	if err := g.Print(out); err != nil || !out.Terminal || len(replicas) == 0 {
 		return err
@@ -235,13 +251,6 @@ func statusRow(s pipeline.Status, people bool) []any {
 		row[5] = human(s.Events)
 	}
 	return row
-}
-
-func lastError(s pipeline.Status, people bool) string {
-	if people {
-		return cut(s.LastError, 60)
-	}
-	return s.LastError
 }
 
 // lag is the age of the watermark: seconds for programs.

@@ -52,7 +52,10 @@ func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
 }
 
 func (w *watching) show(v jets.Overview, now time.Time) error {
-	all := together(v, now)
+	all, err := chosen(together(v, now), w.instances)
+	if err != nil {
+		return err
+	}
 	for _, s := range all {
 		w.paces[s.Instance] = w.paces[s.Instance].next(s, now)
 	}
@@ -153,7 +156,7 @@ func (w *watching) append(out screen, all []pipeline.Status, replicas []share, n
 		if w.changed(s.Instance, seen(s)) {
 			p := w.paces[s.Instance]
 			row := append([]any{at}, statusRow(s, false)...)
-			rows = append(rows, append(append(row, p.cells(false)...), lastError(s, false)))
+			rows = append(rows, append(append(row, p.cells(false)...), s.LastError))
 			documents = append(documents, statusLine{at, s, p})
 		}
 	}

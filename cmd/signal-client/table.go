@@ -23,6 +23,8 @@ type grid struct {
 	Rows   [][]any
 	Now    time.Time // zero: the clock's
 
+	Notes [][]string // for people: lines below the row of that number, over all columns
+
 	Headless bool // for programs: the header was printed before
 }
 
@@ -65,12 +67,40 @@ func (g grid) table(to screen) error {
 	for _, row := range g.Rows {
 		rows = append(rows, g.tableRow(to, row))
 	}
-	w.AppendRows(rows[1:])
+	for n, row := range rows[1:] {
+		w.AppendRow(row)
+		if n < len(g.Notes) && len(g.Notes[n]) > 0 {
+			w.AppendRow(table.Row{noteMark})
+		}
+	}
 	if to.Width != nil {
 		fit(w, rows, to.Width())
 	}
-	_, err := fmt.Fprintln(to, w.Render())
+	_, err := fmt.Fprintln(to, g.noted(w.Render()))
 	return err
+}
+
+// noteMark stands in a row in whose place the notes of the row above it are put.
+const noteMark = "\uE000"
+
+// noted puts the notes into a table, over all of its columns and wrapped to its width.
+func (g grid) noted(rendered string) string {
+	notes := slices.DeleteFunc(slices.Clone(g.Notes), func(lines []string) bool { return len(lines) == 0 })
+	var b strings.Builder
+	for line := range strings.Lines(rendered) {
+		if len(notes) == 0 || !strings.Contains(line, noteMark) {
+			b.WriteString(line)
+			continue
+		}
+		inner := text.StringWidthWithoutEscSequences(strings.TrimSpace(line)) - 4 // frame and padding
+		for _, note := range notes[0] {
+			for part := range strings.SplitSeq(text.WrapSoft(printable(note), inner-2), "\n") {
+				fmt.Fprintf(&b, "│   %s │\n", text.Pad(strings.TrimSpace(part), inner-2, ' '))
+			}
+		}
+		notes = notes[1:]
+	}
+	return b.String()
 }
 
 // leastColumn is how narrow a column may become, in columns of the terminal.
@@ -90,8 +120,20 @@ func fit(w table.Writer, rows []table.Row, width int) {
 	if width <= 0 || total <= width {
 		return
 	}
-	for ; total > width && slices.Max(widths) > leastColumn; total-- {
-		widths[slices.Index(widths, slices.Max(widths))]--
+	for _, least := range [][]int{longestWords(rows), make([]int, len(widths))} { // words are broken last
+		for total > width {
+			widest := -1
+			for i, w := range widths {
+				if w > max(leastColumn, least[i]) && (widest < 0 || w > widths[widest]) {
+					widest = i
+				}
+			}
+			if widest < 0 {
+				break
+			}
+			widths[widest]--
+			total--
+		}
 	}
 	var columns []table.ColumnConfig
 	for i, most := range widths {
@@ -99,6 +141,19 @@ func fit(w table.Writer, rows []table.Row, width int) {
 	}
 	w.SetColumnConfigs(columns)
 	w.Style().Size.WidthMax = width
+}
+
+// longestWords is how wide each column's longest word is.
+func longestWords(rows []table.Row) []int {
+	longest := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			for word := range strings.FieldsSeq(cell.(string)) {
+				longest[i] = max(longest[i], text.StringWidthWithoutEscSequences(word))
+			}
+		}
+	}
+	return longest
 }
 
 func (g grid) tableRow(to screen, row []any) table.Row {
