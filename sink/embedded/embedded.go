@@ -4,6 +4,13 @@
 // What was acked survives the end of the process, SIGKILL included; with the
 // default, fsync before every ack, the loss of power too. It is one server: it
 // does not survive the loss of its disk.
+//
+// What bounds the store is the disk. JetStream counts bytes before compression, so a
+// limit of its own would be reached while most of the disk is free, and would refuse
+// the buckets along with the events. Instead a reserve of the disk is kept for the
+// buckets, the locks among them, and for what makes room: Room says whether
+// events may be written. A store that was refused by a disk without room, or by one
+// that failed, is opened anew within the process as soon as there is room.
 package embedded
 
 import (
@@ -55,10 +62,22 @@ func (c Config) withDefaults() Config {
 // Server is a running nats-server. It is safe for concurrent use.
 type Server struct {
 	config Config
-	nats   *server.Server
+	opts   *server.Options
 	lock   *os.File // the lock on the store; the system drops it with the process
+	disk   disk
 	once   sync.Once
+	end    context.CancelFunc // of the watch
+	ended  sync.WaitGroup
+	told   bool // of the watch: that events are held back
+
+	mu      sync.Mutex
+	nats    *server.Server // nil: it is being started anew
+	url     string
+	trouble string // why nothing can be stored; empty: nothing known
 }
+
+// maxStore leaves the limit to the disk.
+const maxStore = 1 << 50
 
 // Start starts the server and waits until it can be used: a large store that was
 // not closed takes seconds to read. It returns ErrInUse when another process runs
@@ -73,11 +92,17 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: cfg, lock: lock}
-	if err := s.start(ctx, opts); err != nil {
+	s := &Server{config: cfg, opts: opts, lock: lock, disk: disk{dir: cfg.Dir}, end: func() {}}
+	if err = free(ctx, opts); err == nil {
+		err = s.start(ctx)
+	}
+	if err != nil {
 		s.Shutdown()
 		return nil, fmt.Errorf("start nats-server on %s: %w", cfg.Dir, err)
 	}
+	watching, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	s.ended.Go(func() { s.watch(watching) })
 	return s, nil
 }
 
@@ -87,7 +112,7 @@ func (c Config) options() (*server.Options, error) {
 		DontListen: c.NoListen, MaxPayload: MaxPayload,
 		SyncAlways: c.SyncInterval == 0, SyncInterval: c.SyncInterval,
 		Username: c.User, Password: c.Password,
-		NoSigs: true, DisableJetStreamBanner: true,
+		NoSigs: true, DisableJetStreamBanner: true, JetStreamMaxStore: maxStore,
 	}
 	if c.NoListen {
 		return opts, nil
@@ -118,33 +143,52 @@ func Loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (s *Server) start(ctx context.Context, opts *server.Options) error {
+// start starts a nats-server and makes it the one that is used.
+func (s *Server) start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := free(ctx, opts); err != nil {
-		return err
-	}
-	var err error
-	if s.nats, err = server.NewServer(opts); err != nil {
+	srv, err := server.NewServer(s.opts.Clone())
+	if err != nil {
 		return err
 	}
 	log := &logger{log: s.config.Log}
-	s.nats.SetLoggerV2(log, false, false, false)
+	srv.SetLoggerV2(log, false, false, false)
 	var starting sync.WaitGroup
 	defer starting.Wait()
-	starting.Go(s.nats.Start)
-	for !s.nats.ReadyForConnections(200 * time.Millisecond) {
-		if err := log.fatal(); err != nil {
-			s.nats.Shutdown()
+	starting.Go(srv.Start)
+	for !srv.ReadyForConnections(200 * time.Millisecond) {
+		err := log.fatal()
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			srv.Shutdown()
 			return err
 		}
-		if ctx.Err() != nil {
-			s.nats.Shutdown()
-			return context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nats = srv
+	if s.url == "" && !s.config.NoListen {
+		s.url = srv.ClientURL()
+		if addr, ok := srv.Addr().(*net.TCPAddr); ok {
+			s.opts.Port = addr.Port // the same when it is started anew
 		}
 	}
 	return nil
+}
+
+// stop stops the nats-server, and waits until its store is closed.
+func (s *Server) stop() {
+	s.mu.Lock()
+	srv := s.nats
+	s.nats = nil
+	s.mu.Unlock()
+	if srv != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	}
 }
 
 // free says in plain words that an address can't be listened on: the server
@@ -168,10 +212,9 @@ func free(ctx context.Context, opts *server.Options) error {
 // directory free. It may be called more than once.
 func (s *Server) Shutdown() {
 	s.once.Do(func() {
-		if s.nats != nil {
-			s.nats.Shutdown()
-			s.nats.WaitForShutdown()
-		}
+		s.end()
+		s.ended.Wait()
+		s.stop()
 		_ = s.lock.Close()
 	})
 }
@@ -183,15 +226,28 @@ func (s *Server) InProcess() nats.Option {
 		if s.config.Password != "" {
 			o.User, o.Password = s.config.User, s.config.Password
 		}
-		return nats.InProcessServer(s.nats)(o)
+		return nats.InProcessServer(s)(o)
 	}
 }
+
+// InProcessConn makes a Server fit for nats.InProcessServer: a client that reconnects
+// comes to the nats-server that runs by then.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	s.mu.Lock()
+	srv := s.nats
+	s.mu.Unlock()
+	if srv == nil {
+		return nil, errStarting
+	}
+	return srv.InProcessConn()
+}
+
+var errStarting = errors.New("the embedded nats-server is started anew")
 
 // URL is where clients connect, without user and password; empty when the server
 // does not listen.
 func (s *Server) URL() string {
-	if s.config.NoListen {
-		return ""
-	}
-	return s.nats.ClientURL()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.url
 }

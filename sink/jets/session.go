@@ -179,14 +179,19 @@ func (l *Locks) reconcile(ctx context.Context, s session) error {
 		l.rename(s)
 		return fmt.Errorf("name taken: %w", pipeline.ErrFenced)
 	}
+	taken := s.revision == 0 && standing.ID != "" && standing.ID != s.id
+	expired := s.revision != 0 && standing.ID == ""
+	s.revision = last
+	if err := l.beat(ctx, s); err != nil {
+		return err // told of when it has worked: it is tried again and again
+	}
 	switch {
-	case s.revision == 0 && standing.ID != "" && standing.ID != s.id:
+	case taken:
 		l.log.Info("session of an earlier process taken over", "replica", s.name)
-	case s.revision != 0 && standing.ID == "":
+	case expired:
 		l.log.Warn("session had expired", "replica", s.name)
 	}
-	s.revision = last
-	return l.beat(ctx, s)
+	return nil
 }
 
 // rename gives way to a process that took the name.

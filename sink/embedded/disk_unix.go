@@ -1,0 +1,15 @@
+//go:build linux || darwin
+
+package embedded
+
+import "golang.org/x/sys/unix"
+
+// diskLeft is the room on the file system of a directory, for who is not root.
+func diskLeft(dir string) (left, total uint64, err error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0, 0, err
+	}
+	block := uint64(s.Bsize)
+	return s.Bavail * block, s.Blocks * block, nil
+}

@@ -1,0 +1,128 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// How often the store is looked at, and how long it is not opened anew after an
+// attempt: a disk that fails for good must not be hammered.
+const (
+	lookEvery    = time.Second
+	healLeast    = 2 * time.Second
+	healMost     = 5 * time.Minute
+	healthyAfter = 10 * time.Minute // the next fault is a new one
+)
+
+// Trouble says why nothing can be stored now, in a sentence; empty when nothing is known
+// against it.
+func (s *Server) Trouble() string {
+	if err := s.Short(); err != nil {
+		return err.Error()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble
+}
+
+// watch opens the store anew when nats-server has given it up: after a failed write,
+// one that found no room for example, it stores nothing more until it is started again
+// (nats-server 2.15.2, server/filestore.go, setWriteErr, read 2026-11-28).
+func (s *Server) watch(ctx context.Context) {
+	known, _ := s.refused() // can't be recovered: a start has just tried
+	wait, last := healLeast, time.Time{}
+	for {
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return
+		}
+		faults, disabled := s.refused()
+		faults = slices.DeleteFunc(faults, func(stream string) bool { return slices.Contains(known, stream) })
+		short := s.Short()
+		s.tellShort(short)
+		if len(faults) == 0 && !disabled {
+			s.say("")
+			continue
+		}
+		what := "the streams " + strings.Join(faults, " ")
+		if disabled {
+			what = "JetStream"
+		}
+		s.say(what + " of the embedded NATS server can't be written since a write to the disk failed")
+		if short != nil || time.Since(last) < wait {
+			continue
+		}
+		if time.Since(last) > healthyAfter {
+			wait = healLeast
+		}
+		s.config.Log.Warn("nats: the store is opened anew, since writes to it had failed", "refused", what)
+		if err := s.again(ctx); err != nil {
+			s.say("the embedded NATS server does not start: " + err.Error())
+			s.config.Log.Error("nats: the embedded server does not start", "err", err)
+		} else {
+			known, _ = s.refused()
+		}
+		last, wait = time.Now(), min(2*wait, healMost)
+	}
+}
+
+// again starts nats-server anew on the store.
+func (s *Server) again(ctx context.Context) error {
+	s.stop()
+	if err := s.start(ctx); err != nil {
+		return fmt.Errorf("start nats-server on %s: %w", s.config.Dir, err)
+	}
+	return nil
+}
+
+// refused returns the streams that can't be written, and whether that is all of them.
+func (s *Server) refused() (streams []string, disabled bool) {
+	s.mu.Lock()
+	srv := s.nats
+	s.mu.Unlock()
+	if srv == nil || !srv.JetStreamEnabled() {
+		return nil, true
+	}
+	for _, e := range srv.Healthz(&server.HealthzOptions{Details: true}).Errors {
+		switch e.Type {
+		case server.HealthzErrorStream:
+			streams = append(streams, e.Stream)
+		case server.HealthzErrorJetStream:
+			disabled = true
+		}
+	}
+	return streams, disabled
+}
+
+// tellShort logs that events are held back, and that they are no longer.
+func (s *Server) tellShort(short error) {
+	switch {
+	case (short != nil) == s.told:
+	case short != nil:
+		s.config.Log.Error("nats: events are held back", "err", short)
+	default:
+		s.config.Log.Info("nats: the disk of the store has room again")
+	}
+	s.told = short != nil
+}
+
+// say keeps why nothing can be stored, and logs it when it is new.
+func (s *Server) say(trouble string) {
+	s.mu.Lock()
+	was := s.trouble
+	s.trouble = trouble
+	s.mu.Unlock()
+	switch {
+	case trouble == was:
+	case trouble == "":
+		s.config.Log.Info("nats: the store can be written again")
+	default:
+		s.config.Log.Error("nats: nothing can be stored", "why", trouble)
+	}
+}
