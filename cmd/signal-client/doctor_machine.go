@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/witfoo/signal-client/sink/embedded"
 )
 
 // machineExams are about this machine: the embedded store's disk, if it is the
@@ -55,11 +57,9 @@ func (s *scene) store(_ context.Context, d *diagnosis) {
 	}
 }
 
-// The room that a store needs: below, a day's events of a large org may not fit.
-const (
-	lowDisk  = 5 << 30
-	fullDisk = 1 << 30
-)
+// lowDisk is the room that a store should have: with less, a day's events of a large org
+// may not fit.
+const lowDisk = 5 << 30
 
 func (s *scene) disk(_ context.Context, d *diagnosis) {
 	if !s.nats.Embedded() {
@@ -70,18 +70,18 @@ func (s *scene) disk(_ context.Context, d *diagnosis) {
 	for _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir); _, err = os.Stat(dir) {
 		dir = filepath.Dir(dir) // where it will be made
 	}
-	left, total, err := diskLeft(dir)
-	if err != nil || total == 0 {
+	room, err := embedded.RoomOf(dir)
+	if err != nil || room.Total == 0 {
 		d.skip(fmt.Sprintf("room left at %s: %v", dir, err))
 		return
 	}
-	text := fmt.Sprintf("%s of %s left at %s", bytesText(left), bytesText(total), dir)
+	text := fmt.Sprintf("%s of %s left at %s", bytesText(room.Free), bytesText(room.Total), dir)
 	const remedy = "make room, or bound the stream: SIGNAL_CLIENT_STREAM_MAX_BYTES, SIGNAL_CLIENT_STREAM_MAX_AGE"
 	switch {
-	case left < fullDisk:
-		d.wrong(text, remedy)
-	case left < lowDisk || left < total/20:
-		d.warn(text, remedy)
+	case room.Left() == 0:
+		d.wrong(text+fmt.Sprintf(": %s are kept for buckets and locks, so no events are stored", bytesText(room.Reserve)), remedy)
+	case room.Left() < lowDisk:
+		d.warn(text+fmt.Sprintf(": without the %s that are kept for buckets and locks, events may take %s", bytesText(room.Reserve), bytesText(room.Left())), remedy)
 	default:
 		d.fact("%s", text)
 	}

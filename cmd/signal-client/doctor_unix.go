@@ -4,16 +4,6 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// diskLeft is the room on the file system of a directory, for who is not root.
-func diskLeft(dir string) (left, total uint64, err error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, 0, err
-	}
-	block := uint64(s.Bsize)
-	return s.Bavail * block, s.Blocks * block, nil
-}
-
 // filesLimit is how many files a process may open. Go raises its own limit to the
 // hard one.
 func filesLimit() (uint64, error) {

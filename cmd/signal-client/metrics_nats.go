@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/witfoo/signal-client/sink/embedded"
 )
 
 // natsFigures is what /metrics says of NATS. It is asked for at each scrape,
@@ -11,6 +13,7 @@ import (
 type natsFigures struct {
 	Connected bool
 	Stream    *streamFigures // nil: not known now; its metrics are left out
+	Room      *embedded.Room // of the embedded store; nil: there is none
 }
 
 // streamFigures are the figures of SIGNALS.
@@ -28,6 +31,8 @@ func (m *metrics) WatchNATS(figures func() natsFigures) {
 		connected: describe("nats_connected", "Whether NATS is connected."),
 		bytes:     describe("stream_bytes", "Size of the stream SIGNALS."),
 		limit:     describe("stream_limit_bytes", "Size at which the stream drops its oldest events; 0: no limit."),
+		free:      describe("store_free_bytes", "What the disk of the embedded store has left."),
+		reserve:   describe("store_reserve_bytes", "What of it is kept for buckets and locks: with less left, events are held back."),
 		first:     describe("stream_first_timestamp_seconds", "When the oldest message of the stream was stored: how far back a replay can go."),
 	})
 }
@@ -35,13 +40,14 @@ func (m *metrics) WatchNATS(figures func() natsFigures) {
 type natsCollector struct {
 	figures                        func() natsFigures
 	connected, bytes, limit, first *prometheus.Desc
+	free, reserve                  *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*natsCollector)(nil)
 
 // Describe names the metrics.
 func (c *natsCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connected, c.bytes, c.limit, c.first} {
+	for _, d := range []*prometheus.Desc{c.connected, c.bytes, c.limit, c.first, c.free, c.reserve} {
 		to <- d
 	}
 }
@@ -53,6 +59,10 @@ func (c *natsCollector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
 	set(c.connected, truth(f.Connected))
+	if f.Room != nil {
+		set(c.free, float64(f.Room.Free))
+		set(c.reserve, float64(f.Room.Reserve))
+	}
 	if f.Stream == nil {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -19,6 +20,8 @@ type natsHolder struct {
 
 	mu   sync.Mutex
 	conn *jets.Conn
+
+	server *embedded.Server // set before conn is; nil: NATS is not embedded
 }
 
 func (h *natsHolder) set(conn *jets.Conn) {
@@ -44,11 +47,19 @@ func (h *natsHolder) Away() string {
 
 // figures is what metrics are made of.
 func (h *natsHolder) figures() natsFigures {
+	var f natsFigures
 	conn := h.get()
-	if conn == nil || !conn.Connected() {
-		return natsFigures{}
+	if conn == nil {
+		return f
 	}
-	f := natsFigures{Connected: true}
+	if h.server != nil {
+		if room, err := h.server.Room(); err == nil {
+			f.Room = &room
+		}
+	}
+	if f.Connected = conn.Connected(); !f.Connected {
+		return f
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), figuresTime)
 	defer cancel()
 	ctx, done := conn.Epoch(ctx)

@@ -35,6 +35,7 @@ type service struct {
 	census  *census
 	ready   readiness
 	nats    natsHolder
+	server  *embedded.Server // nil: NATS is not embedded
 }
 
 // drainGrace is how long what waits to be sent may take at the end.
@@ -90,6 +91,7 @@ func (s *service) withNATS(ctx context.Context) error {
 	conn, server, err := s.open(ctx)
 	if server != nil {
 		defer server.Shutdown()
+		s.server, s.nats.server = server, server
 	}
 	if err != nil {
 		return err
@@ -146,7 +148,23 @@ func (s *service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Serve
 	dir, _ := filepath.Abs(s.config.Server.DataDir)
 	s.log.Info("nats: embedded server", "url", server.URL(), "version", conn.NATS.ConnectedServerVersion(), "store", dir)
 	s.nats.where = "the embedded server"
+	s.logRoom(server)
 	return conn, server, nil
+}
+
+// logRoom tells what bounds the embedded store.
+func (s *service) logRoom(server *embedded.Server) {
+	limit := "none: SIGNAL_CLIENT_STREAM_MAX_BYTES"
+	if most := s.config.Stream.MaxBytes; most > 0 {
+		limit = bytesText(int64(most))
+	}
+	room, err := server.Room()
+	if err != nil {
+		s.log.Info("nats: how full the disk is, this system does not tell", "limit_of_stream", limit, "err", err)
+		return
+	}
+	s.log.Info("nats: events are stored until the disk has no more than the reserve left",
+		"disk", bytesText(room.Total), "free", bytesText(room.Free), "reserve", bytesText(room.Reserve), "limit_of_stream", limit)
 }
 
 // provision makes streams and buckets, for as long as NATS has none of its
@@ -157,6 +175,9 @@ func (s *service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 	for {
 		config := s.config.Stream.asked()
 		config.Log = s.log
+		if s.server != nil {
+			config.Room = s.server.Short
+		}
 		store, err := jets.Open(ctx, conn, config)
 		if err == nil {
 			s.log.Info("nats: stream SIGNALS is ready", "subjects", "signals.okta.<instance>", "copies", s.config.Stream.Replicas)

@@ -108,6 +108,11 @@ func (s *service) fleet(stage *stage, held *holding, known *census, streams *str
 
 // unready says why nothing can be polled here now; "" when something can.
 func (s *service) unready(stage *stage, known *census, streams *streamWatch) string {
+	if s.server != nil {
+		if trouble := s.server.Trouble(); trouble != "" {
+			return trouble
+		}
+	}
 	if away := s.nats.Away(); away != "" {
 		return away
 	}

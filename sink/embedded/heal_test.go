@@ -5,76 +5,14 @@ package embedded
 import (
 	"context"
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
-
-// smallDiskEnv is the directory of a small disk that this process may fill.
-const smallDiskEnv = "SIGNAL_CLIENT_EMBEDDED_DISK"
-
-// onSmallDisk runs a test in a process of its own that has a disk of some megabytes: a
-// file system in memory, which is gone with the process. It needs namespaces, or root.
-func onSmallDisk(t *testing.T, test func(t *testing.T, dir string)) {
-	t.Helper()
-	if dir := os.Getenv(smallDiskEnv); dir != "" {
-		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
-			t.Fatal(err)
-		}
-		test(t, dir)
-		return
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.v", "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), smallDiskEnv+"="+t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	if os.Getuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
-	}
-	said, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
-		t.Skipf("NOT TESTED: this system lets no process have a disk of its own (%v); run it as root", err)
-	}
-	t.Logf("%s", said)
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// fill leaves no byte of a disk free. What it returns makes room again.
-func fill(t *testing.T, dir string) (makeRoom func()) {
-	t.Helper()
-	name := filepath.Join(dir, "filler")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 1 << 20; size > 0; size /= 16 {
-		for err = nil; err == nil; {
-			_, err = f.Write(make([]byte, size))
-		}
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	_ = f.Close()
-	return func() {
-		if err := os.Remove(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // patient tries for a while.
 func patient(t *testing.T, what string, done func() error) {
@@ -99,7 +37,7 @@ func put(client jetstream.JetStream, subject string) error {
 // TestFullDiskHeals: whether it fills up while the server runs, or is full at its start,
 // all that is needed is room.
 func TestFullDiskHeals(t *testing.T) {
-	onSmallDisk(t, func(t *testing.T, dir string) {
+	jetstest.OnSmallDisk(t, 64<<20, func(t *testing.T, dir string) {
 		s := start(t, Config{Dir: dir, NoListen: true})
 		client := js(t, "", s.InProcess(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 		for _, name := range []string{"S", "K"} {
@@ -113,7 +51,7 @@ func TestFullDiskHeals(t *testing.T) {
 		if trouble := s.Trouble(); trouble != "" || s.Short() != nil {
 			t.Errorf("with room: %q, %v", trouble, s.Short())
 		}
-		makeRoom := fill(t, dir)
+		makeRoom := jetstest.Fill(t, dir)
 		if err := put(client, "S"); err == nil {
 			t.Error("a message was stored on a full disk")
 		}
@@ -130,7 +68,7 @@ func TestFullDiskHeals(t *testing.T) {
 		})
 		s.Shutdown()
 
-		makeRoom = fill(t, dir)
+		makeRoom = jetstest.Fill(t, dir)
 		s = start(t, Config{Dir: dir, NoListen: true})
 		client = js(t, "", s.InProcess(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 		if err := put(client, "S"); err == nil {
@@ -148,7 +86,7 @@ func TestFullDiskHeals(t *testing.T) {
 // TestLimitIsTheDisk: JetStream counts bytes before compression. Ten times what the disk
 // holds fits, where it compresses well, and the disk tells when that is enough.
 func TestLimitIsTheDisk(t *testing.T) {
-	onSmallDisk(t, func(t *testing.T, dir string) {
+	jetstest.OnSmallDisk(t, 64<<20, func(t *testing.T, dir string) {
 		s := start(t, Config{Dir: dir, NoListen: true, SyncInterval: time.Minute})
 		client := js(t, "", s.InProcess())
 		_, err := client.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"S"}, Compression: jetstream.S2Compression})

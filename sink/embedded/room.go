@@ -26,6 +26,17 @@ type Room struct {
 // Left is what events may still take.
 func (r Room) Left() uint64 { return r.Free - min(r.Free, r.Reserve) }
 
+// RoomOf returns what the disk of a directory has, and what of it a server on it would
+// keep. An error says that the system does not tell.
+func RoomOf(dir string) (Room, error) {
+	free, total, err := diskLeft(dir)
+	if err != nil {
+		return Room{}, fmt.Errorf("look at the disk of %s: %w", dir, err)
+	}
+	reserve := min(max(total/20, leastReserve), mostReserve, total/4)
+	return Room{Free: free, Total: total, Reserve: reserve}, nil
+}
+
 // disk is the file system of a directory.
 type disk struct {
 	dir  string
@@ -34,12 +45,7 @@ type disk struct {
 
 // room looks at the disk; an error says that the system does not tell.
 func (d *disk) room() (Room, error) {
-	free, total, err := diskLeft(d.dir)
-	if err != nil {
-		return Room{}, fmt.Errorf("look at the disk of %s: %w", d.dir, err)
-	}
-	reserve := min(max(total/20, leastReserve), mostReserve, total/4)
-	return Room{Free: free, Total: total, Reserve: reserve}, nil
+	return RoomOf(d.dir)
 }
 
 // short returns ErrNoRoom, with the figures, while events are held back.

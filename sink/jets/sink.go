@@ -134,6 +134,9 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 // would fit a history that is not ours. Such a server was away, so the
 // connection dropped; whoever reconnects reads the truth first.
 func (s *Sink) bind(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if err := s.store.room(); err != nil {
+		return nil, nil, err
+	}
 	ctx, done := s.store.Conn.Epoch(ctx)
 	if s.link != s.store.Conn.Generation() {
 		done()

@@ -41,6 +41,11 @@ type Config struct {
 	MaxBytes int64         // of SIGNALS; default no limit; at least LeastBytes
 	MaxAge   time.Duration // of SIGNALS and DEADLETTER; default 90 days
 	Log      *slog.Logger  // nil: none
+
+	// Room returns an error while no events should be stored, since there is no room for
+	// them: nothing is asked of the orgs, and nothing is lost. It is asked before each
+	// batch. nil: there always is.
+	Room func() error
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -118,6 +123,14 @@ func (s *Store) ensureLetters(ctx context.Context) error {
 // max_payload says: it has room for the subject and its own figures beside it.
 // Source: nats-server 2.15.2, server/filestore.go, rlBadThresh.
 const mostStored = 32<<20 - 4<<10
+
+// room returns why no events should be stored now.
+func (s *Store) room() error {
+	if s.config.Room == nil {
+		return nil
+	}
+	return s.config.Room()
+}
 
 // maxMessage is the largest message that server and SIGNALS take, in bytes of
 // headers and data.

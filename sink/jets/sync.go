@@ -44,6 +44,9 @@ func (s *Sink) Sync(ctx context.Context) (pipeline.Position, error) {
 }
 
 func (s *Sink) sync(ctx context.Context) error {
+	if err := s.store.room(); err != nil {
+		return err // before the org is asked for what can't be stored
+	}
 	place, err := s.store.syncs.Take(ctx, 1, false)
 	if err != nil {
 		return err
