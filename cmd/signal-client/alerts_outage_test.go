@@ -294,7 +294,7 @@ func TestAlertsOfWrongIntegrations(t *testing.T) {
 		a := o.start("a", oktaConfig{Instance: "env", FQDN: "env.okta.com", APITokenFile: token, PollInterval: "1m", Since: "24h"})
 		o.fires(4*time.Minute, "SignalClientConfigurationError")
 		o.counts(1)
-		if why := strings.Join(a.ready.Reasons(), ""); !strings.Contains(why, "env") {
+		if why := strings.Join(a.ready.Reasons(), ""); !strings.Contains(why, "env") || !strings.Contains(why, token) {
 			o.Errorf("nothing can be polled, and /readyz says %q", why)
 		}
 		o.put("acme", entry)

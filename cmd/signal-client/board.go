@@ -23,9 +23,15 @@ type board struct {
 
 	mu     sync.Mutex
 	each   map[string]*pipeline.Status
-	signs  map[string]sign           // of life, of those in each
-	failed map[string]pipeline.State // in which polling ended by itself, of those that are not held
-	taken  map[string]bool           // instances whose name another process polls another org under
+	signs  map[string]sign    // of life, of those in each
+	failed map[string]failure // how polling ended by itself, of those that are not held
+	taken  map[string]bool    // instances whose name another process polls another org under
+}
+
+// failure is in which state polling ended by itself, and why.
+type failure struct {
+	state pipeline.State
+	why   string
 }
 
 // sign is when an instance's poll was last heard of, and when its next one is due.
@@ -119,7 +125,7 @@ func (b *board) Gone(instance string) {
 func (b *board) Report(instance string, state pipeline.State, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ended(instance, state)
+	b.ended(instance, state, inWords(err))
 	delete(b.taken, instance)
 	if state == "" {
 		b.erase(instance)
@@ -154,16 +160,16 @@ func (b *board) NameTaken(instance string) bool {
 	return b.taken[instance]
 }
 
-// ended keeps in which state polling ended by itself, for as long as nobody polls.
-func (b *board) ended(instance string, state pipeline.State) {
+// ended keeps how polling ended by itself, for as long as nobody polls.
+func (b *board) ended(instance string, state pipeline.State, why string) {
 	switch state {
 	case "", pipeline.StateDisabled, pipeline.StateUnowned:
 		delete(b.failed, instance)
 	default:
 		if b.failed == nil {
-			b.failed = map[string]pipeline.State{}
+			b.failed = map[string]failure{}
 		}
-		b.failed[instance] = state
+		b.failed[instance] = failure{state, why}
 	}
 }
 
@@ -174,13 +180,23 @@ func (b *board) State(instance string) (state string, held bool) {
 	defer b.mu.Unlock()
 	s := b.each[instance]
 	if s == nil {
-		return slug(b.failed[instance]), false
+		return slug(b.failed[instance].state), false
 	}
 	last := b.signs[instance]
 	if quiet := min(time.Since(last.at), time.Since(last.due)); b.silence > 0 && quiet > b.silence {
 		return stateStalled, true
 	}
 	return slug(s.State), true
+}
+
+// Why is what is wrong with an instance, in words.
+func (b *board) Why(instance string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.each[instance]; s != nil {
+		return s.LastError
+	}
+	return b.failed[instance].why
 }
 
 // All is the status of each instance that is held, by name, as of now.

@@ -174,12 +174,10 @@ func (c *census) Count() {
 // they are configured; all tells whether there is no other.
 func (c *census) Faults() (faults []string, all bool) {
 	states := c.States()
+	board, _ := c.polling()
 	for _, instance := range slices.Sorted(maps.Keys(states)) {
-		switch states[instance] {
-		case stateInvalid:
-			faults = append(faults, "integration "+instance+" has a wrong value")
-		case slug(pipeline.StateConfig):
-			faults = append(faults, "integration "+instance+" can't be polled as configured")
+		if state := states[instance]; state == stateInvalid || state == slug(pipeline.StateConfig) {
+			faults = append(faults, "integration "+instance+" can't be polled as configured: "+board.Why(instance))
 		}
 	}
 	return faults, len(faults) > 0 && len(faults) == len(states)
