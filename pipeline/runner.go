@@ -89,6 +89,7 @@ type walk struct {
 	past    *Past    // a batch of the backlog, to be stored once the log is read beyond it; nil: none
 	drained int      // pages in a row that were followed at once
 	chased  int      // pages in a row that were followed at once for what they might prove
+	ill     State    // that the newest failure left it in; empty: a commit succeeded since
 }
 
 // errWoken ends a walk: a sync is asked for.
@@ -101,7 +102,7 @@ func (w *walk) run(ctx context.Context) error {
 		return fmt.Errorf("sync: %w", err)
 	}
 	w.head = head{clock: w.Clock, interval: w.Interval}
-	w.moved(at, StateNew, time.Time{})
+	w.moved(at, cmp.Or(w.ill, StateNew), time.Time{}) // a sync that went well makes nothing well
 	defer w.forget() // a sync may follow a rewind: what was passed is asked for anew
 	defer w.drop()
 	for ctx.Err() == nil {
@@ -241,7 +242,7 @@ func (w *walk) commit(ctx context.Context, page Page) error {
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", w.Instance, err)
 	}
-	w.at = r.Position
+	w.at, w.ill = r.Position, ""
 	w.trace.Committed(w.Instance, page, r, time.Since(started))
 	level := slog.LevelInfo
 	if len(page.Events) == 0 {
@@ -303,6 +304,7 @@ func (w *walk) reopen(ctx context.Context, refusal error) error {
 	w.refused.reopened(at.Link)
 	w.head.restart()
 	w.Log.Warn("okta: cursor refused, reopening the query", "link", at.Link, "dedupe_from", at.DedupeFrom)
+	w.ill = ""
 	w.moved(at, StateCatchingUp, time.Time{})
 	return nil
 }
@@ -320,6 +322,7 @@ func (w *walk) failed(err error, state State, wait time.Duration) {
 	}
 	w.Log.Warn("okta: "+string(state), facts...)
 	w.trace.Failed(w.Instance, err)
+	w.ill = state
 	w.moved(w.at, state, time.Now().Add(wait))
 }
 

@@ -64,6 +64,37 @@ func TestRunnerAfterAFailedCommit(t *testing.T) {
 	}
 }
 
+// A poll that can't store anything looks neither new nor well, through however many
+// syncs, until a commit has succeeded.
+func TestRunnerLooksIllUntilItStores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 3}, &memorySink{takes: 10 * time.Second}
+		org.add(10)
+		broken := errors.New("not allowed to publish")
+		var allowed bool
+		sink.fail = func(n int) (bool, error) {
+			if n > 0 && !allowed {
+				return false, broken
+			}
+			return true, nil
+		}
+		var states []State
+		trace := &Trace{Moved: func(_ string, state State, _ Position, _ time.Time) { states = append(states, state) }}
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Trace: trace})
+		later(25 * time.Second) // the first page is stored, the second refused
+		states = nil
+		later(10 * time.Minute)
+		if len(states) < 10 || slices.ContainsFunc(states, func(s State) bool { return s != StateRetrying }) {
+			t.Errorf("while nothing is stored: %q", states)
+		}
+		allowed = true
+		later(5 * time.Minute)
+		if state := states[len(states)-1]; state != StatePolling {
+			t.Errorf("when all is stored: %q", state)
+		}
+	})
+}
+
 // Another writer was ahead: the page in hand and the one fetched ahead are
 // both of a past, and are not committed.
 func TestRunnerFenced(t *testing.T) {

@@ -216,7 +216,7 @@ func (p *publisher) ask(ctx context.Context, m *nats.Msg) (ack, error) {
 	defer cancel()
 	reply, err := p.conn.NATS.RequestMsgWithContext(ctx, m)
 	if err != nil {
-		return ack{}, cause(ctx, err)
+		return ack{}, p.conn.refused(m.Subject, cause(ctx, err))
 	}
 	if len(reply.Data) == 0 {
 		return ack{}, nil

@@ -280,6 +280,16 @@ func (c *Conn) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 	c.log.Warn("nats", "err", err)
 }
 
+// refused puts the server's refusal in the place of an error that only says that there
+// was no answer: what a user may not publish is not answered.
+func (c *Conn) refused(subject string, err error) error {
+	refusal := c.NATS.LastError()
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(subject)) {
+		return fmt.Errorf("no answer within %v: %w", ackTimeout, refusal)
+	}
+	return err
+}
+
 // newEnough reports whether a version such as 2.12.1 is new enough. One that can't
 // be read is let through: the server is asked for what is needed anyway.
 func newEnough(version string) bool {
