@@ -24,7 +24,7 @@ var mutants = []mutant{
 	{"no bind to the connection", jetsPkg, "TestRolledBackToTheSameSequences", []edit{
 		{"sink/jets/sink.go", "if s.link != s.store.Conn.Generation() {", "if false {"}}},
 	{"a refused commit tried again with new fences", jetsPkg, "TestStaleSinkIsFenced", []edit{
-		{"sink/jets/sink.go", "		if err != nil {\n			return stored, err\n		}\n		if stored += n; last {", `		if err != nil {
+		{"sink/jets/sink.go", "		if err != nil {\n			return stored, s.blame(err, tries)\n		}\n		if stored += n; last {", `		if err != nil {
 			if m, e := s.store.Conn.Last(ctx, StreamSignals, SubjectPosition(s.instance)); e == nil && s.at.Seq != m.Seq && s.readLastEvent(ctx) == nil {
 				s.at.Seq = m.Seq
 				continue
@@ -32,6 +32,8 @@ var mutants = []mutant{
 			return stored, err
 		}
 		if stored += n; last {`}}},
+	{"events of our own overtaken as somebody else's", jetsPkg, "TestOvertakesNoneOfOurs", []edit{
+		{"sink/jets/foreign.go", "		if m.Header.Get(headerBatchID) != \"\" {\n", "		if false {\n"}}},
 	{"a new stream begins at 1", jetsPkg, "TestStreamMadeAnew", []edit{
 		{"sink/jets/store.go", "	return least + rand.Uint64N(freshSpread), nil", "	return least - least + rand.Uint64N(1) + 1, nil"}}},
 	{"streams of two sites begin alike", jetsPkg, "TestSitesAtTheSameSequences", []edit{

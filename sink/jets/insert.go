@@ -81,6 +81,7 @@ func (s *Sink) dropKnown(c *catch) {
 
 // insert stores what is left of a batch.
 func (s *Sink) insert(ctx context.Context, why pipeline.Why, c catch) error {
+	tries := 0
 	for stored := 0; stored < len(c.events); {
 		n := min(len(c.events)-stored, s.batch.Most()-1)
 		err := s.insertSome(ctx, why, c.events[stored:stored+n], c.ids[stored:stored+n])
@@ -88,6 +89,12 @@ func (s *Sink) insert(ctx context.Context, why pipeline.Why, c catch) error {
 			s.batch.Refused(n+1, limiting(err), time.Now())
 			s.log.Warn("batch too large for the server, split", "events", n, "err", err)
 			continue
+		}
+		if err != nil && tries < foreignTries {
+			tries++
+			if err = s.overtake(ctx, err, c.ids[stored:]); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			return err

@@ -67,6 +67,8 @@ type Sink struct {
 	org       string            // the id that the org gave; empty: not known
 	asked     bool              // for it
 	unfit     bool              // a stream is gone, or was changed: the next sync mends it
+
+	foreignTold time.Time // when it was last told that somebody else publishes here
 }
 
 var _ pipeline.Sink = (*Sink)(nil)
@@ -227,9 +229,9 @@ func latest(a, b time.Time) time.Time {
 // says from where on ids must be compared: a restart after it asks for the
 // page again and drops what is there already.
 func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, error) {
-	stored := 0
+	stored, tries, most := 0, 0, MaxBatch
 	for {
-		n := min(len(c.events)-stored, s.batch.Most()-1)
+		n := min(len(c.events)-stored, s.batch.Most()-1, most)
 		last := stored+n == len(c.events)
 		if last && n == 0 && page.Next == page.Link && !s.made(page, c.repeats) {
 			s.at.CompleteThrough = latest(s.at.CompleteThrough, page.Through)
@@ -241,8 +243,16 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, err
 			s.log.Warn("batch too large for the server, page split", "events", n, "bytes", page.Bytes, "err", err)
 			continue
 		}
+		if err != nil && n > 0 && tries < foreignTries {
+			err = s.overtake(ctx, err, c.ids[stored:])
+			if err == nil {
+				tries++
+				most = max(n/2, leastForeign) // the sooner it is sent, the fewer come in between
+				continue
+			}
+		}
 		if err != nil {
-			return stored, err
+			return stored, s.blame(err, tries)
 		}
 		if stored += n; last {
 			return stored, nil

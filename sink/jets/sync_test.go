@@ -58,6 +58,19 @@ func TestNewestPositionDeleted(t *testing.T) {
 	st.wantEvents(1, 6)
 }
 
+// TestOvertakesNoneOfOurs: a position was deleted, and its events stand above what a
+// stale sink knows. They are ours: they must be compared, not passed over.
+func TestOvertakesNoneOfOurs(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	zombie, s := st.synced(), st.synced()
+	st.commit(s, page(s, 1, events(1, 2)))
+	st.delete(s.at.Seq)
+	st.write(SubjectEvents("prod"), `{"uuid":"somebody else's"}`)
+	if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 2, events(3, 4))); !errors.Is(err, pipeline.ErrFenced) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestForeignEventAbove(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
