@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -78,8 +79,25 @@ func (s *scene) orgFound(ctx context.Context, o org) []finding {
 		}
 		s.ask(ctx, o.entry.Integration, add)
 	}
-	add("progress", func(d *diagnosis) { s.progress(o, d) })
+	add("progress", func(d *diagnosis) {
+		s.progress(o, d)
+		s.somebodyElse(ctx, o, d)
+	})
 	return all
+}
+
+// somebodyElse warns when the newest message on an org's subject is none of the service's.
+func (s *scene) somebodyElse(ctx context.Context, o org, d *diagnosis) {
+	if s.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	m, err := s.conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(o.instance))
+	if err == nil && m.Foreign() {
+		d.warn(fmt.Sprintf("somebody else publishes on %s (message %d), which delays its events", m.Subject, m.Seq),
+			"allow that to the service's user alone, in the permissions of NATS")
+	}
 }
 
 // ask looks at the way to an org, and asks it once.

@@ -251,6 +251,34 @@ func certificate(t *testing.T, left time.Duration) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
+// Doctor names who else publishes on an org's subject.
+func TestDoctorFindsSomebodyElse(t *testing.T) {
+	server := jetstest.Config{Listen: true}.Run(t)
+	conn, err := jets.Connect(t.Context(), server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := jets.Open(t.Context(), conn, jets.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{conn: conn}
+	judge := func() finding {
+		var d diagnosis
+		s.somebodyElse(t.Context(), org{instance: "acme"}, &d)
+		return d.finding(groupInstance, "acme", "progress")
+	}
+	if f := judge(); f.Result != outcomeOK {
+		t.Errorf("nobody: %+v", f)
+	}
+	if _, err := conn.JS.Publish(t.Context(), jets.SubjectEvents("acme"), []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	if f := judge(); f.Result != outcomeWarning || !strings.Contains(f.Found, "signals.okta.acme") {
+		t.Errorf("somebody: %+v", f)
+	}
+}
+
 // Doctor warns when the streams of two sites take what one of them publishes.
 func TestDoctorFindsAnotherSite(t *testing.T) {
 	port, err := jetstest.FreePort()

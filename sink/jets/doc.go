@@ -42,6 +42,11 @@
 //   - Events above the newest position mean that a position was deleted, or that
 //     somebody else writes there: a copy of the position goes above them first.
 //
+// A commit that somebody else's messages refuse, again and again, needs no sync: while
+// the position is still the newest, and every message above the events' fence is one
+// that stands in no batch, and so none of ours, the fence moves past them, and the
+// batch is tried once more, and in smaller parts.
+//
 // dedupe_from, in a position, is the sequence from which on all stored ids must be
 // compared, not only the recent ones. It is set when a query starts anew, and
 // while a page is stored in parts, and it survives any number of crashes.

@@ -24,6 +24,10 @@ const (
 	foreignTold = time.Minute
 )
 
+// Foreign reports that somebody else published a message on an instance's subject: what
+// this program stores there stands in a batch.
+func (m *RawMsg) Foreign() bool { return m.Header.Get(headerBatchID) == "" }
+
 // overtake moves the events' fence past messages that somebody else published on the
 // instance's subject, so that the batch that they refused can be tried again. Any
 // other refusal it returns as it is: that takes a sync.
@@ -65,7 +69,7 @@ func (s *Sink) foreign(ctx context.Context, batch []id) (newest uint64, ids []id
 		if err != nil {
 			return 0, nil, fmt.Errorf("read what stands after event %d: %w", s.lastEvent, err)
 		}
-		if m.Header.Get(headerBatchID) != "" {
+		if !m.Foreign() {
 			return 0, nil, nil
 		}
 		newest = m.Seq
