@@ -103,7 +103,7 @@ func (w *walk) run(ctx context.Context) error {
 	}
 	w.head = head{clock: w.Clock, interval: w.Interval}
 	w.moved(at, cmp.Or(w.ill, StateNew), time.Time{}) // a sync that went well makes nothing well
-	defer w.forget() // a sync may follow a rewind: what was passed is asked for anew
+	defer w.forget()                                  // a sync may follow a rewind: what was passed is asked for anew
 	defer w.drop()
 	for ctx.Err() == nil {
 		if err := w.step(ctx); err != nil {

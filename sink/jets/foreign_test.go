@@ -26,7 +26,7 @@ func TestSomebodyElsePublishes(t *testing.T) {
 	defer wg.Wait()
 	defer stop()
 	wg.Go(func() {
-		for pipeline.Sleep(ctx, 3*time.Millisecond) == nil {
+		for pipeline.Sleep(ctx, 10*time.Millisecond) == nil {
 			_ = other.NATS.Publish(SubjectEvents("prod"), []byte(`{"uuid":"none of the org's"}`))
 		}
 	})
@@ -42,7 +42,7 @@ func TestSomebodyElsePublishes(t *testing.T) {
 			Trace: &pipeline.Trace{Committed: func(_ string, _ pipeline.Page, r pipeline.Receipt, _ time.Duration) { stored <- r.Stored }},
 		}).Run(ctx)
 	})
-	patience := time.After(time.Minute)
+	patience := time.After(3 * time.Minute)
 	for n := 0; n < total; {
 		select {
 		case more := <-stored:
