@@ -33,6 +33,8 @@ Examples:
   # with logs for machines
   signal-client run --log-format json
 
+SIGHUP reads the files of tokens and of NATS again, and says what has changed.
+
 Every flag is the override of a variable, named in brackets. Secrets have
 variables only, since flags are seen in the list of processes.`
 
@@ -42,11 +44,12 @@ func newRun(p *program) *cobra.Command {
 		Short: "Poll the configured orgs into JetStream (the service)",
 		Long:  runLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hup := hangups() // first of all: it must not end the service
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			s := &service{config: c, log: newLogger(p.Out(), c.Log)}
+			s := &service{config: c, log: newLogger(p.Out(), c.Log), hup: hup}
 			s.config.Stage.Replica = replicaName(cmd.Context(), c)
 			for _, u := range c.unusedSettings(cmd) {
 				s.log.Warn("a setting does nothing", "setting", u.setting, "why", u.why, "try", u.try)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -30,6 +31,8 @@ type service struct {
 	// opened is called when streams and buckets stand, before anything is
 	// polled; nil: not.
 	opened func(context.Context, *jets.Store, *embedded.Server) error
+
+	hup <-chan os.Signal // has it read again what can change; nil: nothing does
 
 	metrics *metrics
 	census  *census

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -28,6 +29,7 @@ type stage struct {
 	bounds   bounds
 	guards   guards
 	wakes    wakes
+	looks    looks
 	backlogs *backlogs // nil: none
 
 	auditEvery time.Duration // 0: nothing is audited without being asked for
@@ -133,9 +135,11 @@ func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline
 	defer cancel(nil)
 	if i.TokenFile != "" {
 		looking, end := context.WithCancel(ctx)
-		stop := everyWhile(looking, tokenLook, s.look(looking, i, token, cancel))
+		look := s.look(looking, i, token, cancel)
+		stop := everyWhile(looking, tokenLook, func() { _, _ = look() })
 		defer stop()
 		defer end() // first: a look may take its time
+		defer s.looks.Add(i.Instance, look)()
 	}
 	defer s.auditing(ctx, i, token)()
 	if err := s.Runner(i, token, able).Run(ctx); err != nil {
@@ -147,15 +151,19 @@ func (s *stage) poll(ctx context.Context, i pipeline.Integration, token pipeline
 	return nil
 }
 
-// look ends a poll when the token's file holds another token. What can't be read,
-// while it is replaced or its file system is away, is said, and polling goes on with
-// the token in hand.
-func (s *stage) look(ctx context.Context, i pipeline.Integration, token pipeline.Secret, end context.CancelCauseFunc) func() {
+// look ends a poll when the token's file holds another token, and reports whether it
+// does. What can't be read, while it is replaced or its file system is away, is said,
+// and polling goes on with the token in hand. It is safe for concurrent use.
+func (s *stage) look(ctx context.Context, i pipeline.Integration, token pipeline.Secret, end context.CancelCauseFunc) func() (bool, error) {
+	var mu sync.Mutex
 	said := rarely{every: time.Hour}
-	return func() {
+	return func() (bool, error) {
 		now, err := i.Secret(ctx)
+		mu.Lock()
+		defer mu.Unlock()
 		switch {
 		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
 		case err != nil:
 			said.Do(err.Error(), func() {
 				s.log.Warn("okta: the token's file can't be read; polling goes on with the token read before", "instance", i.Instance, "err", err)
@@ -165,6 +173,7 @@ func (s *stage) look(ctx context.Context, i pipeline.Integration, token pipeline
 		default:
 			said.what = ""
 		}
+		return err == nil && now != token, err
 	}
 }
 

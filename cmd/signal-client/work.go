@@ -48,6 +48,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.trace)
 	stage := s.stage(store, locks, b, trace)
 	defer inBackground(ctx, stage.backlogs.Run)()
+	defer inBackground(ctx, func(ctx context.Context) error { return s.reload(ctx, stage) })()
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
 	defer inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)()
 	defer inBackground(ctx, func(ctx context.Context) error {
