@@ -36,10 +36,11 @@ const (
 	// take a while.
 	clockError = time.Minute
 	// clockWitnesses is how many answers in a row must agree before another time is
-	// believed than the one before says, and firstWitnesses how many if there is none before
-	// and this machine's clock says otherwise.
+	// believed than the one before says, or this machine's clock if there is none before.
+	// firstWitnesses are enough where that is off by no more than localError.
 	clockWitnesses = 5
 	firstWitnesses = 2
+	localError     = time.Hour
 )
 
 // Now is the org's time as far as it is known; before any answer this machine's.
@@ -77,7 +78,7 @@ func (c *Clock) observe(date time.Time) (r reading, believed bool) {
 		c.rumour, c.agreed = r, 1
 	}
 	needed := clockWitnesses
-	if c.belief.date.IsZero() {
+	if c.belief.date.IsZero() && r.date.Sub(r.local).Abs() <= localError {
 		needed = firstWitnesses
 	}
 	if !c.believes(r) && c.agreed < needed {

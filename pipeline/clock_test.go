@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,8 +28,8 @@ func TestClock(t *testing.T) {
 			{wait: time.Minute, off: day}, {wait: time.Minute}, {wait: time.Minute, off: day}, {wait: time.Minute, off: day}},
 		"without a Date":             {{none: true}, {wait: time.Minute}, {wait: time.Hour, none: true}, {wait: time.Hour}},
 		"this machine set back":      {{}, {local: -10 * day, wait: time.Minute}, {wait: time.Hour}},
-		"this machine far ahead":     {{local: 91 * day, now: 91 * day}, {wait: time.Minute}},
-		"this machine was far ahead": {{local: 91 * day, now: 91 * day}, {wait: time.Minute}, {local: -91 * day, wait: time.Minute}},
+		"this machine far ahead":     {{local: 91 * day, now: 91 * day}, {now: 91 * day}, {now: 91 * day}, {now: 91 * day}, {wait: time.Minute}},
+		"this machine was far ahead": {{local: 91 * day, now: 91 * day}, {local: -91 * day, wait: time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -60,6 +61,54 @@ func TestClockOfAMachineThatSlept(t *testing.T) {
 		slept = 8 * time.Hour
 		if !c.Observe(time.Now().Round(0).Add(slept)) {
 			t.Error("the org's clock is not believed after a sleep")
+		}
+	})
+}
+
+// One answer whose Date is a day ahead moves no watermark, and one without makes none
+// stand still for longer than until the next.
+func TestRunnerWrongDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, sink := &memoryOrg{limit: 5}, &memorySink{}
+		org.add(3)
+		org.date = func(n int) time.Time {
+			switch n {
+			case 3, 7, 8:
+				return time.Now().Add(24 * time.Hour)
+			case 5:
+				return time.Time{}
+			}
+			return time.Now()
+		}
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Trace: &Trace{
+			Committed: func(_ string, _ Page, r Receipt, _ time.Duration) {
+				if lag := time.Since(r.Position.CompleteThrough); lag < 0 || lag > 4*time.Minute && len(org.polls) > 1 {
+					t.Errorf("after request %d the watermark is %v old", len(org.polls), lag)
+				}
+			},
+		}})
+		later(20 * time.Minute)
+	})
+}
+
+// This machine's clock is set back by ten days while the org is asked: the next poll comes
+// within the interval all the same.
+func TestRunnerClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		off := time.Duration(0)
+		org, sink := &memoryOrg{limit: 5}, &memorySink{}
+		org.between = func(context.Context) {
+			if off -= 10 * 24 * time.Hour; len(org.polls)%3 == 0 {
+				off = 0
+			}
+		}
+		clock := &Clock{Local: func() time.Time { return time.Now().Add(off) }}
+		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Clock: clock})
+		later(20 * time.Minute)
+		for i := range len(org.times) - 1 {
+			if rest := org.times[i+1].Sub(org.times[i]); rest > time.Minute {
+				t.Errorf("asked %v after the time before", rest)
+			}
 		}
 	})
 }

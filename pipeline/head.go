@@ -121,7 +121,6 @@ func (h *head) date(r request, p *Page) {
 		p.Date = expected
 	default: // the first one, which this machine's clock does not bear out: the next may
 		h.seen = now
-		p.Date = newer(p.Date, expected)
 	}
 }
 

@@ -31,6 +31,8 @@ type memoryOrg struct {
 	// between runs between the look into the log and the stamp; nil: nothing does.
 	between func(context.Context)
 
+	date func(n int) time.Time // what the nth answer says of the org's clock; nil: the time
+
 	polls []string // the links asked for
 	times []time.Time
 }
@@ -89,7 +91,9 @@ func (o *memoryOrg) Poll(ctx context.Context, link Link) (Page, error) {
 	if ctx.Err() != nil {
 		return Page{}, context.Cause(ctx)
 	}
-	p.Date = time.Now()
+	if p.Date = time.Now(); o.date != nil {
+		p.Date = o.date(len(o.polls))
+	}
 	return p, nil
 }
 

@@ -214,6 +214,17 @@ var mutants = []mutant{
 	{"what was stored meanwhile taken for missing", pipelinePkg, "TestAuditWaitsForTheLivePoll", []edit{
 		{"pipeline/audit_settle.go", "			if d.drop(h.printOf(e.UUID)) {\n				h.report.Both++\n", "			if false {\n				h.report.Both++\n"}}},
 
+	// The org's clock.
+	{"any Date believed", pipelinePkg, "TestClock", []edit{
+		{"pipeline/clock.go", "	return c.belief.agrees(r)\n", "	return true\n"}}},
+	{"a first Date believed that this machine's clock does not bear out", pipelinePkg, "TestClock", []edit{
+		{"pipeline/clock.go", "		return near(r.date, r.local)\n", "		return true\n"}}},
+	{"a watermark by a Date that is not believed", pipelinePkg, "TestRunnerWrongDate", []edit{
+		{"pipeline/head.go", "	case first.n > 0 && h.clock.confirms(first.seen):\n", "	case first.n > 0:\n"},
+		{"pipeline/head.go", "	case known || p.Date.IsZero():\n", "	case p.Date.IsZero():\n"}}},
+	{"a published in the future believed without a Date", jetsPkg, "TestFuturePublishedWithoutADate", []edit{
+		{"sink/jets/sink.go", "		page.Date = s.query.now()\n", ""}}},
+
 	// The runner.
 	{"the watermark of the answer itself", pipelinePkg, "TestRunnerWatermark", []edit{
 		{"pipeline/head.go", "		return first.seen.date\n", "		return p.Date\n"}}},

@@ -155,7 +155,8 @@
 //     what it served last, and that may have been stored before the make-up.
 //   - A published that lies after the answer's own Date counts as that Date in
 //     published_max. An event dated into the future would make a reopening start
-//     after events that were never read.
+//     after events that were never read. In an answer without Date, or with one that is not
+//     believed, it is what is known of the org's clock (pipeline.Clock).
 //   - What an old link serves is compared with the pages before dedupe_from too: an
 //     org may begin a page with events that the page before it ended with.
 //   - When dedupe_from ends, published_max is raised to that of all that was compared. A
@@ -190,6 +191,9 @@
 //   - An org that sends three empty pages in a row, each with a new link, while more
 //     waits, or that dates events later than it persists them, makes a watermark run
 //     ahead by what waits, and a backfill store twice what the live poll then serves.
+//   - An org that tells a wrong time five times in a row is believed: the watermark is as
+//     wrong as its clock. Where no answer tells the time, this machine's clock takes the
+//     place of the org's for events dated into the future, and should not be behind it.
 //   - Dead letters are kept at least once, as long as DEADLETTER takes them. One that it
 //     refuses for its limits or its state is logged and lost, and stops no event.
 //   - A lock keeps two processes from polling one org most of the time. It is never

@@ -59,7 +59,7 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 			return false, fmt.Errorf("query of %s begins at %s: %w", s.instance, since.Format(time.RFC3339), errClock)
 		}
 	}
-	if write && next.CompleteThrough.After(latest(date, s.query.now()).Add(clockSlack)) {
+	if write && next.CompleteThrough.After(latest(date, s.query.now()).Add(farAhead)) {
 		next.CompleteThrough = s.opening.since // that of a start, by a clock that was ahead of the org's
 	}
 	if gap != nil {
@@ -78,7 +78,12 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 	return write, nil
 }
 
-const clockSlack = 2 * time.Minute
+const (
+	clockSlack = 2 * time.Minute
+	// farAhead is how far a watermark may be ahead of what the first answer and this machine's
+	// clock say, both of which may be a day off themselves.
+	farAhead = 48 * time.Hour
+)
 
 // errClock: this machine's clock was ahead of the org's when a query was drafted.
 var errClock = errors.New("this machine's clock is ahead of the org's: the query begins earlier")

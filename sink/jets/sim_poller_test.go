@@ -19,13 +19,14 @@ type poller struct {
 	wire *cable
 	gate gate
 	asks asks
+	wall *wallClock
 	stop context.CancelFunc
 	done chan struct{}
 }
 
 func (w *world) launch(name string) *poller {
 	ctx, stop := context.WithCancel(w.Context())
-	p := &poller{name: name, w: w, wire: &cable{server: w.server, left: -1}, asks: w.asks, stop: stop, done: make(chan struct{})}
+	p := &poller{name: name, w: w, wire: &cable{server: w.server, left: -1}, asks: w.asks, wall: w.wallOf(name), stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		for ctx.Err() == nil {
@@ -50,8 +51,12 @@ func (p *poller) live(ctx context.Context) error {
 		return err
 	}
 	source := p.asks.client(p.w)
-	sink := store.Sink("prod", p.asks.query(p.w), nil, p.w.log)
+	clock := &pipeline.Clock{Local: p.wall.Now}
+	query := p.asks.query(p.w)
+	query.Now = clock.Now
+	sink := store.Sink("prod", query, nil, p.w.log)
 	return (&pipeline.Runner{
+		Clock:    clock,
 		Instance: "prod", Interval: 20 * time.Second, Log: p.w.log.With("poller", p.name),
 		Source:  gatedSource{breaker.Wrap("prod", source, nil), &p.gate},
 		Sink:    &gatedSink{Sink: sink, gate: &p.gate, amnesia: p.w.trouble.amnesia},

@@ -67,6 +67,7 @@ type trouble struct {
 	short    bool // short pages while more is waiting
 	changes  bool // the query, and the org's name, are changed
 	evict    bool // the stream drops its oldest messages
+	clocks   bool // the pollers' machines and the org tell a wrong time
 	past     bool // a backfill goes on; events turn visible behind the cursor
 }
 
@@ -97,6 +98,8 @@ type world struct {
 	maxBytes int64         // of the stream; 0: no limit
 	backup   string
 	history  history
+	walls    map[string]*wallClock // of the pollers' machines
+	lies     lies
 }
 
 const simOrigin = "https://acme.okta.com"
@@ -157,6 +160,9 @@ func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
 
 // fault draws what goes wrong with a request, by its number alone.
 func (w *world) fault(r oktatest.Request) oktatest.Fault {
+	if off := w.lies.next(); off != 0 {
+		return oktatest.Fault{Skew: off}
+	}
 	rng := rand.New(rand.NewPCG(w.seed, uint64(r.N)))
 	if rng.Float64() > 0.15 {
 		return oktatest.Fault{}
@@ -224,6 +230,8 @@ func (w *world) strike() {
 		w.server.Stop()
 		time.Sleep(w.upTo(5 * time.Minute))
 		w.server.Start(w)
+	case n < 80 && w.trouble.clocks:
+		w.stepClock(p)
 	case n < 74 && w.trouble.changes:
 		w.change()
 	case n < 77 && w.trouble.past:

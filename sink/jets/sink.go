@@ -100,6 +100,9 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	defer done()
+	if page.Date.IsZero() {
+		page.Date = s.query.now()
+	}
 	opened, err := s.begin(ctx, page)
 	if err != nil {
 		return pipeline.Receipt{}, err

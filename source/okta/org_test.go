@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -124,6 +125,7 @@ func checkFault(t *testing.T, fault oktatest.Fault, page pipeline.Page, err erro
 		}
 	}
 	good := strings.HasPrefix(fault.Name, "slow") || fault.Repeat > 0 || fault.Inject != nil ||
+		slices.ContainsFunc(oktatest.ClockFaults(), func(f oktatest.Fault) bool { return f.Name == fault.Name }) ||
 		fault.Next == oktatest.NextSelf || fault.Next == oktatest.NextAbsent
 	if wantPage := want == nil && good; (err == nil) != wantPage {
 		t.Errorf("page of %d events, %v", len(page.Events), err)

@@ -30,7 +30,7 @@ func (w Weather) Fault(req Request) Fault {
 
 // Faults lists one fault of every kind.
 func Faults() []Fault {
-	return slices.Concat(RefusalFaults(), ThrottleFaults(), ServerFaults(), BodyFaults(), LinkFaults(), ElementFaults())
+	return slices.Concat(RefusalFaults(), ThrottleFaults(), ServerFaults(), BodyFaults(), LinkFaults(), ElementFaults(), ClockFaults())
 }
 
 // PassingFaults lists those that are over when a request is sent again, but
@@ -144,6 +144,15 @@ func ElementFaults() []Fault {
 	return []Fault{
 		{Name: "events twice in a page", Repeat: 3},
 		{Name: "elements that are no events", Inject: NonEvents()},
+	}
+}
+
+// ClockFaults lists answers that tell the org's clock wrong, or not at all.
+func ClockFaults() []Fault {
+	return []Fault{
+		{Name: "Date a day ahead", Skew: 24 * time.Hour},
+		{Name: "Date a day behind", Skew: -24 * time.Hour},
+		{Name: "no Date", Header: http.Header{"Date": nil}},
 	}
 }
 

@@ -1,0 +1,28 @@
+package jets
+
+import (
+	"testing"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// An event dated into the future, in an answer that does not tell the org's time, does not
+// have a reopening start in the future: what is known of the org's clock is enough.
+func TestFuturePublishedWithoutADate(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	q := query()
+	now := epoch.Add(5 * time.Hour)
+	q.Now = func() time.Time { return now }
+	s := st.store.Sink("prod", q, nil, nil)
+	_, err := s.Sync(t.Context())
+	st.ok(err)
+	e := event(1)
+	e.Published = now.AddDate(1, 0, 0)
+	p := page(s, 1, []pipeline.Event{e})
+	p.Date = time.Time{}
+	if st.commit(s, p); s.at.PublishedMax.After(now.Add(time.Minute)) {
+		t.Errorf("published_max is %v", s.at.PublishedMax)
+	}
+}
