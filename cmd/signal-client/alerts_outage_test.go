@@ -83,7 +83,7 @@ func (o *outages) start(name string, env oktaConfig) *process {
 	p := &process{line: &line{server: o.natsd}}
 	p.service = &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: o}}
 	p.config.Stage = stageConfig{Replica: name, SessionTTL: 10 * time.Second, RequestTimeout: time.Minute, MaxInFlight: 16, PageMemory: 256 << 20}
-	p.config.Stream = streamConfig{Replicas: 1, MaxAge: 2160 * time.Hour}
+	p.config.Stream = streamConfig{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
 	p.config.Okta = env
 	if err := p.count(); err != nil {
 		o.Fatal(err)
@@ -428,7 +428,7 @@ func TestAlertsOfAnEditedStream(t *testing.T) {
 				c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "signals.okta.acme", Destination: "signals.elsewhere.acme"}
 			}},
 			{"", adviseStreamUnfitOver, severityInfo, nil, func(*jetstream.StreamConfig) {}},
-			{"max_age is 7d and not 90d", adviseStreamUnfit, severityWarning, nil, func(c *jetstream.StreamConfig) { c.MaxAge = 7 * 24 * time.Hour }},
+			{"max_age is 18250d and not unlimited", adviseStreamUnfit, severityWarning, nil, func(c *jetstream.StreamConfig) { c.MaxAge = ever / 2 }},
 			{"sealed", adviseStreamUnfit, severityCritical, []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.Sealed = true }},
 		} {
 			config := made.CachedInfo().Config
@@ -500,25 +500,57 @@ func (o *outages) age(instance string, by time.Duration) {
 	}
 }
 
+// SIGNALS is full, and takes nothing more.
+func TestAlertsOfAFullStream(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(5 * time.Minute)
+		o.edit(jets.StreamSignals, func(c *jetstream.StreamConfig, s jetstream.StreamState) {
+			c.Discard, c.MaxBytes = jetstream.DiscardNew, int64(s.Bytes)+100
+		})
+		o.fires(40*time.Minute, "SignalClientRetrying", "SignalClientStalled", "SignalClientStreamDoubtful", "SignalClientStreamNearlyFull")
+		o.counts(1)
+		o.edit(jets.StreamSignals, func(c *jetstream.StreamConfig, _ jetstream.StreamState) {
+			c.Discard, c.MaxBytes = jetstream.DiscardOld, -1
+		})
+		o.fires(10 * time.Minute)
+	})
+}
+
+// edit changes a stream as an operator does.
+func (o *outages) edit(stream string, change func(*jetstream.StreamConfig, jetstream.StreamState)) {
+	o.Helper()
+	conn, err := jets.Connect(o.Context(), "", o.natsd.Option())
+	if err != nil {
+		o.Fatal(err)
+	}
+	defer conn.Close()
+	s, err := conn.JS.Stream(o.Context(), stream)
+	if err != nil {
+		o.Fatal(err)
+	}
+	config := s.CachedInfo().Config
+	change(&config, s.CachedInfo().State)
+	if _, err := conn.JS.UpdateStream(o.Context(), config); err != nil {
+		o.Fatal(err)
+	}
+}
+
 // An element can't be kept, since DEADLETTER is full.
 func TestAlertsOfFullDeadLetters(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.start("a", oktaConfig{})
 		o.pass(time.Minute)
+		o.edit(jets.StreamDeadLetter, func(c *jetstream.StreamConfig, _ jetstream.StreamState) {
+			c.Discard, c.MaxMsgs = jetstream.DiscardNew, 1
+		})
 		conn, err := jets.Connect(o.Context(), "", o.natsd.Option())
 		if err != nil {
 			o.Fatal(err)
 		}
 		defer conn.Close()
-		stream, err := conn.JS.Stream(o.Context(), jets.StreamDeadLetter)
-		if err != nil {
-			o.Fatal(err)
-		}
-		full := stream.CachedInfo().Config
-		full.Discard, full.MaxMsgs = jetstream.DiscardNew, 1
-		if _, err := conn.JS.UpdateStream(o.Context(), full); err != nil {
-			o.Fatal(err)
-		}
 		if _, err := conn.JS.Publish(o.Context(), jets.SubjectDeadLetter("acme"), []byte("?")); err != nil {
 			o.Fatal(err)
 		}
