@@ -45,7 +45,7 @@ func (s *scene) replicasFound(d *diagnosis) {
 		names = append(names, fmt.Sprintf("%s (%s)", name, count(len(s.replicas.HeldBy(name)), "org")))
 		if ago, late := s.overdue(s.replicas.Sessions[name]); late {
 			d.wrong(fmt.Sprintf("the session of %s was renewed %s ago, and has not expired either: NATS stores nothing of it", name, span(ago)),
-				"look at the server's log; if JetStream is full, give it more room (max_file_store, the disk) or the streams fewer bytes; an embedded server takes up more room at its next start")
+				"look at the server's log; if JetStream is full, give it more room (max_file_store, the disk) or the streams fewer bytes; an embedded server goes on by itself when its disk has room")
 		}
 		if declines := s.replicas.Sessions[name].Declines; len(declines) > 0 {
 			d.warn(fmt.Sprintf("%s declines %s", name, few(declines)), "see why: signal-client status --replicas")

@@ -330,6 +330,24 @@ func TestStatusOfAnEarlierProcess(t *testing.T) {
 	}
 }
 
+// What stood last in STATUS is not how things stand, where nothing can be written.
+func TestStatusWhileNothingIsStored(t *testing.T) {
+	now := time.Now()
+	for ago, want := range map[time.Duration]pipeline.State{5 * time.Second: pipeline.StateCatchingUp, time.Minute: pipeline.StateCatchingUp, 5 * time.Minute: pipeline.StateRetrying} {
+		v := jets.Overview{
+			Statuses: []pipeline.Status{{Instance: "prod", State: pipeline.StateCatchingUp, Holder: "one", UpdatedAt: now.Add(-ago)}},
+			Replicas: jets.Replicas{
+				Sessions: map[string]jets.Session{"one": {ID: "1", TTL: 10 * time.Second, RenewedAt: now.Add(-ago)}},
+				Locks:    map[string]jets.Lock{"prod": {Holder: "one", Session: "1"}},
+			},
+		}
+		got := together(v, now)[0]
+		if got.State != want || (got.LastError != "") != (want == pipeline.StateRetrying) {
+			t.Errorf("renewed %v ago: %s, %q", ago, got.State, got.LastError)
+		}
+	}
+}
+
 // A token that was replaced in its file ends the poll with the former one.
 func TestEveryWhileStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

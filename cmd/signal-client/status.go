@@ -150,9 +150,29 @@ func together(v jets.Overview, now time.Time) []pipeline.Status {
 			s.Holder = v.Replicas.Locks[instance].Holder
 		}
 		entry, stored := v.Entries[instance]
-		all = append(all, asOf(now, s, speaks(v.Replicas, s), stored, entry))
+		s = asOf(now, s, speaks(v.Replicas, s), stored, entry)
+		if s.Holder != "" {
+			s = unstored(now, s, v.Replicas.Sessions[s.Holder])
+		}
+		all = append(all, s)
 	}
 	return all
+}
+
+// unstoredAfter is how long after its end a session must stand for NATS to be taken to
+// store nothing: longer than clocks of two machines mostly differ, by which it is told.
+const unstoredAfter = 2 * time.Minute
+
+// unstored is a status whose holder can write none, since NATS stores nothing: its session
+// is neither renewed nor expires. What was written last is not how things stand.
+func unstored(now time.Time, s pipeline.Status, session jets.Session) pipeline.Status {
+	ago := now.Sub(session.RenewedAt)
+	if session.TTL <= 0 || ago < session.TTL+unstoredAfter {
+		return s
+	}
+	s.State = pipeline.StateRetrying
+	s.LastError = fmt.Sprintf("NATS has stored nothing of %s for %s: it may be full; see signal-client doctor", s.Holder, span(ago))
+	return s
 }
 
 // speaks reports whether whoever wrote a status is there to write the next one. A

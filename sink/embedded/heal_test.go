@@ -38,8 +38,9 @@ func put(client jetstream.JetStream, subject string) error {
 // all that is needed is room.
 func TestFullDiskHeals(t *testing.T) {
 	jetstest.OnSmallDisk(t, 64<<20, func(t *testing.T, dir string) {
-		s := start(t, Config{Dir: dir, NoListen: true})
+		s := start(t, Config{Dir: dir, Listen: "127.0.0.1:0"})
 		client := js(t, "", s.InProcess(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+		other := js(t, s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond)) // another process
 		for _, name := range []string{"S", "K"} {
 			if _, err := client.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name}}); err != nil {
 				t.Fatal(err)
@@ -60,6 +61,7 @@ func TestFullDiskHeals(t *testing.T) {
 		}
 		makeRoom()
 		patient(t, "after room was made", func() error { return errors.Join(put(client, "S"), put(client, "K")) })
+		patient(t, "another process", func() error { return put(other, "S") })
 		patient(t, "what is told", func() error {
 			if trouble := s.Trouble(); trouble != "" {
 				return errors.New(trouble)
