@@ -1,8 +1,12 @@
 package jets
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,3 +93,56 @@ func TestFullStoreIsSaid(t *testing.T) {
 		t.Errorf("a commit into a full store gave %v", err)
 	}
 }
+
+// TestSessionInAFullStore: a process that starts again where nothing can be stored tries
+// to take its former session over again and again, and tells it once, when it has.
+func TestSessionInAFullStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later
+		const limit = 8 << 20
+		st := newStand(t, jetstest.Config{MaxStore: limit})
+		one := run(t, st.server, newRecord(t), "one", LocksConfig{}, "prod")
+		time.Sleep(5 * time.Second)
+		one.kill()
+		makeRoom := st.ballast(limit, 0)
+
+		var told lockedBuffer
+		log := slog.New(slog.NewTextHandler(&told, nil))
+		locks, err := st.store.Locks(LocksConfig{Replica: "one", Log: log})
+		st.ok(err)
+		ctx, end := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = locks.Run(ctx) })
+		time.Sleep(time.Minute)
+		if n := told.count("earlier process"); n != 0 {
+			t.Errorf("told %d times of what had not happened", n)
+		}
+		makeRoom()
+		time.Sleep(time.Minute)
+		if !locks.Live() || told.count("earlier process") > 1 {
+			t.Errorf("live: %v; told:\n%s", locks.Live(), told.String())
+		}
+		end()
+		wg.Wait()
+	})
+}
+
+// lockedBuffer is what a log said.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *lockedBuffer) count(words string) int { return strings.Count(l.String(), words) }
