@@ -52,6 +52,15 @@ func (g *guards) Before(source pipeline.Source, i pipeline.Integration, token pi
 	return known
 }
 
+// Try has an instance's next poll pass its breaker, if that is open.
+func (g *guards) Try(instance string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if known := g.each[instance]; known != nil {
+		known.Try()
+	}
+}
+
 // Forget drops the breaker of an instance that is no more.
 func (g *guards) Forget(instance string) {
 	g.mu.Lock()

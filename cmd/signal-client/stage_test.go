@@ -67,12 +67,22 @@ func TestGuards(t *testing.T) {
 		if err := poll(i, pipeline.NewSecret("second")); err != nil || asked != 2 {
 			t.Errorf("after a changed token: %v, asked %d times", err, asked)
 		}
+		if _, err := g.Before(refusing, i, pipeline.NewSecret("second"), trace).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
+			t.Fatal(err)
+		}
+		var w wakes
+		w.before = g.Try
+		w.Wake("prod")
+		if err := poll(i, pipeline.NewSecret("second")); err != nil || asked != 3 {
+			t.Errorf("after a wake: %v, asked %d times", err, asked)
+		}
+		asked--
 		g.Forget("prod")
 		if err := poll(i, first); err != nil || asked != 3 {
 			t.Errorf("after it was deleted and added again: %v, asked %d times", err, asked)
 		}
 		closed, open := told{breaker.Closed, false}, told{breaker.Open, true}
-		want := []told{closed, open, open, closed, closed, open, closed, closed}
+		want := []told{closed, open, open, closed, closed, open, closed, closed, open, open, closed, closed}
 		if !slices.Equal(heard, want) {
 			t.Errorf("told %v, want %v", heard, want)
 		}

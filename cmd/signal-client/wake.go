@@ -13,6 +13,8 @@ import (
 // wakes hand on to each poll what tells it to look at once. Its zero value is
 // ready; it is safe for concurrent use.
 type wakes struct {
+	before func(instance string) // called before each wake; nil: nothing
+
 	mu   sync.Mutex
 	each map[string]chan struct{} // by instance
 }
@@ -40,6 +42,9 @@ func (w *wakes) Forget(instance string) {
 
 // Wake wakes an instance's poll, if it was ever polled here. It never blocks.
 func (w *wakes) Wake(instance string) {
+	if w.before != nil {
+		w.before(instance)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {

@@ -75,7 +75,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *pipeline.Trace) *stage {
 	within := newBounds(s.config.Stage)
 	s.metrics.WatchBounds(within)
-	return &stage{
+	st := &stage{
 		store: store, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: s.config.Stage.RequestTimeout,
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
@@ -83,6 +83,8 @@ func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *p
 		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
 		auditEvery: s.config.Stage.AuditEvery,
 	}
+	st.wakes.before = st.guards.Try
+	return st
 }
 
 // fleet has the stage poll what INTEGRATIONS and the environment configure.

@@ -240,6 +240,9 @@ func (r *replica) reaches(host string) bool {
 func (r *replica) wake(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if g := r.guards[instance]; g != nil {
+		g.Try()
+	}
 	select {
 	case r.wakes[instance] <- struct{}{}:
 	default:

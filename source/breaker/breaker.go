@@ -58,6 +58,7 @@ type Breaker struct {
 	openings int       // in a row
 	until    time.Time // when the source may be asked again
 	why      error     // what opened it
+	try      bool      // the next request is let through, open or not
 	told     string    // the state that the trace was last told
 }
 
@@ -73,7 +74,10 @@ func Wrap(instance string, source pipeline.Source, trace *pipeline.Trace) *Break
 // *pipeline.NotBefore whose error matches the one that opened it. So does the
 // call that opens it.
 func (b *Breaker) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
-	current := b.begin()
+	current, try := b.begin()
+	if try {
+		return b.pass(ctx, link)
+	}
 	page, err := current.Execute(func() (pipeline.Page, error) {
 		page, err := b.source.Poll(ctx, link)
 		return page, judge(ctx, err)
@@ -85,6 +89,32 @@ func (b *Breaker) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 	return page, b.end(current, verdict.error)
 }
 
+// Try has the next request let through even while the breaker is open: somebody who
+// may have mended what opened it wants to know. It is safe for concurrent use.
+func (b *Breaker) Try() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.try = true
+}
+
+// pass asks the source past an open breaker. Its success closes the breaker; a
+// failure leaves it open for as long as it was.
+func (b *Breaker) pass(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	page, err := b.source.Poll(ctx, link)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.tell()
+	said, failed := errors.AsType[verdict](judge(ctx, err))
+	switch {
+	case !failed:
+		b.current, b.openings, b.why = closed(leastOpen), 0, nil
+	case !said.excluded:
+		b.why = err
+		err = &pipeline.NotBefore{At: b.until, Err: err}
+	}
+	return page, err
+}
+
 // State returns Closed, Open or HalfOpen.
 func (b *Breaker) State() string {
 	b.mu.Lock()
@@ -92,13 +122,15 @@ func (b *Breaker) State() string {
 	return b.current.State().String()
 }
 
-// begin returns the breaker to ask through, and tells of one that has become
-// half open.
-func (b *Breaker) begin() *gobreaker.CircuitBreaker[pipeline.Page] {
+// begin returns the breaker to ask through, or says that it is to be passed, and tells
+// of one that has become half open.
+func (b *Breaker) begin() (current *gobreaker.CircuitBreaker[pipeline.Page], pass bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tell()
-	return b.current
+	pass = b.try && b.current.State() == gobreaker.StateOpen
+	b.try = false
+	return b.current, pass
 }
 
 // end takes note of how a request ended, and returns its error. A breaker that

@@ -165,6 +165,37 @@ func TestBreakerCloses(t *testing.T) {
 	})
 }
 
+// An open breaker that is told to lets one request through: a success closes it, a
+// failure changes nothing, and what is no failure of the org's neither.
+func TestBreakerTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &script{errs: []error{pipeline.ErrCredential, errPassing, pipeline.ErrThrottled, nil, pipeline.ErrCredential}}
+		b := Wrap("prod", source, nil)
+		b.Try() // which a closed breaker need not be told
+		_ = poll(t, b)
+		until := refusedUntil(t, b, pipeline.ErrCredential)
+		b.Try()
+		if at := refusedUntil(t, b, errPassing); !at.Equal(until) || source.asked != 2 {
+			t.Errorf("asked %d times; after a try that failed the next is at %v, not %v", source.asked, at, until)
+		}
+		if at := refusedUntil(t, b, errPassing); !at.Equal(until) || source.asked != 2 {
+			t.Errorf("asked %d times for one try", source.asked)
+		}
+		b.Try()
+		if err := poll(t, b); err != pipeline.ErrThrottled || b.State() != Open {
+			t.Errorf("a throttled try gave %v and left the breaker %s", err, b.State())
+		}
+		b.Try()
+		if err := poll(t, b); err != nil || b.State() != Closed {
+			t.Errorf("a good try gave %v and left the breaker %s", err, b.State())
+		}
+		_ = poll(t, b)
+		if at := refusedUntil(t, b, pipeline.ErrCredential); time.Until(at) > 34*time.Second {
+			t.Errorf("opens for %s after a success, want the least again", time.Until(at))
+		}
+	})
+}
+
 func TestBreakerJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 50 {
