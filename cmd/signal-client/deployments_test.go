@@ -43,6 +43,20 @@ func TestDeploymentsNameVariables(t *testing.T) {
 	}
 }
 
+// A container that can poll nothing is not healthy.
+func TestContainersAskWhetherTheyAreReady(t *testing.T) {
+	for _, file := range []string{"container/Dockerfile", "compose/compose.yaml", "compose/cluster.yaml"} {
+		text, err := os.ReadFile(filepath.Join(deployments, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), `["CMD", "/signal-client", "healthcheck", "--ready"]`) &&
+			!strings.Contains(string(text), `CMD ["/signal-client", "healthcheck", "--ready"]`) {
+			t.Errorf("%s: its health check does not ask whether it is ready", file)
+		}
+	}
+}
+
 // The compose files' servers start as configured, take what the embedded one
 // takes, and are found under the names that are given.
 func TestComposeServers(t *testing.T) {

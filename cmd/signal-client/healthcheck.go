@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,9 +15,12 @@ import (
 const healthcheckLong = `Ask the signal-client on this machine whether it lives; exit 0 if it does.
 
 It is there for container images, which hold no other program:
-  HEALTHCHECK CMD ["/signal-client", "healthcheck"]
+  HEALTHCHECK CMD ["/signal-client", "healthcheck", "--ready"]
 
-It asks /healthz at SIGNAL_CLIENT_HTTP_ADDR. With --ready it asks /readyz.`
+It asks /healthz at SIGNAL_CLIENT_HTTP_ADDR: does the process live? With --ready it
+asks /readyz: can it do its work? It says why not: NATS is away, say, or a token's
+file can't be read. A restart helps against the former alone, so an orchestrator that
+restarts what is unhealthy should ask without --ready.`
 
 // newHealthcheck makes the command by which a container without a shell checks
 // itself.
@@ -54,7 +59,9 @@ func healthcheck(cmd *cobra.Command, url string) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return &problem{Op: "ask " + url, Err: fmt.Errorf("it answered %s", resp.Status), Hint: "look at its log", Code: exitFailed}
+		reasons, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+		cause := cmp.Or(strings.Join(strings.Split(strings.TrimSpace(string(reasons)), "\n"), "; "), resp.Status)
+		return &problem{Op: "ask " + url, Err: errors.New(cause), Hint: "signal-client status, and its log", Code: exitFailed}
 	}
 	return nil
 }
