@@ -28,7 +28,7 @@ func TestFullDiskOfTheService(t *testing.T) {
 	jetstest.OnSmallDisk(t, 128<<20, func(t *testing.T, dir string) {
 		org := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 		org.Generate(50, time.Hour)
-		s := startOnDisk(t, dir, org)
+		s, end := startOnDisk(t, dir, org)
 		stored := func(want int) func() error {
 			return func() error {
 				n, err := s.stored(t.Context())
@@ -87,13 +87,27 @@ func TestFullDiskOfTheService(t *testing.T) {
 				return nil
 			})
 		}
+
+		end() // and started on a full disk
+		have := len(org.Events())
+		makeRoom := jetstest.Fill(t, dir)
+		org.Add(oktatest.Event{Data: fmt.Appendf(nil, `{"uuid":"last","published":%q,"eventType":"t"}`, time.Now().UTC().Format(time.RFC3339))})
+		s, _ = startOnDisk(t, dir, org)
+		keepTrying(t, "what /readyz says after a start", func() error {
+			if reasons := strings.Join(s.ready.Reasons(), "; "); !strings.Contains(reasons, "room") {
+				return fmt.Errorf("it says %q", reasons)
+			}
+			return nil
+		})
+		makeRoom()
+		keepTrying(t, "the events that waited for a start", stored(have+1))
 	})
 }
 
 // onDisk is a service with an embedded store.
 type onDisk struct{ *service }
 
-func startOnDisk(t *testing.T, dir string, org *oktatest.Org) onDisk {
+func startOnDisk(t *testing.T, dir string, org *oktatest.Org) (_ onDisk, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: org.Transport()}, config: config{
@@ -109,8 +123,9 @@ func startOnDisk(t *testing.T, dir string, org *oktatest.Org) onDisk {
 			t.Errorf("service: %v", err)
 		}
 	})
-	t.Cleanup(func() { cancel(); wg.Wait() })
-	return onDisk{s}
+	end = func() { cancel(); wg.Wait() }
+	t.Cleanup(end)
+	return onDisk{s}, end
 }
 
 // bury publishes a large dead letter.
