@@ -68,7 +68,7 @@ var ErrFenced = errors.New("position moved by another writer")
 type Receipt struct {
 	Position    Position // the newest one now
 	Stored      int      // events
-	Repeats     int      // events dropped, since they are stored already
+	Repeats     int      // events dropped, since they are stored already; also those with other bytes, which are dead letters
 	DeadLetters int      // elements that can't be published
 }
 

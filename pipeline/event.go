@@ -25,10 +25,13 @@ const (
 	FlawNotObject Flaw = "not_an_object" // the element is no JSON object
 	FlawNoUUID    Flaw = "no_uuid"       // no uuid, or one that is no non-empty printable string
 	FlawTooLarge  Flaw = "too_large"     // larger than the server takes
+
+	// FlawConflict is that of an event whose uuid came before, with other bytes.
+	FlawConflict Flaw = "conflicting_repeat"
 )
 
 // Flaws lists every Flaw.
-var Flaws = []Flaw{FlawNotObject, FlawNoUUID, FlawTooLarge}
+var Flaws = []Flaw{FlawNotObject, FlawNoUUID, FlawTooLarge, FlawConflict}
 
 // Page is one answer of the org.
 type Page struct {

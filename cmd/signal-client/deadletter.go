@@ -16,12 +16,14 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const deadletterLong = `Look at what Okta served and could not be stored as an event: the stream DEADLETTER.
+const deadletterLong = `Look at what Okta served and was not stored as an event: the stream DEADLETTER.
 
 Reasons:
   not_an_object  the element of the page is no JSON object
   no_uuid        it has no uuid, or one that is no printable text
   too_large      it is larger than the NATS server takes; its end may be cut off
+  conflicting_repeat
+                 its uuid came before, with other bytes: those are stored
 
 Examples:
   signal-client deadletter list
@@ -217,6 +219,7 @@ func inFull(l jets.DeadLetter) string {
 		pipeline.FlawNotObject: "the element is no JSON object",
 		pipeline.FlawNoUUID:    "it has no uuid, or one that is no printable text",
 		pipeline.FlawTooLarge:  "it is larger than the server took",
+		pipeline.FlawConflict:  "its uuid came before, with other bytes",
 	}[l.Reason]
 	if meaning == "" {
 		return string(l.Reason)

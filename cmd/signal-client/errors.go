@@ -74,6 +74,7 @@ var remedies = []remedy{
 	{jets.ErrOtherQuery, exitFailed, "wait until the service has taken up the changed filter or limit, then run the command again"},
 	{jets.ErrMovedOn, exitFailed, "run the command again: the poller went on meanwhile"},
 	{jets.ErrCut, exitFailed, "raise max_payload of the NATS server, then bring it again from Okta: signal-client audit --repair"},
+	{jets.ErrConflict, exitFailed, "compare the two: signal-client deadletter show <sequence> --raw; then: signal-client deadletter purge <sequence>"},
 	{jets.ErrNoEvent, exitFailed, "look at it: signal-client deadletter show <sequence>; then: signal-client deadletter purge <sequence>"},
 	{jets.ErrStillTooLarge, exitFailed, "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"},
 	{jets.ErrNotPassed, exitFailed, "run the command again in a while: the poller is still at the page that it came with"},

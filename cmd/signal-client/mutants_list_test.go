@@ -101,9 +101,11 @@ var mutants = []mutant{
 
 	// Recent ids.
 	{"recent ids never match", jetsPkg, "TestRepeatsAreDropped", []edit{
-		{"sink/jets/ids.go", "			return true\n", "			return false\n"}}},
+		{"sink/jets/ids.go", "			return p, true\n", "			return p, false\n"}}},
 	{"repeats within a page stored", jetsPkg, "TestRepeatsAreDropped", []edit{
-		{"sink/jets/sink.go", "twice || s.recent.has(i)", "false && twice || s.recent.has(i)"}}},
+		{"sink/jets/sink.go", "if first, ok := seen[i]; ok {", "if first, ok := seen[i]; ok && false {"}}},
+	{"a repeat's other bytes are not looked at", jetsPkg, "TestConflictingRepeats", []edit{
+		{"sink/jets/ids.go", "p != 0 && other != 0 && p != other", "false"}}},
 	{"recent ids beyond the fence", jetsPkg, "TestIdsThroughTheFenceOnly", []edit{
 		{"sink/jets/load.go", "	return s.scan(ctx, SubjectEvents(s.instance), max(from, s.stream.First), s.lastEvent, func", `	through := s.lastEvent
 	if m, err := s.store.Conn.Last(ctx, StreamSignals, SubjectEvents(s.instance)); err == nil {

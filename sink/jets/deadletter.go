@@ -62,7 +62,7 @@ func (s *Sink) bury(ctx context.Context, link pipeline.Link, dead []letter) (los
 			continue // kept and told before a restart
 		}
 		s.trace.DeadLetter(s.instance, l.event.Flaw)
-		s.log.Warn("element is no event that can be published, kept as dead letter",
+		s.log.Warn(badElement(l.event.Flaw)+", kept as dead letter",
 			"reason", string(l.event.Flaw), "bytes", len(l.event.Data), "link", link)
 	}
 	return lost, nil
@@ -78,7 +78,7 @@ func (s *Sink) tellLost(link pipeline.Link, l letter, name id, err error) {
 		s.told = map[id]struct{}{}
 	}
 	s.told[name] = struct{}{}
-	s.log.Error("element is no event that can be published, and is lost: no dead letter can be kept",
+	s.log.Error(badElement(l.event.Flaw)+", and is lost: no dead letter can be kept",
 		"reason", string(l.event.Flaw), "uuid", cut(l.event.UUID), "place", l.place, "bytes", len(l.event.Data), "link", link, "err", err)
 }
 
@@ -93,9 +93,23 @@ func (s *Sink) lose(lost []letter) {
 // cut is the beginning of a uuid, which may be of any length.
 func cut(uuid string) string { return uuid[:min(len(uuid), 100)] }
 
+func badElement(f pipeline.Flaw) string {
+	if f == pipeline.FlawConflict {
+		return "event has the uuid of another one with other bytes"
+	}
+	return "element is no event that can be published"
+}
+
+// letterMessage is the message of a dead letter. What it is recognised by has its link
+// and place in it, so that the same text twice in a page is kept twice; a conflicting
+// repeat has neither, as an org may serve it in every page.
 func (s *Sink) letterMessage(link pipeline.Link, l letter) *nats.Msg {
+	known := []string{s.instance, string(link), strconv.Itoa(l.place), string(l.event.Data)}
+	if l.event.Flaw == pipeline.FlawConflict {
+		known = []string{s.instance, string(l.event.Flaw), l.event.UUID, string(l.event.Data)}
+	}
 	sum := sha256.New()
-	for _, part := range []string{s.instance, string(link), strconv.Itoa(l.place), string(l.event.Data)} {
+	for _, part := range known {
 		_ = binary.Write(sum, binary.BigEndian, uint64(len(part)))
 		sum.Write([]byte(part))
 	}

@@ -194,6 +194,9 @@
 //   - An org that tells a wrong time five times in a row is believed: the watermark is as
 //     wrong as its clock. Where no answer tells the time, this machine's clock takes the
 //     place of the org's for events dated into the future, and should not be behind it.
+//   - An event is known by its uuid. One that comes again with other bytes is dropped;
+//     within its page, and for what this process stored last, they become a dead letter.
+//     Ids that were read back from the stream have no bytes to compare with.
 //   - Dead letters are kept at least once, as long as DEADLETTER takes them. One that it
 //     refuses for its limits or its state is logged and lost, and stops no event.
 //   - A lock keeps two processes from polling one org most of the time. It is never

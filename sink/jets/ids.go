@@ -15,23 +15,39 @@ func idOf(uuid string) id {
 	return id{maphash.String(idSeeds[0], uuid), maphash.String(idSeeds[1], uuid)}
 }
 
+// print stands for an event's bytes, by a seed of this process's own; 0: they are not
+// known, as those of an event that was read back by its headers alone.
+type print uint64
+
+func printOf(data []byte) print { return print(maphash.Bytes(idSeeds[0], data) | 1) }
+
+// differs reports whether both are known, and are not the same.
+func (p print) differs(other print) bool { return p != 0 && other != 0 && p != other }
+
 // recentPages is how many pages with events the recent ids reach back. Two are
 // promised; the third costs little and is there when a reader's two are not
 // quite a writer's.
 const recentPages = 3
 
-// recent are the ids that a page is compared with, by page, the newest last.
+// recent are the ids that a page is compared with, by page, the newest last; each with
+// the print of its event.
 type recent struct {
-	pages []map[id]struct{}
+	pages []map[id]print
 }
 
 func (r *recent) has(i id) bool {
+	_, ok := r.find(i)
+	return ok
+}
+
+// find returns the print of a recent id.
+func (r *recent) find(i id) (print, bool) {
 	for _, page := range r.pages {
-		if _, ok := page[i]; ok {
-			return true
+		if p, ok := page[i]; ok {
+			return p, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // newest is how many ids the newest page has.
@@ -42,15 +58,19 @@ func (r *recent) newest() int {
 	return len(r.pages[len(r.pages)-1])
 }
 
-// add puts ids to the newest page.
+// add puts ids of unknown bytes to the newest page.
 func (r *recent) add(ids ...id) {
+	for _, i := range ids {
+		r.put(i, 0)
+	}
+}
+
+// put puts an id to the newest page.
+func (r *recent) put(i id, p print) {
 	if len(r.pages) == 0 {
 		r.turn()
 	}
-	newest := r.pages[len(r.pages)-1]
-	for _, i := range ids {
-		newest[i] = struct{}{}
-	}
+	r.pages[len(r.pages)-1][i] = p
 }
 
 // turn begins a new page and forgets those beyond recentPages. A page's map is
@@ -60,5 +80,5 @@ func (r *recent) turn() {
 	if len(r.pages) == recentPages {
 		r.pages = slices.Delete(r.pages, 0, 1)
 	}
-	r.pages = append(r.pages, make(map[id]struct{}))
+	r.pages = append(r.pages, make(map[id]print))
 }

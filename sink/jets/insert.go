@@ -125,7 +125,9 @@ func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeli
 	// The live poll has passed them. Should it serve one all the same, since what
 	// it took for the head was none, it is known for as long as a page's are.
 	if s.recent.newest() < mostInserted {
-		s.recent.add(ids...)
+		for i := range ids {
+			s.recent.put(ids[i], printOf(events[i].Data))
+		}
 	}
 	s.at = pos
 	return nil

@@ -16,6 +16,8 @@ var (
 	ErrCut = errors.New("bytes are missing: it was cut to what the server took")
 	// ErrNoEvent: the element is none, or has no uuid that it could be told from others by.
 	ErrNoEvent = errors.New("it is no event")
+	// ErrConflict: an event of its uuid is stored, and the uuid is what it goes by.
+	ErrConflict = errors.New("an event of its uuid was stored with other bytes")
 	// ErrStillTooLarge: the server still does not take it.
 	ErrStillTooLarge = errors.New("it is still larger than the server takes")
 	// ErrNotPassed: the live poll may yet come to it.
@@ -64,6 +66,9 @@ func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter, parse func(
 // publishable reads the element of a dead letter, if it is an event that the
 // server takes by now.
 func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
+	if l.Reason == pipeline.FlawConflict {
+		return pipeline.Event{}, ErrConflict
+	}
 	if l.Reason != pipeline.FlawTooLarge {
 		return pipeline.Event{}, ErrNoEvent
 	}

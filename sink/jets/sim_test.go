@@ -146,7 +146,7 @@ func (w *world) orgConfig() oktatest.Config {
 		// Late by less than the overlap of a reopening, which is all that is promised.
 		Lag: oktatest.Lag{Late: 0.1, LateBy: 55 * time.Minute}}
 	if w.trouble.org {
-		c.RepeatWithin, c.RepeatAcross = 0.2, 0.2
+		c.RepeatWithin, c.RepeatAcross, c.Conflicts = 0.2, 0.2, 0.3
 	}
 	if w.trouble.short {
 		c.ShortPages = 0.3

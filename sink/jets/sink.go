@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -180,7 +181,7 @@ func (s *Sink) sort(ctx context.Context, page pipeline.Page) (catch, error) {
 // fetched, since the page before it may hold the same events.
 func (s *Sink) sift(page pipeline.Page) catch {
 	limit, envelope := s.store.maxMessage(), s.envelope()
-	seen := make(map[id]struct{}, len(page.Events))
+	seen := make(map[id]int, len(page.Events)) // places
 	c := catch{events: make([]pipeline.Event, 0, len(page.Events)), ids: make([]id, 0, len(page.Events))}
 	for place := range page.Events {
 		e := &page.Events[place]
@@ -190,11 +191,14 @@ func (s *Sink) sift(page pipeline.Page) catch {
 		}
 		c.publishedMax = latest(c.publishedMax, believable(e.Published, page.Date))
 		i := idOf(e.UUID)
-		if _, twice := seen[i]; twice || s.recent.has(i) {
-			c.repeats++
+		if repeat, conflict := s.repeats(e, i, seen, page.Events); repeat {
+			if c.repeats++; conflict {
+				c.dead = append(c.dead, letter{*e, place})
+				c.dead[len(c.dead)-1].event.Flaw = pipeline.FlawConflict
+			}
 			continue
 		}
-		seen[i] = struct{}{}
+		seen[i] = place
 		if envelope.Larger(e, limit) {
 			c.dead = append(c.dead, letter{*e, place})
 			c.dead[len(c.dead)-1].event.Flaw = pipeline.FlawTooLarge
@@ -203,6 +207,16 @@ func (s *Sink) sift(page pipeline.Page) catch {
 		c.events, c.ids = append(c.events, *e), append(c.ids, i)
 	}
 	return c
+}
+
+// repeats reports whether an event repeats one of its page, or one that was stored of
+// late, and whether its bytes are others then.
+func (s *Sink) repeats(e *pipeline.Event, i id, seen map[id]int, events []pipeline.Event) (repeat, conflict bool) {
+	if first, ok := seen[i]; ok {
+		return true, !bytes.Equal(e.Data, events[first].Data)
+	}
+	known, ok := s.recent.find(i)
+	return ok, ok && known != 0 && known.differs(printOf(e.Data))
 }
 
 func (s *Sink) envelope() *envelope {
@@ -291,7 +305,7 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 		s.batch.Accepted(time.Now())
 	}
 	s.span.add(events, c.ids[from:from+n], s.lastEvent)
-	s.remember(pos, c.ids[from:from+n])
+	s.remember(pos, events, c.ids[from:from+n])
 	return nil
 }
 
@@ -339,11 +353,13 @@ func (s *Sink) send(ctx context.Context, msgs messages) (uint64, error) {
 	return seq, nil
 }
 
-// remember makes pos the newest position and its events' ids recent ones.
-func (s *Sink) remember(pos pipeline.Position, ids []id) {
+// remember makes pos the newest position and its events recent ones.
+func (s *Sink) remember(pos pipeline.Position, events []pipeline.Event, ids []id) {
 	if pos.DedupeFrom == 0 && len(ids) > 0 {
 		s.recent.turn()
 	}
-	s.recent.add(ids...)
+	for i := range ids {
+		s.recent.put(ids[i], printOf(events[i].Data))
+	}
 	s.at = pos
 }

@@ -3,6 +3,7 @@ package jets
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -326,4 +327,46 @@ func TestTwoInstancesOfOneOrg(t *testing.T) {
 	if r.Stored != 3 {
 		t.Fatalf("the second instance got %+v", r)
 	}
+}
+
+// A uuid that comes again with other bytes is dropped, as a repeat; its bytes are kept as
+// a dead letter, once. That holds within a page, and for what this process stored of late.
+func TestConflictingRepeats(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.synced()
+	other := func(i int, text string) pipeline.Event {
+		e := event(i)
+		e.Data = []byte(`{"uuid":"` + e.UUID + `","x":"` + text + `"}`)
+		return e
+	}
+	commit := func(next int, stored, repeats, dead int, list ...pipeline.Event) {
+		t.Helper()
+		if r := st.commit(s, page(s, next, list)); r.Stored != stored || r.Repeats != repeats || r.DeadLetters != dead {
+			t.Fatalf("stored %d, repeats %d, dead letters %d", r.Stored, r.Repeats, r.DeadLetters)
+		}
+	}
+	commit(1, 2, 2, 1, event(1), event(2), other(2, "a"), event(1))
+	commit(2, 1, 2, 1, other(1, "b"), event(2), event(3))
+	commit(3, 0, 3, 2, other(1, "b"), other(2, "a"), event(1)) // the same ones, under another link
+	commit(4, 0, 2, 1, event(3), other(3, strings.Repeat("c", 100)))
+	st.wantEvents(1, 3)
+	want := []string{string(other(2, "a").Data), string(other(1, "b").Data), string(other(3, strings.Repeat("c", 100)).Data)}
+	var got []string
+	for m := range st.messages(StreamDeadLetter) {
+		if m.Header.Get("Signal-Reason") != "conflicting_repeat" {
+			t.Errorf("reason %q", m.Header.Get("Signal-Reason"))
+		}
+		got = append(got, string(m.Data))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("dead letters %q, want %q", got, want)
+	}
+	_, err := (&DeadLetters{st.store}).Requeueable(t.Context(), DeadLetter{Instance: "prod", Reason: pipeline.FlawConflict}, nil)
+	if !errors.Is(err, ErrConflict) {
+		t.Errorf("requeue: %v", err)
+	}
+	s = st.synced() // what was stored before a restart is known by its id alone
+	commit(5, 1, 2, 0, other(3, "d"), other(1, "e"), event(4))
+	commit(6, 0, 1, 1, other(4, "f"))
+	st.wantEvents(1, 4)
 }

@@ -19,6 +19,8 @@ type Config struct {
 	RepeatWithin float64 // chance that a page holds one of its events twice
 	RepeatAcross float64 // chance that a page begins with the event that the page before ended with
 
+	Conflicts float64 // chance that an event that comes again has other bytes
+
 	ShortPages float64 // chance that a page is shorter than its limit though more is waiting; a third of those that follow the log are empty and lead on, at most two in a row
 
 	PageMost int // elements of a page at most, whatever limit was asked for; 0: as many as that

@@ -114,11 +114,12 @@ func (o *Org) repeats(from key, limit int, req Request) []element {
 	if o.config.RepeatAcross == 0 || from.serial == 0 || limit < 2 {
 		return nil
 	}
-	if chance(o.config.Seed, chanceAcross, uint64(req.N)).Float64() >= o.config.RepeatAcross {
+	r := chance(o.config.Seed, chanceAcross, uint64(req.N))
+	if r.Float64() >= o.config.RepeatAcross {
 		return nil
 	}
 	i := o.log.after(key{from.millis, from.serial - 1})
-	return []element{{rec: o.log.record(i)}}
+	return []element{again(element{rec: o.log.record(i)}, r, o.config.Conflicts)}
 }
 
 // What a chance is drawn for.

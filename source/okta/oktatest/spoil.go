@@ -3,6 +3,7 @@ package oktatest
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 )
 
 // extras are what a page holds beside events served once.
@@ -12,11 +13,13 @@ type extras struct {
 	inject []string
 	short  int  // events that it could hold and does not
 	held   bool // a page that follows the log holds none of those that wait
+
+	conflicts float64 // chance that a repeat has other bytes
 }
 
 // extras draws what is put into a page. It leaves room for one event at least.
 func (o *Org) extras(q query, req Request, fault Fault) extras {
-	x := extras{rand: chance(o.config.Seed, chanceWithin, uint64(req.N)), repeat: fault.Repeat}
+	x := extras{rand: chance(o.config.Seed, chanceWithin, uint64(req.N)), repeat: fault.Repeat, conflicts: o.config.Conflicts}
 	if x.rand.Float64() < o.config.RepeatWithin {
 		x.repeat++
 	}
@@ -43,10 +46,18 @@ func (x extras) spoil(p *page) {
 		for range x.repeat {
 			first := x.rand.IntN(len(p.elements))
 			place := first + 1 + x.rand.IntN(len(p.elements)-first)
-			p.elements = slices.Insert(p.elements, place, p.elements[first])
+			p.elements = slices.Insert(p.elements, place, again(p.elements[first], x.rand, x.conflicts))
 		}
 	}
 	for _, raw := range x.inject {
 		p.elements = slices.Insert(p.elements, x.rand.IntN(len(p.elements)+1), element{raw: []byte(raw)})
 	}
+}
+
+// again is an element that is served once more, at times with other bytes.
+func again(e element, r *rand.Rand, conflicts float64) element {
+	if e.rec == nil || len(e.rec.Data) < 3 || e.rec.UUID == "" || r.Float64() >= conflicts {
+		return e
+	}
+	return element{raw: slices.Concat([]byte(`{"again":`), strconv.AppendInt(nil, r.Int64N(3), 10), []byte(","), e.rec.Data[1:])}
 }
