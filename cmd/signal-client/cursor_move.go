@@ -37,7 +37,8 @@ Examples:
   signal-client cursor rewind acme --to 1000212 --yes`
 
 const cursorReopenLong = `Start a new query from a time, with the org's filter and limit: when Okta does not
-accept the positions of the past any more, or none is kept from so far back.
+accept the positions of the past any more, such as a link that is too old (the service
+does it by itself, mostly), or none is kept from so far back.
 
 What is served again is compared with what is stored, by uuid, so that nothing is
 stored twice. Okta keeps 90 days. A time after the newest event would leave events out: it

@@ -154,7 +154,7 @@ func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 	case pipeline.StateRefused, pipeline.StateConfig:
 		d.wrong(facts+": "+cut(status.LastError, 200), "correct what it names; it is taken up within seconds")
 	case pipeline.StateRetrying:
-		d.warn(facts+": "+cut(status.LastError, 200), "nothing by hand unless it stays")
+		d.warn(facts+": "+cut(status.LastError, 200), fmt.Sprintf("nothing by hand unless it stays; a page that takes too long: signal-client integrations set %s limit=200; a link that Okta refuses: signal-client cursor reopen %s --since <time>", o.instance, o.instance))
 	case pipeline.StateCatchingUp, pipeline.StateThrottled:
 		if late {
 			d.warn(facts, "nothing by hand: how fast it catches up is up to the org's rate limit, and settings.rate_share")

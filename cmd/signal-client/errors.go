@@ -55,7 +55,7 @@ type remedy struct {
 var remedies = []remedy{
 	{pipeline.ErrCredential, exitCredential, "make a new API token in Okta (Security > API > Tokens; a read-only admin is enough) and put it where OKTA_API_TOKEN_FILE or the integration names it"},
 	{pipeline.ErrThrottled, exitFailed, "wait a minute, or lower settings.rate_share; other clients share the org's limit"},
-	{pipeline.ErrCursor, exitFailed, "nothing by hand: the poller starts a new query by itself"},
+	{pipeline.ErrCursor, exitFailed, "nothing by hand: the poller starts a new query by itself; at once it does by: signal-client cursor reopen <name> --since <time>"},
 	{pipeline.ErrLink, exitFailed, "nothing by hand: the poller starts a new query by itself, if the org goes on refusing the link"},
 	{pipeline.ErrConfig, exitUsage, "correct the field that is named, in INTEGRATIONS or in the environment"},
 	{jets.ErrUncompared, exitFailed, "start the service, which compares them: signal-client run; then run the command again"},

@@ -32,7 +32,9 @@ States:
   polling              at the head of the log
   catching up          more is waiting
   throttled            the org's rate limit is used up; goes on by itself
-  retrying             a passing failure; goes on by itself
+  retrying             a passing failure; goes on by itself. Should it stay: a lower
+                       settings.limit helps where pages take too long, and cursor
+                       reopen where Okta refuses a link
   credential refused   Okta refuses the token
   configuration error  the last error names what is wrong
   unowned              no running process polls it

@@ -46,11 +46,13 @@ func meaningOf(err error) string {
 	case errors.Is(err, pipeline.ErrCursor):
 		return "Okta refuses the cursor: a new query begins where all is known to be stored"
 	case errors.Is(err, pipeline.ErrLink):
-		return "Okta refuses a link that it made itself: if it still does in a minute, a new query begins where all is known to be stored"
+		return "Okta refuses a link that it made itself: if it still does in a minute, a new query begins where all is known to be stored; at once it does by: signal-client cursor reopen"
 	case errors.Is(err, pipeline.ErrConfig) && answered && answer.Status == http.StatusNotFound:
 		return "there is no System Log at this address: check settings.fqdn"
 	case errors.Is(err, pipeline.ErrConfig) && answered:
-		return "Okta refuses the request as it is configured"
+		return "Okta refuses the request as it is configured: correct what it names, such as settings.filter; a new query begins by: signal-client cursor reopen"
+	case okta.TooHeavy(err):
+		return "the page takes too long: smaller ones are asked for by themselves; a lower settings.limit makes them smaller for good"
 	case answered && answer.Status >= 500:
 		return "Okta fails; it is asked again"
 	case errors.Is(err, jets.ErrDisconnected), errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrNoResponders),

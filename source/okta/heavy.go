@@ -31,7 +31,7 @@ func (h *heavy) apply(link pipeline.Link) pipeline.Link {
 
 // failed takes note of an attempt. What failed for another reason says nothing.
 func (h *heavy) failed(asked pipeline.Link, err error) {
-	if !tooHeavy(err) {
+	if !TooHeavy(err) {
 		return
 	}
 	if h.failures++; h.failures < 2 && !h.raised {
@@ -55,9 +55,9 @@ func (h *heavy) arrived(link pipeline.Link) {
 	}
 }
 
-// tooHeavy reports whether an error may come from the size of what was asked for.
+// TooHeavy reports whether an error may come from the size of what was asked for.
 // Okta answers a query that took too long with status 500 and E0000009.
-func tooHeavy(err error) bool {
+func TooHeavy(err error) bool {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Status == http.StatusGatewayTimeout ||
 			refusal.Status == http.StatusInternalServerError && refusal.Code == "E0000009"
