@@ -71,6 +71,8 @@ var mutants = []mutant{
 	{"dead letters after the batch", jetsPkg, "TestCommitCutAnywhere", []edit{
 		{"sink/jets/sink.go", "	lost, err := s.bury(ctx, page.Link, c.dead)\n	if err != nil {\n		return pipeline.Receipt{}, err\n	}\n", ""},
 		{"sink/jets/sink.go", "	s.lose(lost)\n", "	if _, err := s.bury(ctx, page.Link, c.dead); err != nil {\n		return pipeline.Receipt{}, err\n	}\n"}}},
+	{"stored without room", jetsPkg, "TestNoRoom", []edit{
+		{"sink/jets/sink.go", "	if err := s.store.room(); err != nil {\n		return nil, nil, err\n	}\n", ""}}},
 	{"a dead letter in doubt taken for lost", jetsPkg, "TestDeadLetterInDoubt", []edit{
 		{"sink/jets/deadletter_keep.go", "	refusal, ok := errors.AsType[*apiError](err)\n	if !ok {\n		return err\n	}\n	switch", "	refusal, ok := errors.AsType[*apiError](err)\n	if !ok {\n		return errNotKept\n	}\n	switch"}}},
 

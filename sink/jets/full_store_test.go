@@ -127,6 +127,37 @@ func TestSessionInAFullStore(t *testing.T) {
 	})
 }
 
+// TestNoRoom: while there is said to be no room, nothing is stored, of a page, of the past,
+// or at a sync, which would let the org be asked for what can't be stored.
+func TestNoRoom(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	full := errors.New("full")
+	var room error
+	store, err := Open(t.Context(), st.store.Conn, Config{Room: func() error { return room }})
+	st.ok(err)
+	st.store = store
+	s := st.synced()
+	st.commit(s, short(s, 1, events(1, 3)))
+	room = full
+	if _, err := s.Commit(t.Context(), s.at, page(s, 2, append(events(4, 6), pipeline.Event{Data: []byte(`7`), Flaw: pipeline.FlawNotObject}))); !errors.Is(err, full) {
+		t.Errorf("a page: %v", err)
+	}
+	if _, err := s.Insert(t.Context(), s.at, pipeline.Past{Events: events(8, 9), Why: pipeline.WhyBackfill, From: epoch, Until: epoch.Add(time.Hour)}); !errors.Is(err, full) {
+		t.Errorf("events of the past: %v", err)
+	}
+	if _, err := st.sink().Sync(t.Context()); !errors.Is(err, full) {
+		t.Errorf("a sync: %v", err)
+	}
+	st.wantEvents(1, 3)
+	for range st.messages(StreamDeadLetter) {
+		t.Error("a dead letter is stored")
+	}
+	room = nil
+	s = st.synced()
+	st.commit(s, page(s, 2, events(4, 6)))
+	st.wantEvents(1, 6)
+}
+
 // lockedBuffer is what a log said.
 type lockedBuffer struct {
 	mu sync.Mutex
