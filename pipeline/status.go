@@ -33,7 +33,7 @@ type Status struct {
 	CompleteThrough time.Time  `json:"complete_through,omitzero"` // the watermark
 	LagSeconds      float64    `json:"lag_seconds"`               // age of the watermark when written; 0 when there is none
 	LastEvent       *LastEvent `json:"last_event,omitempty"`
-	Events          uint64     `json:"events"` // stored since the holder took over
+	Events          uint64     `json:"events"` // stored, by one holder after the other, since the status began
 	RateLimit       *RateLimit `json:"rate_limit,omitempty"`
 	Breaker         string     `json:"breaker"`              // closed, open or half-open
 	LastError       string     `json:"last_error,omitempty"` // in words; empty after a success

@@ -109,6 +109,11 @@ func (b *board) Held(instance string) {
 	delete(b.failed, instance)
 }
 
+// Carry goes on counting from what the holder before had counted.
+func (b *board) Carry(instance string, events uint64) {
+	b.note(instance, func(s *pipeline.Status) { s.Events += events })
+}
+
 // Gone ends it: whoever polls the instance next speaks of it.
 func (b *board) Gone(instance string) {
 	b.mu.Lock()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
@@ -12,7 +13,8 @@ type holding struct {
 	pipeline.Locks
 	metrics *metrics
 	board   *board
-	gone    func(instance string) // told of each that is not held any more; nil: nobody
+	gone    func(instance string)                                               // told of each that is not held any more; nil: nobody
+	status  func(ctx context.Context, instance string) (pipeline.Status, error) // as the holder before left it
 	count   atomic.Int64
 }
 
@@ -29,6 +31,20 @@ func (h *holding) Hold(ctx context.Context, claim pipeline.Claim, held func(cont
 				h.gone(instance)
 			}
 		}()
+		h.carry(ctx, instance)
 		held(ctx)
 	})
+}
+
+// carry has the board count on from the holder before. That is for people: it takes no
+// longer than a moment, and may fail.
+func (h *holding) carry(ctx context.Context, instance string) {
+	if h.status == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if before, err := h.status(ctx, instance); err == nil {
+		h.board.Carry(instance, before.Events)
+	}
 }

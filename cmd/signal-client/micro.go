@@ -163,7 +163,7 @@ func (s replicaStatus) fit(most int) ([]byte, error) {
 type replicaFigures struct {
 	Orgs   int                    `json:"orgs"`
 	States map[pipeline.State]int `json:"states"`
-	Events uint64                 `json:"events"` // stored since each was taken over
+	Events uint64                 `json:"events"` // as their statuses count them
 	Lag    float64                `json:"most_lag_seconds"`
 }
 

@@ -177,6 +177,7 @@ func TestBoard(t *testing.T) {
 		t.Error("published an instance that is not held")
 	}
 	b.Held("prod")
+	b.Carry("prod", 100)
 	trace.Failed("prod", pipeline.ErrThrottled)
 	trace.Budget("prod", pipeline.RateLimit{Limit: 120, Remaining: 7})
 	trace.Breaker("prod", breaker.Open, false)
@@ -188,11 +189,11 @@ func TestBoard(t *testing.T) {
 	trace.Committed("prod", pipeline.Page{}, pipeline.Receipt{Stored: 3}, 0)
 	trace.Committed("prod", pipeline.Page{}, pipeline.Receipt{Stored: 4}, 0)
 	trace.Moved("prod", pipeline.StatePolling, at, time.Now())
-	if s := last(); s.Events != 7 || s.LastError != "" || s.LastSuccess.IsZero() || s.LastEvent.UUID != "u" {
+	if s := last(); s.Events != 107 || s.LastError != "" || s.LastSuccess.IsZero() || s.LastEvent.UUID != "u" {
 		t.Errorf("polling: %+v", s)
 	}
 	b.Report("prod", pipeline.StateUnowned, nil)
-	if s := last(); s.State != pipeline.StateUnowned || s.Holder != "" || s.Events != 7 {
+	if s := last(); s.State != pipeline.StateUnowned || s.Holder != "" || s.Events != 107 {
 		t.Errorf("unowned: %+v", s)
 	}
 	b.Gone("prod")

@@ -65,7 +65,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer everyWhile(ctx, censusEvery, known.Count)()
 
 	s.ready.Waiting("integrations are not loaded yet")
-	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone}
+	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: store.Status}
 	err = s.fleet(stage, held, known, streams).Run(ctx)
 	s.log.Info("polling ended")
 	return err

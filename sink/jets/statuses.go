@@ -26,7 +26,8 @@ const (
 // the newest status of an instance is written; while NATS is away, nothing is,
 // and then the newest. The farewell of one who leaves, StateUnowned, is written
 // only if nobody else has spoken for the instance since: whoever takes over has
-// the last word, however late the farewell comes. It is safe for concurrent use.
+// the last word, however late the farewell comes. Its last figures are written in the
+// same way. It is safe for concurrent use.
 type Statuses struct {
 	store *Store
 	log   *slog.Logger
@@ -44,6 +45,7 @@ type draft struct {
 	written pipeline.Status
 	stored  uint64    // revision of the last one that this process wrote; 0: none
 	due     time.Time // not to be written before
+	last    bool      // another may have spoken: then it is not to be written
 }
 
 // Statuses makes the writer of this process's statuses; log may be nil.
@@ -66,13 +68,15 @@ func (s *Statuses) Delete(instance string) {
 	s.hand(instance, func(d *draft) { d.newest, d.due = nil, time.Time{} })
 }
 
-// Leave takes back what waits to be written of an instance since it is no news:
-// another speaks for the instance from now on. It never blocks.
+// Leave says that another speaks for an instance from now on. What waits to be
+// written of it since it is no news is written now, unless another has spoken: it
+// goes on from these figures. It never blocks.
 func (s *Statuses) Leave(instance string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d := s.dirty[instance]; d != nil && time.Until(d.due) > 0 {
-		delete(s.dirty, instance)
+		d.due, d.last = time.Time{}, true
+		s.rouse()
 	}
 }
 
@@ -88,9 +92,14 @@ func (s *Statuses) hand(instance string, change func(*draft)) {
 		d = new(draft)
 		s.drafts[instance] = d
 	}
+	d.last = false
 	change(d)
 	s.dirty[instance] = d
 	s.mu.Unlock()
+	s.rouse()
+}
+
+func (s *Statuses) rouse() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -166,12 +175,12 @@ func (s *Statuses) waits() map[string]time.Duration {
 func (s *Statuses) write(ctx context.Context, instance string) {
 	s.mu.Lock()
 	d := s.drafts[instance]
-	status, last := d.newest, d.stored
+	status, last, farewell := d.newest, d.stored, d.last
 	delete(s.dirty, instance)
 	s.mu.Unlock()
 
 	m := s.message(instance, status)
-	if status != nil && status.State == pipeline.StateUnowned {
+	if status != nil && (farewell || status.State == pipeline.StateUnowned) {
 		if last == 0 {
 			return
 		}
@@ -218,6 +227,19 @@ func (s *Statuses) wrote(instance string, d *draft, status *pipeline.Status, sto
 	if again && (d.newest == nil || telling(*d.newest) != telling(d.written)) {
 		d.due = time.Time{}
 	}
+}
+
+// Status reads an instance's status from the bucket's leader: the zero one if there is
+// none.
+func (s *Store) Status(ctx context.Context, instance string) (pipeline.Status, error) {
+	m, err := s.Conn.value(ctx, BucketStatus, Key(instance))
+	if errors.Is(err, ErrNoMessage) {
+		return pipeline.Status{}, nil
+	}
+	if err != nil || gone(m.Header) {
+		return pipeline.Status{}, err
+	}
+	return statusOf(kvEntry{key: Key(instance), value: m.Data}), nil
 }
 
 // AllStatuses reads the bucket STATUS once, by instance. One that can't be read

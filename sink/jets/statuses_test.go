@@ -108,6 +108,26 @@ func TestStatusesOfOneWhoLeaves(t *testing.T) {
 	})
 }
 
+// Whoever hands an instance over leaves what it has counted, unless the next holder was
+// quicker, and that one goes on from there.
+func TestStatusesAreCarriedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := opened(t, jetstest.Run(t), Config{})
+		if s, err := store.Status(t.Context(), "a"); err != nil || s.Events != 0 {
+			t.Errorf("before anything was written: %+v, %v", s, err)
+		}
+		first, _ := writing(t, store)
+		first.Put(status("a", pipeline.StatePolling, 1))
+		synctest.Wait()
+		first.Put(status("a", pipeline.StatePolling, 7)) // no news: it would wait
+		first.Leave("a")
+		synctest.Wait()
+		if s, err := store.Status(t.Context(), "a"); err != nil || s.Events != 7 {
+			t.Errorf("after the holder has left: %+v, %v", s, err)
+		}
+	})
+}
+
 // What is news is written, even by one who leaves.
 func TestStatusesLastNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
