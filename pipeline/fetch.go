@@ -31,11 +31,30 @@ func (w *walk) next(ctx context.Context) (Page, error) {
 	w.ahead = nil
 	if f.err == nil {
 		w.head.learn(f.asked, &f.page)
+		w.time()
 		w.trace.Polled(w.Instance, f.page, f.took)
 	} else {
 		w.Clock.Observe(f.page.Date) // of a refusal, too: a link may have been made by a wrong clock
 	}
 	return f.page, f.err
+}
+
+// mostUndated is how many answers in a row may have no Date without a word.
+const mostUndated = 3
+
+// time says, once, that the org does not tell the time, or does so again.
+func (w *walk) time() {
+	switch {
+	case !w.untimed && w.head.undated >= mostUndated:
+		w.Log.Warn("okta: answers have no Date header: only events move the watermark, and it stands still while there are none; " +
+			"let what stands between here and the org pass it on")
+	case w.untimed && w.head.undated == 0:
+		w.Log.Info("okta: answers have a Date header again")
+	default:
+		return
+	}
+	w.untimed = !w.untimed
+	w.trace.Untimed(w.Instance, w.untimed)
 }
 
 // fetch asks for a page in the background.

@@ -26,6 +26,7 @@ type head struct {
 	seen    reading   // the org's clock on an answer; zero: on none
 	empties []request // for the newest empty pages in a row
 
+	undated int       // answers in a row that had no Date
 	blind   bool      // the newest page was asked for before any answer had told the org's clock
 	reached int       // all that was persisted before this request has been served; 0: the newest page does not show it
 	served  time.Time // all that was persisted up to then has been, since the newest page holds a later event; zero: it holds none
@@ -87,6 +88,9 @@ func (h *head) restart() {
 // set: Through, CaughtUp and More; and Date, if the answer had none to be believed.
 func (h *head) learn(r request, p *Page) {
 	told := !p.Date.IsZero()
+	if h.undated++; told {
+		h.undated = 0
+	}
 	h.date(r, p)
 	h.blind = !h.seen.date.IsZero() && !h.clock.confirms(r.seen)
 	newest := newestOf(p)

@@ -87,6 +87,7 @@ type walk struct {
 	ahead   *fetch   // the page after the one in hand; nil: not asked for
 	refused refusals // of the link, in a row
 	past    *Past    // a batch of the backlog, to be stored once the log is read beyond it; nil: none
+	untimed bool     // it was told that the org's answers have no Date
 	drained int      // pages in a row that were followed at once
 	chased  int      // pages in a row that were followed at once for what they might prove
 	ill     State    // that the newest failure left it in; empty: a commit succeeded since

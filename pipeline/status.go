@@ -40,6 +40,7 @@ type Status struct {
 	Audit           *Audited   `json:"audit,omitempty"`      // the newest standing audit
 	Gap             *Gap       `json:"gap,omitempty"`        // as in the position
 	Assumed         string     `json:"assumed,omitempty"`    // as in the position
+	Untimed         bool       `json:"untimed,omitempty"`    // the org's answers have no Date: only events move the watermark
 	UpdatedAt       time.Time  `json:"updated_at,omitzero"`  // zero: it was never written
 
 	// Environment is how its holder's environment configures the instance, as a value

@@ -29,6 +29,7 @@ type Trace struct {
 	Lost       func(instance string)                                    // acked data is gone from the stream
 	PassedOver func(instance string, gap Gap)                           // events may have been dropped by the org before they were read
 	Wrote      func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
+	Untimed    func(instance string, untimed bool)                      // the org's answers have no Date, or have one again
 	Drift      func(field string)                                       // an event's member is not what is documented
 }
 
@@ -86,6 +87,9 @@ func (t *Trace) Complete() Trace {
 	}
 	if c.Wrote == nil {
 		c.Wrote = func(string, string, time.Duration) {}
+	}
+	if c.Untimed == nil {
+		c.Untimed = func(string, bool) {}
 	}
 	if c.Drift == nil {
 		c.Drift = func(string) {}

@@ -65,6 +65,9 @@ func (b *board) Trace() *pipeline.Trace {
 				b.publish(b.dated(*s))
 			})
 		},
+		Untimed: func(instance string, untimed bool) {
+			b.note(instance, func(s *pipeline.Status) { s.Untimed = untimed })
+		},
 		Waits: b.waits,
 		Breaker: func(instance, state string, _ bool) {
 			b.note(instance, func(s *pipeline.Status) { s.Breaker = state })

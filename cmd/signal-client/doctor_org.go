@@ -325,7 +325,7 @@ func (d *diagnosis) headers(i pipeline.Integration, t trial, seen *witness) {
 		d.fact("%d of %d requests left", t.RateLimit.Remaining, t.RateLimit.Limit)
 	}
 	if date, err := http.ParseTime(seen.header.Get("Date")); err != nil {
-		d.warn("no Date: the watermark can't move", proxy)
+		d.warn("no Date: only events move the watermark", proxy)
 	} else {
 		// It is cut to seconds.
 		d.skew("the org's", date.Add(500*time.Millisecond).Sub(seen.at), seen.took+500*time.Millisecond)

@@ -24,8 +24,14 @@ func notes(s pipeline.Status) []string {
 	if s.Assumed != "" {
 		lines = append(lines, "assumed: "+s.Assumed)
 	}
+	if s.Untimed {
+		lines = append(lines, "watermark: "+untimed)
+	}
 	return lines
 }
+
+// untimed is why a watermark stands still though its org is polled.
+const untimed = "only events move it, since the org's answers have no Date; look for a proxy on the way that takes it away"
 
 // remedyOf is what to do about a state that does not pass by itself; "": nothing.
 func remedyOf(s pipeline.Status) string {
@@ -88,6 +94,9 @@ func printStatus(out screen, s pipeline.Status, now time.Time) error {
 	add("assumed", s.Assumed)
 	add("holder", s.Holder)
 	add("complete through", s.CompleteThrough)
+	if s.Untimed {
+		add("watermark", untimed)
+	}
 	add("last event", lastEvent(s))
 	add("events stored", human(s.Events))
 	add("last poll", s.LastPoll)

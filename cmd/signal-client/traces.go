@@ -45,6 +45,9 @@ func traces(all ...*pipeline.Trace) *pipeline.Trace {
 		Waits: func(instance string, until time.Time) {
 			each(func(t *pipeline.Trace) { t.Waits(instance, until) })
 		},
+		Untimed: func(instance string, untimed bool) {
+			each(func(t *pipeline.Trace) { t.Untimed(instance, untimed) })
+		},
 		PassedOver: func(instance string, gap pipeline.Gap) {
 			each(func(t *pipeline.Trace) { t.PassedOver(instance, gap) })
 		},
