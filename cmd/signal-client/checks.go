@@ -111,7 +111,7 @@ func (c *streamConfig) faults() []error {
 	k.add(c.MaxBytes > 0 && c.MaxBytes < jets.LeastBytes, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_BYTES=%d", c.MaxBytes),
 		"it holds less than a few pages; it is at least 64MiB, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_BYTES=200GiB")
 	k.add(c.MaxAge != 0 && c.MaxAge < time.Hour, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_AGE=%s", c.MaxAge),
-		"events would be gone before anyone reads them; it is at least 1h, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_AGE=2160h")
+		"events would be gone before anyone reads them; it is at least 1h, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_AGE=90d")
 	return k.errs
 }
 

@@ -61,7 +61,7 @@ type serverConfig struct {
 type streamConfig struct {
 	Replicas int           `envconfig:"SIGNAL_CLIENT_NATS_REPLICAS" default:"1" desc:"copies of the stream and the buckets"`
 	MaxBytes byteSize      `envconfig:"SIGNAL_CLIENT_STREAM_MAX_BYTES" default:"0" desc:"size at which the stream drops its oldest events, such as 200GiB; 0: no limit of its own"`
-	MaxAge   time.Duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"2160h" desc:"age at which the stream drops events; 0: never"`
+	MaxAge   time.Duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"90d" desc:"age at which the stream drops events; 0: never"`
 }
 
 // ever is the age of a stream that drops nothing for its age.

@@ -20,10 +20,10 @@ Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
 filter, limit, rate_share, link_hosts, api_token_file, enabled. A token is never
 an argument, which others on the machine could see: --token-from.
 
-A changed filter or limit starts a new query that misses nothing; a lower limit helps
-where a query is so heavy that whole pages take Okta too long. Another host
-name of the same org starts a new query as well. Another org is refused under a name that has events of a first
-one: add it under a name of its own, or confirm it with --another-org.
+A changed filter or limit starts a new query that misses nothing, and so does another
+host name of the same org. A lower limit helps where whole pages take Okta too long.
+Another org is refused under a name that has events of a first one: add it under a name
+of its own, or confirm it with --another-org.
 
 Examples:
   signal-client integrations set acme poll_interval=1m rate_share=0.3
