@@ -158,6 +158,9 @@ func (t *trial) judge(i pipeline.Integration, err error) {
 			t.hint = "try again; if it stays, ask Okta's support with the ids above"
 		}
 		t.judgeAnswer(i)
+		if t.code == exitCredential && answer.Foreign() {
+			t.hint = forbiddenOnTheWay
+		}
 		return
 	}
 	t.judgeNetwork(i, err)

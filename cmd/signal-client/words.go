@@ -37,6 +37,8 @@ func inWords(err error) string {
 func meaningOf(err error) string {
 	answer, answered := errors.AsType[*okta.Error](err)
 	switch {
+	case errors.Is(err, pipeline.ErrCredential) && answered && answer.Foreign():
+		return forbiddenOnTheWay
 	case errors.Is(err, pipeline.ErrCredential) && answered && answer.Status == http.StatusForbidden:
 		return "the token's owner may not read the System Log: give that admin a role that can, such as Read-only Administrator"
 	case errors.Is(err, pipeline.ErrCredential):
@@ -61,6 +63,9 @@ func meaningOf(err error) string {
 	}
 	return meaningOfNetwork(err)
 }
+
+// forbiddenOnTheWay is what a refusal means that is not Okta's own.
+const forbiddenOnTheWay = "something on the way to Okta forbids the request, such as a gateway, a proxy or a network zone: have it let this machine's address through; it need not be the token"
 
 func meaningOfNetwork(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {

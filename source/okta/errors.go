@@ -32,6 +32,10 @@ type Error struct {
 // Is matches the pipeline's ErrThrottled, ErrCredential, ErrCursor, ErrLink or ErrConfig.
 func (e *Error) Is(target error) bool { return e.Kind != nil && e.Kind == target }
 
+// Foreign reports whether nothing in the answer is Okta's: a gateway, a proxy or a
+// firewall on the way made it, or Okta's edge before it looked at the token.
+func (e *Error) Foreign() bool { return e.Code == "" && e.ID == "" && e.RequestID == "" }
+
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "status %d", e.Status)
