@@ -109,6 +109,9 @@ func (w *world) evict() {
 	if err != nil {
 		return
 	}
+	if w.firstSeq == 0 {
+		w.firstSeq = s.CachedInfo().State.FirstSeq
+	}
 	if config := s.CachedInfo().Config; w.maxBytes > 0 && config.MaxBytes != w.maxBytes {
 		config.MaxBytes = w.maxBytes
 		if _, err := conn.JS.UpdateStream(ctx, config); err != nil {
@@ -132,7 +135,7 @@ func (w *world) kept(s jetstream.StreamState) time.Time {
 	switch {
 	case w.maxAge > 0:
 		return w.org.Now().Add(-w.maxAge)
-	case s.Bytes > uint64(w.maxBytes)/2:
+	case s.FirstSeq > w.firstSeq: // the server may drop more than it must
 		return w.org.Now()
 	}
 	return time.Time{}
