@@ -175,14 +175,14 @@ func (h *head) reach(r request, p *Page) request {
 // page that is not full proves what its newest event does, and no more than that Date. So
 // does a full one, which is one of many: they move no watermark.
 //
-// Without a Date, only events move it.
+// Without a Date, only events move it, also where the answers had one before.
 func (h *head) through(r, first request, p *Page, told bool) time.Time {
 	switch {
 	case first.n > 0 && h.clock.confirms(first.seen):
 		return first.seen.date
 	case first.n > 0, p.Full, h.served.IsZero():
 		return time.Time{}
-	case h.clock.confirms(r.seen):
+	case told && h.clock.confirms(r.seen):
 		return older(h.served, r.seen.date)
 	case told:
 		return time.Time{} // the next answer proves more

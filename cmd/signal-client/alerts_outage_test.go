@@ -35,6 +35,7 @@ type outages struct {
 	org   *oktatest.Org
 	other *oktatest.Org // answers at acme.oktapreview.com; nil: org does
 	stuck chan struct{} // closed: requests are made; nil: they are, too
+	still func()        // nothing happens in the org any more
 	mu    sync.Mutex
 }
 
@@ -48,8 +49,8 @@ func inOutage(t *testing.T, config jetstest.Config, f func(o *outages)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { o.org.Run(ctx, 1) })
-		defer wg.Wait()
-		defer cancel()
+		o.still = func() { cancel(); wg.Wait() }
+		defer o.still()
 		f(o)
 	})
 }
@@ -304,6 +305,7 @@ func TestAlertsOfWrongIntegrations(t *testing.T) {
 		if why, notes := a.ready.Reasons(), a.ready.Notes(); len(why) > 0 || len(notes) != 2 {
 			o.Errorf("acme is polled; not ready: %q, notes: %q", why, notes)
 		}
+		o.fires(70*time.Minute, "SignalClientConfigurationError", "SignalClientInvalid", "SignalClientNoWatermark")
 		o.put("broken", entry)
 		if err := os.WriteFile(token, []byte("right-token"), 0o600); err != nil {
 			o.Fatal(err)
@@ -332,6 +334,26 @@ func TestAlertsOfTheOrg(t *testing.T) {
 		o.pass(20 * time.Minute)
 		if !o.ever["SignalClientDeadLetters"] {
 			o.Errorf("dead letters have fired nothing: %v", o.ever)
+		}
+	})
+}
+
+// A gateway takes the Date away from the org's answers: events move the watermark, of an
+// org that had one and of a new one. Once they don't come, that is told.
+func TestAlertsOfNoDate(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		o.start("a", oktaConfig{})
+		o.pass(time.Minute)
+		o.put("acme", entry)
+		o.fires(5 * time.Minute)
+		o.org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Header: http.Header{"Date": nil}} })
+		o.put("globex", strings.ReplaceAll(entry, "acme", "globex"))
+		o.fires(30 * time.Minute)
+		o.counts(2)
+		o.still()
+		o.fires(30*time.Minute, "SignalClientStalled")
+		if n := len(o.active["SignalClientStalled"]); n != 2 {
+			o.Errorf("it fires for %d orgs, want 2: %v", n, o.ask(`time() - signal_client_complete_through_timestamp_seconds`))
 		}
 	})
 }
