@@ -142,6 +142,7 @@ type day struct {
 	through     uint64          // the sequence through which the ledger was read
 	absent      map[print]Event // shown, and not stored when the ledger was read
 	order       []print         // of those
+	empties     int             // pages in a row that showed nothing
 }
 
 // print stands for a uuid.
@@ -252,7 +253,7 @@ func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, erro
 	if h.Progress != nil {
 		h.Progress(newest, &h.report)
 	}
-	return h.Window.after(page, newest, d.until), nil
+	return h.Window.after(page, newest, d.until, &d.empties), nil
 }
 
 // pollTries is how often in a row the org may fail to answer an audit.

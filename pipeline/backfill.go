@@ -19,10 +19,11 @@ type Backfill struct {
 	Window Window
 	Save   func(ctx context.Context, j Job) error // writes the job; called after each window
 
-	until time.Time // where the window at hand ends; zero: none is
-	link  Link      // its next page
-	pages int       // of it so far
-	taken batch     // what Next brought last
+	until   time.Time // where the window at hand ends; zero: none is
+	link    Link      // its next page
+	pages   int       // of it so far
+	empties int       // the newest ones in a row that were empty
+	taken   batch     // what Next brought last
 }
 
 var _ Backlog = (*Backfill)(nil)
@@ -90,7 +91,7 @@ func (b *Backfill) open() {
 	if b.until.After(end) {
 		b.until = end
 	}
-	b.link, b.pages = b.Window(from, b.until), 0
+	b.link, b.pages, b.empties = b.Window(from, b.until), 0, 0
 }
 
 // day is the part of the job's span that lies in the day at hand.
@@ -123,7 +124,7 @@ func (b *Backfill) take(past *Past, page Page) {
 	b.taken.events += len(page.Events)
 	b.taken.pages++
 	b.taken.bytes += page.Bytes
-	b.taken.next = b.Window.after(page, newest, b.until)
+	b.taken.next = b.Window.after(page, newest, b.until, &b.empties)
 }
 
 // failed takes note of an error. A window whose cursor was refused is asked for

@@ -13,11 +13,12 @@ import (
 // archive is a Source of the past: it answers requests for spans in the order of
 // publication. A link is "since until offset", times in milliseconds.
 type archive struct {
-	limit int
-	log   []Event
-	asked []string
-	errs  map[int]error // of the nth request
-	mute  map[int]bool  // the nth answer names no next link, whatever it is
+	limit  int
+	log    []Event
+	asked  []string
+	errs   map[int]error // of the nth request
+	hollow map[int]bool  // the nth answer is empty and leads on
+	mute   map[int]bool  // the nth answer names no next link, whatever it is
 }
 
 func span(since, until time.Time) Link {
@@ -40,6 +41,9 @@ func (a *archive) Poll(_ context.Context, link Link) (Page, error) {
 		if ms := e.Published.UnixMilli(); ms >= since && ms < until {
 			found = append(found, e)
 		}
+	}
+	if a.hollow[n] {
+		return Page{Link: link, Next: link + " "}, nil
 	}
 	end := min(offset+a.limit, len(found))
 	p := Page{Link: link, Next: link, Events: found[offset:end], Full: end-offset == a.limit}
@@ -173,6 +177,21 @@ func TestBackfillAfterErrors(t *testing.T) {
 	told := slices.ContainsFunc(*saved, func(j Job) bool { return strings.Contains(j.LastError, "busy") })
 	if !told || b.Job.LastError != "" {
 		t.Errorf("told: %v; last error %q", told, b.Job.LastError)
+	}
+}
+
+// An empty page that leads on is not the last of its window, unless they go on for ever.
+func TestBackfillFollowsEmptyPages(t *testing.T) {
+	a := year(longAgo, 300, time.Minute)
+	a.hollow = map[int]bool{0: true, 1: true, 4: true, 6: true, 7: true}
+	b, _ := newBackfill(t, a, longAgo, longAgo.Add(5*time.Hour))
+	wantEach(t, carry(t, b, 200), a.log[:300])
+	for n := range 10_000 {
+		a.hollow[n] = true
+	}
+	b, _ = newBackfill(t, a, longAgo, longAgo.Add(5*time.Hour))
+	if carry(t, b, 200); !b.Job.Ended() {
+		t.Errorf("it does not end: %+v", b.Job)
 	}
 }
 

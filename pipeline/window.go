@@ -9,10 +9,13 @@ type Window func(since, until time.Time) Link
 // after is the link after a page of a bounded request that ends at until; empty: it
 // was the last one, which names no next one. A full page that names none may be one
 // all the same whose answer lost it: what comes after its newest event is asked for
-// anew.
-func (w Window) after(page Page, newest, until time.Time) Link {
+// anew. empties counts the empty pages in a row, of which only so many are followed.
+func (w Window) after(page Page, newest, until time.Time, empties *int) Link {
+	if *empties++; len(page.Events) > 0 {
+		*empties = 0
+	}
 	switch {
-	case len(page.Events) == 0:
+	case *empties >= headEmpties:
 		return ""
 	case page.Next != page.Link:
 		return page.Next
