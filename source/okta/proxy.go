@@ -1,14 +1,14 @@
 package okta
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 // errProxy names the variable and shows nothing of its value, since a proxy's
@@ -27,7 +27,7 @@ func Proxy(req *http.Request) (*url.URL, error) {
 
 // mayBeProxy reads the variable once, as net/http does.
 var mayBeProxy = sync.OnceValue(func() bool {
-	proxy := cmp.Or(os.Getenv("HTTPS_PROXY"), os.Getenv("https_proxy"))
+	proxy := httpproxy.FromEnvironment().HTTPSProxy
 	if proxy == "" {
 		return true
 	}
