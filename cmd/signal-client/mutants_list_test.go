@@ -248,7 +248,7 @@ var mutants = []mutant{
 		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n", ""},
 		{"pipeline/fetch.go", "	if w.ahead != nil && w.ahead.link != w.at.Link {\n", "	if false {\n"}}},
 	{"reopened at the first refusal", pipelinePkg, "TestRunnerCursorRefused", []edit{
-		{"pipeline/refusals.go", "	return r.n >= times && ", "	return "}}},
+		{"pipeline/refusals.go", "	refusedTwice  = 2 ", "	refusedTwice  = 1 "}}},
 	{"a link that may be refused for a moment given up", pipelinePkg, "TestRunnerLinkRefused", []edit{
 		{"pipeline/refusals.go", "	if plain {\n", "	if true {\n"}}},
 	{"an org that refuses all that it leads to asked anew each minute", pipelinePkg, "TestRunnerLinkRefused", []edit{

@@ -23,6 +23,11 @@ func (w *world) audit() {
 	if w.trouble.evict {
 		a.Kept = w.kept(stream.CachedInfo().State)
 	}
+	if w.trouble.pauses {
+		if err := w.excuse(&a, w.gap(w.Context(), conn)); err != nil {
+			w.Fatalf("seed %d: %v", w.seed, err)
+		}
+	}
 	if err := a.Run(w.Context(), conn.JS); err != nil {
 		w.Fatalf("seed %d: %v", w.seed, err)
 	}

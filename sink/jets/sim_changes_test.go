@@ -42,7 +42,8 @@ func (a asks) client(w *world) *okta.Client {
 
 func (a asks) query(w *world) Query {
 	return Query{Origin: a.origin, Hash: okta.Query(a.filter, a.limit), Since: pipeline.Since{Moment: w.history.since},
-		Start: func(since time.Time) pipeline.Link { return okta.Start(a.filter, a.limit, since) }}
+		Start: func(since time.Time) pipeline.Link { return okta.Start(a.filter, a.limit, since) },
+		Org:   a.client(w).Organization} // which is not answered at times
 }
 
 // change changes how the org is asked. Most of the pollers learn of it at once; who does

@@ -46,7 +46,7 @@ func (p *poller) live(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	store, err := Open(ctx, conn, Config{})
+	store, err := Open(ctx, conn, Config{MaxAge: p.w.ages})
 	if err != nil {
 		return err
 	}

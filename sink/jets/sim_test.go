@@ -68,6 +68,7 @@ type trouble struct {
 	changes  bool // the query, and the org's name, are changed
 	evict    bool // the stream drops its oldest messages
 	clocks   bool // the pollers' machines and the org tell a wrong time
+	pauses   bool // nobody polls for months, once
 	past     bool // a backfill goes on; events turn visible behind the cursor
 }
 
@@ -97,6 +98,8 @@ type world struct {
 	maxAge   time.Duration // of the stream's messages; 0: no limit
 	maxBytes int64         // of the stream; 0: no limit
 	firstSeq uint64        // of the stream, before it dropped anything; 0: not known
+	resumed  time.Time     // when a pause of months ended
+	ages     time.Duration // for which the stream is made to keep messages; 0: the default
 	backup   string
 	history  history
 	walls    map[string]*wallClock // of the pollers' machines
@@ -113,6 +116,9 @@ func newWorld(t *testing.T, seed uint64, what trouble) *world {
 	}
 	w.asks = asks{origin: simOrigin, limit: w.pick(2, 5, 20, 50)}
 	w.makeHistory()
+	if what.pauses && w.chance(0.6) {
+		w.ages = 400 * 24 * time.Hour
+	}
 	w.reopens, w.purges = w.rng.IntN(4), w.rng.IntN(2)
 	if w.chance(0.4) {
 		w.sleeps = 1
@@ -133,6 +139,8 @@ func newWorld(t *testing.T, seed uint64, what trouble) *world {
 	}
 	w.server = jetstest.Config{Limits: limits}.Run(t)
 	w.org = oktatest.New(w.orgConfig())
+	wordings := oktatest.CursorRefusals()
+	w.org.RefuseCursorsAs(wordings[w.rng.IntN(len(wordings))])
 	w.org.GenerateFrom(w.started.Add(-3*time.Hour), 40+w.rng.IntN(150), 4*time.Hour)
 	if what.org {
 		w.org.SetFault(w.fault)
@@ -182,6 +190,13 @@ func (w *world) run() {
 		time.Sleep(w.upTo(time.Minute))
 		w.evict()
 		w.strike()
+	}
+	if w.trouble.pauses {
+		w.pause()
+		for range 10 {
+			time.Sleep(w.upTo(time.Minute))
+			w.strike()
+		}
 	}
 	for _, p := range w.pollers {
 		p.kill()

@@ -15,6 +15,46 @@ type cursorRules struct {
 	expired int64     // cursors of earlier generations are refused
 	floor   time.Time // cursors to places before it are refused
 	refuse  int       // how many more requests with a cursor are refused
+
+	wording *apiError // of a refusal; nil: that of a parameter that is no valid value
+}
+
+// refusal is how the org refuses a cursor.
+func (c *cursorRules) refusal() *apiError {
+	if c.wording != nil {
+		return c.wording
+	}
+	return invalidCursor()
+}
+
+// CursorRefusals lists ways to refuse a cursor that is too old: Okta documents none, and
+// a gateway may answer in its place. The first one is the org's own.
+func CursorRefusals() []Fault {
+	return []Fault{
+		{},
+		{Name: "after without quotes", Status: 400, Code: "E0000001", Summary: "Invalid value for after"},
+		{Name: "a valid value", Status: 400, Code: "E0000001", Summary: "API validation failed: must be a valid value."},
+		{Name: "since too old", Status: 400, Code: "E0000053", Summary: "Invalid parameter: The after parameter is too old."},
+		{Name: "400 without a body", Status: 400},
+		{Name: "400 in HTML", Status: 400, Body: htmlPage("400 Bad Request", "Bad request.")},
+		{Name: "404", Status: 404, Code: "E0000007", Summary: "Not found: Resource not found: logs (Api)"},
+		{Name: "404 in HTML", Status: 404, Body: htmlPage("404 Not Found", "nginx")},
+		{Name: "410 without a body", Status: 410},
+	}
+}
+
+// RefuseCursorsAs sets how the org refuses cursors: one of CursorRefusals.
+func (o *Org) RefuseCursorsAs(f Fault) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.cursors.wording = nil
+	if f.Status == 0 {
+		return
+	}
+	o.cursors.wording = &apiError{status: f.Status, code: f.Code, summary: f.Summary}
+	if f.Code == "" {
+		o.cursors.wording.raw = &f.Body
+	}
 }
 
 // format writes a cursor as Okta's look, <millis>_<n>.

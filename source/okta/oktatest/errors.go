@@ -11,6 +11,7 @@ type apiError struct {
 	code    string
 	summary string
 	causes  []string
+	raw     *string // the body, instead of an envelope
 	bare    bool // the short form: no errorLink, no errorId, no causes
 }
 
@@ -28,6 +29,9 @@ type errorCause struct {
 }
 
 func (e *apiError) body(id string) []byte {
+	if e.raw != nil {
+		return []byte(*e.raw)
+	}
 	b := errorBody{Code: e.code, Summary: e.summary}
 	if !e.bare {
 		causes := make([]errorCause, 0, len(e.causes))

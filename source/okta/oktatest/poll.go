@@ -38,7 +38,7 @@ func (o *Org) poll(q query, now time.Time, x extras, req Request) (page, *apiErr
 	if q.after != "" {
 		var ok bool
 		if from, ok = o.cursors.parse(q.after, &o.log); !ok {
-			return page{}, invalidCursor()
+			return page{}, o.cursors.refusal()
 		}
 	}
 	p := page{}
