@@ -44,11 +44,12 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 	if !s.fresh {
 		return false, nil
 	}
-	date := page.Date
+	date, now := page.Date, s.query.now()
 	if date.IsZero() {
-		date = s.query.now()
+		date = now
 	}
-	next, write, gap := s.at, false, s.passedOver(date)
+	sure := date.Sub(now).Abs() <= overlap // else the next answers tell whose clock is wrong
+	next, write := s.at, false
 	if o := s.opening; o != nil {
 		write = !o.stored
 		// Where it begins was reckoned before the org had told its time.
@@ -59,10 +60,10 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 			return false, fmt.Errorf("query of %s begins at %s: %w", s.instance, since.Format(time.RFC3339), errClock)
 		}
 	}
-	if write && next.CompleteThrough.After(latest(date, s.query.now()).Add(farAhead)) {
-		next.CompleteThrough = s.opening.since // that of a start, by a clock that was ahead of the org's
+	if unread := s.stood.Why == pipeline.WhyStart && s.stood.CompleteThrough.Equal(s.stood.PublishedMax); write && unread && next.CompleteThrough.After(s.opening.since) {
+		next.CompleteThrough, next.Why = s.opening.since, pipeline.WhyStart // the start's was that of a clock ahead of the org's
 	}
-	if gap != nil {
+	if gap := s.passedOver(date); gap != nil && sure {
 		if next.Gap, write = gap, true; s.opening == nil {
 			next.Why, next.Events = pipeline.WhyGap, 0
 		}
@@ -74,16 +75,11 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 			return false, err
 		}
 	}
-	s.opening, s.fresh = nil, false
+	s.opening, s.fresh = nil, !sure
 	return write, nil
 }
 
-const (
-	clockSlack = 2 * time.Minute
-	// farAhead is how far a watermark may be ahead of what the first answer and this machine's
-	// clock say, both of which may be a day off themselves.
-	farAhead = 48 * time.Hour
-)
+const clockSlack = 2 * time.Minute
 
 // errClock: this machine's clock was ahead of the org's when a query was drafted.
 var errClock = errors.New("this machine's clock is ahead of the org's: the query begins earlier")

@@ -41,9 +41,13 @@ func (a asks) client(w *world) *okta.Client {
 }
 
 func (a asks) query(w *world) Query {
-	return Query{Origin: a.origin, Hash: okta.Query(a.filter, a.limit), Since: pipeline.Since{Moment: w.history.since},
+	q := Query{Origin: a.origin, Hash: okta.Query(a.filter, a.limit), Since: pipeline.Since{Moment: w.history.since},
 		Start: func(since time.Time) pipeline.Link { return okta.Start(a.filter, a.limit, since) },
-		Org:   a.client(w).Organization} // which is not answered at times
+	}
+	if w.org != nil {
+		q.Org = a.client(w).Organization // which is not answered at times
+	}
+	return q
 }
 
 // change changes how the org is asked. Most of the pollers learn of it at once; who does

@@ -139,8 +139,9 @@ func newWorld(t *testing.T, seed uint64, what trouble) *world {
 	}
 	w.server = jetstest.Config{Limits: limits}.Run(t)
 	w.org = oktatest.New(w.orgConfig())
-	wordings := oktatest.CursorRefusals()
-	w.org.RefuseCursorsAs(wordings[w.rng.IntN(len(wordings))])
+	if wordings := oktatest.CursorRefusals(); what.org && !what.evict {
+		w.org.RefuseCursorsAs(wordings[w.rng.IntN(len(wordings))])
+	}
 	w.org.GenerateFrom(w.started.Add(-3*time.Hour), 40+w.rng.IntN(150), 4*time.Hour)
 	if what.org {
 		w.org.SetFault(w.fault)
