@@ -12,7 +12,7 @@ type apiError struct {
 	summary string
 	causes  []string
 	raw     *string // the body, instead of an envelope
-	bare    bool // the short form: no errorLink, no errorId, no causes
+	bare    bool    // the short form: no errorLink, no errorId, no causes
 }
 
 // errorBody is the envelope of Okta's errors. Every member may be absent.
