@@ -396,6 +396,7 @@ type crew struct {
 	*record
 	server *jetstest.Server
 	store  *Store
+	static []pipeline.Integration // of each replica's environment
 
 	mu     sync.Mutex
 	unable map[string]bool // by replica: it can't poll acme
@@ -412,7 +413,7 @@ func (c *crew) join(name string) {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = locks.Run(ctx) })
 	wg.Go(func() {
-		_ = (&pipeline.Fleet{Integrations: &Integrations{Store: locks.store}, Locks: locks, Poll: c.poll(name)}).Run(ctx)
+		_ = (&pipeline.Fleet{Integrations: &Integrations{Store: locks.store}, Locks: locks, Static: c.static, Poll: c.poll(name)}).Run(ctx)
 	})
 	c.Cleanup(func() { cancel(); wg.Wait() })
 }
@@ -565,8 +566,7 @@ func (c *crew) cutOff(names ...string) {
 }
 
 // What a replica can't poll goes to one that can, soon, and it says why; what none
-// can, one of them asks for, and the others at times that grow apart. An instance that is
-// configured in each process goes from one that can't poll it to another, too.
+// can, one of them asks for, and the others at times that grow apart.
 func TestRefusedInstancesMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -615,6 +615,39 @@ func TestRefusedInstancesMove(t *testing.T) {
 		c.cutOff()
 		time.Sleep(17 * time.Minute)
 		if c.asked["a"]+c.asked["b"]+c.asked["c"] == 0 || c.holder("acme") == "" {
+			t.Errorf("acme answers again, and was asked for %v; %q holds it", c.asked, c.holder("acme"))
+		}
+	})
+}
+
+// An instance from the environment goes from a process that can't poll it to another one
+// that has it, too, and does not go round when none can.
+func TestRefusedInstancesOfTheEnvironmentMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jetstest.Run(t)
+		c := &crew{T: t, record: newRecord(t), server: s, store: opened(t, s, Config{}), unable: map[string]bool{},
+			static: []pipeline.Integration{{Instance: "acme", Enabled: true, Origin: "https://acme.okta.com", Token: pipeline.NewSecret("x")}}}
+		c.join("a")
+		c.join("b")
+		time.Sleep(time.Minute)
+		first := c.holder("acme")
+		c.cutOff(first)
+		time.Sleep(4 * time.Minute)
+		second := c.holder("acme")
+		if second == first || second == "" {
+			t.Fatalf("acme is held by %q, which can't poll it", second)
+		}
+		c.begun("acme")
+		time.Sleep(3 * time.Hour)
+		c.polled(0, second)
+		c.cutOff("a", "b")
+		time.Sleep(4 * time.Hour)
+		if n, all := c.begun("acme"), c.asked["a"]+c.asked["b"]; n > 30 || all > 50 || all < 10 {
+			t.Errorf("in four hours acme, which refuses both, was taken %d times and asked for %v", n, c.asked)
+		}
+		c.cutOff()
+		time.Sleep(17 * time.Minute)
+		if c.asked["a"]+c.asked["b"] == 0 || c.holder("acme") == "" {
 			t.Errorf("acme answers again, and was asked for %v; %q holds it", c.asked, c.holder("acme"))
 		}
 	})
