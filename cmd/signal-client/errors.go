@@ -79,7 +79,7 @@ var remedies = []remedy{
 	{jets.ErrStillTooLarge, exitFailed, "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"},
 	{jets.ErrNotPassed, exitFailed, "run the command again in a while: the poller is still at the page that it came with"},
 	{jets.ErrServerTooOld, exitFailed, "upgrade nats-server to 2.12 or newer, or leave NATS_URL empty: the embedded one is new enough"},
-	{jets.ErrNoJetStream, exitFailed, "start nats-server with --jetstream, or enable JetStream for the account of this user"},
+	{jets.ErrNoJetStream, exitUnreachable, "start nats-server with --jetstream, enable JetStream for the account of this user, or mend the leaf node's line to its hub"},
 	{jets.ErrDisconnected, exitUnreachable, "run the command again: the connection dropped on the way"},
 	{jets.ErrOtherStream, exitFailed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
 	{jets.ErrOwnSubject, exitUsage, "publish to a subject of its own, such as signals-replay.acme"},

@@ -132,7 +132,7 @@ func (d dialing) await(ctx context.Context, log *slog.Logger, away func(error)) 
 
 // finals are the errors of NATS that stay until somebody does something.
 var finals = []error{
-	jets.ErrServerTooOld, jets.ErrNoJetStream,
+	jets.ErrServerTooOld,
 	nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
 	nats.ErrSecureConnRequired, nats.ErrSecureConnWanted, nats.ErrNkeysNotSupported,
 	fs.ErrNotExist, fs.ErrPermission,

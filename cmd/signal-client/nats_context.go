@@ -116,8 +116,11 @@ func listening(ctx context.Context, addr string) bool {
 	return true
 }
 
-// describeAway says in a few words why NATS can't be reached.
+// describeAway says in a few words why NATS can't be reached, or has no JetStream.
 func describeAway(where string, err error) string {
+	if errors.Is(err, jets.ErrNoJetStream) {
+		return fmt.Sprintf("NATS at %s has no JetStream for this account yet: %s", where, remedyFor(err).hint)
+	}
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
 // What the service waits for at its start, and what it ends with.
@@ -28,7 +31,7 @@ func TestFinal(t *testing.T) {
 		{jets.ErrDisconnected, false},
 		{errors.New("something new"), false}, // a service rather waits than gives up
 		{jets.ErrServerTooOld, true},
-		{jets.ErrNoJetStream, true},
+		{jets.ErrNoJetStream, false}, // a leaf node whose line is down, an account that is being set up
 		{nats.ErrAuthorization, true},
 		{nats.ErrAuthExpired, true},
 		{&fs.PathError{Op: "open", Path: "stage.creds", Err: fs.ErrNotExist}, true},
@@ -37,6 +40,36 @@ func TestFinal(t *testing.T) {
 		if got := final(fmt.Errorf("connect to nats: %w", c.err)); got != c.want {
 			t.Errorf("%v: final %v, want %v", c.err, got, c.want)
 		}
+	}
+}
+
+// A service that starts on a leaf node, with the JetStream of its hub, waits while the
+// line is down, and is told for what. A command says it, and ends with code 5.
+func TestJetStreamIsNotThereYet(t *testing.T) {
+	port, err := jetstest.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	jetstest.Config{Domain: "hub", LeafPort: port}.Run(t)
+	line := jetstest.NewLine(t, fmt.Sprintf("127.0.0.1:%d", port))
+	line.Cut()
+	leaf := jetstest.Config{Domain: "leaf", LeafOf: line.URL(), Listen: true}.Run(t)
+	d := dialing{servers: leaf.URL(), where: jets.Hosts(leaf.URL()), dialer: jets.Dialer{Domain: "hub"}}
+
+	if _, err := d.connect(t.Context(), slog.New(slog.DiscardHandler)); explain(err).Code != exitUnreachable {
+		t.Errorf("a command gets %v", err)
+	}
+	var waited string
+	conn, err := d.await(t.Context(), slog.New(slog.DiscardHandler), func(err error) {
+		waited = describeAway(d.where, err)
+		line.Mend()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if !strings.Contains(waited, "JetStream") || strings.Contains(waited, "not reachable") {
+		t.Errorf("while it waited: %q", waited)
 	}
 }
 

@@ -128,7 +128,11 @@ func (s *service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error
 	conn, err := d.await(ctx, s.log, func(err error) {
 		reason := describeAway(d.where, err)
 		s.ready.Waiting(reason)
-		said.Do(reason, func() { s.log.Warn("nats: waiting for it", "servers", d.where, "err", err) })
+		missing := "it"
+		if errors.Is(err, jets.ErrNoJetStream) {
+			missing = "JetStream"
+		}
+		said.Do(reason, func() { s.log.Warn("nats: waiting for "+missing, "servers", d.where, "err", err) })
 	})
 	if err != nil {
 		return nil, nil, err

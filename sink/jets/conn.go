@@ -20,8 +20,9 @@ import (
 var (
 	// ErrServerTooOld refuses a nats-server without what the sink stands on.
 	ErrServerTooOld = errors.New("nats-server is too old: 2.12 or newer is needed")
-	// ErrNoJetStream refuses a server, or an account, without JetStream.
-	ErrNoJetStream = errors.New("nats-server has no JetStream for this account: start it with --jetstream, or enable the account")
+	// ErrNoJetStream refuses a server, or an account, without JetStream. It may come: a
+	// leaf node's line to its hub may be down, an account may be set up.
+	ErrNoJetStream = errors.New("no JetStream answers for this account")
 	// ErrForeignAck: a stream that is not the one written to acknowledged a message,
 	// so that it is not known whether that one has it.
 	ErrForeignAck = errors.New("another stream acknowledged it")
