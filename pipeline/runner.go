@@ -35,6 +35,10 @@ type Runner struct {
 	// once. It is a hint; whatever it tells is found out without it, later.
 	Wake <-chan struct{}
 
+	// Quiet reports a failure of the Sink that is told once for all instances, such as
+	// that NATS is away: it is no warning of this one. Nil: none is.
+	Quiet func(error) bool
+
 	Log     *slog.Logger // nil: discarded
 	Backoff Backoff      // after passing failures; zero: its defaults
 }
@@ -72,7 +76,7 @@ func (r *Runner) Run(ctx context.Context) error {
 			return fmt.Errorf("poll %s: %w", r.Instance, err)
 		}
 		wait := w.Backoff.Next()
-		w.failed(err, StateRetrying, wait)
+		w.unstored(ctx, err, wait)
 		Sleep(ctx, wait)
 	}
 	return nil
@@ -322,6 +326,21 @@ func (w *walk) failed(err error, state State, wait time.Duration) {
 		facts = append(facts, "retry_in", wait.Round(time.Millisecond))
 	}
 	w.Log.Warn("okta: "+string(state), facts...)
+	w.ended(err, state, wait)
+}
+
+// unstored reports a failure of the Sink.
+func (w *walk) unstored(ctx context.Context, err error, wait time.Duration) {
+	level := slog.LevelWarn
+	if w.Quiet != nil && w.Quiet(err) {
+		level = slog.LevelDebug
+	}
+	w.Log.Log(ctx, level, "nats: "+string(StateRetrying), "err", err, "retry_in", wait.Round(time.Millisecond))
+	w.ended(err, StateRetrying, wait)
+}
+
+// ended keeps a failure, and tells who watches.
+func (w *walk) ended(err error, state State, wait time.Duration) {
 	w.trace.Failed(w.Instance, err)
 	w.ill = state
 	w.moved(w.at, state, time.Now().Add(wait))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,7 @@ type outages struct {
 	stuck chan struct{} // closed: requests are made; nil: they are, too
 	still func()        // nothing happens in the org any more
 	mu    sync.Mutex
+	log   *slog.Logger // of the processes that start; nil: none
 }
 
 // inOutage runs f within a bubble, around a server as config says.
@@ -82,7 +84,7 @@ type process struct {
 func (o *outages) start(name string, env oktaConfig) *process {
 	o.Helper()
 	p := &process{line: &line{server: o.natsd}}
-	p.service = &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: o}}
+	p.service = &service{log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), http: &http.Client{Transport: o}}
 	p.config.Stage = stageConfig{Replica: name, SessionTTL: 10 * time.Second, RequestTimeout: time.Minute, MaxInFlight: 16, PageMemory: 256 << 20}
 	p.config.Stream = streamConfig{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
 	p.config.Okta = env

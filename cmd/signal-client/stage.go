@@ -51,6 +51,7 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(
 		Backlog:  s.backlog(i, token),
 		Able:     able,
 		Wake:     s.wakes.Of(i.Instance),
+		Quiet:    s.natsAway,
 		Trace:    s.trace,
 		Log:      s.log,
 	}

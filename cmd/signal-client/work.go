@@ -63,6 +63,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	known := s.census
 	known.Begin(b, locks)
 	defer everyWhile(ctx, censusEvery, known.Count)()
+	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, census: known, log: s.log}).Look)()
 
 	s.ready.Waiting("integrations are not loaded yet")
 	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: store.Status}

@@ -68,6 +68,8 @@ type Conn struct {
 	epoch context.Context // ends when the connection drops
 	end   context.CancelCauseFunc
 	up    chan struct{} // closed while connected
+	away  absence
+	told  map[string]time.Time // trouble that was logged within the last minute
 }
 
 // Connect connects with the zero Dialer.
@@ -122,6 +124,13 @@ func (c *Conn) options(silence time.Duration, opts []nats.Option) []nats.Option 
 
 func (c *Conn) hooks(o *nats.Options) error {
 	dropped, reconnected, closed := o.DisconnectedErrCB, o.ReconnectedCB, o.ClosedCB
+	failed := o.ReconnectErrCB
+	o.ReconnectErrCB = func(nc *nats.Conn, err error) {
+		c.tried(err)
+		if failed != nil {
+			failed(nc, err)
+		}
+	}
 	o.DisconnectedErrCB = func(nc *nats.Conn, err error) {
 		c.dropped()
 		if err != nil {
@@ -132,7 +141,8 @@ func (c *Conn) hooks(o *nats.Options) error {
 		}
 	}
 	o.ReconnectedCB = func(nc *nats.Conn) {
-		c.log.Info("connected to nats again", "server", nc.ConnectedServerName())
+		since, _ := c.Away()
+		c.log.Info("connected to nats again", "server", nc.ConnectedServerName(), "after", time.Since(since).Round(time.Second))
 		c.opened()
 		if reconnected != nil {
 			reconnected(nc)
@@ -249,6 +259,7 @@ func (c *Conn) opened() {
 		c.end(ErrDisconnected)
 	}
 	c.epoch, c.end = context.WithCancelCause(context.Background())
+	c.away = absence{}
 	if c.up == nil {
 		c.up = make(chan struct{})
 	}
@@ -264,21 +275,14 @@ func (c *Conn) dropped() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.end(ErrDisconnected)
+	if c.away.since.IsZero() {
+		c.away = absence{since: time.Now(), why: ErrDisconnected}
+	}
 	select {
 	case <-c.up:
 		c.up = make(chan struct{})
 	default:
 	}
-}
-
-// failed logs what nats.go learns outside of any call, such as a permission
-// that is missing.
-func (c *Conn) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
-	if sub != nil {
-		c.log.Warn("nats", "subject", sub.Subject, "err", err)
-		return
-	}
-	c.log.Warn("nats", "err", err)
 }
 
 // refused puts the server's refusal in the place of an error that only says that there

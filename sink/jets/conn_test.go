@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -318,4 +319,35 @@ func TestSilentServerIsLeft(t *testing.T) {
 			t.Errorf("generation %d: %v", c.Generation(), err)
 		}
 	})
+}
+
+// A password that was changed is refused at every try to connect again. It is kept as
+// the reason, and not logged each time.
+func TestChangedPasswordIsNotLoggedAtEachTry(t *testing.T) {
+	s := jetstest.Config{Password: "old", Listen: true}.Run(t)
+	var book bytes.Buffer
+	var tries atomic.Int32
+	c, err := Dialer{Log: slog.New(slog.NewTextHandler(&book, nil))}.Connect(t.Context(), s.URL(), nats.UserInfo("test", "old"),
+		nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0), nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectErrHandler(func(*nats.Conn, error) { tries.Add(1) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+	s.SetPassword("new")
+	s.Start(t)
+	patience := time.Now().Add(time.Minute)
+	for refused := 0; refused < 20 && time.Now().Before(patience); time.Sleep(10 * time.Millisecond) {
+		if _, why := c.Away(); errors.Is(why, nats.ErrAuthorization) {
+			refused++
+		}
+	}
+	since, why := c.Away()
+	c.Close()
+	if since.IsZero() || !errors.Is(why, nats.ErrAuthorization) {
+		t.Errorf("away since %v: %v", since, why)
+	}
+	if lines := strings.Count(book.String(), "\n"); lines > 2 {
+		t.Errorf("%d lines after %d tries:\n%s", lines, tries.Load(), book.String())
+	}
 }

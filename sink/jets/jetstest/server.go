@@ -125,6 +125,9 @@ func (s *Server) RestartAs(t testing.TB, change func(*Config)) {
 	s.Start(t)
 }
 
+// SetPassword changes the password of the user "test" from the next Start on.
+func (s *Server) SetPassword(password string) { s.config.Password = password }
+
 // Copy copies the store of a stopped server and returns the copy's directory.
 func (s *Server) Copy(t testing.TB) string {
 	t.Helper()
