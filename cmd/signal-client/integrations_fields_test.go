@@ -97,3 +97,20 @@ func TestImportKeepsWhatExportLeavesOut(t *testing.T) {
 		t.Errorf("a token stands beside the file that took its place: %s", c.value.Encode())
 	}
 }
+
+// A confirmation holds for the origin that it was given for, and what can't be read
+// confirms nothing.
+func TestAnotherOrgIsConfirmed(t *testing.T) {
+	for text, want := range map[string]bool{
+		`"https://acme.okta.com"`: true, `"acme.okta.com"`: true, `"https://acme.oktapreview.com"`: false, `""`: false, `"-"`: false,
+	} {
+		data := `{"settings":{"fqdn":"acme.okta.com","another_org":` + text + `},"credentials":{"api_token":"00abc"}}`
+		i, err := pipeline.ParseIntegration("acme", []byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q := queryOf(i, nil); q.Another != want {
+			t.Errorf("%s: confirmed %v", text, q.Another)
+		}
+	}
+}
