@@ -112,6 +112,7 @@ func TestNameTaken(t *testing.T) {
 			cancel()
 		}
 		one.stop()
+		time.Sleep(time.Second) // the watch has told by then
 		got := false
 		err = two.locks.Hold(t.Context(), at("https://acme.oktapreview.com"), func(context.Context) { got = true })
 		if err != nil || !got {
