@@ -565,6 +565,13 @@ func (c *crew) cutOff(names ...string) {
 	c.cut, c.asked = set(names), map[string]int{}
 }
 
+// requests are those for acme since cutOff, by replica.
+func (c *crew) requests() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.asked)
+}
+
 // What a replica can't poll goes to one that can, soon, and it says why; what none
 // can, one of them asks for, and the others at times that grow apart.
 func TestRefusedInstancesMove(t *testing.T) {
@@ -591,8 +598,8 @@ func TestRefusedInstancesMove(t *testing.T) {
 		c.cutOff(owner)
 		c.begun("acme")
 		time.Sleep(3 * time.Hour)
-		if n := c.begun("acme"); n > 16 || c.asked[owner] > 8 || c.asked[second] < 160 {
-			t.Errorf("in three hours acme began to be polled %d times, asked for %v", n, c.asked)
+		if n := c.begun("acme"); n > 16 || c.requests()[owner] > 8 || c.requests()[second] < 160 {
+			t.Errorf("in three hours acme began to be polled %d times, asked for %v", n, c.requests())
 		}
 		c.cutOff()
 		time.Sleep(62 * time.Minute)
@@ -606,16 +613,16 @@ func TestRefusedInstancesMove(t *testing.T) {
 		c.begun("acme")
 		time.Sleep(4 * time.Hour)
 		total := 0
-		for _, n := range c.asked {
+		for _, n := range c.requests() {
 			total += n
 		}
 		if n := c.begun("acme"); n > 30 || total > 40 || total < 10 {
-			t.Errorf("in four hours acme, which refuses all, was taken %d times and asked for %v", n, c.asked)
+			t.Errorf("in four hours acme, which refuses all, was taken %d times and asked for %v", n, c.requests())
 		}
 		c.cutOff()
 		time.Sleep(17 * time.Minute)
-		if c.asked["a"]+c.asked["b"]+c.asked["c"] == 0 || c.holder("acme") == "" {
-			t.Errorf("acme answers again, and was asked for %v; %q holds it", c.asked, c.holder("acme"))
+		if c.requests()["a"]+c.requests()["b"]+c.requests()["c"] == 0 || c.holder("acme") == "" {
+			t.Errorf("acme answers again, and was asked for %v; %q holds it", c.requests(), c.holder("acme"))
 		}
 	})
 }
@@ -642,13 +649,13 @@ func TestRefusedInstancesOfTheEnvironmentMove(t *testing.T) {
 		c.polled(0, second)
 		c.cutOff("a", "b")
 		time.Sleep(4 * time.Hour)
-		if n, all := c.begun("acme"), c.asked["a"]+c.asked["b"]; n > 30 || all > 50 || all < 10 {
-			t.Errorf("in four hours acme, which refuses both, was taken %d times and asked for %v", n, c.asked)
+		if n, all := c.begun("acme"), c.requests()["a"]+c.requests()["b"]; n > 30 || all > 50 || all < 10 {
+			t.Errorf("in four hours acme, which refuses both, was taken %d times and asked for %v", n, c.requests())
 		}
 		c.cutOff()
 		time.Sleep(17 * time.Minute)
-		if c.asked["a"]+c.asked["b"] == 0 || c.holder("acme") == "" {
-			t.Errorf("acme answers again, and was asked for %v; %q holds it", c.asked, c.holder("acme"))
+		if c.requests()["a"]+c.requests()["b"] == 0 || c.holder("acme") == "" {
+			t.Errorf("acme answers again, and was asked for %v; %q holds it", c.requests(), c.holder("acme"))
 		}
 	})
 }
