@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -104,6 +105,9 @@ type Claim struct {
 var (
 	// ErrLockLost: the lock was lost; another may hold it already.
 	ErrLockLost = errors.New("lock lost")
+	// ErrSessionLost: all locks of this process were. It matches ErrLockLost, and is
+	// told once, by who keeps the session.
+	ErrSessionLost = fmt.Errorf("%w with the session", ErrLockLost)
 	// ErrHandover: the instance is another process's, which takes it when it
 	// is given back. What is in hand may be finished.
 	ErrHandover = errors.New("handed over to another replica")

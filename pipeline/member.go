@@ -203,6 +203,8 @@ func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 // hands it over or has a new order, says nothing: another speaks for the instance.
 func (m *member) release(held context.Context) {
 	switch cause := context.Cause(held); {
+	case errors.Is(cause, ErrSessionLost):
+		m.log.Info("lock lost", "cause", cause)
 	case errors.Is(cause, ErrLockLost):
 		m.log.Warn("lock lost")
 	case errors.Is(cause, ErrHandover):

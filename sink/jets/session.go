@@ -43,7 +43,7 @@ func (s *session) lapse(why string) {
 		return
 	}
 	s.timer.Stop()
-	s.end(fmt.Errorf("%w: %s", pipeline.ErrLockLost, why))
+	s.end(fmt.Errorf("%w: %s", pipeline.ErrSessionLost, why))
 }
 
 // keep renews the session until ctx ends: each third of the TTL, after a failure
