@@ -58,3 +58,9 @@ func (s *Secret) UnmarshalJSON(data []byte) error {
 	*s = NewSecret(value)
 	return nil
 }
+
+// Decode reads the value from an environment variable (envconfig.Decoder).
+func (s *Secret) Decode(value string) error {
+	*s = NewSecret(value)
+	return nil
+}

@@ -85,7 +85,7 @@ func (o *outages) start(name string, env oktaConfig) *process {
 	o.Helper()
 	p := &process{line: &line{server: o.natsd}}
 	p.service = &service{log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), http: &http.Client{Transport: o}}
-	p.config.Stage = stageConfig{Replica: name, SessionTTL: 10 * time.Second, RequestTimeout: time.Minute, MaxInFlight: 16, PageMemory: 256 << 20}
+	p.config.Stage = stageConfig{Replica: name, SessionTTL: duration(10 * time.Second), RequestTimeout: duration(time.Minute), MaxInFlight: 16, PageMemory: 256 << 20}
 	p.config.Stream = streamConfig{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
 	p.config.Okta = env
 	if err := p.count(); err != nil {

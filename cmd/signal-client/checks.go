@@ -110,7 +110,7 @@ func (c *streamConfig) faults() []error {
 		"a stream has 1 to 5 copies", "SIGNAL_CLIENT_NATS_REPLICAS=3")
 	k.add(c.MaxBytes > 0 && c.MaxBytes < jets.LeastBytes, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_BYTES=%d", c.MaxBytes),
 		"it holds less than a few pages; it is at least 64MiB, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_BYTES=200GiB")
-	k.add(c.MaxAge != 0 && c.MaxAge < time.Hour, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_AGE=%s", c.MaxAge),
+	k.add(c.MaxAge != 0 && c.MaxAge < duration(time.Hour), fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_AGE=%s", c.MaxAge),
 		"events would be gone before anyone reads them; it is at least 1h, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_AGE=90d")
 	return k.errs
 }
@@ -119,17 +119,17 @@ func (c *stageConfig) faults() []error {
 	var k check
 	_, err := hostOf(c.HTTPAddr)
 	k.add(err != nil, "SIGNAL_CLIENT_HTTP_ADDR="+c.HTTPAddr, "it is an address with a port", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8000")
-	k.add(c.SessionTTL < 2*time.Second || c.SessionTTL%time.Second != 0, fmt.Sprintf("SIGNAL_CLIENT_SESSION_TTL=%s", c.SessionTTL),
+	k.add(c.SessionTTL < duration(2*time.Second) || c.SessionTTL%duration(time.Second) != 0, fmt.Sprintf("SIGNAL_CLIENT_SESSION_TTL=%s", c.SessionTTL),
 		"NATS counts the TTL of a key in whole seconds, and three renewals must fit: at least 2s", "SIGNAL_CLIENT_SESSION_TTL=10s")
-	k.add(c.RequestTimeout < time.Second, fmt.Sprintf("SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=%s", c.RequestTimeout),
+	k.add(c.RequestTimeout < duration(time.Second), fmt.Sprintf("SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=%s", c.RequestTimeout),
 		"a page of 1,000 events takes Okta seconds; it is at least 1s", "SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=60s")
 	k.add(c.MaxInFlight < 1, fmt.Sprintf("SIGNAL_CLIENT_MAX_IN_FLIGHT=%d", c.MaxInFlight),
 		"no org would ever be asked; it is at least 1", "SIGNAL_CLIENT_MAX_IN_FLIGHT=256")
 	k.add(c.PageMemory < leastPageMemory, fmt.Sprintf("SIGNAL_CLIENT_PAGE_MEMORY=%d", c.PageMemory),
 		"a page may have 64MiB, and so may the one that is fetched while it is stored; it is at least 128MiB", "SIGNAL_CLIENT_PAGE_MEMORY=256MiB")
-	k.add(c.SilentAfter < 0 || c.SilentAfter > 0 && c.SilentAfter < time.Second, fmt.Sprintf("SIGNAL_CLIENT_SILENT_AFTER=%s", c.SilentAfter),
+	k.add(c.SilentAfter < 0 || c.SilentAfter > 0 && c.SilentAfter < duration(time.Second), fmt.Sprintf("SIGNAL_CLIENT_SILENT_AFTER=%s", c.SilentAfter),
 		"it is at least 1s, or 0s for never", "SIGNAL_CLIENT_SILENT_AFTER=24h")
-	k.add(c.AuditEvery < 0 || c.AuditEvery > 0 && c.AuditEvery < time.Second, fmt.Sprintf("SIGNAL_CLIENT_AUDIT_EVERY=%s", c.AuditEvery),
+	k.add(c.AuditEvery < 0 || c.AuditEvery > 0 && c.AuditEvery < duration(time.Second), fmt.Sprintf("SIGNAL_CLIENT_AUDIT_EVERY=%s", c.AuditEvery),
 		"it is at least 1s, or 0s for never", "SIGNAL_CLIENT_AUDIT_EVERY=1h")
 	return k.errs
 }

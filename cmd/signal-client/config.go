@@ -59,9 +59,9 @@ type serverConfig struct {
 
 // streamConfig is how the stream and the buckets are provisioned.
 type streamConfig struct {
-	Replicas int           `envconfig:"SIGNAL_CLIENT_NATS_REPLICAS" default:"1" desc:"copies of the stream and the buckets"`
-	MaxBytes byteSize      `envconfig:"SIGNAL_CLIENT_STREAM_MAX_BYTES" default:"0" desc:"size at which the stream drops its oldest events, such as 200GiB; 0: no limit of its own"`
-	MaxAge   time.Duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"90d" desc:"age at which the stream drops events; 0: never"`
+	Replicas int      `envconfig:"SIGNAL_CLIENT_NATS_REPLICAS" default:"1" desc:"copies of the stream and the buckets"`
+	MaxBytes byteSize `envconfig:"SIGNAL_CLIENT_STREAM_MAX_BYTES" default:"0" desc:"size at which the stream drops its oldest events, such as 200GiB; 0: no limit of its own"`
+	MaxAge   duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"90d" desc:"age at which the stream drops events; 0: never"`
 }
 
 // ever is the age of a stream that drops nothing for its age.
@@ -69,19 +69,19 @@ const ever = 100 * 365 * 24 * time.Hour
 
 // asked is what the streams and buckets are to be.
 func (c streamConfig) asked() jets.Config {
-	return jets.Config{Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(c.MaxAge, ever)}
+	return jets.Config{Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(time.Duration(c.MaxAge), ever)}
 }
 
 // stageConfig is how this process works.
 type stageConfig struct {
-	HTTPAddr       string        `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where /healthz, /readyz and /metrics are served"`
-	Replica        string        `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"this process's name in locks and logs; default: host name and a random part"`
-	SessionTTL     time.Duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"silence after which other replicas take this one's instances over; whole seconds, at least 2"`
-	RequestTimeout time.Duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
-	MaxInFlight    int           `envconfig:"SIGNAL_CLIENT_MAX_IN_FLIGHT" default:"256" desc:"most requests to Okta at a time, of all instances together"`
-	PageMemory     byteSize      `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
-	SilentAfter    time.Duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"an org that brings no event for that long is told of as silent, once; 0s: none is"`
-	AuditEvery     time.Duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often each org's hour before the last one is audited, best 1h; 0s: never"`
+	HTTPAddr       string   `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where /healthz, /readyz and /metrics are served"`
+	Replica        string   `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"this process's name in locks and logs; default: host name and a random part"`
+	SessionTTL     duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"silence after which other replicas take this one's instances over; whole seconds, at least 2"`
+	RequestTimeout duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
+	MaxInFlight    int      `envconfig:"SIGNAL_CLIENT_MAX_IN_FLIGHT" default:"256" desc:"most requests to Okta at a time, of all instances together"`
+	PageMemory     byteSize `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
+	SilentAfter    duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"an org that brings no event for that long is told of as silent, once; 0s: none is"`
+	AuditEvery     duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often each org's hour before the last one is audited, best 1h; 0s: never"`
 }
 
 // oktaConfig is one instance straight from the environment.

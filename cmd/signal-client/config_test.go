@@ -58,10 +58,10 @@ func TestConfigDefaults(t *testing.T) {
 		"data dir":    {c.Server.DataDir, "data"},
 		"replicas":    {c.Stream.Replicas, 1},
 		"max bytes":   {c.Stream.MaxBytes, byteSize(0)},
-		"max age":     {c.Stream.MaxAge, 90 * 24 * time.Hour},
+		"max age":     {c.Stream.MaxAge, duration(90 * 24 * time.Hour)},
 		"http":        {c.Stage.HTTPAddr, "127.0.0.1:8000"},
-		"session ttl": {c.Stage.SessionTTL, 10 * time.Second},
-		"timeout":     {c.Stage.RequestTimeout, time.Minute},
+		"session ttl": {c.Stage.SessionTTL, duration(10 * time.Second)},
+		"timeout":     {c.Stage.RequestTimeout, duration(time.Minute)},
 		"in flight":   {c.Stage.MaxInFlight, 256},
 		"page memory": {c.Stage.PageMemory, byteSize(256 << 20)},
 		"interval":    {c.Okta.PollInterval, "5m"},
@@ -85,7 +85,7 @@ func TestFlagsOverrideVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Stage.HTTPAddr != "127.0.0.1:2" || c.Server.DataDir != "from-variable" || c.Stage.SessionTTL != 4*time.Second {
+	if c.Stage.HTTPAddr != "127.0.0.1:2" || c.Server.DataDir != "from-variable" || c.Stage.SessionTTL != duration(4*time.Second) {
 		t.Errorf("got %+v %+v", c.Stage, c.Server)
 	}
 	if c.Stream.MaxBytes != 3<<29 || c.Log.Level.Level() != slog.LevelWarn || c.Server.Sync != syncEvery(2*time.Minute) {

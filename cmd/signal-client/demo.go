@@ -151,10 +151,10 @@ func (d *demo) over(ctx, running context.Context) context.Context {
 func (d *demo) config(ctx context.Context, dir, listen string, stage stageConfig) config {
 	return config{
 		Server: serverConfig{Listen: freeAddress(ctx, listen), DataDir: dir},
-		Stream: streamConfig{Replicas: 1, MaxAge: 24 * time.Hour},
+		Stream: streamConfig{Replicas: 1, MaxAge: duration(24 * time.Hour)},
 		Stage: stageConfig{
 			HTTPAddr: freeAddress(ctx, stage.HTTPAddr), Replica: "demo",
-			SessionTTL: 10 * time.Second, RequestTimeout: 30 * time.Second,
+			SessionTTL: duration(10 * time.Second), RequestTimeout: duration(30 * time.Second),
 		},
 	}
 }

@@ -112,8 +112,8 @@ func startOnDisk(t *testing.T, dir string, org *oktatest.Org) (_ onDisk, end fun
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: org.Transport()}, config: config{
 		Server: serverConfig{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0"},
-		Stream: streamConfig{Replicas: 1, MaxAge: 24 * time.Hour},
-		Stage: stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "one", SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second,
+		Stream: streamConfig{Replicas: 1, MaxAge: duration(24 * time.Hour)},
+		Stage: stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "one", SessionTTL: duration(10 * time.Second), RequestTimeout: duration(10 * time.Second),
 			MaxInFlight: 16, PageMemory: 64 << 20},
 		Okta: oktaConfig{Instance: "acme", BaseURL: "http://127.0.0.1:1", APIToken: pipeline.NewSecret("00token"), PollInterval: "1s", Since: "24h"},
 	}}

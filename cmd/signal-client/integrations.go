@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,9 +119,7 @@ func (r *roster) openToWrite(cmd *cobra.Command) (*jets.Integrations, func(), er
 	defer cancel()
 	_, err = all.Get(ctx, "any")
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		all.Store, err = jets.Open(ctx, all.Store.Conn, jets.Config{
-			Replicas: r.stream.Replicas, MaxBytes: int64(r.stream.MaxBytes), MaxAge: cmp.Or(r.stream.MaxAge, ever),
-		})
+		all.Store, err = jets.Open(ctx, all.Store.Conn, r.stream.asked())
 	}
 	if err != nil {
 		done()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -10,8 +9,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/kelseyhightower/envconfig"
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -64,16 +63,9 @@ func (v variable) set(text string) error {
 	case *string:
 		*target = text
 		return nil
-	case *pipeline.Secret:
-		*target = pipeline.NewSecret(text)
-		return nil
 	case *int:
 		n, err := strconv.Atoi(text)
 		*target = n
-		return err
-	case *time.Duration:
-		d, err := pipeline.ParseDuration(text)
-		*target = d
 		return err
 	}
 	return fmt.Errorf("no flag takes a %s", v.field.Type())
@@ -133,19 +125,37 @@ func loadConfig(cmd *cobra.Command) (config, error) {
 }
 
 // fromEnvironment reads the variables, and the defaults. A variable that is empty
-// counts as one that is not set: compose and unit files leave such behind.
+// counts as one that is not set: compose and unit files leave such behind. envconfig
+// ends at the first value that is wrong; that one is taken away, and the rest read.
 func fromEnvironment(s section) []error {
 	var errs []error
 	for v := range variables(s) {
-		text := cmp.Or(os.Getenv(v.Name), v.Default)
-		if text == "" {
-			continue
-		}
-		if err := v.set(text); err != nil {
-			errs = append(errs, v.fault(v.Name, text, err))
+		if value, set := os.LookupEnv(v.Name); set && value == "" {
+			os.Unsetenv(v.Name)
 		}
 	}
-	return errs
+	for {
+		err := envconfig.Process("", s)
+		if err == nil {
+			return errs
+		}
+		parse, ok := errors.AsType[*envconfig.ParseError](err)
+		if !ok {
+			return append(errs, err)
+		}
+		errs = append(errs, faultOf(s, parse))
+		os.Unsetenv(parse.KeyName)
+	}
+}
+
+// faultOf is the fault of a variable that envconfig could not read.
+func faultOf(s section, parse *envconfig.ParseError) error {
+	for v := range variables(s) {
+		if v.Name == parse.KeyName {
+			return v.fault(v.Name, parse.Value, parse.Err)
+		}
+	}
+	return parse
 }
 
 func fromFlags(cmd *cobra.Command, s section) []error {
@@ -165,10 +175,7 @@ func fromFlags(cmd *cobra.Command, s section) []error {
 // fault is the problem of a value that can't be read.
 func (v variable) fault(name, value string, err error) error {
 	if _, speaks := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr()); !speaks {
-		err = errors.New(map[string]string{
-			"duration": "it is a duration, such as 30s, 5m or 90d",
-			"number":   "it is a whole number",
-		}[kind(v.field.Interface())])
+		err = errors.New("it is a whole number")
 	}
 	return &problem{
 		Op:   fmt.Sprintf("%s=%s can't be read", name, value),

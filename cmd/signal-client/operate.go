@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -126,7 +127,7 @@ func (d *desk) client(ctx context.Context, i pipeline.Integration, store *jets.S
 	return &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
 		Limiter: &okta.Limiter{Exchange: store.Budgets(), Origin: i.Origin, Replica: "command"},
-		Share:   share, Timeout: d.stage.RequestTimeout, UserAgent: "signal-client/" + thisBuild().Version,
+		Share:   share, Timeout: time.Duration(d.stage.RequestTimeout), UserAgent: "signal-client/" + thisBuild().Version,
 	}, nil
 }
 

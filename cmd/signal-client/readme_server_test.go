@@ -164,8 +164,8 @@ func readmeStage(s *server.Server, okta string) config { return stageOn(userURL(
 func stageOn(nats, okta string) config {
 	return config{
 		NATS:   natsConfig{URL: nats},
-		Stream: streamConfig{Replicas: 1, MaxAge: time.Hour},
-		Stage:  stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "readme", SessionTTL: 10 * time.Second, RequestTimeout: 10 * time.Second},
+		Stream: streamConfig{Replicas: 1, MaxAge: duration(time.Hour)},
+		Stage:  stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "readme", SessionTTL: duration(10 * time.Second), RequestTimeout: duration(10 * time.Second)},
 		Okta: oktaConfig{Instance: "acme", BaseURL: okta, APIToken: pipeline.NewSecret("right-token"),
 			PollInterval: "1s", Since: "24h"},
 	}

@@ -122,7 +122,7 @@ func (s *service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error
 	if err != nil {
 		return nil, nil, err
 	}
-	d.dialer.Silence = s.config.Stage.SessionTTL
+	d.dialer.Silence = time.Duration(s.config.Stage.SessionTTL)
 	s.ready.Waiting(fmt.Sprintf("NATS at %s is not connected yet", d.where))
 	said := rarely{every: time.Minute}
 	conn, err := d.await(ctx, s.log, func(err error) {

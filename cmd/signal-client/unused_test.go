@@ -55,7 +55,7 @@ func TestDurationsOfDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	i, err := c.Okta.Integration()
-	if err != nil || c.Stream.MaxAge.Hours() != 2400 || c.Stage.SilentAfter.Hours() != 60 || i.PollInterval.Hours() != 24 || i.Since.Moment.Day() != 20 {
+	if err != nil || c.Stream.MaxAge.String() != "2400h0m0s" || c.Stage.SilentAfter.String() != "60h0m0s" || i.PollInterval.Hours() != 24 || i.Since.Moment.Day() != 20 {
 		t.Errorf("%v, %v, %+v, %v", c.Stream.MaxAge, c.Stage.SilentAfter, i, err)
 	}
 }

@@ -14,6 +14,22 @@ import (
 // The kinds of values that a variable can have beside the usual ones. Each
 // says in its error what it takes.
 
+// duration is a time.Duration that is written in days too, such as 90d.
+type duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := pipeline.ParseDuration(string(text))
+	if err != nil {
+		return errors.New("it is a duration, such as 30s, 5m or 90d")
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+// String shows the duration as Go does.
+func (d duration) String() string { return time.Duration(d).String() }
+
 // syncEvery is when the embedded server syncs its files; 0: at each write.
 type syncEvery time.Duration
 
@@ -98,7 +114,7 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 // kind says in a word what a field of the value's type takes.
 func kind(v any) string {
 	switch v.(type) {
-	case time.Duration, syncEvery:
+	case duration, syncEvery:
 		return "duration"
 	case int:
 		return "number"

@@ -18,8 +18,8 @@ import (
 // fleet ends, then the session, which frees the locks, then what is left of STATUS
 // is written; whoever takes the locks has the last word there all the same.
 func (s *service) work(ctx context.Context, store *jets.Store) error {
-	advisories := newAdvisories(store.Conn, s.config.Stage.SilentAfter, s.log)
-	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: s.config.Stage.SessionTTL, Log: s.log,
+	advisories := newAdvisories(store.Conn, time.Duration(s.config.Stage.SilentAfter), s.log)
+	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: time.Duration(s.config.Stage.SessionTTL), Log: s.log,
 		Took: func(instance string, from jets.Lock, expired bool) {
 			s.metrics.Took(expired)
 			advisories.Took(instance, from, expired)
@@ -36,7 +36,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer inBackground(afterwards, advisories.Run)()
 
 	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave,
-		silence: stalledAfter + s.config.Stage.RequestTimeout}
+		silence: stalledAfter + time.Duration(s.config.Stage.RequestTimeout)}
 	for _, i := range s.census.static {
 		b.static = map[string]json.RawMessage{i.Instance: s.config.Okta.public()}
 	}
@@ -52,7 +52,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
 	defer inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)()
 	defer inBackground(ctx, func(ctx context.Context) error {
-		if err := pipeline.Sleep(ctx, 2*s.config.Stage.SessionTTL); err != nil { // the sessions of those that were killed
+		if err := pipeline.Sleep(ctx, 2*time.Duration(s.config.Stage.SessionTTL)); err != nil { // the sessions of those that were killed
 			return err
 		}
 		return store.Forget(ctx)
@@ -77,12 +77,12 @@ func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *p
 	within := newBounds(s.config.Stage)
 	s.metrics.WatchBounds(within)
 	st := &stage{
-		store: store, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: s.config.Stage.RequestTimeout,
+		store: store, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.config.Stage.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
 		bounds:     within,
 		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
-		auditEvery: s.config.Stage.AuditEvery,
+		auditEvery: time.Duration(s.config.Stage.AuditEvery),
 	}
 	st.wakes.before = st.guards.Try
 	return st

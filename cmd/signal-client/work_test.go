@@ -47,7 +47,7 @@ func TestLocksAreFreedBeforeStatusIsWritten(t *testing.T) {
 		if err := s.count(); err != nil {
 			t.Fatal(err)
 		}
-		s.config.Stage.Replica, s.config.Stage.SessionTTL = "a", 10*time.Second
+		s.config.Stage.Replica, s.config.Stage.SessionTTL = "a", duration(10*time.Second)
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Minute, stop)
 		began := time.Now()
