@@ -325,7 +325,7 @@ func TestSilentServerIsLeft(t *testing.T) {
 // the reason, and not logged each time.
 func TestChangedPasswordIsNotLoggedAtEachTry(t *testing.T) {
 	s := jetstest.Config{Password: "old", Listen: true}.Run(t)
-	var book bytes.Buffer
+	var book lockedBuffer
 	var tries atomic.Int32
 	c, err := Dialer{Log: slog.New(slog.NewTextHandler(&book, nil))}.Connect(t.Context(), s.URL(), nats.UserInfo("test", "old"),
 		nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0), nats.IgnoreAuthErrorAbort(),

@@ -125,6 +125,7 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	if !page.Full {
+		page.Memory.Release() // all of it is stored, and others wait for memory
 		if err := s.identify(ctx); err != nil {
 			return pipeline.Receipt{}, err
 		}

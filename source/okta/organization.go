@@ -20,8 +20,8 @@ func (c *Client) Organization(ctx context.Context) (string, error) {
 	if err := c.Limiter.wait(ctx, &waiter{share: c.Share, rank: past}); err != nil {
 		return "", fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
-	defer c.Limiter.Failed() // what it shows is not the budget of the System Log
-	slot, err := c.InFlight.Take(ctx, 1, true)
+	defer c.Limiter.Failed()                    // what it shows is not the budget of the System Log
+	slot, err := c.InFlight.Take(ctx, 1, false) // it is small, and a poll waits for it
 	if err != nil {
 		return "", fmt.Errorf("wait for other requests: %w", err)
 	}
