@@ -3,6 +3,7 @@ module github.com/witfoo/signal-client
 go 1.26.0
 
 require (
+	github.com/dustin/go-humanize v1.0.1
 	github.com/goccy/go-json v0.12.0
 	github.com/jedib0t/go-pretty/v6 v6.8.3
 	github.com/kelseyhightower/envconfig v1.4.0

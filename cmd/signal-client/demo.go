@@ -183,9 +183,9 @@ func (d *demo) untilWhen() string {
 
 func (d *demo) summarize(f *figures, verdict error) {
 	total, parts := f.Totals()
-	fmt.Fprintf(d.out(), "\nStored %s events in %.1f s: %s.\n", human(total), time.Since(f.started).Seconds(), parts)
+	fmt.Fprintf(d.out(), "\nStored %s events in %s: %s.\n", human(total), span(time.Since(f.started)), parts)
 	if first := f.First(); first > 0 {
-		fmt.Fprintf(d.out(), "The first one was in JetStream %.2f s after the start.\n", first.Seconds())
+		fmt.Fprintf(d.out(), "The first one was in JetStream %s after the start.\n", span(first))
 	}
 	if verdict == nil {
 		fmt.Fprint(d.out(), "Read back and compared with the orgs: every event is there exactly once, in Okta's order, byte for byte.\n")

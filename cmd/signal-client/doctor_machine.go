@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/witfoo/signal-client/sink/embedded"
 )
 
@@ -75,13 +77,13 @@ func (s *scene) disk(_ context.Context, d *diagnosis) {
 		d.skip(fmt.Sprintf("room left at %s: %v", dir, err))
 		return
 	}
-	text := fmt.Sprintf("%s of %s left at %s", bytesText(room.Free), bytesText(room.Total), dir)
+	text := fmt.Sprintf("%s of %s left at %s", humanize.IBytes(room.Free), humanize.IBytes(room.Total), dir)
 	const remedy = "make room, or bound the stream: SIGNAL_CLIENT_STREAM_MAX_BYTES, SIGNAL_CLIENT_STREAM_MAX_AGE"
 	switch {
 	case room.Left() == 0:
-		d.wrong(text+fmt.Sprintf(": %s are kept for buckets and locks, so no events are stored", bytesText(room.Reserve)), remedy)
+		d.wrong(text+fmt.Sprintf(": %s are kept for buckets and locks, so no events are stored", humanize.IBytes(room.Reserve)), remedy)
 	case room.Left() < lowDisk:
-		d.warn(text+fmt.Sprintf(": without the %s that are kept for buckets and locks, events may take %s", bytesText(room.Reserve), bytesText(room.Left())), remedy)
+		d.warn(text+fmt.Sprintf(": without the %s that are kept for buckets and locks, events may take %s", humanize.IBytes(room.Reserve), humanize.IBytes(room.Left())), remedy)
 	default:
 		d.fact("%s", text)
 	}

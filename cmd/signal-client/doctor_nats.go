@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets"
@@ -42,7 +43,7 @@ func (s *scene) reachable(_ context.Context, d *diagnosis) {
 	if s.connected() {
 		d.fact("%s", s.dial.where)
 		if s.conn != nil {
-			d.fact("server %s, connected in %s", s.conn.NATS.ConnectedServerName(), milliseconds(s.took))
+			d.fact("server %s, connected in %s", s.conn.NATS.ConnectedServerName(), span(s.took))
 		}
 		return
 	}
@@ -89,9 +90,9 @@ func (s *scene) jetStream(_ context.Context, d *diagnosis) {
 // limits are those of the account, and of a message.
 func (s *scene) limits(_ context.Context, d *diagnosis) {
 	payload := s.conn.NATS.MaxPayload()
-	d.fact("messages of up to %s", bytesText(payload))
+	d.fact("messages of up to %s", humanize.IBytes(uint64(payload)))
 	if payload < 1<<20 {
-		d.warn("max_payload is "+bytesText(payload)+": larger events become dead letters", "max_payload: 8MB in the server's configuration")
+		d.warn("max_payload is "+humanize.IBytes(uint64(payload))+": larger events become dead letters", "max_payload: 8MB in the server's configuration")
 	}
 	if s.account == nil {
 		return
@@ -112,11 +113,11 @@ func (s *scene) limits(_ context.Context, d *diagnosis) {
 // usage judges how full something is. A limit of 0 or less is none.
 func (d *diagnosis) usage(what string, used uint64, limit int64) {
 	if limit <= 0 {
-		d.fact("%s: %s in use, no limit", what, bytesText(used))
+		d.fact("%s: %s in use, no limit", what, humanize.IBytes(used))
 		return
 	}
 	share := float64(used) / float64(limit)
-	text := fmt.Sprintf("%s: %s of %s in use (%.0f %%)", what, bytesText(used), bytesText(uint64(limit)), 100*share)
+	text := fmt.Sprintf("%s: %s of %s in use (%.0f %%)", what, humanize.IBytes(used), humanize.IBytes(uint64(limit)), 100*share)
 	const remedy = "give it more room: nothing can be stored when it is full"
 	switch {
 	case share >= 0.97:
@@ -147,11 +148,11 @@ func (s *scene) roundTrip(_ context.Context, d *diagnosis) {
 	case err != nil:
 		d.wrong(err.Error(), remedyFor(err).hint)
 	case took > 2*time.Second:
-		d.wrong(milliseconds(took), "look at the network and the load of the server: sessions are renewed in thirds of SIGNAL_CLIENT_SESSION_TTL")
+		d.wrong(span(took), "look at the network and the load of the server: sessions are renewed in thirds of SIGNAL_CLIENT_SESSION_TTL")
 	case took > 250*time.Millisecond:
-		d.warn(milliseconds(took), "run the service nearer to NATS: each page waits for it twice")
+		d.warn(span(took), "run the service nearer to NATS: each page waits for it twice")
 	default:
-		d.fact("%s", milliseconds(took))
+		d.fact("%s", span(took))
 	}
 }
 
@@ -173,7 +174,7 @@ func (s *scene) clock(_ context.Context, d *diagnosis) {
 // skew judges how far another clock is from ours.
 func (d *diagnosis) skew(whose string, skew, uncertain time.Duration) {
 	beyond := skew.Abs() - uncertain
-	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, milliseconds(skew.Abs()), ahead(skew))
+	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, span(skew.Abs()), ahead(skew))
 	const remedy = "set both clocks by NTP (chronyc tracking, timedatectl): what is stored stays exact, but lags and times are told wrong"
 	switch {
 	case beyond > time.Minute:
@@ -181,7 +182,7 @@ func (d *diagnosis) skew(whose string, skew, uncertain time.Duration) {
 	case beyond > 2*time.Second:
 		d.warn(text, remedy)
 	case beyond <= 0:
-		d.fact("%s clock and this machine's agree within %s", whose, milliseconds(uncertain))
+		d.fact("%s clock and this machine's agree within %s", whose, span(uncertain))
 	default:
 		d.fact("%s", text)
 	}
@@ -221,28 +222,4 @@ func selectedContext() string {
 		return ""
 	}
 	return cut(printable(strings.TrimSpace(string(name))), 60)
-}
-
-// milliseconds is a duration in the precision that matters.
-func milliseconds(d time.Duration) string {
-	switch {
-	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
-	case d < 2*time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	}
-	return span(d)
-}
-
-// bytesText is a size at a glance.
-func bytesText[N int64 | uint64](n N) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	size, unit := float64(n), 0
-	for size >= 1024 && unit < len(units)-1 {
-		size, unit = size/1024, unit+1
-	}
-	if unit == 0 || size >= 100 || size == float64(int64(size)) {
-		return fmt.Sprintf("%.0f %s", size, units[unit])
-	}
-	return fmt.Sprintf("%.1f %s", size, units[unit])
 }

@@ -137,7 +137,7 @@ func (o org) configuration(d *diagnosis) {
 	case !i.Enabled:
 		d.skip("it is disabled")
 	default:
-		d.fact("%s every %s", i.Origin, short(i.PollInterval))
+		d.fact("%s every %s", i.Origin, duration(i.PollInterval))
 		if o.ours && !o.stored {
 			d.fact("from the environment")
 		}
@@ -297,7 +297,7 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 func (d *diagnosis) request(t trial) {
 	switch t.Verdict {
 	case verdictWorks:
-		d.fact("answered in %s", milliseconds(time.Duration(t.Seconds*float64(time.Second))))
+		d.fact("answered in %s", span(time.Duration(t.Seconds*float64(time.Second))))
 		if t.Newest != nil {
 			d.fact("newest event %s", relative(t.Newest.Published, time.Now()))
 		} else {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets"
@@ -89,9 +90,9 @@ func (s *scene) streamRoom(i jets.Inspection, d *diagnosis) {
 	state, config := i.Info.State, i.Info.Config
 	switch {
 	case config.MaxBytes <= 0:
-		d.fact("%s", bytesText(state.Bytes))
+		d.fact("%s", humanize.IBytes(state.Bytes))
 	case config.Discard == jetstream.DiscardOld:
-		d.fact("%s of at most %s", bytesText(state.Bytes), bytesText(config.MaxBytes))
+		d.fact("%s of at most %s", humanize.IBytes(state.Bytes), humanize.IBytes(uint64(config.MaxBytes)))
 	default:
 		d.usage("its max_bytes", state.Bytes, config.MaxBytes)
 	}

@@ -335,7 +335,7 @@ func TestDoctorJudges(t *testing.T) {
 		{func(d *diagnosis) { d.skew("its", -10*time.Second, 0) }, outcomeWarning, "10 s behind"},
 		{func(d *diagnosis) { d.skew("its", 10*time.Second, 9*time.Second) }, outcomeOK, "ahead"},
 		{func(d *diagnosis) { d.skew("its", time.Hour, 0) }, outcomeWrong, "60 min ahead"},
-		{func(d *diagnosis) { d.usage("room", 5<<30, 0) }, outcomeOK, "5 GiB in use, no limit"},
+		{func(d *diagnosis) { d.usage("room", 5<<30, 0) }, outcomeOK, "5.0 GiB in use, no limit"},
 		{func(d *diagnosis) { d.usage("room", 50, 100) }, outcomeOK, "50 %"},
 		{func(d *diagnosis) { d.usage("room", 90, 100) }, outcomeWarning, "90 %"},
 		{func(d *diagnosis) { d.usage("room", 99, 100) }, outcomeWrong, "99 %"},

@@ -80,19 +80,7 @@ func sinceText(s pipeline.Since) string {
 	if !s.Moment.IsZero() {
 		return s.Moment.Format(time.RFC3339)
 	}
-	return short(s.Age)
-}
-
-// short is a duration as people write it: 5m, not 5m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return duration(s.Age).String()
 }
 
 // changed is when the value was written, or where it stands instead.
@@ -193,7 +181,7 @@ func (r *roster) printList(list []shown) error {
 			text = cut(text, 60)
 		}
 		if s.Error == "" {
-			interval = short(s.interval)
+			interval = duration(s.interval).String()
 		}
 		g.Rows = append(g.Rows, []any{s.Instance, s.State(), s.Name, s.Origin, interval, s.Token, s.changed(), text})
 	}
@@ -257,7 +245,7 @@ func (r *roster) printOne(s shown) error {
 	} else {
 		add("name", s.Name)
 		add("origin", s.Origin)
-		add("poll interval", short(s.interval))
+		add("poll interval", duration(s.interval).String())
 		add("since", s.Since)
 		add("filter", s.Filter)
 		add("limit", s.Limit)

@@ -209,7 +209,7 @@ func (t *trial) judgeNetwork(i pipeline.Integration, err error) {
 // print is the verdict of what works.
 func (t trial) print(to screen) error {
 	took := time.Duration(t.Seconds * float64(time.Second))
-	fmt.Fprintf(to, "%s %s: %s answered in %s.\n", to.Paint(green, "works"), t.Instance, t.Origin, took.Round(time.Millisecond/10))
+	fmt.Fprintf(to, "%s %s: %s answered in %s.\n", to.Paint(green, "works"), t.Instance, t.Origin, span(took))
 	switch {
 	case t.Newest == nil:
 		fmt.Fprintln(to, "newest event: none within 24 hours, by this integration's filter")

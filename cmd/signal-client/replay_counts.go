@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -66,30 +68,9 @@ func (c *counts) Print(to screen) error {
 	for _, one := range append(c.Each(), total) {
 		row := []any{one.Instance, fmt.Sprint(one.Events), fmt.Sprint(one.Bytes), one.First, one.Last}
 		if to.Terminal {
-			row[1], row[2] = human(one.Events), inBytes(one.Bytes)
+			row[1], row[2] = human(one.Events), humanize.IBytes(one.Bytes)
 		}
 		g.Rows = append(g.Rows, row)
 	}
 	return g.Print(to)
-}
-
-// inBytes is a size for people.
-func inBytes(n uint64) string {
-	switch {
-	case n < 10_000:
-		return fmt.Sprintf("%d B", n)
-	case n < 10_000_000:
-		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
-	case n < 10_000_000_000:
-		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-}
-
-// inSeconds is a duration for people: to the tenth while that says anything.
-func inSeconds(d time.Duration) string {
-	if d < 10*time.Second {
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-	return span(d)
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/progress"
 )
 
@@ -110,7 +111,7 @@ func (p *replayProgress) tell() {
 		if p.held != nil {
 			left += ": " + printable(p.held.Error())
 		}
-		fmt.Fprintf(p.to, "%s, %s, %.0f %% of the range, %s\n", said, inBytes(p.bytes.Load()), 100*part, left)
+		fmt.Fprintf(p.to, "%s, %s, %.0f %% of the range, %s\n", said, humanize.IBytes(p.bytes.Load()), 100*part, left)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -263,7 +265,7 @@ func (r *replayRun) report(done bool) error {
 	}
 	took := time.Since(r.began)
 	t := r.counts.total
-	line := fmt.Sprintf("%s %s, %s, in %s", count(int(t.Events), "event"), r.verb(), inBytes(t.Bytes), inSeconds(took))
+	line := fmt.Sprintf("%s %s, %s, in %s", count(int(t.Events), "event"), r.verb(), humanize.IBytes(t.Bytes), span(took))
 	if t.Events > 0 && took > 0 && !r.dryRun {
 		line += fmt.Sprintf(" (%s/s)", human(uint64(float64(t.Events)/took.Seconds())))
 	}

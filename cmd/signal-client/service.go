@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -163,7 +164,7 @@ func (s *service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Serve
 func (s *service) logRoom(server *embedded.Server) {
 	limit := "none: SIGNAL_CLIENT_STREAM_MAX_BYTES"
 	if most := s.config.Stream.MaxBytes; most > 0 {
-		limit = bytesText(int64(most))
+		limit = humanize.IBytes(uint64(most))
 	}
 	room, err := server.Room()
 	if err != nil {
@@ -171,7 +172,7 @@ func (s *service) logRoom(server *embedded.Server) {
 		return
 	}
 	s.log.Info("nats: events are stored until the disk has no more than the reserve left",
-		"disk", bytesText(room.Total), "free", bytesText(room.Free), "reserve", bytesText(room.Reserve), "limit_of_stream", limit)
+		"disk", humanize.IBytes(room.Total), "free", humanize.IBytes(room.Free), "reserve", humanize.IBytes(room.Reserve), "limit_of_stream", limit)
 }
 
 // provision makes streams and buckets, for as long as NATS has none of its

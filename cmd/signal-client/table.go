@@ -216,6 +216,10 @@ func relative(t, now time.Time) string {
 // span is a duration in the one unit that matters.
 func span(d time.Duration) string {
 	switch {
+	case d > 0 && d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", 1000*d.Seconds())
+	case d > 0 && d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < 2*time.Hour:

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/term"
 )
 
@@ -116,17 +116,7 @@ func masked(text string) string {
 }
 
 // human shows a count in a form that can be read at a glance: 1,234,567.
-func human(n uint64) string {
-	digits := fmt.Sprint(n)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
-}
+func human(n uint64) string { return humanize.Comma(int64(n)) }
 
 // count says how many there are of what.
 func count(n int, what string) string {

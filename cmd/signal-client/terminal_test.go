@@ -145,6 +145,16 @@ func TestRelative(t *testing.T) {
 	}
 }
 
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 s", 400 * time.Microsecond: "0.4 ms", 519 * time.Millisecond: "519 ms", time.Second: "1 s", 2 * time.Hour: "2 h", 48 * time.Hour: "2 d",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestHuman(t *testing.T) {
 	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
 		if got := human(n); got != want {

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
@@ -27,8 +28,17 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String shows the duration as Go does.
-func (d duration) String() string { return time.Duration(d).String() }
+// String shows the duration as people write it: 5m, not 5m0s.
+func (d duration) String() string {
+	text := time.Duration(d).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // syncEvery is when the embedded server syncs its files; 0: at each write.
 type syncEvery time.Duration
@@ -50,28 +60,13 @@ func (s *syncEvery) UnmarshalText(text []byte) error {
 // byteSize is a number of bytes.
 type byteSize int64
 
-var byteUnits = []struct {
-	suffix string
-	bytes  float64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
-}
-
 // UnmarshalText reads a number of bytes, with a unit or without.
 func (b *byteSize) UnmarshalText(text []byte) error {
-	number, unit := strings.TrimSpace(string(text)), 1.0
-	for _, u := range byteUnits {
-		if rest, ok := strings.CutSuffix(number, u.suffix); ok {
-			number, unit = strings.TrimSpace(rest), u.bytes
-			break
-		}
-	}
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || math.IsNaN(n) || n < 0 || n*unit >= math.MaxInt64 {
+	n, err := humanize.ParseBytes(strings.TrimSpace(string(text)))
+	if err != nil || n > math.MaxInt64 {
 		return errors.New("it is a number of bytes, such as 200GiB")
 	}
-	*b = byteSize(n * unit)
+	*b = byteSize(n)
 	return nil
 }
 
