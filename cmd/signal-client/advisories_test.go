@@ -220,8 +220,7 @@ func TestAdvisoriesWhileAway(t *testing.T) {
 	})
 }
 
-// The service tells, with the permissions of the README, of what a simulated org
-// does to it.
+// With topics.Permissions, the service tells of what a simulated org does to it.
 func TestAdvisoriesOfTheService(t *testing.T) {
 	natsd, refused := startReadmeServer(t)
 	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})

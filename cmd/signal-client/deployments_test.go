@@ -19,10 +19,8 @@ const deployments = "../../deployments"
 // The variables that the deployments set, or offer, are there.
 func TestDeploymentsNameVariables(t *testing.T) {
 	known := map[string]bool{}
-	for _, s := range new(config).sections() {
-		for v := range variables(s) {
-			known[v.Name] = true
-		}
+	for _, v := range settings() {
+		known[v.Name] = true
 	}
 	found := 0
 	err := filepath.WalkDir(deployments, func(path string, entry fs.DirEntry, err error) error {
@@ -30,7 +28,7 @@ func TestDeploymentsNameVariables(t *testing.T) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		for _, name := range readmeVariable.FindAllString(string(text), -1) {
+		for _, name := range namedVariable.FindAllString(string(text), -1) {
 			found++
 			if !known[name] {
 				t.Errorf("%s names %s, which is not there", path, name)

@@ -19,14 +19,14 @@ type permit struct {
 	subject   string
 	subscribe bool
 	optional  bool   // polling goes on without
-	grant     string // what the README grants for it
+	grant     string // what topics.Permissions grants for it
 }
 
 // probe ends the subjects that are tried out. No instance, key, consumer or
 // filter looks like it: signals.okta.* does not match signals.okta.probe.doctor.
 const probe = "probe.doctor"
 
-// permits are those that the README's nats.conf grants the service.
+// permits are those that topics.Permissions grants the service.
 func permits(c *jets.Conn) []permit {
 	var all []permit
 	publish := func(subject, grant string) { all = append(all, permit{subject: subject, grant: grant}) }
@@ -84,7 +84,7 @@ func (s *scene) permissions(ctx context.Context, d *diagnosis) {
 		}
 	}
 	needed, optional = slices.Compact(needed), slices.Compact(optional)
-	const remedy = "grant this user what the README's nats.conf grants the stage"
+	const remedy = "grant this user what the stage has in: signal-client help permissions"
 	if len(needed) > 0 {
 		d.wrong("refused: "+strings.Join(needed, ", "), remedy)
 	}

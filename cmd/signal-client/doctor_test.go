@@ -30,7 +30,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// With the permissions that the README gives, all that the service needs is found
+// With topics.Permissions, all that the service needs is found
 // to be granted, and with a consumer's it is named what is not. Trying it out
 // stores, makes and changes nothing, and no live subscriber of events sees it.
 func TestDoctorTriesPermissions(t *testing.T) {
@@ -66,7 +66,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 		t.Errorf("the stage's: %+v", f)
 	}
 	if got := refused.Take(); got != "" {
-		t.Errorf("more than the README grants is asked for: %s", got)
+		t.Errorf("more is asked for than topics.Permissions grants: %s", got)
 	}
 	if f := find("admin"); f.Result != outcomeOK {
 		t.Errorf("the admin's: %+v", f)
@@ -81,7 +81,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 	// A user without all of it: the siem's may not even look at the account. No
 	// answer comes, so this takes the whole time; a busy machine may need more.
 	var f finding
-	for timeout := time.Second; timeout <= 16*time.Second && !strings.Contains(f.Remedy, "README"); timeout *= 2 {
+	for timeout := time.Second; timeout <= 16*time.Second && !strings.Contains(f.Remedy, "help permissions"); timeout *= 2 {
 		d := &doctor{doctorFlags: doctorFlags{timeout: timeout}, nats: natsConfig{URL: userURL(natsd, "siem")}}
 		s := d.look(t.Context())
 		defer s.close()
@@ -89,7 +89,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 		s.reachable(t.Context(), &g)
 		f = g.finding(groupNATS, "", "reachable")
 	}
-	if f.Result != outcomeWrong || !strings.Contains(f.Remedy, "README") {
+	if f.Result != outcomeWrong || !strings.Contains(f.Remedy, "help permissions") {
 		t.Errorf("the siem's: %+v", f)
 	}
 }

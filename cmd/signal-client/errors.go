@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/topics"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -21,12 +22,23 @@ import (
 const (
 	exitOK          = 0
 	exitFailed      = 1
-	exitUsage       = 2   // usage, configuration, or a refused confirmation
-	exitFound       = 3   // a check found something
-	exitCredential  = 4   // Okta or NATS refused a credential
-	exitUnreachable = 5   // NATS or Okta can't be reached
-	exitInterrupted = 130 // by a signal
+	exitUsage       = 2
+	exitFound       = 3
+	exitCredential  = 4
+	exitUnreachable = 5
+	exitInterrupted = 130
 )
+
+// exitCodes says what each means.
+var exitCodes = []topics.ExitCode{
+	{Code: exitOK, Meaning: "ok; for run also: it was told to stop"},
+	{Code: exitFailed, Meaning: "failed"},
+	{Code: exitUsage, Meaning: "wrong usage or configuration, or a question was answered with no"},
+	{Code: exitFound, Meaning: "a check found something"},
+	{Code: exitCredential, Meaning: "Okta or NATS refused a credential"},
+	{Code: exitUnreachable, Meaning: "NATS or Okta can't be reached"},
+	{Code: exitInterrupted, Meaning: "interrupted by a signal"},
+}
 
 // problem is an error as its reader needs it: what failed, why, and what to try.
 type problem struct {
@@ -97,7 +109,7 @@ var remedies = []remedy{
 	{nats.ErrAuthExpired, exitCredential, "get new NATS credentials: these have expired"},
 	{nats.ErrAuthRevoked, exitCredential, "get new NATS credentials: these were revoked"},
 	{nats.ErrAccountAuthExpired, exitCredential, "have the NATS account renewed: it has expired"},
-	{nats.ErrPermissionViolation, exitCredential, "give the NATS user the subjects that the README lists; what configures or deletes is for its admin"},
+	{nats.ErrPermissionViolation, exitCredential, "give the NATS user the permissions that signal-client help permissions lists; what configures or deletes is for its admin"},
 	{nats.ErrNoServers, exitUnreachable, "check NATS_URL, and that the server runs: nats server check connection"},
 	{nats.ErrConnectionClosed, exitUnreachable, "check that the NATS server runs: nats server check connection"},
 	{nats.ErrTimeout, exitUnreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},

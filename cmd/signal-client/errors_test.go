@@ -63,6 +63,19 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// Each code that a remedy has is explained.
+func TestExitCodes(t *testing.T) {
+	explained := map[int]bool{exitFound: true, exitInterrupted: true} // no remedy has these
+	for _, c := range exitCodes {
+		explained[c.Code] = c.Meaning != ""
+	}
+	for _, r := range remedies {
+		if !explained[r.code] {
+			t.Errorf("code %d of %v is not explained", r.code, r.err)
+		}
+	}
+}
+
 // Every sentinel of the domain has a remedy, so that no user is left alone with it.
 func TestEverySentinelHasARemedy(t *testing.T) {
 	known := map[string]bool{}

@@ -62,7 +62,7 @@ func (p *presence) keep(ctx context.Context) {
 	p.leave()
 	if !p.granted(ctx) {
 		p.refused = &generation
-		p.log.Warn("micro: this replica does not show in `nats micro ls`: its user may not subscribe to $SRV.>; the README's nats.conf grants it")
+		p.log.Warn("micro: this replica does not show in `nats micro ls`: its user may not subscribe to $SRV.>; see: signal-client help permissions")
 		return
 	}
 	if err := p.register(); err != nil {

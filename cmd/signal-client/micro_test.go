@@ -55,7 +55,7 @@ func ask(t *testing.T, nc *nats.Conn, subject, data string, most int) (answers [
 	return answers
 }
 
-// With the permissions of the README each replica shows as one of a micro service,
+// With topics.Permissions each replica shows as one of a micro service,
 // and says how its orgs are doing: all of them at once, or one. None says a token.
 func TestReplicasAnswer(t *testing.T) {
 	natsd, refused := startReadmeServer(t)

@@ -143,11 +143,11 @@ func TestDashboards(t *testing.T) {
 
 var (
 	alertName = regexp.MustCompile(`(?m)^ *- alert: (\S+)$`)
-	runbook   = regexp.MustCompile(`runbook_url: https://github\.com/witfoo/signal-client#(\S+)`)
+	runbook   = regexp.MustCompile(`runbook_url: https://github\.com/witfoo/signal-client/blob/main/(\S+)#(\S+)`)
 )
 
-// Each alert asks for what is served, has a test, and leads to a section of the
-// README that is there. promtool, where there is one, says the rest.
+// Each alert asks for what is served, has a test, and leads to a section of a
+// document that is there. promtool, where there is one, says the rest.
 func TestAlerts(t *testing.T) {
 	dir := filepath.Join(deployments, "prometheus")
 	rules, err := os.ReadFile(filepath.Join(dir, "rules.yaml"))
@@ -168,17 +168,17 @@ func TestAlerts(t *testing.T) {
 		}
 	}
 	alerts := alertName.FindAllStringSubmatch(string(rules), -1)
-	anchors := runbook.FindAllStringSubmatch(string(rules), -1)
-	if len(alerts) < 13 || len(anchors) != len(alerts) {
-		t.Fatalf("%d alerts, %d runbooks", len(alerts), len(anchors))
+	runbooks := runbook.FindAllStringSubmatch(string(rules), -1)
+	if len(alerts) < 13 || len(runbooks) != len(alerts) {
+		t.Fatalf("%d alerts, %d runbooks", len(alerts), len(runbooks))
 	}
-	sections := anchorsOf(readReadme(t))
+	all := documents(t)
 	for i, a := range alerts {
 		if !regexp.MustCompile(`alertname: ` + a[1] + `\n +exp_alerts:\n +- exp_labels`).Match(tests) {
 			t.Errorf("no test has %s fire", a[1])
 		}
-		if !slices.Contains(sections, anchors[i][1]) {
-			t.Errorf("%s leads to #%s, which the README does not have", a[1], anchors[i][1])
+		if file, section := runbooks[i][1], runbooks[i][2]; !slices.Contains(anchorsOf(all[file]), section) {
+			t.Errorf("%s leads to #%s, which %s does not have", a[1], section, file)
 		}
 	}
 	t.Run("promtool", func(t *testing.T) { promtool(t, dir) })

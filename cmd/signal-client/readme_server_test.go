@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/topics"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -26,9 +27,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// With the permissions that the README gives to the stage it stores an org's
-// events, through a restart, and with those of the consumer the README's program
-// reads them, each once. Neither asks for more.
+// With topics.Permissions, the stage stores an org's events, through a restart, and
+// the README's program reads them as the siem, each once. Neither asks for more.
 func TestReadmeServer(t *testing.T) {
 	natsd, errors := startReadmeServer(t)
 	org := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
@@ -121,8 +121,8 @@ func TestDeniedRequestsAreToldOf(t *testing.T) {
 	}
 }
 
-// startReadmeServer runs a server on the README's nats.conf, with another
-// port and directory.
+// startReadmeServer runs a server on topics.Permissions, with another port and
+// directory.
 func startReadmeServer(t *testing.T) (*server.Server, *serverErrors) {
 	t.Helper()
 	jetstest.ForgetTimers()
@@ -130,7 +130,7 @@ func startReadmeServer(t *testing.T) (*server.Server, *serverErrors) {
 		t.Setenv(variable, "pw")
 	}
 	conf := strings.NewReplacer("127.0.0.1:4222", "127.0.0.1:-1", "/var/lib/nats", jetstest.TempDir(t)).
-		Replace(fenced(t, "", "# nats.conf"))
+		Replace(topics.Permissions)
 	file := filepath.Join(t.TempDir(), "nats.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func startReadmeConsumer(t *testing.T, s *server.Server) (next func() string) {
 	t.Helper()
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "consumer")
-	if err := os.WriteFile(source, []byte(fenced(t, "go", "func main()")), 0o600); err != nil {
+	if err := os.WriteFile(source, []byte(fenced(t, "README.md", "go", "func main()")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, source).CombinedOutput(); err != nil {

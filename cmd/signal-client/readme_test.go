@@ -11,7 +11,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the generated parts of the README")
 
 const (
-	readmePath = "../../README.md"
+	readmePath = root + "/README.md"
 	tableBegin = "<!-- configuration:begin (written by go generate ./...) -->\n"
 	tableEnd   = "<!-- configuration:end -->"
 )
@@ -42,19 +42,17 @@ func TestReadmeConfiguration(t *testing.T) {
 func configurationTable() string {
 	var b strings.Builder
 	b.WriteString("\n| variable | flag | meaning | default |\n|---|---|---|---|\n")
-	for _, s := range new(config).sections() {
-		for v := range variables(s) {
-			flag := ""
-			if name := v.Flag(); name != "" {
-				flag = "`--" + name + "`"
-			}
-			byDefault := ""
-			if v.Default != "" {
-				byDefault = "`" + v.Default + "`"
-			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.Name, flag, v.Desc, byDefault)
-		}
+	for _, v := range settings() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.Name, inCode("--", v.Flag), v.Desc, inCode("", v.Default))
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// inCode is a text as code, if there is one.
+func inCode(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + prefix + text + "`"
 }

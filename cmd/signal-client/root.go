@@ -62,10 +62,7 @@ One org, from the environment, into an embedded NATS server:
   OKTA_FQDN=acme.okta.com OKTA_API_TOKEN_FILE=okta.token signal-client run
 
 Into your own NATS:
-  NATS_URL=nats://nats.example.com:4222 NATS_CREDS=stage.creds signal-client run
-
-Exit codes: 0 ok, 1 failed, 2 usage or a refused confirmation, 3 a check found
-something, 4 credentials refused, 5 NATS or Okta not reachable, 130 interrupted.`
+  NATS_URL=nats://nats.example.com:4222 NATS_CREDS=stage.creds signal-client run`
 
 // newRoot builds the command tree.
 func newRoot(p *program) *cobra.Command {
@@ -100,6 +97,7 @@ func newRoot(p *program) *cobra.Command {
 		newVersion(p),
 		newHealthcheck(),
 	)
+	root.AddCommand(newTopics()...)
 	complete(root)
 	return root
 }
@@ -119,9 +117,16 @@ Flags:
 
 Flags of every command:
 {{.InheritedFlags.FlagUsagesWrapped 100 | trimTrailingWhitespaces}}{{end}}
+{{- if .HasHelpSubCommands}}
+
+Help topics:
+{{- range .Commands}}{{if .IsAdditionalHelpTopicCommand}}
+  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}
 {{- if .HasAvailableSubCommands}}
 
 More about a command: {{.CommandPath}} <command> --help{{end}}
+{{- if .HasHelpSubCommands}}
+More about a topic: {{.CommandPath}} help <topic>{{end}}
 `
 
 // complete adds cobra's own commands, and what all commands have in common.

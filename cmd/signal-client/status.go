@@ -28,18 +28,7 @@ then knows rates too: events a minute, and when an org that is behind will have
 caught up, as long as it goes on like this. A busy org's figures are written every
 15 s.
 
-States:
-  polling              at the head of the log
-  catching up          more is waiting
-  throttled            the org's rate limit is used up; goes on by itself
-  retrying             a passing failure; goes on by itself. Should it stay: a lower
-                       settings.limit helps where pages take too long, and cursor
-                       reopen where Okta refuses a link
-  credential refused   Okta refuses the token
-  configuration error  the last error names what is wrong
-  unowned              no running process polls it
-  disabled             "enabled" is false
-  new                  not polled yet
+What each state means, and what to do: signal-client help states
 
 Examples:
   signal-client status
