@@ -63,7 +63,7 @@ func (r *Runner) withDefaults() *Runner {
 // Run polls until ctx ends, and then returns nil. It returns an error only when
 // this program can't go on with the instance at all: one that matches ErrNewer, or the Sink's ErrConfig.
 func (r *Runner) Run(ctx context.Context) error {
-	w := &walk{Runner: r.withDefaults(), trace: r.Trace.Complete()}
+	w := &walk{Runner: r.withDefaults(), trace: Traces(r.Trace)}
 	for ctx.Err() == nil {
 		err := w.run(ctx)
 		if ctx.Err() != nil {
@@ -85,7 +85,7 @@ func (r *Runner) Run(ctx context.Context) error {
 // walk is a Runner on its way.
 type walk struct {
 	*Runner
-	trace   Trace
+	trace   *Trace
 	at      Position
 	head    head
 	ahead   *fetch   // the page after the one in hand; nil: not asked for

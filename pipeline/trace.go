@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Trace is a set of hooks on what happens to an instance, for metrics, status
 // and tests. Any hook may be nil. They are called from the instance's own
@@ -33,66 +36,30 @@ type Trace struct {
 	Drift      func(field string)                                       // an event's member is not what is documented
 }
 
-// Complete returns the hooks with one that does nothing for each that is nil.
-// A nil Trace has none.
-func (t *Trace) Complete() Trace {
-	var c Trace
-	if t != nil {
-		c = *t
+// Traces returns a Trace whose hooks call those of all the traces, in order. None of
+// them is nil, even where those of all are. A nil Trace has no hooks.
+func Traces(all ...*Trace) *Trace {
+	joined := new(Trace)
+	for field, hook := range reflect.ValueOf(joined).Elem().Fields() {
+		var hooks []reflect.Value
+		for _, t := range all {
+			if t == nil {
+				continue
+			}
+			if h := reflect.ValueOf(t).Elem().FieldByIndex(field.Index); !h.IsNil() {
+				hooks = append(hooks, h)
+			}
+		}
+		if len(hooks) == 1 {
+			hook.Set(hooks[0])
+			continue
+		}
+		hook.Set(reflect.MakeFunc(hook.Type(), func(args []reflect.Value) []reflect.Value {
+			for _, h := range hooks {
+				h.Call(args)
+			}
+			return nil
+		}))
 	}
-	if c.Polled == nil {
-		c.Polled = func(string, Page, time.Duration) {}
-	}
-	if c.Failed == nil {
-		c.Failed = func(string, error) {}
-	}
-	if c.Committed == nil {
-		c.Committed = func(string, Page, Receipt, time.Duration) {}
-	}
-	if c.Moved == nil {
-		c.Moved = func(string, State, Position, time.Time) {}
-	}
-	if c.Inserted == nil {
-		c.Inserted = func(string, Past, Receipt) {}
-	}
-	if c.Audited == nil {
-		c.Audited = func(string, AuditReport) {}
-	}
-	if c.Requested == nil {
-		c.Requested = func(string, string, time.Duration) {}
-	}
-	if c.Budget == nil {
-		c.Budget = func(string, RateLimit) {}
-	}
-	if c.Waits == nil {
-		c.Waits = func(string, time.Time) {}
-	}
-	if c.Breaker == nil {
-		c.Breaker = func(string, string, bool) {}
-	}
-	if c.DeadLetter == nil {
-		c.DeadLetter = func(string, Flaw) {}
-	}
-	if c.DeadLetterLost == nil {
-		c.DeadLetterLost = func(string, Flaw) {}
-	}
-	if c.Fenced == nil {
-		c.Fenced = func(string) {}
-	}
-	if c.Lost == nil {
-		c.Lost = func(string) {}
-	}
-	if c.PassedOver == nil {
-		c.PassedOver = func(string, Gap) {}
-	}
-	if c.Wrote == nil {
-		c.Wrote = func(string, string, time.Duration) {}
-	}
-	if c.Untimed == nil {
-		c.Untimed = func(string, bool) {}
-	}
-	if c.Drift == nil {
-		c.Drift = func(string) {}
-	}
-	return c
+	return joined
 }

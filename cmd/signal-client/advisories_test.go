@@ -27,7 +27,7 @@ type listener struct {
 	t    *testing.T
 	sub  *nats.Subscription
 	told *advisories
-	pipeline.Trace
+	*pipeline.Trace
 }
 
 // listen runs advisories on a server of their own.
@@ -49,7 +49,7 @@ func listen(t *testing.T, s *jetstest.Server, silentAfter time.Duration) *listen
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	return &listener{t: t, sub: sub, told: a, Trace: a.Trace().Complete()}
+	return &listener{t: t, sub: sub, told: a, Trace: pipeline.Traces(a.Trace())}
 }
 
 // next is the next advisory.

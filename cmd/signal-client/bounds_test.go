@@ -92,11 +92,11 @@ func newRush(t *testing.T, log oktatest.Synthesize) *rush {
 	r.stage = &stage{
 		store: store, http: &http.Client{Transport: oktatest.HandlerTransport(orgs)}, timeout: time.Minute,
 		log: slog.New(slog.DiscardHandler),
-		trace: new((&pipeline.Trace{ // complete, as traces makes it
+		trace: pipeline.Traces(&pipeline.Trace{
 			Polled:    func(string, pipeline.Page, time.Duration) { r.look() },
 			Failed:    func(instance string, err error) { t.Errorf("%s: %v", instance, err) },
 			Committed: r.committed,
-		}).Complete()),
+		}),
 		bounds: bounds{
 			requests: &pipeline.Gate{Capacity: 32},
 			pages:    &pipeline.Gate{Capacity: 1 << 20, Spare: 256 << 10},

@@ -51,7 +51,7 @@ func watched() *metrics {
 // drive does to an instance what happens to one in good order.
 func drive(m *metrics, instance string) {
 	m.Acquired(pipeline.Integration{Instance: instance, PollInterval: 5 * time.Minute})
-	h := m.Trace().Complete()
+	h := pipeline.Traces(m.Trace())
 	h.Requested(instance, "200", time.Second)
 	h.Budget(instance, pipeline.RateLimit{Limit: 60, Remaining: 41})
 	h.Breaker(instance, "closed", false)
@@ -81,7 +81,7 @@ func TestMetricsLint(t *testing.T) {
 // where a fresh start begins is none.
 func TestMetricsOfASilentOrg(t *testing.T) {
 	m := watched()
-	h := m.Trace().Complete()
+	h := pipeline.Traces(m.Trace())
 	at := pipeline.Position{PublishedMax: time.Unix(1700000001, 0)}
 	for _, instance := range []string{"fresh", "silent"} {
 		m.Acquired(pipeline.Integration{Instance: instance, PollInterval: time.Minute})
@@ -100,7 +100,7 @@ func TestMetricsOfASilentOrg(t *testing.T) {
 func TestMetricsValues(t *testing.T) {
 	m := watched()
 	drive(m, "prod")
-	h := m.Trace().Complete()
+	h := pipeline.Traces(m.Trace())
 	h.Requested("prod", "503", time.Second)
 	h.Requested("prod", "302", time.Second)
 	h.Breaker("prod", "open", true)
@@ -169,7 +169,7 @@ func TestMetricsSeriesPerInstance(t *testing.T) {
 	if n := len(of("prod", scrape(t, m))); n != 11 {
 		t.Errorf("an instance in good order has %d series, want 11", n)
 	}
-	h := m.Trace().Complete()
+	h := pipeline.Traces(m.Trace())
 	h.Requested("prod", "429", time.Second)
 	h.Committed("prod", pipeline.Page{}, pipeline.Receipt{Repeats: 1}, time.Second)
 	if n := len(of("prod", scrape(t, m))); n > 15 {
@@ -198,7 +198,7 @@ func TestMetricsUnknownIsAbsent(t *testing.T) {
 	m := newMetrics()
 	m.WatchNATS(func() natsFigures { return natsFigures{} })
 	m.Acquired(pipeline.Integration{Instance: "prod"})
-	h := m.Trace().Complete()
+	h := pipeline.Traces(m.Trace())
 	h.Moved("prod", pipeline.StateNew, pipeline.Position{}, time.Time{})
 	for _, s := range scrape(t, m) {
 		for _, name := range []string{"_complete_through", "_last_event", "_stream_bytes", "_stream_first"} {
@@ -233,7 +233,7 @@ func TestMetricsConcurrent(t *testing.T) {
 func TestMetricsBreakerClosed(t *testing.T) {
 	m := newMetrics()
 	m.Acquired(pipeline.Integration{Instance: "prod"})
-	h := m.Trace().Complete()
+	h := pipeline.Traces(m.Trace())
 	h.Breaker("prod", "open", true)
 	h.Breaker("prod", "closed", true)
 	for _, want := range []string{`signal_client_breaker_open{integration="prod"} 0`, `signal_client_credential_refused{integration="prod"} 0`} {

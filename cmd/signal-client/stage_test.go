@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +36,7 @@ func TestGuards(t *testing.T) {
 			refused bool
 		}
 		var heard []told
-		trace := new((&pipeline.Trace{Breaker: func(_, state string, refused bool) { heard = append(heard, told{state, refused}) }}).Complete())
+		trace := pipeline.Traces(&pipeline.Trace{Breaker: func(_, state string, refused bool) { heard = append(heard, told{state, refused}) }})
 		refusing := sourceFunc(func() error { return pipeline.ErrCredential })
 		asked := 0
 		counting := sourceFunc(func() error { asked++; return nil })
@@ -99,37 +98,6 @@ func TestOneLimiterForAnOrigin(t *testing.T) {
 	}
 }
 
-// Every hook reaches every trace: one that is added to Trace must be added there.
-func TestTracesPassEveryHookOn(t *testing.T) {
-	counts := [2]map[string]int{{}, {}}
-	made := make([]*pipeline.Trace, 2)
-	for n := range made {
-		made[n] = &pipeline.Trace{}
-		hooks := reflect.ValueOf(made[n]).Elem()
-		for field, hook := range hooks.Fields() {
-			hook.Set(reflect.MakeFunc(hook.Type(), func([]reflect.Value) []reflect.Value {
-				counts[n][field.Name]++
-				return nil
-			}))
-		}
-	}
-	all := reflect.ValueOf(traces(made[0], nil, made[1])).Elem()
-	for field, hook := range all.Fields() {
-		if hook.IsNil() {
-			t.Errorf("%s is not passed on", field.Name)
-			continue
-		}
-		var args []reflect.Value
-		for in := range hook.Type().Ins() {
-			args = append(args, reflect.Zero(in))
-		}
-		hook.Call(args)
-		if counts[0][field.Name] != 1 || counts[1][field.Name] != 1 {
-			t.Errorf("%s: called %d and %d times, want once each", field.Name, counts[0][field.Name], counts[1][field.Name])
-		}
-	}
-}
-
 func TestInWords(t *testing.T) {
 	unauthorized := &okta.Error{Status: 401, Code: "E0000011", Summary: "Invalid token provided", Kind: pipeline.ErrCredential}
 	for _, c := range []struct {
@@ -171,7 +139,7 @@ func TestBoard(t *testing.T) {
 		erase:   func(instance string) { erased = append(erased, instance) },
 	}
 	last := func() pipeline.Status { return published[len(published)-1] }
-	trace := b.Trace().Complete()
+	trace := pipeline.Traces(b.Trace())
 	at := pipeline.Position{CompleteThrough: time.Now().Add(-time.Minute), LastEvent: &pipeline.LastEvent{UUID: "u"}}
 
 	trace.Moved("prod", pipeline.StatePolling, at, time.Now())
@@ -215,7 +183,7 @@ func TestBoardNamesNoPastPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last pipeline.Status
 		b := &board{replica: func() string { return "one" }, publish: func(s pipeline.Status) { last = s }}
-		trace := b.Trace().Complete()
+		trace := pipeline.Traces(b.Trace())
 		b.Held("prod")
 		next := time.Now().Add(time.Second)
 		trace.Moved("prod", pipeline.StatePolling, pipeline.Position{}, next)
@@ -239,7 +207,7 @@ func TestBoardNamesNoPastPoll(t *testing.T) {
 func TestBoardSaysWhoIsStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &board{replica: func() string { return "one" }, publish: func(pipeline.Status) {}, erase: func(string) {}, silence: 5 * time.Minute}
-		trace := b.Trace().Complete()
+		trace := pipeline.Traces(b.Trace())
 		is := func(state string, held bool) {
 			t.Helper()
 			if s, h := b.State("prod"); s != state || h != held {
@@ -282,7 +250,7 @@ func TestBoardSaysWhoWaits(t *testing.T) {
 	} {
 		var last pipeline.Status
 		b := &board{replica: func() string { return "one" }, publish: func(s pipeline.Status) { last = s }}
-		trace := b.Trace().Complete()
+		trace := pipeline.Traces(b.Trace())
 		b.Held("prod")
 		trace.Moved("prod", state, pipeline.Position{}, time.Time{})
 		trace.Waits("prod", until)

@@ -45,7 +45,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		s.log.Warn("traces are not exported", "err", err)
 	}
 	defer spans.End()
-	trace := traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.trace)
+	trace := pipeline.Traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.trace)
 	stage := s.stage(store, locks, b, trace)
 	defer inBackground(ctx, stage.backlogs.Run)()
 	defer inBackground(ctx, func(ctx context.Context) error { return s.reload(ctx, stage) })()

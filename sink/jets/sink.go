@@ -49,7 +49,7 @@ type Sink struct {
 	instance string
 	query    Query
 	store    *Store
-	trace    pipeline.Trace
+	trace    *pipeline.Trace
 	log      *slog.Logger
 
 	link      uint64            // generation of the connection that the newest sync read over
@@ -79,7 +79,7 @@ func (s *Store) Sink(instance string, q Query, trace *pipeline.Trace, log *slog.
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Sink{instance: instance, query: q, store: s, trace: trace.Complete(),
+	return &Sink{instance: instance, query: q, store: s, trace: pipeline.Traces(trace),
 		log: log.With("instance", instance)}
 }
 
