@@ -85,6 +85,38 @@ func TestDocumentsName(t *testing.T) {
 	}
 }
 
+var testName = regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`)
+
+// The tests that are said to prove a guarantee are there.
+func TestDocumentsNameTests(t *testing.T) {
+	there := map[string]bool{}
+	err := fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(root, path))
+		for line := range strings.Lines(string(data)) {
+			if rest, ok := strings.CutPrefix(line, "func "); ok {
+				there[testName.FindString(rest)] = true
+			}
+		}
+		return err
+	})
+	text, err2 := os.ReadFile(filepath.Join(root, "sink/jets/guarantees.go"))
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	named := testName.FindAllString(strings.ReplaceAll(string(text), "TestName", ""), -1)
+	for _, name := range named {
+		if !there[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	if len(named) < 30 {
+		t.Errorf("only %d tests are named", len(named))
+	}
+}
+
 // anchorsOf are the headings as links name them.
 func anchorsOf(text string) []string {
 	var all []string
