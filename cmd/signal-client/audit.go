@@ -98,13 +98,16 @@ func (a *auditor) run(cmd *cobra.Command) error {
 }
 
 func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (pipeline.AuditReport, error) {
-	progress := newProgress(a.Err(), since, until)
-	defer progress.Done()
+	line := &progressLine{To: a.Err(), Every: 10 * time.Second}
+	defer line.Clear()
 	return (&pipeline.Audit{
 		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
-		Window:   windowOf(i),
-		Ledger:   &jets.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
-		Progress: progress.Audit,
+		Window: windowOf(i),
+		Ledger: &jets.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
+		Progress: func(through time.Time, r *pipeline.AuditReport) {
+			part := max(0, float64(through.Sub(since))/float64(until.Sub(since)))
+			line.Show(fmt.Sprintf("%3.0f %% of the span, %s compared, %s", 100*part, count(r.Both, "event"), count(r.Requests, "request")))
+		},
 	}).Run(ctx)
 }
 

@@ -159,16 +159,15 @@ func (b *backfiller) show(j pipeline.Job, obstacle string) error {
 // watch follows a job to its end: in one line that is redrawn on a terminal, in a
 // line for each change elsewhere.
 func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+	line := &progressLine{To: b.Out()}
+	defer line.Done()
 	for {
-		if err := b.tell(k.Job); err != nil || k.Ended() {
+		if err := b.tell(line, k.Job); err != nil || k.Ended() {
 			return err
 		}
 		seen := k.Revision
 		for k.Revision == seen {
 			if err := pipeline.Sleep(ctx, time.Second); err != nil {
-				if b.Out().Terminal && !b.json {
-					fmt.Fprintln(b.Out()) // behind the line that was redrawn
-				}
 				return err
 			}
 			next, err := b.job(ctx, all, k.ID)
@@ -180,7 +179,7 @@ func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.Kept
 	}
 }
 
-func (b *backfiller) tell(j pipeline.Job) error {
+func (b *backfiller) tell(line *progressLine, j pipeline.Job) error {
 	if b.json {
 		data, err := json.Marshal(j)
 		if err == nil {
@@ -192,15 +191,6 @@ func (b *backfiller) tell(j pipeline.Job) error {
 	if j.LastError != "" {
 		text += "  " + j.LastError
 	}
-	out := b.Out()
-	if !out.Terminal {
-		_, err := fmt.Fprintln(out, printable(text))
-		return err
-	}
-	end := ""
-	if j.Ended() {
-		end = "\n"
-	}
-	_, err := fmt.Fprintf(out, "\r\x1b[K%s%s", printable(text), end)
-	return err
+	line.Show(text)
+	return nil
 }

@@ -92,7 +92,7 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 	c := d.config(ctx, dir, listen, stage)
 	d.introduce(c)
 	to := d.out()
-	line := &liveLine{To: d.err()}
+	line := &progressLine{To: d.err(), Every: 5 * time.Second}
 	line.To.Terminal = line.To.Terminal && to.Terminal // a line that is redrawn would be torn by what a pipe prints
 	to.Writer = line.Above(to.Writer)
 	var store *jets.Store

@@ -10,7 +10,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// figures are what the demo's live line shows. It is safe for concurrent use.
+// figures are what the demo's progress line shows. It is safe for concurrent use.
 type figures struct {
 	started time.Time
 
@@ -85,17 +85,13 @@ func (f *figures) Totals() (uint64, string) {
 }
 
 // showUntil shows the figures until ctx ends.
-func (f *figures) showUntil(ctx context.Context, line *liveLine) {
+func (f *figures) showUntil(ctx context.Context, line *progressLine) {
 	const every = 250 * time.Millisecond
 	rate := &speed{}
 	rate.Of(0, f.started)
 	for pipeline.Sleep(ctx, every) == nil {
 		total, _ := f.Totals()
-		now := rate.Of(total, time.Now())
-		if total == 0 && !line.To.Terminal {
-			continue // nothing to say yet, and the next plain line is far
-		}
-		line.Show(f.Line(now))
+		line.Show(f.Line(rate.Of(total, time.Now())))
 	}
 }
 

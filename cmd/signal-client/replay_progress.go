@@ -1,118 +1,64 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/jedib0t/go-pretty/v6/progress"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
-// How often a replay tells how far it is: on a terminal, and elsewhere.
-const (
-	barEvery  = 250 * time.Millisecond
-	lineEvery = 10 * time.Second
-)
-
-// replayProgress tells how far a replay is: by a bar on a terminal, elsewhere by
-// a line now and then. It is safe for concurrent use.
+// replayProgress tells how far a replay is, and what befalls it. It is safe for
+// concurrent use.
 type replayProgress struct {
-	to      screen
+	line    progressLine
 	verb    string
 	silent  bool // the events themselves are on the screen
 	started time.Time
 
 	from, through, read, events, bytes atomic.Uint64
 
-	mu      sync.Mutex // notes are whole lines
-	bar     progress.Writer
-	tracker *progress.Tracker
-	gone    [2]uint64 // sequences that were removed before they could be read
-	held    error     // why events that were published have no ack yet
+	mu   sync.Mutex
+	gone [2]uint64 // sequences that were removed before they could be read
+	held error     // why events that were published have no ack yet
 }
 
 func newReplayProgress(to screen, silent bool, verb string) *replayProgress {
-	return &replayProgress{to: to, silent: silent, verb: verb, started: time.Now()}
+	return &replayProgress{line: progressLine{To: to, Every: 10 * time.Second}, silent: silent, verb: verb, started: time.Now()}
 }
 
 // Start tells until what it returns is called.
 func (p *replayProgress) Start() (stop func()) {
+	ctx, end := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	end := make(chan struct{})
-	if p.to.Terminal && !p.silent {
-		p.bar = newBar(p.to)
-		p.tracker = &progress.Tracker{Message: "replay", Total: 1}
-		p.bar.AppendTracker(p.tracker)
-		wg.Go(p.bar.Render)
-	}
-	wg.Go(func() { p.run(end) })
-	return func() {
-		close(end)
-		if p.bar != nil {
-			p.bar.Stop()
+	wg.Go(func() {
+		for !p.silent && pipeline.Sleep(ctx, 250*time.Millisecond) == nil {
+			p.line.Show(p.text())
 		}
+	})
+	return func() {
+		end()
 		wg.Wait()
+		p.line.Clear()
 		p.sayGone()
 	}
 }
 
-func newBar(to screen) progress.Writer {
-	bar := progress.NewWriter()
-	bar.SetOutputWriter(to)
-	bar.SetUpdateFrequency(barEvery)
-	bar.SetTrackerPosition(progress.PositionRight)
-	bar.SetMessageLength(58)
-	style := progress.StyleBlocks
-	if !to.Color {
-		style.Colors = progress.StyleColors{}
-	}
-	style.Visibility = progress.StyleVisibility{Percentage: true, Tracker: true}
-	style.Options.Separator = ""
-	bar.SetStyle(style)
-	return bar
-}
-
-func (p *replayProgress) run(end <-chan struct{}) {
-	every := lineEvery
-	if p.bar != nil {
-		every = barEvery
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-end:
-			return
-		case <-tick.C:
-			p.tell()
-		}
-	}
-}
-
-func (p *replayProgress) tell() {
+func (p *replayProgress) text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	done, all := p.done()
-	rate := uint64(float64(p.events.Load()) / time.Since(p.started).Seconds())
-	said := fmt.Sprintf("%s events %s, %s/s", human(p.events.Load()), p.verb, human(rate))
-	part := float64(done) / float64(all)
-	left := timeLeft(time.Since(p.started), part) + " left"
+	taken, part := time.Since(p.started), float64(done)/float64(all)
+	left := timeLeft(taken, part) + " left"
 	if p.held != nil {
-		left = "waiting"
+		left = "waiting: " + p.held.Error()
 	}
-	switch {
-	case p.bar != nil:
-		p.tracker.UpdateMessage(said + ", " + left)
-		p.tracker.UpdateTotal(int64(all))
-		p.tracker.SetValue(int64(min(done, all-1)))
-	case !p.silent:
-		if p.held != nil {
-			left += ": " + printable(p.held.Error())
-		}
-		fmt.Fprintf(p.to, "%s, %s, %.0f %% of the range, %s\n", said, humanize.IBytes(p.bytes.Load()), 100*part, left)
-	}
+	return fmt.Sprintf("%s events %s, %s/s, %s, %.0f %% of the range, %s", human(p.events.Load()), p.verb,
+		human(uint64(float64(p.events.Load())/taken.Seconds())), humanize.IBytes(p.bytes.Load()), 100*part, left)
 }
 
 // timeLeft is how long the rest takes if it goes on like this.
@@ -187,11 +133,5 @@ func (p *replayProgress) sayGone() {
 }
 
 func (p *replayProgress) note(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bar != nil && p.bar.IsRenderInProgress() {
-		p.bar.Log("%s", text)
-		return
-	}
-	fmt.Fprintln(p.to, text)
+	fmt.Fprintln(p.line.Above(p.line.To), text)
 }

@@ -164,24 +164,24 @@ func TestHuman(t *testing.T) {
 }
 
 // Without a terminal there is a plain line every now and then.
-func TestLiveLineInAPipe(t *testing.T) {
+func TestProgressLineInAPipe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
-		l := &liveLine{To: screen{Writer: &b}}
+		l := &progressLine{To: screen{Writer: &b}, Every: 5 * time.Second}
 		for i := range 12 {
 			l.Show(fmt.Sprintf("line %d", i))
 			time.Sleep(time.Second)
 		}
 		l.Done()
-		if want := "line 0\nline 5\nline 10\n"; b.String() != want {
+		if want := "line 5\nline 10\n"; b.String() != want {
 			t.Errorf("got %q, want %q", b.String(), want)
 		}
 	})
 }
 
-func TestLiveLineOnATerminal(t *testing.T) {
+func TestProgressLineOnATerminal(t *testing.T) {
 	var b bytes.Buffer
-	l := &liveLine{To: screen{Writer: &b, Terminal: true, Width: func() int { return 8 }}}
+	l := &progressLine{To: screen{Writer: &b, Terminal: true, Width: func() int { return 8 }}}
 	log := l.Above(&b)
 	fmt.Fprintln(log, "log 1")
 	l.Show("one")
@@ -189,7 +189,10 @@ func TestLiveLineOnATerminal(t *testing.T) {
 	l.Show("too long to fit")
 	l.Done()
 	l.Done()
-	want := "log 1\n" + "\rone\x1b[K" + "\r\x1b[Klog 2\n\rone\x1b[K" + "\rtoo lo…\x1b[K" + "\n"
+	l.Show("two")
+	l.Clear()
+	l.Clear()
+	want := "log 1\n" + "\rone\x1b[K" + "\r\x1b[Klog 2\n\rone\x1b[K" + "\rtoo lo…\x1b[K" + "\n" + "\rtwo\x1b[K" + "\r\x1b[K"
 	if b.String() != want {
 		t.Errorf("got  %q\nwant %q", b.String(), want)
 	}

@@ -8,23 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-// liveLine shows a figure that changes: one line drawn again and again on a
+// progressLine shows how far something is: one line drawn again and again on a
 // terminal, a plain line every now and then elsewhere. It is safe for
 // concurrent use.
-type liveLine struct {
-	To screen
+type progressLine struct {
+	To    screen
+	Every time.Duration // elsewhere than on a terminal: the least time before and between plain lines; 0: each Show writes one
 
 	mu    sync.Mutex
 	text  string    // on the terminal now
 	plain time.Time // when the last plain line was written
 }
 
-// plainEvery is how often a plain line is written.
-const plainEvery = 5 * time.Second
-
 // Show replaces the line. Elsewhere than on a terminal most calls show nothing,
 // so the text must stand for itself.
-func (l *liveLine) Show(text string) {
+func (l *progressLine) Show(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.To.Terminal {
@@ -32,14 +30,18 @@ func (l *liveLine) Show(text string) {
 		l.draw()
 		return
 	}
-	if now := time.Now(); now.Sub(l.plain) >= plainEvery {
+	now := time.Now()
+	if l.plain.IsZero() {
+		l.plain = now
+	}
+	if now.Sub(l.plain) >= l.Every {
 		l.plain = now
 		fmt.Fprintln(l.To, printable(text))
 	}
 }
 
 // Done leaves the line as it stands and goes on below it.
-func (l *liveLine) Done() {
+func (l *progressLine) Done() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.text != "" {
@@ -48,12 +50,22 @@ func (l *liveLine) Done() {
 	l.text = ""
 }
 
+// Clear takes the line away: what follows says it all.
+func (l *progressLine) Clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text != "" {
+		fmt.Fprint(l.To, "\r\x1b[K")
+	}
+	l.text = ""
+}
+
 // Above returns a writer for the same terminal whose lines appear above the
-// live one, as a log's do. Each Write must hold whole lines.
-func (l *liveLine) Above(w io.Writer) io.Writer { return above{l, w} }
+// progress line, as a log's do. Each Write must hold whole lines.
+func (l *progressLine) Above(w io.Writer) io.Writer { return above{l, w} }
 
 type above struct {
-	line *liveLine
+	line *progressLine
 	w    io.Writer
 }
 
@@ -70,14 +82,14 @@ func (a above) Write(p []byte) (int, error) {
 }
 
 // draw writes the line over the one before. The cursor stays at its end.
-func (l *liveLine) draw() {
+func (l *progressLine) draw() {
 	if l.text != "" {
 		fmt.Fprint(l.To, "\r"+l.text+"\x1b[K")
 	}
 }
 
 // fit cuts the text to the terminal: a line that wraps can't be drawn over.
-func (l *liveLine) fit(text string) string {
+func (l *progressLine) fit(text string) string {
 	if l.To.Width == nil {
 		return text
 	}
