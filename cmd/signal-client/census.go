@@ -3,35 +3,12 @@ package main
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
-
-// What an integration is that this process does not hold, beside the states of
-// those that it does.
-const (
-	stateStalled   = "stalled"   // held here, and due for minutes without a request
-	stateElsewhere = "elsewhere" // another process holds it
-	stateUnowned   = "unowned"   // nobody holds it
-	stateInvalid   = "invalid"   // its value can't be read, so nobody polls it
-	stateCutOff    = "cut_off"   // this process has no live session in NATS: it can't hold it, nor tell who does
-)
-
-// integrationStates are the values of the label state.
-var integrationStates = []string{
-	slug(pipeline.StateNew), slug(pipeline.StatePolling), slug(pipeline.StateCatchingUp), slug(pipeline.StateThrottled),
-	slug(pipeline.StateRetrying), slug(pipeline.StateRefused), slug(pipeline.StateConfig),
-	stateStalled, stateElsewhere, stateUnowned, stateInvalid, stateCutOff,
-}
-
-// slug is a state as a label's value.
-func slug(s pipeline.State) string { return strings.ReplaceAll(string(s), " ", "_") }
 
 // census says of each enabled integration that this process knows in which state it
 // is, seen from here. It counts at each scrape, in memory: NATS is not asked. It is
@@ -183,41 +160,11 @@ func (c *census) Faults() (faults []string, all bool) {
 	return faults, len(faults) > 0 && len(faults) == len(states)
 }
 
-// WatchIntegrations adds the gauge of the integrations by state, and that of the
-// live replicas. It must be called once at most.
-func (m *metrics) WatchIntegrations(c *census) {
-	m.registry.MustRegister(&censusCollector{census: c,
-		states: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "integrations"),
-			"Enabled integrations that this process knows, each in one state; unowned, invalid, elsewhere and cut_off are those that it does not hold.", []string{"state"}, nil),
-		replicas: describe("replicas", "Processes with a live session, seen from this one; 0 while it can't tell."),
-	})
-}
-
-type censusCollector struct {
-	census           *census
-	states, replicas *prometheus.Desc
-}
-
-var _ prometheus.Collector = (*censusCollector)(nil)
-
-// Describe names the metrics.
-func (c *censusCollector) Describe(to chan<- *prometheus.Desc) {
-	to <- c.states
-	to <- c.replicas
-}
-
-// Collect counts.
-func (c *censusCollector) Collect(to chan<- prometheus.Metric) {
-	counts := map[string]int{}
-	for _, state := range c.census.States() {
-		counts[state]++
+// replicas is how many processes have a live session; 0: that can't be told.
+func (c *census) replicas() int {
+	_, locks := c.polling()
+	if locks == nil {
+		return 0
 	}
-	for _, state := range integrationStates {
-		to <- prometheus.MustNewConstMetric(c.states, prometheus.GaugeValue, float64(counts[state]), state)
-	}
-	alive := 0
-	if _, locks := c.census.polling(); locks != nil {
-		alive = locks.Sessions()
-	}
-	to <- prometheus.MustNewConstMetric(c.replicas, prometheus.GaugeValue, float64(alive))
+	return locks.Sessions()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"log/slog"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -100,4 +101,12 @@ type oktaConfig struct {
 type logConfig struct {
 	Format logFormat `envconfig:"SIGNAL_CLIENT_LOG_FORMAT" default:"console" desc:"console or json"`
 	Level  logLevel  `envconfig:"SIGNAL_CLIENT_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+}
+
+// Logger makes the logger that is asked for.
+func (c logConfig) Logger(to screen) *slog.Logger {
+	if c.Format == logJSON {
+		return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: c.Level}))
+	}
+	return slog.New(newConsoleHandler(to, c.Level))
 }

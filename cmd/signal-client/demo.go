@@ -97,13 +97,13 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 	to.Writer = line.Above(to.Writer)
 	var store *jets.Store
 	service := &service{
-		config: c, log: newLogger(to, d.logs), trace: figures.Trace(),
+		config: c, log: d.logs.Logger(to), trace: figures.Trace(),
 		opened: func(ctx context.Context, s *jets.Store, _ *embedded.Server) error {
 			store = s
 			return orgs.Put(ctx, s.Conn)
 		},
 	}
-	running, end, ended := service.apart(ctx)
+	running, end, ended := apart(ctx, service)
 	figures.showUntil(d.over(ctx, running), line)
 	if running.Err() != nil {
 		line.Done()
@@ -124,7 +124,7 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 
 // apart runs the service until end is called. running has ended then, or when the
 // service has by itself; ended brings its error.
-func (s *service) apart(ctx context.Context) (running context.Context, end context.CancelCauseFunc, ended <-chan error) {
+func apart(ctx context.Context, s *service) (running context.Context, end context.CancelCauseFunc, ended <-chan error) {
 	running, end = context.WithCancelCause(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {

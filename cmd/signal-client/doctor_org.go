@@ -56,7 +56,7 @@ func (s *scene) unknown() error {
 	orgs := s.orgs()
 	for _, instance := range s.instances {
 		if !slices.ContainsFunc(orgs, func(o org) bool { return o.instance == instance }) {
-			return noIntegration(instance, slices.Sorted(maps.Keys(s.written))).besidesEnvironment()
+			return besidesEnvironment(noIntegration(instance, slices.Sorted(maps.Keys(s.written))))
 		}
 	}
 	return nil
@@ -137,7 +137,7 @@ func (o org) configuration(d *diagnosis) {
 	case !i.Enabled:
 		d.skip("it is disabled")
 	default:
-		d.fact("%s every %s", i.Origin, duration(i.PollInterval))
+		d.fact("%s every %s", i.Origin, exactSpan(i.PollInterval))
 		if o.ours && !o.stored {
 			d.fact("from the environment")
 		}

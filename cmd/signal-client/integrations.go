@@ -167,7 +167,7 @@ func noIntegration(instance string, standing []string) *problem {
 
 // besidesEnvironment adds to the hint of a command that knows the environment's org
 // as well.
-func (p *problem) besidesEnvironment() *problem {
+func besidesEnvironment(p *problem) *problem {
 	p.Hint += "; for an org that the service has from its environment, set the same OKTA_ variables here"
 	return p
 }

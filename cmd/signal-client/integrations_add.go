@@ -39,7 +39,7 @@ func (r *roster) newAddOkta() *cobra.Command {
 		Args:  named(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v := newValue(!disabled)
-			v.fromFlags(cmd)
+			fromFlags(cmd, v)
 			return r.add(cmd, args[0], v, tokenFrom)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -54,7 +54,7 @@ func (r *roster) newAddOkta() *cobra.Command {
 func addSettables(cmd *cobra.Command) {
 	for _, f := range settables {
 		if f.flag != "" {
-			cmd.Flags().Var(&flagValue{"", f.what}, f.flag, f.desc)
+			cmd.Flags().Var(newFlagValue(f.what), f.flag, f.desc)
 		}
 	}
 	_ = cmd.MarkFlagFilename("token-file")
@@ -62,7 +62,7 @@ func addSettables(cmd *cobra.Command) {
 
 // fromFlags takes over what the flags of a command say, and reports whether they
 // say anything.
-func (v value) fromFlags(cmd *cobra.Command) (any bool) {
+func fromFlags(cmd *cobra.Command, v value) (any bool) {
 	for _, f := range settables {
 		if flag := cmd.Flags().Lookup(f.flag); f.flag != "" && flag.Changed {
 			v.Assign(f, flag.Value.String())

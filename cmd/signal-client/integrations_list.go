@@ -33,7 +33,7 @@ type shown struct {
 	Environment         bool      `json:"environment,omitempty"` // it is not in INTEGRATIONS: a service has it from its environment
 	Error               string    `json:"error,omitempty"`       // the value is wrong: all above but the instance is empty
 
-	interval time.Duration
+	Interval time.Duration `json:"-"` // PollIntervalSeconds
 }
 
 // show reads a value as the service does.
@@ -50,7 +50,7 @@ func show(w jets.Written) shown {
 
 func (s *shown) fill(i pipeline.Integration) {
 	s.Enabled, s.Name, s.Origin = i.Enabled, i.Name, i.Origin
-	s.interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
+	s.Interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
 	s.Since, s.Filter, s.Limit, s.RateShare = sinceText(i.Since), i.Filter, i.Limit, i.RateShare
 	s.LinkHosts = append(s.LinkHosts, i.LinkHosts...)
 	s.Token, s.TokenFile = "none", i.TokenFile
@@ -80,11 +80,11 @@ func sinceText(s pipeline.Since) string {
 	if !s.Moment.IsZero() {
 		return s.Moment.Format(time.RFC3339)
 	}
-	return duration(s.Age).String()
+	return exactSpan(s.Age)
 }
 
-// changed is when the value was written, or where it stands instead.
-func (s shown) changed() any {
+// changedOf is when the value was written, or where it stands instead.
+func changedOf(s shown) any {
 	if s.Environment {
 		return "environment"
 	}
@@ -181,9 +181,9 @@ func (r *roster) printList(list []shown) error {
 			text = cut(text, 60)
 		}
 		if s.Error == "" {
-			interval = duration(s.interval).String()
+			interval = exactSpan(s.Interval)
 		}
-		g.Rows = append(g.Rows, []any{s.Instance, s.State(), s.Name, s.Origin, interval, s.Token, s.changed(), text})
+		g.Rows = append(g.Rows, []any{s.Instance, s.State(), s.Name, s.Origin, interval, s.Token, changedOf(s), text})
 	}
 	return g.Print(out)
 }
@@ -245,7 +245,7 @@ func (r *roster) printOne(s shown) error {
 	} else {
 		add("name", s.Name)
 		add("origin", s.Origin)
-		add("poll interval", duration(s.interval).String())
+		add("poll interval", exactSpan(s.Interval))
 		add("since", s.Since)
 		add("filter", s.Filter)
 		add("limit", s.Limit)
@@ -254,7 +254,7 @@ func (r *roster) printOne(s shown) error {
 		add("token", s.Token)
 		add("token file", s.TokenFile)
 	}
-	add("changed", s.changed())
+	add("changed", changedOf(s))
 	add("revision", s.Revision)
 	return g.Print(out)
 }

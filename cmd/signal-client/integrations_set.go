@@ -71,8 +71,8 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 		return err
 	}
 	asked := value{}
-	flags := asked.fromFlags(cmd)
-	if err := asked.assignAll(cmd, assignments); err != nil {
+	flags := fromFlags(cmd, asked)
+	if err := assignAll(cmd, asked, assignments); err != nil {
 		return err
 	}
 	if !flags && len(assignments) == 0 && tokenFrom == "" && !another {
@@ -86,11 +86,11 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 		}
 	}
 	return r.change(cmd, instance, "Changed", func(v value) error {
-		v.fromFlags(cmd)
+		fromFlags(cmd, v)
 		if !token.IsZero() {
 			v.SetToken(token)
 		}
-		if err := v.assignAll(cmd, assignments); err != nil || !another {
+		if err := assignAll(cmd, v, assignments); err != nil || !another {
 			return err
 		}
 		if i, err := pipeline.ParseIntegration(instance, v.Encode()); err == nil { // what is wrong is complained of later
@@ -101,7 +101,7 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 }
 
 // assignAll takes over arguments such as poll_interval=1m.
-func (v value) assignAll(cmd *cobra.Command, assignments []string) error {
+func assignAll(cmd *cobra.Command, v value, assignments []string) error {
 	var errs []error
 	for _, a := range assignments {
 		name, text, ok := strings.Cut(a, "=")

@@ -77,6 +77,9 @@ type flagValue struct {
 	kind string // what it takes, in a word
 }
 
+// newFlagValue is the value of a flag that was not given, and what it takes.
+func newFlagValue(kind string) *flagValue { return &flagValue{kind: kind} }
+
 // Set keeps the text.
 func (f *flagValue) Set(text string) error {
 	f.text = text
@@ -106,7 +109,7 @@ func addFlags(cmd *cobra.Command, sections ...section) {
 func load(cmd *cobra.Command, sections ...section) error {
 	var errs []error
 	for _, s := range sections {
-		found := append(fromEnvironment(s), fromFlags(cmd, s)...)
+		found := append(fromEnvironment(s), changedFlags(cmd, s)...)
 		if len(found) == 0 {
 			found = s.faults()
 		}
@@ -158,7 +161,7 @@ func faultOf(s section, parse *envconfig.ParseError) error {
 	return parse
 }
 
-func fromFlags(cmd *cobra.Command, s section) []error {
+func changedFlags(cmd *cobra.Command, s section) []error {
 	var errs []error
 	for v := range variables(s) {
 		flag := cmd.Flags().Lookup(v.Flag())

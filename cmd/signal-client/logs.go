@@ -13,14 +13,6 @@ import (
 	"unicode/utf8"
 )
 
-// newLogger makes the logger that the configuration asks for.
-func newLogger(to screen, c logConfig) *slog.Logger {
-	if c.Format == logJSON {
-		return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: c.Level}))
-	}
-	return slog.New(&consoleHandler{to: to, mu: new(sync.Mutex), level: c.Level})
-}
-
 // consoleHandler writes a record as one line for people:
 //
 //	[INFO] okta: fetched 12 events instance=prod stored=12 time=2026-11-22T09:45:00.123Z
@@ -37,6 +29,11 @@ type consoleHandler struct {
 }
 
 var _ slog.Handler = (*consoleHandler)(nil)
+
+// newConsoleHandler makes a handler of records of that level and above.
+func newConsoleHandler(to screen, level slog.Leveler) slog.Handler {
+	return &consoleHandler{to: to, mu: new(sync.Mutex), level: level}
+}
 
 // Enabled reports whether the level is asked for.
 func (h *consoleHandler) Enabled(_ context.Context, level slog.Level) bool {

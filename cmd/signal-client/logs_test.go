@@ -20,7 +20,7 @@ var timeAtEnd = regexp.MustCompile(` time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z
 func logged(t *testing.T, do func(*slog.Logger)) string {
 	t.Helper()
 	var b bytes.Buffer
-	do(newLogger(screen{Writer: &b}, logConfig{Level: logLevel(slog.LevelDebug)}))
+	do(logConfig{Level: logLevel(slog.LevelDebug)}.Logger(screen{Writer: &b}))
 	line := b.String()
 	if strings.Count(line, "\n") != 1 || !timeAtEnd.MatchString(line) {
 		t.Fatalf("not one line with its time at the end: %q", line)
@@ -73,7 +73,7 @@ func TestConsoleLogInjection(t *testing.T) {
 
 func TestConsoleLogColor(t *testing.T) {
 	var b bytes.Buffer
-	newLogger(screen{Writer: &b, Color: true}, logConfig{}).Info("x", "k", "v")
+	logConfig{}.Logger(screen{Writer: &b, Color: true}).Info("x", "k", "v")
 	if !strings.HasPrefix(b.String(), "\x1b[32m[INFO]\x1b[0m x ") {
 		t.Errorf("got %q", b.String())
 	}
@@ -81,7 +81,7 @@ func TestConsoleLogColor(t *testing.T) {
 
 func TestLogLevelAndJSON(t *testing.T) {
 	var b bytes.Buffer
-	l := newLogger(screen{Writer: &b}, logConfig{Format: logJSON, Level: logLevel(slog.LevelWarn)})
+	l := logConfig{Format: logJSON, Level: logLevel(slog.LevelWarn)}.Logger(screen{Writer: &b})
 	l.Info("not shown")
 	l.Warn("shown", "token", pipeline.NewSecret("s3cret"))
 	var got map[string]any
@@ -92,7 +92,7 @@ func TestLogLevelAndJSON(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	b.Reset()
-	l = newLogger(screen{Writer: &b}, logConfig{Level: logLevel(slog.LevelWarn)})
+	l = logConfig{Level: logLevel(slog.LevelWarn)}.Logger(screen{Writer: &b})
 	l.Info("not shown")
 	if b.Len() > 0 {
 		t.Errorf("got %q", b.String())
@@ -101,7 +101,7 @@ func TestLogLevelAndJSON(t *testing.T) {
 
 func TestConsoleLogConcurrent(t *testing.T) {
 	var b bytes.Buffer
-	l := newLogger(screen{Writer: &b}, logConfig{})
+	l := logConfig{}.Logger(screen{Writer: &b})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

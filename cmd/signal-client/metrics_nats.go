@@ -77,8 +77,9 @@ func describe(name, help string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, nil, nil)
 }
 
-// WatchReady adds whether the service is ready. It must be called once at most.
-func (m *metrics) WatchReady(r *readiness) {
+// WatchReady adds whether the service is ready: whether there are no reasons against
+// it. It must be called once at most.
+func (m *metrics) WatchReady(reasons func() []string) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "ready",
-		Help: "Whether the process can do its work; if not, /readyz says why."}, func() float64 { return truth(len(r.Reasons()) == 0) }))
+		Help: "Whether the process can do its work; if not, /readyz says why."}, func() float64 { return truth(len(reasons()) == 0) }))
 }

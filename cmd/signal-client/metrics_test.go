@@ -44,7 +44,7 @@ func watched() *metrics {
 	m.WatchNATS(func() natsFigures {
 		return natsFigures{Connected: true, Stream: &streamFigures{Bytes: 5, Limit: -1, First: time.Unix(1700000000, 0)}}
 	})
-	m.WatchBounds(bounds{requests: &pipeline.Gate{Capacity: 9}, pages: &pipeline.Gate{Capacity: 1000}})
+	m.WatchBounds(&pipeline.Gate{Capacity: 9}, &pipeline.Gate{Capacity: 1000})
 	return m
 }
 

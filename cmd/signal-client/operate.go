@@ -95,7 +95,7 @@ func (d *desk) integration(ctx context.Context, store *jets.Store) (pipeline.Int
 		}
 	}
 	if p, ok := errors.AsType[*problem](err); ok && errors.Is(err, errNoIntegration) {
-		err = p.besidesEnvironment()
+		err = besidesEnvironment(p)
 	}
 	if err != nil {
 		return pipeline.Integration{}, err

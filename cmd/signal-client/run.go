@@ -49,7 +49,7 @@ func newRun(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := &service{config: c, log: newLogger(p.Out(), c.Log), hup: hup}
+			s := &service{config: c, log: c.Log.Logger(p.Out()), hup: hup}
 			s.config.Stage.Replica = replicaName(cmd.Context(), c)
 			for _, u := range c.unusedSettings(cmd) {
 				s.log.Warn("a setting does nothing", "setting", u.setting, "why", u.why, "try", u.try)

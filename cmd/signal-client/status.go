@@ -72,7 +72,7 @@ func newStatus(p *program) *cobra.Command {
 			if f.watch > 0 {
 				return (&watching{program: p, statusFlags: f}).Run(cmd.Context(), store.Lookout())
 			}
-			return p.statusOnce(ctx, store, f)
+			return statusOnce(ctx, p, store, f)
 		},
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document; with --watch one a line")
@@ -91,7 +91,7 @@ func (f statusFlags) fault(cmd *cobra.Command) error {
 	return nil
 }
 
-func (p *program) statusOnce(ctx context.Context, store *jets.Store, f statusFlags) error {
+func statusOnce(ctx context.Context, p *program, store *jets.Store, f statusFlags) error {
 	now := time.Now()
 	all, replicas, err := readStatuses(ctx, store, now)
 	if err == nil {
@@ -162,7 +162,7 @@ func unstored(now time.Time, s pipeline.Status, session jets.Session) pipeline.S
 		return s
 	}
 	s.State = pipeline.StateRetrying
-	s.LastError = fmt.Sprintf("NATS has stored nothing of %s for %s: it may be full; see signal-client doctor", s.Holder, span(ago))
+	s.LastError = fmt.Sprintf("NATS has stored nothing of %s for %d min: it may be full; see signal-client doctor", s.Holder, int(ago.Minutes()))
 	return s
 }
 
@@ -183,7 +183,7 @@ func asOf(now time.Time, s pipeline.Status, held, stored bool, entry pipeline.En
 	}
 	switch {
 	case stored && entry.Err != nil:
-		s.State, s.LastError = pipeline.StateConfig, inWords(entry.Err)
+		s.State, s.LastError = pipeline.StateConfig, entry.Err.Error()
 	case stored && !entry.Integration.Enabled:
 		s.State, s.LastError = pipeline.StateDisabled, ""
 	case held:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -31,7 +32,10 @@ type watching struct {
 func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
 	w.paces, w.shown = map[string]pace{}, map[string]any{}
 	began := time.Now()
-	end := inBackground(ctx, l.Run)
+	looking, end := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = l.Run(looking) }) // it ends with looking
+	defer wg.Wait()
 	defer end()
 	for wait := 50 * time.Millisecond; ; {
 		if err := pipeline.Sleep(ctx, wait); err != nil {

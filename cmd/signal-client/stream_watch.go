@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -131,32 +129,13 @@ func (w *streamWatch) Unready() string {
 	return ""
 }
 
-// WatchStreams adds the gauge of the streams that can't be used, or should be looked
-// at. It must be called once at most.
-func (m *metrics) WatchStreams(w *streamWatch) {
-	m.registry.MustRegister(&streamCollector{watch: w, faults: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "stream_faults"),
-		"Streams and buckets that can't be used as they are configured (critical), or that may lose or keep other things than was asked for (warning).", []string{"severity"}, nil)})
-}
-
-type streamCollector struct {
-	watch  *streamWatch
-	faults *prometheus.Desc
-}
-
-var _ prometheus.Collector = (*streamCollector)(nil)
-
-// Describe names the metric.
-func (c *streamCollector) Describe(to chan<- *prometheus.Desc) { to <- c.faults }
-
-// Collect counts.
-func (c *streamCollector) Collect(to chan<- prometheus.Metric) {
-	c.watch.mu.Lock()
-	defer c.watch.mu.Unlock()
+// Faults counts the streams with a fault, by its severity.
+func (w *streamWatch) Faults() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	counts := map[string]int{}
-	for _, f := range c.watch.found {
+	for _, f := range w.found {
 		counts[f.severity()]++
 	}
-	for _, severity := range []string{severityCritical, severityWarning} {
-		to <- prometheus.MustNewConstMetric(c.faults, prometheus.GaugeValue, float64(counts[severity]), severity)
-	}
+	return counts
 }

@@ -230,6 +230,18 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d d", int(d.Hours()/24))
 }
 
+// exactSpan is a whole duration as people write it: 5m, not 5m0s.
+func exactSpan(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 func anys(texts []string) table.Row {
 	row := make(table.Row, len(texts))
 	for i, t := range texts {

@@ -29,16 +29,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 }
 
 // String shows the duration as people write it: 5m, not 5m0s.
-func (d duration) String() string {
-	text := time.Duration(d).String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
+func (d duration) String() string { return exactSpan(time.Duration(d)) }
 
 // syncEvery is when the embedded server syncs its files; 0: at each write.
 type syncEvery time.Duration

@@ -58,7 +58,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		return store.Forget(ctx)
 	})()
 	streams := &streamWatch{store: store, advisories: advisories, log: s.log}
-	s.metrics.WatchStreams(streams)
+	s.metrics.WatchStreams(streams.Faults)
 	defer inBackground(ctx, streams.Run)()
 	known := s.census
 	known.Begin(b, locks)
@@ -75,7 +75,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 // stage is what polls, within the bounds of this process.
 func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *pipeline.Trace) *stage {
 	within := newBounds(s.config.Stage)
-	s.metrics.WatchBounds(within)
+	s.metrics.WatchBounds(within.requests, within.pages)
 	st := &stage{
 		store: store, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.config.Stage.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
@@ -145,9 +145,9 @@ func (s *service) count() error {
 	}
 	s.metrics = newMetrics()
 	s.census = &census{metrics: s.metrics, static: static}
-	s.metrics.WatchIntegrations(s.census)
+	s.metrics.WatchIntegrations(s.census.States, s.census.replicas)
 	s.metrics.WatchNATS(s.nats.figures)
-	s.metrics.WatchReady(&s.ready)
+	s.metrics.WatchReady(s.ready.Reasons)
 	return nil
 }
 
