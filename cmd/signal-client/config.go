@@ -11,12 +11,12 @@ import (
 
 //go:generate go test -run ^TestReadmeConfiguration$ -update .
 
-// config is all that can be set, in the order in which the README lists it.
+// config is all that can be set, in the order in which it is documented.
 // Each section is read by itself, so that a command is never refused for a
 // variable that it doesn't use.
 //
 // In the tags: envconfig is the variable, default its default, desc what the
-// README and the help of the flag say.
+// documents and the help of the flag say.
 type config struct {
 	NATS   natsConfig
 	Server serverConfig

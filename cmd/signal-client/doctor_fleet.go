@@ -180,7 +180,7 @@ func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 	}
 }
 
-// tolerance is how far behind an org may be, as the alert in the README has it.
+// tolerance is how far behind an org may be, as in the alert SignalClientStalled.
 func tolerance(o org) time.Duration {
 	interval := o.entry.Integration.PollInterval
 	if interval == 0 {

@@ -8,33 +8,33 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite the generated parts of the README")
+var update = flag.Bool("update", false, "rewrite the generated parts of the documents")
 
 const (
-	readmePath = root + "/README.md"
+	tablePath  = root + "/deployments/README.md"
 	tableBegin = "<!-- configuration:begin (written by go generate ./...) -->\n"
 	tableEnd   = "<!-- configuration:end -->"
 )
 
-// The README's table of the configuration is made from the struct that reads it.
+// The table of the configuration is made from the struct that reads it.
 func TestReadmeConfiguration(t *testing.T) {
-	data, err := os.ReadFile(readmePath)
+	data, err := os.ReadFile(tablePath)
 	if err != nil {
 		t.Fatal(err)
 	}
 	head, rest, ok := strings.Cut(string(data), tableBegin)
 	table, tail, closed := strings.Cut(rest, tableEnd)
 	if !ok || !closed {
-		t.Fatalf("README.md has no %q … %q", tableBegin, tableEnd)
+		t.Fatalf("deployments/README.md has no %q … %q", tableBegin, tableEnd)
 	}
 	want := configurationTable()
 	if table == want {
 		return
 	}
 	if !*update {
-		t.Fatal("the README's configuration table is not what config.go says; run: go generate ./...")
+		t.Fatal("the configuration table is not what config.go says; run: go generate ./...")
 	}
-	if err := os.WriteFile(readmePath, []byte(head+tableBegin+want+tableEnd+tail), 0o644); err != nil {
+	if err := os.WriteFile(tablePath, []byte(head+tableBegin+want+tableEnd+tail), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -98,7 +98,7 @@ func TestSitesAtTheSameSequences(t *testing.T) {
 	s.leaf.wantEvents(0, 4)
 }
 
-// With what the README has denied on the line, each site is by itself.
+// With the denials that deployments/README.md has for the line, each site is by itself.
 func TestSitesApart(t *testing.T) {
 	s := newSites(t, "signals.>", "signal-cursor.>", "deadletter.>")
 	s.line.Mend()
