@@ -8,62 +8,63 @@ import (
 	"time"
 )
 
-// Audit holds what an org shows of a span of the past against what is stored of
-// it, by uuid. It needs no lock and moves nothing: the poller goes on beside it.
+// Audit compares what an org shows of a span with what is stored of it, by uuid. It needs
+// no lock and moves no position: the poller keeps running.
 //
-// An event that the org shows and that is not stored may just not have been
-// polled yet. So the live link is followed to the head afterwards, in reading
-// only: what that shows is waiting, and what is neither there nor stored then is
-// missing, for the live poll has passed it.
+// An event that the org shows and that is not stored may not have been polled yet. So the
+// audit then follows the live link to the head of the log, without storing anything:
+// events it sees there are waiting. Events that are neither there nor stored by then are
+// missing, because the live poll has passed them.
 type Audit struct {
 	Instance     string
-	Source       Source // asks for the span, and along the live link
+	Source       Source // requests the span, and follows the live link
 	Window       Window
 	Ledger       Ledger
 	Since, Until time.Time // published at or after, and before
 	Repair       bool      // store what is missing
 
-	// Progress, unless nil, is told after each page how far the audit is.
+	// Progress, unless nil, is called after each page with how far the audit has come.
 	Progress func(through time.Time, r *AuditReport)
 }
 
-// Ledger is what is stored of an instance. It is used by one goroutine at a time.
+// Ledger is the record of an instance's stored events. It is used by one goroutine at a
+// time.
 type Ledger interface {
-	// Stored calls visit with every stored event that was published at or after
-	// from and before until and stands after a sequence of the stream, in order. It
-	// returns the sequence through which it looked.
+	// Stored calls visit, in order, for every stored event that was published at or after
+	// from and before until and whose sequence is above after. It returns the sequence
+	// through which it has read.
 	Stored(ctx context.Context, from, until time.Time, after uint64, visit func(StoredEvent)) (through uint64, err error)
 	// Event reads a stored event.
 	Event(ctx context.Context, seq uint64) (Event, error)
 	// Link is the request that the live poll sends next.
 	Link(ctx context.Context) (Link, error)
-	// Insert stores events of the past that the live poll has passed and that are
-	// not stored yet.
+	// Insert stores those past events that are not stored yet. The live poll has passed
+	// them.
 	Insert(ctx context.Context, past Past) (Receipt, error)
 }
 
-// StoredEvent is what is known of a stored event without reading it.
+// StoredEvent is a stored event without its data.
 type StoredEvent struct {
 	UUID      string
 	Seq       uint64
-	Published time.Time // zero: it does not say
+	Published time.Time // zero: not known
 }
 
-// AuditReport is what an audit found.
+// AuditReport is the result of an audit.
 type AuditReport struct {
 	Version  int       `json:"version"`
 	Instance string    `json:"instance"`
 	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until"`
-	Both     int       `json:"both"`      // events that the org shows and that are stored
+	Both     int       `json:"both"`      // events that are shown and stored
 	Missing  int       `json:"missing"`   // shown, and not stored
 	Twice    int       `json:"twice"`     // stored more than once
-	HereOnly int       `json:"here_only"` // stored, and not shown
-	Waiting  int       `json:"waiting"`   // shown, and to be polled yet
-	Young    int       `json:"young"`     // stored, and too new for the org's search to show; no difference
-	Repaired int       `json:"repaired"`  // of the missing ones, stored now
+	HereOnly int       `json:"here_only"` // stored, but not shown
+	Waiting  int       `json:"waiting"`   // shown, but not polled yet
+	Young    int       `json:"young"`     // stored, but too new for the org's search to show; not a difference
+	Repaired int       `json:"repaired"`  // missing events that were stored by this audit
 	Requests int       `json:"requests"`  // to the org
-	Seconds  float64   `json:"seconds"`   // that it took
+	Seconds  float64   `json:"seconds"`   // how long it took
 	At       time.Time `json:"at"`
 
 	MissingFirst  []Finding `json:"missing_first"` // at most 20 of each, the oldest first
@@ -71,47 +72,47 @@ type AuditReport struct {
 	HereOnlyFirst []Finding `json:"here_only_first"`
 }
 
-// Finding names an event that an audit found.
+// Finding is an event that an audit reports.
 type Finding struct {
 	UUID      string `json:"uuid"`
 	Published string `json:"published"` // as the org gave it
 	Type      string `json:"type"`
-	Seq       uint64 `json:"seq,omitempty"`       // in the stream; 0: it is not there
-	FirstSeq  uint64 `json:"first_seq,omitempty"` // of one that is stored twice: where it stands first
+	Seq       uint64 `json:"seq,omitempty"`       // stream sequence; 0: not stored
+	FirstSeq  uint64 `json:"first_seq,omitempty"` // of an event stored twice: its first sequence
 }
 
 const (
 	firstFindings = 20
-	// mostMissing is how many missing events are kept in memory, to be
-	// repaired; beyond that it takes a backfill.
+	// mostMissing is how many missing events are kept in memory for a repair; more than
+	// that need a backfill.
 	mostMissing = 20_000
-	// youngAge is how long the org's search may take to show an event. Okta
-	// names no bound; what is older counts as a difference.
+	// youngAge is how long the org's search may take to show an event. Okta gives no
+	// bound; an older event that is not shown counts as a difference.
 	youngAge = 10 * time.Minute
-	// headPages is how many pages the live poll may be behind: what lies further
-	// ahead than that can't be told from what is missing.
+	// headPages is how many pages the live poll may be behind. Further behind, waiting
+	// and missing events can't be told apart.
 	headPages = 100
-	// headWaits is how often an audit waits for headPause until the org shows something
-	// newer: for longer than its own machines' clocks are apart.
+	// headWaits is how often an audit pauses for headPause until the org shows a newer
+	// event: longer than the clocks of the org's own machines differ.
 	headWaits = 30
 	headPause = time.Second
 )
 
-// Differences is how many differences were found.
+// Differences returns the number of differences found.
 func (r *AuditReport) Differences() int { return r.Missing + r.Twice + r.HereOnly }
 
-// Left is how many differences are left after a repair.
+// Left returns the number of differences that remain after a repair.
 func (r *AuditReport) Left() int { return r.Differences() - r.Repaired }
 
-// What an audit can't do.
+// Errors of an audit.
 var (
-	// ErrBehind: the live poll is far from the head of the log.
+	// ErrBehind: the live poll is too far from the head of the log.
 	ErrBehind = errors.New("the live poll is still catching up")
-	// ErrTooMany: more is missing than is kept in memory.
+	// ErrTooMany: more events are missing than are kept in memory.
 	ErrTooMany = fmt.Errorf("more than %d events are missing", mostMissing)
 )
 
-// Run audits. The report is what was found so far when there is an error too.
+// Run audits. With an error it also returns what was found so far.
 func (a *Audit) Run(ctx context.Context) (AuditReport, error) {
 	began := time.Now()
 	h := &hearing{Audit: a, seed: maphash.MakeSeed(), salt: maphash.MakeSeed(), undated: map[uint64]bool{}, report: AuditReport{
@@ -126,26 +127,26 @@ func (a *Audit) Run(ctx context.Context) (AuditReport, error) {
 	return h.report, err
 }
 
-// hearing is an Audit at work.
+// hearing is the state of a running Audit.
 type hearing struct {
 	*Audit
 	seed, salt maphash.Seed
 	report     AuditReport
-	days       []*day          // those with events that are not accounted for
+	days       []*day          // days with shown events that were not found stored
 	kept       int             // events in days
-	undated    map[uint64]bool // stored events that don't say when they happened and so are held against each day: whether one accounts for them
+	undated    map[uint64]bool // stored events without a time, by sequence; they are compared with every day. true: a day showed them
 }
 
-// day is a part of the span: the ids of one are held at a time.
+// day is one day of the span; only one day's ids are in memory at a time.
 type day struct {
 	from, until time.Time
-	through     uint64          // the sequence through which the ledger was read
+	through     uint64          // the sequence through which the ledger has been read
 	absent      map[print]Event // shown, and not stored when the ledger was read
-	order       []print         // of those
-	empties     int             // pages in a row that showed nothing
+	order       []print         // the keys of absent, in the org's order
+	empties     int             // empty pages in a row
 }
 
-// print stands for a uuid.
+// print is a hash of a uuid.
 type print [2]uint64
 
 func (h *hearing) printOf(uuid string) print {
@@ -183,11 +184,12 @@ type known struct {
 	young, shown, undated bool
 }
 
-// copied is where a stored event stands; first, where it stood before; 0: nowhere.
+// copied is a stored event's sequence, and the sequence of an earlier copy of it; 0:
+// none.
 type copied struct{ seq, first uint64 }
 
-// day compares one day. The ledger is read before the org is asked: what is
-// stored in between looks absent, and is found in the end.
+// day compares one day. The ledger is read before the org is asked: events that are
+// stored in between seem absent, and settle finds them.
 func (h *hearing) day(ctx context.Context, from, until time.Time) error {
 	d := &day{from: from, until: until, absent: map[print]Event{}}
 	stored := map[print]known{}
@@ -221,7 +223,7 @@ func (h *hearing) day(ctx context.Context, from, until time.Time) error {
 	return h.unseen(ctx, stored)
 }
 
-// ask goes through what the org shows of a day.
+// ask requests all pages of a day.
 func (h *hearing) ask(ctx context.Context, d *day, stored map[print]known) error {
 	link := h.Window(d.from, d.until)
 	for link != "" {
@@ -238,7 +240,8 @@ func (h *hearing) ask(ctx context.Context, d *day, stored map[print]known) error
 	return nil
 }
 
-// compare takes a page of a day. It returns the link after it; empty: it was the last.
+// compare compares a page with what is stored of its day. It returns the next link;
+// empty: this was the last page.
 func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, error) {
 	var newest time.Time
 	for _, e := range page.Events {
@@ -256,10 +259,11 @@ func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, erro
 	return h.Window.after(page, newest, d.until, &d.empties), nil
 }
 
-// pollTries is how often in a row the org may fail to answer an audit.
+// pollTries is how many times in a row a request may fail.
 const pollTries = 6
 
-// poll asks the org, again after passing failures. The Source waits for its budget.
+// poll requests a page and retries after temporary failures. The Source waits for the
+// budget.
 func (h *hearing) poll(ctx context.Context, link Link) (Page, error) {
 	var backoff Backoff
 	for try := 1; ; try++ {
@@ -276,7 +280,7 @@ func (h *hearing) poll(ctx context.Context, link Link) (Page, error) {
 	}
 }
 
-// show takes an event that the org shows.
+// show records an event that the org shows.
 func (h *hearing) show(e Event, d *day, stored map[print]known) error {
 	p := h.printOf(e.UUID)
 	if k, ok := stored[p]; ok {
@@ -293,7 +297,7 @@ func (h *hearing) show(e Event, d *day, stored map[print]known) error {
 	if h.kept++; h.kept > mostMissing {
 		return ErrTooMany
 	}
-	e.Data = append([]byte(nil), e.Data...) // not the whole page with it
+	e.Data = append([]byte(nil), e.Data...) // a copy, so that the page's buffer can be freed
 	d.absent[p] = e
 	d.order = append(d.order, p)
 	return nil

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// unseen counts what is stored of a day and was not shown.
+// unseen counts the day's stored events that the org did not show.
 func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
 	var only []copied
 	for _, k := range stored {
@@ -25,7 +25,7 @@ func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
 	return h.only(ctx, only)
 }
 
-// undatedOnly counts what is stored without a time and was shown on no day.
+// undatedOnly counts the stored events without a time that no day showed.
 func (h *hearing) undatedOnly(ctx context.Context) error {
 	var only []copied
 	for seq, accounted := range h.undated {
@@ -36,7 +36,7 @@ func (h *hearing) undatedOnly(ctx context.Context) error {
 	return h.only(ctx, only)
 }
 
-// only counts what is stored and was not shown.
+// only counts events that are stored but not shown.
 func (h *hearing) only(ctx context.Context, only []copied) (err error) {
 	slices.SortFunc(only, func(a, b copied) int { return cmp.Compare(a.seq, b.seq) })
 	h.report.HereOnly += len(only)
@@ -44,7 +44,7 @@ func (h *hearing) only(ctx context.Context, only []copied) (err error) {
 	return err
 }
 
-// find names the first of some stored events.
+// find adds the first of some stored events to a list of findings.
 func (h *hearing) find(ctx context.Context, found []Finding, stored []copied) ([]Finding, error) {
 	for _, at := range stored {
 		if len(found) == firstFindings {
@@ -59,10 +59,11 @@ func (h *hearing) find(ctx context.Context, found []Finding, stored []copied) ([
 	return found, nil
 }
 
-// settle finds out what became of the events that were not stored: they are by
-// now, or wait for the live poll, or are missing. The order matters. The live
-// link is read after the org showed them: whatever of them is not waiting there
-// was passed before, and stands in the ledger when that is read last.
+// settle decides about the events that were not found stored: by now they are stored, or
+// they wait for the live poll, or they are missing. Invariant: the live link is read
+// after the org showed the events, and the ledger after that. So the live poll has passed
+// whatever is not waiting on the live link, and that is in the ledger if it was stored at
+// all.
 func (h *hearing) settle(ctx context.Context) error {
 	if err := h.await(ctx); err != nil {
 		return err
@@ -91,16 +92,16 @@ func (h *hearing) settle(ctx context.Context) error {
 	return nil
 }
 
-// drop takes an event out of the absent ones.
+// drop removes an event from the absent ones and reports whether it was there.
 func (d *day) drop(p print) bool {
 	_, was := d.absent[p]
 	delete(d.absent, p)
 	return was
 }
 
-// await follows the live link until a page shows that all has been served that the org
-// had persisted before, and takes out what is shown on the way. Where an org always has
-// something new, a later event shows it, and waits a moment.
+// await follows the live link until a page proves that everything the org had persisted
+// before has been served, and marks the events that it sees as waiting. On an org that
+// always has something new only a later event can prove it, so it pauses between pages.
 func (h *hearing) await(ctx context.Context) error {
 	link, err := h.Ledger.Link(ctx)
 	if err != nil {
@@ -132,7 +133,7 @@ func (h *hearing) await(ctx context.Context) error {
 	return ErrBehind
 }
 
-// waits takes out what a page of the live log shows.
+// waits counts the absent events of a live page as waiting.
 func (h *hearing) waits(page Page) {
 	for _, e := range page.Events {
 		for _, d := range h.days {
@@ -143,8 +144,8 @@ func (h *hearing) waits(page Page) {
 	}
 }
 
-// repair stores what is missing, day by day, in the order of publication. Whoever
-// else stored some of it meanwhile has saved the work: Insert compares.
+// repair stores the missing events, day by day, in order of publication. Insert skips
+// those that somebody else has stored meanwhile.
 func (h *hearing) repair(ctx context.Context) error {
 	for _, d := range h.days {
 		past := Past{Why: WhyRepair, From: d.from, Until: d.until}

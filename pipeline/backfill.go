@@ -7,33 +7,32 @@ import (
 	"time"
 )
 
-// Backfill carries a Job out, as a Backlog of its instance's Runner: it asks for
-// one window of the job's span after another, and for the pages of each, in the
-// order in which the events were published.
+// Backfill runs a Job as a Backlog of its instance's Runner: it requests the job's span
+// window by window and page by page, in order of publication.
 //
-// A restart begins again with the window at hand: what of it is stored already is
-// known by its ids.
+// A restart finds the job at the beginning of the current window and requests it again;
+// events that are stored already are recognised by their ids.
 type Backfill struct {
 	Job    Job
-	Source Source // asks within the job's share
+	Source Source // limited to the job's share
 	Window Window
-	Save   func(ctx context.Context, j Job) error // writes the job; called after each window
+	Save   func(ctx context.Context, j Job) error // writes the job; called after each window and each error
 
-	until   time.Time // where the window at hand ends; zero: none is
+	until   time.Time // end of the current window; zero: none is open
 	link    Link      // its next page
-	pages   int       // of it so far
-	empties int       // the newest ones in a row that were empty
-	taken   batch     // what Next brought last
+	pages   int       // pages read of it
+	empties int       // empty pages in a row
+	taken   batch     // the batch that Next returned last
 }
 
 var _ Backlog = (*Backfill)(nil)
 
-// batch is what a Backfill brought and is not told of yet.
+// batch is what Next returned last, until Stored is called for it.
 type batch struct {
 	events int
 	pages  int
 	bytes  int
-	next   Link // of the window, after it; empty: the window ends with it
+	next   Link // the window's next link; empty: the window is complete
 }
 
 const (
@@ -41,11 +40,12 @@ const (
 	leastWindow = time.Minute
 	mostWindow  = 24 * time.Hour
 
-	// batchPages is how many pages are brought at a time, and batchBytes after
-	// how many bytes it is enough. Each batch costs one poll of the head.
+	// A batch ends after batchPages pages or batchBytes bytes. Each batch costs one poll
+	// of the head.
 	batchPages = 4
 	batchBytes = 8 << 20
-	// A window of so many pages, or so few, is followed by one half or twice as long.
+	// After a window of more than manyPages pages the next one is half as long; after
+	// fewer than fewPages, twice as long.
 	manyPages, fewPages = 16, 4
 )
 
@@ -69,13 +69,13 @@ func (b *Backfill) Next(ctx context.Context, due time.Time) (*Past, error) {
 	return past, nil
 }
 
-// more reports whether a batch is to have one more page: its first one in any case.
+// more reports whether a batch takes one more page; it always takes the first.
 func (b *Backfill) more(due time.Time) bool {
 	full := b.taken.pages == batchPages || b.taken.bytes >= batchBytes || !time.Now().Before(due)
 	return b.taken.next != "" && (b.taken.pages == 0 || !full)
 }
 
-// open begins the window after what is done, unless one is at hand.
+// open opens the next window, unless one is open.
 func (b *Backfill) open() {
 	if !b.until.IsZero() {
 		return
@@ -94,7 +94,7 @@ func (b *Backfill) open() {
 	b.link, b.pages, b.empties = b.Window(from, b.until), 0, 0
 }
 
-// day is the part of the job's span that lies in the day at hand.
+// day is the part of the job's span that lies in the day of DoneThrough.
 func (b *Backfill) day() (from, until time.Time) {
 	from = b.Job.DoneThrough.Truncate(24 * time.Hour)
 	until = from.Add(24 * time.Hour)
@@ -107,11 +107,11 @@ func (b *Backfill) day() (from, until time.Time) {
 	return from, until
 }
 
-// take adds a page to a batch. An event that was published outside the window is
-// left to the window that it belongs to: its ids are not those of this day.
+// take adds a page to the batch, without the events published outside the window: their
+// ids belong to another day.
 //
-// The page's memory counts no longer, though its events are kept: the poll of the
-// head that the batch waits for may need it, and a batch is bounded by itself.
+// It releases the page's memory although the events are kept: the poll of the head that
+// the batch waits for may need that memory. A batch has a bound of its own.
 func (b *Backfill) take(past *Past, page Page) {
 	defer page.Memory.Release()
 	var newest time.Time
@@ -127,19 +127,19 @@ func (b *Backfill) take(past *Past, page Page) {
 	b.taken.next = b.Window.after(page, newest, b.until, &b.empties)
 }
 
-// failed takes note of an error. A window whose cursor was refused is asked for
-// from its beginning.
+// failed records an error. After a refused cursor the window is requested from its
+// beginning.
 func (b *Backfill) failed(ctx context.Context, err error) {
 	b.taken = batch{}
 	b.Job.LastError, b.Job.UpdatedAt = err.Error(), time.Now().UTC()
-	_ = b.Save(ctx, b.Job) // it is told by the caller, and again with the next window
+	_ = b.Save(ctx, b.Job) // the caller reports the first error, and Save is tried again after the next batch
 	if errors.Is(err, ErrCursor) {
 		b.until = time.Time{}
 	}
 }
 
-// Stored implements Backlog. It returns Save's error: the job goes on from what
-// it knows.
+// Stored implements Backlog. It returns Save's error; the job continues with what it has
+// in memory.
 func (b *Backfill) Stored(ctx context.Context, r Receipt) error {
 	j := &b.Job
 	j.Pages += uint64(b.taken.pages)
@@ -157,7 +157,7 @@ func (b *Backfill) Stored(ctx context.Context, r Receipt) error {
 	return b.Save(ctx, *j)
 }
 
-// close ends the window at hand and fits the next one.
+// close ends the current window and chooses the length of the next.
 func (b *Backfill) close() {
 	j := &b.Job
 	length := b.until.Sub(j.DoneThrough)

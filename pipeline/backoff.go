@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Backoff is the growing wait between attempts: exponential, with full jitter
-// above a floor, so that many that failed at once don't return at once. The zero
-// value waits from 250 ms to 30 s. It is for one goroutine.
+// Backoff is the growing wait between attempts: exponential, with full jitter above a
+// minimum, so that clients that failed together do not retry together. The zero value
+// waits from 250 ms to 30 s. It is not safe for concurrent use.
 type Backoff struct {
-	Min  time.Duration  // the least wait; default 250 ms
+	Min  time.Duration  // the shortest wait; default 250 ms
 	Max  time.Duration  // the longest wait; default 30 s; at least Min
 	Rand func() float64 // in [0, 1); default math/rand/v2
 
-	ceiling time.Duration // of the last wait; zero: none yet
+	ceiling time.Duration // upper bound of the last wait; zero: none yet
 }
 
 // Next returns how long to wait before the next attempt: anything from Min to a
@@ -25,7 +25,7 @@ func (b *Backoff) Next() time.Duration {
 	return least + time.Duration(random()*float64(b.ceiling-least))
 }
 
-// Reset makes the next wait a short one again. Call it after a success.
+// Reset makes the next wait short again. Call it after a success.
 func (b *Backoff) Reset() { b.ceiling = 0 }
 
 func (b *Backoff) withDefaults() (least, most time.Duration, random func() float64) {
@@ -42,7 +42,7 @@ func (b *Backoff) withDefaults() (least, most time.Duration, random func() float
 	return least, max(least, most), random
 }
 
-// Sleep waits for d, or until ctx ends: then it returns the cause.
+// Sleep waits for d. If ctx ends first, it returns the cause.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -5,45 +5,46 @@ import (
 	"time"
 )
 
-// Clock is what is believed of an org's clock, by the Date of its answers. A Date is
-// believed that is where the one before, and the time since, say it should be; one
-// that is not, a day ahead in one answer, say, moves nothing. Several in a row that
-// agree with each other are believed in the end: a clock may have been set right.
+// Clock estimates an org's clock from the Date headers of its answers. It accepts a Date
+// that agrees with the previous one plus the time elapsed since. A single Date that does
+// not, such as one a day ahead, changes nothing; several in a row that agree with each
+// other are accepted in the end, because the org's clock may have been corrected.
 //
-// The time since is told by this machine's monotonic clock, which nobody sets; or by
-// its wall clock, since the other one stands still while the machine sleeps.
+// Elapsed time is measured by this machine's monotonic clock, which nobody adjusts, or by
+// its wall clock, because the monotonic one stops while the machine sleeps.
 //
-// Its zero value believes nothing yet. It is safe for concurrent use, and a nil Clock
-// is this machine's.
+// The zero value has accepted no Date yet. A Clock is safe for concurrent use; a nil
+// Clock is this machine's clock.
 type Clock struct {
 	Local func() time.Time // this machine's wall clock; nil: time.Now
 
 	mu     sync.Mutex
-	belief reading // the newest Date that was believed; zero: none was
-	rumour reading // the newest one that was not
-	agreed int     // so many that were not believed agree with each other
+	belief reading // the newest accepted Date; zero: none
+	rumour reading // the newest Date that was not accepted
+	agreed int     // how many unaccepted Dates in a row agree with each other
 }
 
-// reading is a clock that was read.
+// reading is a Date and when it was received.
 type reading struct {
-	date  time.Time // what it said
-	mono  time.Time // when, by this machine's monotonic clock
-	local time.Time // and by its wall clock
+	date  time.Time // the Date
+	mono  time.Time // this machine's monotonic clock
+	local time.Time // this machine's wall clock
 }
 
 const (
-	// clockError is how far a Date may be off: it is cut to seconds, and an answer may
-	// take a while.
+	// clockError is how far a Date may be off: it is cut to seconds, and an answer takes
+	// time.
 	clockError = time.Minute
-	// clockWitnesses is how many answers in a row must agree before another time is
-	// believed than the one before says, or this machine's clock if there is none before.
-	// firstWitnesses are enough where that is off by no more than localError.
+	// clockWitnesses is how many answers in a row must agree before a Date is accepted
+	// that contradicts the previous one, or this machine's clock if there is no previous
+	// one. firstWitnesses are enough for a first Date that differs from this machine's
+	// clock by no more than localError.
 	clockWitnesses = 5
 	firstWitnesses = 2
 	localError     = time.Hour
 )
 
-// Now is the org's time as far as it is known; before any answer this machine's.
+// Now returns the org's time as far as it is known; before any answer, this machine's.
 func (c *Clock) Now() time.Time {
 	if c == nil {
 		return time.Now()
@@ -56,7 +57,7 @@ func (c *Clock) Now() time.Time {
 	return c.belief.later(time.Now())
 }
 
-// Observe takes note of an answer's Date, and reports whether it is believed.
+// Observe records an answer's Date and reports whether it is accepted.
 func (c *Clock) Observe(date time.Time) bool {
 	_, believed := c.observe(date)
 	return believed
@@ -88,22 +89,22 @@ func (c *Clock) observe(date time.Time) (r reading, believed bool) {
 	return r, true
 }
 
-// known reports whether any Date was believed.
+// known reports whether any Date has been accepted.
 func (c *Clock) known() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.belief.date.IsZero()
 }
 
-// confirms reports whether an earlier reading agrees with what is believed now.
+// confirms reports whether an earlier reading agrees with the accepted one.
 func (c *Clock) confirms(r reading) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !r.date.IsZero() && !c.belief.date.IsZero() && r.agrees(c.belief)
 }
 
-// believes reports whether a reading is as it should be: by the one before, or, if
-// there is none, by this machine's clock.
+// believes reports whether a reading agrees with the accepted one, or, before there is
+// one, with this machine's clock.
 func (c *Clock) believes(r reading) bool {
 	if c.belief.date.IsZero() {
 		return near(r.date, r.local)
@@ -118,10 +119,11 @@ func (c *Clock) wall() time.Time {
 	return time.Now()
 }
 
-// later is what the clock says at a later moment of this machine's monotonic clock.
+// later returns what the org's clock says at a later time of this machine's monotonic
+// clock.
 func (r reading) later(now time.Time) time.Time { return r.date.Add(now.Sub(r.mono)) }
 
-// agrees reports whether a later reading is what the clock should say by then.
+// agrees reports whether a later reading is what this one predicts.
 func (r reading) agrees(next reading) bool {
 	return near(next.date, r.later(next.mono)) || near(next.date, r.date.Add(next.local.Sub(r.local)))
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Secret is the instance's API token, read from its file when it names one. The
-// error of a file that can't be read in time, or holds no token, matches ErrConfig;
-// that of a ctx that has ended is its cause.
+// Secret returns the instance's API token, reading its file if it names one. If the file
+// can't be read in time or holds no token, the error matches ErrConfig; if ctx has ended,
+// it is ctx's cause.
 func (i Integration) Secret(ctx context.Context) (Secret, error) {
 	if i.TokenFile == "" {
 		return i.Token, nil
@@ -24,7 +24,7 @@ func (i Integration) Secret(ctx context.Context) (Secret, error) {
 	return token, nil
 }
 
-// mostToken is more than any token takes, and less than a wrong path may hold.
+// mostToken is longer than any token; it bounds what is read from a wrong path.
 const mostToken = 64 << 10
 
 func readToken(ctx context.Context, path string) (Secret, error) {
@@ -39,8 +39,8 @@ func readToken(ctx context.Context, path string) (Secret, error) {
 	return token, nil
 }
 
-// cleanToken trims a token, takes away the byte order mark that some editors begin a
-// file with, and checks that a header can carry it.
+// cleanToken trims a token, removes the byte order mark that some editors write, and
+// checks that a header can carry it.
 func cleanToken(s string) (Secret, error) {
 	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") {
 		return Secret{}, errors.New("is UTF-16 text (save it as UTF-8 or plain ASCII)")

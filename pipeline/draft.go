@@ -11,16 +11,16 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 )
 
-// draft is an integration as it was written, with what is wrong with it so far.
+// draft is an integration as written, with the faults found so far.
 type draft struct {
 	value any
 	wrong []schemas.Complaint
 }
 
-// newDraft reads a value and holds it against the schema.
+// newDraft parses a value and checks it against the schema.
 func newDraft(data []byte) *draft {
 	d := &draft{}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors begin a file with that
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors begin a file with a byte order mark
 	if err := json.Unmarshal(data, &d.value); err != nil {
 		d.value = nil
 		d.schema(schemas.Validate("integration", data))
@@ -36,7 +36,7 @@ func (d *draft) isObject() bool {
 	return ok
 }
 
-// tidy turns what is lenient into what the schema knows.
+// tidy converts lenient spellings to what the schema expects.
 func (d *draft) tidy() {
 	top, _ := d.value.(map[string]any)
 	settings, _ := top["settings"].(map[string]any)
@@ -62,7 +62,7 @@ func (d *draft) tidy() {
 	}
 }
 
-// unquote makes a number or a truth value out of a string that holds one.
+// unquote replaces a string that holds a number or a boolean by its value.
 func unquote(members map[string]any, name string) {
 	s, ok := members[name].(string)
 	if !ok {
@@ -78,7 +78,7 @@ func unquote(members map[string]any, name string) {
 	}
 }
 
-// advice says what to write instead, by field, where the schema's complaint doesn't.
+// advice says what to write instead, by field, where the schema's complaint does not.
 var advice = map[string]string{
 	"":                           `write an object such as {"settings": {"fqdn": "acme.okta.com"}, "credentials": {"api_token": "…"}}`,
 	"enabled":                    "write true or false",
@@ -98,7 +98,7 @@ var advice = map[string]string{
 	"credentials.api_token_file": "write the path of the file that holds the API token",
 }
 
-// schema takes over the complaints of the schema, with advice.
+// schema adds the schema's complaints, each with its advice.
 func (d *draft) schema(err error) {
 	if err == nil {
 		return
@@ -120,7 +120,7 @@ func (d *draft) complain(field, problem, advice string) {
 	d.wrong = append(d.wrong, schemas.Complaint{Field: field, Problem: problem})
 }
 
-// err is all that is wrong, by field.
+// err returns all faults, sorted by field.
 func (d *draft) err() error {
 	if len(d.wrong) == 0 {
 		return nil
@@ -129,7 +129,7 @@ func (d *draft) err() error {
 	return &ConfigError{Complaints: d.wrong}
 }
 
-// at is the value of a field; nil: absent.
+// at returns the value of a field; nil: absent.
 func (d *draft) at(field string) any {
 	v := d.value
 	for name := range strings.SplitSeq(field, ".") {
@@ -139,7 +139,7 @@ func (d *draft) at(field string) any {
 	return v
 }
 
-// text is a field's string; one that is none was complained of already.
+// text returns a field's string. The schema has complained of any other type.
 func (d *draft) text(field string) string {
 	s, _ := d.at(field).(string)
 	return s

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// failure is a poll that returned by itself.
+// failure is the error of a poll that returned by itself.
 type failure struct {
 	order *order
 	text  string
 	at    time.Time
 }
 
-// fail says why a poll returned by itself.
+// fail logs and reports why a poll returned by itself.
 func (m *member) fail(o *order, err error) {
 	state := StateRetrying
 	switch {
@@ -33,17 +33,19 @@ func (m *member) fail(o *order, err error) {
 	m.Report(m.name, state, err)
 }
 
-// refuse says why the instance can't be polled here at all, while another polls it.
+// refuse reports that the instance can't be polled here because another process polls
+// another org under its name.
 func (m *member) refuse(o *order, err error) {
 	m.log.Log(context.Background(), m.loud(o, err), "not polled here", "err", err)
 	m.Report(m.name, StateConfig, err)
 	m.leave(o, err)
 }
 
-// repeated is how often an error that stays the same is said aloud.
+// repeated is how often an unchanged error is logged at level error.
 const repeated = time.Hour
 
-// loud is how loudly an error is logged: the same one, at each try, but rarely.
+// loud returns the level for an error: debug for one that was logged within the last
+// hour.
 func (m *member) loud(o *order, err error) slog.Level {
 	now := failure{o, err.Error(), time.Now()}
 	if now.order == m.said.order && now.text == m.said.text && now.at.Sub(m.said.at) < repeated {
@@ -53,28 +55,25 @@ func (m *member) loud(o *order, err error) slog.Level {
 	return slog.LevelError
 }
 
-// A process leaves to others what it can't poll: declining at first, then twice
-// as long each time that it has tried again, since with each try it takes the
-// instance from the one who can.
+// How long an instance is declined: 5 min, doubling to 1 h with each failed retry,
+// because each retry takes the lock from a process that can poll it.
 const (
-	unableFor     = time.Minute // of refusals, before that
+	unableFor     = time.Minute // refusals for this long are declined
 	declining     = 5 * time.Minute
 	longDeclining = time.Hour
 )
 
-// decline leaves the instance to others after a poll that returned by itself, if it
-// is for a reason that they may not have: a file that this machine alone can't read,
-// or a program that is too old.
+// decline declines the instance after an error that other processes may not have: a file
+// that only this machine can't read, or a program that is too old.
 func (m *member) decline(o *order, err error) {
 	if errors.Is(err, ErrConfig) || errors.Is(err, ErrNewer) {
 		m.leave(o, err)
 	}
 }
 
-// able takes note of whether the org can be polled from here: err says why not.
-// What can't be for unableFor is left to others, for a reason that they may not
-// have: no route, a token of which this machine has an old copy, an address outside
-// the org's network zone.
+// able records whether the org can be polled from here; err says why not. After unableFor
+// the instance is declined, because other processes may not have the problem: no route,
+// an old copy of a token, an address outside the org's network zone.
 func (m *member) able(o *order, err error) {
 	switch {
 	case err == nil:
@@ -87,7 +86,7 @@ func (m *member) able(o *order, err error) {
 	}
 }
 
-// leave declines the instance. It lasts at least until the org may be asked again.
+// leave declines the instance, at least until the org may be asked again.
 func (m *member) leave(o *order, err error) {
 	now := time.Now()
 	if !now.Before(m.until) {
@@ -99,7 +98,7 @@ func (m *member) leave(o *order, err error) {
 	}
 	level := slog.LevelInfo
 	if m.declined == o || m.said.order == o && m.said.text == err.Error() {
-		level = slog.LevelDebug // it was said
+		level = slog.LevelDebug // logged before
 	}
 	m.log.Log(context.Background(), level, "left to other processes, should they be able to poll it",
 		"until", m.until.UTC().Truncate(time.Second), "err", err)
@@ -107,8 +106,8 @@ func (m *member) leave(o *order, err error) {
 	m.Locks.Decline(m.name, m.until, err.Error())
 }
 
-// accept begins to follow an order. What became of another one says nothing of it,
-// nor does what an attempt some time ago found, unless the order was declined for that.
+// accept begins to follow an order. It forgets failures of earlier orders and attempts,
+// unless this order was declined because of them.
 func (m *member) accept(o *order) {
 	if m.declined != o {
 		m.unable = time.Time{}
@@ -116,7 +115,7 @@ func (m *member) accept(o *order) {
 	}
 }
 
-// resume takes back that the instance is declined.
+// resume withdraws the decline.
 func (m *member) resume() {
 	if m.declined != nil {
 		m.declined, m.until, m.patience = nil, time.Time{}, 0

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// fetch is a request under way, or its answer.
+// fetch is a request in flight, or its answer.
 type fetch struct {
 	link   Link
 	asked  request
@@ -16,8 +16,8 @@ type fetch struct {
 	err    error
 }
 
-// next returns the page after the position: the one fetched ahead when it is
-// that page, else a new one.
+// next returns the page after the position: the prefetched one if it fits, else a new
+// one.
 func (w *walk) next(ctx context.Context) (Page, error) {
 	if w.ahead != nil && w.ahead.link != w.at.Link {
 		w.drop()
@@ -34,20 +34,21 @@ func (w *walk) next(ctx context.Context) (Page, error) {
 		w.time()
 		w.trace.Polled(w.Instance, f.page, f.took)
 	} else {
-		w.Clock.Observe(f.page.Date) // of a refusal, too: a link may have been made by a wrong clock
+		w.Clock.Observe(f.page.Date) // of a refusal, too: a wrong clock may have made the link
 	}
 	return f.page, f.err
 }
 
-// mostUndated is how many answers in a row may have no Date without a word.
+// mostUndated is how many answers in a row may lack a Date before that is logged.
 const mostUndated = 3
 
-// time says, once, that the org does not tell the time, or does so again.
+// time logs, once, that the org's answers have no Date header, and that they have one
+// again.
 func (w *walk) time() {
 	switch {
 	case !w.untimed && w.head.undated >= mostUndated:
 		w.Log.Warn("okta: answers have no Date header: only events move the watermark, and it stands still while there are none; " +
-			"let what stands between here and the org pass it on")
+			"configure the proxy between here and the org to pass that header on")
 	case w.untimed && w.head.undated == 0:
 		w.Log.Info("okta: answers have a Date header again")
 	default:
@@ -70,8 +71,7 @@ func (w *walk) fetch(ctx context.Context, link Link) *fetch {
 	return f
 }
 
-// drop gives up the page fetched ahead, and its memory, and waits for its
-// request to end.
+// drop cancels the prefetch, waits for its request to end and releases its memory.
 func (w *walk) drop() {
 	if w.ahead == nil {
 		return
@@ -82,7 +82,7 @@ func (w *walk) drop() {
 	w.ahead = nil
 }
 
-// graceful returns a context that ends a while after ctx does.
+// graceful returns a context that ends grace later than ctx does.
 func graceful(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -11,38 +11,38 @@ import (
 	"time"
 )
 
-// fileTime is the longest that the reading of a file may take.
+// fileTime is the longest time that reading a file may take.
 const fileTime = 5 * time.Second
 
-// ReadFile reads a file, at most most bytes of it, within five seconds, or until ctx
-// ends. A file system that is away holds a read up for good: it goes on in the
-// background, one a path, and whoever asks again waits for that one. A pipe is read
-// until its writer closes it.
+// ReadFile reads a file, at most most bytes of it, within five seconds and until ctx
+// ends. A network file system that is away blocks a read for good: it continues in the
+// background, one per path, and later calls wait for that same read. A pipe is read until
+// its writer closes it.
 func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
 	return reads.read(ctx, path, most)
 }
 
-// reads are those of the process: only here can it be known that a file is being read
-// already.
+// reads are the reads in progress, shared by the whole process so that no path is read
+// twice at once.
 var reads = fileReads{from: read, each: map[string]*fileRead{}}
 
 type fileReads struct {
 	from func(path string, most int64) ([]byte, error)
 
 	mu   sync.Mutex
-	each map[string]*fileRead // by path: those that go on
+	each map[string]*fileRead // by path
 }
 
-// fileRead is a read that goes on.
+// fileRead is a read in progress.
 type fileRead struct {
-	done chan struct{} // closed when data and err stand
+	done chan struct{} // closed when data and err are set
 	data []byte
 	err  error
 }
 
 func (all *fileReads) read(ctx context.Context, path string, most int64) ([]byte, error) {
 	r := all.of(path, most)
-	timer := time.NewTimer(fileTime + time.Second) // a pipe says itself what is wrong
+	timer := time.NewTimer(fileTime + time.Second) // readPipe's own error comes first and says more
 	defer timer.Stop()
 	select {
 	case <-r.done:
@@ -50,11 +50,11 @@ func (all *fileReads) read(ctx context.Context, path string, most int64) ([]byte
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-timer.C:
-		return nil, fmt.Errorf("read %s: nothing came within %s (is it on a network file system that is away?)", path, fileTime)
+		return nil, fmt.Errorf("read %s: no answer within %s (is it on a network file system that is away?)", path, fileTime)
 	}
 }
 
-// of is the read of a path that goes on, or a new one.
+// of returns the read of a path that is in progress, or starts one.
 func (all *fileReads) of(path string, most int64) *fileRead {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -89,8 +89,8 @@ func read(path string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// readPipe reads what is no regular file. A pipe that nobody writes to would hold up
-// even its opening.
+// readPipe reads a file that is not a regular one. Opening a pipe without a writer would
+// block, so it is opened without blocking.
 func readPipe(path string, most int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -98,7 +98,7 @@ func readPipe(path string, most int64) ([]byte, error) {
 	}
 	defer f.Close()
 	end := time.Now().Add(fileTime)
-	_ = f.SetReadDeadline(end) // what can't have one does not block
+	_ = f.SetReadDeadline(end) // what takes no deadline does not block
 	for {
 		data, err := io.ReadAll(io.LimitReader(f, most))
 		switch {
@@ -107,6 +107,6 @@ func readPipe(path string, most int64) ([]byte, error) {
 		case err != nil, len(data) > 0:
 			return data, err
 		}
-		time.Sleep(20 * time.Millisecond) // no writer has come yet
+		time.Sleep(20 * time.Millisecond) // no writer yet
 	}
 }

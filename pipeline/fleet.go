@@ -9,44 +9,44 @@ import (
 	"sync"
 )
 
-// Fleet polls every enabled integration whose lock this process gets. Each
-// instance has a goroutine of its own, so that a wrong or failing one never
-// disturbs the others; ten thousand of them are fine.
+// Fleet polls every enabled integration whose lock this process gets. Each instance has
+// its own goroutine, so that a broken or failing one never disturbs the others; ten
+// thousand of them are fine.
 //
-// It guarantees nothing about exactness: a lock saves requests, the sink's fence
-// keeps events exact.
+// It does not make anything exact: a lock saves requests, the sink's fence keeps events
+// exact.
 type Fleet struct {
-	Integrations Integrations  // nil: Static alone
-	Locks        Locks         // stored instances are shared out by their origins
-	Static       []Integration // whoever comes first polls them; a stored one of the same name wins
+	Integrations Integrations  // nil: only Static
+	Locks        Locks         // stored instances are distributed by their origins
+	Static       []Integration // polled by the first process to lock them; a stored one of the same name wins
 
-	// Poll polls one instance until ctx ends. When it returns by itself, the
-	// lock is given back and, after a Backoff, contended for again; after an
-	// error that matches ErrConfig or ErrNewer, other processes have precedence for
-	// 5 min, then 10, up to an hour, or until the integration changes. When that
-	// changes, ctx ends with cause ErrChanged and Poll is called with the new one,
-	// while the lock is kept unless the origin is another.
+	// Poll polls one instance until ctx ends. When it returns by itself, the lock is
+	// released and, after a Backoff, claimed again. After an error that matches ErrConfig
+	// or ErrNewer other processes have precedence for 5 min, then 10, up to an hour, or
+	// until the integration changes. When the integration changes, ctx ends with cause
+	// ErrChanged and Poll is called with the new one; the lock is kept unless the origin
+	// changed.
 	//
-	// Poll calls able, from its own goroutine, whenever it learns whether the org can
-	// be polled from here: with nil, or with why not. After a minute of refusals the
-	// others have precedence in the same way; Poll goes on until one of them is there.
+	// Poll calls able, from its own goroutine, whenever it learns whether the org can be
+	// polled from here: with nil, or with the reason why not. After a minute of refusals
+	// other processes have precedence in the same way; Poll continues until one of them
+	// takes over.
 	Poll func(ctx context.Context, i Integration, able func(error)) error
 
-	// Report, unless nil, is told of what Poll can't say of an instance:
-	// StateDisabled; StateConfig with the reason; StateConfig, StateRefused or
-	// StateRetrying with the error that Poll returned; StateUnowned when this
-	// process ends and gives the instance back; and the empty State when the
-	// integration was deleted. Calls for one instance come one after another, and
-	// never during its Poll; those of several come at once. The contexts of the
-	// polls may have ended.
+	// Report, unless nil, is called with states that Poll can't report: StateDisabled;
+	// StateConfig with the reason; StateConfig, StateRefused or StateRetrying with the
+	// error that Poll returned; StateUnowned when this process ends and releases the
+	// instance; and the empty State when the integration was deleted. Calls for one
+	// instance are sequential and never during its Poll; calls for several instances are
+	// concurrent. The contexts of the polls may have ended.
 	Report func(instance string, state State, err error)
 
 	Log     *slog.Logger // nil: discarded
-	Backoff Backoff      // after a Poll or a lock that failed; its Rand must be safe for concurrent use
+	Backoff Backoff      // after a failed Poll or lock; its Rand must be safe for concurrent use
 }
 
-// ErrChanged is the cause of a poll's end when its integration has changed, is
-// disabled or was deleted.
+// ErrChanged is the cause of a poll's end when its integration has changed or was
+// disabled or deleted.
 var ErrChanged = errors.New("integration changed")
 
 func (f *Fleet) withDefaults() *Fleet {
@@ -60,9 +60,8 @@ func (f *Fleet) withDefaults() *Fleet {
 	return &c
 }
 
-// Run watches the integrations and polls until ctx ends and all polls have
-// ended; then it returns nil. Its only error is that of a Static that names
-// an instance twice.
+// Run watches the integrations and polls until ctx ends and all polls have ended; then it
+// returns nil. Its only error is a Static that names an instance twice.
 func (f *Fleet) Run(ctx context.Context) error {
 	static, err := f.static()
 	if err != nil {
@@ -76,7 +75,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		return nil
 	}
 	for ctx.Err() == nil {
-		// What stands goes on while a broken watch is set up again.
+		// The members go on polling while a broken watch is set up again.
 		err := c.Integrations.Watch(ctx, func(entries map[string]Entry) {
 			c.Backoff.Reset()
 			c.apply(ctx, entries)
@@ -100,7 +99,7 @@ func (f *Fleet) static() (map[string]Entry, error) {
 	return static, nil
 }
 
-// crew is a Fleet at work. Only the watch touches its maps.
+// crew is the state of a running Fleet. Only the watch's goroutine touches its maps.
 type crew struct {
 	*Fleet
 	static  map[string]Entry
@@ -109,7 +108,7 @@ type crew struct {
 	wg      sync.WaitGroup
 }
 
-// apply makes the members those of the entries.
+// apply starts, changes and ends members to match the entries.
 func (c *crew) apply(ctx context.Context, stored map[string]Entry) {
 	maps.DeleteFunc(c.leaving, func(_ string, left <-chan struct{}) bool { return isClosed(left) })
 	orders := make(map[string]*order, len(c.static)+len(stored))
@@ -135,8 +134,8 @@ func (c *crew) apply(ctx context.Context, stored map[string]Entry) {
 	}
 }
 
-// join starts an instance's goroutine. One that was deleted and is back waits
-// until the former has ended, so that there is never more than one.
+// join starts an instance's goroutine. Invariant: an instance never has more than one; a
+// deleted instance that returns waits until its former goroutine has ended.
 func (c *crew) join(ctx context.Context, name string, first *order) {
 	left := make(chan struct{})
 	m := &member{Fleet: c.Fleet, name: name, left: left, log: c.Log.With("instance", name), backoff: c.Backoff}

@@ -6,60 +6,59 @@ import (
 	"sync"
 )
 
-// Gate keeps what is in use at once within a bound: requests, open batches, bytes
-// of pages. Its zero value counts and bounds nothing; a nil one does not even
-// count. It is safe for concurrent use. Its fields must not change after the
-// first Take.
+// Gate bounds what is in use at once: requests, open batches, bytes of pages. The zero
+// value counts without a bound; a nil Gate does not even count. It is safe for concurrent
+// use. Its fields must not change after the first Take.
 //
-// Whoever finds it full waits in a line. Those who are not draining go before those
-// who are: an org that catches up for hours does not hold up one that brings an
-// event now and then. After every eight of them one goes who drains, so that it
-// gets on as well. Within a line nobody overtakes, however little it asks for.
+// When it is full, callers wait in a line. Callers that are not draining go before those
+// that are, so that an org that catches up for hours does not hold up one that brings an
+// event now and then; after every eight of them one that is draining goes. Within a line
+// the order is first come, first served, whatever the size.
 type Gate struct {
 	Capacity int64 // 0: no bound
 
-	// Spare is the part of Capacity that only a Grant that grows may use, one at
-	// a time, so that those that grow can't wait for each other for ever. While no
-	// Grant is larger than Spare, and none is asked for that is larger than the rest
-	// of Capacity, no more than Capacity is in use.
+	// Spare is the part of Capacity that only a growing Grant may use, one at a time, so
+	// that growing Grants never wait for each other for ever. As long as no Grant is
+	// larger than Spare, and none larger than the rest of Capacity is asked for, no more
+	// than Capacity is in use.
 	Spare int64
 
 	mu     sync.Mutex
 	used   int64
-	over   *Grant       // the one by which used is beyond Capacity - Spare; nil: it is not
+	over   *Grant       // the Grant that uses Spare; nil: none
 	lines  [3]list.List // of *waiter
-	passed int          // those who went past one who drains, since one such went
+	passed int          // how many have gone past a draining caller since the last draining one went
 }
 
-// Grant is what one user has of a Gate. A nil Grant holds nothing. It is used by
-// one goroutine at a time.
+// Grant is one user's share of a Gate. A nil Grant holds nothing. It is used by one
+// goroutine at a time.
 type Grant struct {
 	gate *Gate
 	size int64
 }
 
-// The lines of a Gate, in the order in which they go.
+// The lines of a Gate, in the order of precedence.
 const (
-	growing = iota // they hold what others wait for
+	growing = iota // holders that others wait for
 	quiet
 	draining
 )
 
-// patience is how many go past one who drains.
+// patience is how many callers may go past a draining one.
 const patience = 8
 
-// waiter is one who stands in a line.
+// waiter is a caller in a line.
 type waiter struct {
 	line  int
 	grant *Grant
-	more  int64         // that it asks for
-	in    bool          // it was let in
-	wake  chan struct{} // closed then
+	more  int64         // what it asks for
+	in    bool          // admitted
+	wake  chan struct{} // closed on admission
 }
 
-// Take waits until n may be used, or nothing is in use: what is larger than the
-// bound goes in alone. The Grant must be released. drains puts the caller behind
-// all who don't. The error is ctx's cause, and then there is no Grant.
+// Take waits until n may be used, or until nothing is in use: a size beyond the bound is
+// admitted alone. The Grant must be released. drains puts the caller behind all that
+// don't drain. The error is ctx's cause; then there is no Grant.
 func (g *Gate) Take(ctx context.Context, n int64, drains bool) (*Grant, error) {
 	if g == nil {
 		return nil, context.Cause(ctx)
@@ -74,7 +73,7 @@ func (g *Gate) Take(ctx context.Context, n int64, drains bool) (*Grant, error) {
 	return w.grant, nil
 }
 
-// Used is how much is in use.
+// Used returns how much is in use.
 func (g *Gate) Used() int64 {
 	if g == nil {
 		return 0
@@ -84,7 +83,7 @@ func (g *Gate) Used() int64 {
 	return g.used
 }
 
-// Waiting is how many wait.
+// Waiting returns how many callers wait.
 func (g *Gate) Waiting() int {
 	if g == nil {
 		return 0
@@ -94,8 +93,8 @@ func (g *Gate) Waiting() int {
 	return g.lines[growing].Len() + g.lines[quiet].Len() + g.lines[draining].Len()
 }
 
-// Resize makes the Grant one of n. To grow may have to wait, but before all who
-// have nothing yet. The error is ctx's cause, and then the Grant is as it was.
+// Resize changes the Grant's size to n. Growing may have to wait, but goes before all
+// callers that have no Grant yet. The error is ctx's cause; then the Grant is unchanged.
 func (t *Grant) Resize(ctx context.Context, n int64) error {
 	if t == nil {
 		return context.Cause(ctx)
@@ -107,14 +106,14 @@ func (t *Grant) Resize(ctx context.Context, n int64) error {
 	return t.gate.enter(ctx, &waiter{line: growing, grant: t, more: n - t.size})
 }
 
-// Release gives back all that the Grant holds. Again it does nothing.
+// Release returns everything that the Grant holds. Further calls do nothing.
 func (t *Grant) Release() {
 	if t != nil {
 		t.gate.give(t, t.size)
 	}
 }
 
-// enter waits until w is let in.
+// enter waits until w is admitted.
 func (g *Gate) enter(ctx context.Context, w *waiter) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -132,7 +131,7 @@ func (g *Gate) enter(ctx context.Context, w *waiter) error {
 	}
 }
 
-// queue puts w into its line. It returns nil if w was let in at once.
+// queue puts w into its line. It returns nil if w was admitted at once.
 func (g *Gate) queue(w *waiter) *list.Element {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -149,7 +148,7 @@ func (g *Gate) queue(w *waiter) *list.Element {
 	return place
 }
 
-// leave gives up a place in a line, or what was granted just now.
+// leave gives up a place in a line, or what was granted a moment ago.
 func (g *Gate) leave(place *list.Element) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -177,7 +176,7 @@ func (g *Gate) shrink(t *Grant, n int64) {
 	}
 }
 
-// admit lets in all who may go.
+// admit admits every waiter whose turn it is and who fits.
 func (g *Gate) admit() {
 	for {
 		place := g.next()
@@ -193,7 +192,7 @@ func (g *Gate) admit() {
 	}
 }
 
-// next is whose turn it is.
+// next returns the waiter whose turn it is.
 func (g *Gate) next() *list.Element {
 	first := func(line int) *list.Element { return g.lines[line].Front() }
 	switch {

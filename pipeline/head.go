@@ -2,90 +2,88 @@ package pipeline
 
 import "time"
 
-// head finds out how far into an org's log its pages lead: whether one reaches the head
-// of the log, whether more waits behind it, and what committing it makes complete. The
-// size of a page tells none of this: an org may send fewer events than it was
-// asked for, or none, while more waits.
+// head derives from an org's pages whether one reaches the head of the log, whether more
+// is waiting, and what is complete once it is committed. The size of a page shows none of
+// this: an org may send fewer events than requested, or none, while more are waiting.
 //
-// Two facts are what it goes by.
+// It relies on two facts.
+//   - An empty page whose link did not move is the head: everything that the org had
+//     persisted when it was asked has been served. Some orgs move the link of an empty
+//     page, too. There headEmpties of them in a row are the head, as of the first one's
+//     request; this assumes that no org sends that many empty pages while more is
+//     waiting.
+//   - The org serves its log in order of persistence, and no event is persisted before it
+//     is published. So a page that holds an event published at some time comes after
+//     everything persisted before that time, however many events it has.
 //
-//   - An empty page whose link did not move is the head: all that the org had persisted
-//     when it was asked has been served. Some orgs move the link of an empty page too.
-//     Then headEmpties of them in a row count as much, as of when the first one was asked
-//     for. Whatever an org sends while more waits, it must not be that.
-//   - The org serves its log in the order of persistence, and no event is persisted
-//     before it is published. So a page that holds an event published at some time comes
-//     after all that was persisted before that time, however many events it has.
-//
-// It is used by one goroutine, which tells it of each request and each answer, in order.
+// It is used by one goroutine, which reports each request and each answer, in order.
 type head struct {
 	clock    *Clock
 	interval time.Duration // between polls at the head of the log
 
-	asked   int       // requests sent
-	seen    reading   // the org's clock on an answer; zero: on none
-	empties []request // for the newest empty pages in a row
+	asked   int       // number of requests sent
+	seen    reading   // the org's clock on the newest answer; zero: unknown
+	empties []request // requests of the newest empty pages in a row
 
-	undated int       // answers in a row that had no Date
-	blind   bool      // the newest page was asked for before any answer had told the org's clock
-	reached int       // all that was persisted before this request has been served; 0: the newest page does not show it
-	served  time.Time // all that was persisted up to then has been, since the newest page holds a later event; zero: it holds none
-	began   mark      // when the walk began
-	batch   mark      // when a batch of the past was in hand
+	undated int       // answers in a row without a Date
+	blind   bool      // the newest page was requested before the org's clock was known
+	reached int       // number of a request: everything persisted before it has been served; 0: not shown by the newest page
+	served  time.Time // everything persisted up to then has been served, because the newest page holds a later event; zero: it holds none
+	began   mark      // when the walk or the query began
+	batch   mark      // when the current batch of the past arrived
 
 	burst  bool      // the newest page is followed at once
-	hollow bool      // it is empty
-	hides  bool      // an empty page was seen that came before events that waited
-	newest time.Time // when the newest event of a page was published, of the newest page that has any
+	hollow bool      // the newest page is empty
+	hides  bool      // the org has sent an empty page before events that were waiting
+	newest time.Time // publication time of the newest event of the newest page that has any
 	read   time.Time // when that page came
-	most   int       // elements of the largest page
+	most   int       // elements of the largest page so far
 	vain   int       // pages in a row that were followed at once and brought little
 }
 
 // request is what is known when a request is sent.
 type request struct {
-	n    int     // its number, from 1 on
-	seen reading // the org's clock on an answer received before
+	n    int     // its number, starting at 1
+	seen reading // the org's clock on an earlier answer
 }
 
-// mark is a moment, told by requests and by the org's clock.
+// mark is a moment, by the number of requests and by the org's clock.
 type mark struct {
-	n    int       // requests sent before
-	date time.Time // the org's clock on an answer to one sent after; zero: there is none yet
+	n    int       // requests sent before it
+	date time.Time // the org's clock on an answer to a later request; zero: none yet
 }
 
 const (
-	// headEmpties is how many empty pages in a row are the head of the log though
-	// each of them moved the link.
+	// headEmpties is how many empty pages in a row are the head of the log even if each
+	// moved the link.
 	headEmpties = 3
-	// visibleLag is how long after its publication a request may usually not see an
-	// event yet. A page whose newest event is older than that, and than an interval, is one
-	// of events that wait.
+	// visibleLag is how long after its publication an event usually becomes visible. A
+	// page whose newest event is older than that plus an interval is part of a backlog.
 	visibleLag = time.Minute
-	// nodesApart is how far the clocks of an org's own machines may be apart.
+	// nodesApart is how far the clocks of an org's own machines may differ.
 	nodesApart = 10 * time.Second
-	// mostVain is how many pages in a row are followed at once though they bring the walk
-	// hardly nearer to the head. So an org whose events all become visible
-	// late is not asked again and again for the few that did in between.
+	// mostVain is how many pages in a row are followed at once although they bring the
+	// walk hardly nearer to the head: events that all become visible late must not cause
+	// one request after another.
 	mostVain = 2
 )
 
-// ask counts a request that is about to be sent.
+// ask numbers a request that is about to be sent.
 func (h *head) ask() request {
 	h.asked++
 	return request{n: h.asked, seen: h.seen}
 }
 
-// mark is a mark of now.
+// mark returns the current moment.
 func (h *head) mark() mark { return mark{n: h.asked} }
 
-// restart forgets what the pages showed: a new query is followed.
+// restart forgets what the pages showed, for a new query.
 func (h *head) restart() {
 	h.empties, h.reached, h.served, h.began, h.burst = nil, 0, time.Time{}, h.mark(), false
 }
 
-// learn takes in the answer to a request. It sets what of the page is the Runner's to
-// set: Through, CaughtUp and More; and Date, if the answer had none to be believed.
+// learn records the answer to a request. It sets the page's Through, CaughtUp and More,
+// and its Date if the answer's was absent or not accepted.
 func (h *head) learn(r request, p *Page) {
 	told := !p.Date.IsZero()
 	if h.undated++; told {
@@ -96,7 +94,7 @@ func (h *head) learn(r request, p *Page) {
 	newest := newestOf(p)
 	h.served = time.Time{}
 	if !newest.IsZero() {
-		h.served = newest.Add(-time.Millisecond) // others may have been persisted in the same one
+		h.served = newest.Add(-time.Millisecond) // others may have been persisted in the same millisecond
 	}
 	first := h.reach(r, p)
 	p.Through = h.through(r, first, p, told)
@@ -108,8 +106,8 @@ func (h *head) learn(r request, p *Page) {
 	h.burst = p.More
 }
 
-// date takes in an answer's Date, and puts what is known of the org's clock in its place
-// if it is not to be believed.
+// date records an answer's Date, and replaces one that is not accepted by the known time
+// of the org.
 func (h *head) date(r request, p *Page) {
 	expected, known := h.clock.Now(), h.clock.known()
 	now, believed := h.clock.observe(p.Date)
@@ -123,20 +121,20 @@ func (h *head) date(r request, p *Page) {
 		h.batch.answered(r, newer(expected, now.date))
 	case known || p.Date.IsZero():
 		p.Date = expected
-	default: // the first one, which this machine's clock does not bear out: the next may
+	default: // the first Date, which contradicts this machine's clock: the next one decides
 		h.seen = now
 	}
 }
 
-// answered takes in the org's clock on the answer to a request.
+// answered sets the mark's date from the first answer to a request sent after it.
 func (m *mark) answered(r request, now time.Time) {
 	if r.n > m.n && m.date.IsZero() {
 		m.date = now
 	}
 }
 
-// newestOf is when the newest event of a page was published; zero: there is none. One
-// dated into the future says nothing.
+// newestOf returns the publication time of a page's newest event, ignoring events dated
+// in the future; zero: none.
 func newestOf(p *Page) time.Time {
 	var newest time.Time
 	for i := range p.Events {
@@ -147,8 +145,8 @@ func newestOf(p *Page) time.Time {
 	return newest
 }
 
-// reach finds out whether a page is the head of the log, and returns the request as of
-// which: the page's own, or the first of several in a row.
+// reach determines whether a page is the head of the log. It returns the request as of
+// which it is: the page's own, or the first of several in a row.
 func (h *head) reach(r request, p *Page) request {
 	h.reached = 0
 	if len(p.Events) > 0 {
@@ -169,13 +167,13 @@ func (h *head) reach(r request, p *Page) request {
 	return first
 }
 
-// through is the watermark that committing a page makes true. At the head it is the org's
-// clock on an answer received before the request for it was sent: the answer's own
-// Date proves nothing, since the org may have stamped it after it looked. Any other
-// page that is not full proves what its newest event does, and no more than that Date. So
-// does a full one, which is one of many: they move no watermark.
+// through returns the watermark that committing a page proves. At the head it is the
+// org's clock on an answer received before the request was sent: the answer's own Date
+// proves nothing, because the org may have stamped it after it read its log. Any other
+// page that is not full proves the time of its newest event, but no more than that Date.
+// A full page would, too, but is one of many, so it moves no watermark.
 //
-// Without a Date, only events move it, also where the answers had one before.
+// Without Date headers only events move the watermark, even if earlier answers had them.
 func (h *head) through(r, first request, p *Page, told bool) time.Time {
 	switch {
 	case first.n > 0 && h.clock.confirms(first.seen):
@@ -190,15 +188,15 @@ func (h *head) through(r, first request, p *Page, told bool) time.Time {
 	return h.served
 }
 
-// passed reports whether the newest page shows that all that the org had persisted by a
+// passed reports whether, by the newest page, everything that the org had persisted at a
 // mark has been served.
 func (h *head) passed(m mark) bool {
 	return h.reached > m.n || !m.date.IsZero() && h.served.After(m.date.Add(nodesApart))
 }
 
-// more reports whether a page is to be followed at once: its link moved, and what it holds
-// should have been seen before, so that more of that kind waits. An idle org, and one
-// with a few events an interval, is not asked twice an interval by that.
+// more reports whether the next page is requested at once: the link moved, and the events
+// are so old that more of them must be waiting. An idle org, or one with a few events an
+// interval, is not asked twice an interval.
 func (h *head) more(p *Page, newest time.Time) bool {
 	burst, after := h.burst, h.hollow
 	h.hollow = len(p.Events) == 0

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// order is what is to become of an instance. One takes the place of another.
+// order is what is to be done with an instance. A newer order replaces it.
 type order struct {
-	entry      *Entry        // nil: it was deleted
-	key        string        // that it is shared out by; empty: it is not
-	superseded chan struct{} // closed when a newer order stands
+	entry      *Entry        // nil: the integration was deleted
+	key        string        // the instance's Claim.Key
+	superseded chan struct{} // closed when a newer order replaces it
 }
 
 func newOrder(e *Entry, key string) *order {
@@ -25,8 +25,8 @@ func (o *order) runs() bool {
 	return o.entry != nil && o.entry.Err == nil && o.entry.Integration.Enabled
 }
 
-// same reports whether nothing would change for a poll. Errors are compared by their
-// text, since each reading makes new ones.
+// same reports whether the orders mean the same for a poll. Errors are compared by text,
+// because each reading makes new ones.
 func (o *order) same(p *order) bool {
 	if o.entry == nil || p.entry == nil {
 		return o.entry == p.entry
@@ -40,15 +40,15 @@ func (o *order) same(p *order) bool {
 	return reflect.DeepEqual(polled(o.entry.Integration), polled(p.entry.Integration))
 }
 
-// polled is what of an integration matters to a poll.
+// polled clears the fields that don't matter to a poll.
 func polled(i Integration) Integration {
-	i.Name = "" // is for people
+	i.Name = "" // for people only
 	i.Since.Moment = i.Since.Moment.UTC()
 	return i
 }
 
-// member is one instance of a fleet. All that happens to it happens in its own
-// goroutine, in order; only set is called from another.
+// member is one instance of a fleet. Its goroutine does everything in order; only set is
+// called from another.
 type member struct {
 	*Fleet
 	name    string
@@ -57,15 +57,15 @@ type member struct {
 	log     *slog.Logger
 	backoff Backoff
 
-	declined *order        // the order that this process can't follow; nil: none
-	until    time.Time     // when it may be followed again
-	patience time.Duration // how long that was put off last
+	declined *order        // the order that this process declined; nil: none
+	until    time.Time     // when it may be tried again
+	patience time.Duration // length of the last decline
 	unable   time.Time     // since when the org can't be polled from here; zero: it can
 
-	said failure // the last one that was logged as an error
+	said failure // the last failure logged at level error
 }
 
-// set gives a new order, unless it says what stands already.
+// set replaces the order, unless the new one means the same.
 func (m *member) set(o *order) {
 	if old := m.order.Load(); !old.same(o) {
 		m.order.Store(o)
@@ -93,7 +93,7 @@ func (m *member) run(ctx context.Context) {
 	}
 }
 
-// rest says why the instance is not polled.
+// rest logs and reports why the instance is not polled.
 func (m *member) rest(o *order) {
 	switch {
 	case o.entry == nil:
@@ -109,9 +109,9 @@ func (m *member) rest(o *order) {
 	m.backoff.Reset()
 }
 
-// contend waits for the lock and polls while it is held and the orders say so.
-// After a failure it waits, with the lock given back, until another try is due
-// or a new order stands. What was handed over is contended for at once.
+// contend waits for the lock, and polls while it is held and the orders allow it. After a
+// failure it releases the lock and waits until the next try is due or a new order
+// arrives. After a handover it claims the lock again at once.
 func (m *member) contend(ctx context.Context, key string) {
 	declined := m.declined
 	claimed := func(o *order) bool { return o.runs() && o.key == key && (declined == nil || o == declined) }
@@ -146,8 +146,8 @@ func origin(o *order) string {
 	return o.entry.Integration.Origin
 }
 
-// while is a context that ends with cause ErrChanged once the newest order is
-// not as asked. Its stop waits for the goroutine that it starts.
+// while returns a context that ends with cause ErrChanged once asked refuses the newest
+// order. stop waits for the goroutine that it starts.
 func (m *member) while(ctx context.Context, asked func(*order) bool) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -164,11 +164,11 @@ func (m *member) while(ctx context.Context, asked func(*order) bool) (_ context.
 	return ctx, func() { cancel(nil); wg.Wait() }
 }
 
-// steady is how long a poll must go on to count as one that did not fail at once.
+// steady is how long a poll must run to count as one that did not fail at once.
 const steady = time.Minute
 
-// hold polls by the newest order until held ends, the order is none that the lock
-// was claimed for, or a poll returns by itself. It returns the last order that it
+// hold polls by the newest order until held ends, the newest order is not the one the
+// lock was claimed for, or a poll returns by itself. It returns the last order that it
 // followed.
 func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 	for {
@@ -198,9 +198,9 @@ func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 	}
 }
 
-// release says that nobody polls the instance while this process still holds
-// its lock, so that the next holder's word comes after. Whoever lost the lock,
-// hands it over or has a new order, says nothing: another speaks for the instance.
+// release reports StateUnowned while this process still holds the lock, so that the next
+// holder's report comes later. After a lost lock, a handover or a new order it reports
+// nothing: somebody else reports for the instance.
 func (m *member) release(held context.Context) {
 	switch cause := context.Cause(held); {
 	case errors.Is(cause, ErrSessionLost):

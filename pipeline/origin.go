@@ -9,18 +9,17 @@ import (
 	"strings"
 )
 
-// OktaDomains are the domains under which Okta serves orgs; a custom domain is
-// under none of them. They are not to be changed.
-// Source: Okta's "Find your domain" guide, read 2026-08-21, and for the last three
-// common knowledge.
+// OktaDomains are the domains under which Okta serves orgs; a custom domain is under none
+// of them. Read-only. Source: Okta's "Find your domain" guide, read 2026-08-21; the last
+// three are common knowledge.
 var OktaDomains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
 
-// ParseOrigin makes an origin such as "https://acme.okta.com" out of what people
-// paste: a host name, or a URL with a path, in any case. A port is kept unless it
-// is the scheme's own. Plain http is for loopback hosts only. An error says what
-// is wrong and what to write; it shows no user info.
+// ParseOrigin turns what people paste into an origin such as "https://acme.okta.com": a
+// host name, or a URL with a path, in any case. A port is kept unless it is the scheme's
+// default. Plain http is for loopback hosts only. An error says what is wrong and what to
+// write; it shows no user info.
 func ParseOrigin(s string) (string, error) {
-	if strings.Contains(s, "@") { // anywhere: a password may hold what ends a host
+	if strings.Contains(s, "@") { // anywhere: a password may contain characters that end a host
 		return "", errors.New("holds user info (write the host name alone; credentials have a place of their own)")
 	}
 	scheme, authority := splitURL(s)
@@ -43,12 +42,11 @@ func ParseOrigin(s string) (string, error) {
 	return (&url.URL{Scheme: scheme, Host: joinHost(host, port)}).String(), nil
 }
 
-// parseFQDN is ParseOrigin for what must be a host name: a pasted scheme goes,
-// and a port has no place in it.
+// parseFQDN is ParseOrigin for a host name: it drops a pasted scheme and refuses a port.
 func parseFQDN(s string) (string, error) {
 	_, authority := splitURL(s)
 	if strings.Contains(s, "@") {
-		authority = s // refused as it is
+		authority = s // so that ParseOrigin refuses it
 	}
 	origin, err := ParseOrigin(authority)
 	if err != nil {
@@ -64,7 +62,7 @@ func parseFQDN(s string) (string, error) {
 	return origin, nil
 }
 
-// splitURL cuts scheme, and host with port, out of what may be a URL.
+// splitURL returns the scheme, and the host with its port, of what may be a URL.
 func splitURL(s string) (scheme, authority string) {
 	scheme, rest, ok := strings.Cut(strings.TrimSpace(s), "://")
 	if !ok {
@@ -76,7 +74,7 @@ func splitURL(s string) (scheme, authority string) {
 	return strings.ToLower(scheme), strings.ToLower(strings.TrimSpace(rest))
 }
 
-// splitHost takes host and port apart and checks both.
+// splitHost separates host and port and checks both.
 func splitHost(authority string) (host, port string, err error) {
 	u, err := url.Parse("//" + authority)
 	if err != nil {
@@ -120,7 +118,7 @@ func checkHost(host string) error {
 	return nil
 }
 
-// loopback reports whether a host is this machine and nothing else.
+// loopback reports whether a host can only be this machine.
 func loopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true

@@ -10,7 +10,7 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 )
 
-// ConfigError is everything that is wrong with an integration, in one line: each
+// ConfigError lists everything that is wrong with an integration, in one line: each
 // field, what is wrong with it, and what to write. It matches ErrConfig.
 type ConfigError struct{ Complaints []schemas.Complaint }
 
@@ -19,12 +19,10 @@ func (e *ConfigError) Error() string { return (&schemas.Error{Complaints: e.Comp
 // Is reports whether target is ErrConfig.
 func (e *ConfigError) Is(target error) bool { return target == ErrConfig }
 
-// ParseIntegration reads a value of INTEGRATIONS, checks it and fills in the
-// defaults; "enabled" is true when absent. It is lenient, since there are
-// other writers: members that it doesn't know are ignored, null or an empty
-// string is as good as absent, and a number or a truth value may be a string.
-// Its error is a *ConfigError, which shows nothing of what stands under
-// "credentials".
+// ParseIntegration reads a value of INTEGRATIONS, checks it and fills in the defaults;
+// "enabled" defaults to true. It is lenient, because there are other writers: unknown
+// members are ignored, null and the empty string count as absent, and a number or boolean
+// may be a string. Its error is a *ConfigError, which shows nothing from "credentials".
 func ParseIntegration(instance string, data []byte) (Integration, error) {
 	d := newDraft(data)
 	d.checkInstance(instance)
@@ -43,7 +41,7 @@ func ParseIntegration(instance string, data []byte) (Integration, error) {
 		RateShare:    d.number("settings.rate_share", 0.5),
 		LinkHosts:    d.linkHosts(),
 	}
-	i.AnotherOrg, _ = ParseOrigin(d.text("settings.another_org")) // what can't be read confirms nothing
+	i.AnotherOrg, _ = ParseOrigin(d.text("settings.another_org")) // an unreadable origin confirms nothing
 	i.Source = cmp.Or(d.source(), i.Origin)
 	i.Token, i.TokenFile = d.credential(i.Enabled)
 	if err := d.err(); err != nil {
@@ -86,11 +84,10 @@ func (d *draft) origin() string {
 	return ""
 }
 
-// source is what the fqdn says of the org that a base_url leads to; empty when it
-// says nothing.
+// source returns the origin of the fqdn beside a base_url; empty: none.
 func (d *draft) source() string {
 	fqdn, _ := d.at("settings.fqdn").(string)
-	source, _ := parseFQDN(fqdn) // what is overridden need not be right
+	source, _ := parseFQDN(fqdn) // an overridden fqdn need not be right
 	return source
 }
 
@@ -137,7 +134,7 @@ func (d *draft) linkHosts() []string {
 	for n, v := range list {
 		s, ok := v.(string)
 		if !ok || s == "" {
-			continue // the schema complained
+			continue // the schema has complained
 		}
 		origin, err := ParseOrigin(s)
 		if err != nil {

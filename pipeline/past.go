@@ -7,57 +7,53 @@ import (
 	"time"
 )
 
-// Past is a batch of events that the org showed in a request for the past: a
-// backfill's or a repair's.
+// Past is a batch of events from a request for the past, by a backfill or a repair.
 type Past struct {
-	Events []Event // in the order in which they are to be stored
+	Events []Event // in the order to store them
 	Why    Why     // WhyBackfill or WhyRepair
-	Link   Link    // that served them; it is told of what can't be published
+	Link   Link    // the link that served them; written into dead letters
 
-	// All were published at or after From and before Until. The ids of what is
-	// stored of that span are loaded once and kept for the next batch that names
-	// the same, so it should be a span of many batches: a day is a good one.
+	// All were published at or after From and before Until. The stored ids of that span
+	// are loaded once and kept for the next batch with the same span, so it should cover
+	// many batches: a day is a good choice.
 	From, Until time.Time
 
-	// Memory is what the batch takes of a bound of its own, since it waits in memory
-	// for a page: released when it is stored or given up. nil: nothing.
+	// Memory is the batch's share of a bound of its own, because a batch waits in memory
+	// for a page. It is released when the batch is stored or given up. nil: none.
 	Memory *Grant
 }
 
-// Inserter keeps events of the past. It is what a Sink must be for a Runner with
-// a Backlog.
+// Inserter stores events of the past. A Runner with a Backlog needs a Sink that is one.
 type Inserter interface {
-	// Insert stores those events that are not stored yet, under the position at,
-	// which goes nowhere else. The caller vouches that the live poll has passed
-	// all of them: all that the org had persisted when they were seen has been served,
-	// and is committed. It returns ErrMakingUp while the position says
-	// that known events are still served again; its other errors are Commit's, and
-	// some of the events may be stored then.
+	// Insert stores those events that are not stored yet, under the position at, whose
+	// link stays. The caller guarantees that the live poll has passed them all:
+	// everything that the org had persisted when they were read has been served and
+	// committed. It returns ErrMakingUp while the position's dedupe_from is set. Its
+	// other errors are Commit's; some of the events may be stored then.
 	Insert(ctx context.Context, at Position, past Past) (Receipt, error)
 }
 
-// ErrMakingUp: the position has a dedupe_from, so nothing of the past is stored yet.
+// ErrMakingUp: the position has a dedupe_from, so no events of the past are stored yet.
 var ErrMakingUp = errors.New("known events are still served again (dedupe_from is set)")
 
-// Backlog brings events of the past to a Runner. It is used by one goroutine at
+// Backlog is the source of a Runner's events of the past. It is used by one goroutine at
 // a time.
 type Backlog interface {
-	// Next asks the org for the next batch, and begins no request after due,
-	// when the head of the log is to be asked again. It returns nil when there is
-	// nothing to do now. A batch of which Stored is not told is brought again.
+	// Next requests the next batch. It starts no request after due, the time of the next
+	// poll of the head. It returns nil when there is nothing to do now. A batch for which
+	// Stored was not called is returned again.
 	Next(ctx context.Context, due time.Time) (*Past, error)
 
-	// Stored says what became of the newest batch.
+	// Stored reports the result of the newest batch.
 	Stored(ctx context.Context, r Receipt) error
 }
 
-// makeUp asks the backlog for a batch, unless one is in hand.
+// makeUp asks the backlog for a batch, unless one is waiting.
 //
-// What a request for the past shows may be what the live poll is about to serve. So the
-// batch is stored once a page shows that all that the org had persisted when the batch
-// came has been served: by then each event of it that the poll was ever to serve is stored.
-// What is not stored was left out, and the poll will not come back for it. Until then the
-// batch stays in hand.
+// A request for the past may show events that the live poll is about to serve. So the
+// batch waits until a page shows that everything the org had persisted when the batch
+// arrived has been served. Invariant: every event of the batch that the live poll would
+// ever serve is stored, or part of this commit. The rest is missing.
 func (w *walk) makeUp(ctx context.Context, due time.Time) {
 	if w.Backlog == nil || w.past != nil || w.at.DedupeFrom != 0 || ctx.Err() != nil {
 		return
@@ -70,7 +66,7 @@ func (w *walk) makeUp(ctx context.Context, due time.Time) {
 	w.past, w.head.batch = past, w.head.mark()
 }
 
-// forget gives up the batch in hand: the backlog brings it again.
+// forget gives up the waiting batch; the backlog returns it again.
 func (w *walk) forget() {
 	if w.past != nil {
 		w.past.Memory.Release()
@@ -78,7 +74,7 @@ func (w *walk) forget() {
 	}
 }
 
-// insert stores the batch in hand.
+// insert stores the waiting batch.
 func (w *walk) insert(ctx context.Context) error {
 	ctx, stop := graceful(ctx, w.Grace)
 	defer stop()

@@ -8,55 +8,54 @@ import (
 	"time"
 )
 
-// PositionVersion is the highest position version that this program
-// understands. A field that exactness needs raises it.
+// PositionVersion is the highest position version that this program understands. Adding a
+// field that exactness needs raises it.
 const PositionVersion = 1
 
-// Why says why a position was written.
+// Why is the reason why a position was written.
 type Why string
 
 const (
-	WhyPage     Why = "page"     // the events of a page, and the link after it
-	WhyPart     Why = "part"     // events of a page whose link has not been left yet
+	WhyPage     Why = "page"     // a page's events, and the link after it
+	WhyPart     Why = "part"     // part of a page's events, and the page's own link
 	WhyStart    Why = "start"    // a fresh start at since
 	WhyReopen   Why = "reopen"   // the org refused the link, or the query changed
 	WhyRewind   Why = "rewind"   // an operator went back
-	WhyRestore  Why = "restore"  // the stream had no position, the cursor had one
-	WhyCopy     Why = "copy"     // events stood above the newest position
+	WhyRestore  Why = "restore"  // the stream had no position, CURSORS had one
+	WhyCopy     Why = "copy"     // there were events above the newest position
 	WhyBackfill Why = "backfill" // events of the past, by a backfill
-	WhyRepair   Why = "repair"   // events of the past, which an audit missed
+	WhyRepair   Why = "repair"   // events of the past that an audit found missing
 	WhyGap      Why = "gap"      // nobody polled for longer than the org keeps its log
 )
 
-// Position is where an instance stands in its org's log. Its JSON is the
-// message on signal-cursor.okta.<instance>.
+// Position is how far an instance has come in its org's log. Its JSON is the message on
+// signal-cursor.okta.<instance>.
 type Position struct {
 	Version         int        `json:"version"`
 	Link            Link       `json:"link"`
 	Origin          string     `json:"origin"`
 	Query           string     `json:"query"`                     // hash of filter and limit
-	CompleteThrough time.Time  `json:"complete_through,omitzero"` // the watermark; never moves back, save when the stream lost data
+	CompleteThrough time.Time  `json:"complete_through,omitzero"` // the watermark; never moves back, unless the stream lost data
 	PublishedMax    time.Time  `json:"published_max,omitzero"`    // running maximum over all events read or stored; at a start: its since
 	LastEvent       *LastEvent `json:"last_event,omitempty"`      // the newest event stored; nil: none yet
-	Events          int        `json:"events"`                    // stored in one batch with this position
-	DedupeFrom      uint64     `json:"dedupe_from"`               // ids of events from this stream sequence on are compared; 0: the recent ones
+	Events          int        `json:"events"`                    // events stored in one batch with this position
+	DedupeFrom      uint64     `json:"dedupe_from"`               // compare ids of events from this stream sequence on; 0: the recent ids
 	Why             Why        `json:"why"`
 	At              time.Time  `json:"at"`
 	Org             string     `json:"org,omitempty"`     // the org's own id; empty: not known
-	Assumed         string     `json:"assumed,omitempty"` // what is taken for true of the org, in words, until its id is known
-	Gap             *Gap       `json:"gap,omitempty"`     // what may never be read; the newest one, for 90 days; nil: none
+	Assumed         string     `json:"assumed,omitempty"` // what is assumed about the org, in words, until its id is known
+	Gap             *Gap       `json:"gap,omitempty"`     // the newest time range that may never be read, for 90 days; nil: none
 
-	// Extra holds the members that this program does not know; they are
-	// carried through from position to position.
+	// Extra holds unknown members; they are carried over from position to position.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	// Seq is the stream sequence of the position's message: the fence. It is
-	// no part of the message.
+	// Seq is the stream sequence of the position's message: the fence. It is not part of
+	// the message.
 	Seq uint64 `json:"-"`
 }
 
-// Gap is a time in whose log there may have been events that were not read before the
-// org dropped them: no complete_through says that they are stored.
+// Gap is a time range whose events the org may have dropped before they were read: no
+// complete_through covers it.
 type Gap struct {
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
@@ -65,23 +64,22 @@ type Gap struct {
 // LastEvent names the newest event stored up to a position.
 type LastEvent struct {
 	UUID      string `json:"uuid"`
-	Published string `json:"published"` // as the org gave it
+	Published string `json:"published"` // as the org wrote it
 }
 
-// ErrNewer refuses a value that a newer program wrote: ignoring what it
-// doesn't know could cost exactness.
+// ErrNewer: a newer program wrote the value. It is refused, because ignoring an unknown
+// field could break exactness.
 var ErrNewer = errors.New("written by a newer signal-client")
 
-// bare has Position's members without its methods.
+// bare is Position without its methods.
 type bare Position
 
-// positionMembers are the members of a Position that are not Extra.
+// positionMembers are the members of a Position that don't belong in Extra.
 var positionMembers = []string{"version", "link", "origin", "query", "complete_through", "published_max",
 	"last_event", "events", "dedupe_from", "why", "at", "org", "assumed", "gap"}
 
-// MarshalJSON writes the position with the members it carries through, and
-// links as they are: call it rather than json.Marshal, which makes \u0026 of
-// each & again.
+// MarshalJSON writes the position, its Extra members, and links unescaped. Call it
+// directly: json.Marshal would escape each & as \u0026.
 func (p Position) MarshalJSON() ([]byte, error) {
 	b, err := encode(bare(p))
 	if err != nil || len(p.Extra) == 0 {
@@ -103,8 +101,8 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// UnmarshalJSON reads a position. It returns ErrNewer for one of a higher
-// version, and an error for one without a link, which is no position.
+// UnmarshalJSON reads a position. It returns ErrNewer for a higher version, and an error
+// for a value without a link, which is not a position.
 func (p *Position) UnmarshalJSON(data []byte) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {

@@ -2,21 +2,21 @@ package pipeline
 
 import "time"
 
-// When a refused link counts as one that the org will not take any more.
+// When a refused link counts as unusable.
 const (
-	refusedTwice  = 2           // times, if the org says that it is the cursor
-	refusedOften  = 4           // times, if it does not say what it is
-	refusedLong   = time.Minute // for at least that long, if it does not say
+	refusedTwice  = 2           // refusals, if the org says that it refuses the cursor
+	refusedOften  = 4           // refusals, if the org does not say what it refuses
+	refusedLong   = time.Minute // over at least this time, if the org does not say
 	refusedAtMost = time.Hour
 )
 
-// refusals counts how often in a row an org refuses links. An org that takes new
-// queries and then refuses what they lead to is asked anew less and less often:
-// after a minute, then two, up to an hour.
+// refusals counts an org's refusals of links in a row. If the org accepts a new query and
+// then refuses its links, the query is reopened less and less often: after one minute,
+// then two, up to an hour.
 type refusals struct {
 	n       int       // in a row, of one link
-	first   time.Time // of those
-	opened  Link      // what the newest reopening led to; empty: none since the org took another link
+	first   time.Time // time of the first of those
+	opened  Link      // the link of the newest reopening; empty: the org has accepted another link since
 	reopens int       // since then
 }
 
@@ -26,8 +26,8 @@ func (r *refusals) count(now time.Time) {
 	}
 }
 
-// enough reports whether the query is to be reopened. plain: the org said that
-// it refuses the cursor.
+// enough reports whether the query is to be reopened. plain: the org said that it refuses
+// the cursor.
 func (r *refusals) enough(plain bool, now time.Time) bool {
 	times, long := refusedOften, refusedLong
 	if plain {
@@ -39,7 +39,7 @@ func (r *refusals) enough(plain bool, now time.Time) bool {
 	return r.n >= times && now.Sub(r.first) >= long
 }
 
-// own reports whether a link is what the newest reopening led to.
+// own reports whether a link came from the newest reopening.
 func (r *refusals) own(link Link) bool { return r.reopens > 0 && link == r.opened }
 
 func (r *refusals) reopened(link Link) {
@@ -47,7 +47,7 @@ func (r *refusals) reopened(link Link) {
 	r.reopens++
 }
 
-// over takes note of a page.
+// over resets the counts after a page.
 func (r *refusals) over(link Link) {
 	r.n = 0
 	if link != r.opened {

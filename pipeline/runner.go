@@ -11,36 +11,36 @@ import (
 	"time"
 )
 
-// Runner polls one instance: it syncs, then carries page after page from the
-// Source to the Sink until its context ends. While one page is committed the
-// next is fetched; never more than one ahead.
+// Runner polls one instance: it syncs, then carries page after page from the Source to
+// the Sink until its context ends. While one page is committed the next is fetched; never
+// more than one ahead.
 //
-// It holds nothing that exactness needs: a Runner that is killed anywhere is
-// replaced by a new one whose Sync finds the truth.
+// It holds nothing that exactness needs: if it is killed at any line, the Sync of its
+// successor reads everything from the sink.
 type Runner struct {
 	Instance string
 	Source   Source
 	Sink     Sink
 	Interval time.Duration // between polls at the head of the log; 0: 5 minutes
 	Backlog  Backlog       // events of the past, stored between polls; nil: none
-	Clock    *Clock        // the org's, as this instance's answers tell it; nil: a new one
-	Grace    time.Duration // how long a commit in hand may go on after ctx ended; 0: 3 s
+	Clock    *Clock        // the org's clock, from this instance's answers; nil: a new one
+	Grace    time.Duration // how long a commit may continue after ctx has ended; 0: 3 s
 	Trace    *Trace        // nil: none
 
-	// Able is told whether the org can be polled: with nil when it has sent a page,
-	// else with why the Source does not ask it. Nil: nobody is told.
+	// Able, unless nil, is called when it is known whether the org can be polled: with
+	// nil after a page, else with the reason why the Source sends no request.
 	Able func(error)
 
-	// Wake, when something comes, ends a wait: the Runner syncs and polls at
-	// once. It is a hint; whatever it tells is found out without it, later.
+	// Wake ends a wait: the Runner syncs and polls at once. It is a hint; without it the
+	// Runner notices the same change later.
 	Wake <-chan struct{}
 
-	// Quiet reports a failure of the Sink that is told once for all instances, such as
-	// that NATS is away: it is no warning of this one. Nil: none is.
+	// Quiet reports whether a failure of the Sink, such as a NATS outage, is logged once
+	// for all instances, so that this one does not warn. Nil: never.
 	Quiet func(error) bool
 
 	Log     *slog.Logger // nil: discarded
-	Backoff Backoff      // after passing failures; zero: its defaults
+	Backoff Backoff      // after temporary failures; zero: its defaults
 }
 
 func (r *Runner) withDefaults() *Runner {
@@ -60,8 +60,9 @@ func (r *Runner) withDefaults() *Runner {
 	return &c
 }
 
-// Run polls until ctx ends, and then returns nil. It returns an error only when
-// this program can't go on with the instance at all: one that matches ErrNewer, or the Sink's ErrConfig.
+// Run polls until ctx ends, and then returns nil. It returns an error only when this
+// program can't continue with the instance at all: one that matches ErrNewer, or the
+// Sink's ErrConfig.
 func (r *Runner) Run(ctx context.Context) error {
 	w := &walk{Runner: r.withDefaults(), trace: Traces(r.Trace)}
 	for ctx.Err() == nil {
@@ -82,33 +83,33 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// walk is a Runner on its way.
+// walk is the state of a running Runner.
 type walk struct {
 	*Runner
 	trace   *Trace
 	at      Position
 	head    head
-	ahead   *fetch   // the page after the one in hand; nil: not asked for
-	refused refusals // of the link, in a row
-	past    *Past    // a batch of the backlog, to be stored once the log is read beyond it; nil: none
-	untimed bool     // it was told that the org's answers have no Date
+	ahead   *fetch   // the prefetched page; nil: none
+	refused refusals // refusals of the link, in a row
+	past    *Past    // a batch of the backlog that waits until the log has been read past it; nil: none
+	untimed bool     // the missing Date has been logged
 	drained int      // pages in a row that were followed at once
-	chased  int      // pages in a row that were followed at once for what they might prove
-	ill     State    // that the newest failure left it in; empty: a commit succeeded since
+	chased  int      // pages in a row that were requested early for a proof
+	ill     State    // state after the newest failure; empty: a commit has succeeded since
 }
 
-// errWoken ends a walk: a sync is asked for.
+// errWoken asks for a Sync.
 var errWoken = errors.New("woken")
 
-// run syncs and follows the log until ctx ends or the sink refuses.
+// run syncs, and follows the log until ctx ends or the sink returns an error.
 func (w *walk) run(ctx context.Context) error {
 	at, err := w.Sink.Sync(ctx)
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
 	w.head = head{clock: w.Clock, interval: w.Interval}
-	w.moved(at, cmp.Or(w.ill, StateNew), time.Time{}) // a sync that went well makes nothing well
-	defer w.forget()                                  // a sync may follow a rewind: what was passed is asked for anew
+	w.moved(at, cmp.Or(w.ill, StateNew), time.Time{}) // a successful sync does not clear a failure
+	defer w.forget()                                  // the sync may follow a rewind, so a waiting batch is requested again
 	defer w.drop()
 	for ctx.Err() == nil {
 		if err := w.step(ctx); err != nil {
@@ -118,8 +119,7 @@ func (w *walk) run(ctx context.Context) error {
 	return nil
 }
 
-// step carries one page. Its error is the sink's, or errWoken: what follows is
-// a Sync.
+// step carries one page. After an error, the sink's or errWoken, a Sync follows.
 func (w *walk) step(ctx context.Context) error {
 	page, err := w.next(ctx)
 	if err != nil {
@@ -142,9 +142,9 @@ func (w *walk) step(ctx context.Context) error {
 	return w.settle(ctx, page)
 }
 
-// settle is what follows a page after which no more of the log is known to wait: the past
-// has its turn, and then the walk rests until the next tick; or less, if one more page
-// may prove what is waited for.
+// settle runs after a page at the head of the log: it stores a waiting batch of the past
+// or asks for one, and then rests until the next tick, or less if one more page may prove
+// something.
 func (w *walk) settle(ctx context.Context, page Page) error {
 	w.drained = 0
 	due := time.Now().Add(w.untilTick())
@@ -171,19 +171,19 @@ func (w *walk) settle(ctx context.Context, page Page) error {
 }
 
 const (
-	// mostDrained is how many pages in a row are followed at once with a batch of the
-	// past in hand.
+	// mostDrained is how many pages in a row are followed at once while a batch of the
+	// past waits.
 	mostDrained = 16
-	// mostChased is how many pages in a row are followed at once for what the next one
-	// may prove: as many as it takes at the head of the log. An org that always has
-	// something new is asked every chasePause then, since a later event proves it too.
+	// mostChased is how many pages in a row are requested at once for a proof: as many as
+	// it takes at the head of the log. An org that always has something new is then asked
+	// every chasePause, because a later event is a proof, too.
 	mostChased = headEmpties
 	chasePause = 5 * time.Second
 )
 
-// unproven reports whether one more page is asked for, for what a page did not prove: the
-// watermark, as a walk's first answer can't, an interval later it would be old; or that
-// known events are not served any more.
+// unproven reports whether one more page is worth a request: the watermark is still
+// unproved (as after a walk's first answer; an interval later it would be old), or known
+// events may still be served again.
 func (w *walk) unproven(page Page) bool {
 	if w.at.DedupeFrom != 0 && !page.CaughtUp {
 		return true
@@ -191,15 +191,15 @@ func (w *walk) unproven(page Page) bool {
 	return page.Through.IsZero() && w.head.blind && w.chased == 0
 }
 
-// untilTick is how long the walk rests until the instance's next moment of the interval:
-// never longer than the interval, whatever becomes of this machine's clock meanwhile.
+// untilTick returns the time until the instance's next tick: never longer than the
+// interval, even if this machine's clock is changed meanwhile.
 func (w *walk) untilTick() time.Duration {
 	now := w.Clock.wall().Round(0)
 	return min(Tick(w.Instance, w.Interval, now).Sub(now), w.Interval)
 }
 
-// drain follows a page at once. A batch of the past that would have to wait for long is
-// given up: it takes the place of other instances' batches.
+// drain follows a page at once. A batch of the past that would wait too long is given up,
+// because it occupies the place of other instances' batches.
 func (w *walk) drain() {
 	w.moved(w.at, StateCatchingUp, time.Time{})
 	if w.drained++; w.drained > mostDrained {
@@ -207,9 +207,9 @@ func (w *walk) drain() {
 	}
 }
 
-// Tick is the next moment after a time that is an instance's own of each interval,
-// so that what is done for many instances is spread over it. Names that differ in
-// a digit are as far apart as any: simpler hashes keep those together.
+// Tick returns the next moment after a time at which an instance is due. Each instance
+// has its own phase within the interval, so that the load is spread. SHA-256 also spreads
+// names that differ in one digit; simpler hashes keep them together.
 func Tick(instance string, interval time.Duration, after time.Time) time.Time {
 	sum := sha256.Sum256([]byte(instance))
 	phase := time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(interval))
@@ -220,8 +220,7 @@ func Tick(instance string, interval time.Duration, after time.Time) time.Time {
 	return next
 }
 
-// rest waits for d, or until ctx ends, or the Runner is woken: then it returns
-// errWoken.
+// rest waits for d or until ctx ends. When the Runner is woken, it returns errWoken.
 func (w *walk) rest(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -234,10 +233,9 @@ func (w *walk) rest(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// commit stores a page, or fails to, and gives its memory back: it needs none
-// itself, so others that wait for memory get it in time. SIGTERM lets it finish
-// within Grace: a commit that is cut off is not wrong, only doubtful, and costs
-// the next holder a look.
+// commit stores a page and releases its memory, whether it succeeds or not. On SIGTERM a
+// commit may finish within Grace: one that is cut off does no harm, but its outcome is
+// unknown, and the next holder must look it up.
 func (w *walk) commit(ctx context.Context, page Page) error {
 	defer page.Memory.Release()
 	ctx, stop := graceful(ctx, w.Grace)
@@ -258,8 +256,8 @@ func (w *walk) commit(ctx context.Context, page Page) error {
 	return nil
 }
 
-// recover says what a Source's error costs: a wait, a reopening, or nothing.
-// It returns an error only when the sink refused.
+// recover handles a Source's error: it waits, reopens the query, or does nothing. It
+// returns only the sink's errors.
 func (w *walk) recover(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -287,9 +285,9 @@ func (w *walk) recover(ctx context.Context, err error) error {
 	return nil
 }
 
-// reopen starts a new query when the org has refused the link often enough; once
-// may have been a bad moment of the org's. The query that was reopened last is a
-// request of our own making: one that is refused, too, is a configuration error.
+// reopen starts a new query when the org has refused the link often enough; a single
+// refusal may be a temporary fault. If the org refuses the link of the reopening itself,
+// which this program made, that is a configuration error.
 func (w *walk) reopen(ctx context.Context, refusal error) error {
 	state, wait := StateRetrying, w.Backoff.Next()
 	if w.refused.own(w.at.Link) {
@@ -319,10 +317,10 @@ func (w *walk) pause(ctx context.Context, err error, state State, wait time.Dura
 	return w.rest(ctx, wait)
 }
 
-// failed reports a failure and the state that it leaves the instance in.
+// failed reports a failure and the resulting state.
 func (w *walk) failed(err error, state State, wait time.Duration) {
 	facts := []any{"err", err}
-	if wait > 0 { // else the Source waits, and knows for how long
+	if wait > 0 { // else the Source decides how long to wait
 		facts = append(facts, "retry_in", wait.Round(time.Millisecond))
 	}
 	w.Log.Warn("okta: "+string(state), facts...)
@@ -339,7 +337,7 @@ func (w *walk) unstored(ctx context.Context, err error, wait time.Duration) {
 	w.ended(err, StateRetrying, wait)
 }
 
-// ended keeps a failure, and tells who watches.
+// ended records a failure and reports it to the trace.
 func (w *walk) ended(err error, state State, wait time.Duration) {
 	w.trace.Failed(w.Instance, err)
 	w.ill = state

@@ -9,12 +9,11 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a credential. However it is printed, logged or encoded, it shows
-// nothing of itself; Reveal is the only way to its value. Two are equal (==) when
-// their values are.
+// Secret is a credential. However it is printed, logged or encoded, it shows nothing of
+// its value; only Reveal returns it. Two are equal (==) when their values are.
 type Secret struct {
-	// A handle, since fmt calls no method of an unexported field, nor for
-	// some verbs: what it prints of its own accord is then an address.
+	// A handle: fmt calls no method of an unexported field, nor for some verbs, and then
+	// prints an address only.
 	value unique.Handle[string]
 }
 
@@ -26,7 +25,7 @@ func NewSecret(value string) Secret {
 	return Secret{unique.Make(value)}
 }
 
-// Reveal returns the value. Call it where the credential is sent, nowhere else.
+// Reveal returns the value. Call it only where the credential is sent.
 func (s Secret) Reveal() string {
 	if s.IsZero() {
 		return ""
@@ -37,16 +36,16 @@ func (s Secret) Reveal() string {
 // IsZero reports whether there is no credential.
 func (s Secret) IsZero() bool { return s == Secret{} }
 
-// Format shows the redaction whatever the verb.
+// Format prints the redaction, whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// String shows the redaction.
+// String returns the redaction.
 func (s Secret) String() string { return redacted }
 
-// LogValue shows the redaction.
+// LogValue returns the redaction.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText shows the redaction, in JSON too.
+// MarshalText returns the redaction, for JSON, too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // UnmarshalJSON reads the value.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// State is an instance's state in a word, the same for the log, STATUS,
-// the command line and the console.
+// State is an instance's state in a word, the same in logs, STATUS, the command line and
+// the console.
 type State string
 
 const (
@@ -14,26 +14,26 @@ const (
 	StatePolling    State = "polling"             // at the head of the log
 	StateCatchingUp State = "catching up"         // more is waiting
 	StateThrottled  State = "throttled"           // out of budget
-	StateRetrying   State = "retrying"            // a passing failure of the org or of NATS
+	StateRetrying   State = "retrying"            // a temporary failure of the org or of NATS
 	StateRefused    State = "credential refused"  // 401 or 403
 	StateConfig     State = "configuration error" // can't work as configured
 	StateUnowned    State = "unowned"             // no replica holds it
 	StateDisabled   State = "disabled"
 )
 
-// Status is what is known of an instance, as the bucket STATUS holds it.
+// Status is an instance's status, as the bucket STATUS holds it.
 type Status struct {
 	Version         int        `json:"version"`
 	Instance        string     `json:"instance"`
 	State           State      `json:"state"`
 	Holder          string     `json:"holder"`                    // the replica that polls it
-	LastPoll        time.Time  `json:"last_poll,omitzero"`        // when a request was last answered, well or not
+	LastPoll        time.Time  `json:"last_poll,omitzero"`        // when a request was last answered, successfully or not
 	LastSuccess     time.Time  `json:"last_success,omitzero"`     // when a page was last committed or found empty
-	NextPoll        time.Time  `json:"next_poll,omitzero"`        // after UpdatedAt; throttled: when the budget allows it; zero: at once, or that is not known
+	NextPoll        time.Time  `json:"next_poll,omitzero"`        // after UpdatedAt; throttled: when the budget allows it; zero: at once, or not known
 	CompleteThrough time.Time  `json:"complete_through,omitzero"` // the watermark
-	LagSeconds      float64    `json:"lag_seconds"`               // age of the watermark when written; 0 when there is none
+	LagSeconds      float64    `json:"lag_seconds"`               // age of the watermark at writing; 0: no watermark
 	LastEvent       *LastEvent `json:"last_event,omitempty"`
-	Events          uint64     `json:"events"` // stored, by one holder after the other, since the status began
+	Events          uint64     `json:"events"` // events stored since the status began, by all holders
 	RateLimit       *RateLimit `json:"rate_limit,omitempty"`
 	Breaker         string     `json:"breaker"`              // closed, open or half-open
 	LastError       string     `json:"last_error,omitempty"` // in words; empty after a success
@@ -41,14 +41,14 @@ type Status struct {
 	Gap             *Gap       `json:"gap,omitempty"`        // as in the position
 	Assumed         string     `json:"assumed,omitempty"`    // as in the position
 	Untimed         bool       `json:"untimed,omitempty"`    // the org's answers have no Date: only events move the watermark
-	UpdatedAt       time.Time  `json:"updated_at,omitzero"`  // zero: it was never written
+	UpdatedAt       time.Time  `json:"updated_at,omitzero"`  // zero: never written
 
-	// Environment is how its holder's environment configures the instance, as a value
+	// Environment is the instance's configuration by its holder's environment, as a value
 	// of INTEGRATIONS without a token; empty: it is in INTEGRATIONS.
 	Environment json.RawMessage `json:"environment,omitempty"`
 }
 
-// Audited is what a standing audit found.
+// Audited is the result of a standing audit.
 type Audited struct {
 	At       time.Time `json:"at"`
 	Since    time.Time `json:"since"` // published at or after
@@ -59,9 +59,9 @@ type Audited struct {
 	HereOnly int       `json:"here_only"`
 }
 
-// RateLimit is an org's budget as its last answer showed it.
+// RateLimit is an org's budget by its last answer.
 type RateLimit struct {
-	Limit     int       `json:"limit"` // requests a window
+	Limit     int       `json:"limit"` // requests per window
 	Remaining int       `json:"remaining"`
 	Reset     time.Time `json:"reset"` // when the window ends, by the org's clock
 }

@@ -5,35 +5,34 @@ import (
 	"time"
 )
 
-// Trace is a set of hooks on what happens to an instance, for metrics, status
-// and tests. Any hook may be nil. They are called from the instance's own
-// goroutine, must not block, and must be safe to call from those of other
-// instances at once.
+// Trace is a set of hooks on an instance's life, for metrics, status and tests. Any hook
+// may be nil. They are called from the instance's goroutine, must not block, and must be
+// safe for concurrent calls by several instances.
 type Trace struct {
 	Polled    func(instance string, page Page, took time.Duration)            // a page was answered
 	Failed    func(instance string, err error)                                // a poll, a commit or a sync failed
 	Committed func(instance string, page Page, r Receipt, took time.Duration) // a page is stored
-	Moved     func(instance string, state State, at Position, next time.Time) // state, position or next poll changed
+	Moved     func(instance string, state State, at Position, next time.Time) // state, position or time of the next poll changed
 
 	Inserted func(instance string, past Past, r Receipt) // events of the past are stored
-	Audited  func(instance string, r AuditReport)        // a standing audit came to its end
+	Audited  func(instance string, r AuditReport)        // a standing audit has finished
 
 	Requested func(instance, code string, took time.Duration) // a request ended: "200" … or "error"; every attempt counts
 	Budget    func(instance string, limit RateLimit)          // an answer showed the org's budget
-	Waits     func(instance string, until time.Time)          // a poll waits for the org's budget, for seconds at least
+	Waits     func(instance string, until time.Time)          // a poll waits for the org's budget, at least for seconds
 	Breaker   func(instance, state string, refused bool)      // closed, open or half-open; refused: a 401 or 403 opened it
 
 	DeadLetter func(instance string, flaw Flaw)
-	// DeadLetterLost tells of an element that could not even be kept as a dead letter,
-	// once the events of its page are stored.
+	// DeadLetterLost reports an element that could not even be kept as a dead letter,
+	// after the events of its page were stored.
 	DeadLetterLost func(instance string, flaw Flaw)
 
-	Fenced     func(instance string)                                    // another writer was ahead
+	Fenced     func(instance string)                                    // another writer was first
 	Lost       func(instance string)                                    // acked data is gone from the stream
-	PassedOver func(instance string, gap Gap)                           // events may have been dropped by the org before they were read
+	PassedOver func(instance string, gap Gap)                           // the org may have dropped events before they were read
 	Wrote      func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
 	Untimed    func(instance string, untimed bool)                      // the org's answers have no Date, or have one again
-	Drift      func(field string)                                       // an event's member is not what is documented
+	Drift      func(field string)                                       // an event's member differs from Okta's documentation
 }
 
 // Traces returns a Trace whose hooks call those of all the traces, in order. None of

@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// One grammar for whatever people write of times: in values of INTEGRATIONS, in
-// variables and in flags.
+// One grammar for times in INTEGRATIONS, variables and flags.
 
-// ParseDuration is time.ParseDuration with days, alone or in front of the rest, such
-// as 90d or 1d12h; in any case, and with space around it.
+// ParseDuration is time.ParseDuration with days, alone or before the rest, such as 90d or
+// 1d12h; in any case, and with surrounding space.
 func ParseDuration(text string) (time.Duration, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	days, rest, found := strings.Cut(text, "d")
@@ -29,8 +28,8 @@ func ParseDuration(text string) (time.Duration, error) {
 	return time.Duration(n)*24*time.Hour + d, nil
 }
 
-// ParseTime reads a time in RFC 3339, or a day such as 2026-11-20, which begins at
-// midnight UTC.
+// ParseTime reads a time in RFC 3339, or a date such as 2026-11-20, which means midnight
+// UTC.
 func ParseTime(text string) (time.Time, error) {
 	text = strings.ToUpper(strings.TrimSpace(text))
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {

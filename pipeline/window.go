@@ -2,14 +2,14 @@ package pipeline
 
 import "time"
 
-// Window makes the bounded request for what was published at or after since and
-// before until, in that order. Its last page names no next one.
+// Window returns the link of a bounded request for events published at or after since and
+// before until, in that order. Its last page names no next link.
 type Window func(since, until time.Time) Link
 
-// after is the link after a page of a bounded request that ends at until; empty: it
-// was the last one, which names no next one. A full page that names none may be one
-// all the same whose answer lost it: what comes after its newest event is asked for
-// anew. empties counts the empty pages in a row, of which only so many are followed.
+// after returns the link after a page of a bounded request that ends at until; empty: it
+// was the last. Normally the last page names no next link. A full page without one may
+// have lost it, so what follows its newest event is requested anew. empties counts the
+// empty pages in a row, of which only headEmpties are followed.
 func (w Window) after(page Page, newest, until time.Time, empties *int) Link {
 	if *empties++; len(page.Events) > 0 {
 		*empties = 0

@@ -1,8 +1,7 @@
 package jsonscan
 
-// Member returns the raw value at a path of names, such as "actor", "id"; nil when
-// there is none, or when the text is no JSON. Nothing but the objects on the path
-// has to be of any type.
+// Member returns the raw value at a path of names, such as "actor", "id"; nil if there is
+// none, or if the text is not JSON. Only the objects on the path need to be objects.
 func Member(data []byte, path ...string) []byte {
 	for _, name := range path {
 		if data = own(data, name); data == nil {
@@ -12,8 +11,8 @@ func Member(data []byte, path ...string) []byte {
 	return data
 }
 
-// Text is the text at a path; empty when there is none, or something else stands
-// there.
+// Text returns the string at a path; empty if there is none, or if the value is not a
+// string.
 func Text(data []byte, path ...string) string { return Decode(Member(data, path...)) }
 
 // own returns the value of an object's own member.

@@ -1,12 +1,10 @@
-// Package jsonscan reads JSON without decoding it: it walks over a text, and picks
-// members of an object by their exact names. The bytes of what it finds are the
-// text's own.
+// Package jsonscan reads JSON without decoding it: it walks over a text and picks members
+// of an object by their exact names. The bytes that it returns are the text's own.
 //
-// It refuses exactly what encoding/json refuses; fuzz tests hold the two against
-// each other. Names are compared with regard to case, and of a name that comes
-// twice in one object the last one counts. This is how every event is read: the uuid
-// that it is stored under, the members that a replay selects by, and the
-// headers that a foreign client left out.
+// It refuses exactly what encoding/json refuses; fuzz tests compare the two. Names are
+// case-sensitive, and of a name that occurs twice in one object the last one counts.
+// Every event is read this way: the uuid that identifies it, the members that a replay
+// selects by, and the headers that a foreign client left out.
 package jsonscan
 
 import (
@@ -19,13 +17,13 @@ import (
 type Scanner struct {
 	data  []byte
 	pos   int
-	depth int // arrays and objects around pos
+	depth int // arrays and objects open at pos
 }
 
 // New returns a Scanner at the beginning of a text.
 func New(data []byte) *Scanner { return &Scanner{data: data} }
 
-// maxDepth is how deep encoding/json lets values nest.
+// maxDepth is the nesting depth that encoding/json allows.
 const maxDepth = 10000
 
 var (
@@ -33,7 +31,7 @@ var (
 	errDeep = errors.New("JSON nests too deep")
 )
 
-// Fail is the error of a text that should have something else at this place.
+// Fail returns the error of a text that lacks something at this place.
 func (s *Scanner) Fail(want string) error {
 	if s.pos >= len(s.data) {
 		return errCut
@@ -53,7 +51,7 @@ func (s *Scanner) Peek() byte {
 	return 0
 }
 
-// Pos is how many bytes lie before the place.
+// Pos returns the offset of the current place.
 func (s *Scanner) Pos() int { return s.pos }
 
 // Ended reports whether nothing but white space follows.
@@ -62,7 +60,7 @@ func (s *Scanner) Ended() bool {
 	return s.pos == len(s.data)
 }
 
-// Value passes over the value at the place.
+// Value skips the value at the current place.
 func (s *Scanner) Value() error {
 	switch c := s.Peek(); c {
 	case '"':
@@ -86,7 +84,7 @@ func (s *Scanner) Value() error {
 	}
 }
 
-// enter passes over the bracket that begins an array or an object.
+// enter skips the bracket that begins an array or an object.
 func (s *Scanner) enter() error {
 	s.pos++
 	if s.depth++; s.depth > maxDepth {
@@ -95,14 +93,13 @@ func (s *Scanner) enter() error {
 	return nil
 }
 
-// leave passes over the bracket that ends it.
+// leave skips the bracket that ends it.
 func (s *Scanner) leave() {
 	s.pos++
 	s.depth--
 }
 
-// Array passes over the array at the place, which must be one. element is called
-// at each of its elements and passes over it.
+// Array skips the array at the current place, calling element to skip each element.
 func (s *Scanner) Array(element func() error) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -127,8 +124,8 @@ func (s *Scanner) Array(element func() error) error {
 	}
 }
 
-// Object passes over the object at the place, which must be one. member, unless it
-// is nil, is called with the name and the raw value of each of its own members.
+// Object skips the object at the current place, calling member, unless nil, with the name
+// and raw value of each of its members.
 func (s *Scanner) Object(member func(name, value []byte)) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -181,7 +178,7 @@ func (s *Scanner) member(member func(name, value []byte)) error {
 	return nil
 }
 
-// Decode decodes a raw JSON string; empty when it is none.
+// Decode decodes a raw JSON string; empty if it is not one.
 func Decode(raw []byte) string {
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""

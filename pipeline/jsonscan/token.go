@@ -2,7 +2,7 @@ package jsonscan
 
 import "bytes"
 
-// plain is every byte that may stand in a string as it is.
+// plain is the set of bytes that may stand unescaped in a string.
 var plain = func() (table [256]bool) {
 	for c := range table {
 		table[c] = c >= 0x20 && c != '"' && c != '\\'
@@ -10,7 +10,7 @@ var plain = func() (table [256]bool) {
 	return table
 }()
 
-// str passes over the string at pos and reports whether it holds escapes.
+// str skips the string at pos and reports whether it has escapes.
 func (s *Scanner) str() (escaped bool, err error) {
 	s.pos++
 	for {
@@ -68,7 +68,7 @@ func (s *Scanner) literal(word string) error {
 	return nil
 }
 
-// number passes over the number at pos.
+// number skips the number at pos.
 func (s *Scanner) number() error {
 	s.accept("-")
 	if !s.accept("0") && !s.digits() {
@@ -94,7 +94,7 @@ func (s *Scanner) digits() bool {
 	return s.pos > begin
 }
 
-// accept passes over one byte if it is any of set.
+// accept skips one byte if it is in set.
 func (s *Scanner) accept(set string) bool {
 	if s.pos == len(s.data) || bytes.IndexByte([]byte(set), s.data[s.pos]) < 0 {
 		return false
