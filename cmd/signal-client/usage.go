@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -50,14 +49,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	p := headed(err)
 	p.Hint, p.Code = cmd.CommandPath()+" --help", exitUsage
-	switch name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); {
-	case unknown:
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+		name := unknown.GetSpecifiedName()
 		p.Op, p.Err = "unknown flag --"+name, errors.New(cmd.CommandPath()+" has no such flag")
 		if near := nearest(name, flagNames(cmd)); near != "" {
 			p.Hint = cmd.CommandPath() + " --" + near
 		}
-	case p.Op == "flag needs an argument":
-		p.Op, p.Err = p.Err.Error()+" needs a value", errors.New("nothing follows it")
+	}
+	if bare, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		p.Op, p.Err = "--"+bare.GetFlag().Name+" needs a value", errors.New("nothing follows it")
 	}
 	return &p
 }
@@ -96,14 +96,11 @@ func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 // flagNames lists the flags that the command takes.
 func flagNames(cmd *cobra.Command) []string {
 	var names []string
-	for line := range strings.Lines(cmd.Flags().FlagUsages()) {
-		for word := range strings.FieldsSeq(line) {
-			if name, ok := strings.CutPrefix(word, "--"); ok {
-				names = append(names, strings.TrimRight(name, ","))
-				break
-			}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
 		}
-	}
+	})
 	return names
 }
 
