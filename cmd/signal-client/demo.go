@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -100,7 +99,7 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 		config: c, log: d.logs.Logger(to), trace: figures.Trace(),
 		opened: func(ctx context.Context, s *jets.Store, _ *embedded.Server) error {
 			store = s
-			return orgs.Put(ctx, s.Conn)
+			return orgs.Put(ctx, s)
 		},
 	}
 	running, end, ended := apart(ctx, service)
@@ -209,20 +208,4 @@ func freeAddress(ctx context.Context, addr string) string {
 	}
 	defer ln.Close()
 	return ln.Addr().String()
-}
-
-// putIntegration stores an integration as an operator would.
-func putIntegration(ctx context.Context, conn *jets.Conn, instance string, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	bucket, err := conn.JS.KeyValue(ctx, jets.BucketIntegrations)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", jets.BucketIntegrations, err)
-	}
-	if _, err := bucket.Put(ctx, jets.Key(instance), data); err != nil {
-		return fmt.Errorf("put %s: %w", instance, err)
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -90,15 +91,19 @@ func (o *demoOrgs) Stop() {
 }
 
 // Put configures the orgs in INTEGRATIONS.
-func (o *demoOrgs) Put(ctx context.Context, conn *jets.Conn) error {
+func (o *demoOrgs) Put(ctx context.Context, store *jets.Store) error {
 	type object map[string]any
+	all := &jets.Integrations{Store: store}
 	for _, d := range o.each {
-		err := putIntegration(ctx, conn, d.name, object{
+		data, err := json.Marshal(object{
 			"name": d.title, "poll_interval": demoInterval.String(),
 			"settings":    object{"base_url": d.url, "since": "48h"},
 			"credentials": object{"api_token": demoToken},
 		})
 		if err != nil {
+			return err
+		}
+		if _, err := all.Put(ctx, d.name, data, 0); err != nil {
 			return err
 		}
 	}
