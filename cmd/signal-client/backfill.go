@@ -90,7 +90,7 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 		if _, err := (&jets.Backfills{Store: store}).Put(ctx, job, 0); err != nil {
 			return err
 		}
-		store.Wake(job.Instance)
+		jets.Wake(store.Conn, job.Instance)
 	}
 	if b.json {
 		return writeJSON(b.Out(), job)

@@ -124,7 +124,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 }
 
 func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
-	replicas, err := store.Replicas(ctx)
+	replicas, err := jets.ReadReplicas(ctx, store.Conn)
 	if err != nil || !replicas.Held(c.instance) {
 		return ""
 	}

@@ -81,7 +81,7 @@ func (s *scene) read(ctx context.Context) {
 	})
 	wg.Go(func() {
 		var err error
-		s.letters, err = store.DeadLetters(ctx)
+		s.letters, err = jets.CountDeadLetters(ctx, store.Conn)
 		s.lettersErr = present(err)
 	})
 	wg.Wait()

@@ -24,7 +24,7 @@ func (c oktaConfig) public() json.RawMessage {
 // environment is an instance that a service has from its environment, as if it were
 // stored. ok is false where STATUS tells of none, or can't be read.
 func environment(ctx context.Context, store *jets.Store, instance string) (w jets.Written, ok bool) {
-	all, _ := store.AllStatuses(ctx)
+	all, _ := jets.AllStatuses(ctx, store.Conn)
 	for _, s := range all {
 		if s.Instance == instance {
 			w, ok = fromStatus(s)

@@ -155,7 +155,7 @@ func (r *roster) list(cmd *cobra.Command) ([]shown, error) {
 		list = append(list, show(w))
 		stored[w.Instance] = true
 	}
-	statuses, err := all.Store.AllStatuses(cmd.Context())
+	statuses, err := jets.AllStatuses(cmd.Context(), all.Store.Conn)
 	for _, s := range statuses {
 		if w, ok := fromStatus(s); ok && !stored[s.Instance] {
 			list = append(list, showEnvironment(w))

@@ -47,7 +47,7 @@ func (r *roster) newRemove() *cobra.Command {
 					return err
 				}
 			}
-			_ = all.Store.Forget(cmd.Context()) // a service does so at its start
+			_ = jets.Forget(cmd.Context(), all.Store.Conn) // a service does so at its start
 			return nil
 		},
 	}

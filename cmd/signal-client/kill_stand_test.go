@@ -171,7 +171,7 @@ func (k *killStand) until(what string, so func() bool) {
 func (k *killStand) held() map[string]string {
 	ctx, cancel := context.WithTimeout(k.Context(), 2*time.Second)
 	defer cancel()
-	replicas, err := (&jets.Store{Conn: k.conn}).Replicas(ctx)
+	replicas, err := jets.ReadReplicas(ctx, k.conn)
 	if err != nil {
 		return nil
 	}

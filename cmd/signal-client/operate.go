@@ -126,7 +126,7 @@ func (d *desk) client(ctx context.Context, i pipeline.Integration, store *jets.S
 	}
 	return &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
-		Limiter: &okta.Limiter{Exchange: store.Budgets(), Origin: i.Origin, Replica: "command"},
+		Limiter: &okta.Limiter{Exchange: jets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(d.stage.RequestTimeout), UserAgent: "signal-client/" + thisBuild().Version,
 	}, nil
 }

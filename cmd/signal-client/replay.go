@@ -129,7 +129,7 @@ func (r *replayer) faults() error {
 
 // publisher opens the target of some instances' events.
 func (r *replayRun) publisher(ctx context.Context, instances []string) (*jets.Republisher, error) {
-	to, err := r.store.Republisher(ctx, jets.Target{
+	to, err := jets.NewRepublisher(ctx, r.store.Conn, jets.Target{
 		Subject: r.to, ID: r.id, Instances: instances,
 		Held: func(err error) { r.progress.Held(err) },
 	})

@@ -56,7 +56,7 @@ type replayOut interface {
 func (r *replayRun) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, visitTime)
 	defer cancel()
-	known, err := r.store.Instances(ctx)
+	known, err := jets.Instances(ctx, r.store.Conn)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	if r.pick.from.IsZero() {
 		return nil
 	}
-	seq, err := r.store.SequenceAt(ctx, r.pick.from.Add(-aheadOfTime))
+	seq, err := jets.SequenceAt(ctx, r.store.Conn, r.pick.from.Add(-aheadOfTime))
 	if err != nil {
 		return fmt.Errorf("find where %s begins: %w", r.pick.from.Format(time.RFC3339), err)
 	}
@@ -191,7 +191,7 @@ func (r *replayRun) bring(ctx context.Context) error {
 		},
 		Away: r.progress.Away, Gone: r.progress.Gone,
 	}
-	for e, err := range r.store.Events(ctx, all) {
+	for e, err := range jets.Events(ctx, r.store.Conn, all) {
 		if err != nil {
 			return err
 		}

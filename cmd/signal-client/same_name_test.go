@@ -61,7 +61,7 @@ func (o *outages) status(instance string) pipeline.Status {
 		o.Fatal(err)
 	}
 	defer conn.Close()
-	all, err := jets.Attach(conn).AllStatuses(o.Context())
+	all, err := jets.AllStatuses(o.Context(), conn)
 	if err != nil {
 		o.Fatal(err)
 	}

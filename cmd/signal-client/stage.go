@@ -17,6 +17,7 @@ import (
 // stage polls instances: what they share, and how one is put together.
 type stage struct {
 	store    *jets.Store
+	seen     *jets.SnapshotSeen
 	locks    *jets.Locks
 	http     *http.Client
 	timeout  time.Duration // of one request
@@ -44,8 +45,8 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(
 	query.Org = client.Organization
 	return &pipeline.Runner{
 		Instance: i.Instance,
-		Source:   informed{s.guards.Before(client, i, token, s.trace), s.store.Heard},
-		Sink:     s.store.Sink(i.Instance, query, s.trace, s.log),
+		Source:   informed{s.guards.Before(client, i, token, s.trace), s.heard},
+		Sink:     jets.NewSink(s.store, i.Instance, query, s.trace, s.log),
 		Clock:    clock,
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
@@ -56,6 +57,9 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(
 		Log:      s.log,
 	}
 }
+
+// heard waits for what INTEGRATIONS says, after a reconnect.
+func (s *stage) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.store.Conn) }
 
 // client asks an instance's org within a share of its limit.
 func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share float64) *okta.Client {
@@ -81,7 +85,7 @@ func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share floa
 func (s *stage) later(i pipeline.Integration, token pipeline.Secret, share float64) pipeline.Source {
 	client := s.client(i, token, min(share, i.RateShare))
 	client.Later = true
-	return informed{client, s.store.Heard}
+	return informed{client, s.heard}
 }
 
 // backlog is what is to be read of an instance's past, between its polls. It has

@@ -70,7 +70,7 @@ func newStatus(p *program) *cobra.Command {
 			defer conn.Close()
 			store := jets.Attach(conn)
 			if f.watch > 0 {
-				return (&watching{program: p, statusFlags: f}).Run(cmd.Context(), store.Lookout())
+				return (&watching{program: p, statusFlags: f}).Run(cmd.Context(), jets.NewLookout(store.Conn))
 			}
 			return statusOnce(ctx, p, store, f)
 		},
@@ -114,9 +114,9 @@ func statusOnce(ctx context.Context, p *program, store *jets.Store, f statusFlag
 
 // readStatuses reads the buckets once, and puts together what they say.
 func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, jets.Replicas, error) {
-	stored, err := store.AllStatuses(ctx)
+	stored, err := jets.AllStatuses(ctx, store.Conn)
 	entries, err2 := (&jets.Integrations{Store: store}).All(ctx)
-	replicas, err3 := store.Replicas(ctx)
+	replicas, err3 := jets.ReadReplicas(ctx, store.Conn)
 	if err := errors.Join(present(err), present(err2), present(err3)); err != nil {
 		return nil, replicas, err
 	}

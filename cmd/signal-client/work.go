@@ -19,7 +19,8 @@ import (
 // is written; whoever takes the locks has the last word there all the same.
 func (s *service) work(ctx context.Context, store *jets.Store) error {
 	advisories := newAdvisories(store.Conn, time.Duration(s.config.Stage.SilentAfter), s.log)
-	locks, err := store.Locks(jets.LocksConfig{Replica: s.config.Stage.Replica, TTL: time.Duration(s.config.Stage.SessionTTL), Log: s.log,
+	seen := new(jets.SnapshotSeen)
+	locks, err := jets.NewLocks(store, jets.LocksConfig{Seen: seen, Replica: s.config.Stage.Replica, TTL: time.Duration(s.config.Stage.SessionTTL), Log: s.log,
 		Took: func(instance string, from jets.Lock, expired bool) {
 			s.metrics.Took(expired)
 			advisories.Took(instance, from, expired)
@@ -27,7 +28,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	if err != nil {
 		return err
 	}
-	statuses := store.Statuses(s.log)
+	statuses := jets.NewStatuses(store, s.log)
 	afterwards := context.WithoutCancel(ctx)
 	defer inBackground(afterwards, statuses.Run)()
 	defer inBackground(afterwards, locks.Run)()
@@ -46,7 +47,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	}
 	defer spans.End()
 	trace := pipeline.Traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.trace)
-	stage := s.stage(store, locks, b, trace)
+	stage := s.stage(store, seen, locks, b, trace)
 	defer inBackground(ctx, stage.backlogs.Run)()
 	defer inBackground(ctx, func(ctx context.Context) error { return s.reload(ctx, stage) })()
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
@@ -55,7 +56,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		if err := pipeline.Sleep(ctx, 2*time.Duration(s.config.Stage.SessionTTL)); err != nil { // the sessions of those that were killed
 			return err
 		}
-		return store.Forget(ctx)
+		return jets.Forget(ctx, store.Conn)
 	})()
 	streams := &streamWatch{store: store, advisories: advisories, log: s.log}
 	s.metrics.WatchStreams(streams.Faults)
@@ -66,20 +67,22 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, census: known, log: s.log}).Look)()
 
 	s.ready.Waiting("integrations are not loaded yet")
-	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: store.Status}
+	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
+		return jets.ReadStatus(ctx, store.Conn, instance)
+	}}
 	err = s.fleet(stage, held, known, streams).Run(ctx)
 	s.log.Info("polling ended")
 	return err
 }
 
 // stage is what polls, within the bounds of this process.
-func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *pipeline.Trace) *stage {
+func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *jets.Locks, b *board, trace *pipeline.Trace) *stage {
 	within := newBounds(s.config.Stage)
 	s.metrics.WatchBounds(within.requests, within.pages)
 	st := &stage{
-		store: store, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.config.Stage.RequestTimeout),
+		store: store, seen: seen, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.config.Stage.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
-		limiters:   limiters{exchange: store.Budgets(), replica: locks.Replica()},
+		limiters:   limiters{exchange: jets.NewBudgets(store), replica: locks.Replica()},
 		bounds:     within,
 		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
 		auditEvery: time.Duration(s.config.Stage.AuditEvery),
@@ -92,7 +95,7 @@ func (s *service) stage(store *jets.Store, locks *jets.Locks, b *board, trace *p
 func (s *service) fleet(stage *stage, held *holding, known *census, streams *streamWatch) *pipeline.Fleet {
 	return &pipeline.Fleet{
 		Integrations: &announced{
-			Integrations: &jets.Integrations{Store: stage.store}, static: len(known.static), log: s.log, hint: s.firstStep(),
+			Integrations: &jets.Integrations{Store: stage.store, Seen: stage.seen}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
 				s.ready.Check(func() string { return s.unready(stage, known, streams) }, func() []string {

@@ -65,7 +65,7 @@ func inBeatWith(t *testing.T, interval time.Duration, c oktatest.Config, n int, 
 			defer close(done)
 			_ = (&pipeline.Runner{Instance: "prod", Interval: interval, Backlog: b.backlog,
 				Trace:  &pipeline.Trace{Moved: b.moved},
-				Source: breaker.Wrap("prod", b.client, nil), Sink: store.Sink("prod", q, nil, nil)}).Run(ctx)
+				Source: breaker.Wrap("prod", b.client, nil), Sink: NewSink(store, "prod", q, nil, nil)}).Run(ctx)
 		}()
 		defer func() { stop(); <-done }()
 		test(b)

@@ -7,15 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
-
-// backfillsKept is how long a backfill that ended is kept.
-const backfillsKept = 90 * 24 * time.Hour
 
 // Backfills keeps jobs in the bucket BACKFILLS, for whoever polls their instance.
 type Backfills struct {

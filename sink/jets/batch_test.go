@@ -66,7 +66,7 @@ type batchQueue struct {
 
 func (q *batchQueue) sink(instance string) {
 	q.Helper()
-	s := q.store.Sink(instance, query(), nil, nil)
+	s := NewSink(q.store, instance, query(), nil, nil)
 	_, err := s.Sync(q.Context())
 	q.ok(err)
 	if q.sinks == nil {

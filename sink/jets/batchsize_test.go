@@ -24,7 +24,7 @@ func newFullPages(st *stand, pauses time.Duration) *fullPages {
 	p := &fullPages{stand: st, pauses: pauses}
 	trace := &pipeline.Trace{Wrote: func(_, result string, _ time.Duration) { p.wrote[result]++ }}
 	p.wrote = map[string]int{}
-	p.sink = st.store.Sink("prod", query(), trace, nil)
+	p.sink = NewSink(st.store, "prod", query(), trace, nil)
 	return p
 }
 

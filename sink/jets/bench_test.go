@@ -32,7 +32,7 @@ func BenchmarkCommit(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := store.Sink("prod", query(), nil, nil)
+	s := NewSink(store, "prod", query(), nil, nil)
 	if _, err := s.Sync(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func BenchmarkSift(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(conn.Close)
-	s := (&Store{Conn: conn}).Sink("prod", query(), nil, nil)
+	s := NewSink(Attach(conn), "prod", query(), nil, nil)
 	p := benchPage()
 	b.ReportAllocs()
 	for b.Loop() {

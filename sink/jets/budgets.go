@@ -1,7 +1,6 @@
 package jets
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +17,6 @@ import (
 )
 
 const (
-	// budgetsTTL is how long a value of BUDGETS stands: two of Okta's windows.
-	budgetsTTL = 2 * time.Minute
 	// clockEvery is how often the server is asked for its time.
 	clockEvery = 10 * time.Minute
 	// budgetsRetry is how often a bucket that is gone is made anew.
@@ -39,9 +36,9 @@ type Budgets struct {
 	made  time.Time     // when the bucket was last made anew
 }
 
-// Budgets returns what is kept of orgs' rate limits.
-func (s *Store) Budgets() *Budgets {
-	return &Budgets{store: s, publisher: newPublisher(s.Conn)}
+// NewBudgets returns what is kept of orgs' rate limits.
+func NewBudgets(store *Store) *Budgets {
+	return &Budgets{store: store, publisher: newPublisher(store.Conn)}
 }
 
 var unfitForOrigin = regexp.MustCompile(`[^A-Za-z0-9.-]`)
@@ -139,7 +136,7 @@ func (b *Budgets) clock(ctx context.Context) time.Duration {
 // does so.
 func (b *Budgets) restore(ctx context.Context) bool {
 	b.mu.Lock()
-	due := b.store.config.Replicas > 0 && time.Since(b.made) > budgetsRetry
+	due := b.store.provisions() && time.Since(b.made) > budgetsRetry
 	if due {
 		b.made = time.Now()
 	}
@@ -147,23 +144,5 @@ func (b *Budgets) restore(ctx context.Context) bool {
 	if !due {
 		return false
 	}
-	_, err := b.store.Conn.ensure(ctx, b.store.budgets(), b.store.config.Log)
-	return err == nil
-}
-
-// budgets is the bucket itself. It is on file: a process that restarts with its own
-// server must still wait where an org has said so.
-func (s *Store) budgets() stream {
-	bucket := s.bucket(BucketBudgets, 1, "what is left of the orgs' rate limits")
-	bucket.config.MaxAge = budgetsTTL
-	bucket.config.Duplicates = min(bucket.config.Duplicates, budgetsTTL)
-	return bucket
-}
-
-// ensureBudgets makes the bucket, if it can be made. Nobody is refused for want
-// of it.
-func (s *Store) ensureBudgets(ctx context.Context) {
-	if _, err := s.Conn.ensure(ctx, s.budgets(), s.config.Log); err != nil {
-		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be made", "err", cmp.Or(ctx.Err(), err))
-	}
+	return b.store.ensureBudgets(ctx) == nil
 }

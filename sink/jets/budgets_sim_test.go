@@ -45,7 +45,7 @@ func inBorough(t *testing.T, limit int, test func(*borough)) {
 func (b *borough) replica(name string) *okta.Limiter {
 	b.Helper()
 	store := opened(b.T, b.server, Config{})
-	return &okta.Limiter{Exchange: store.Budgets(), Origin: simOrigin, Replica: name}
+	return &okta.Limiter{Exchange: NewBudgets(store), Origin: simOrigin, Replica: name}
 }
 
 // drain asks again and again by clients of one limiter for a while, and

@@ -70,7 +70,7 @@ func TestBudgetKey(t *testing.T) {
 func TestBudgetsReadAndWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
-		b := store.Budgets()
+		b := NewBudgets(store)
 		if got, err := b.Read(t.Context(), origin); err != nil || !reflect.DeepEqual(got, pipeline.Budget{}) {
 			t.Errorf("before any: %+v, %v", got, err)
 		}
@@ -104,7 +104,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 // Times are by the reader's clock, however wrong the writer's is.
 func TestBudgetsOfAForeignClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := opened(t, jetstest.Run(t), Config{}).Budgets()
+		b := NewBudgets(opened(t, jetstest.Run(t), Config{}))
 		now := time.Now().UTC()
 		for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
 			theirs := now.Add(ahead)
@@ -132,7 +132,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 		written := map[string]bool{}
 		var wg sync.WaitGroup
 		for i := range n {
-			name, b := fmt.Sprint("replica-", i), opened(t, s, Config{}).Budgets()
+			name, b := fmt.Sprint("replica-", i), NewBudgets(opened(t, s, Config{}))
 			wg.Go(func() {
 				for range 20 {
 					err := b.Write(t.Context(), origin, func(stands pipeline.Budget) pipeline.Budget {
@@ -153,7 +153,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		store := opened(t, s, Config{})
-		got, err := store.Budgets().Read(t.Context(), origin)
+		got, err := NewBudgets(store).Read(t.Context(), origin)
 		i, err2 := store.Conn.info(t.Context(), BucketStream(BucketBudgets))
 		if err := errors.Join(err, err2); err != nil {
 			t.Fatal(err)
@@ -173,13 +173,13 @@ func TestBudgetsWithoutTheBucket(t *testing.T) {
 		if err := store.Conn.JS.DeleteStream(t.Context(), BucketStream(BucketBudgets)); err != nil {
 			t.Fatal(err)
 		}
-		visitor := (&Store{Conn: store.Conn}).Budgets()
+		visitor := NewBudgets(Attach(store.Conn))
 		for range 2 {
 			if _, err := visitor.Read(t.Context(), origin); !errors.Is(err, jetstream.ErrStreamNotFound) {
 				t.Errorf("visitor: %v", err)
 			}
 		}
-		b := store.Budgets()
+		b := NewBudgets(store)
 		if err := b.Write(t.Context(), origin, putBudget(pipeline.Budget{Origin: origin, Limit: 5})); err != nil {
 			t.Fatal(err)
 		}
@@ -207,12 +207,12 @@ func TestOpenWithoutBudgets(t *testing.T) {
 		if err != nil || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "BUDGETS can't be made") {
 			t.Fatalf("%v\n%s", err, log.String())
 		}
-		if _, err := store.Extent(t.Context()); err != nil {
+		if _, err := store.Conn.Extent(t.Context()); err != nil {
 			t.Error(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := store.Budgets().Read(ctx, origin); err == nil {
+		if _, err := NewBudgets(store).Read(ctx, origin); err == nil {
 			t.Error("read")
 		}
 	})
@@ -223,10 +223,10 @@ func TestBudgetsOutliveTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newStand(t, jetstest.Config{})
 		until := time.Now().Add(time.Minute)
-		st.ok(st.store.Budgets().Write(t.Context(), origin, putBudget(pipeline.Budget{Origin: origin, HoldUntil: until, At: time.Now()})))
+		st.ok(NewBudgets(st.store).Write(t.Context(), origin, putBudget(pipeline.Budget{Origin: origin, HoldUntil: until, At: time.Now()})))
 		st.server.Restart(t)
 		st.open()
-		got, err := st.store.Budgets().Read(t.Context(), origin)
+		got, err := NewBudgets(st.store).Read(t.Context(), origin)
 		if st.ok(err); got.HoldUntil.Sub(until).Abs() > time.Second {
 			t.Errorf("after the restart %+v, want to wait until %s", got, until)
 		}

@@ -6,70 +6,87 @@ import (
 	"time"
 )
 
-// catchUpTime is how long a process that came back waits, with new locks and with
-// polls, for what INTEGRATIONS says: one that can't be read keeps nobody from
+// SnapshotTime is how long a process that came back waits, with new locks and with
+// polls, for a snapshot of INTEGRATIONS: a bucket that can't be read keeps nobody from
 // taking over, or from polling.
-const catchUpTime = 2 * watchSilence
+const SnapshotTime = 2 * watchSilence
 
-// catchUp is over which connection a process was told all that INTEGRATIONS
-// holds. What was disabled or deleted while it was cut off it must not poll, and
-// LOCKS may be told first. Where nobody watches INTEGRATIONS there is nothing
-// to wait for. It is safe for concurrent use.
-type catchUp struct {
+// SnapshotSeen names the connection over which a process's watch of INTEGRATIONS has
+// delivered a full snapshot. Before that the process must not poll: an instance may
+// have been disabled or deleted while it was cut off, and LOCKS may be told first.
+// Where nobody watches INTEGRATIONS, as with a nil one, there is nothing to wait for.
+// It is safe for concurrent use.
+type SnapshotSeen struct {
 	mu      sync.Mutex
 	watched bool
-	told    uint64        // generation of the connection, + 1; 0: nothing was told
-	done    func()        // called when it has caught up; nil: nobody waits
-	news    chan struct{} // closed when it has caught up; nil: nobody waits
-	missed  time.Time     // since when somebody waits; zero: nobody since it last caught up
+	seen    uint64        // generation of the connection, + 1; 0: none was delivered
+	done    func()        // called when it was; nil: nobody waits
+	news    chan struct{} // closed when it was; nil: nobody waits
+	missed  time.Time     // since when somebody waits; zero: nobody since the last snapshot
 }
 
-// begin says that a watch begins.
-func (c *catchUp) begin() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.watched = true
-}
-
-// tell says that all was told over the connection of a generation, and acted upon.
-func (c *catchUp) tell(generation uint64) {
-	c.mu.Lock()
-	news := c.told != generation+1
-	c.told, c.missed = generation+1, time.Time{}
-	done := c.done
-	if c.news != nil {
-		close(c.news)
-		c.news = nil
+// Begin says that a watch begins.
+func (s *SnapshotSeen) Begin() {
+	if s == nil {
+		return
 	}
-	c.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watched = true
+}
+
+// Set says that a snapshot was delivered over the connection of a generation, and
+// acted upon.
+func (s *SnapshotSeen) Set(generation uint64) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	news := s.seen != generation+1
+	s.seen, s.missed = generation+1, time.Time{}
+	done := s.done
+	if s.news != nil {
+		close(s.news)
+		s.news = nil
+	}
+	s.mu.Unlock()
 	if news && done != nil {
 		done()
 	}
 }
 
-// with reports whether nothing is to be waited for over the connection of a
+// Over reports whether nothing is to be waited for over the connection of a
 // generation.
-func (c *catchUp) with(generation uint64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.watched || c.told == generation+1
+func (s *SnapshotSeen) Over(generation uint64) bool {
+	if s == nil {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.watched || s.seen == generation+1
 }
 
-// call makes done be called whenever it has caught up.
-func (c *catchUp) call(done func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.done = done
+// Call makes done be called whenever a snapshot was delivered over a new connection.
+func (s *SnapshotSeen) Call(done func()) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = done
 }
 
-// Heard waits until this process was told what INTEGRATIONS says by now, if it was
-// cut off since it was told last: an instance that it holds on to may have been
-// disabled or deleted. What it was told is acted upon at once; a poll that comes a
-// moment earlier is not prevented, and does no harm. Nobody waits for longer than 10 s
-// after the first has. The error is ctx's cause.
-func (s *Store) Heard(ctx context.Context) error {
+// Wait returns when a snapshot was delivered over the connection as it stands: an
+// instance that this process holds on to may have been disabled or deleted while it was
+// cut off. A snapshot is acted upon at once; a poll that comes a moment earlier is not
+// prevented, and does no harm. Nobody waits for longer than SnapshotTime after the first
+// has. The error is ctx's cause.
+func (s *SnapshotSeen) Wait(ctx context.Context, conn *Conn) error {
+	if s == nil {
+		return nil
+	}
 	for {
-		left, news := s.caughtUp.wanted(s.Conn.Generation())
+		left, news := s.wanted(conn.Generation())
 		if left <= 0 {
 			return nil
 		}
@@ -81,25 +98,34 @@ func (s *Store) Heard(ctx context.Context) error {
 
 // wanted returns how long to wait for news over the connection of a generation, and
 // what is closed when they come; 0: not at all.
-func (c *catchUp) wanted(generation uint64) (time.Duration, <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.watched || c.told == generation+1 {
+func (s *SnapshotSeen) wanted(generation uint64) (time.Duration, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.watched || s.seen == generation+1 {
 		return 0, nil
 	}
-	if c.missed.IsZero() {
-		c.missed = time.Now()
+	if s.missed.IsZero() {
+		s.missed = time.Now()
 	}
-	if c.news == nil {
-		c.news = make(chan struct{})
+	if s.news == nil {
+		s.news = make(chan struct{})
 	}
-	return time.Until(c.missed.Add(catchUpTime)), c.news
+	return time.Until(s.missed.Add(SnapshotTime)), s.news
 }
 
-// behind is how long new locks wait for what INTEGRATIONS says; 0: not at all.
-func (l *Locks) behind() time.Duration {
-	if l.store.caughtUp.with(l.store.Conn.Generation()) {
-		return 0
+// await waits until wake, for at most as long as d if that is not 0.
+func await(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
+	var due <-chan time.Time
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		due = timer.C
 	}
-	return max(0, time.Until(l.fleet.settled.Add(catchUpTime)))
+	select {
+	case <-wake:
+	case <-due:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
 }

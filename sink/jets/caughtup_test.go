@@ -21,16 +21,17 @@ func TestLocksWaitForIntegrations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
 		store := opened(t, s, Config{})
+		seen := new(SnapshotSeen)
 		slow := make(chan struct{}, 1) // full: what INTEGRATIONS says is not acted upon
 		var watch sync.WaitGroup
 		watch.Go(func() {
-			_ = (&Integrations{Store: store}).Watch(t.Context(), func(map[string]pipeline.Entry) {
+			_ = (&Integrations{Store: store, Seen: seen}).Watch(t.Context(), func(map[string]pipeline.Entry) {
 				slow <- struct{}{}
 				<-slow
 			})
 		})
 		t.Cleanup(watch.Wait)
-		claim(t, store, r, "a", LocksConfig{}, pipeline.Claim{Instance: "acme"})
+		claim(t, store, r, "a", LocksConfig{Seen: seen}, pipeline.Claim{Instance: "acme"})
 		r.awaitHolder("acme", "a")
 		outage := func() {
 			s.Stop()
@@ -70,7 +71,7 @@ func (s slowly) Watch(ctx context.Context, changed func(map[string]pipeline.Entr
 // afterwards that it was disabled; where that is not told for long, it goes on after a
 // while.
 func TestPollsWaitForIntegrations(t *testing.T) {
-	for late, polled := range map[time.Duration]bool{catchUpTime / 2: false, 2 * catchUpTime: true} {
+	for late, polled := range map[time.Duration]bool{SnapshotTime / 2: false, 2 * SnapshotTime: true} {
 		t.Run(late.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { pollThroughACut(t, late, polled) })
 		})
@@ -100,13 +101,14 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	locks, err := store.Locks(LocksConfig{Replica: "a", TTL: time.Minute})
+	seen := new(SnapshotSeen)
+	locks, err := NewLocks(store, LocksConfig{Seen: seen, Replica: "a", TTL: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var before, after, ended atomic.Int64 // polls before the connection came back, and after
 	fleet := &pipeline.Fleet{
-		Integrations: slowly{&Integrations{Store: store}, late}, Locks: locks,
+		Integrations: slowly{&Integrations{Store: store, Seen: seen}, late}, Locks: locks,
 		Poll: func(ctx context.Context, _ pipeline.Integration, _ func(error)) error {
 			defer ended.Add(1)
 			for {
@@ -114,7 +116,7 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 				if conn.Generation() > 0 {
 					polls = &after
 				}
-				if store.Heard(ctx) != nil || pipeline.Sleep(ctx, 10*time.Millisecond) != nil { // a request takes its time
+				if seen.Wait(ctx, conn) != nil || pipeline.Sleep(ctx, 10*time.Millisecond) != nil { // a request takes its time
 					return nil
 				}
 				polls.Add(1)
@@ -135,11 +137,11 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 		t.Fatalf("%d polls, %d of them after a cut-off; %d ended", before.Load(), after.Load(), ended.Load())
 	}
 	way.heal()
-	time.Sleep(catchUpTime / 2)
+	time.Sleep(SnapshotTime / 2)
 	if after.Load() != 0 {
 		t.Errorf("%d polls, and it was not heard whether the org is to be polled", after.Load())
 	}
-	time.Sleep(2 * catchUpTime)
+	time.Sleep(2 * SnapshotTime)
 	if got := after.Load() > 0; got != polled || ended.Load() != 1 {
 		t.Errorf("polled before it was told: %v, want %v; %d ended", got, polled, ended.Load())
 	}

@@ -15,7 +15,7 @@ func TestFuturePublishedWithoutADate(t *testing.T) {
 	q := query()
 	now := epoch.Add(5 * time.Hour)
 	q.Now = func() time.Time { return now }
-	s := st.store.Sink("prod", q, nil, nil)
+	s := NewSink(st.store, "prod", q, nil, nil)
 	_, err := s.Sync(t.Context())
 	st.ok(err)
 	e := event(1)

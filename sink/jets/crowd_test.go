@@ -53,7 +53,7 @@ func TestLocksTakenAreBounded(t *testing.T) {
 			_ = p.locks.Hold(t.Context(), pipeline.Claim{Instance: "acme"}, func(context.Context) { held = true })
 		})
 		time.Sleep(time.Minute)
-		state, err := p.store.Replicas(t.Context())
+		state, err := ReadReplicas(t.Context(), p.store.Conn)
 		if err != nil || len(state.Sessions) != 1 || held {
 			t.Errorf("after a minute: %+v, %v, held %v", state, err, held)
 		}
@@ -76,14 +76,14 @@ func TestIntegrationsOfACrowdAreToldAtOnce(t *testing.T) {
 		var told []int // integrations, each time
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_ = (&Integrations{st.store}).Watch(ctx, func(entries map[string]pipeline.Entry) {
+			_ = (&Integrations{Store: st.store}).Watch(ctx, func(entries map[string]pipeline.Entry) {
 				told = append(told, len(entries))
 				<-work
 			})
 		})
 		synctest.Wait()
 		for i := range crowd {
-			_, err := (&Integrations{st.store}).Put(ctx, fmt.Sprint("org-", i), []byte(`{}`), 0)
+			_, err := (&Integrations{Store: st.store}).Put(ctx, fmt.Sprint("org-", i), []byte(`{}`), 0)
 			st.ok(err)
 		}
 		synctest.Wait()

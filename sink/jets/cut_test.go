@@ -43,7 +43,7 @@ func (st *stand) cutAt(instance string, bytes int, purged bool) bool {
 	conn, err := Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
 	st.ok(err)
 	defer conn.Close()
-	s := (&Store{Conn: conn, publisher: newPublisher(conn)}).Sink(instance, query(), nil, nil)
+	s := NewSink(Attach(conn), instance, query(), nil, nil)
 	_, err = s.Sync(st.Context())
 	st.ok(err)
 	st.commit(s, page(s, 1, events(1, 3)))
@@ -58,7 +58,7 @@ func (st *stand) cutAt(instance string, bytes int, purged bool) bool {
 	if purged {
 		st.purge(SubjectPosition(instance))
 	}
-	next := st.store.Sink(instance, query(), nil, nil)
+	next := NewSink(st.store, instance, query(), nil, nil)
 	_, failed := next.Sync(st.Context())
 	st.ok(failed)
 	if next.at.Link == link(1) {

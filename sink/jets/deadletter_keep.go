@@ -32,7 +32,7 @@ func (s *Sink) keep(ctx context.Context, link pipeline.Link, l letter) (repeat b
 		return false, fmt.Errorf("%w: %w", errNotKept, denied)
 	}
 	if err != nil {
-		return false, s.store.letterRefused(ctx, err)
+		return false, letterRefused(ctx, s.store.Conn, err)
 	}
 	if ack.Seq == 0 {
 		return false, errors.New("the acknowledgement names no sequence")
@@ -60,7 +60,7 @@ func (s *Sink) letterDenied() error {
 //
 // What passes is all else: no answer, a connection that dropped, a leader that is
 // not there, a store that is being closed.
-func (s *Store) letterRefused(ctx context.Context, err error) error {
+func letterRefused(ctx context.Context, conn *Conn, err error) error {
 	refusal, ok := errors.AsType[*apiError](err)
 	if !ok {
 		return err
@@ -69,7 +69,7 @@ func (s *Store) letterRefused(ctx context.Context, err error) error {
 	case codeMessageSize, codeSealed, codeNoResources, codeAccountFull, codeNoStorage:
 		return fmt.Errorf("%w: %w", errNotKept, err)
 	case codeStoreFailed: // full, or closed: the stream knows
-		if full, e := s.lettersFull(ctx); e == nil && full {
+		if full, e := lettersFull(ctx, conn); e == nil && full {
 			return fmt.Errorf("%w: %w", errNotKept, err)
 		}
 	}
@@ -77,8 +77,8 @@ func (s *Store) letterRefused(ctx context.Context, err error) error {
 }
 
 // lettersFull reports whether DEADLETTER is one that refuses what exceeds its limits.
-func (s *Store) lettersFull(ctx context.Context) (bool, error) {
-	i, err := s.Conn.info(ctx, StreamDeadLetter)
+func lettersFull(ctx context.Context, conn *Conn) (bool, error) {
+	i, err := conn.info(ctx, StreamDeadLetter)
 	if err != nil {
 		return false, err
 	}

@@ -29,7 +29,7 @@ func newBurial(st *stand) *burial {
 		DeadLetter:     func(string, pipeline.Flaw) { b.kept++ },
 		DeadLetterLost: func(string, pipeline.Flaw) { b.lost++ },
 	}
-	b.sink = st.store.Sink("prod", query(), trace, slog.New(slog.NewTextHandler(&b.told, nil)))
+	b.sink = NewSink(st.store, "prod", query(), trace, slog.New(slog.NewTextHandler(&b.told, nil)))
 	_, err := b.sink.Sync(st.Context())
 	st.ok(err)
 	return b

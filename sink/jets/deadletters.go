@@ -129,10 +129,10 @@ func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64
 	return nil
 }
 
-// DeadLetters counts the dead letters that DEADLETTER keeps, by instance.
-func (s *Store) DeadLetters(ctx context.Context) (map[string]uint64, error) {
+// CountDeadLetters counts the dead letters that DEADLETTER keeps, by instance.
+func CountDeadLetters(ctx context.Context, conn *Conn) (map[string]uint64, error) {
 	var found info
-	err := s.Conn.ask(ctx, "STREAM.INFO."+StreamDeadLetter, map[string]any{"subjects_filter": SubjectDeadLetter("*")}, &found)
+	err := conn.ask(ctx, "STREAM.INFO."+StreamDeadLetter, map[string]any{"subjects_filter": SubjectDeadLetter("*")}, &found)
 	if err != nil {
 		return nil, fmt.Errorf("count dead letters: %w", err)
 	}

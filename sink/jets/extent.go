@@ -13,8 +13,8 @@ type Extent struct {
 }
 
 // Extent asks the leader of SIGNALS for its extent.
-func (s *Store) Extent(ctx context.Context) (Extent, error) {
-	i, err := s.Conn.info(ctx, StreamSignals)
+func (c *Conn) Extent(ctx context.Context) (Extent, error) {
+	i, err := c.info(ctx, StreamSignals)
 	if err != nil {
 		return Extent{}, err
 	}

@@ -235,3 +235,11 @@ func (l *Locks) Sessions() int {
 	}
 	return live
 }
+
+// behind is how long new locks wait for what INTEGRATIONS says; 0: not at all.
+func (l *Locks) behind() time.Duration {
+	if l.seen.Over(l.store.Conn.Generation()) {
+		return 0
+	}
+	return max(0, time.Until(l.fleet.settled.Add(SnapshotTime)))
+}

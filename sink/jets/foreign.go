@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
 const (
@@ -23,10 +22,6 @@ const (
 	// foreignTold is how often they are told of.
 	foreignTold = time.Minute
 )
-
-// Foreign reports that somebody else published a message on an instance's subject: what
-// this program stores there stands in a batch.
-func (m *RawMsg) Foreign() bool { return m.Header.Get(headerBatchID) == "" }
 
 // overtake moves the events' fence past messages that somebody else published on the
 // instance's subject, so that the batch that they refused can be tried again. Any
@@ -73,10 +68,7 @@ func (s *Sink) foreign(ctx context.Context, batch []id) (newest uint64, ids []id
 			return 0, nil, nil
 		}
 		newest = m.Seq
-		uuid := decodeHeader(m.Header.Get(headerID))
-		if uuid == "" {
-			uuid = jsonscan.Text(m.Data, "uuid")
-		}
+		uuid := eventID(m.Header, m.Data)
 		if one := idOf(uuid); slices.Contains(batch, one) {
 			return 0, nil, nil
 		} else if uuid != "" {

@@ -32,7 +32,7 @@ func TestSomebodyElsePublishes(t *testing.T) {
 	})
 	query := Query{Origin: simOrigin, Hash: okta.Query("", limit), Since: pipeline.Since{Age: time.Hour},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }}
-	sink := st.store.Sink("prod", query, nil, nil)
+	sink := NewSink(st.store, "prod", query, nil, nil)
 	stored := make(chan int, total)
 	wg.Go(func() {
 		_ = (&pipeline.Runner{

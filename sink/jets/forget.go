@@ -13,9 +13,9 @@ import (
 // Forget deletes what STATUS and LOCKS say of instances that were removed from
 // INTEGRATIONS while no process ran that could do so: those that left a marker there,
 // and whose lock no live session holds. What somebody writes meanwhile stays.
-func (s *Store) Forget(ctx context.Context) error {
+func Forget(ctx context.Context, conn *Conn) error {
 	removed := map[string]bool{} // by key
-	err := s.Conn.each(ctx, BucketIntegrations, keyPrefix+"*", false, func(e kvEntry) {
+	err := conn.each(ctx, BucketIntegrations, keyPrefix+"*", false, func(e kvEntry) {
 		if e.gone {
 			removed[e.key] = true
 		}
@@ -23,13 +23,13 @@ func (s *Store) Forget(ctx context.Context) error {
 	if err != nil || len(removed) == 0 {
 		return err
 	}
-	replicas, err := s.Replicas(ctx)
+	replicas, err := ReadReplicas(ctx, conn)
 	if err != nil {
 		return err
 	}
 	for _, bucket := range []string{BucketStatus, BucketLocks} {
 		stale := map[string]uint64{} // revisions
-		err := s.Conn.each(ctx, bucket, keyPrefix+"*", false, func(e kvEntry) {
+		err := conn.each(ctx, bucket, keyPrefix+"*", false, func(e kvEntry) {
 			if instance := strings.TrimPrefix(e.key, keyPrefix); !e.gone && removed[e.key] && !replicas.Held(instance) {
 				stale[e.key] = e.revision
 			}
@@ -38,7 +38,7 @@ func (s *Store) Forget(ctx context.Context) error {
 			return err
 		}
 		for key, revision := range stale {
-			_, err := s.Conn.put(ctx, bucket, key, revision, &nats.Msg{Header: nats.Header{"KV-Operation": {"DEL"}}})
+			_, err := conn.put(ctx, bucket, key, revision, &nats.Msg{Header: nats.Header{"KV-Operation": {"DEL"}}})
 			if err != nil && !errors.Is(err, pipeline.ErrChanged) {
 				return err
 			}

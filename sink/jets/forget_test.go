@@ -13,7 +13,7 @@ func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
 		ctx := t.Context()
-		if err := store.Forget(ctx); err != nil {
+		if err := Forget(ctx, store.Conn); err != nil {
 			t.Fatal(err)
 		}
 		put(t, store, BucketLocks, sessionPrefix+"one", `{"id":"now"}`)
@@ -41,15 +41,15 @@ func TestForget(t *testing.T) {
 		put(t, store, BucketIntegrations, Key("back"), `{}`)
 
 		for range 2 { // what is forgotten is so once
-			if err := store.Forget(ctx); err != nil {
+			if err := Forget(ctx, store.Conn); err != nil {
 				t.Fatal(err)
 			}
 		}
-		statuses, err := store.AllStatuses(ctx)
+		statuses, err := AllStatuses(ctx, store.Conn)
 		if err != nil {
 			t.Fatal(err)
 		}
-		replicas, err := store.Replicas(ctx)
+		replicas, err := ReadReplicas(ctx, store.Conn)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func contend(url string) int {
 		fmt.Println(err)
 		return 1
 	}
-	locks, err := store.Locks(LocksConfig{Replica: "frozen", TTL: 2 * time.Second})
+	locks, err := NewLocks(store, LocksConfig{Replica: "frozen", TTL: 2 * time.Second})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -86,7 +86,7 @@ func TestLockOfFrozenProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	locks, err := opened(t, s, Config{}).Locks(LocksConfig{Replica: "other", TTL: 2 * time.Second})
+	locks, err := NewLocks(opened(t, s, Config{}), LocksConfig{Replica: "other", TTL: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func TestSessionInAFullStore(t *testing.T) {
 
 		var told lockedBuffer
 		log := slog.New(slog.NewTextHandler(&told, nil))
-		locks, err := st.store.Locks(LocksConfig{Replica: "one", Log: log})
+		locks, err := NewLocks(st.store, LocksConfig{Replica: "one", Log: log})
 		st.ok(err)
 		ctx, end := context.WithCancel(t.Context())
 		var wg sync.WaitGroup

@@ -21,7 +21,7 @@ func (g *missed) trace() *pipeline.Trace {
 func (st *stand) later(q Query, days int, g *missed) *Sink {
 	st.Helper()
 	q.Now = func() time.Time { return epoch.AddDate(0, 0, days) }
-	s := st.store.Sink("prod", q, g.trace(), nil)
+	s := NewSink(st.store, "prod", q, g.trace(), nil)
 	_, err := s.Sync(st.Context())
 	st.ok(err)
 	return s

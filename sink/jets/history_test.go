@@ -18,7 +18,7 @@ import (
 func walked(t testing.TB, store *Store, n int, between func(i int) int) []uint64 {
 	t.Helper()
 	js := store.Conn.JS
-	extent, err := store.Extent(t.Context())
+	extent, err := store.Conn.Extent(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func (st *stand) wantHistory(seqs []uint64, n int) {
 	st.ok(err)
 	st.ok(spy.Flush())
 	s := st.sink()
-	s.stream, err = st.store.Extent(st.Context())
+	s.stream, err = st.store.Conn.Extent(st.Context())
 	st.ok(err)
 	var got []uint64
 	for e, err := range s.history(st.Context(), seqs[len(seqs)-1]) {
@@ -135,8 +135,8 @@ func BenchmarkHistory(b *testing.B) {
 		b.Fatal(err)
 	}
 	seqs := walked(b, store, positions, func(int) int { return 9 })
-	s := store.Sink("prod", query(), nil, nil)
-	if s.stream, err = store.Extent(b.Context()); err != nil {
+	s := NewSink(store, "prod", query(), nil, nil)
+	if s.stream, err = store.Conn.Extent(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

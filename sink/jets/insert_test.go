@@ -90,14 +90,14 @@ func TestSourceOfEvents(t *testing.T) {
 	const source = "https://id.acme.com"
 	q := query()
 	q.Source = source
-	s := st.store.Sink("prod", q, nil, nil)
+	s := NewSink(st.store, "prod", q, nil, nil)
 	_, err := s.Sync(t.Context())
 	st.ok(err)
 	st.commit(s, page(s, 1, events(1, 2)))
 	ledger, err := (&Ledger{Store: st.store, Instance: "prod"}).attach(t.Context())
 	st.ok(err)
 	st.insert(ledger, day(pipeline.WhyRepair, events(3, 3)))
-	_, err = st.store.Sink("idle", q, nil, nil).Sync(t.Context())
+	_, err = NewSink(st.store, "idle", q, nil, nil).Sync(t.Context())
 	st.ok(err)
 	ledger, err = (&Ledger{Store: st.store, Instance: "idle", Source: source}).attach(t.Context())
 	st.ok(err)
@@ -263,7 +263,7 @@ func (st *stand) cutInsertAt(instance string, bytes int) bool {
 	conn, err := Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
 	st.ok(err)
 	defer conn.Close()
-	s := (&Store{Conn: conn, publisher: newPublisher(conn)}).Sink(instance, query(), nil, nil)
+	s := NewSink(Attach(conn), instance, query(), nil, nil)
 	_, err = s.Sync(st.Context())
 	st.ok(err)
 	st.commit(s, page(s, 1, events(6, 8)))
@@ -278,7 +278,7 @@ func (st *stand) cutInsertAt(instance string, bytes int) bool {
 	}
 	conn.Close()
 
-	next := st.store.Sink(instance, query(), nil, nil)
+	next := NewSink(st.store, instance, query(), nil, nil)
 	_, failed := next.Sync(st.Context())
 	st.ok(failed)
 	st.insert(next, past)

@@ -116,7 +116,7 @@ func TestDeadLettersAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := store.DeadLetters(ctx)
+	got, err := CountDeadLetters(ctx, store.Conn)
 	if err != nil || len(got) != 2 || got["acme"] != 2 || got["globex"] != 1 {
 		t.Errorf("got %v, %v", got, err)
 	}

@@ -16,6 +16,7 @@ import (
 // Integrations reads the instances to poll from the bucket INTEGRATIONS.
 type Integrations struct {
 	Store *Store
+	Seen  *SnapshotSeen // told of each snapshot that Watch has delivered; nil: nobody is
 }
 
 var _ pipeline.Integrations = (*Integrations)(nil)
@@ -27,7 +28,7 @@ var _ pipeline.Integrations = (*Integrations)(nil)
 func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
 	var entries, stood, missing map[string]pipeline.Entry
 	var generation uint64
-	i.Store.caughtUp.begin()
+	i.Seen.Begin()
 	return i.Store.follow(ctx, BucketIntegrations, ">", view{
 		lasting: true,
 		fresh: func() {
@@ -55,7 +56,7 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 			}
 			stood = maps.Clone(entries)
 			changed(stood)
-			i.Store.caughtUp.tell(generation)
+			i.Seen.Set(generation)
 		},
 		ended: func() {},
 	})

@@ -40,7 +40,7 @@ func TestLeaderOfLocksKilled(t *testing.T) {
 	}
 	took, lost := make(chan string, 100), make(chan error, 100)
 	for _, name := range []string{"a", "b", "c"} {
-		locks, err := open().Locks(LocksConfig{Replica: name, TTL: 20 * time.Second})
+		locks, err := NewLocks(open(), LocksConfig{Replica: name, TTL: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,8 +56,7 @@ func (l *Ledger) Event(ctx context.Context, seq uint64) (pipeline.Event, error) 
 	if err != nil {
 		return pipeline.Event{}, err
 	}
-	e := m.stored()
-	event := pipeline.Event{Data: e.Data, UUID: e.ID(), Type: jsonscan.Text(e.Data, "eventType"), Time: jsonscan.Text(e.Data, "published")}
+	event := pipeline.Event{Data: m.Data, UUID: eventID(m.Header, m.Data), Type: jsonscan.Text(m.Data, "eventType"), Time: jsonscan.Text(m.Data, "published")}
 	event.Published, _ = time.Parse(time.RFC3339, event.Time)
 	return event, nil
 }

@@ -20,6 +20,7 @@ type LocksConfig struct {
 	Replica string        // the process's name, alone its own; made fit for a key
 	TTL     time.Duration // of its session; whole seconds, at least 2; default 10 s
 	Log     *slog.Logger  // nil: none
+	Seen    *SnapshotSeen // new locks wait for INTEGRATIONS after a reconnect; nil: they don't
 
 	// Took is told of each lock that is taken while it names a session that has
 	// ended: from is that lock; expired, that nobody ended it. It must not block.
@@ -39,6 +40,7 @@ type LocksConfig struct {
 // process does not notice that its time has passed. That is what fences are for.
 type Locks struct {
 	store *Store
+	seen  *SnapshotSeen
 	ttl   time.Duration
 	log   *slog.Logger
 	base  string        // the name that the process was given
@@ -77,8 +79,8 @@ type contender struct {
 	lose     context.CancelCauseFunc
 }
 
-// Locks makes the locks of a process. Nothing can be held before Run.
-func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
+// NewLocks makes the locks of a process. Nothing can be held before Run.
+func NewLocks(store *Store, cfg LocksConfig) (*Locks, error) {
 	if cfg.TTL == 0 {
 		cfg.TTL = 10 * time.Second
 	}
@@ -88,11 +90,11 @@ func (s *Store) Locks(cfg LocksConfig) (*Locks, error) {
 	}
 	name := ReplicaName(cfg.Replica)
 	l := &Locks{
-		store: s, ttl: cfg.TTL, log: orDiscard(cfg.Log), took: cfg.Took, base: name,
+		store: store, seen: cfg.Seen, ttl: cfg.TTL, log: orDiscard(cfg.Log), took: cfg.Took, base: name,
 		kick: make(chan struct{}, 1), idle: make(chan struct{}), open: pipeline.Gate{Capacity: openLocks},
 		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]refusal{},
 	}
-	s.caughtUp.call(func() {
+	l.seen.Call(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.nudgeAll()
@@ -172,23 +174,6 @@ func (l *Locks) Hold(ctx context.Context, claim pipeline.Claim, held func(contex
 			return err
 		}
 	}
-}
-
-// await waits until wake, for at most as long as d if that is not 0.
-func await(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
-	var due <-chan time.Time
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-wake:
-	case <-due:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
 }
 
 func (l *Locks) enter(claim pipeline.Claim) (*contender, error) {

@@ -110,7 +110,7 @@ func run(t *testing.T, s *jetstest.Server, r *record, name string, cfg LocksConf
 func claim(t *testing.T, store *Store, r *record, name string, cfg LocksConfig, claims ...pipeline.Claim) *process {
 	t.Helper()
 	cfg.Replica = name
-	locks, err := store.Locks(cfg)
+	locks, err := NewLocks(store, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestLockValues(t *testing.T) {
 		if p.locks.Replica() != name {
 			t.Errorf("name is %s", p.locks.Replica())
 		}
-		state, err := p.store.Replicas(t.Context())
+		state, err := ReadReplicas(t.Context(), p.store.Conn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestLockValues(t *testing.T) {
 			t.Errorf("lock: %v, %v", m, err)
 		}
 		p.stop()
-		if state, err := p.store.Replicas(t.Context()); err != nil || len(state.Sessions) != 0 || state.Held("acme") {
+		if state, err := ReadReplicas(t.Context(), p.store.Conn); err != nil || len(state.Sessions) != 0 || state.Held("acme") {
 			t.Errorf("after the shutdown: %+v, %v", state, err)
 		}
 	})
@@ -279,7 +279,7 @@ func TestNameTakenOver(t *testing.T) {
 		if !strings.Contains(log.String(), "another process took this replica's name") {
 			t.Errorf("log says %s", log.String())
 		}
-		state, err := younger.store.Replicas(t.Context())
+		state, err := ReadReplicas(t.Context(), younger.store.Conn)
 		if err != nil || len(state.Sessions) != 2 || !state.Held("acme") || !state.Held("umbrella") {
 			t.Errorf("sessions and locks are %+v, %v", state, err)
 		}
@@ -365,7 +365,7 @@ func TestLocksBucketMadeAnew(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		holder := r.holder("acme")
-		state, err := a.store.Replicas(t.Context())
+		state, err := ReadReplicas(t.Context(), a.store.Conn)
 		if err != nil || holder == "" || state.Locks["acme"].Holder != holder || len(state.Sessions) != 2 {
 			t.Errorf("held by %q, bucket shows %+v, %v", holder, state, err)
 		}
@@ -424,7 +424,7 @@ func TestHoldRefusals(t *testing.T) {
 
 func TestLocksConfig(t *testing.T) {
 	for ttl, want := range map[time.Duration]bool{0: true, 2 * time.Second: true, time.Second: false, 2500 * time.Millisecond: false} {
-		if _, err := new(Store).Locks(LocksConfig{TTL: ttl}); (err == nil) != want {
+		if _, err := NewLocks(new(Store), LocksConfig{TTL: ttl}); (err == nil) != want {
 			t.Errorf("TTL %v: %v", ttl, err)
 		}
 	}
@@ -554,7 +554,7 @@ func TestLockGivenBackLater(t *testing.T) {
 func TestSessionOutlastsBlindness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 10 * time.Second
-		locks, err := opened(t, jetstest.Run(t), Config{}).Locks(LocksConfig{Replica: "a", TTL: ttl})
+		locks, err := NewLocks(opened(t, jetstest.Run(t), Config{}), LocksConfig{Replica: "a", TTL: ttl})
 		if err != nil {
 			t.Fatal(err)
 		}

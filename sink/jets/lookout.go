@@ -44,9 +44,9 @@ type outlook struct {
 	values map[string]any // by key
 }
 
-// Lookout makes a watcher of the buckets; Run keeps it informed.
-func (s *Store) Lookout() *Lookout {
-	return &Lookout{conn: s.Conn, buckets: map[string]*outlook{
+// NewLookout makes a watcher of the buckets; Run keeps it informed.
+func NewLookout(conn *Conn) *Lookout {
+	return &Lookout{conn: conn, buckets: map[string]*outlook{
 		BucketStatus:       {read: func(e kvEntry) any { return statusOf(e) }},
 		BucketIntegrations: {read: func(e kvEntry) any { return parse(strings.TrimPrefix(e.key, keyPrefix), e.value) }},
 		BucketLocks:        {read: func(e kvEntry) any { return e }},

@@ -14,7 +14,7 @@ func TestLookout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
 		conn := dial(t, s)
-		l := (&Store{Conn: conn}).Lookout()
+		l := NewLookout(conn)
 		if l.Look().Complete {
 			t.Error("complete before it has looked")
 		}

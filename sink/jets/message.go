@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
 // Headers of an event: CloudEvents 1.0, binary mode of the NATS binding. The
@@ -180,6 +181,15 @@ func decodeHeader(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
+}
+
+// eventID is the uuid of a stored event: out of its header, or, where a foreign client
+// wrote it without, out of its body; empty when it has none.
+func eventID(h nats.Header, data []byte) string {
+	if id := headerText(h, headerID); id != "" {
+		return id
+	}
+	return jsonscan.Text(data, "uuid")
 }
 
 // headerText is the text of a header that encodeHeader wrote; empty: there is none.

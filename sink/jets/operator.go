@@ -31,10 +31,6 @@ var (
 	ErrUncompared = fmt.Errorf("events stand above the newest position: %w", pipeline.ErrFenced)
 )
 
-// Attach returns a Store for a command that works beside the service: nothing is
-// made or checked.
-func Attach(conn *Conn) *Store { return &Store{Conn: conn, publisher: newPublisher(conn)} }
-
 // Operator looks at an instance's positions and moves it to another by hand, beside
 // whoever polls it.
 //
@@ -117,14 +113,14 @@ type vantage struct {
 // look reads where the instance stands, as sync does, and heals nothing. The vantage
 // that comes with ErrNoPosition has no position.
 func (o *Operator) look(ctx context.Context) (*vantage, error) {
-	s := o.Store.Sink(o.Instance, Query{}, nil, o.Log)
+	s := NewSink(o.Store, o.Instance, Query{}, nil, o.Log)
 	s.link = o.Store.Conn.Generation()
 	v := &vantage{sink: s}
 	var err error
 	if v.cursor, err = s.readCursor(ctx); err != nil { // first, as in sync
 		return nil, fmt.Errorf("look at %s: %w", o.Instance, err)
 	}
-	if s.stream, err = o.Store.Extent(ctx); err != nil {
+	if s.stream, err = o.Store.Conn.Extent(ctx); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Instance, err)
 	}
 	if v.newest, err = s.newest(ctx); err != nil {
@@ -164,7 +160,7 @@ func (o *Operator) rouse(ctx context.Context, try func() error, wants ...error) 
 	if !wanting(err) {
 		return err
 	}
-	o.Store.Wake(o.Instance)
+	Wake(o.Store.Conn, o.Instance)
 	for end := time.Now().Add(patience); wanting(err) && time.Now().Before(end); err = try() {
 		if err := pipeline.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return err
@@ -174,9 +170,9 @@ func (o *Operator) rouse(ctx context.Context, try func() error, wants ...error) 
 }
 
 // Wake tells whoever polls the instance to look at once.
-func (s *Store) Wake(instance string) {
-	if s.Conn.NATS.Publish(SubjectWake(instance), nil) == nil {
-		_ = s.Conn.NATS.FlushTimeout(time.Second)
+func Wake(conn *Conn, instance string) {
+	if conn.NATS.Publish(SubjectWake(instance), nil) == nil {
+		_ = conn.NATS.FlushTimeout(time.Second)
 	}
 }
 
@@ -203,7 +199,7 @@ func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) e
 // tell makes the move known: in CURSORS, whose refusal an idle poller notices at
 // its next write, and by a hint, which makes it sync at once.
 func (o *Operator) tell(ctx context.Context, s *Sink) error {
-	defer o.Store.Wake(o.Instance)
+	defer Wake(o.Store.Conn, o.Instance)
 	var err error
 	for range operatorTries {
 		c, e := s.readCursor(ctx)

@@ -169,7 +169,7 @@ func TestRewindAcrossAReopening(t *testing.T) {
 	back := s.at.Seq
 	changed := query()
 	changed.Hash = "q2"
-	s = st.store.Sink("prod", changed, nil, nil)
+	s = NewSink(st.store, "prod", changed, nil, nil)
 	_, err := s.Sync(t.Context())
 	st.ok(err)
 	st.commit(s, short(s, 20, events(300, 370)))
@@ -177,7 +177,7 @@ func TestRewindAcrossAReopening(t *testing.T) {
 	st.commit(s, page(s, 21, events(371, 400)))
 
 	st.rewind(back-61, false) // to after page 5
-	s = st.store.Sink("prod", changed, nil, nil)
+	s = NewSink(st.store, "prod", changed, nil, nil)
 	at, err := s.Sync(t.Context())
 	st.ok(err)
 	since := event(300).Published.Add(-time.Hour)
@@ -409,7 +409,7 @@ func TestIdlePollerNoticesARewind(t *testing.T) {
 			HTTP: &http.Client{Transport: org.Transport()}}
 		q := Query{Origin: origin, Hash: okta.Query("", 10), Since: pipeline.Since{Age: 3 * time.Hour},
 			Start: func(since time.Time) pipeline.Link { return okta.Start("", 10, since) }}
-		runner := &pipeline.Runner{Instance: "prod", Source: source, Sink: st.store.Sink("prod", q, nil, nil), Interval: 5 * time.Minute}
+		runner := &pipeline.Runner{Instance: "prod", Source: source, Sink: NewSink(st.store, "prod", q, nil, nil), Interval: 5 * time.Minute}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {

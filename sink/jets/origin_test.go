@@ -30,7 +30,7 @@ func under(origin, id string) Query {
 // syncedAs is synced by another query.
 func (st *stand) syncedAs(q Query) *Sink {
 	st.Helper()
-	s := st.store.Sink("prod", q, nil, nil)
+	s := NewSink(st.store, "prod", q, nil, nil)
 	_, err := s.Sync(st.Context())
 	st.ok(err)
 	return s
@@ -101,7 +101,7 @@ func TestAnotherOrgIsRefused(t *testing.T) {
 	q := under("https://acme.oktapreview.com", "00o2")
 	refused := func(q Query) {
 		t.Helper()
-		_, err := st.store.Sink("prod", q, nil, nil).Sync(t.Context())
+		_, err := NewSink(st.store, "prod", q, nil, nil).Sync(t.Context())
 		if e, ok := errors.AsType[*OriginError](err); !ok || !errors.Is(err, pipeline.ErrConfig) || e.FormerOrg == e.Org {
 			t.Fatalf("another org: %v", err)
 		}
@@ -182,7 +182,7 @@ func TestStrictOrigin(t *testing.T) {
 	st.commit(s, page(s, 1, events(1, 4)))
 	q := under(ownDomain, "00o1")
 	q.Strict = true
-	if _, err := st.store.Sink("prod", q, nil, nil).Sync(t.Context()); !errors.Is(err, pipeline.ErrConfig) {
+	if _, err := NewSink(st.store, "prod", q, nil, nil).Sync(t.Context()); !errors.Is(err, pipeline.ErrConfig) {
 		t.Fatalf("an org that nobody knows: %v", err)
 	}
 	s = st.syncedAs(under(origin, "00o1"))

@@ -175,3 +175,7 @@ func (c *Conn) ask(ctx context.Context, api string, what, answer any) error {
 	}
 	return failure.Error
 }
+
+// Foreign reports that somebody else published a message on an instance's subject: what
+// this program stores there stands in a batch.
+func (m *RawMsg) Foreign() bool { return m.Header.Get(headerBatchID) == "" }

@@ -55,8 +55,8 @@ func newStored(m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
 	}
 }
 
-// stored is the event of a message that the leader gave.
-func (m *RawMsg) stored() *Stored {
+// storedOf is the event of a message that the leader gave.
+func storedOf(m *RawMsg) *Stored {
 	return &Stored{Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
 }
 
@@ -69,12 +69,7 @@ func orEmpty(h nats.Header) nats.Header {
 
 // ID is the event's uuid: out of its header, or, where a foreign client wrote
 // it without, out of its body; empty when it has none.
-func (e *Stored) ID() string {
-	if v := e.Header[headerID]; len(v) > 0 {
-		return decodeHeader(v[0])
-	}
-	return jsonscan.Text(e.Data, "uuid")
-}
+func (e *Stored) ID() string { return eventID(e.Header, e.Data) }
 
 // Type is Okta's eventType, from where ID takes its own.
 func (e *Stored) Type() string {
@@ -109,14 +104,14 @@ func (e *Stored) Published() (time.Time, bool) {
 //
 // While NATS is away it waits, and goes on where it was. An event that was there at
 // the beginning and is removed meanwhile may be missing; see Range.Gone.
-func (s *Store) Events(ctx context.Context, r Range) iter.Seq2[*Stored, error] {
-	return newReading(s, r).events(ctx)
+func Events(ctx context.Context, conn *Conn, r Range) iter.Seq2[*Stored, error] {
+	return newReading(conn, r).events(ctx)
 }
 
 // Instances counts the stored events of each instance.
-func (s *Store) Instances(ctx context.Context) (map[string]uint64, error) {
+func Instances(ctx context.Context, conn *Conn) (map[string]uint64, error) {
 	var i info
-	if err := s.Conn.ask(ctx, "STREAM.INFO."+StreamSignals, perInstance, &i); err != nil {
+	if err := conn.ask(ctx, "STREAM.INFO."+StreamSignals, perInstance, &i); err != nil {
 		return nil, fmt.Errorf("look up %s: %w", StreamSignals, err)
 	}
 	events := map[string]uint64{}
@@ -133,12 +128,12 @@ var perInstance = map[string]any{"subjects_filter": SubjectEvents("*")}
 
 // SequenceAt is the sequence of the first message that was stored at or after a
 // time, asked of the leader; one past the newest when there is none.
-func (s *Store) SequenceAt(ctx context.Context, at time.Time) (uint64, error) {
-	extent, err := s.Extent(ctx)
+func SequenceAt(ctx context.Context, conn *Conn, at time.Time) (uint64, error) {
+	extent, err := conn.Extent(ctx)
 	if err != nil {
 		return 0, err
 	}
-	m, err := s.Conn.read(ctx, StreamSignals, map[string]any{"start_time": at.UTC(), "next_by_subj": ">"})
+	m, err := conn.read(ctx, StreamSignals, map[string]any{"start_time": at.UTC(), "next_by_subj": ">"})
 	if errors.Is(err, ErrNoMessage) {
 		return extent.Last + 1, nil
 	}

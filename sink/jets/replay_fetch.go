@@ -26,7 +26,7 @@ var errGap = errors.New("a message of the answer did not arrive")
 func (l *lane) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	consumer, err := l.store.Conn.JS.CreateConsumer(ctx, StreamSignals, fromSequence(l.at, l.filters...))
+	consumer, err := l.conn.JS.CreateConsumer(ctx, StreamSignals, fromSequence(l.at, l.filters...))
 	if err != nil {
 		return l.refusalOr("CREATE", err)
 	}
@@ -38,7 +38,7 @@ func (l *lane) enter(ctx context.Context) error {
 // leave deletes the consumer.
 func (l *lane) leave(ctx context.Context) {
 	if l.consumer != nil {
-		l.store.Conn.forget(ctx, l.consumer)
+		l.conn.forget(ctx, l.consumer)
 		l.consumer = nil
 	}
 }
@@ -87,7 +87,7 @@ func (l *lane) fetch(ctx context.Context, want int) (came int, err error) {
 // refusalOr is why the server does not answer a request about a consumer, if the
 // reason is a missing permission, or else err.
 func (l *lane) refusalOr(request string, err error) error {
-	refusal := l.store.Conn.NATS.LastError()
+	refusal := l.conn.NATS.LastError()
 	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), ".CONSUMER."+request+".") {
 		return refusal
 	}

@@ -74,7 +74,7 @@ func (l *lane) read(ctx context.Context, p *part) error {
 
 // step makes one request. What an answer that broke off has brought counts.
 func (l *lane) step(ctx context.Context) error {
-	ctx, done := l.store.Conn.Epoch(ctx)
+	ctx, done := l.conn.Epoch(ctx)
 	defer done()
 	if time.Since(l.used) > idleTime/2 {
 		l.leave(ctx) // whoever takes the events takes them slowly
@@ -124,7 +124,7 @@ func (l *lane) ask(ctx context.Context) error {
 		return nil
 	}
 	if next.Seq <= l.part.through && l.wanted[next.Subject] {
-		l.found = append(l.found, next.stored())
+		l.found = append(l.found, storedOf(next))
 	}
 	l.advance(next.Seq)
 	l.leave(ctx) // a new one knows what the copy has by then
@@ -139,7 +139,7 @@ func (l *lane) nextOfLeader(ctx context.Context) (next *RawMsg, err error) {
 		filters = []string{">"}
 	}
 	for _, filter := range filters {
-		m, err := l.store.Conn.read(ctx, StreamSignals, map[string]any{"seq": l.at, "next_by_subj": filter})
+		m, err := l.conn.read(ctx, StreamSignals, map[string]any{"seq": l.at, "next_by_subj": filter})
 		switch {
 		case errors.Is(err, ErrNoMessage):
 		case err != nil:
@@ -178,7 +178,7 @@ func (l *lane) lookBack(ctx context.Context, from uint64) {
 		}
 		from = l.part.from
 	}
-	extent, err := l.store.Extent(ctx)
+	extent, err := l.conn.Extent(ctx)
 	if err != nil {
 		return // who reads on learns why
 	}

@@ -30,7 +30,7 @@ const (
 
 // reading is one walk over a range.
 type reading struct {
-	store *Store
+	conn *Conn
 	Range
 
 	wanted  map[string]bool // subjects that Range names and the stream has
@@ -60,11 +60,11 @@ type part struct {
 	err           error
 }
 
-func newReading(s *Store, r Range) *reading {
+func newReading(conn *Conn, r Range) *reading {
 	if r.Lanes <= 0 {
 		r.Lanes = defaultLanes
 	}
-	return &reading{store: s, Range: r, parts: make(chan *part, partsAhead*r.Lanes)}
+	return &reading{conn: conn, Range: r, parts: make(chan *part, partsAhead*r.Lanes)}
 }
 
 func (r *reading) events(ctx context.Context) iter.Seq2[*Stored, error] {
@@ -142,7 +142,7 @@ func (r *reading) begin(ctx context.Context) error {
 	if r.Through == 0 || r.Through > i.State.LastSeq {
 		r.Through = i.State.LastSeq
 	}
-	if extent, err := r.store.Extent(ctx); whole && err == nil && extent.First == i.State.FirstSeq && extent.Created.Equal(i.Created) {
+	if extent, err := r.conn.Extent(ctx); whole && err == nil && extent.First == i.State.FirstSeq && extent.Created.Equal(i.Created) {
 		r.Through = extent.Last // asked for after they were counted, so that it lies behind all of them
 		r.least = r.count(i.State)
 	}
@@ -166,7 +166,7 @@ func (r *reading) look(ctx context.Context) (*info, error) {
 	wait := retryWait()
 	for {
 		var i info
-		err := r.store.Conn.ask(ctx, "STREAM.INFO."+StreamSignals, perInstance, &i)
+		err := r.conn.ask(ctx, "STREAM.INFO."+StreamSignals, perInstance, &i)
 		if err == nil {
 			return &i, nil
 		}
@@ -265,7 +265,7 @@ func (r *reading) skip(to uint64) {
 // the place of the one that was read.
 func (r *reading) wait(ctx context.Context, err error, backoff *pipeline.Backoff) error {
 	r.tell(err)
-	if err := sleepUntilUp(ctx, r.store.Conn, backoff.Next()); err != nil {
+	if err := sleepUntilUp(ctx, r.conn, backoff.Next()); err != nil {
 		return err
 	}
 	if r.created.IsZero() {
@@ -279,7 +279,7 @@ func (r *reading) wait(ctx context.Context, err error, backoff *pipeline.Backoff
 
 // same makes sure that the stream is the one whose end was found.
 func (r *reading) same(ctx context.Context) error {
-	extent, err := r.store.Extent(ctx)
+	extent, err := r.conn.Extent(ctx)
 	if err == nil && (!extent.Created.Equal(r.created) || extent.Last < r.Through) {
 		return ErrOtherStream
 	}

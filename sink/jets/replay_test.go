@@ -31,7 +31,7 @@ type laid struct {
 func lay(st *stand, seed uint64, n, instances, longest int) *laid {
 	st.Helper()
 	l := &laid{stand: st, rand: rand.New(rand.NewPCG(seed, 1))}
-	extent, err := st.store.Extent(st.Context())
+	extent, err := st.store.Conn.Extent(st.Context())
 	st.ok(err)
 	l.base = extent.Last + 1
 	for len(l.msgs) < n {
@@ -80,7 +80,7 @@ func (l *laid) holes(ctx context.Context) {
 func (l *laid) check(r Range) {
 	l.Helper()
 	i := 0
-	for e, err := range l.store.Events(l.Context(), r) {
+	for e, err := range Events(l.Context(), l.store.Conn, r) {
 		l.ok(err)
 		for ; i < len(l.msgs) && !l.wanted(r, i); i++ {
 		}
@@ -146,7 +146,7 @@ func TestEventsWhileTheStreamGrows(t *testing.T) {
 	l := lay(st, 1, 3000, 3, 50)
 	n, end := 0, uint64(0)
 	r := Range{Instances: []string{"org-01"}, Begun: func(_, through uint64) { end = through }}
-	for e, err := range st.store.Events(t.Context(), r) {
+	for e, err := range Events(t.Context(), st.store.Conn, r) {
 		st.ok(err)
 		if e.Seq > end {
 			t.Fatalf("%d was stored after the beginning", e.Seq)
@@ -191,7 +191,7 @@ func TestEventsThroughARestart(t *testing.T) {
 		var seqs []uint64
 		var told []error
 		r := Range{Instances: instances, Away: func(err error) { told = append(told, err) }}
-		for e, err := range st.store.Events(t.Context(), r) {
+		for e, err := range Events(t.Context(), st.store.Conn, r) {
 			st.ok(err)
 			if seqs = append(seqs, e.Seq); len(seqs) == 500 {
 				server.Kill()
@@ -223,7 +223,7 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 	seen := map[uint64]bool{}
 	var gone [][2]uint64
 	r := Range{Lanes: 1, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
-	for e, err := range st.store.Events(t.Context(), r) {
+	for e, err := range Events(t.Context(), st.store.Conn, r) {
 		st.ok(err)
 		if seen[e.Seq] = true; len(seen) == 100 {
 			st.ok(stream.Purge(t.Context(), jetstream.WithPurgeSequence(cut)))
@@ -254,7 +254,7 @@ func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
 	for _, purge := range []bool{true, false} {
 		var gone [][2]uint64
 		n, all := 0, Range{Lanes: 1, Instances: []string{"org-01"}, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
-		for _, err := range st.store.Events(t.Context(), all) {
+		for _, err := range Events(t.Context(), st.store.Conn, all) {
 			st.ok(err)
 			if n++; n == 100 && purge {
 				st.ok(stream.Purge(t.Context(), jetstream.WithPurgeSubject(SubjectEvents("org-01")), jetstream.WithPurgeSequence(l.base+15_900)))
@@ -272,7 +272,7 @@ func TestEventsOfAStreamMadeAnew(t *testing.T) {
 		lay(st, 1, 16_000, 2, 50)
 		var last error
 		n := 0
-		for _, err := range st.store.Events(t.Context(), Range{Lanes: 1}) {
+		for _, err := range Events(t.Context(), st.store.Conn, Range{Lanes: 1}) {
 			if n++; n == 100 {
 				synctest.Wait() // the lane is as far ahead as it may be: it asks for nothing while there is no stream
 				st.ok(st.store.Conn.JS.DeleteStream(t.Context(), StreamSignals))
@@ -294,14 +294,14 @@ func TestEventsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var last error
-	for _, err := range st.store.Events(ctx, Range{}) {
+	for _, err := range Events(ctx, st.store.Conn, Range{}) {
 		cancel()
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
 		t.Errorf("ended with %v", last)
 	}
-	for range st.store.Events(t.Context(), Range{}) {
+	for range Events(t.Context(), st.store.Conn, Range{}) {
 		break
 	}
 }
@@ -352,7 +352,7 @@ func layLarge(st *stand, sizes ...int) *laid {
 func (l *laid) read(r Range, then func(n int)) {
 	l.Helper()
 	n := 0
-	for e, err := range l.store.Events(l.Context(), r) {
+	for e, err := range Events(l.Context(), l.store.Conn, r) {
 		l.ok(err)
 		if want := l.msgs[n]; e.Seq != l.base+uint64(n) || !bytes.Equal(e.Data, want.Data) {
 			l.Fatalf("got %d of %d bytes, want %d of %d", e.Seq, len(e.Data), l.base+uint64(n), len(want.Data))
@@ -391,7 +391,7 @@ func TestEventsLeaveNoConsumer(t *testing.T) {
 		for end := range 3 {
 			ctx, cancel := context.WithCancel(t.Context())
 			n := 0
-			for range st.store.Events(ctx, Range{Instances: []string{"org-01"}}) {
+			for range Events(ctx, st.store.Conn, Range{Instances: []string{"org-01"}}) {
 				if n++; n == 300 && end == 1 {
 					break
 				} else if n == 300 && end == 2 {
@@ -414,7 +414,7 @@ func TestEventsRefused(t *testing.T) {
 			st := newStand(t, jetstest.Config{Password: "p", Deny: deny})
 			lay(st, 1, 100, 3, 50)
 			var last error
-			for _, err := range st.store.Events(t.Context(), Range{}) {
+			for _, err := range Events(t.Context(), st.store.Conn, Range{}) {
 				last = err
 			}
 			if !errors.Is(last, nats.ErrPermissionViolation) {
@@ -429,12 +429,12 @@ func TestSequenceAt(t *testing.T) {
 	l := lay(st, 1, 100, 2, 5)
 	m, err := st.store.Conn.At(t.Context(), StreamSignals, l.base+50)
 	st.ok(err)
-	seq, err := st.store.SequenceAt(t.Context(), m.Time)
+	seq, err := SequenceAt(t.Context(), st.store.Conn, m.Time)
 	st.ok(err)
 	if seq != l.base+50 {
 		t.Errorf("%d, want %d", seq, l.base+50)
 	}
-	seq, err = st.store.SequenceAt(t.Context(), m.Time.Add(time.Hour))
+	seq, err = SequenceAt(t.Context(), st.store.Conn, m.Time.Add(time.Hour))
 	st.ok(err)
 	if want := l.base + uint64(len(l.msgs)); seq != want {
 		t.Errorf("%d, want %d", seq, want)

@@ -70,20 +70,20 @@ type Republisher struct {
 	bytes   int
 }
 
-// Republisher checks the target. It returns ErrSubject, ErrOwnSubject or ErrTarget.
-func (s *Store) Republisher(ctx context.Context, t Target) (*Republisher, error) {
+// NewRepublisher checks the target. It returns ErrSubject, ErrOwnSubject or ErrTarget.
+func NewRepublisher(ctx context.Context, conn *Conn, t Target) (*Republisher, error) {
 	pattern := strings.ReplaceAll(t.Subject, InstanceMark, "*")
 	if !publishable(pattern, t.Subject) {
 		return nil, ErrSubject
 	}
-	r := &Republisher{conn: s.Conn, target: t}
+	r := &Republisher{conn: conn, target: t}
 	for _, own := range []string{"signals.>", "signal-cursor.>", "deadletter.>", "signal-client.>"} {
 		if meet(pattern, own) {
 			return nil, fmt.Errorf("%w: %s", ErrOwnSubject, own)
 		}
 	}
 	streams := map[string]jetstream.StreamConfig{}
-	infos := s.Conn.JS.ListStreams(ctx)
+	infos := conn.JS.ListStreams(ctx)
 	for i := range infos.Info() {
 		streams[i.Config.Name] = i.Config
 	}

@@ -42,7 +42,7 @@ func TestRepublishIntoAFullStream(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	full := jetstream.StreamConfig{Name: "FULL", Subjects: []string{"again"}, Discard: jetstream.DiscardNew, MaxMsgs: 300}
 	st.makeStream(full)
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again", ID: "r1"})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
 	err = st.republish(r, 400, nil)
 	if !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "sequence 1300: refused by FULL: maximum messages exceeded") {
@@ -64,7 +64,7 @@ func TestRepublishIntoAFullStream(t *testing.T) {
 func TestRepublishWhatIsTooLarge(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	st.makeStream(jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again", ID: "r1"})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
 	err = st.republish(r, 100, map[int]int{50: 2000})
 	if !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "sequence 1050: refused by SMALL: ") {
@@ -79,7 +79,7 @@ func TestRepublishWhatIsTooLarge(t *testing.T) {
 func TestRepublishWhatJustFits(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	st.makeStream(jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again", ID: "r1"})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
 	e := &Stored{Instance: "acme", Seq: 1000, Header: nats.Header{}}
 	m := r.message(e)
@@ -108,7 +108,7 @@ func TestRepublishIntoAFullQueue(t *testing.T) {
 			st.ok(queue.Purge(t.Context()))
 		}
 	}
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again", ID: "r1", Held: empty})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1", Held: empty})
 	st.ok(err)
 	st.ok(st.republish(r, 250, nil))
 	got = append(got, st.kept("QUEUE")...)
@@ -139,7 +139,7 @@ func TestRepublisherRefusesStreams(t *testing.T) {
 		{"mute.{instance}", "acme", ErrTarget, ""},
 		{"quiet", "", nil, "TWO"},
 	} {
-		r, err := st.store.Republisher(t.Context(), Target{Subject: test.subject, ID: "1", Instances: strings.Fields(test.instances)})
+		r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: test.subject, ID: "1", Instances: strings.Fields(test.instances)})
 		if !errors.Is(err, test.want) || err == nil && strings.Join(r.Streams, " ") != test.streams {
 			t.Errorf("%s of %s: %+v, %v", test.subject, test.instances, r, err)
 		}
@@ -149,7 +149,7 @@ func TestRepublisherRefusesStreams(t *testing.T) {
 // Nobody hears what this user must not publish.
 func TestRepublishWithoutPermission(t *testing.T) {
 	st := newStand(t, jetstest.Config{Password: "secret", Deny: "again.acme"})
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again.{instance}", ID: "r1"})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
 	st.ok(err)
 	if err := st.republish(r, 10, nil); !errors.Is(err, nats.ErrPermissionViolation) || r.Waiting() != 1000 {
 		t.Errorf("ended with %v, waiting from %d", err, r.Waiting())

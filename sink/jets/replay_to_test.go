@@ -57,7 +57,7 @@ func TestRepublisherRefuses(t *testing.T) {
 		"$KV.INTEGRATIONS.okta.acme": ErrSubject,
 		"_INBOX.1":                   ErrSubject,
 	} {
-		_, err := st.store.Republisher(t.Context(), Target{Subject: subject, ID: "1"})
+		_, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: subject, ID: "1"})
 		if !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", subject, err, want)
 		}
@@ -70,10 +70,10 @@ func TestRepublishThroughARestart(t *testing.T) {
 	st, server := processStand(t)
 	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
 	l := lay(st, 1, 3000, 2, 50)
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again.{instance}", ID: "r1"})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
 	st.ok(err)
 	var want []string
-	for e, err := range st.store.Events(t.Context(), Range{}) {
+	for e, err := range Events(t.Context(), st.store.Conn, Range{}) {
 		st.ok(err)
 		st.ok(r.Publish(t.Context(), e))
 		if want = append(want, e.ID()); len(want) == 1000 {
@@ -102,10 +102,10 @@ func TestRepublishEnded(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
 	l := lay(st, 1, 100, 2, 50)
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again", ID: "r1"})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
 	ctx, cancel := context.WithCancel(t.Context())
-	for e, err := range st.store.Events(t.Context(), Range{}) {
+	for e, err := range Events(t.Context(), st.store.Conn, Range{}) {
 		st.ok(err)
 		st.ok(r.Publish(ctx, e))
 	}
@@ -144,7 +144,7 @@ func TestRepublishWithoutAStream(t *testing.T) {
 	st, server := processStand(t)
 	heard, err := st.store.Conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go
 	st.ok(err)
-	r, err := st.store.Republisher(t.Context(), Target{Subject: "again.x", ID: "r1"})
+	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again.x", ID: "r1"})
 	st.ok(err)
 	server.Freeze()
 	for i := range 100 {

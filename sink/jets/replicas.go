@@ -19,10 +19,10 @@ func (r Replicas) Held(instance string) bool {
 	return lock.Session != "" && r.Sessions[lock.Holder].ID == lock.Session
 }
 
-// Replicas reads the bucket LOCKS once. A value that can't be read is left out.
-func (s *Store) Replicas(ctx context.Context) (Replicas, error) {
+// ReadReplicas reads the bucket LOCKS once. A value that can't be read is left out.
+func ReadReplicas(ctx context.Context, conn *Conn) (Replicas, error) {
 	r := newReplicas()
-	err := s.Conn.each(ctx, BucketLocks, ">", false, r.told)
+	err := conn.each(ctx, BucketLocks, ">", false, r.told)
 	return r, err
 }
 

@@ -182,7 +182,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 // buriedOf makes event 2 of an instance a dead letter that could be published.
 func (st *stand) buriedOf(instance string) DeadLetter {
 	st.Helper()
-	s := st.store.Sink(instance, query(), nil, nil)
+	s := NewSink(st.store, instance, query(), nil, nil)
 	_, err := s.Sync(st.Context())
 	st.ok(err)
 	p := page(s, 1, []pipeline.Event{event(1), event(2), event(3)})

@@ -104,7 +104,7 @@ func (st *stand) poll(instance string, elements [][]byte) {
 		Instance: instance,
 		Source: &okta.Client{Instance: instance, Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
 			HTTP: &http.Client{Transport: org.Transport()}},
-		Sink: st.store.Sink(instance, w.query(), nil, nil),
+		Sink: NewSink(st.store, instance, w.query(), nil, nil),
 	}
 	ctx, stop := context.WithTimeout(st.Context(), 10*time.Minute)
 	defer stop()

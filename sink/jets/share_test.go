@@ -405,7 +405,8 @@ type crew struct {
 }
 
 func (c *crew) join(name string) {
-	locks, err := opened(c.T, c.server, Config{}).Locks(LocksConfig{Replica: name})
+	store, seen := opened(c.T, c.server, Config{}), new(SnapshotSeen)
+	locks, err := NewLocks(store, LocksConfig{Replica: name, Seen: seen})
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -413,7 +414,7 @@ func (c *crew) join(name string) {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = locks.Run(ctx) })
 	wg.Go(func() {
-		_ = (&pipeline.Fleet{Integrations: &Integrations{Store: locks.store}, Locks: locks, Static: c.static, Poll: c.poll(name)}).Run(ctx)
+		_ = (&pipeline.Fleet{Integrations: &Integrations{Store: store, Seen: seen}, Locks: locks, Static: c.static, Poll: c.poll(name)}).Run(ctx)
 	})
 	c.Cleanup(func() { cancel(); wg.Wait() })
 }
@@ -592,7 +593,7 @@ func TestRefusedInstancesMove(t *testing.T) {
 		if second == owner || second == "" {
 			t.Fatalf("acme is held by %q, which can't poll it", second)
 		}
-		if r, err := c.store.Replicas(t.Context()); err != nil || !strings.Contains(r.Sessions[owner].Reasons["acme"], "credential refused") {
+		if r, err := ReadReplicas(t.Context(), c.store.Conn); err != nil || !strings.Contains(r.Sessions[owner].Reasons["acme"], "credential refused") {
 			t.Errorf("%s says %v (%v), not why it declines acme", owner, r.Sessions[owner].Reasons, err)
 		}
 		c.cutOff(owner)

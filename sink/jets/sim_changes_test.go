@@ -126,7 +126,7 @@ func (w *world) evict() {
 	if w.maxAge == 0 {
 		return
 	}
-	if seq, err := Attach(conn).SequenceAt(ctx, time.Now().Add(-w.maxAge)); err == nil && seq > s.CachedInfo().State.FirstSeq {
+	if seq, err := SequenceAt(ctx, conn, time.Now().Add(-w.maxAge)); err == nil && seq > s.CachedInfo().State.FirstSeq {
 		w.log.Info("evicted", "before", seq)
 		if err := s.Purge(ctx, jetstream.WithPurgeSequence(seq)); err != nil {
 			w.Error(err)

@@ -100,7 +100,7 @@ func (w *fleetWorld) names(instance string) []string {
 
 // locks is what LOCKS says, for people.
 func (w *fleetWorld) locks() string {
-	r, err := (&Store{Conn: w.admin}).Replicas(w.Context())
+	r, err := ReadReplicas(w.Context(), w.admin)
 	if err != nil {
 		return err.Error()
 	}
@@ -296,7 +296,7 @@ func (w *fleetWorld) leave() {
 	for _, t := range w.tenants {
 		w.quiet(t)
 	}
-	state, err := (&Store{Conn: w.admin}).Replicas(w.Context())
+	state, err := ReadReplicas(w.Context(), w.admin)
 	w.must(err)
 	for instance := range state.Locks {
 		if state.Held(instance) {

@@ -78,7 +78,8 @@ func (r *replica) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	locks, err := store.Locks(LocksConfig{Replica: r.name, TTL: r.w.ttl, Log: log})
+	seen := new(SnapshotSeen)
+	locks, err := NewLocks(store, LocksConfig{Seen: seen, Replica: r.name, TTL: r.w.ttl, Log: log})
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (r *replica) live(ctx context.Context) error {
 	defer stop()
 	context.AfterFunc(ctx, locks.Leave)
 	return (&pipeline.Fleet{
-		Integrations: &Integrations{Store: store},
+		Integrations: &Integrations{Store: store, Seen: seen},
 		Locks:        lateLocks{locks, r, r.w.chanceOf(r.name + " late")},
 		Static:       r.w.environment,
 		Poll: func(ctx context.Context, i pipeline.Integration, able func(error)) error {
@@ -107,7 +108,7 @@ func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration
 	r.mu.Lock()
 	unable, limiter := r.unable[i.Instance], r.limiters[i.Origin]
 	if limiter == nil {
-		limiter = &okta.Limiter{Rand: r.w.chanceOf(r.name + i.Origin), Exchange: store.Budgets(), Origin: i.Origin, Replica: r.name}
+		limiter = &okta.Limiter{Rand: r.w.chanceOf(r.name + i.Origin), Exchange: NewBudgets(store), Origin: i.Origin, Replica: r.name}
 		r.limiters[i.Origin] = limiter
 	}
 	if r.wakes[i.Instance] == nil {
@@ -128,7 +129,7 @@ func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration
 	return (&pipeline.Runner{
 		Instance: i.Instance, Interval: i.PollInterval, Able: able, Wake: wake, Log: log,
 		Source:  gatedSource{r.guard(client, i), &r.gate},
-		Sink:    &gatedSink{Sink: store.Sink(i.Instance, q, nil, log), gate: &r.gate},
+		Sink:    &gatedSink{Sink: NewSink(store, i.Instance, q, nil, log), gate: &r.gate},
 		Backoff: pipeline.Backoff{Rand: r.w.chanceOf(r.name + i.Instance)},
 	}).Run(ctx)
 }

@@ -54,7 +54,7 @@ func (p *poller) live(ctx context.Context) error {
 	clock := &pipeline.Clock{Local: p.wall.Now}
 	query := p.asks.query(p.w)
 	query.Now = clock.Now
-	sink := store.Sink("prod", query, nil, p.w.log)
+	sink := NewSink(store, "prod", query, nil, p.w.log)
 	return (&pipeline.Runner{
 		Clock:    clock,
 		Instance: "prod", Interval: 20 * time.Second, Log: p.w.log.With("poller", p.name),

@@ -41,7 +41,7 @@ func (q Query) now() time.Time {
 }
 
 // Sink keeps one instance's events and position in JetStream. It is used by
-// one goroutine at a time; Store.Sink makes it.
+// one goroutine at a time.
 //
 // All that it remembers is set by Sync and moved on by Commit after the ack of
 // a batch. Nothing of it outlives an error: whoever gets one calls Sync.
@@ -74,12 +74,12 @@ type Sink struct {
 
 var _ pipeline.Sink = (*Sink)(nil)
 
-// Sink returns the sink of an instance. trace and log may be nil.
-func (s *Store) Sink(instance string, q Query, trace *pipeline.Trace, log *slog.Logger) *Sink {
+// NewSink returns the sink of an instance. trace and log may be nil.
+func NewSink(store *Store, instance string, q Query, trace *pipeline.Trace, log *slog.Logger) *Sink {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Sink{instance: instance, query: q, store: s, trace: pipeline.Traces(trace),
+	return &Sink{instance: instance, query: q, store: store, trace: pipeline.Traces(trace),
 		log: log.With("instance", instance)}
 }
 

@@ -319,7 +319,7 @@ func TestFuturePublished(t *testing.T) {
 func TestTwoInstancesOfOneOrg(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	a := st.synced()
-	b := st.store.Sink("other", query(), nil, nil)
+	b := NewSink(st.store, "other", query(), nil, nil)
 	_, err := b.Sync(t.Context())
 	st.ok(err)
 	st.commit(a, page(a, 1, events(1, 3)))

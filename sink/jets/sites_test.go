@@ -156,7 +156,7 @@ func (s *site) poll(ctx context.Context, org *oktatest.Org) {
 	err := (&pipeline.Runner{
 		Instance: "prod", Interval: 30 * time.Millisecond, Backoff: pipeline.Backoff{Min: 10 * time.Millisecond, Max: 50 * time.Millisecond},
 		Source: gatedSource{source, &s.gate},
-		Sink:   &gatedSink{Sink: s.store.Sink("prod", query, nil, nil), gate: &s.gate},
+		Sink:   &gatedSink{Sink: NewSink(s.store, "prod", query, nil, nil), gate: &s.gate},
 	}).Run(ctx)
 	if err != nil {
 		s.Error(err)

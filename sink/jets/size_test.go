@@ -72,7 +72,7 @@ func TestSimulationOfLargeEvents(t *testing.T) {
 			Instance: "prod",
 			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
 				HTTP: &http.Client{Transport: org.Transport()}},
-			Sink: st.store.Sink("prod", w.query(), nil, nil),
+			Sink: NewSink(st.store, "prod", w.query(), nil, nil),
 		}).Run(ctx))
 		a := jetstest.Audit{Stream: StreamSignals, Events: SubjectEvents("prod"), Positions: SubjectPosition("prod")}
 		for _, e := range org.Events() {

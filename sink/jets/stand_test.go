@@ -55,7 +55,7 @@ func query() Query {
 }
 
 // sink is the sink of a process that has just started.
-func (st *stand) sink() *Sink { return st.store.Sink("prod", query(), nil, nil) }
+func (st *stand) sink() *Sink { return NewSink(st.store, "prod", query(), nil, nil) }
 
 // synced is a sink after its first sync.
 func (st *stand) synced() *Sink {

@@ -48,9 +48,9 @@ type draft struct {
 	last    bool      // another may have spoken: then it is not to be written
 }
 
-// Statuses makes the writer of this process's statuses; log may be nil.
-func (s *Store) Statuses(log *slog.Logger) *Statuses {
-	return &Statuses{store: s, log: orDiscard(log), wake: make(chan struct{}, 1), drafts: map[string]*draft{}, dirty: map[string]*draft{}}
+// NewStatuses makes the writer of this process's statuses; log may be nil.
+func NewStatuses(store *Store, log *slog.Logger) *Statuses {
+	return &Statuses{store: store, log: orDiscard(log), wake: make(chan struct{}, 1), drafts: map[string]*draft{}, dirty: map[string]*draft{}}
 }
 
 // Put hands over an instance's newest status. It never blocks.
@@ -229,10 +229,10 @@ func (s *Statuses) wrote(instance string, d *draft, status *pipeline.Status, sto
 	}
 }
 
-// Status reads an instance's status from the bucket's leader: the zero one if there is
+// ReadStatus reads an instance's status from the bucket's leader: the zero one if there is
 // none.
-func (s *Store) Status(ctx context.Context, instance string) (pipeline.Status, error) {
-	m, err := s.Conn.value(ctx, BucketStatus, Key(instance))
+func ReadStatus(ctx context.Context, conn *Conn, instance string) (pipeline.Status, error) {
+	m, err := conn.value(ctx, BucketStatus, Key(instance))
 	if errors.Is(err, ErrNoMessage) {
 		return pipeline.Status{}, nil
 	}
@@ -244,9 +244,9 @@ func (s *Store) Status(ctx context.Context, instance string) (pipeline.Status, e
 
 // AllStatuses reads the bucket STATUS once, by instance. One that can't be read
 // says so in its LastError.
-func (s *Store) AllStatuses(ctx context.Context) ([]pipeline.Status, error) {
+func AllStatuses(ctx context.Context, conn *Conn) ([]pipeline.Status, error) {
 	var all []pipeline.Status
-	err := s.Conn.each(ctx, BucketStatus, keyPrefix+"*", false, func(e kvEntry) {
+	err := conn.each(ctx, BucketStatus, keyPrefix+"*", false, func(e kvEntry) {
 		if !e.gone {
 			all = append(all, statusOf(e))
 		}

@@ -15,7 +15,7 @@ import (
 // writing runs a writer of statuses until stop or the test's end.
 func writing(t *testing.T, store *Store) (w *Statuses, stop func()) {
 	t.Helper()
-	w = store.Statuses(nil)
+	w = NewStatuses(store, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = w.Run(ctx) })
@@ -28,7 +28,7 @@ func writing(t *testing.T, store *Store) (w *Statuses, stop func()) {
 func wantStatus(t *testing.T, store *Store, want ...string) {
 	t.Helper()
 	synctest.Wait()
-	all, err := store.AllStatuses(t.Context())
+	all, err := AllStatuses(t.Context(), store.Conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestStatusesOfOneWhoLeaves(t *testing.T) {
 func TestStatusesAreCarriedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
-		if s, err := store.Status(t.Context(), "a"); err != nil || s.Events != 0 {
+		if s, err := ReadStatus(t.Context(), store.Conn, "a"); err != nil || s.Events != 0 {
 			t.Errorf("before anything was written: %+v, %v", s, err)
 		}
 		first, _ := writing(t, store)
@@ -122,7 +122,7 @@ func TestStatusesAreCarriedOn(t *testing.T) {
 		first.Put(status("a", pipeline.StatePolling, 7)) // no news: it would wait
 		first.Leave("a")
 		synctest.Wait()
-		if s, err := store.Status(t.Context(), "a"); err != nil || s.Events != 7 {
+		if s, err := ReadStatus(t.Context(), store.Conn, "a"); err != nil || s.Events != 7 {
 			t.Errorf("after the holder has left: %+v, %v", s, err)
 		}
 	})
@@ -195,7 +195,7 @@ func TestStatusUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
 		put(t, store, BucketStatus, "okta.a", "no json")
-		all, err := store.AllStatuses(t.Context())
+		all, err := AllStatuses(t.Context(), store.Conn)
 		if err != nil || len(all) != 1 || all[0].Instance != "a" || all[0].LastError == "" {
 			t.Errorf("%+v, %v", all, err)
 		}

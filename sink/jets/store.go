@@ -66,7 +66,6 @@ type Store struct {
 	config     Config
 	publisher  *publisher
 	syncs      pipeline.Gate
-	caughtUp   catchUp
 	provision  sync.Mutex   // one provisioning at a time in this process
 	msgSize    atomic.Int32 // max_msg_size of SIGNALS; -1: none
 	letterSize atomic.Int32 // of DEADLETTER
@@ -84,6 +83,10 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	return s, s.Ensure(ctx)
 }
 
+// Attach returns a Store for a command that works beside the service: nothing is
+// made or checked.
+func Attach(conn *Conn) *Store { return &Store{Conn: conn, publisher: newPublisher(conn)} }
+
 // Ensure does what Open does, for a stream that was deleted since.
 func (s *Store) Ensure(ctx context.Context) error {
 	s.provision.Lock()
@@ -93,7 +96,9 @@ func (s *Store) Ensure(ctx context.Context) error {
 			return err
 		}
 	}
-	s.ensureBudgets(ctx)
+	if err := s.ensureBudgets(ctx); err != nil { // nobody is refused for want of them
+		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be made", "err", cmp.Or(ctx.Err(), err))
+	}
 	if err := s.ensureLetters(ctx); err != nil {
 		return err
 	}
@@ -223,6 +228,31 @@ func (s *Store) bucket(name string, history int64, description string) stream {
 		fit: fitAny,
 	}
 }
+
+// budgetsTTL is how long a value of BUDGETS stands: two of Okta's windows.
+const budgetsTTL = 2 * time.Minute
+
+// budgets is the bucket BUDGETS. It is on file: a process that restarts with its own
+// server must still wait where an org has said so.
+func (s *Store) budgets() stream {
+	bucket := s.bucket(BucketBudgets, 1, "what is left of the orgs' rate limits")
+	bucket.config.MaxAge = budgetsTTL
+	bucket.config.Duplicates = min(bucket.config.Duplicates, budgetsTTL)
+	return bucket
+}
+
+// ensureBudgets makes the bucket BUDGETS alone.
+func (s *Store) ensureBudgets(ctx context.Context) error {
+	_, err := s.Conn.ensure(ctx, s.budgets(), s.config.Log)
+	return err
+}
+
+// provisions reports whether this process makes streams and buckets: a command, which
+// Attach serves, does not.
+func (s *Store) provisions() bool { return s.config.Replicas > 0 }
+
+// backfillsKept is how long a backfill that ended is kept.
+const backfillsKept = 90 * 24 * time.Hour
 
 // Where a new SIGNALS begins, above the highest sequence that CURSORS knows of.
 // A cursor trails its stream by less than two pages of 1,000.

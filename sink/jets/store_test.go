@@ -204,7 +204,7 @@ func TestOpenRefusesUnfit(t *testing.T) {
 func TestEnsureBeginsAboveOldFences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
-		if e, err := store.Extent(t.Context()); err != nil || e.First < freshMargin || e.Last != e.First-1 {
+		if e, err := store.Conn.Extent(t.Context()); err != nil || e.First < freshMargin || e.Last != e.First-1 {
 			t.Errorf("first stream begins at %d after %d: %v", e.First, e.Last, err)
 		}
 		kv, err := store.Conn.JS.KeyValue(t.Context(), BucketCursors)
@@ -216,7 +216,7 @@ func TestEnsureBeginsAboveOldFences(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before, err := store.Extent(t.Context())
+		before, err := store.Conn.Extent(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,13 +224,13 @@ func TestEnsureBeginsAboveOldFences(t *testing.T) {
 		if err := store.Conn.JS.DeleteStream(t.Context(), StreamSignals); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.Extent(t.Context()); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		if _, err := store.Conn.Extent(t.Context()); !errors.Is(err, jetstream.ErrStreamNotFound) {
 			t.Errorf("deleted stream: %v", err)
 		}
 		if err := store.Ensure(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		e, err := store.Extent(t.Context())
+		e, err := store.Conn.Extent(t.Context())
 		if err != nil || e.First < 5_000_000+3*freshPerKey+freshMargin || !e.Created.After(before.Created) {
 			t.Errorf("begins at %d, made %v (before %v): %v", e.First, e.Created, before.Created, err)
 		}

@@ -71,7 +71,7 @@ func (s *Sink) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.stream, err = s.store.Extent(ctx); err != nil {
+	if s.stream, err = s.store.Conn.Extent(ctx); err != nil {
 		return err
 	}
 	newest, err := s.newest(ctx)

@@ -24,7 +24,7 @@ import (
 func TestFreshStartsRace(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	a, b := st.sink(), st.sink()
-	a.stream, _ = st.store.Extent(t.Context())
+	a.stream, _ = st.store.Conn.Extent(t.Context())
 	b.stream = a.stream
 	st.ok(a.start(t.Context()))
 	if err := b.start(t.Context()); !errors.Is(err, pipeline.ErrFenced) {
@@ -293,7 +293,7 @@ func TestRolledBack(t *testing.T) {
 	st.rollBack(backup)
 	st.putCursor(*ahead) // CURSORS alone was spared
 	lost := 0
-	again := st.store.Sink("prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
+	again := NewSink(st.store, "prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
 	_, err := again.Sync(t.Context())
 	st.ok(err)
 	if again.at.Link != link(1) || lost != 1 {
@@ -372,7 +372,7 @@ func TestStreamLostThePosition(t *testing.T) {
 			}
 		}
 		lost := 0
-		s = st.store.Sink("prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
+		s = NewSink(st.store, "prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
 		_, err := s.Sync(t.Context())
 		st.ok(err)
 		if lost != 1 || s.at.Why != pipeline.WhyStart || !s.at.CompleteThrough.Before(ahead.CompleteThrough) {
@@ -525,7 +525,7 @@ func TestQueryChangeReopens(t *testing.T) {
 	st.commit(s, page(s, 1, events(1, 100)))
 	q := query()
 	q.Hash = "q2"
-	s = st.store.Sink("prod", q, nil, nil)
+	s = NewSink(st.store, "prod", q, nil, nil)
 	at, err := s.Sync(t.Context())
 	st.ok(err)
 	if at.Why != pipeline.WhyReopen || at.Query != "q2" || at.DedupeFrom == 0 {
@@ -543,7 +543,7 @@ func TestOriginChangeStartsAfresh(t *testing.T) {
 	}
 	q := query()
 	q.Origin = "https://login.example.com" // the same org under its own domain
-	s = st.store.Sink("prod", q, nil, nil)
+	s = NewSink(st.store, "prod", q, nil, nil)
 	at, err := s.Sync(t.Context())
 	st.ok(err)
 	if at.Why != pipeline.WhyStart || at.Origin != q.Origin {

@@ -49,7 +49,7 @@ func (b *bubble) run(ctx context.Context, t *testing.T) {
 	}
 	runner := &pipeline.Runner{
 		Instance: "acme", Interval: b.interval, Trace: &b.trace,
-		Source: breaker.Wrap("acme", client, &b.trace), Sink: store.Sink("acme", query, &b.trace, nil),
+		Source: breaker.Wrap("acme", client, &b.trace), Sink: jets.NewSink(store, "acme", query, &b.trace, nil),
 	}
 	if err := runner.Run(ctx); err != nil {
 		t.Fatal(err)

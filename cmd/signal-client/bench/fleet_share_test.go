@@ -62,7 +62,7 @@ func halfOf(delays []time.Duration) string {
 
 // sessions is how many replicas are alive.
 func (f *fleet) sessions() int {
-	replicas, err := f.store.Replicas(f.Context())
+	replicas, err := jets.ReadReplicas(f.Context(), f.store.Conn)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -205,7 +205,7 @@ func consumeOne(ctx context.Context, conn *jets.Conn) (int, error) {
 }
 
 func readOne(ctx context.Context, store *jets.Store) (n int, err error) {
-	for _, err := range store.Events(ctx, jets.Range{Instances: []string{replayInstance}}) {
+	for _, err := range jets.Events(ctx, store.Conn, jets.Range{Instances: []string{replayInstance}}) {
 		if err != nil {
 			return n, err
 		}

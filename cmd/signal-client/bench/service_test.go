@@ -205,7 +205,7 @@ func (f *fleet) holders() map[string]string {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
 	defer cancel()
-	replicas, err := f.store.Replicas(ctx)
+	replicas, err := jets.ReadReplicas(ctx, f.store.Conn)
 	if err != nil {
 		f.Fatal(err)
 	}
