@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // asking is how a command asks before it does what can't be taken back.
@@ -27,7 +26,7 @@ func (a *asking) flags(cmd *cobra.Command) {
 
 // possible refuses what can't be asked, before anything is looked at.
 func (a *asking) possible(what string) error {
-	if a.yes || a.dry || term.IsTerminal(int(a.in.Fd())) {
+	if a.yes || a.dry || isTerminal(a.in) {
 		return nil
 	}
 	return wrong(what, "it asks first, and there is no terminal to ask on", "--yes, if it is meant, or --dry-run")

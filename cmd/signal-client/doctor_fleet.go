@@ -27,7 +27,7 @@ func (s *scene) fleetExams() []exam {
 func (s *scene) whole(check func(d *diagnosis)) func(context.Context, *diagnosis) {
 	return func(_ context.Context, d *diagnosis) {
 		if s.fleetErr != nil {
-			d.wrong(s.fleetErr.Error(), remedyFor(s.fleetErr).hint)
+			d.wrong(s.fleetErr.Error(), hintFor(s.fleetErr))
 			return
 		}
 		check(d)
@@ -90,7 +90,7 @@ func (s *scene) owners(d *diagnosis) {
 	}
 	switch {
 	case s.writtenErr != nil:
-		d.wrong(s.writtenErr.Error(), remedyFor(s.writtenErr).hint)
+		d.wrong(s.writtenErr.Error(), hintFor(s.writtenErr))
 	case len(unowned) > 0 && len(s.replicas.Sessions) == 0:
 		d.wrong("nobody polls "+few(unowned), "signal-client run")
 	case len(unowned) > 0:

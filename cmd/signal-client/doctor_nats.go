@@ -61,7 +61,7 @@ func (s *scene) reachable(_ context.Context, d *diagnosis) {
 func (s *scene) version(_ context.Context, d *diagnosis) {
 	switch {
 	case errors.Is(s.away, jets.ErrServerTooOld):
-		d.wrong(headed(s.away).Err.Error(), remedyFor(s.away).hint)
+		d.wrong(headed(s.away).Err.Error(), hintFor(s.away))
 	case !s.connected():
 		d.skip(notReached)
 	case s.conn != nil:
@@ -74,11 +74,11 @@ func (s *scene) version(_ context.Context, d *diagnosis) {
 func (s *scene) jetStream(_ context.Context, d *diagnosis) {
 	switch {
 	case errors.Is(s.away, jets.ErrNoJetStream):
-		d.wrong("it is off for this account", remedyFor(s.away).hint)
+		d.wrong("it is off for this account", hintFor(s.away))
 	case s.conn == nil:
 		d.skip(notReached)
 	case s.accountErr != nil:
-		d.wrong(s.accountErr.Error(), remedyFor(s.accountErr).hint)
+		d.wrong(s.accountErr.Error(), hintFor(s.accountErr))
 	default:
 		d.fact("on")
 		if s.account.Domain != "" {
@@ -146,7 +146,7 @@ func (s *scene) roundTrip(_ context.Context, d *diagnosis) {
 	took := time.Since(began)
 	switch {
 	case err != nil:
-		d.wrong(err.Error(), remedyFor(err).hint)
+		d.wrong(err.Error(), hintFor(err))
 	case took > 2*time.Second:
 		d.wrong(span(took), "look at the network and the load of the server: sessions are renewed in thirds of SIGNAL_CLIENT_SESSION_TTL")
 	case took > 250*time.Millisecond:

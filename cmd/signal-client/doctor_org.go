@@ -34,7 +34,7 @@ func (s *scene) orgExams() []exam {
 		exams = append(exams, skipped(groupInstance, "integrations", notReached+", so INTEGRATIONS is not read"))
 	case s.writtenErr != nil:
 		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *diagnosis) {
-			d.wrong(s.writtenErr.Error(), remedyFor(s.writtenErr).hint)
+			d.wrong(s.writtenErr.Error(), hintFor(s.writtenErr))
 		}))
 	case len(orgs) == 0 && len(s.instances) == 0:
 		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *diagnosis) {

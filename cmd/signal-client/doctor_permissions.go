@@ -65,7 +65,7 @@ func (s *scene) permissions(ctx context.Context, d *diagnosis) {
 	// A connection of its own: what the server refuses is told to the connection.
 	conn, err := s.dial.connect(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
-		d.wrong(err.Error(), remedyFor(err).hint)
+		d.wrong(err.Error(), hintFor(err))
 		return
 	}
 	defer conn.Close()
@@ -74,7 +74,7 @@ func (s *scene) permissions(ctx context.Context, d *diagnosis) {
 		allowed, err := p.try(ctx, conn.NATS)
 		switch {
 		case err != nil:
-			d.wrong(fmt.Sprintf("%s can't be tried: %v", p.subject, err), remedyFor(err).hint)
+			d.wrong(fmt.Sprintf("%s can't be tried: %v", p.subject, err), hintFor(err))
 			return
 		case allowed:
 		case p.optional:

@@ -22,7 +22,7 @@ func (s *scene) streamExams() []exam {
 	}
 	if s.streamsErr != nil {
 		return []exam{one(groupStreams, "streams and buckets", func(_ context.Context, d *diagnosis) {
-			d.wrong(s.streamsErr.Error(), remedyFor(s.streamsErr).hint)
+			d.wrong(s.streamsErr.Error(), hintFor(s.streamsErr))
 		})}
 	}
 	var exams []exam
@@ -53,7 +53,7 @@ func (s *scene) streamFound(i jets.Inspection, d *diagnosis) {
 		d.wrong("it is gone", "start the service again: it makes what is missing at its start")
 		return
 	case i.Info == nil:
-		d.wrong(i.Unfit.Error(), remedyFor(i.Unfit).hint)
+		d.wrong(i.Unfit.Error(), hintFor(i.Unfit))
 		return
 	}
 	if i.Unfit != nil {
@@ -178,7 +178,7 @@ func agesText(most time.Duration) string {
 // deadLetters says what waits in DEADLETTER.
 func (s *scene) deadLetters(_ context.Context, d *diagnosis) {
 	if s.lettersErr != nil {
-		d.wrong(s.lettersErr.Error(), remedyFor(s.lettersErr).hint)
+		d.wrong(s.lettersErr.Error(), hintFor(s.lettersErr))
 		return
 	}
 	var total uint64

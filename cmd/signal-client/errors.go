@@ -165,6 +165,9 @@ func headed(err error) problem {
 	return problem{Op: op, Err: errors.New(cause)}
 }
 
+// hintFor is what to try after an error; "": nothing is known.
+func hintFor(err error) string { return remedyFor(err).hint }
+
 func remedyFor(err error) remedy {
 	for _, r := range remedies {
 		if errors.Is(err, r.err) {

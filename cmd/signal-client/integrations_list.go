@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,15 +138,19 @@ func (r *roster) newList() *cobra.Command {
 	return r.flags(cmd)
 }
 
-// list is what INTEGRATIONS holds, and what services have from their environment, by
-// name.
 func (r *roster) list(cmd *cobra.Command) ([]shown, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	written, err := all.Written(cmd.Context())
+	return listed(cmd.Context(), all)
+}
+
+// listed is what INTEGRATIONS holds, and what services have from their environment, by
+// name.
+func listed(ctx context.Context, all *jets.Integrations) ([]shown, error) {
+	written, err := all.Written(ctx)
 	if err := present(err); err != nil {
 		return nil, err
 	}
@@ -155,7 +160,7 @@ func (r *roster) list(cmd *cobra.Command) ([]shown, error) {
 		list = append(list, show(w))
 		stored[w.Instance] = true
 	}
-	statuses, err := jets.AllStatuses(cmd.Context(), all.Store.Conn)
+	statuses, err := jets.AllStatuses(ctx, all.Store.Conn)
 	for _, s := range statuses {
 		if w, ok := fromStatus(s); ok && !stored[s.Instance] {
 			list = append(list, showEnvironment(w))
@@ -218,16 +223,20 @@ func (r *roster) newShow() *cobra.Command {
 	return r.flags(cmd)
 }
 
-// shown is one org, wherever it is configured.
 func (r *roster) shown(cmd *cobra.Command, instance string) (shown, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
 		return shown{}, err
 	}
 	defer done()
-	w, err := find(cmd.Context(), all, instance)
+	return lookUp(cmd.Context(), all, instance)
+}
+
+// lookUp is one org, wherever it is configured.
+func lookUp(ctx context.Context, all *jets.Integrations, instance string) (shown, error) {
+	w, err := find(ctx, all, instance)
 	if errors.Is(err, errNoIntegration) {
-		if there, ok := environment(cmd.Context(), all.Store, instance); ok {
+		if there, ok := environment(ctx, all.Store, instance); ok {
 			return showEnvironment(there), nil
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -34,7 +33,7 @@ func (r *roster) newRemove() *cobra.Command {
 		Args:              named(0),
 		ValidArgsFunction: r.complete(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !yes && !force && !term.IsTerminal(int(r.in.Fd())) {
+			if !yes && !force && !isTerminal(r.in) {
 				return wrong("remove "+strings.Join(args, " "), "it asks first, and there is no terminal to ask on", "--yes, if it is meant")
 			}
 			all, done, err := r.open(cmd)

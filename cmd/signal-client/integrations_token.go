@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
@@ -35,41 +33,22 @@ func (r *roster) readToken(ctx context.Context, from string) (pipeline.Secret, e
 		}
 		defer f.Close()
 		return tokenIn(f, from)
-	case term.IsTerminal(int(r.in.Fd())):
+	case isTerminal(r.in):
 		return r.askToken(ctx)
 	}
 	return tokenIn(r.in, "standard input")
 }
 
-// askToken asks on the terminal, and shows nothing of what is typed or pasted.
-// Told to end meanwhile, it leaves behind a terminal that echoes again.
+// askToken asks on the terminal.
 func (r *roster) askToken(ctx context.Context) (pipeline.Secret, error) {
-	fd := int(r.in.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
+	typed, err := askHidden(ctx, r.in, r.Err(), "API token (in Okta: Security > API > Tokens; nothing is shown): ")
+	switch {
+	case ctx.Err() != nil:
+		return pipeline.Secret{}, ctx.Err()
+	case err != nil:
 		return pipeline.Secret{}, noToken("the terminal", err)
 	}
-	defer func() { _ = term.Restore(fd, before) }()
-	defer fmt.Fprintln(r.Err())
-	fmt.Fprint(r.Err(), "API token (in Okta: Security > API > Tokens; nothing is shown): ")
-	type result struct {
-		typed []byte
-		err   error
-	}
-	answer := make(chan result, 1)
-	go func() {
-		typed, err := term.ReadPassword(fd)
-		answer <- result{typed, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return pipeline.Secret{}, ctx.Err()
-	case a := <-answer:
-		if a.err != nil {
-			return pipeline.Secret{}, noToken("the terminal", a.err)
-		}
-		return tokenIn(bytes.NewReader(a.typed), "the terminal")
-	}
+	return tokenIn(bytes.NewReader(typed), "the terminal")
 }
 
 // tokenIn reads what must be a token and nothing else. Whether it can be one, the

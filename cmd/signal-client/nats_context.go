@@ -119,7 +119,7 @@ func listening(ctx context.Context, addr string) bool {
 // describeAway says in a few words why NATS can't be reached, or has no JetStream.
 func describeAway(where string, err error) string {
 	if errors.Is(err, jets.ErrNoJetStream) {
-		return fmt.Sprintf("NATS at %s has no JetStream for this account yet: %s", where, remedyFor(err).hint)
+		return fmt.Sprintf("NATS at %s has no JetStream for this account yet: %s", where, hintFor(err))
 	}
 	for {
 		inner := errors.Unwrap(err)

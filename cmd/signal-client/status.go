@@ -215,7 +215,7 @@ func printStatuses(out screen, all []pipeline.Status, replicas []share, paces ma
 	for _, s := range all {
 		row := statusRow(s, out.Terminal)
 		if paces != nil {
-			row = append(row, paces[s.Instance].cells(out.Terminal)...)
+			row = append(row, paceCells(paces[s.Instance], out.Terminal)...)
 		}
 		if out.Terminal {
 			g.Rows, g.Notes = append(g.Rows, row), append(g.Notes, notes(s))

@@ -58,8 +58,8 @@ func published(s pipeline.Status) time.Time {
 	return at
 }
 
-// cells are the columns of a table.
-func (p pace) cells(people bool) []any {
+// paceCells are the columns of a table.
+func paceCells(p pace, people bool) []any {
 	rate, rest := "", ""
 	if people {
 		rate, rest = "-", "-"

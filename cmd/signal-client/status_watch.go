@@ -5,13 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -110,15 +107,6 @@ func (w *watching) draw(out screen, all []pipeline.Status, replicas []share, awa
 	return err
 }
 
-// terminalHeight is how many lines standard output shows; 0: not known.
-func terminalHeight() int {
-	_, height, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		return 0
-	}
-	return height
-}
-
 // fitting is the text as it is drawn over another: each line ends what stood there,
 // and what the terminal can't hold is left out.
 func fitting(text string, height int) string {
@@ -160,7 +148,7 @@ func (w *watching) append(out screen, all []pipeline.Status, replicas []share, n
 		if w.changed(s.Instance, seen(s)) {
 			p := w.paces[s.Instance]
 			row := append([]any{at}, statusRow(s, false)...)
-			rows = append(rows, append(append(row, p.cells(false)...), s.LastError))
+			rows = append(rows, append(append(row, paceCells(p, false)...), s.LastError))
 			documents = append(documents, statusLine{at, s, p})
 		}
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -73,6 +75,46 @@ func newScreen(f *os.File, mode colorMode) screen {
 		return width
 	}
 	return s
+}
+
+// isTerminal reports whether a person sits at the file.
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// terminalHeight is how many lines standard output shows; 0: not known.
+func terminalHeight() int {
+	_, height, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return height
+}
+
+// askHidden asks on the terminal that in is, and shows nothing of what is typed or
+// pasted. Told to end meanwhile, it leaves behind a terminal that echoes again.
+func askHidden(ctx context.Context, in *os.File, to screen, question string) ([]byte, error) {
+	fd := int(in.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = term.Restore(fd, before) }()
+	defer fmt.Fprintln(to)
+	fmt.Fprint(to, question)
+	type result struct {
+		typed []byte
+		err   error
+	}
+	answer := make(chan result, 1)
+	go func() {
+		typed, err := term.ReadPassword(fd)
+		answer <- result{typed, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case a := <-answer:
+		return a.typed, a.err
+	}
 }
 
 // Paint colours the text where colours are welcome.
