@@ -1,9 +1,9 @@
-// Package breaker keeps a refused credential, or an org that fails, from being
-// hammered. It is sony/gobreaker round any pipeline.Source, with an open time that
+// Package breaker protects a refused credential, or a failing org, from repeated
+// requests. It wraps any pipeline.Source in sony/gobreaker, with an open time that
 // doubles.
 //
-// It does not remember across processes: after a restart a refused credential
-// is tried once more. It does not wait, either: that is its caller's.
+// It has no memory across processes: after a restart a refused credential is tried once
+// more. It does not wait; its caller does.
 package breaker
 
 import (
@@ -22,28 +22,28 @@ import (
 const (
 	// failures is how many transient errors in a row open a breaker.
 	failures = 5
-	// The open time doubles from leastOpen to mostOpen; up to a tenth is added
-	// to it by chance, so that instances of one origin don't probe at once.
+	// The open time doubles from leastOpen to mostOpen. Up to a tenth is added at random,
+	// so that instances of one origin don't probe at the same time.
 	leastOpen = 30 * time.Second
 	mostOpen  = 15 * time.Minute
 )
 
-// A Breaker's states, as STATUS and metrics name them.
+// States of a Breaker, as STATUS and metrics name them.
 const (
 	Closed   = "closed"
 	Open     = "open"
 	HalfOpen = "half-open"
 )
 
-// Breaker is a pipeline.Source that stops asking a source that refuses or
-// fails: a refused credential opens it at once, five transient errors in a row
-// do. Errors that are no failure of the org (a budget used up, a cursor refused,
-// a configuration error, the caller's own end) count neither way. When its open
-// time is over one request is let through: its success closes the breaker, its
-// failure opens it for twice as long.
+// Breaker is a pipeline.Source that stops asking a source that refuses or fails: a
+// refused credential opens it at once, other failures after five transient errors in a
+// row. Errors that are not the org's failure (budget used up, cursor refused,
+// configuration error, cancellation by the caller) count neither way. When the open time
+// is over one request is let through: success closes the breaker, failure opens it for
+// twice as long.
 //
-// It outlives the runner that polls through it; a changed credential deserves a
-// new one. State is safe for concurrent use; Poll is as far as the source's is.
+// It outlives the runner that polls through it; after a change of credential, make a new
+// one. State is safe for concurrent use; Poll is as safe as the source's.
 type Breaker struct {
 	// Rand returns numbers in [0, 1), for jitter; nil: math/rand/v2. It
 	// must not change after the first Poll.
@@ -57,22 +57,21 @@ type Breaker struct {
 	current  *gobreaker.CircuitBreaker[pipeline.Page]
 	openings int       // in a row
 	until    time.Time // when the source may be asked again
-	why      error     // what opened it
-	try      bool      // the next request is let through, open or not
-	told     string    // the state that the trace was last told
+	why      error     // the error that opened it
+	try      bool      // let the next request through, even while open
+	told     string    // the state last reported to the trace
 }
 
 var _ pipeline.Source = (*Breaker)(nil)
 
-// Wrap puts a breaker, closed, round a source. trace may be nil; its hook
-// Breaker is called with instance on each change.
+// Wrap returns a closed Breaker around a source. trace may be nil; its hook Breaker is
+// called with instance on each change of state.
 func Wrap(instance string, source pipeline.Source, trace *pipeline.Trace) *Breaker {
 	return &Breaker{instance: instance, source: source, trace: trace, current: closed(leastOpen), told: Closed}
 }
 
-// Poll asks the source, unless the breaker is open: then it returns a
-// *pipeline.NotBefore whose error matches the one that opened it. So does the
-// call that opens it.
+// Poll asks the source. While the breaker is open, and on the failure that opens it, the
+// error is a *pipeline.NotBefore that wraps the error which opened the breaker.
 func (b *Breaker) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	current, try := b.begin()
 	if try {
@@ -89,16 +88,16 @@ func (b *Breaker) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 	return page, b.end(current, verdict.error)
 }
 
-// Try has the next request let through even while the breaker is open: somebody who
-// may have mended what opened it wants to know. It is safe for concurrent use.
+// Try lets the next request through even while the breaker is open, because somebody may
+// have fixed the cause. It is safe for concurrent use.
 func (b *Breaker) Try() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.try = true
 }
 
-// pass asks the source past an open breaker. Its success closes the breaker; a
-// failure leaves it open for as long as it was.
+// pass asks the source although the breaker is open. Success closes the breaker; failure
+// leaves the open time unchanged.
 func (b *Breaker) pass(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	page, err := b.source.Poll(ctx, link)
 	b.mu.Lock()
@@ -122,8 +121,8 @@ func (b *Breaker) State() string {
 	return b.current.State().String()
 }
 
-// begin returns the breaker to ask through, or says that it is to be passed, and tells
-// of one that has become half open.
+// begin returns the breaker to ask through, or says that it is bypassed. It reports a
+// breaker that has become half open.
 func (b *Breaker) begin() (current *gobreaker.CircuitBreaker[pipeline.Page], pass bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,8 +132,8 @@ func (b *Breaker) begin() (current *gobreaker.CircuitBreaker[pipeline.Page], pas
 	return b.current, pass
 }
 
-// end takes note of how a request ended, and returns its error. A breaker that
-// opened makes way for one that stays open for longer.
+// end records the outcome of a request and returns its error. A breaker that has opened
+// is replaced by one with a longer open time.
 func (b *Breaker) end(current *gobreaker.CircuitBreaker[pipeline.Page], err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -156,7 +155,7 @@ func (b *Breaker) open(err error) {
 	b.openings++
 	b.why = err
 	b.current = opened(took)
-	// gobreaker lets a request through only after its time, not at it.
+	// gobreaker lets a request through only after its open time, not at its end.
 	b.until = time.Now().Add(took + time.Millisecond)
 }
 
@@ -167,18 +166,18 @@ func (b *Breaker) random() float64 {
 	return rand.Float64()
 }
 
-// notBefore is the answer while nothing may be asked.
+// notBefore returns the error of a request that was not sent.
 func (b *Breaker) notBefore() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := b.until
 	if now := time.Now(); !at.After(now) {
-		at = now.Add(time.Second) // another's probe is under way
+		at = now.Add(time.Second) // a concurrent probe is in flight
 	}
 	return &pipeline.NotBefore{At: at, Err: fmt.Errorf("breaker is %s: %w", b.current.State(), b.why)}
 }
 
-// tell tells the trace when the state has changed.
+// tell reports a changed state to the trace.
 func (b *Breaker) tell() {
 	state := b.current.State().String()
 	if state == b.told {

@@ -10,15 +10,15 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// verdict is a source's error with what it means to a breaker.
+// verdict is a source's error with its meaning for a breaker.
 type verdict struct {
 	error
 	excluded bool // counts neither as a failure nor as a success
 	refused  bool // opens at once
 }
 
-// judge decides what an error means. That the caller gave up says nothing about the
-// org, whatever error it shows up as; a timeout of the source's own does.
+// judge returns the verdict on an error. Cancellation by the caller says nothing about
+// the org, whatever error it surfaces as; a timeout of the source does.
 func judge(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -32,7 +32,8 @@ func judge(ctx context.Context, err error) error {
 	}
 }
 
-// closed returns a closed gobreaker that opens by our rules, once, for a time.
+// closed returns a closed gobreaker that opens once, by this package's rules, for a given
+// time.
 func closed(open time.Duration) *gobreaker.CircuitBreaker[pipeline.Page] {
 	refused := false // guarded by gobreaker's own lock, which it holds in these calls
 	return gobreaker.NewCircuitBreaker[pipeline.Page](gobreaker.Settings{
@@ -50,8 +51,8 @@ func closed(open time.Duration) *gobreaker.CircuitBreaker[pipeline.Page] {
 	})
 }
 
-// opened returns an open one: gobreaker's time is fixed when it is made, so
-// that each opening of another length is a gobreaker of its own.
+// opened returns an open gobreaker. gobreaker's open time is fixed when it is made, so
+// each opening with another open time needs a new one.
 func opened(open time.Duration) *gobreaker.CircuitBreaker[pipeline.Page] {
 	b := closed(open)
 	_, _ = b.Execute(func() (pipeline.Page, error) {

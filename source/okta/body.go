@@ -13,16 +13,16 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// errTooLarge: the body is larger than MaxBody. Asking for fewer elements helps.
+// errTooLarge: the body is larger than MaxBody. Requesting fewer elements helps.
 var errTooLarge = errors.New("body too large")
 
-// inflaters are kept between pages: one is 40 KB of tables.
+// inflaters are reused between pages: each holds 40 KB of tables.
 var inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// readBody reads a body to its end and inflates it, at most as many bytes of it as
-// there may be: errTooLarge beyond that. before is the size of the body before; pages of
-// a drain are much alike, and so are read into a buffer of the right size at once. No
-// byte is read before there is room for it. The bytes are the caller's.
+// readBody reads and inflates a body, up to room.most bytes; beyond that it returns
+// errTooLarge. before is the size of the previous body: the pages of a drain are much
+// alike, so a buffer of that size usually fits. No byte is read before memory for it is
+// reserved. The caller owns the bytes.
 func readBody(ctx context.Context, resp *http.Response, before int, r *room) ([]byte, error) {
 	guess := min(before+before/8, maxGuess) + 4<<10
 	if err := r.reserve(ctx, guess); err != nil {
@@ -35,17 +35,17 @@ func readBody(ctx context.Context, resp *http.Response, before int, r *room) ([]
 	defer done()
 	into, err := fill(ctx, make([]byte, 0, guess), body, r)
 	if err == nil && cap(into) > 2*len(into) {
-		return bytes.Clone(into), nil // a page lives for a while: don't keep the rest
+		return bytes.Clone(into), nil // the page is kept for a while: free the unused part
 	}
 	return into, err
 }
 
-// maxGuess is the largest buffer that is made before a byte is read.
+// maxGuess is the largest buffer that is allocated before a byte is read.
 const maxGuess = 8 << 20
 
-// inflate returns a body's reader, and what gives back what that needs. No more
-// is read from the wire than about most: empty gzip blocks go on for ever without
-// giving a byte.
+// inflate returns the reader of an inflated body, and a function that returns its
+// resources. It reads little more than most from the wire, because a stream of empty gzip
+// blocks would never end.
 func inflate(resp *http.Response, most int64) (io.Reader, func(), error) {
 	encoding := resp.Header.Get("Content-Encoding")
 	switch strings.ToLower(encoding) {
@@ -63,7 +63,7 @@ func inflate(resp *http.Response, most int64) (io.Reader, func(), error) {
 	return nil, nil, fmt.Errorf("body has content encoding %.40q, which was not asked for", encoding)
 }
 
-// fill reads a body to its end, into a buffer that grows when there is room.
+// fill reads a body to its end, into a buffer that grows as memory is reserved.
 func fill(ctx context.Context, into []byte, body io.Reader, r *room) ([]byte, error) {
 	for {
 		n, err := body.Read(into[len(into):cap(into)])
@@ -79,7 +79,7 @@ func fill(ctx context.Context, into []byte, body io.Reader, r *room) ([]byte, er
 		if len(into) < cap(into) {
 			continue
 		}
-		// One byte more than there may be tells that a body is too large.
+		// One byte beyond the limit shows that the body is too large.
 		size := int(min(2*int64(cap(into)), r.most+1))
 		if err := r.reserve(ctx, size); err != nil {
 			return nil, err
@@ -88,8 +88,8 @@ func fill(ctx context.Context, into []byte, body io.Reader, r *room) ([]byte, er
 	}
 }
 
-// unexpected makes the end of a gzip body before its header an error that
-// nobody takes for a proper end.
+// unexpected turns an EOF within the gzip header into an error that nobody takes for a
+// regular end.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -97,7 +97,7 @@ func unexpected(err error) error {
 	return err
 }
 
-// wire reads at most left bytes, and then fails, where io.LimitReader would end.
+// wire reads at most left bytes and then fails; io.LimitReader would report EOF.
 type wire struct {
 	io.Reader
 	left int64

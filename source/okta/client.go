@@ -12,29 +12,28 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Client asks one org for pages of its System Log. Fill in Instance, Origin and
-// Token; every other field's zero value is its default. It keeps one request in
-// flight: Poll is not safe for concurrent use. The fields must not change after
-// the first Poll.
+// Client requests the pages of one org's System Log. Set Instance, Origin and Token; the
+// zero value of every other field is its default. It has one request in flight: Poll is
+// not safe for concurrent use. The fields must not change after the first Poll.
 type Client struct {
 	Instance  string
-	Origin    string          // https://acme.okta.com; the only host that is ever asked
+	Origin    string          // https://acme.okta.com; no other host gets a request
 	Token     pipeline.Secret // an API token (SSWS)
-	LinkHosts []string        // further hosts that a next link may name; they are not asked either
-	Limit     int             // elements that a link asks for; 0: 999
+	LinkHosts []string        // further hosts that a next link may name; requests go to Origin all the same
+	Limit     int             // elements requested by a link; 0: 999
 
 	Limiter *Limiter      // the org's, shared by all of its instances; nil: the Client's own
 	Share   float64       // of the org's limit, above 0, at most 1; 0: 0.5
-	HTTP    *http.Client  // nil: one by NewHTTPClient. Its Jar and CheckRedirect are not used
-	Timeout time.Duration // one request with its body, waiting for others aside; 0: 60 s
+	HTTP    *http.Client  // nil: NewHTTPClient(). Its Jar and CheckRedirect are ignored
+	Timeout time.Duration // one request with its body, without waiting for other requests; 0: 60 s
 	MaxBody int64         // bytes of a body, inflated; 0: DefaultMaxBody
 
-	// What this client shares with all others of the process; nil: no bound. One
-	// whose newest page showed nothing that waits goes before all others, unless it is Later; so
-	// it does among those who wait for the Limiter.
+	// Bounds shared by all clients of the process; nil: none. A client at the head of its
+	// log goes before all others, unless it is Later; the same order applies to those
+	// that wait for the Limiter.
 	InFlight *pipeline.Gate // requests
-	Memory   *pipeline.Gate // bytes of pages, from a body's first byte until the page is released
-	Later    bool           // it asks for what is not urgent: the past
+	Memory   *pipeline.Gate // bytes of pages, from the first byte of a body until the page is released
+	Later    bool           // for requests that are not urgent: those for the past
 
 	Trace     *pipeline.Trace // nil: none
 	UserAgent string          // empty: signal-client
@@ -43,23 +42,22 @@ type Client struct {
 	http    http.Client
 	squeeze squeeze
 	heavy   heavy
-	size    int  // of the body before
-	quiet   bool // the page before showed nothing that waits
+	size    int  // size of the previous body
+	quiet   bool // the previous page showed no waiting events
 }
 
-// DefaultMaxBody is the most bytes that a body may have.
+// DefaultMaxBody is the default limit of a body's size.
 const DefaultMaxBody = 64 << 20
 
 var _ pipeline.Source = (*Client)(nil)
 
-// Poll waits for the org's budget, and then for its turn among the requests of
-// the process. It asks for the link's page and reads it whole. The page's Memory is to
-// be released.
+// Poll waits for the org's budget and for its turn among the process's requests, requests
+// the link's page and reads it completely. The caller releases the page's Memory.
 //
-// Its errors are those of pipeline.Source; what Okta answered is an *Error in
-// their chain. A status 200 whose body is broken, cut short or too large, and a next
-// link that leads off the org, are transient errors: there is no page, and the
-// caller still stands where it stood. The page's events share one buffer.
+// Its errors are those of pipeline.Source; Okta's answer is an *Error in the chain.
+// Transient errors include a status 200 whose body is broken, cut short or too large, and
+// a next link to another host: there is no page, and the caller's position stays. The
+// page's events share one buffer.
 func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	c.once.Do(c.withDefaults)
 	asked := c.heavy.apply(c.squeeze.apply(link))
@@ -86,7 +84,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	c.heavy.arrived(link)
 	page.Link = link
 	if asked != link && page.Next == asked {
-		page.Next = link // it did not move
+		page.Next = link // the link did not move
 	} else if asked != link {
 		page.Next = restoreLimit(page.Next, LimitOf(asked), c.Limit)
 	}
@@ -94,8 +92,9 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	return page, nil
 }
 
-// moreWaits reports whether more is waiting behind a page, as far as one page tells: it is full,
-// or its newest event has waited itself. An org may send fewer than it was asked for.
+// moreWaits reports whether more events are waiting behind a page, as far as the page
+// shows: it is full, or its newest event is old. An org may send fewer elements than
+// requested.
 func moreWaits(page pipeline.Page) bool {
 	if page.Full || len(page.Events) == 0 || page.Date.IsZero() {
 		return page.Full
@@ -104,11 +103,11 @@ func moreWaits(page pipeline.Page) bool {
 	return !slices.ContainsFunc(page.Events, func(e pipeline.Event) bool { return e.Published.After(edge) })
 }
 
-// oldNews is longer ago than what an org is asked for at the head of its log.
+// oldNews is older than any event that an org serves first at the head of its log.
 const oldNews = 15 * time.Minute
 
-// rank is how urgent the next request is. Of a log that was not asked for yet
-// nobody knows how much is waiting there.
+// rank is the urgency of the next request. Before the first page it is unknown how many
+// events are waiting.
 func (c *Client) rank() rank {
 	switch {
 	case c.Later:
@@ -119,10 +118,10 @@ func (c *Client) rank() rank {
 	return drain
 }
 
-// drains reports whether the client is to let others of the process go first.
+// drains reports whether other clients of the process go first.
 func (c *Client) drains() bool { return c.rank() != head }
 
-// withDefaults fills in what was left out.
+// withDefaults fills in the defaults.
 func (c *Client) withDefaults() {
 	c.Limit = cmp.Or(c.Limit, DefaultLimit)
 	c.Share = cmp.Or(c.Share, 0.5)
@@ -140,7 +139,7 @@ func (c *Client) withDefaults() {
 	c.http.CheckRedirect = stay
 }
 
-// check refuses what can't be sent. A stored link is not trusted: put behind
+// check refuses requests that can't be sent. A stored link is not trusted: appended to
 // the origin, one that starts with "@" or "." would name another host.
 func (c *Client) check(link pipeline.Link) error {
 	if !isLogs(string(link)) {
@@ -152,9 +151,9 @@ func (c *Client) check(link pipeline.Link) error {
 	return nil
 }
 
-// fold names a request's outcome for a metric: 200, 400, 401, 403, 429, 5xx,
-// and error for everything else: no answer, a body or a link that was refused,
-// a redirect, 404 and other odd statuses.
+// fold returns a request's outcome for a metric: 200, 400, 401, 403, 429, 5xx, or error
+// for everything else: no answer, a refused body or link, a redirect, 404 and other
+// unusual statuses.
 func fold(status int, err error) string {
 	switch {
 	case status == http.StatusOK && err == nil:
@@ -167,7 +166,8 @@ func fold(status int, err error) string {
 	return "error"
 }
 
-// waits tells of a wait for the budget. Only the live poll's says how the instance is.
+// waits reports a wait for the budget to the trace, for live polls only: only theirs is
+// the instance's state.
 func (c *Client) waits(until time.Time) {
 	if c.Trace != nil && c.Trace.Waits != nil && !c.Later {
 		c.Trace.Waits(c.Instance, until)
@@ -180,7 +180,7 @@ func (c *Client) requested(code string, took time.Duration) {
 	}
 }
 
-// drift reports members that are not what is documented: published and eventType.
+// drift reports members that differ from Okta's documentation: published and eventType.
 func (c *Client) drift(events []pipeline.Event) {
 	if c.Trace == nil || c.Trace.Drift == nil {
 		return

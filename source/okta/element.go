@@ -7,9 +7,9 @@ import (
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
-// Element reads one element of a page, as Poll does: a dead letter, say. The event's
-// bytes are data's own. One that can't be published has a Flaw; what is no JSON is
-// an error.
+// Element reads one element of a page, such as a dead letter, as Poll does. The event
+// shares data's bytes. An element that can't be published has a Flaw; text that is not
+// JSON is an error.
 func Element(data []byte) (pipeline.Event, error) {
 	s := jsonscan.New(data)
 	event, err := readEvent(s, data, new(keeper))

@@ -15,25 +15,25 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Error is an answer of the org that is no page. Every field but Status may be
-// empty: the answer may come from a proxy, as HTML, or without a body. All
-// texts are cut to a readable length and hold no control characters.
+// Error is an answer that is not a page. Every field but Status may be empty: the answer
+// may come from a proxy, as HTML, or without a body. All texts are shortened and free of
+// control characters.
 type Error struct {
 	Status     int
 	Code       string // Okta's errorCode, such as E0000011
-	Summary    string // errorSummary, or what else could be made of the body
+	Summary    string // errorSummary, or a title from the body
 	Causes     []string
 	ID         string        // errorId, which Okta's support asks for
 	RequestID  string        // X-Okta-Request-Id
-	RetryAfter time.Duration // 0: the answer named none
-	Kind       error         // what errors.Is matches, of package pipeline; nil: transient
+	RetryAfter time.Duration // 0: not in the answer
+	Kind       error         // the pipeline error that it matches; nil: transient
 }
 
 // Is matches the pipeline's ErrThrottled, ErrCredential, ErrCursor, ErrLink or ErrConfig.
 func (e *Error) Is(target error) bool { return e.Kind != nil && e.Kind == target }
 
-// Foreign reports whether nothing in the answer is Okta's: a gateway, a proxy or a
-// firewall on the way made it, or Okta's edge before it looked at the token.
+// Foreign reports whether nothing in the answer is Okta's: a gateway, proxy or firewall
+// on the way made it, or Okta's edge before it checked the token.
 func (e *Error) Foreign() bool { return e.Code == "" && e.ID == "" && e.RequestID == "" }
 
 func (e *Error) Error() string {
@@ -53,14 +53,14 @@ func (e *Error) Error() string {
 const (
 	maxText   = 300      // bytes of a text in an error
 	maxName   = 64       // bytes of a code or an id
-	maxCauses = 3        // causes that are kept
-	maxRefuse = 64 << 10 // bytes of an error's body that are looked at
+	maxCauses = 3        // causes to keep
+	maxRefuse = 64 << 10 // bytes of an error's body to read
 )
 
-// refusal makes an error of an answer whose status is not 200. The token, should
-// anyone echo it, is taken out before anything is cut.
+// refusal makes an error from an answer with a status other than 200. The token, if
+// somebody echoes it, is removed before texts are cut.
 func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline.Link) error {
-	// A broken or oversized body still has a status, and that decides.
+	// Even with a broken or oversized body the status decides.
 	body, _ := readBody(ctx, resp, 0, &room{most: maxRefuse})
 	h := http.Header{}
 	for _, name := range []string{"X-Okta-Request-Id", "Location", "Retry-After", "Date"} {
@@ -71,7 +71,7 @@ func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline
 	return e
 }
 
-// redact takes the token out of a foreign text.
+// redact removes the token from a foreign text.
 func (c *Client) redact(s string) string {
 	if c.Token.IsZero() {
 		return s
@@ -79,8 +79,7 @@ func (c *Client) redact(s string) string {
 	return strings.ReplaceAll(s, c.Token.Reveal(), c.Token.String())
 }
 
-// envelope is the body of Okta's errors; every member is optional, and of any type
-// until proven otherwise.
+// envelope is the body of Okta's errors; every member is optional and may be of any type.
 type envelope struct {
 	Code    any `json:"errorCode"`
 	Summary any `json:"errorSummary"`
@@ -115,7 +114,7 @@ func decodeError(status int, h http.Header, body []byte) *Error {
 	return e
 }
 
-// kind says what an answer means to a Runner: by its status, since Okta uses
+// kind returns what an answer means to a Runner. The status decides, because Okta uses
 // one code for faults of either side.
 func kind(e *Error, link pipeline.Link) error {
 	switch {
@@ -131,11 +130,11 @@ func kind(e *Error, link pipeline.Link) error {
 	return nil
 }
 
-// refusal says what the refusal of a link means. Okta does not document how it refuses
-// an old cursor, and a gateway may answer in its place. So the operator's
-// configuration is to blame only for what it put into the link and the answer
-// names, or if the whole link was made here. The since of a live query was clamped
-// when the link was made: it has become too old since, or a clock was wrong.
+// refusal returns what the refusal of a link means. Okta does not document how it refuses
+// an old cursor, and a gateway may answer in its place. So the configuration is blamed
+// only if the answer names a parameter that the configuration put into the link, or if
+// this program made the whole link. The since of a live query was clamped when the link
+// was made: it has become too old since, or a clock was wrong.
 func (e *Error) refusal(link pipeline.Link) error {
 	holds := func(name string) bool { return param(string(link), name) != "" }
 	blamed := func(name string) bool { return holds(name) && e.blames(name) }
@@ -169,8 +168,8 @@ func text(value any, limit int) string {
 	return clean(s, limit)
 }
 
-// clean makes a foreign text fit for a log line: valid UTF-8, printable, one
-// space where there was any, at most limit bytes.
+// clean makes a foreign text fit for a log line: valid UTF-8, printable, single spaces,
+// at most limit bytes.
 func clean(s string, limit int) string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 	s = strings.ToValidUTF8(strings.Join(words, " "), "")
@@ -180,8 +179,8 @@ func clean(s string, limit int) string {
 	return strings.ToValidUTF8(s[:limit-len("…")], "") + "…"
 }
 
-// title is what a body that is no JSON tells an operator: a page's title, or
-// the beginning of a text.
+// title returns what a body that is not JSON says: a page's title, or the beginning of a
+// text.
 func title(body string) string {
 	if _, rest, ok := strings.Cut(body, "<title>"); ok {
 		inside, _, _ := strings.Cut(rest, "</title>")

@@ -7,49 +7,47 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Exchange carries what one process knows of an org's budget to the others that
-// ask the org: for the moments in which two of them do, and for the one that takes
-// over from another. It is a courtesy, and may fail: the org's own answers have
-// the last word.
+// Exchange shares what one process knows of an org's budget with other processes that ask
+// the same org: during a handover, or when two of them ask it. It may fail: the org's own
+// answers have the last word.
 type Exchange interface {
-	// Read returns what stands of an org, its times by this process's clock; the
-	// zero Budget when nothing does.
+	// Read returns the stored Budget of an org, with times by this process's clock; the
+	// zero Budget if there is none.
 	Read(ctx context.Context, origin string) (pipeline.Budget, error)
-	// Write puts what next makes of what stands in its place. It calls next again
-	// when another was quicker, so that nothing that stood is overlooked.
+	// Write replaces the stored Budget by next's result. It calls next again when another
+	// process was faster, so that no write is lost.
 	Write(ctx context.Context, origin string, next func(stands pipeline.Budget) pipeline.Budget) error
 }
 
 const (
-	// exchangeEvery is how often the others are read, before a request; and how often
-	// an org's budget is written, by all processes together.
+	// exchangeEvery is how often the stored budget is read before a request, and how
+	// often it is written by all processes together.
 	exchangeEvery = time.Second
-	// exchangeTime is the longest that an exchange may hold a request up.
+	// exchangeTime is how long an exchange may delay a request.
 	exchangeTime = 250 * time.Millisecond
-	// few requests of a window tell the others nothing that they must know: an
-	// org that is merely polled is not written about.
+	// few is how many requests of a window need not be shared: an org that is merely
+	// polled causes no writes.
 	few = 4
-	// asking is how long one that has asked is taken to share the budget.
+	// asking is how long after its last request a process counts as sharing the budget.
 	asking = windowLength
 )
 
-// talk is how a Limiter stands with those of other processes.
+// talk is the state of the budget exchange.
 type talk struct {
-	under   chan struct{} // closed when the exchange under way has ended; nil: none is
-	paused  time.Time     // nothing is exchanged before
-	read    time.Time     // nothing is read before
-	write   time.Time     // nothing is written before, but for a hold
+	under   chan struct{} // closed when the current exchange has ended; nil: none
+	paused  time.Time     // no exchange before
+	read    time.Time     // no read before
+	write   time.Time     // no write before, except for a hold
 	backoff pipeline.Backoff
 
 	used   int                  // own requests in the window
-	untold bool                 // an answer came since the others were told
-	held   time.Time            // the hold that they know of
+	untold bool                 // an answer has arrived since the last write
+	held   time.Time            // the hold that the others know of
 	askers map[string]time.Time // as in pipeline.Budget
 }
 
-// exchange tells the other processes what they should know, or else reads what
-// they know, if it is time to. Its failure costs at most exchangeTime, and then
-// nothing for a while.
+// exchange shares this process's budget, or else reads the others', when that is due. A
+// failure costs at most exchangeTime, and then nothing for a while.
 func (l *Limiter) exchange(ctx context.Context) {
 	if l.Exchange == nil {
 		return
@@ -81,7 +79,7 @@ func (l *Limiter) exchange(ctx context.Context) {
 	l.exchanged(false, err)
 }
 
-// due begins an exchange if it is time for one; or returns the one to wait for.
+// due starts an exchange if one is due, or returns the one in progress to wait for.
 func (l *Limiter) due() (tell, read bool, under <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,8 +97,8 @@ func (l *Limiter) due() (tell, read bool, under <-chan struct{}) {
 	return tell, read, nil
 }
 
-// news reports whether the others should be told: of a hold at once, of a window
-// when it is used, or when another uses it too.
+// news reports whether the others should be told: of a hold at once, of a window when
+// much of it is used or another process uses it, too.
 func (l *Limiter) news(now time.Time) bool {
 	if l.hold.After(now) && l.hold.After(l.talk.held.Add(time.Second)) {
 		return true
@@ -111,7 +109,7 @@ func (l *Limiter) news(now time.Time) bool {
 	return l.talk.used > min(few, l.window.limit/20) || l.peers(now) > 0
 }
 
-// telling is Budget for the others, who then know it.
+// telling returns the Budget and marks it as shared.
 func (l *Limiter) telling() pipeline.Budget {
 	l.mu.Lock()
 	defer l.mu.Unlock()

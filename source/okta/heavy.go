@@ -7,21 +7,21 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// heavy makes pages smaller while whole ones are too much for the org: its query takes
-// too long, a gateway before it gives up, or the body does not arrive in time. After the
-// second such failure in a row half as many elements are asked for, and half of that;
-// pages that arrive let it grow back.
+// heavy makes pages smaller while full ones are too much for the org: its query takes too
+// long, a gateway gives up, or the body does not arrive in time. After the second such
+// failure in a row, and after each further one, the limit is halved; pages that arrive
+// let it grow back.
 type heavy struct {
 	failures int  // in a row
-	limit    int  // of a page; 0: the link's own
-	pages    int  // that arrived since the limit was changed
-	raised   bool // and no page has arrived since
+	limit    int  // elements of a page; 0: the link's own
+	pages    int  // pages since the limit was changed
+	raised   bool // the limit was raised, and no page has arrived since
 }
 
-// raiseAfter is how many pages arrive before twice as much is asked for.
+// raiseAfter is how many pages must arrive before the limit is doubled.
 const raiseAfter = 8
 
-// apply returns the link to ask for in place of link.
+// apply returns the link to request in place of link.
 func (h *heavy) apply(link pipeline.Link) pipeline.Link {
 	if h.limit == 0 || h.limit >= LimitOf(link) {
 		return link
@@ -29,7 +29,7 @@ func (h *heavy) apply(link pipeline.Link) pipeline.Link {
 	return withLimit(link, h.limit)
 }
 
-// failed takes note of an attempt. What failed for another reason says nothing.
+// failed records a failed attempt; failures of other kinds don't count.
 func (h *heavy) failed(asked pipeline.Link, err error) {
 	if !TooHeavy(err) {
 		return
@@ -40,7 +40,7 @@ func (h *heavy) failed(asked pipeline.Link, err error) {
 	*h = heavy{failures: h.failures, limit: max(1, LimitOf(asked)/2)}
 }
 
-// arrived takes note of a page.
+// arrived records a page.
 func (h *heavy) arrived(link pipeline.Link) {
 	h.failures, h.raised = 0, false
 	if h.limit == 0 {
@@ -55,8 +55,8 @@ func (h *heavy) arrived(link pipeline.Link) {
 	}
 }
 
-// TooHeavy reports whether an error may come from the size of what was asked for.
-// Okta answers a query that took too long with status 500 and E0000009.
+// TooHeavy reports whether the size of a request may have caused an error. Okta answers a
+// query that took too long with status 500 and E0000009.
 func TooHeavy(err error) bool {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Status == http.StatusGatewayTimeout ||

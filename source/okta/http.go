@@ -17,11 +17,10 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// NewHTTPClient returns an http.Client as a Client wants it: deadlines on every
-// phase, no redirects followed, no cookies kept, TLS 1.2 or newer, and a proxy when the
-// environment names one. A connection of HTTP/2 that has been silent for a while is
-// pinged, and closed when nothing comes back: a NAT may have forgotten it. Many
-// Clients may share it.
+// NewHTTPClient returns an http.Client for a Client: timeouts on every phase, no
+// redirects, no cookies, TLS 1.2 or newer, and the environment's proxy. A silent HTTP/2
+// connection is pinged, and closed without an answer, because a NAT may have forgotten
+// it. Many Clients may share it.
 func NewHTTPClient() *http.Client {
 	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{
@@ -32,8 +31,8 @@ func NewHTTPClient() *http.Client {
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    10 * time.Second,
 			ForceAttemptHTTP2:      true,
-			DisableCompression:     true, // the body is inflated here, within bounds
-			MaxIdleConns:           1000, // an org polled each 5 min is not worth one
+			DisableCompression:     true, // body.go inflates, within bounds
+			MaxIdleConns:           1000, // an org polled every 5 min does not need one
 			MaxIdleConnsPerHost:    2,
 			IdleConnTimeout:        90 * time.Second,
 			ExpectContinueTimeout:  time.Second,
@@ -47,19 +46,18 @@ func NewHTTPClient() *http.Client {
 	}
 }
 
-// stay follows no redirect, since the token must not go where it points.
+// stay follows no redirect: the token must not be sent to its target.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// errLate is the cause of a request's end that took too long. It matches no
-// context's error, since the caller's context goes on.
+// errLate is the cause of a request that took too long. It matches no context error,
+// because the caller's context has not ended.
 var errLate = errors.New("no whole answer in time")
 
-// get makes one request, within the Client's Timeout. What it waits for memory
-// does not count.
+// get makes one request within the Client's Timeout. Waiting for memory does not count.
 func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var conn atomic.Value // of httptrace.GotConnInfo: what the request goes over
+	var conn atomic.Value // httptrace.GotConnInfo of the request's connection
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn.Store(i) }})
 	left := newPatience(c.Timeout, func() { cancel(errLate) })
 	page, status, err := c.exchange(ctx, link, c.room(link, left))
@@ -74,8 +72,8 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	return page, err
 }
 
-// hangUp closes a connection over which no answer came in time, so that no request
-// takes it again. It says no goodbye, which might take as long.
+// hangUp closes a connection over which no answer came in time, so that no request uses
+// it again. It skips the TLS close message, which could block as long.
 func hangUp(conn net.Conn) {
 	for {
 		secured, ok := conn.(*tls.Conn)
@@ -87,7 +85,7 @@ func hangUp(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// exchange is a request and its answer. The status is 0 when there was none.
+// exchange sends a request and reads its answer. Status 0: no answer.
 func (c *Client) exchange(ctx context.Context, link pipeline.Link, room *room) (pipeline.Page, int, error) {
 	req, err := c.request(ctx, link)
 	if err != nil {
@@ -125,8 +123,8 @@ func (c *Client) request(ctx context.Context, link pipeline.Link) (*http.Request
 	return req, nil
 }
 
-// observe reads the budget, first of all: whatever becomes of the answer, it
-// has cost a request.
+// observe reads the budget before anything else: whatever becomes of the answer, the
+// request was counted.
 func (c *Client) observe(resp *http.Response) {
 	limit, ok := c.Limiter.Observe(resp.StatusCode, resp.Header)
 	if ok && c.Trace != nil && c.Trace.Budget != nil {
@@ -134,7 +132,7 @@ func (c *Client) observe(resp *http.Response) {
 	}
 }
 
-// page reads an answer of status 200: the link before the body.
+// page reads an answer of status 200: first the link, then the body.
 func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Link, room *room) (pipeline.Page, error) {
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	if err := early(link, date); err != nil {
@@ -164,9 +162,8 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	}, nil
 }
 
-// early refuses the page of a live query that begins after the org's own clock. Such a
-// link was made by a clock that was wrong, and what happens until then would be
-// passed over.
+// early refuses the page of a live query that begins in the future by the org's clock. A
+// wrong clock made that link, and events until then would be skipped.
 func early(link pipeline.Link, date time.Time) error {
 	since := sinceOf(link)
 	if date.IsZero() || since.IsZero() || !since.After(date.Add(time.Second)) || param(string(link), "until") != "" { // Date is cut to seconds
@@ -176,15 +173,14 @@ func early(link pipeline.Link, date time.Time) error {
 		since.UTC().Format(time.RFC3339), date.UTC().Format(time.RFC3339), pipeline.ErrCursor)
 }
 
-// readable turns a failed exchange into what an operator can read: without the
-// URL that net/http puts into it, and without the token, should anyone have
-// echoed it.
+// readable makes the error of a failed exchange fit for operators: without the URL that
+// net/http adds, and without the token if somebody echoed it.
 func (c *Client) readable(err error) error {
 	if errors.Is(err, errLate) {
 		return fmt.Errorf("%w: none within %s", err, c.Timeout)
 	}
 	if _, answered := errors.AsType[*Error](err); answered {
-		return err // foreign texts in it are redacted; its kind must stay
+		return err // its texts are redacted already, and its kind must stay
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

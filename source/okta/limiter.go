@@ -10,58 +10,58 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Limiter keeps the requests to one org within its budget, whatever the number
-// of instances that ask it. It learns the budget from every answer. Its zero value
-// is ready; it is safe for concurrent use.
+// Limiter keeps the requests to one org within its budget, whatever the number of
+// instances on it. It learns the budget from every answer. The zero value is ready; it is
+// safe for concurrent use.
 //
-// Within a window it spreads what it may use over the time that is left, and an
-// org that was idle is asked at once. Those who wait are served in turn. It holds everything back after a 429. It does
-// not wait after other failures. An org whose answers show no budget at all is
-// taken to have none, until it answers 429.
+// It spreads requests over the rest of the window; an org that was idle is asked at once.
+// Waiting requests are served in turn. After a 429 it holds all requests back; after
+// other failures it does not wait. An org whose answers show no budget is taken to be
+// unlimited until it answers 429.
 type Limiter struct {
 	// Rand returns numbers in [0, 1), for jitter; nil: math/rand/v2.
 	Rand func() float64
 
-	// Exchange, unless nil, tells the Limiters of other processes that ask the
-	// org at Origin what this one knows, and this one, called Replica, what they do.
+	// Exchange, unless nil, shares what this Limiter, called Replica, knows with the
+	// Limiters of other processes that ask the org at Origin, and vice versa.
 	Exchange        Exchange
 	Origin, Replica string
 
 	mu       sync.Mutex
-	known    bool // window is from an answer
-	silent   bool // an answer showed no budget, and was not 429
+	known    bool // the org has shown its window
+	silent   bool // an answer other than 429 showed no budget
 	limited  bool // an answer was 429
 	window   window
 	shown    pipeline.RateLimit
 	inFlight int
-	last     time.Time     // when a request last went
-	hold     time.Time     // nothing goes before
+	last     time.Time     // when a request was last sent
+	hold     time.Time     // no request before
 	refusals int           // 429s in a row
-	late     time.Duration // how late the org's windows were seen to end
-	line     line          // those who wait
+	late     time.Duration // how late the org's windows have been observed to end
+	line     line          // waiting requests
 	talk     talk
 }
 
 const (
-	// unknownLimit is what goes at once before any answer, and in a minute
-	// once an org that shows no budget has answered 429: a quarter of the
-	// smallest limit that Okta gives.
+	// unknownLimit is how many requests may be sent before any answer, and per minute
+	// once an org that shows no budget has answered 429: a quarter of Okta's smallest
+	// limit.
 	unknownLimit = 5
-	// slack is kept after a window's end before we count on a new one: Reset
-	// may be cut to seconds.
+	// slack is added to a window's end before a new one is assumed: Reset may be cut to
+	// seconds.
 	slack   = time.Second
 	maxLate = 5 * time.Second
 )
 
-// Wait blocks until one request may go, and counts it as in flight: Observe or
+// Wait blocks until one request may be sent, and counts it as in flight: Observe or
 // Failed must follow. share is the part of the org's limit that the caller keeps to.
-// Those who wait go in the order in which they came; but one whose share of the window
-// is used up holds up nobody whose share is larger. It returns only ctx's cause.
+// Waiters go in order of arrival, but one whose share is used up does not hold up a
+// larger one. It returns only ctx's cause.
 func (l *Limiter) Wait(ctx context.Context, share float64) error {
 	return l.wait(ctx, &waiter{share: share})
 }
 
-// wait is Wait in the line.
+// wait waits in the line until w may send its request.
 func (l *Limiter) wait(ctx context.Context, w *waiter) error {
 	l.enter(w)
 	defer l.leave(w)
@@ -83,7 +83,7 @@ func (l *Limiter) wait(ctx context.Context, w *waiter) error {
 	return context.Cause(ctx)
 }
 
-// Observe learns from an answer. It returns the budget that the answer showed, if any.
+// Observe records an answer. It returns the budget that the answer showed, if any.
 func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) {
 	now, seen := time.Now(), readBudget(h)
 	limit, ok := seen.rateLimit()
@@ -104,26 +104,26 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	return limit, ok
 }
 
-// Failed takes note of a request without an answer; it may have been counted.
+// Failed records a request without an answer; the org may have counted it.
 func (l *Limiter) Failed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.line.wake()
 	l.inFlight--
-	if l.known { // before any answer it was hardly heard
+	if l.known { // an org that has never answered has hardly counted it
 		l.spend(time.Now())
 	}
 }
 
-// State returns the budget that an answer last showed, if any has.
+// State returns the budget that an answer last showed.
 func (l *Limiter) State() (pipeline.RateLimit, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.shown, l.shown.Limit > 0
 }
 
-// enter puts a waiter into the line. The others look again: its share may be larger
-// than theirs, and then all go sooner.
+// enter puts a waiter into the line and wakes the others: if its share is larger than
+// theirs, all go sooner.
 func (l *Limiter) enter(w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,7 +131,7 @@ func (l *Limiter) enter(w *waiter) {
 	l.line.wake()
 }
 
-// leave takes a waiter out of the line, unless it was served.
+// leave removes a waiter from the line, unless it was served.
 func (l *Limiter) leave(w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +140,7 @@ func (l *Limiter) leave(w *waiter) {
 	}
 }
 
-// take lets a request go if it is its turn, or says how long to wait, as things stand.
+// take lets a request go if it is its turn, or returns how long to wait.
 func (l *Limiter) take(w *waiter) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,7 +151,7 @@ func (l *Limiter) take(w *waiter) time.Duration {
 		if !at.After(now) {
 			first.wake()
 		}
-		// When first has gone, the others are woken.
+		// The others are woken when first has gone.
 		at = later(l.next(now, w.share, slices.Index(order, w)), now.Add(time.Second))
 	}
 	if wait := at.Sub(now); wait > 0 {
@@ -165,9 +165,9 @@ func (l *Limiter) take(w *waiter) time.Duration {
 	return 0
 }
 
-// turn is who of those that wait goes next, and when. All go at the pace of the
-// largest share: at its own, one with a small share would never be the next. But one
-// whose share will be used up then is passed over.
+// turn returns the waiter that goes next, and when. All go at the pace of the largest
+// share: at its own pace, one with a small share would never be next. A waiter whose
+// share will be used up by then is passed over.
 func (l *Limiter) turn(now time.Time, order []*waiter) (*waiter, time.Time) {
 	at := l.next(now, order[0].share, 0)
 	for _, w := range order[1:] {
@@ -181,7 +181,7 @@ func (l *Limiter) turn(now time.Time, order []*waiter) (*waiter, time.Time) {
 	return order[0], at
 }
 
-// next is when a request may go before which others go.
+// next returns when a request may be sent if others go before it.
 func (l *Limiter) next(now time.Time, share float64, others int) time.Time {
 	if l.hold.After(now) {
 		return l.hold
@@ -194,9 +194,9 @@ func (l *Limiter) next(now time.Time, share float64, others int) time.Time {
 		return l.nextUnknown(now)
 	}
 	if !now.Before(fresh) {
-		// Presumably a new window. One request finds out what it holds.
+		// A new window has probably begun. One request finds out what it holds.
 		if l.inFlight > 0 && !l.last.Before(fresh) {
-			return now.Add(time.Second) // its answer wakes who waits
+			return now.Add(time.Second) // its answer wakes the waiters
 		}
 		return now
 	}
@@ -207,7 +207,7 @@ func (l *Limiter) next(now time.Time, share float64, others int) time.Time {
 	return l.last.Add(l.window.ends.Sub(l.last) / time.Duration(n+1) * time.Duration(others+1))
 }
 
-// spare is how many requests of a share may still go within the window.
+// spare returns how many requests of a share may still be sent in this window.
 func (l *Limiter) spare(now time.Time, share float64) int {
 	return l.window.spare(share)/(1+l.peers(now)) - l.inFlight
 }
@@ -223,7 +223,7 @@ func (l *Limiter) nextUnknown(now time.Time) time.Time {
 	return now
 }
 
-// learn takes over what an answer showed.
+// learn records the budget that an answer showed.
 func (l *Limiter) learn(now time.Time, seen budget) {
 	left := seen.left
 	if left < -2*maxLate || left > maxPause {
@@ -233,15 +233,15 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 	same := l.known && seen.reset == l.window.reset
 	switch {
 	case over && same && seen.sure:
-		// The window did not end when its Reset said.
+		// The window did not end at its Reset.
 		l.late = min(l.late+time.Second, maxLate)
 		left = max(left, time.Second)
 	case over, seen.reset > l.window.reset, seen.reset == 0 && seen.remaining > l.window.remaining:
 	case seen.reset != 0 && seen.reset < l.window.reset-halfWindow:
-		return // an answer that was overtaken by one of the next window
+		return // the next window's answer has overtaken this one
 	default:
-		// Date is cut to seconds and the answer took a while: every estimate
-		// is too late, so the least is the best.
+		// Date is cut to seconds and the answer took time: every estimate is too late, so
+		// the earliest is the best.
 		l.window.limit = seen.limit
 		l.window.remaining = min(l.window.remaining, seen.remaining)
 		l.window.ends = earlier(l.window.ends, now.Add(max(left, 0)))
@@ -251,12 +251,12 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 	l.talk.used = 1 + l.inFlight
 }
 
-// begin takes a window for the org's current one.
+// begin starts a new window.
 func (l *Limiter) begin(w window) {
 	l.known, l.window, l.talk.used = true, w, 0
 }
 
-// over reports whether the window is, with what we keep after its end.
+// over reports whether the window has ended, slack and lateness included.
 func (l *Limiter) over(now time.Time) bool { return !now.Before(l.window.ends.Add(slack + l.late)) }
 
 // spend counts a request whose answer did not show the budget.

@@ -5,48 +5,49 @@ import (
 	"time"
 )
 
-// line is who waits for a Limiter, in the order in which they go: those at the head
-// of the log before those that drain, and these before what asks for the past; first
-// come, first served within a rank. So that nobody starves, after every eight of the
-// head one of the others goes; and of these one of the past, after eight that went past it.
+// line holds the requests that wait for a Limiter, in the order in which they go: those
+// at the head of the log, then those that drain, then those for the past; first come,
+// first served within a rank. So that none starves, after every eight requests of the
+// head one of the others goes; and of these one for the past after every eight that went
+// past it.
 type line struct {
 	ranks  [3][]*waiter
-	heads  int // that went past others, since one of these went
-	passed int // those that went past one of the past, up to the newest drain
+	heads  int // head requests that have gone past others since one of these went
+	passed int // requests that have gone past one for the past, up to the newest drain
 }
 
-// rank is how urgent a request is.
+// rank is the urgency of a request.
 type rank int
 
 const (
-	head  rank = iota // of the log: it may bring what happened just now
-	drain             // of what is known to wait there
+	head  rank = iota // at the head of the log: it may bring the newest events
+	drain             // for events known to be waiting
 	past
 )
 
-// mostPassed is how many go past those of a lower rank.
+// mostPassed is how many requests go past those of a lower rank.
 const mostPassed = 8
 
-// waiter is one request that waits.
+// waiter is one waiting request.
 type waiter struct {
 	share float64
 	rank  rank
-	long  func(until time.Time) // is told of a long wait; nil: nobody is
-	told  time.Time             // what it was told
+	long  func(until time.Time) // called on a long wait; nil: not called
+	told  time.Time             // the time it was last called with
 	look  chan struct{}         // something has changed
 }
 
-// longWait is how long a wait is that is worth telling, and how much it has to
-// change to be told again.
+// longWait is the shortest wait that is reported, and the least change that is reported
+// again.
 const longWait = 5 * time.Second
 
-// enter puts a waiter behind all others of its rank.
+// enter appends a waiter to its rank.
 func (l *line) enter(w *waiter) {
 	w.look = make(chan struct{}, 1)
 	l.ranks[w.rank] = append(l.ranks[w.rank], w)
 }
 
-// leave takes a waiter out, wherever it stands, and reports whether it was there.
+// leave removes a waiter and reports whether it was there.
 func (l *line) leave(w *waiter) bool {
 	at := slices.Index(l.ranks[w.rank], w)
 	if at >= 0 {
@@ -55,7 +56,7 @@ func (l *line) leave(w *waiter) bool {
 	return at >= 0
 }
 
-// served takes out a waiter whose request goes.
+// served removes a waiter whose request goes.
 func (l *line) served(w *waiter) {
 	l.leave(w)
 	switch w.rank {
@@ -74,7 +75,7 @@ func (l *line) served(w *waiter) {
 	}
 }
 
-// order is all who wait, whose turn it is first.
+// order returns all waiters, the next one first.
 func (l *line) order() []*waiter {
 	heads, others, last := l.ranks[head], l.ranks[drain], l.ranks[past]
 	if l.passed >= mostPassed {
@@ -86,7 +87,7 @@ func (l *line) order() []*waiter {
 	return slices.Concat(heads, others, last)
 }
 
-// wake lets all who wait look again.
+// wake makes all waiters look again.
 func (l *line) wake() {
 	for _, waiters := range l.ranks {
 		for _, w := range waiters {
@@ -98,11 +99,11 @@ func (l *line) wake() {
 func (w *waiter) wake() {
 	select {
 	case w.look <- struct{}{}:
-	default: // it will look anyway
+	default: // it is going to look anyway
 	}
 }
 
-// tell says when a long wait will be over, as things stand.
+// tell reports when a long wait is expected to end.
 func (w *waiter) tell(wait time.Duration) {
 	until := time.Now().Add(wait)
 	if w.long == nil || wait < longWait || until.Sub(w.told).Abs() < longWait {

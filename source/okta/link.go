@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// links yields the target and the relation types of every link in the values of
-// a Link header, as RFC 8288 writes them: several values or one joined, commas and
-// semicolons within <…> and quotes, tokens bare or quoted. Of a value that is
-// no list of links it yields what comes before the fault.
+// links yields the target and the relation types of every link in the values of a Link
+// header (RFC 8288): several values or one joined, commas and semicolons within <…> and
+// quotes, tokens bare or quoted. From a malformed value it yields the links before the
+// fault.
 func links(values []string) iter.Seq2[string, string] {
 	return func(yield func(target, rel string) bool) {
 		for _, value := range values {
@@ -32,8 +32,8 @@ func links(values []string) iter.Seq2[string, string] {
 	}
 }
 
-// linkParams reads the parameters behind a link's target and returns the first
-// rel among them, and what follows the link.
+// linkParams reads the parameters after a link's target. It returns the first rel among
+// them, and what follows the link.
 func linkParams(s string) (rel, rest string) {
 	found := false
 	for {
@@ -50,7 +50,7 @@ func linkParams(s string) (rel, rest string) {
 	}
 }
 
-// linkParam reads one parameter: a name, with a value or without.
+// linkParam reads one parameter: a name, with or without a value.
 func linkParam(s string) (name, value, rest string) {
 	s = trim(s)
 	end := strings.IndexAny(s, "=;, \t")
@@ -74,7 +74,7 @@ func linkParam(s string) (name, value, rest string) {
 	return name, after[:end], after[end:]
 }
 
-// unquote reads a quoted string from behind its first quote.
+// unquote reads a quoted string after its opening quote.
 func unquote(s string) (value, rest string) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -91,7 +91,7 @@ func unquote(s string) (value, rest string) {
 	return b.String(), ""
 }
 
-// skipLink leaves out what should not stand between a link and the comma after it.
+// skipLink skips anything unexpected between a link and the next comma.
 func skipLink(s string) string {
 	_, rest, _ := strings.Cut(s, ",")
 	return rest
@@ -99,7 +99,7 @@ func skipLink(s string) string {
 
 func trim(s string) string { return strings.TrimLeft(s, " \t") }
 
-// hasRel reports whether a list of relation types names one.
+// hasRel reports whether a list of relation types contains one.
 func hasRel(rels, want string) bool {
 	for rel := range strings.FieldsSeq(rels) {
 		if strings.EqualFold(rel, want) {

@@ -7,8 +7,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Budget returns what the Limiter knows, for those of other processes. A window that is
-// over is not in it.
+// Budget returns what the Limiter knows, without a window that has ended, for other
+// processes.
 func (l *Limiter) Budget() pipeline.Budget {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -37,11 +37,11 @@ func (l *Limiter) budget(now time.Time) pipeline.Budget {
 	return b
 }
 
-// Merge takes in what another process knows, in any order and any number of
-// times. Of one window the least remaining and the earliest end count; a later one
-// takes its place, and an earlier one, or one that is over, tells nothing. The
-// longer hold counts, and the greater lateness. Whatever a foreign clock has said,
-// nothing is held back for more than 120 s, and no window lasts longer than one does.
+// Merge takes over what another process knows, in any order and any number of times.
+// Within one window the smaller remaining and the earlier end count; a later window
+// replaces the current one, an earlier or ended one is ignored. The longer hold and the
+// greater lateness count. Whatever a foreign clock has said, nothing is held back for
+// more than 120 s, and no window is longer than a window.
 func (l *Limiter) Merge(b pipeline.Budget) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +74,7 @@ func (l *Limiter) mergeWindow(now time.Time, b pipeline.Budget) {
 	}
 }
 
-// mergeAskers keeps who has asked lately.
+// mergeAskers keeps the processes that have asked lately.
 func (l *Limiter) mergeAskers(now time.Time, theirs map[string]time.Time) {
 	if l.talk.askers == nil {
 		l.talk.askers = map[string]time.Time{}
@@ -86,7 +86,7 @@ func (l *Limiter) mergeAskers(now time.Time, theirs map[string]time.Time) {
 	maps.DeleteFunc(l.talk.askers, func(_ string, at time.Time) bool { return now.Sub(at) > asking })
 }
 
-// peers is how many other processes ask the org too, as far as they have told.
+// peers returns how many other processes are known to ask the org.
 func (l *Limiter) peers(now time.Time) int {
 	n := 0
 	for replica, at := range l.talk.askers {

@@ -11,9 +11,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// next returns the link that an answer says to go on from; empty: none. An
-// answer whose link leads off the org is refused whole: whoever made it, it is
-// not to be trusted with a cursor.
+// next returns the next link of an answer; empty: none. An answer whose link leads to
+// another host is refused as a whole: its sender is not trusted with a cursor.
 func (c *Client) next(values []string) (pipeline.Link, error) {
 	for target, rel := range links(values) {
 		if !hasRel(rel, "next") {
@@ -28,7 +27,7 @@ func (c *Client) next(values []string) (pipeline.Link, error) {
 	return "", nil
 }
 
-// keep checks where a next link leads, and keeps its path and query, byte for byte.
+// keep checks the target of a next link and returns its path and query, byte for byte.
 func (c *Client) keep(target string) (pipeline.Link, error) {
 	target, _, _ = strings.Cut(target, "#")
 	scheme, authority, rest := dissect(target)
@@ -48,7 +47,7 @@ func (c *Client) keep(target string) (pipeline.Link, error) {
 	return pipeline.Link(rest), nil
 }
 
-// dissect cuts a URL reference into its parts without changing a byte of them.
+// dissect splits a URL reference into its parts without changing a byte.
 func dissect(target string) (scheme, authority, rest string) {
 	rest = target
 	if before, after, ok := strings.Cut(target, ":"); ok && !strings.ContainsAny(before, "/?") {
@@ -65,8 +64,8 @@ func dissect(target string) (scheme, authority, rest string) {
 	return scheme, rest[:end], rest[end:]
 }
 
-// isLogs reports whether a path and query ask for the System Log and can stand in a
-// request line as they are.
+// isLogs reports whether a path and query request the System Log and fit into a request
+// line unchanged.
 func isLogs(link string) bool {
 	rest, ok := strings.CutPrefix(link, logsPath)
 	return ok && (rest == "" || rest[0] == '?') && printable(rest) && !strings.ContainsAny(rest, " #")
@@ -77,8 +76,8 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e })
 }
 
-// checkHost accepts the org's own host, one of Okta's, since an org answers under
-// several names, and those that the integration names.
+// checkHost accepts the org's own host, hosts under Okta's domains, because an org has
+// several names, and those in settings.link_hosts.
 func (c *Client) checkHost(authority string) error {
 	if strings.ContainsAny(authority, `@\`) {
 		return errors.New("has user info")
@@ -99,7 +98,7 @@ func (c *Client) checkHost(authority string) error {
 	return fmt.Errorf("leads to host %.100q, which is neither the org's nor in settings.link_hosts", c.redact(authority))
 }
 
-// host is a host's name, in lower case, and its port, empty for the usual ones.
+// host is a host's lower-case name and its port, empty for the default ones.
 type host struct{ name, port string }
 
 func splitHost(authority string) host {

@@ -11,16 +11,17 @@ import (
 
 const organizationPath = "/.well-known/okta-organization"
 
-// Organization asks which org answers at Origin, and returns its id: the same for all
-// of its host names. It needs no token and sends none. It goes after all that wait for
-// the org's budget, and counts as one request of it. It may be called beside Poll.
-// Source: Okta's API reference, Org Well Known URIs, read 2026-11-28.
+// Organization asks which org answers at Origin, and returns its id, which is the same
+// for all of its host names. The request needs no token and carries none. It goes after
+// all others that wait for the org's budget, and counts as one of them. It may run
+// concurrently with Poll. Source: Okta's API reference, Org Well Known URIs, read
+// 2026-11-28.
 func (c *Client) Organization(ctx context.Context) (string, error) {
 	c.once.Do(c.withDefaults)
 	if err := c.Limiter.wait(ctx, &waiter{share: c.Share, rank: past}); err != nil {
 		return "", fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
-	defer c.Limiter.Failed()                    // what it shows is not the budget of the System Log
+	defer c.Limiter.Failed()                    // its headers don't show the System Log's budget
 	slot, err := c.InFlight.Take(ctx, 1, false) // it is small, and a poll waits for it
 	if err != nil {
 		return "", fmt.Errorf("wait for other requests: %w", err)

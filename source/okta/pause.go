@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// holdBack stops all requests for a while when an answer asks for it.
+// holdBack holds all requests back when an answer asks for it.
 func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
 	pause := min(seen.retryAfter, maxPause)
 	if status == http.StatusTooManyRequests {
@@ -17,13 +17,13 @@ func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
 	}
 	l.hold = later(l.hold, now.Add(pause))
 	if status == http.StatusTooManyRequests {
-		// What follows the wait is taken for a new window.
+		// A new window is assumed after the wait.
 		l.window.ends = earlier(l.window.ends, l.hold.Add(-slack-l.late))
 	}
 }
 
-// pause is the wait after a 429: to the window's end when the answer names a
-// credible one, a growing time otherwise.
+// pause returns the wait after a 429: until the window's end if the answer names a
+// credible one, else a growing time.
 func (l *Limiter) pause(seen budget) time.Duration {
 	grown := func(most time.Duration) time.Duration {
 		d := min(time.Second<<min(l.refusals, 10), most)

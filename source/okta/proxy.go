@@ -11,13 +11,12 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// errProxy names the variable and shows nothing of its value, since a proxy's
-// password may stand there.
+// errProxy names the variable but not its value, which may contain a proxy's password.
 var errProxy = errors.New("HTTPS_PROXY can't be read as a proxy's URL: write the characters / ? # % @ of its password percent-encoded (%2F %3F %23 %25 %40); without a user it is http://<host>:<port>")
 
-// Proxy is the proxy that HTTPS_PROXY and NO_PROXY name for a request; nil: none. It
-// refuses an HTTPS_PROXY that net/http would pass over without a word. (Loopback hosts,
-// the only ones that are asked by plain http, have no proxy.)
+// Proxy returns the proxy for a request by HTTPS_PROXY and NO_PROXY; nil: none. It
+// refuses an HTTPS_PROXY that net/http would silently ignore. (Loopback hosts, the only
+// ones asked by plain http, have no proxy.)
 func Proxy(req *http.Request) (*url.URL, error) {
 	if req.URL.Scheme == "https" && !mayBeProxy() {
 		return nil, errProxy
@@ -25,7 +24,7 @@ func Proxy(req *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(req)
 }
 
-// mayBeProxy reads the variable once, as net/http does.
+// mayBeProxy reports whether HTTPS_PROXY is usable; it is read once, as in net/http.
 var mayBeProxy = sync.OnceValue(func() bool {
 	proxy := httpproxy.FromEnvironment().HTTPSProxy
 	if proxy == "" {
@@ -36,5 +35,5 @@ var mayBeProxy = sync.OnceValue(func() bool {
 	}
 	u, err := url.Parse(proxy)
 	return err == nil && u.Host != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) &&
-		!strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") // what stands there is the rest of a password
+		!strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") // an @ there is the rest of a password
 })

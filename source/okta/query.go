@@ -14,25 +14,24 @@ import (
 )
 
 const (
-	// DefaultLimit is how many elements a page asks for: with its position it
-	// is one batch of 1,000.
+	// DefaultLimit is the default number of elements of a page: with its position that is
+	// one batch of 1,000.
 	DefaultLimit = 999
 
 	logsPath     = "/api/v1/logs"
-	oktasDefault = 100 // elements of a page whose link names no limit
+	oktasDefault = 100 // Okta's default, for a link without a limit
 )
 
-// Start returns the polling request for everything that the org stored at or
-// after since, cut to milliseconds. An empty filter asks for every event; limit 0 is
-// DefaultLimit.
+// Start returns the polling request for everything that the org stored at or after since,
+// cut to milliseconds. An empty filter requests every event; limit 0 is DefaultLimit.
 func Start(filter string, limit int, since time.Time) pipeline.Link {
 	return pipeline.Link(logsPath + "?since=" + instant(since) + asked(filter, limit))
 }
 
-// Window returns the bounded request for everything that was published at or
-// after since and before until, both cut to milliseconds, in that order. Its last
-// page names no next one. It may lack events that the org persisted late, so it
-// is for the past, never for the head of the log. Filter and limit are Start's.
+// Window returns the bounded request for everything published at or after since and
+// before until, both cut to milliseconds, in order of publication. Its last page names no
+// next link. It may lack events that the org persisted late, so it is for the past, never
+// for the head of the log. Filter and limit are as in Start.
 func Window(filter string, limit int, since, until time.Time) pipeline.Link {
 	return pipeline.Link(logsPath + "?since=" + instant(since) + "&until=" + instant(until) + asked(filter, limit))
 }
@@ -49,14 +48,14 @@ func asked(filter string, limit int) string {
 	return s
 }
 
-// Query is a short hash of what a link asks for besides its place. Links keep
-// filter and limit within them, so a changed Query needs a new start.
+// Query returns a short hash of filter and limit. Links contain both, so a changed hash
+// needs a new query.
 func Query(filter string, limit int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", cmp.Or(limit, DefaultLimit), filter))
 	return hex.EncodeToString(sum[:8])
 }
 
-// LimitOf returns how many elements a link asks for, always above 0.
+// LimitOf returns how many elements a link requests, always above 0.
 func LimitOf(link pipeline.Link) int {
 	if n, err := strconv.Atoi(param(string(link), "limit")); err == nil && n > 0 {
 		return n
@@ -64,7 +63,7 @@ func LimitOf(link pipeline.Link) int {
 	return oktasDefault
 }
 
-// sinceOf returns where a link's query begins; the zero time: it names no time.
+// sinceOf returns a link's since; zero: none.
 func sinceOf(link pipeline.Link) time.Time {
 	text, err := url.QueryUnescape(param(string(link), "since"))
 	if err != nil {
@@ -74,7 +73,7 @@ func sinceOf(link pipeline.Link) time.Time {
 	return since
 }
 
-// param returns the first value of a query parameter, as it stands.
+// param returns the first value of a query parameter, still encoded.
 func param(link, name string) string {
 	_, query, _ := strings.Cut(link, "?")
 	for pair := range strings.SplitSeq(query, "&") {
@@ -85,7 +84,7 @@ func param(link, name string) string {
 	return ""
 }
 
-// withLimit sets the limit in a link and leaves every other byte as it is.
+// withLimit sets the limit in a link and leaves every other byte unchanged.
 func withLimit(link pipeline.Link, limit int) pipeline.Link {
 	path, query, has := strings.Cut(string(link), "?")
 	want := "limit=" + strconv.Itoa(limit)
@@ -105,7 +104,7 @@ func withLimit(link pipeline.Link, limit int) pipeline.Link {
 	return pipeline.Link(path + "?" + strings.Join(pairs, "&"))
 }
 
-// restoreLimit undoes a squeezed limit in the link that its page named.
+// restoreLimit undoes a reduced limit in the next link of a page.
 func restoreLimit(next pipeline.Link, squeezed, limit int) pipeline.Link {
 	if param(string(next), "limit") != strconv.Itoa(squeezed) {
 		return next

@@ -8,13 +8,13 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// room is what one body takes of the process's memory for pages.
+// room is how many bytes of an answer may be in memory.
 type room struct {
-	gate   *pipeline.Gate // nil: there is no bound
+	gate   *pipeline.Gate // nil: no bound
 	drains bool
-	first  bool  // no body was read yet: it may be a full page as well as none
-	full   int64 // bytes that a full page may well have
-	most   int64 // bytes that a body has at most
+	first  bool  // no body has been read yet: it may be as large as a full page
+	full   int64 // likely bytes of a full page
+	most   int64 // the most bytes that a body may have
 	time   *patience
 
 	grant *pipeline.Grant
@@ -24,17 +24,16 @@ type room struct {
 // eventSize is more than most events have.
 const eventSize = 4 << 10
 
-// room is the room of an answer to a link.
+// room returns the room for an answer to a link.
 func (c *Client) room(link pipeline.Link, left *patience) *room {
 	full := min(int64(LimitOf(link))*eventSize, c.MaxBody)
 	return &room{gate: c.Memory, drains: c.drains(), first: c.size == 0, full: full, most: c.MaxBody, time: left}
 }
 
-// reserve waits until the body may have n bytes. One that turns out to be larger
-// than was guessed is taken for a full page at once: many that are half read
-// would hold what each of them needs to be read to its end. The first body of all is
-// taken for one from the start: hundreds that began small would all grow, and who
-// grows goes before the quiet.
+// reserve waits until the body may take n bytes. A body that outgrows its first guess
+// reserves a full page at once: otherwise many half-read bodies would hold the memory
+// that each needs to finish. A client's first body reserves a full page from the start:
+// hundreds that began small would all grow, and growing goes before all others.
 func (r *room) reserve(ctx context.Context, n int) error {
 	size := min(int64(n), r.most)
 	if r.gate == nil || size <= r.held {
@@ -59,35 +58,35 @@ func (r *room) reserve(ctx context.Context, n int) error {
 	return nil
 }
 
-// settle keeps n bytes of what was reserved, for as long as the page lives.
+// settle keeps n bytes of the reservation until the page is released.
 func (r *room) settle(n int) *pipeline.Grant {
 	if r.grant != nil && int64(n) < r.held {
 		r.held = int64(n)
-		_ = r.grant.Resize(context.Background(), r.held) // less never waits
+		_ = r.grant.Resize(context.Background(), r.held) // shrinking never waits
 	}
 	return r.grant
 }
 
-// patience is the time that a request has. It stands still while the request
-// waits for the process itself: that is no fault of the org's.
+// patience is the time left for a request. It stops while the request waits for the
+// process itself, which is not the org's fault.
 type patience struct {
 	timer *time.Timer
 	left  time.Duration
 	since time.Time
 }
 
-// newPatience calls over when the time is up.
+// newPatience returns a running patience that calls over when the time is up.
 func newPatience(left time.Duration, over func()) *patience {
 	return &patience{timer: time.AfterFunc(left, over), left: left, since: time.Now()}
 }
 
-// Stop lets the time stand still.
+// Stop stops the time.
 func (p *patience) Stop() {
 	p.timer.Stop()
 	p.left -= time.Since(p.since)
 }
 
-// Go lets it go on.
+// Go lets it run again.
 func (p *patience) Go() {
 	p.since = time.Now()
 	p.timer.Reset(max(p.left, 0))

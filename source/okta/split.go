@@ -10,9 +10,9 @@ import (
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
-// split cuts a body, which must be one JSON array and nothing else, into its
-// elements. Their bytes are the body's own: none is copied, none changed. limit
-// is how many there may be, for the first guess at the room they need.
+// split splits a body, which must be one JSON array and nothing else, into its elements.
+// They share the body's bytes, which are neither copied nor changed. limit is the
+// requested number of elements, for the first allocation.
 func split(body []byte, limit int) ([]pipeline.Event, error) {
 	s := jsonscan.New(body)
 	if s.Peek() != '[' {
@@ -36,10 +36,10 @@ func split(body []byte, limit int) ([]pipeline.Event, error) {
 	return events, nil
 }
 
-// members are the raw values by which a page's elements are known; nil: absent.
+// members are the raw values of an element's identifying members; nil: absent.
 type members struct{ uuid, published, eventType []byte }
 
-// readEvent reads the element of data at the scanner's place.
+// readEvent reads the element at the scanner's place.
 func readEvent(s *jsonscan.Scanner, data []byte, kept *keeper) (pipeline.Event, error) {
 	var found members
 	var err error
@@ -71,8 +71,7 @@ func readEvent(s *jsonscan.Scanner, data []byte, kept *keeper) (pipeline.Event, 
 	return event, nil
 }
 
-// classify reads the members by which an event is known. All but uuid may be
-// of any shape.
+// classify sets an event's members. All but uuid may be of any shape.
 func classify(event *pipeline.Event, found members, kept *keeper) {
 	event.Type = kept.text(found.eventType)
 	if given := kept.text(found.published); given != "" {
@@ -85,9 +84,9 @@ func classify(event *pipeline.Event, found members, kept *keeper) {
 	}
 }
 
-// moment reads an RFC 3339 time; zero and empty when it is none. time.Parse lets an
-// hour of one digit and a comma pass, and an offset can lead out of the years
-// that a position can hold.
+// moment reads an RFC 3339 time; zero and empty if it is not one. time.Parse accepts an
+// hour of one digit and a comma, and an offset can lead outside the years that a position
+// can hold.
 func moment(given string) (time.Time, string) {
 	at, err := time.Parse(time.RFC3339, given)
 	at = at.UTC()
@@ -97,16 +96,16 @@ func moment(given string) (time.Time, string) {
 	return at, given
 }
 
-// isID reports whether a text tells an event from all others. What could not
-// be decoded has become U+FFFD, and so might be any of several.
+// isID reports whether a text identifies an event. Bytes that could not be decoded have
+// become U+FFFD, which could stand for several ids.
 func isID(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) })
 }
 
-// keeper holds the short texts of a page's events in one allocation.
+// keeper stores the short texts of a page's events in one allocation.
 type keeper struct{ strings.Builder }
 
-// text decodes a raw JSON string; empty when it is none.
+// text decodes a raw JSON string; empty if it is not one.
 func (k *keeper) text(raw []byte) string {
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""

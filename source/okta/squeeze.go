@@ -6,15 +6,15 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// squeeze remembers the link whose page was too large. Twice, and it is asked
-// for with half the limit, and half of that, until a page fits.
+// squeeze halves the limit of a link whose page was too large twice, and halves it again
+// until the page fits.
 type squeeze struct {
 	link  pipeline.Link
 	times int
 	limit int // 0: the link's own
 }
 
-// apply returns the link to ask for in place of link.
+// apply returns the link to request in place of link.
 func (s *squeeze) apply(link pipeline.Link) pipeline.Link {
 	if s.link != link || s.limit == 0 {
 		return link
@@ -22,7 +22,7 @@ func (s *squeeze) apply(link pipeline.Link) pipeline.Link {
 	return withLimit(link, s.limit)
 }
 
-// failed takes note of an attempt at link, which was asked for as asked.
+// failed records a failed attempt at link, which was requested as asked.
 func (s *squeeze) failed(link, asked pipeline.Link, err error) {
 	if !errors.Is(err, errTooLarge) {
 		return

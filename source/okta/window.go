@@ -11,27 +11,27 @@ import (
 )
 
 const (
-	// windowLength is how long one of Okta's rate-limit windows lasts. They
-	// are not aligned to the minute.
+	// windowLength is the length of Okta's rate-limit windows. They are not aligned to
+	// the minute.
 	windowLength = time.Minute
-	// maxPause is the longest wait that an answer can ask for, and the least is minPause.
+	// maxPause is the longest wait that an answer can ask for; minPause is the shortest.
 	maxPause = 2 * time.Minute
 	minPause = time.Second
 )
 
 // budget is what one answer's headers say about the org's rate limit.
 type budget struct {
-	shown      bool // limit and remaining were there
+	shown      bool // limit and remaining were present
 	limit      int
 	remaining  int
 	reset      int64         // Unix seconds; 0: absent or absurd
-	left       time.Duration // of the window, by the org's own clock; may be negative
-	sure       bool          // left is by the headers, not a guess
+	left       time.Duration // time left in the window, by the org's own clock; may be negative
+	sure       bool          // left comes from the headers; it is not a guess
 	retryAfter time.Duration // 0: absent
 }
 
-// readBudget reads an answer's headers. The org's clock is Date: how far ours is off
-// does not matter.
+// readBudget reads an answer's headers. Date is the org's clock, so the local clock does
+// not matter.
 func readBudget(h http.Header) budget {
 	limit, hasLimit := least(h, "X-Rate-Limit-Limit")
 	remaining, hasRemaining := least(h, "X-Rate-Limit-Remaining")
@@ -42,7 +42,7 @@ func readBudget(h http.Header) budget {
 		left:       windowLength,
 		retryAfter: retryAfter(h),
 	}
-	// Anything beyond is in milliseconds or garbage.
+	// Larger numbers are milliseconds or garbage.
 	if reset, ok := least(h, "X-Rate-Limit-Reset"); ok && reset < 1<<36 {
 		b.reset = reset
 	}
@@ -52,7 +52,7 @@ func readBudget(h http.Header) budget {
 	return b
 }
 
-// least returns the least of a header's numbers, should it come more than once.
+// least returns the smallest number of a header that may occur more than once.
 func least(h http.Header, name string) (n int64, ok bool) {
 	for _, value := range h.Values(name) {
 		for field := range strings.SplitSeq(value, ",") {
@@ -82,10 +82,10 @@ func retryAfter(h http.Header) time.Duration {
 	return max(0, at.Sub(date))
 }
 
-// concurrency reports whether a 429 is about requests at once, not a minute's.
+// concurrency reports whether a 429 is about concurrent requests, not about a window's.
 func (b budget) concurrency() bool { return b.shown && b.limit == 0 }
 
-// rateLimit is the budget for those who look on.
+// rateLimit returns the budget for status and metrics.
 func (b budget) rateLimit() (pipeline.RateLimit, bool) {
 	limit := pipeline.RateLimit{Limit: b.limit, Remaining: b.remaining}
 	if b.reset > 0 {
@@ -94,27 +94,27 @@ func (b budget) rateLimit() (pipeline.RateLimit, bool) {
 	return limit, b.shown && b.limit > 0
 }
 
-// window is the org's current rate-limit window as far as we know it.
+// window is the org's current rate-limit window as far as it is known.
 type window struct {
-	reset     int64 // the header that named it
+	reset     int64 // the Reset header that identifies it
 	limit     int
-	remaining int       // as last seen, less what we know of since
-	ends      time.Time // by our clock: the least estimate
+	remaining int       // as last shown, minus requests known since
+	ends      time.Time // by the local clock: the earliest estimate
 }
 
-// spare is how many requests may still go: never down to the part of the limit that is
-// others', nor to the last one, since using it up writes a mail to the org's
+// spare returns how many requests of a share may still be sent. The others' part of the
+// limit stays, and at least one request: using up the last one mails the org's
 // administrators.
 func (w window) spare(share float64) int {
 	others := int(math.Floor(float64(w.limit)*(1-min(share, 1)) + 1e-9))
 	return w.remaining - min(max(others, 1), max(w.limit-1, 0))
 }
 
-// halfWindow, in seconds, tells the Resets of two windows from two of one, which an
-// org may count anew with each answer.
+// halfWindow, in seconds, separates the Resets of two windows from two Resets of one,
+// which an org may recompute with each answer.
 const halfWindow = int64(windowLength/time.Second) / 2
 
-// after reports whether w is a later window than v, as far as their Resets tell.
+// after reports whether w is a later window than v, by their Resets.
 func (w window) after(v window) bool { return v.reset != 0 && w.reset > v.reset+halfWindow }
 
 func (w window) same(v window) bool {
