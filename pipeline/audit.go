@@ -101,6 +101,11 @@ const (
 // Differences returns the number of differences found.
 func (r *AuditReport) Differences() int { return r.Missing + r.Twice + r.HereOnly }
 
+// Counts returns what STATUS keeps of the report.
+func (r *AuditReport) Counts() Audited {
+	return Audited{At: r.At, Since: r.Since, Until: r.Until, Both: r.Both, Missing: r.Missing, Twice: r.Twice, HereOnly: r.HereOnly}
+}
+
 // Left returns the number of differences that remain after a repair.
 func (r *AuditReport) Left() int { return r.Differences() - r.Repaired }
 
@@ -248,7 +253,9 @@ func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, erro
 		if e.Flaw != "" || e.Published.Before(d.from) || !e.Published.Before(d.until) {
 			continue
 		}
-		newest = newer(newest, e.Published)
+		if e.Published.After(newest) {
+			newest = e.Published
+		}
 		if err := h.show(e, d, stored); err != nil {
 			return "", err
 		}
@@ -256,7 +263,7 @@ func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, erro
 	if h.Progress != nil {
 		h.Progress(newest, &h.report)
 	}
-	return h.Window.after(page, newest, d.until, &d.empties), nil
+	return h.Window.After(page, newest, d.until, &d.empties), nil
 }
 
 // pollTries is how many times in a row a request may fail.

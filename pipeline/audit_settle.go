@@ -107,14 +107,14 @@ func (h *hearing) await(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := head{clock: new(Clock)}
+	log := NewHead(new(Clock), 0)
 	for following, waited := 0, 0; following < headPages && waited < headWaits; {
-		asked := log.ask()
+		asked := log.Ask()
 		page, err := h.poll(ctx, link)
 		if err != nil {
 			return err
 		}
-		log.learn(asked, &page)
+		log.Learn(asked, &page)
 		h.waits(page)
 		page.Memory.Release()
 		switch {

@@ -118,13 +118,15 @@ func (b *Backfill) take(past *Past, page Page) {
 	for _, e := range page.Events {
 		if e.Published.IsZero() || !e.Published.Before(b.Job.DoneThrough) && e.Published.Before(b.until) {
 			past.Events = append(past.Events, e)
-			newest = newer(newest, e.Published)
+			if e.Published.After(newest) {
+				newest = e.Published
+			}
 		}
 	}
 	b.taken.events += len(page.Events)
 	b.taken.pages++
 	b.taken.bytes += page.Bytes
-	b.taken.next = b.Window.after(page, newest, b.until, &b.empties)
+	b.taken.next = b.Window.After(page, newest, b.until, &b.empties)
 }
 
 // failed records an error. After a refused cursor the window is requested from its

@@ -111,6 +111,8 @@ var (
 	// ErrHandover: another process owns the instance and takes it when it is released.
 	// The page in hand may be finished.
 	ErrHandover = errors.New("handed over to another replica")
+	// ErrChanged: the integration was changed, disabled or deleted.
+	ErrChanged = errors.New("integration changed")
 )
 
 // Integrations is the set of instances to poll.

@@ -8,7 +8,7 @@ import (
 // fetch is a request in flight, or its answer.
 type fetch struct {
 	link   Link
-	asked  request
+	asked  Request
 	cancel context.CancelFunc
 	done   chan struct{} // closed when page and err are set
 	page   Page
@@ -30,7 +30,7 @@ func (w *walk) next(ctx context.Context) (Page, error) {
 	f.cancel()
 	w.ahead = nil
 	if f.err == nil {
-		w.head.learn(f.asked, &f.page)
+		w.head.Learn(f.asked, &f.page)
 		w.time()
 		w.trace.Polled(w.Instance, f.page, f.took)
 	} else {
@@ -61,7 +61,7 @@ func (w *walk) time() {
 // fetch asks for a page in the background.
 func (w *walk) fetch(ctx context.Context, link Link) *fetch {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &fetch{link: link, asked: w.head.ask(), cancel: cancel, done: make(chan struct{})}
+	f := &fetch{link: link, asked: w.head.Ask(), cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		started := time.Now()

@@ -30,9 +30,10 @@ func TestReadThatNeverEnds(t *testing.T) {
 				t.Errorf("it took %s to give up", took)
 			}
 		}
+		errChanged := errors.New("integration changed")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second, func() { cancel(ErrChanged) })
-		if _, err := r.read(ctx, "/net/token", 10); !errors.Is(err, ErrChanged) {
+		time.AfterFunc(time.Second, func() { cancel(errChanged) })
+		if _, err := r.read(ctx, "/net/token", 10); !errors.Is(err, errChanged) {
 			t.Errorf("a new order did not end the wait: %v", err)
 		}
 		if n := begun.Load(); n != 1 {

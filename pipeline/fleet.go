@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -44,10 +43,6 @@ type Fleet struct {
 	Log     *slog.Logger // nil: discarded
 	Backoff Backoff      // after a failed Poll or lock; its Rand must be safe for concurrent use
 }
-
-// ErrChanged is the cause of a poll's end when its integration has changed or was
-// disabled or deleted.
-var ErrChanged = errors.New("integration changed")
 
 func (f *Fleet) withDefaults() *Fleet {
 	c := *f

@@ -2,7 +2,7 @@ package pipeline
 
 import "time"
 
-// head derives from an org's pages whether one reaches the head of the log, whether more
+// Head derives from an org's pages whether one reaches the head of the log, whether more
 // is waiting, and what is complete once it is committed. The size of a page shows none of
 // this: an org may send fewer events than requested, or none, while more are waiting.
 //
@@ -17,13 +17,13 @@ import "time"
 //     everything persisted before that time, however many events it has.
 //
 // It is used by one goroutine, which reports each request and each answer, in order.
-type head struct {
+type Head struct {
 	clock    *Clock
 	interval time.Duration // between polls at the head of the log
 
 	asked   int       // number of requests sent
 	seen    reading   // the org's clock on the newest answer; zero: unknown
-	empties []request // requests of the newest empty pages in a row
+	empties []Request // requests of the newest empty pages in a row
 
 	undated int       // answers in a row without a Date
 	blind   bool      // the newest page was requested before the org's clock was known
@@ -41,8 +41,8 @@ type head struct {
 	vain   int       // pages in a row that were followed at once and brought little
 }
 
-// request is what is known when a request is sent.
-type request struct {
+// Request is what is known when a request is sent.
+type Request struct {
 	n    int     // its number, starting at 1
 	seen reading // the org's clock on an earlier answer
 }
@@ -68,23 +68,29 @@ const (
 	mostVain = 2
 )
 
-// ask numbers a request that is about to be sent.
-func (h *head) ask() request {
+// NewHead returns a Head that knows nothing of the log yet. interval is the time between
+// polls at the head of the log; 0: none.
+func NewHead(clock *Clock, interval time.Duration) Head {
+	return Head{clock: clock, interval: interval}
+}
+
+// Ask numbers a request that is about to be sent.
+func (h *Head) Ask() Request {
 	h.asked++
-	return request{n: h.asked, seen: h.seen}
+	return Request{n: h.asked, seen: h.seen}
 }
 
 // mark returns the current moment.
-func (h *head) mark() mark { return mark{n: h.asked} }
+func (h *Head) mark() mark { return mark{n: h.asked} }
 
 // restart forgets what the pages showed, for a new query.
-func (h *head) restart() {
+func (h *Head) restart() {
 	h.empties, h.reached, h.served, h.began, h.burst = nil, 0, time.Time{}, h.mark(), false
 }
 
-// learn records the answer to a request. It sets the page's Through, CaughtUp and More,
+// Learn records the answer to a request. It sets the page's Through, CaughtUp and More,
 // and its Date if the answer's was absent or not accepted.
-func (h *head) learn(r request, p *Page) {
+func (h *Head) Learn(r Request, p *Page) {
 	told := !p.Date.IsZero()
 	if h.undated++; told {
 		h.undated = 0
@@ -108,7 +114,7 @@ func (h *head) learn(r request, p *Page) {
 
 // date records an answer's Date, and replaces one that is not accepted by the known time
 // of the org.
-func (h *head) date(r request, p *Page) {
+func (h *Head) date(r Request, p *Page) {
 	expected, known := h.clock.Now(), h.clock.known()
 	now, believed := h.clock.observe(p.Date)
 	switch {
@@ -127,7 +133,7 @@ func (h *head) date(r request, p *Page) {
 }
 
 // answered sets the mark's date from the first answer to a request sent after it.
-func (m *mark) answered(r request, now time.Time) {
+func (m *mark) answered(r Request, now time.Time) {
 	if r.n > m.n && m.date.IsZero() {
 		m.date = now
 	}
@@ -147,16 +153,16 @@ func newestOf(p *Page) time.Time {
 
 // reach determines whether a page is the head of the log. It returns the request as of
 // which it is: the page's own, or the first of several in a row.
-func (h *head) reach(r request, p *Page) request {
+func (h *Head) reach(r Request, p *Page) Request {
 	h.reached = 0
 	if len(p.Events) > 0 {
 		h.empties = nil
-		return request{}
+		return Request{}
 	}
 	if h.empties = append(h.empties, r); len(h.empties) > headEmpties {
 		h.empties = h.empties[1:]
 	}
-	first := request{}
+	first := Request{}
 	switch {
 	case p.Next == p.Link:
 		first = r
@@ -174,7 +180,7 @@ func (h *head) reach(r request, p *Page) request {
 // A full page would, too, but is one of many, so it moves no watermark.
 //
 // Without Date headers only events move the watermark, even if earlier answers had them.
-func (h *head) through(r, first request, p *Page, told bool) time.Time {
+func (h *Head) through(r, first Request, p *Page, told bool) time.Time {
 	switch {
 	case first.n > 0 && h.clock.confirms(first.seen):
 		return first.seen.date
@@ -190,14 +196,14 @@ func (h *head) through(r, first request, p *Page, told bool) time.Time {
 
 // passed reports whether, by the newest page, everything that the org had persisted at a
 // mark has been served.
-func (h *head) passed(m mark) bool {
+func (h *Head) passed(m mark) bool {
 	return h.reached > m.n || !m.date.IsZero() && h.served.After(m.date.Add(nodesApart))
 }
 
 // more reports whether the next page is requested at once: the link moved, and the events
 // are so old that more of them must be waiting. An idle org, or one with a few events an
 // interval, is not asked twice an interval.
-func (h *head) more(p *Page, newest time.Time) bool {
+func (h *Head) more(p *Page, newest time.Time) bool {
 	burst, after := h.burst, h.hollow
 	h.hollow = len(p.Events) == 0
 	switch {
@@ -221,4 +227,18 @@ func (h *head) more(p *Page, newest time.Time) bool {
 		h.vain = vain + 1
 	}
 	return h.vain < mostVain
+}
+
+func newer(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func older(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

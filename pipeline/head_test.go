@@ -36,10 +36,10 @@ func TestHead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := head{clock: new(Clock), interval: interval}
+				h := NewHead(new(Clock), interval)
 				for i, want := range pages {
 					time.Sleep(want.wait)
-					asked := h.ask()
+					asked := h.Ask()
 					time.Sleep(time.Second)
 					p := Page{Link: placeLink(i), Next: placeLink(i + 1), Full: want.full, Date: time.Now()}
 					if want.stays {
@@ -48,7 +48,7 @@ func TestHead(t *testing.T) {
 					for _, age := range want.ages {
 						p.Events = append(p.Events, Event{Published: time.Now().Add(-age)})
 					}
-					h.learn(asked, &p)
+					h.Learn(asked, &p)
 					lag := time.Duration(0)
 					if !p.Through.IsZero() {
 						lag = time.Since(p.Through)

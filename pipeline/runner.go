@@ -88,7 +88,7 @@ type walk struct {
 	*Runner
 	trace   *Trace
 	at      Position
-	head    head
+	head    Head
 	ahead   *fetch   // the prefetched page; nil: none
 	refused refusals // refusals of the link, in a row
 	past    *Past    // a batch of the backlog that waits until the log has been read past it; nil: none
@@ -107,7 +107,7 @@ func (w *walk) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
-	w.head = head{clock: w.Clock, interval: w.Interval}
+	w.head = NewHead(w.Clock, w.Interval)
 	w.moved(at, cmp.Or(w.ill, StateNew), time.Time{}) // a successful sync does not clear a failure
 	defer w.forget()                                  // the sync may follow a rewind, so a waiting batch is requested again
 	defer w.drop()

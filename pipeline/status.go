@@ -59,6 +59,9 @@ type Audited struct {
 	HereOnly int       `json:"here_only"`
 }
 
+// Differences returns the number of differences found.
+func (a Audited) Differences() int { return a.Missing + a.Twice + a.HereOnly }
+
 // RateLimit is an org's budget by its last answer.
 type RateLimit struct {
 	Limit     int       `json:"limit"` // requests per window

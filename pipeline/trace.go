@@ -15,7 +15,7 @@ type Trace struct {
 	Moved     func(instance string, state State, at Position, next time.Time) // state, position or time of the next poll changed
 
 	Inserted func(instance string, past Past, r Receipt) // events of the past are stored
-	Audited  func(instance string, r AuditReport)        // a standing audit has finished
+	Audited  func(instance string, r Audited)            // a standing audit has finished
 
 	Requested func(instance, code string, took time.Duration) // a request ended: "200" … or "error"; every attempt counts
 	Budget    func(instance string, limit RateLimit)          // an answer showed the org's budget

@@ -6,11 +6,11 @@ import "time"
 // before until, in that order. Its last page names no next link.
 type Window func(since, until time.Time) Link
 
-// after returns the link after a page of a bounded request that ends at until; empty: it
+// After returns the link after a page of a bounded request that ends at until; empty: it
 // was the last. Normally the last page names no next link. A full page without one may
 // have lost it, so what follows its newest event is requested anew. empties counts the
 // empty pages in a row, of which only headEmpties are followed.
-func (w Window) after(page Page, newest, until time.Time, empties *int) Link {
+func (w Window) After(page Page, newest, until time.Time, empties *int) Link {
 	if *empties++; len(page.Events) > 0 {
 		*empties = 0
 	}
@@ -26,18 +26,4 @@ func (w Window) after(page Page, newest, until time.Time, empties *int) Link {
 		return again
 	}
 	return ""
-}
-
-func newer(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func older(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

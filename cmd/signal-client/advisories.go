@@ -105,7 +105,7 @@ func (a *advisories) Trace() *pipeline.Trace {
 			a.tell(advisePassedOver, instance, severityCritical, map[string]any{
 				"from": gap.From.Format(time.RFC3339), "until": gap.Until.Format(time.RFC3339)})
 		},
-		Audited: func(instance string, r pipeline.AuditReport) {
+		Audited: func(instance string, r pipeline.Audited) {
 			if r.Missing > 0 {
 				a.Gap(instance, r.Missing, r.Since, r.Until)
 			}

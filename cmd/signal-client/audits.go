@@ -47,7 +47,7 @@ func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipelin
 	case err != nil:
 		log.Warn("audit came to no end", "err", err)
 	default:
-		s.trace.Audited(i.Instance, r)
+		s.trace.Audited(i.Instance, r.Counts())
 		if r.Differences() == 0 {
 			log.Info("audit found no difference", "events", r.Both, "requests", r.Requests)
 			return

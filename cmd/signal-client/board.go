@@ -59,9 +59,9 @@ func (b *board) Trace() *pipeline.Trace {
 		Budget: func(instance string, limit pipeline.RateLimit) {
 			b.note(instance, func(s *pipeline.Status) { s.RateLimit = &limit })
 		},
-		Audited: func(instance string, r pipeline.AuditReport) {
+		Audited: func(instance string, r pipeline.Audited) {
 			b.note(instance, func(s *pipeline.Status) {
-				s.Audit = &pipeline.Audited{At: r.At, Since: r.Since, Until: r.Until, Both: r.Both, Missing: r.Missing, Twice: r.Twice, HereOnly: r.HereOnly}
+				s.Audit = &r
 				b.publish(b.dated(*s))
 			})
 		},

@@ -129,7 +129,7 @@ func (m *metrics) Trace() *pipeline.Trace {
 	return &pipeline.Trace{
 		Committed: m.committed,
 		Inserted:  m.inserted,
-		Audited: func(instance string, r pipeline.AuditReport) {
+		Audited: func(instance string, r pipeline.Audited) {
 			m.while(instance, func(s *instanceMetrics) { s.differences.WithLabelValues(instance).Set(float64(r.Differences())) })
 		},
 		Moved:      m.moved,
