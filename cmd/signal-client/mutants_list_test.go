@@ -117,7 +117,7 @@ var mutants = []mutant{
 	{"recent ids short of the fence", jetsPkg, "TestRepeatsAreDropped", []edit{
 		{"sink/jets/load.go", "		if uuid != \"\" {\n", "		if uuid != \"\" && seq != s.lastEvent {\n"}}},
 	{"recent ids of the newest page alone", jetsPkg, "TestRepeatsAreDropped", []edit{
-		{"sink/jets/load.go", "const livePages = 2", "const livePages = 1"}}},
+		{"sink/jets/load.go", "live == livePages {", "live == livePages-1 {"}}},
 	{"a start over kept events taken for the beginning", jetsPkg, "TestStartOverWhatIsKept", []edit{
 		{"sink/jets/load.go", "e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0\n", "e.position.Why == pipeline.WhyStart\n"}}},
 	{"what a make-up stored taken for the newest pages", jetsPkg, "TestRepeatAfterAMakeUp", []edit{
@@ -248,7 +248,7 @@ var mutants = []mutant{
 		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n", ""},
 		{"pipeline/fetch.go", "	if w.ahead != nil && w.ahead.link != w.at.Link {\n", "	if false {\n"}}},
 	{"reopened at the first refusal", pipelinePkg, "TestRunnerCursorRefused", []edit{
-		{"pipeline/refusals.go", "	refusedTwice  = 2 ", "	refusedTwice  = 1 "}}},
+		{"pipeline/refusals.go", "times, long = refusedTwice, 0", "times, long = refusedTwice-1, 0"}}},
 	{"a link that may be refused for a moment given up", pipelinePkg, "TestRunnerLinkRefused", []edit{
 		{"pipeline/refusals.go", "	if plain {\n", "	if true {\n"}}},
 	{"an org that refuses all that it leads to asked anew each minute", pipelinePkg, "TestRunnerLinkRefused", []edit{

@@ -42,6 +42,13 @@ func newSites(t *testing.T, deny ...string) *sites {
 func (s *sites) mend() {
 	s.Helper()
 	s.line.Mend()
+	s.heard()
+}
+
+// heard waits until each site's stream has answered what the other has published so far:
+// the line and the streams keep the order.
+func (s *sites) heard() {
+	s.Helper()
 	const subject = "signals.okta.probe"
 	for _, st := range []*stand{s.hub, s.leaf} {
 		for answers(s.T, st.store.Conn, subject) < 2 {
@@ -92,6 +99,7 @@ func TestSitesAtTheSameSequences(t *testing.T) {
 	s.hub.commit(hub, page(hub, 4, events(2, 3)))
 	s.mend()
 	s.hub.carry(hub, 5, events(4, 4))
+	s.heard()
 	s.leaf.carry(leaf, 4, events(3, 3))
 	s.leaf.carry(leaf, 5, events(4, 4))
 	s.hub.wantEvents(0, 4)
