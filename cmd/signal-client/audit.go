@@ -129,7 +129,7 @@ func spanOf(since, until moment, now time.Time) (from, to time.Time, err error) 
 func auditProblem(err error) error {
 	switch {
 	case errors.Is(err, pipeline.ErrBehind):
-		return &problem{Op: "audit", Err: err, Hint: "wait until signal-client status says polling, then audit again", Code: exitFailed}
+		return &problem{Op: "audit", Err: err}
 	case errors.Is(err, pipeline.ErrTooMany):
 		return &problem{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait for that; else audit a shorter span, or bring all of it: signal-client backfill start with the same flags", Code: exitFound}
 	case errors.Is(err, jets.ErrPurged), errors.Is(err, jets.ErrUncompared):

@@ -249,12 +249,8 @@ func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string,
 	case errors.Is(err, jets.ErrNothingAfter):
 		return &problem{Op: op, Code: exitFailed, Err: fmt.Errorf("it stands right there: nothing was stored after position %d", at.Target.Seq),
 			Hint: "an earlier --to; for events that Okta made visible late: signal-client audit --instance " + name + " --repair"}
-	case errors.Is(err, jets.ErrGap):
-		return &problem{Op: op, Code: exitFailed, Err: err, Hint: "an earlier --since; or --force, if they are not wanted"}
-	case errors.Is(err, jets.ErrOtherQuery):
-		return &problem{Op: op, Code: exitFailed, Err: err, Hint: "let the service poll it first: it starts a new query by itself"}
-	case errors.Is(err, jets.ErrMovedOn):
-		return &problem{Op: op, Code: exitFailed, Err: err, Hint: "run the command again, and look at what it says"}
+	case errors.Is(err, jets.ErrGap), errors.Is(err, jets.ErrOtherQuery), errors.Is(err, jets.ErrMovedOn):
+		return &problem{Op: op, Err: err}
 	}
 	return m.problem(ctx, store, verb, err)
 }

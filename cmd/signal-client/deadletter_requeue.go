@@ -130,7 +130,7 @@ func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uin
 
 // requeueProblem says what to do about a dead letter that can't be requeued.
 func requeueProblem(letter jets.DeadLetter, err error) error {
-	var hint string
+	hint := "" // what remedies says
 	switch {
 	case errors.Is(err, jets.ErrCut):
 		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, human(uint64(letter.Kept)), human(uint64(letter.Size)))
@@ -138,14 +138,7 @@ func requeueProblem(letter jets.DeadLetter, err error) error {
 	case errors.Is(err, jets.ErrNoEvent):
 		err = fmt.Errorf("%w (%s), and nothing tells it from others", jets.ErrNoEvent, letter.Reason)
 		hint = fmt.Sprintf("look at it (signal-client deadletter show %d), then: signal-client deadletter purge %d", letter.Seq, letter.Seq)
-	case errors.Is(err, jets.ErrStillTooLarge):
-		hint = "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"
-	case errors.Is(err, jets.ErrNotPassed):
-		hint = "try again when the org is complete through an hour after the event: signal-client status"
-	case errors.Is(err, pipeline.ErrMakingUp):
-		hint = fmt.Sprintf("wait until signal-client cursor show %s says dedupe from 0", letter.Instance)
-	case errors.Is(err, jets.ErrNoPosition):
-		hint = "let the service poll the org first: signal-client run"
+	case errors.Is(err, jets.ErrStillTooLarge), errors.Is(err, jets.ErrNotPassed), errors.Is(err, pipeline.ErrMakingUp), errors.Is(err, jets.ErrNoPosition):
 	default:
 		return err
 	}

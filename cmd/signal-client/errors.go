@@ -89,7 +89,7 @@ var remedies = []remedy{
 	{jets.ErrConflict, exitFailed, "compare the two: signal-client deadletter show <sequence> --raw; then: signal-client deadletter purge <sequence>"},
 	{jets.ErrNoEvent, exitFailed, "look at it: signal-client deadletter show <sequence>; then: signal-client deadletter purge <sequence>"},
 	{jets.ErrStillTooLarge, exitFailed, "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"},
-	{jets.ErrNotPassed, exitFailed, "run the command again in a while: the poller is still at the page that it came with"},
+	{jets.ErrNotPassed, exitFailed, "run the command again when the org is complete through an hour after the event: signal-client status"},
 	{jets.ErrServerTooOld, exitFailed, "upgrade nats-server to 2.12 or newer, or leave NATS_URL empty: the embedded one is new enough"},
 	{jets.ErrNoJetStream, exitUnreachable, "start nats-server with --jetstream, enable JetStream for the account of this user, or mend the leaf node's line to its hub"},
 	{jets.ErrServerURL, exitUsage, "write each server as nats://host:4222, with commas between them"},

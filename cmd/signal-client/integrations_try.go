@@ -197,11 +197,11 @@ func (t *trial) judgeNetwork(i pipeline.Integration, err error) {
 		t.Error = "there is no host " + dns.Name
 	case untrusted:
 		t.Verdict, t.code, t.hint = verdictUnreachable, exitUnreachable, "check the host name, and whether a proxy on the way puts in its own certificate"
-	case network, strings.Contains(t.Error, "no whole answer in time"):
+	case network, errors.Is(err, okta.ErrLate):
 		t.Verdict, t.code, t.hint = verdictUnreachable, exitUnreachable, "check the address, and the way there (firewall, proxy, DNS)"
-	case strings.Contains(t.Error, "settings.link_hosts"):
+	case errors.Is(err, okta.ErrLinkHost):
 		t.hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
-	case strings.Contains(t.Error, "status 200 without a page"):
+	case errors.Is(err, okta.ErrNoPage):
 		t.Verdict, t.hint = verdictWrongHost, rightHost(i)
 	}
 }

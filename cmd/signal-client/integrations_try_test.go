@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,7 +12,6 @@ import (
 
 // A hint names what there is: ids, or a host that could be allowed.
 func TestTrialHints(t *testing.T) {
-	const link = "answer refused: next link leads to host \"b.example\", which is neither the org's nor in settings.link_hosts"
 	for _, c := range []struct {
 		err  error
 		hint string
@@ -20,7 +20,7 @@ func TestTrialHints(t *testing.T) {
 		{&okta.Error{Status: 500, RequestID: "Xq1"}, "ask Okta's support with the ids above"},
 		{&okta.Error{Status: 502}, "look at what answers there"},
 		{errors.New("malformed HTTP response"), "look at what answers there"},
-		{errors.New(link), "signal-client integrations set acme link_hosts=<host>"},
+		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", okta.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
 	} {
 		var got trial
 		got.judge(pipeline.Integration{Instance: "acme"}, c.err)

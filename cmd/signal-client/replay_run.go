@@ -154,8 +154,7 @@ func (r *replayRun) Run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if errors.Is(err, jets.ErrRefused) {
-		return &problem{Op: "replay to " + r.to, Err: err, Code: exitFailed,
-			Hint: "make room for it there or raise what limits it (nats stream info), then go on with the command above"}
+		return &problem{Op: "replay to " + r.to, Err: err}
 	}
 	return err
 }

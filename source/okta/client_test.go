@@ -264,7 +264,7 @@ func TestPollSlowBody(t *testing.T) {
 			resp.Body = io.NopCloser(trickle{req.Context()})
 			return resp, nil
 		})
-		if _, err := c.Poll(t.Context(), "/api/v1/logs"); !errors.Is(err, errLate) {
+		if _, err := c.Poll(t.Context(), "/api/v1/logs"); !errors.Is(err, ErrLate) {
 			t.Error(err)
 		}
 	})

@@ -62,5 +62,5 @@ func TooHeavy(err error) bool {
 		return refusal.Status == http.StatusGatewayTimeout ||
 			refusal.Status == http.StatusInternalServerError && refusal.Code == "E0000009"
 	}
-	return errors.Is(err, errLate)
+	return errors.Is(err, ErrLate)
 }

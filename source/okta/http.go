@@ -49,9 +49,12 @@ func NewHTTPClient() *http.Client {
 // stay follows no redirect: the token must not be sent to its target.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// errLate is the cause of a request that took too long. It matches no context error,
+// ErrLate is the cause of a request that took too long. It matches no context error,
 // because the caller's context has not ended.
-var errLate = errors.New("no whole answer in time")
+var ErrLate = errors.New("no whole answer in time")
+
+// ErrNoPage is the error of an answer of status 200 that is no list of events.
+var ErrNoPage = errors.New("status 200 without a page")
 
 // get makes one request within the Client's Timeout. Waiting for memory does not count.
 func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
@@ -59,14 +62,14 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	defer cancel(nil)
 	var conn atomic.Value // httptrace.GotConnInfo of the request's connection
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn.Store(i) }})
-	left := newPatience(c.Timeout, func() { cancel(errLate) })
+	left := newPatience(c.Timeout, func() { cancel(ErrLate) })
 	page, status, err := c.exchange(ctx, link, c.room(link, left))
 	left.Stop()
 	c.requested(fold(status, err), c.Timeout-left.left)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if got, ok := conn.Load().(httptrace.GotConnInfo); ok && errors.Is(err, errLate) {
+	if got, ok := conn.Load().(httptrace.GotConnInfo); ok && errors.Is(err, ErrLate) {
 		hangUp(got.Conn)
 	}
 	return page, err
@@ -150,7 +153,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	limit := LimitOf(link)
 	events, err := split(body, limit)
 	if err != nil {
-		return pipeline.Page{}, fmt.Errorf("status 200 without a page: %w", err)
+		return pipeline.Page{}, fmt.Errorf("%w: %w", ErrNoPage, err)
 	}
 	return pipeline.Page{
 		Events: events,
@@ -176,7 +179,7 @@ func early(link pipeline.Link, date time.Time) error {
 // readable makes the error of a failed exchange fit for operators: without the URL that
 // net/http adds, and without the token if somebody echoed it.
 func (c *Client) readable(err error) error {
-	if errors.Is(err, errLate) {
+	if errors.Is(err, ErrLate) {
 		return fmt.Errorf("%w: none within %s", err, c.Timeout)
 	}
 	if _, answered := errors.AsType[*Error](err); answered {
