@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -53,7 +55,7 @@ func newAudit(p *program) *cobra.Command {
 	_ = a.since.Set("24h")
 	cmd.Flags().Var(&a.since, "since", "events that happened from this time on: an age or a time")
 	cmd.Flags().Var(&a.until, "until", "and before this one; default: now")
-	cmd.Flags().Float64Var(&a.share, "share", pipeline.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
+	cmd.Flags().Float64Var(&a.share, "share", backfill.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
 	cmd.Flags().BoolVar(&a.repair, "repair", false, "store what is missing")
 	cmd.Flags().BoolVar(&a.json, "json", false, "print one JSON document")
 	return a.flags(cmd)
@@ -97,14 +99,14 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	return a.print(r)
 }
 
-func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (pipeline.AuditReport, error) {
+func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {
 	line := &progressLine{To: a.Err(), Every: 10 * time.Second}
 	defer line.Clear()
-	return (&pipeline.Audit{
+	return (&audit.Audit{
 		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
 		Window: windowOf(i),
 		Ledger: &jets.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
-		Progress: func(through time.Time, r *pipeline.AuditReport) {
+		Progress: func(through time.Time, r *audit.Report) {
 			part := max(0, float64(through.Sub(since))/float64(until.Sub(since)))
 			line.Show(fmt.Sprintf("%3.0f %% of the span, %s compared, %s", 100*part, count(r.Both, "event"), count(r.Requests, "request")))
 		},
@@ -128,9 +130,9 @@ func spanOf(since, until moment, now time.Time) (from, to time.Time, err error) 
 // auditProblem says what to do about an audit that came to no end.
 func auditProblem(err error) error {
 	switch {
-	case errors.Is(err, pipeline.ErrBehind):
+	case errors.Is(err, audit.ErrBehind):
 		return &problem{Op: "audit", Err: err}
-	case errors.Is(err, pipeline.ErrTooMany):
+	case errors.Is(err, audit.ErrTooMany):
 		return &problem{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait for that; else audit a shorter span, or bring all of it: signal-client backfill start with the same flags", Code: exitFound}
 	case errors.Is(err, jets.ErrPurged), errors.Is(err, jets.ErrUncompared):
 		return err

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
 // print shows a report; its error says that there are differences.
-func (a *auditor) print(r pipeline.AuditReport) error {
+func (a *auditor) print(r audit.Report) error {
 	if a.json {
 		if err := writeJSON(a.Out(), r); err != nil {
 			return err
@@ -24,7 +24,7 @@ func (a *auditor) print(r pipeline.AuditReport) error {
 	return nil
 }
 
-func printAudit(to screen, r pipeline.AuditReport) error {
+func printAudit(to screen, r audit.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, published %s to %s\n", r.Instance, r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339))
 	line := func(n int, c color, what string) {
@@ -51,14 +51,14 @@ func printAudit(to screen, r pipeline.AuditReport) error {
 	return printFindings(to, r)
 }
 
-func repaired(r pipeline.AuditReport) string {
+func repaired(r audit.Report) string {
 	if r.Repaired == 0 {
 		return ""
 	}
 	return fmt.Sprintf(", %d of them stored now", r.Repaired)
 }
 
-func verdictOf(r pipeline.AuditReport) string {
+func verdictOf(r audit.Report) string {
 	switch {
 	case r.Differences() == 0:
 		return "no difference"
@@ -69,11 +69,11 @@ func verdictOf(r pipeline.AuditReport) string {
 }
 
 // printFindings lists the first of each kind.
-func printFindings(to screen, r pipeline.AuditReport) error {
+func printFindings(to screen, r audit.Report) error {
 	g := grid{Title: "The first 20 of each kind", Header: []string{"difference", "published", "type", "uuid", "sequence"}}
 	for _, kind := range []struct {
 		name  string
-		found []pipeline.Finding
+		found []audit.Finding
 	}{{"missing", r.MissingFirst}, {"twice", r.TwiceFirst}, {"here only", r.HereOnlyFirst}} {
 		for _, f := range kind.found {
 			g.Rows = append(g.Rows, []any{kind.name, f.Published, f.Type, f.UUID, places(f)})
@@ -89,7 +89,7 @@ func printFindings(to screen, r pipeline.AuditReport) error {
 }
 
 // places are the sequences at which an event stands.
-func places(f pipeline.Finding) any {
+func places(f audit.Finding) any {
 	switch {
 	case f.Seq == 0:
 		return "-"

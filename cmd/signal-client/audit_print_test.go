@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
 // Whoever looks into an event that is stored twice needs both places.
 func TestAuditShowsBothPlaces(t *testing.T) {
-	r := pipeline.AuditReport{Missing: 1, Twice: 1, HereOnly: 1,
-		MissingFirst:  []pipeline.Finding{{UUID: "m"}},
-		TwiceFirst:    []pipeline.Finding{{UUID: "t", Seq: 45, FirstSeq: 12}},
-		HereOnlyFirst: []pipeline.Finding{{UUID: "o", Seq: 7}},
+	r := audit.Report{Missing: 1, Twice: 1, HereOnly: 1,
+		MissingFirst:  []audit.Finding{{UUID: "m"}},
+		TwiceFirst:    []audit.Finding{{UUID: "t", Seq: 45, FirstSeq: 12}},
+		HereOnlyFirst: []audit.Finding{{UUID: "o", Seq: 7}},
 	}
 	var b strings.Builder
 	if err := printAudit(screen{Writer: &b}, r); err != nil {

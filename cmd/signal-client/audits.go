@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -36,9 +38,9 @@ func (s *stage) auditing(ctx context.Context, i pipeline.Integration, token pipe
 func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipeline.Secret) {
 	now := time.Now().Truncate(time.Millisecond)
 	log := s.log.With("instance", i.Instance)
-	r, err := (&pipeline.Audit{
+	r, err := (&audit.Audit{
 		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
-		Source: s.later(i, token, pipeline.DefaultJobShare),
+		Source: s.later(i, token, backfill.DefaultJobShare),
 		Window: windowOf(i),
 		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance, Source: i.Source},
 	}).Run(ctx)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -58,7 +59,7 @@ Examples:
 	}
 	cmd.Flags().Var(&since, "since", "events that happened from this time on: an age or a time; Okta keeps 90 days")
 	cmd.Flags().Var(&until, "until", "and before this one; default: now")
-	cmd.Flags().Float64Var(&share, "share", pipeline.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
+	cmd.Flags().Float64Var(&share, "share", backfill.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
 	cmd.Flags().BoolVar(&b.dry, "dry-run", false, "say what would be done, and do nothing")
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the job as JSON")
 	return b.flags(cmd)
@@ -82,7 +83,7 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 		return err
 	}
 	now := time.Now()
-	job, err := pipeline.NewJob(jobID(now), b.instance, since.At(now), until.At(now), share, now)
+	job, err := backfill.NewJob(jobID(now), b.instance, since.At(now), until.At(now), share, now)
 	if err != nil {
 		return &problem{Op: "backfill of " + b.instance, Err: err, Hint: "signal-client backfill start --help", Code: exitUsage}
 	}
@@ -100,7 +101,7 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 }
 
 // tellOf says what a new job, asked for from a time on, does; or would do.
-func (b *backfiller) tellOf(job pipeline.Job, since time.Time, i pipeline.Integration) {
+func (b *backfiller) tellOf(job backfill.Job, since time.Time, i pipeline.Integration) {
 	if b.dry {
 		fmt.Fprintf(b.Out(), "A job would bring the events of %s from %s to %s, within %g of its rate limit.\n",
 			job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.Share)
@@ -147,7 +148,7 @@ func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.Kep
 			b.say("%s: %s already", k.ID, k.State)
 			return nil
 		}
-		k.State, k.EndedAt, k.UpdatedAt = pipeline.JobCancelled, time.Now().UTC(), time.Now().UTC()
+		k.State, k.EndedAt, k.UpdatedAt = backfill.JobCancelled, time.Now().UTC(), time.Now().UTC()
 		_, err := all.Put(ctx, k.Job, k.Revision)
 		if err == nil {
 			b.say("%s: cancelled after %d events; what it stored stays", k.ID, k.Events)

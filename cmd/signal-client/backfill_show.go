@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -40,7 +41,7 @@ func (b *backfiller) list(cmd *cobra.Command) error {
 		return err
 	}
 	now := time.Now()
-	jobs := []pipeline.Job{}
+	jobs := []backfill.Job{}
 	g := grid{Title: "Backfills", Header: []string{"job", "instance", "state", "done", "events", "stored", "left", "since", "until", "last error"}, Now: now}
 	for _, k := range slices.Backward(kept) {
 		j := k.Job
@@ -65,7 +66,7 @@ func (b *backfiller) list(cmd *cobra.Command) error {
 }
 
 // part is how much of its span a job has done.
-func part(j pipeline.Job) string {
+func part(j backfill.Job) string {
 	span := j.Until.Sub(j.Since)
 	if span <= 0 {
 		return "-"
@@ -74,7 +75,7 @@ func part(j pipeline.Job) string {
 }
 
 // left is how long a job will go on.
-func left(j pipeline.Job, now time.Time) string {
+func left(j backfill.Job, now time.Time) string {
 	if d := j.Left(now); d > 0 {
 		return span(d)
 	}
@@ -104,7 +105,7 @@ func newBackfillShow(p *program) *cobra.Command {
 }
 
 // obstacle is why nobody goes on with a job; empty: nothing is known to be in the way.
-func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j pipeline.Job) string {
+func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j backfill.Job) string {
 	if j.Ended() {
 		return ""
 	}
@@ -121,7 +122,7 @@ func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j pipeline
 	return ""
 }
 
-func (b *backfiller) show(j pipeline.Job, obstacle string) error {
+func (b *backfiller) show(j backfill.Job, obstacle string) error {
 	if b.json {
 		return writeJSON(b.Out(), j)
 	}
@@ -179,7 +180,7 @@ func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.Kept
 	}
 }
 
-func (b *backfiller) tell(line *progressLine, j pipeline.Job) error {
+func (b *backfiller) tell(line *progressLine, j backfill.Job) error {
 	if b.json {
 		data, err := json.Marshal(j)
 		if err == nil {

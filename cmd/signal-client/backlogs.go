@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -57,7 +58,7 @@ type backlog struct {
 	ask      func(share float64) pipeline.Source
 	window   pipeline.Window
 
-	at       *pipeline.Backfill // nil: none is under way
+	at       *backfill.Backfill // nil: none is under way
 	revision uint64             // of its job as it stands
 }
 
@@ -103,12 +104,12 @@ func (b *backlog) next(ctx context.Context, due time.Time) (*pipeline.Past, erro
 func (b *backlog) begin(job jets.KeptJob) {
 	b.log.Info("backfill begins", "instance", b.instance, "job", job.ID, "since", job.Since, "until", job.Until, "done_through", job.DoneThrough)
 	b.revision = job.Revision
-	b.at = &pipeline.Backfill{Job: job.Job, Source: b.ask(job.Share), Window: b.window, Save: b.save}
+	b.at = &backfill.Backfill{Job: job.Job, Source: b.ask(job.Share), Window: b.window, Save: b.save}
 }
 
 // save writes the job. When somebody else has written it, he cancelled it, or
 // works on it: what stands is gone on from.
-func (b *backlog) save(ctx context.Context, j pipeline.Job) error {
+func (b *backlog) save(ctx context.Context, j backfill.Job) error {
 	j.Holder = b.replica()
 	revision, err := b.kept.Put(ctx, j, b.revision)
 	if errors.Is(err, pipeline.ErrChanged) {
@@ -119,7 +120,7 @@ func (b *backlog) save(ctx context.Context, j pipeline.Job) error {
 		return err
 	}
 	b.revision = revision
-	if j.State == pipeline.JobDone {
+	if j.State == backfill.JobDone {
 		b.log.Info("backfill done", "instance", b.instance, "job", j.ID, "events", j.Events, "stored", j.Stored, "took", time.Since(j.StartedAt).Round(time.Second))
 	}
 	return nil

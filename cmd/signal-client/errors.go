@@ -14,6 +14,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/topics"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -49,6 +50,7 @@ type problem struct {
 }
 
 func (p *problem) Error() string { return p.Op + ": " + p.Err.Error() }
+
 func (p *problem) Unwrap() error { return p.Err }
 
 // told is the error of a command whose output has said it all: its exit code.
@@ -77,7 +79,7 @@ var remedies = []remedy{
 	{pipeline.ErrChanged, exitFailed, "run the command again: the integration was changed meanwhile"},
 	{pipeline.ErrNewer, exitFailed, "run the newest signal-client that has worked on this stream"},
 	{pipeline.ErrMakingUp, exitFailed, "wait until dedupe from is 0 in: signal-client cursor show <name>; then run the command again"},
-	{pipeline.ErrBehind, exitFailed, "wait until signal-client status says polling, then run the command again"},
+	{audit.ErrBehind, exitFailed, "wait until signal-client status says polling, then run the command again"},
 	{jets.ErrPurged, exitFailed, "start the service, which goes on from CURSORS: signal-client run; then run the command again"},
 	{jets.ErrNoPosition, exitFailed, "start the service, so that the org is polled: signal-client run"},
 	{jets.ErrNoTarget, exitFailed, "signal-client cursor reopen <name> --since <time>: it needs no position from then"},

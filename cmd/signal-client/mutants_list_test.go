@@ -3,6 +3,7 @@ package main
 const (
 	jetsPkg     = "sink/jets"
 	pipelinePkg = "pipeline"
+	auditPkg    = "pipeline/audit"
 )
 
 // mutants are the rules of the commit protocol, taken out one at a time.
@@ -213,10 +214,10 @@ var mutants = []mutant{
 		{"pipeline/past.go", "	w.past, w.head.batch = past, w.head.mark()\n", "	if w.past = past; w.past != nil {\n		_ = w.insert(ctx)\n	}\n"}}},
 	{"a batch of the past stored after any page that is not full", pipelinePkg, "TestRunnerInsertsAfterShortPages", []edit{
 		{"pipeline/head.go", "	return h.reached > m.n || ", "	return !h.burst || "}}},
-	{"what waits for the live poll taken for missing", pipelinePkg, "TestAuditWaitsForTheLivePoll", []edit{
-		{"pipeline/audit_settle.go", "	if err := h.await(ctx); err != nil {\n		return err\n	}\n", ""}}},
-	{"what was stored meanwhile taken for missing", pipelinePkg, "TestAuditWaitsForTheLivePoll", []edit{
-		{"pipeline/audit_settle.go", "			if d.drop(h.printOf(e.UUID)) {\n				h.report.Both++\n", "			if false {\n				h.report.Both++\n"}}},
+	{"what waits for the live poll taken for missing", auditPkg, "TestAuditWaitsForTheLivePoll", []edit{
+		{"pipeline/audit/settle.go", "	if err := h.await(ctx); err != nil {\n		return err\n	}\n", ""}}},
+	{"what was stored meanwhile taken for missing", auditPkg, "TestAuditWaitsForTheLivePoll", []edit{
+		{"pipeline/audit/settle.go", "			if d.drop(h.printOf(e.UUID)) {\n				h.report.Both++\n", "			if false {\n				h.report.Both++\n"}}},
 
 	// The org's clock.
 	{"any Date believed", pipelinePkg, "TestClock", []edit{

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -137,5 +138,5 @@ func shareFault(share float64) error {
 		return nil
 	}
 	return wrong(fmt.Sprintf("--share=%v", share), "it is a part of the org's limit, above 0 and 1 at most",
-		fmt.Sprintf("--share=%v, the default", pipeline.DefaultJobShare))
+		fmt.Sprintf("--share=%v, the default", backfill.DefaultJobShare))
 }

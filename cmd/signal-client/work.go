@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/fleet"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -92,8 +93,8 @@ func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *jets.
 }
 
 // fleet has the stage poll what INTEGRATIONS and the environment configure.
-func (s *service) fleet(stage *stage, held *holding, known *census, streams *streamWatch) *pipeline.Fleet {
-	return &pipeline.Fleet{
+func (s *service) fleet(stage *stage, held *holding, known *census, streams *streamWatch) *fleet.Fleet {
+	return &fleet.Fleet{
 		Integrations: &announced{
 			Integrations: &jets.Integrations{Store: stage.store, Seen: stage.seen}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {

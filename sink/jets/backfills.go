@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 )
 
 // Backfills keeps jobs in the bucket BACKFILLS, for whoever polls their instance.
@@ -20,13 +21,13 @@ type Backfills struct {
 
 // KeptJob is a job as the bucket holds it.
 type KeptJob struct {
-	pipeline.Job
+	backfill.Job
 	Revision uint64
 	Err      error // why it can't be read: of the job there are Instance and ID alone; nil: it can
 }
 
 // backfillKey is a job's key: okta.<instance>.<id>.
-func backfillKey(j *pipeline.Job) string { return Key(j.Instance) + "." + j.ID }
+func backfillKey(j *backfill.Job) string { return Key(j.Instance) + "." + j.ID }
 
 // Watch calls changed with all jobs, the oldest of an instance first: with what
 // stands, and after each change. It returns when ctx ends.
@@ -78,11 +79,11 @@ func readJob(e kvEntry) (KeptJob, bool) {
 		return KeptJob{}, false
 	}
 	k := KeptJob{Revision: e.revision}
-	if k.Err = json.Unmarshal(e.value, &k.Job); k.Err == nil && k.Version > pipeline.JobVersion {
+	if k.Err = json.Unmarshal(e.value, &k.Job); k.Err == nil && k.Version > backfill.JobVersion {
 		k.Err = fmt.Errorf("backfill version %d: %w", k.Version, pipeline.ErrNewer)
 	}
 	if k.Err != nil {
-		k.Job = pipeline.Job{}
+		k.Job = backfill.Job{}
 	}
 	k.Instance, k.ID = instance, id
 	return k, true
@@ -91,6 +92,6 @@ func readJob(e kvEntry) (KeptJob, bool) {
 // Put writes a job, if its key is still at the revision; 0: if it never was. It
 // returns the new revision. Its error matches pipeline.ErrChanged when somebody else
 // wrote meanwhile.
-func (b *Backfills) Put(ctx context.Context, j pipeline.Job, revision uint64) (uint64, error) {
+func (b *Backfills) Put(ctx context.Context, j backfill.Job, revision uint64) (uint64, error) {
 	return b.Store.Conn.put(ctx, BucketBackfills, backfillKey(&j), revision, &nats.Msg{Data: encode(j), Header: nats.Header{}})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
@@ -17,7 +18,7 @@ func TestBackfills(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	all := &Backfills{Store: st.store}
 	now := time.Now()
-	job, err := pipeline.NewJob("20261122-0001", "prod", now.Add(-48*time.Hour), now.Add(-24*time.Hour), 0, now)
+	job, err := backfill.NewJob("20261122-0001", "prod", now.Add(-48*time.Hour), now.Add(-24*time.Hour), 0, now)
 	st.ok(err)
 	revision, err := all.Put(t.Context(), job, 0)
 	st.ok(err)
@@ -28,7 +29,7 @@ func TestBackfills(t *testing.T) {
 	later.ID, later.CreatedAt = "20261122-0000", job.CreatedAt.Add(time.Second)
 	_, err = all.Put(t.Context(), later, 0)
 	st.ok(err)
-	job.State, job.StartedAt, job.LastError, job.Holder = pipeline.JobRunning, now, "busy", "one"
+	job.State, job.StartedAt, job.LastError, job.Holder = backfill.JobRunning, now, "busy", "one"
 	_, err = all.Put(t.Context(), job, revision)
 	st.ok(err)
 	st.write(BucketSubject(BucketBackfills, "okta.prod.newer"), `{"version":99}`)
@@ -37,7 +38,7 @@ func TestBackfills(t *testing.T) {
 
 	kept, err := all.All(t.Context())
 	st.ok(err)
-	if len(kept) != 3 || kept[0].ID != "newer" || !errors.Is(kept[0].Err, pipeline.ErrNewer) || kept[1].ID != job.ID || kept[1].State != pipeline.JobRunning || kept[2].ID != later.ID {
+	if len(kept) != 3 || kept[0].ID != "newer" || !errors.Is(kept[0].Err, pipeline.ErrNewer) || kept[1].ID != job.ID || kept[1].State != backfill.JobRunning || kept[2].ID != later.ID {
 		t.Errorf("%+v", kept)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
+	pollers "github.com/witfoo/signal-client/pipeline/fleet"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
@@ -107,7 +108,7 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 		t.Fatal(err)
 	}
 	var before, after, ended atomic.Int64 // polls before the connection came back, and after
-	fleet := &pipeline.Fleet{
+	fleet := &pollers.Fleet{
 		Integrations: slowly{&Integrations{Store: store, Seen: seen}, late}, Locks: locks,
 		Poll: func(ctx context.Context, _ pipeline.Integration, _ func(error)) error {
 			defer ended.Add(1)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
@@ -19,7 +20,7 @@ type Ledger struct {
 	Source   string // ce-source of what is stored; empty: that of the newest event, or else the origin
 }
 
-var _ pipeline.Ledger = (*Ledger)(nil)
+var _ audit.Ledger = (*Ledger)(nil)
 
 // attach reads where the instance stands.
 func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
@@ -33,9 +34,9 @@ func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
 
 func (l *Ledger) operator() *Operator { return &Operator{Store: l.Store, Instance: l.Instance} }
 
-// Stored implements pipeline.Ledger. It returns ErrNoPosition where the stream
+// Stored implements audit.Ledger. It returns ErrNoPosition where the stream
 // has none.
-func (l *Ledger) Stored(ctx context.Context, from, until time.Time, after uint64, visit func(pipeline.StoredEvent)) (uint64, error) {
+func (l *Ledger) Stored(ctx context.Context, from, until time.Time, after uint64, visit func(audit.StoredEvent)) (uint64, error) {
 	s, err := l.attach(ctx)
 	if err != nil {
 		return 0, err
@@ -50,7 +51,7 @@ func (l *Ledger) Stored(ctx context.Context, from, until time.Time, after uint64
 	return max(after, s.lastEvent), err
 }
 
-// Event implements pipeline.Ledger.
+// Event implements audit.Ledger.
 func (l *Ledger) Event(ctx context.Context, seq uint64) (pipeline.Event, error) {
 	m, err := l.Store.Conn.At(ctx, StreamSignals, seq)
 	if err != nil {
@@ -61,7 +62,7 @@ func (l *Ledger) Event(ctx context.Context, seq uint64) (pipeline.Event, error) 
 	return event, nil
 }
 
-// Link implements pipeline.Ledger.
+// Link implements audit.Ledger.
 func (l *Ledger) Link(ctx context.Context) (pipeline.Link, error) {
 	s, err := l.attach(ctx)
 	if err != nil {
@@ -70,7 +71,7 @@ func (l *Ledger) Link(ctx context.Context) (pipeline.Link, error) {
 	return s.at.Link, nil
 }
 
-// Insert implements pipeline.Ledger, under the fences of whoever polls: it may
+// Insert implements audit.Ledger, under the fences of whoever polls: it may
 // have to wait for its turn.
 func (l *Ledger) Insert(ctx context.Context, past pipeline.Past) (pipeline.Receipt, error) {
 	var sum pipeline.Receipt

@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
+	pollers "github.com/witfoo/signal-client/pipeline/fleet"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/breaker"
 )
@@ -414,7 +415,7 @@ func (c *crew) join(name string) {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = locks.Run(ctx) })
 	wg.Go(func() {
-		_ = (&pipeline.Fleet{Integrations: &Integrations{Store: store, Seen: seen}, Locks: locks, Static: c.static, Poll: c.poll(name)}).Run(ctx)
+		_ = (&pollers.Fleet{Integrations: &Integrations{Store: store, Seen: seen}, Locks: locks, Static: c.static, Poll: c.poll(name)}).Run(ctx)
 	})
 	c.Cleanup(func() { cancel(); wg.Wait() })
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -82,9 +83,9 @@ func TestLateEventsAreNoDrain(t *testing.T) {
 }
 
 // several are backfills, one after another.
-type several []*pipeline.Backfill
+type several []*backfill.Backfill
 
-func (s several) at() *pipeline.Backfill {
+func (s several) at() *backfill.Backfill {
 	for _, b := range s {
 		if !b.Job.Ended() {
 			return b
@@ -105,15 +106,15 @@ func (s several) Stored(ctx context.Context, r pipeline.Receipt) error { return 
 func (b *beat) backfills(spans ...time.Duration) several {
 	var list several
 	for i := 0; i < len(spans); i += 2 {
-		job, err := pipeline.NewJob(string(rune('1'+i)), "prod", time.Now().Add(-spans[i]), time.Now().Add(-spans[i+1]), 0, time.Now())
+		job, err := backfill.NewJob(string(rune('1'+i)), "prod", time.Now().Add(-spans[i]), time.Now().Add(-spans[i+1]), 0, time.Now())
 		if err != nil {
 			b.Fatal(err)
 		}
-		list = append(list, &pipeline.Backfill{Job: job,
+		list = append(list, &backfill.Backfill{Job: job,
 			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: 50, Later: true,
 				HTTP: &http.Client{Transport: b.org.Transport()}},
 			Window: func(since, until time.Time) pipeline.Link { return okta.Window("", 50, since, until) },
-			Save:   func(context.Context, pipeline.Job) error { return nil },
+			Save:   func(context.Context, backfill.Job) error { return nil },
 		})
 	}
 	return list

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/pipeline"
+	pollers "github.com/witfoo/signal-client/pipeline/fleet"
 	"github.com/witfoo/signal-client/source/breaker"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -91,7 +92,7 @@ func (r *replica) live(ctx context.Context) error {
 	defer wg.Wait()
 	defer stop()
 	context.AfterFunc(ctx, locks.Leave)
-	return (&pipeline.Fleet{
+	return (&pollers.Fleet{
 		Integrations: &Integrations{Store: store, Seen: seen},
 		Locks:        lateLocks{locks, r, r.w.chanceOf(r.name + " late")},
 		Static:       r.w.environment,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
+	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -30,7 +32,7 @@ var (
 // history is the backfill of a simulation: what the bucket would hold.
 type history struct {
 	mu    sync.Mutex
-	job   pipeline.Job
+	job   backfill.Job
 	since time.Time // where the live poll begins; before it is the past
 }
 
@@ -43,11 +45,11 @@ func (w *world) makeHistory() {
 		return
 	}
 	from, until := w.started.Add(-150*time.Minute), w.started.Add(-20*time.Minute)
-	w.history.job, _ = pipeline.NewJob("1", "prod", from, until, 0, w.started)
+	w.history.job, _ = backfill.NewJob("1", "prod", from, until, 0, w.started)
 }
 
 // save is the bucket: whoever comes last, a poller frozen long ago too, is believed.
-func (h *history) save(_ context.Context, j pipeline.Job) error {
+func (h *history) save(_ context.Context, j backfill.Job) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.job = j
@@ -55,7 +57,7 @@ func (h *history) save(_ context.Context, j pipeline.Job) error {
 }
 
 // span is the backfill as it stands, for one who looks beside the pollers.
-func (h *history) span() pipeline.Job {
+func (h *history) span() backfill.Job {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.job
@@ -69,7 +71,7 @@ func (p *poller) backlog() pipeline.Backlog {
 	}
 	w.history.mu.Lock()
 	defer w.history.mu.Unlock()
-	return &pipeline.Backfill{
+	return &backfill.Backfill{
 		Job:    w.history.job,
 		Source: gatedSource{p.asks.client(w), &p.gate},
 		Window: func(since, until time.Time) pipeline.Link {
@@ -93,15 +95,15 @@ func (w *world) late() {
 }
 
 // examine audits from where the backfill begins, and repairs, beside whoever polls.
-func (w *world) examine() (pipeline.AuditReport, error) {
+func (w *world) examine() (audit.Report, error) {
 	conn, err := Connect(w.Context(), "", w.server.Option())
 	if err != nil {
-		return pipeline.AuditReport{}, err
+		return audit.Report{}, err
 	}
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Minute)
 	defer cancel()
-	return (&pipeline.Audit{
+	return (&audit.Audit{
 		Instance: "prod", Since: w.history.span().Since, Until: time.Now().Truncate(time.Millisecond), Repair: true,
 		Source: w.asks.client(w),
 		Window: func(since, until time.Time) pipeline.Link {

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
 // span holds the ids of all stored events of an instance that were published in a
@@ -69,7 +70,7 @@ func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 		if err != nil {
 			return err
 		}
-		err = s.within(ctx, &next, anchor, func(e pipeline.StoredEvent) { next.ids[idOf(e.UUID)] = struct{}{} })
+		err = s.within(ctx, &next, anchor, func(e audit.StoredEvent) { next.ids[idOf(e.UUID)] = struct{}{} })
 		if err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 
 // within calls visit with each stored event of a span that stands at a sequence or
 // after it, through the events' fence, in order.
-func (s *Sink) within(ctx context.Context, p *span, first uint64, visit func(pipeline.StoredEvent)) error {
+func (s *Sink) within(ctx context.Context, p *span, first uint64, visit func(audit.StoredEvent)) error {
 	return s.scan(ctx, SubjectEvents(s.instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
 		published := publishedOf(m)
 		if !p.holds(published) {
@@ -88,7 +89,7 @@ func (s *Sink) within(ctx context.Context, p *span, first uint64, visit func(pip
 		}
 		uuid, err := s.uuidOf(ctx, m, seq)
 		if err == nil && uuid != "" {
-			visit(pipeline.StoredEvent{UUID: uuid, Seq: seq, Published: published})
+			visit(audit.StoredEvent{UUID: uuid, Seq: seq, Published: published})
 		}
 		return err
 	})

@@ -1,20 +1,24 @@
-package pipeline
+package audit
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/pipelinetest"
 )
 
 // memoryLedger is a Ledger in memory: events by their place, and what the live
 // poll is yet to serve.
 type memoryLedger struct {
-	stored []Event
-	live   Link
+	stored []pipeline.Event
+	live   pipeline.Link
 	before func() // runs before the live link is read; nil: nothing does
 }
 
@@ -29,46 +33,61 @@ func (l *memoryLedger) Stored(_ context.Context, from, until time.Time, after ui
 	return uint64(len(l.stored)), nil
 }
 
-func (l *memoryLedger) Event(_ context.Context, seq uint64) (Event, error) {
+func (l *memoryLedger) Event(_ context.Context, seq uint64) (pipeline.Event, error) {
 	return l.stored[seq-1], nil
 }
 
-func (l *memoryLedger) Link(context.Context) (Link, error) {
+func (l *memoryLedger) Link(context.Context) (pipeline.Link, error) {
 	if l.before != nil {
 		l.before()
 	}
 	return l.live, nil
 }
 
-func (l *memoryLedger) Insert(_ context.Context, past Past) (Receipt, error) {
+func (l *memoryLedger) Insert(_ context.Context, past pipeline.Past) (pipeline.Receipt, error) {
 	l.stored = append(l.stored, past.Events...)
-	return Receipt{Stored: len(past.Events)}, nil
+	return pipeline.Receipt{Stored: len(past.Events)}, nil
 }
 
 // twoWays answers spans from an archive, and the live link from a log of its own.
 type twoWays struct {
-	*archive
-	head *memoryOrg
+	*pipelinetest.Archive
+	head *liveLog
 }
 
-func (s twoWays) Poll(ctx context.Context, link Link) (Page, error) {
+func (s twoWays) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	if _, err := fmt.Sscanf(string(link), "live %d", new(int)); err == nil {
 		p, err := s.head.Poll(ctx, link[5:])
 		p.Link, p.Next = link, "live "+p.Next
 		return p, err
 	}
-	return s.archive.Poll(ctx, link)
+	return s.Archive.Poll(ctx, link)
+}
+
+// liveLog is the log of an org from its head on, three events a page. A link is a place in it.
+type liveLog struct{ log []pipeline.Event }
+
+func (o *liveLog) add(n int) {
+	for i := range n {
+		o.log = append(o.log, pipeline.Event{UUID: fmt.Sprint("id-", i), Published: time.Now()})
+	}
+}
+
+func (o *liveLog) Poll(_ context.Context, link pipeline.Link) (pipeline.Page, error) {
+	from, err := strconv.Atoi(string(link))
+	to := min(from+3, len(o.log))
+	return pipeline.Page{Link: link, Events: o.log[from:to], Next: pipeline.Link(strconv.Itoa(to)), Full: to-from == 3, Date: time.Now()}, err
 }
 
 // auditing is an audit of three days with an event each ten minutes.
-func auditing(repair bool) (*Audit, *archive, *memoryLedger, *memoryOrg) {
-	a, head := year(longAgo, 432, 10*time.Minute), &memoryOrg{limit: 3}
-	l := &memoryLedger{stored: slices.Clone(a.log), live: "live 0"}
-	return &Audit{Instance: "prod", Source: twoWays{a, head}, Window: span, Ledger: l, Repair: repair,
-		Since: longAgo, Until: longAgo.Add(72 * time.Hour)}, a, l, head
+func auditing(repair bool) (*Audit, *pipelinetest.Archive, *memoryLedger, *liveLog) {
+	a, head := pipelinetest.NewArchive(pipelinetest.LongAgo, 432, 10*time.Minute), &liveLog{}
+	l := &memoryLedger{stored: slices.Clone(a.Log), live: "live 0"}
+	return &Audit{Instance: "prod", Source: twoWays{a, head}, Window: pipelinetest.Span, Ledger: l, Repair: repair,
+		Since: pipelinetest.LongAgo, Until: pipelinetest.LongAgo.Add(72 * time.Hour)}, a, l, head
 }
 
-func wantReport(t *testing.T, r AuditReport, both, missing, twice, hereOnly, waiting int) {
+func wantReport(t *testing.T, r Report, both, missing, twice, hereOnly, waiting int) {
 	t.Helper()
 	got := [5]int{r.Both, r.Missing, r.Twice, r.HereOnly, r.Waiting}
 	if got != [5]int{both, missing, twice, hereOnly, waiting} {
@@ -76,7 +95,7 @@ func wantReport(t *testing.T, r AuditReport, both, missing, twice, hereOnly, wai
 	}
 }
 
-func audited(t *testing.T, a *Audit) AuditReport {
+func audited(t *testing.T, a *Audit) Report {
 	t.Helper()
 	r, err := a.Run(t.Context())
 	if err != nil {
@@ -96,10 +115,10 @@ func TestAuditFindsNoDifference(t *testing.T) {
 
 func TestAuditFindsEachDifference(t *testing.T) {
 	a, archive, l, _ := auditing(false)
-	l.stored = append(l.stored[:100:100], l.stored[103:]...)                                              // three missing
-	l.stored = append(l.stored, archive.log[7], archive.log[300])                                         // two twice
-	l.stored = append(l.stored, Event{UUID: "only", Published: longAgo.Add(time.Hour), Time: "then"})     // one not shown
-	l.stored = append(l.stored, Event{UUID: "before", Published: longAgo.Add(-time.Hour), Time: "other"}) // and one outside
+	l.stored = append(l.stored[:100:100], l.stored[103:]...)                                                                    // three missing
+	l.stored = append(l.stored, archive.Log[7], archive.Log[300])                                                               // two twice
+	l.stored = append(l.stored, pipeline.Event{UUID: "only", Published: pipelinetest.LongAgo.Add(time.Hour), Time: "then"})     // one not shown
+	l.stored = append(l.stored, pipeline.Event{UUID: "before", Published: pipelinetest.LongAgo.Add(-time.Hour), Time: "other"}) // and one outside
 	r := audited(t, a)
 	wantReport(t, r, 429, 3, 2, 1, 0)
 	if r.MissingFirst[0].UUID != "old-100" || r.TwiceFirst[1].UUID != "old-300" || r.HereOnlyFirst[0].UUID != "only" || r.Left() != 6 {
@@ -119,7 +138,7 @@ func TestAuditFindsEachDifference(t *testing.T) {
 func TestAuditCountsWhatHasNoTimeOnce(t *testing.T) {
 	a, _, l, _ := auditing(false)
 	l.stored[150].Published, l.stored[300].Published = time.Time{}, time.Time{}
-	l.stored = append(l.stored, Event{UUID: "only"}, Event{UUID: "only again"}, Event{UUID: "only"}, l.stored[300])
+	l.stored = append(l.stored, pipeline.Event{UUID: "only"}, pipeline.Event{UUID: "only again"}, pipeline.Event{UUID: "only"}, l.stored[300])
 	r := audited(t, a)
 	wantReport(t, r, 432, 0, 2, 2, 0)
 	if len(r.HereOnlyFirst) != 2 || r.HereOnlyFirst[0].Seq != 433 || r.HereOnlyFirst[1].Seq != 434 {
@@ -137,7 +156,7 @@ func TestAuditWaitsForTheLivePoll(t *testing.T) {
 	late := l.stored[428:]
 	l.stored = slices.Clone(l.stored[:428])
 	head.log = append(head.log, late[1:]...) // three wait at the head
-	l.before = func() { l.stored = append(l.stored, archive.log[428]) }
+	l.before = func() { l.stored = append(l.stored, archive.Log[428]) }
 	wantReport(t, audited(t, a), 429, 0, 0, 0, 3)
 }
 
@@ -150,7 +169,7 @@ func TestAuditRepairs(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	wantReport(t, audited(t, a), 432, 0, 0, 0, 0)
-	wantEach(t, l.stored[192:], archive.log[10:250]) // in the order of publication
+	pipelinetest.WantEach(t, l.stored[192:], archive.Log[10:250]) // in the order of publication
 }
 
 // What is too new for the org's search to show is no difference.
@@ -158,8 +177,8 @@ func TestAuditKnowsTheYoung(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, archive, l, _ := auditing(false)
 		a.Since, a.Until = time.Now().Add(-time.Hour), time.Now()
-		archive.log = nil
-		l.stored = []Event{{UUID: "old", Published: time.Now().Add(-youngAge - time.Second)}, {UUID: "new", Published: time.Now().Add(-time.Second)}}
+		archive.Log = nil
+		l.stored = []pipeline.Event{{UUID: "old", Published: time.Now().Add(-youngAge - time.Second)}, {UUID: "new", Published: time.Now().Add(-time.Second)}}
 		if r := audited(t, a); r.HereOnly != 1 || r.Young != 1 {
 			t.Errorf("%+v", r)
 		}
@@ -177,14 +196,14 @@ func TestAuditComesToNoEnd(t *testing.T) {
 	})
 	t.Run("refused", func(t *testing.T) {
 		a, archive, _, _ := auditing(false)
-		archive.errs = map[int]error{3: ErrCredential}
-		if _, err := a.Run(t.Context()); !errors.Is(err, ErrCredential) || len(archive.asked) != 4 {
-			t.Errorf("%v after %d requests", err, len(archive.asked))
+		archive.Errs = map[int]error{3: pipeline.ErrCredential}
+		if _, err := a.Run(t.Context()); !errors.Is(err, pipeline.ErrCredential) || len(archive.Asked) != 4 {
+			t.Errorf("%v after %d requests", err, len(archive.Asked))
 		}
 	})
 	t.Run("too many", func(t *testing.T) {
 		a, archive, l, _ := auditing(true)
-		archive.log, archive.limit, l.stored = year(longAgo, mostMissing+1, time.Second).log, 1000, nil
+		archive.Log, archive.Limit, l.stored = pipelinetest.NewArchive(pipelinetest.LongAgo, mostMissing+1, time.Second).Log, 1000, nil
 		if _, err := a.Run(t.Context()); !errors.Is(err, ErrTooMany) || len(l.stored) != 0 {
 			t.Errorf("%v, %d stored", err, len(l.stored))
 		}
@@ -192,7 +211,7 @@ func TestAuditComesToNoEnd(t *testing.T) {
 	t.Run("passing failures", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a, archive, _, _ := auditing(false)
-			archive.errs = map[int]error{3: ErrThrottled, 4: errors.New("busy"), 20: errors.New("busy")}
+			archive.Errs = map[int]error{3: pipeline.ErrThrottled, 4: errors.New("busy"), 20: errors.New("busy")}
 			wantReport(t, audited(t, a), 432, 0, 0, 0, 0)
 		})
 	})

@@ -1,4 +1,7 @@
-package pipeline
+// Package audit compares what an org shows of a span of the past with what is stored of
+// it, and repairs what is missing. It reads the stored events through a Ledger, which the
+// sink implements. Start reading at Audit.
+package audit
 
 import (
 	"context"
@@ -6,6 +9,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // Audit compares what an org shows of a span with what is stored of it, by uuid. It needs
@@ -17,14 +22,14 @@ import (
 // missing, because the live poll has passed them.
 type Audit struct {
 	Instance     string
-	Source       Source // requests the span, and follows the live link
-	Window       Window
+	Source       pipeline.Source // requests the span, and follows the live link
+	Window       pipeline.Window
 	Ledger       Ledger
 	Since, Until time.Time // published at or after, and before
 	Repair       bool      // store what is missing
 
 	// Progress, unless nil, is called after each page with how far the audit has come.
-	Progress func(through time.Time, r *AuditReport)
+	Progress func(through time.Time, r *Report)
 }
 
 // Ledger is the record of an instance's stored events. It is used by one goroutine at a
@@ -35,12 +40,12 @@ type Ledger interface {
 	// through which it has read.
 	Stored(ctx context.Context, from, until time.Time, after uint64, visit func(StoredEvent)) (through uint64, err error)
 	// Event reads a stored event.
-	Event(ctx context.Context, seq uint64) (Event, error)
+	Event(ctx context.Context, seq uint64) (pipeline.Event, error)
 	// Link is the request that the live poll sends next.
-	Link(ctx context.Context) (Link, error)
+	Link(ctx context.Context) (pipeline.Link, error)
 	// Insert stores those past events that are not stored yet. The live poll has passed
 	// them.
-	Insert(ctx context.Context, past Past) (Receipt, error)
+	Insert(ctx context.Context, past pipeline.Past) (pipeline.Receipt, error)
 }
 
 // StoredEvent is a stored event without its data.
@@ -50,8 +55,8 @@ type StoredEvent struct {
 	Published time.Time // zero: not known
 }
 
-// AuditReport is the result of an audit.
-type AuditReport struct {
+// Report is the result of an audit.
+type Report struct {
 	Version  int       `json:"version"`
 	Instance string    `json:"instance"`
 	Since    time.Time `json:"since"`
@@ -99,15 +104,15 @@ const (
 )
 
 // Differences returns the number of differences found.
-func (r *AuditReport) Differences() int { return r.Missing + r.Twice + r.HereOnly }
+func (r *Report) Differences() int { return r.Missing + r.Twice + r.HereOnly }
 
 // Counts returns what STATUS keeps of the report.
-func (r *AuditReport) Counts() Audited {
-	return Audited{At: r.At, Since: r.Since, Until: r.Until, Both: r.Both, Missing: r.Missing, Twice: r.Twice, HereOnly: r.HereOnly}
+func (r *Report) Counts() pipeline.Audited {
+	return pipeline.Audited{At: r.At, Since: r.Since, Until: r.Until, Both: r.Both, Missing: r.Missing, Twice: r.Twice, HereOnly: r.HereOnly}
 }
 
 // Left returns the number of differences that remain after a repair.
-func (r *AuditReport) Left() int { return r.Differences() - r.Repaired }
+func (r *Report) Left() int { return r.Differences() - r.Repaired }
 
 // Errors of an audit.
 var (
@@ -118,9 +123,9 @@ var (
 )
 
 // Run audits. With an error it also returns what was found so far.
-func (a *Audit) Run(ctx context.Context) (AuditReport, error) {
+func (a *Audit) Run(ctx context.Context) (Report, error) {
 	began := time.Now()
-	h := &hearing{Audit: a, seed: maphash.MakeSeed(), salt: maphash.MakeSeed(), undated: map[uint64]bool{}, report: AuditReport{
+	h := &comparison{Audit: a, seed: maphash.MakeSeed(), salt: maphash.MakeSeed(), undated: map[uint64]bool{}, report: Report{
 		Version: 1, Instance: a.Instance, Since: a.Since.UTC(), Until: a.Until.UTC(), At: began.UTC(),
 		MissingFirst: []Finding{}, TwiceFirst: []Finding{}, HereOnlyFirst: []Finding{},
 	}}
@@ -132,11 +137,11 @@ func (a *Audit) Run(ctx context.Context) (AuditReport, error) {
 	return h.report, err
 }
 
-// hearing is the state of a running Audit.
-type hearing struct {
+// comparison is the state of a running Audit.
+type comparison struct {
 	*Audit
 	seed, salt maphash.Seed
-	report     AuditReport
+	report     Report
 	days       []*day          // days with shown events that were not found stored
 	kept       int             // events in days
 	undated    map[uint64]bool // stored events without a time, by sequence; they are compared with every day. true: a day showed them
@@ -145,20 +150,20 @@ type hearing struct {
 // day is one day of the span; only one day's ids are in memory at a time.
 type day struct {
 	from, until time.Time
-	through     uint64          // the sequence through which the ledger has been read
-	absent      map[print]Event // shown, and not stored when the ledger was read
-	order       []print         // the keys of absent, in the org's order
-	empties     int             // empty pages in a row
+	through     uint64                   // the sequence through which the ledger has been read
+	absent      map[print]pipeline.Event // shown, and not stored when the ledger was read
+	order       []print                  // the keys of absent, in the org's order
+	empties     int                      // empty pages in a row
 }
 
 // print is a hash of a uuid.
 type print [2]uint64
 
-func (h *hearing) printOf(uuid string) print {
+func (h *comparison) printOf(uuid string) print {
 	return print{maphash.String(h.seed, uuid), maphash.String(h.salt, uuid)}
 }
 
-func (h *hearing) run(ctx context.Context) error {
+func (h *comparison) run(ctx context.Context) error {
 	for from := h.Since; from.Before(h.Until); {
 		until := from.Truncate(24 * time.Hour).Add(24 * time.Hour)
 		if until.After(h.Until) {
@@ -183,32 +188,32 @@ func (h *hearing) run(ctx context.Context) error {
 	return nil
 }
 
-// known is a stored event.
-type known struct {
+// knownEvent is a stored event.
+type knownEvent struct {
 	seq                   uint64
 	young, shown, undated bool
 }
 
-// copied is a stored event's sequence, and the sequence of an earlier copy of it; 0:
+// storedAt is a stored event's sequence, and the sequence of an earlier copy of it; 0:
 // none.
-type copied struct{ seq, first uint64 }
+type storedAt struct{ seq, first uint64 }
 
 // day compares one day. The ledger is read before the org is asked: events that are
 // stored in between seem absent, and settle finds them.
-func (h *hearing) day(ctx context.Context, from, until time.Time) error {
-	d := &day{from: from, until: until, absent: map[print]Event{}}
-	stored := map[print]known{}
-	var twice []copied
+func (h *comparison) day(ctx context.Context, from, until time.Time) error {
+	d := &day{from: from, until: until, absent: map[print]pipeline.Event{}}
+	stored := map[print]knownEvent{}
+	var twice []storedAt
 	through, err := h.Ledger.Stored(ctx, from, until, 0, func(e StoredEvent) {
 		p := h.printOf(e.UUID)
 		undated := e.Published.IsZero()
 		if k, again := stored[p]; !again {
-			stored[p] = known{seq: e.Seq, young: time.Since(e.Published) < youngAge, undated: undated}
+			stored[p] = knownEvent{seq: e.Seq, young: time.Since(e.Published) < youngAge, undated: undated}
 		} else if !h.undated[e.Seq] {
 			if undated {
 				h.undated[e.Seq] = true
 			}
-			twice = append(twice, copied{e.Seq, k.seq})
+			twice = append(twice, storedAt{e.Seq, k.seq})
 		}
 	})
 	if err != nil {
@@ -229,7 +234,7 @@ func (h *hearing) day(ctx context.Context, from, until time.Time) error {
 }
 
 // ask requests all pages of a day.
-func (h *hearing) ask(ctx context.Context, d *day, stored map[print]known) error {
+func (h *comparison) ask(ctx context.Context, d *day, stored map[print]knownEvent) error {
 	link := h.Window(d.from, d.until)
 	for link != "" {
 		page, err := h.poll(ctx, link)
@@ -247,7 +252,7 @@ func (h *hearing) ask(ctx context.Context, d *day, stored map[print]known) error
 
 // compare compares a page with what is stored of its day. It returns the next link;
 // empty: this was the last page.
-func (h *hearing) compare(page Page, d *day, stored map[print]known) (Link, error) {
+func (h *comparison) compare(page pipeline.Page, d *day, stored map[print]knownEvent) (pipeline.Link, error) {
 	var newest time.Time
 	for _, e := range page.Events {
 		if e.Flaw != "" || e.Published.Before(d.from) || !e.Published.Before(d.until) {
@@ -271,24 +276,24 @@ const pollTries = 6
 
 // poll requests a page and retries after temporary failures. The Source waits for the
 // budget.
-func (h *hearing) poll(ctx context.Context, link Link) (Page, error) {
-	var backoff Backoff
+func (h *comparison) poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	var backoff pipeline.Backoff
 	for try := 1; ; try++ {
 		h.report.Requests++
 		page, err := h.Source.Poll(ctx, link)
 		if err == nil {
 			return page, nil
 		}
-		lasting := errors.Is(err, ErrCredential) || errors.Is(err, ErrConfig) || errors.Is(err, ErrCursor)
+		lasting := errors.Is(err, pipeline.ErrCredential) || errors.Is(err, pipeline.ErrConfig) || errors.Is(err, pipeline.ErrCursor)
 		if lasting || try == pollTries || ctx.Err() != nil {
 			return page, fmt.Errorf("ask the org: %w", err)
 		}
-		_ = Sleep(ctx, backoff.Next())
+		_ = pipeline.Sleep(ctx, backoff.Next())
 	}
 }
 
 // show records an event that the org shows.
-func (h *hearing) show(e Event, d *day, stored map[print]known) error {
+func (h *comparison) show(e pipeline.Event, d *day, stored map[print]knownEvent) error {
 	p := h.printOf(e.UUID)
 	if k, ok := stored[p]; ok {
 		if !k.shown {

@@ -1,32 +1,34 @@
-package pipeline
+package fleet
 
 import (
 	"context"
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // failure is the error of a poll that returned by itself.
 type failure struct {
-	order *order
+	order *assignment
 	text  string
 	at    time.Time
 }
 
 // fail logs and reports why a poll returned by itself.
-func (m *member) fail(o *order, err error) {
-	state := StateRetrying
+func (m *member) fail(o *assignment, err error) {
+	state := pipeline.StateRetrying
 	switch {
 	case err == nil:
 		err = errors.New("poll ended by itself")
-	case errors.Is(err, ErrCredential):
-		state = StateRefused
-	case errors.Is(err, ErrConfig), errors.Is(err, ErrNewer):
-		state = StateConfig
+	case errors.Is(err, pipeline.ErrCredential):
+		state = pipeline.StateRefused
+	case errors.Is(err, pipeline.ErrConfig), errors.Is(err, pipeline.ErrNewer):
+		state = pipeline.StateConfig
 	}
 	said := "poll stopped"
-	if state == StateConfig {
+	if state == pipeline.StateConfig {
 		said = "can't be polled from here"
 	}
 	m.log.Log(context.Background(), m.loud(o, err), said, "err", err)
@@ -35,9 +37,9 @@ func (m *member) fail(o *order, err error) {
 
 // refuse reports that the instance can't be polled here because another process polls
 // another org under its name.
-func (m *member) refuse(o *order, err error) {
+func (m *member) refuse(o *assignment, err error) {
 	m.log.Log(context.Background(), m.loud(o, err), "not polled here", "err", err)
-	m.Report(m.name, StateConfig, err)
+	m.Report(m.name, pipeline.StateConfig, err)
 	m.leave(o, err)
 }
 
@@ -46,7 +48,7 @@ const repeated = time.Hour
 
 // loud returns the level for an error: debug for one that was logged within the last
 // hour.
-func (m *member) loud(o *order, err error) slog.Level {
+func (m *member) loud(o *assignment, err error) slog.Level {
 	now := failure{o, err.Error(), time.Now()}
 	if now.order == m.said.order && now.text == m.said.text && now.at.Sub(m.said.at) < repeated {
 		return slog.LevelDebug
@@ -65,8 +67,8 @@ const (
 
 // decline declines the instance after an error that other processes may not have: a file
 // that only this machine can't read, or a program that is too old.
-func (m *member) decline(o *order, err error) {
-	if errors.Is(err, ErrConfig) || errors.Is(err, ErrNewer) {
+func (m *member) decline(o *assignment, err error) {
+	if errors.Is(err, pipeline.ErrConfig) || errors.Is(err, pipeline.ErrNewer) {
 		m.leave(o, err)
 	}
 }
@@ -74,7 +76,7 @@ func (m *member) decline(o *order, err error) {
 // able records whether the org can be polled from here; err says why not. After unableFor
 // the instance is declined, because other processes may not have the problem: no route,
 // an old copy of a token, an address outside the org's network zone.
-func (m *member) able(o *order, err error) {
+func (m *member) able(o *assignment, err error) {
 	switch {
 	case err == nil:
 		m.unable = time.Time{}
@@ -87,13 +89,13 @@ func (m *member) able(o *order, err error) {
 }
 
 // leave declines the instance, at least until the org may be asked again.
-func (m *member) leave(o *order, err error) {
+func (m *member) leave(o *assignment, err error) {
 	now := time.Now()
 	if !now.Before(m.until) {
 		m.patience = min(max(2*m.patience, declining), longDeclining)
 	}
 	m.until = now.Add(m.patience)
-	if early, ok := errors.AsType[*NotBefore](err); ok && early.At.After(m.until) {
+	if early, ok := errors.AsType[*pipeline.NotBefore](err); ok && early.At.After(m.until) {
 		m.until = early.At
 	}
 	level := slog.LevelInfo
@@ -108,7 +110,7 @@ func (m *member) leave(o *order, err error) {
 
 // accept begins to follow an order. It forgets failures of earlier orders and attempts,
 // unless this order was declined because of them.
-func (m *member) accept(o *order) {
+func (m *member) accept(o *assignment) {
 	if m.declined != o {
 		m.unable = time.Time{}
 		m.resume()

@@ -1,10 +1,15 @@
-package pipeline
+// Package backfill brings the events of a span of the past from an org. A Job is the span
+// and the progress made; a Backfill carries it out as the pipeline.Backlog of the
+// instance's Runner. The sink knows which of the events are stored already.
+package backfill
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // Backfill runs a Job as a Backlog of its instance's Runner: it requests the job's span
@@ -14,25 +19,25 @@ import (
 // events that are stored already are recognised by their ids.
 type Backfill struct {
 	Job    Job
-	Source Source // limited to the job's share
-	Window Window
+	Source pipeline.Source // limited to the job's share
+	Window pipeline.Window
 	Save   func(ctx context.Context, j Job) error // writes the job; called after each window and each error
 
-	until   time.Time // end of the current window; zero: none is open
-	link    Link      // its next page
-	pages   int       // pages read of it
-	empties int       // empty pages in a row
-	taken   batch     // the batch that Next returned last
+	until   time.Time     // end of the current window; zero: none is open
+	link    pipeline.Link // its next page
+	pages   int           // pages read of it
+	empties int           // empty pages in a row
+	taken   batch         // the batch that Next returned last
 }
 
-var _ Backlog = (*Backfill)(nil)
+var _ pipeline.Backlog = (*Backfill)(nil)
 
 // batch is what Next returned last, until Stored is called for it.
 type batch struct {
 	events int
 	pages  int
 	bytes  int
-	next   Link // the window's next link; empty: the window is complete
+	next   pipeline.Link // the window's next link; empty: the window is complete
 }
 
 const (
@@ -50,12 +55,12 @@ const (
 )
 
 // Next implements Backlog.
-func (b *Backfill) Next(ctx context.Context, due time.Time) (*Past, error) {
+func (b *Backfill) Next(ctx context.Context, due time.Time) (*pipeline.Past, error) {
 	if b.Job.Ended() {
 		return nil, nil
 	}
 	b.open()
-	past := &Past{Why: WhyBackfill, Link: b.link}
+	past := &pipeline.Past{Why: pipeline.WhyBackfill, Link: b.link}
 	past.From, past.Until = b.day()
 	b.taken = batch{next: b.link}
 	for b.more(due) {
@@ -112,7 +117,7 @@ func (b *Backfill) day() (from, until time.Time) {
 //
 // It releases the page's memory although the events are kept: the poll of the head that
 // the batch waits for may need that memory. A batch has a bound of its own.
-func (b *Backfill) take(past *Past, page Page) {
+func (b *Backfill) take(past *pipeline.Past, page pipeline.Page) {
 	defer page.Memory.Release()
 	var newest time.Time
 	for _, e := range page.Events {
@@ -135,14 +140,14 @@ func (b *Backfill) failed(ctx context.Context, err error) {
 	b.taken = batch{}
 	b.Job.LastError, b.Job.UpdatedAt = err.Error(), time.Now().UTC()
 	_ = b.Save(ctx, b.Job) // the caller reports the first error, and Save is tried again after the next batch
-	if errors.Is(err, ErrCursor) {
+	if errors.Is(err, pipeline.ErrCursor) {
 		b.until = time.Time{}
 	}
 }
 
 // Stored implements Backlog. It returns Save's error; the job continues with what it has
 // in memory.
-func (b *Backfill) Stored(ctx context.Context, r Receipt) error {
+func (b *Backfill) Stored(ctx context.Context, r pipeline.Receipt) error {
 	j := &b.Job
 	j.Pages += uint64(b.taken.pages)
 	j.Events += uint64(b.taken.events)

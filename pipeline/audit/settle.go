@@ -1,4 +1,4 @@
-package pipeline
+package audit
 
 import (
 	"cmp"
@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // unseen counts the day's stored events that the org did not show.
-func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
-	var only []copied
+func (h *comparison) unseen(ctx context.Context, stored map[print]knownEvent) error {
+	var only []storedAt
 	for _, k := range stored {
 		switch {
 		case k.undated:
@@ -19,33 +21,33 @@ func (h *hearing) unseen(ctx context.Context, stored map[print]known) error {
 		case k.young:
 			h.report.Young++
 		default:
-			only = append(only, copied{seq: k.seq})
+			only = append(only, storedAt{seq: k.seq})
 		}
 	}
 	return h.only(ctx, only)
 }
 
 // undatedOnly counts the stored events without a time that no day showed.
-func (h *hearing) undatedOnly(ctx context.Context) error {
-	var only []copied
+func (h *comparison) undatedOnly(ctx context.Context) error {
+	var only []storedAt
 	for seq, accounted := range h.undated {
 		if !accounted {
-			only = append(only, copied{seq: seq})
+			only = append(only, storedAt{seq: seq})
 		}
 	}
 	return h.only(ctx, only)
 }
 
 // only counts events that are stored but not shown.
-func (h *hearing) only(ctx context.Context, only []copied) (err error) {
-	slices.SortFunc(only, func(a, b copied) int { return cmp.Compare(a.seq, b.seq) })
+func (h *comparison) only(ctx context.Context, only []storedAt) (err error) {
+	slices.SortFunc(only, func(a, b storedAt) int { return cmp.Compare(a.seq, b.seq) })
 	h.report.HereOnly += len(only)
 	h.report.HereOnlyFirst, err = h.find(ctx, h.report.HereOnlyFirst, only)
 	return err
 }
 
 // find adds the first of some stored events to a list of findings.
-func (h *hearing) find(ctx context.Context, found []Finding, stored []copied) ([]Finding, error) {
+func (h *comparison) find(ctx context.Context, found []Finding, stored []storedAt) ([]Finding, error) {
 	for _, at := range stored {
 		if len(found) == firstFindings {
 			break
@@ -64,7 +66,7 @@ func (h *hearing) find(ctx context.Context, found []Finding, stored []copied) ([
 // after the org showed the events, and the ledger after that. So the live poll has passed
 // whatever is not waiting on the live link, and that is in the ledger if it was stored at
 // all.
-func (h *hearing) settle(ctx context.Context) error {
+func (h *comparison) settle(ctx context.Context) error {
 	if err := h.await(ctx); err != nil {
 		return err
 	}
@@ -102,12 +104,12 @@ func (d *day) drop(p print) bool {
 // await follows the live link until a page proves that everything the org had persisted
 // before has been served, and marks the events that it sees as waiting. On an org that
 // always has something new only a later event can prove it, so it pauses between pages.
-func (h *hearing) await(ctx context.Context) error {
+func (h *comparison) await(ctx context.Context) error {
 	link, err := h.Ledger.Link(ctx)
 	if err != nil {
 		return err
 	}
-	log := NewHead(new(Clock), 0)
+	log := pipeline.NewHead(new(pipeline.Clock), 0)
 	for following, waited := 0, 0; following < headPages && waited < headWaits; {
 		asked := log.Ask()
 		page, err := h.poll(ctx, link)
@@ -124,7 +126,7 @@ func (h *hearing) await(ctx context.Context) error {
 			following++
 		default:
 			waited++
-			if err := Sleep(ctx, headPause); err != nil {
+			if err := pipeline.Sleep(ctx, headPause); err != nil {
 				return err
 			}
 		}
@@ -134,7 +136,7 @@ func (h *hearing) await(ctx context.Context) error {
 }
 
 // waits counts the absent events of a live page as waiting.
-func (h *hearing) waits(page Page) {
+func (h *comparison) waits(page pipeline.Page) {
 	for _, e := range page.Events {
 		for _, d := range h.days {
 			if d.drop(h.printOf(e.UUID)) {
@@ -146,18 +148,18 @@ func (h *hearing) waits(page Page) {
 
 // repair stores the missing events, day by day, in order of publication. Insert skips
 // those that somebody else has stored meanwhile.
-func (h *hearing) repair(ctx context.Context) error {
+func (h *comparison) repair(ctx context.Context) error {
 	for _, d := range h.days {
-		past := Past{Why: WhyRepair, From: d.from, Until: d.until}
+		past := pipeline.Past{Why: pipeline.WhyRepair, From: d.from, Until: d.until}
 		for _, p := range d.order {
 			if e, missing := d.absent[p]; missing {
 				past.Events = append(past.Events, e)
 			}
 		}
-		slices.SortStableFunc(past.Events, func(a, b Event) int { return a.Published.Compare(b.Published) })
+		slices.SortStableFunc(past.Events, func(a, b pipeline.Event) int { return a.Published.Compare(b.Published) })
 		r, err := h.Ledger.Insert(ctx, past)
 		h.report.Repaired += r.Stored + r.Repeats
-		if errors.Is(err, ErrMakingUp) {
+		if errors.Is(err, pipeline.ErrMakingUp) {
 			return fmt.Errorf("repair: %w; repair again in a while", err)
 		}
 		if err != nil {

@@ -1,4 +1,8 @@
-package pipeline
+// Package fleet decides which instances this process polls: it follows the integrations,
+// contends for the lock of each enabled one, and polls while it holds it. Which process
+// gets a lock is decided by pipeline.Locks; how an instance is polled, by
+// pipeline.Runner. Start reading at Fleet.
+package fleet
 
 import (
 	"context"
@@ -6,6 +10,8 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // Fleet polls every enabled integration whose lock this process gets. Each instance has
@@ -15,9 +21,9 @@ import (
 // It does not make anything exact: a lock saves requests, the sink's fence keeps events
 // exact.
 type Fleet struct {
-	Integrations Integrations  // nil: only Static
-	Locks        Locks         // stored instances are distributed by their origins
-	Static       []Integration // polled by the first process to lock them; a stored one of the same name wins
+	Integrations pipeline.Integrations  // nil: only Static
+	Locks        pipeline.Locks         // stored instances are distributed by their origins
+	Static       []pipeline.Integration // polled by the first process to lock them; a stored one of the same name wins
 
 	// Poll polls one instance until ctx ends. When it returns by itself, the lock is
 	// released and, after a Backoff, claimed again. After an error that matches ErrConfig
@@ -30,7 +36,7 @@ type Fleet struct {
 	// polled from here: with nil, or with the reason why not. After a minute of refusals
 	// other processes have precedence in the same way; Poll continues until one of them
 	// takes over.
-	Poll func(ctx context.Context, i Integration, able func(error)) error
+	Poll func(ctx context.Context, i pipeline.Integration, able func(error)) error
 
 	// Report, unless nil, is called with states that Poll can't report: StateDisabled;
 	// StateConfig with the reason; StateConfig, StateRefused or StateRetrying with the
@@ -38,10 +44,10 @@ type Fleet struct {
 	// instance; and the empty State when the integration was deleted. Calls for one
 	// instance are sequential and never during its Poll; calls for several instances are
 	// concurrent. The contexts of the polls may have ended.
-	Report func(instance string, state State, err error)
+	Report func(instance string, state pipeline.State, err error)
 
-	Log     *slog.Logger // nil: discarded
-	Backoff Backoff      // after a failed Poll or lock; its Rand must be safe for concurrent use
+	Log     *slog.Logger     // nil: discarded
+	Backoff pipeline.Backoff // after a failed Poll or lock; its Rand must be safe for concurrent use
 }
 
 func (f *Fleet) withDefaults() *Fleet {
@@ -50,7 +56,7 @@ func (f *Fleet) withDefaults() *Fleet {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Report == nil {
-		c.Report = func(string, State, error) {}
+		c.Report = func(string, pipeline.State, error) {}
 	}
 	return &c
 }
@@ -62,7 +68,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &crew{Fleet: f.withDefaults(), static: static, members: map[string]*member{}, leaving: map[string]<-chan struct{}{}}
+	c := &group{Fleet: f.withDefaults(), static: static, members: map[string]*member{}, leaving: map[string]<-chan struct{}{}}
 	defer c.wg.Wait()
 	if c.Integrations == nil {
 		c.apply(ctx, nil)
@@ -71,51 +77,51 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 	for ctx.Err() == nil {
 		// The members go on polling while a broken watch is set up again.
-		err := c.Integrations.Watch(ctx, func(entries map[string]Entry) {
+		err := c.Integrations.Watch(ctx, func(entries map[string]pipeline.Entry) {
 			c.Backoff.Reset()
 			c.apply(ctx, entries)
 		})
 		if ctx.Err() == nil {
 			c.Log.Error("watching integrations ended", "err", err)
-			_ = Sleep(ctx, c.Backoff.Next())
+			_ = pipeline.Sleep(ctx, c.Backoff.Next())
 		}
 	}
 	return nil
 }
 
-func (f *Fleet) static() (map[string]Entry, error) {
-	static := make(map[string]Entry, len(f.Static))
+func (f *Fleet) static() (map[string]pipeline.Entry, error) {
+	static := make(map[string]pipeline.Entry, len(f.Static))
 	for _, i := range f.Static {
 		if _, twice := static[i.Instance]; twice {
 			return nil, fmt.Errorf("instance %s is configured twice (rename one)", i.Instance)
 		}
-		static[i.Instance] = Entry{Integration: i}
+		static[i.Instance] = pipeline.Entry{Integration: i}
 	}
 	return static, nil
 }
 
-// crew is the state of a running Fleet. Only the watch's goroutine touches its maps.
-type crew struct {
+// group is the state of a running Fleet. Only the watch's goroutine touches its maps.
+type group struct {
 	*Fleet
-	static  map[string]Entry
+	static  map[string]pipeline.Entry
 	members map[string]*member         // by instance
 	leaving map[string]<-chan struct{} // closed when a deleted instance's goroutine has ended
 	wg      sync.WaitGroup
 }
 
 // apply starts, changes and ends members to match the entries.
-func (c *crew) apply(ctx context.Context, stored map[string]Entry) {
+func (c *group) apply(ctx context.Context, stored map[string]pipeline.Entry) {
 	maps.DeleteFunc(c.leaving, func(_ string, left <-chan struct{}) bool { return isClosed(left) })
-	orders := make(map[string]*order, len(c.static)+len(stored))
+	orders := make(map[string]*assignment, len(c.static)+len(stored))
 	for name, e := range c.static {
-		orders[name] = newOrder(&e, "")
+		orders[name] = newAssignment(&e, "")
 	}
 	for name, e := range stored {
-		orders[name] = newOrder(&e, e.Integration.Origin)
+		orders[name] = newAssignment(&e, e.Integration.Origin)
 	}
 	for name, m := range c.members {
 		if orders[name] == nil {
-			m.set(newOrder(nil, ""))
+			m.set(newAssignment(nil, ""))
 			delete(c.members, name)
 			c.leaving[name] = m.left
 		}
@@ -131,7 +137,7 @@ func (c *crew) apply(ctx context.Context, stored map[string]Entry) {
 
 // join starts an instance's goroutine. Invariant: an instance never has more than one; a
 // deleted instance that returns waits until its former goroutine has ended.
-func (c *crew) join(ctx context.Context, name string, first *order) {
+func (c *group) join(ctx context.Context, name string, first *assignment) {
 	left := make(chan struct{})
 	m := &member{Fleet: c.Fleet, name: name, left: left, log: c.Log.With("instance", name), backoff: c.Backoff}
 	m.order.Store(first)

@@ -1,4 +1,4 @@
-package pipeline
+package fleet
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // bench is what several fleets share in a test: locks and integrations in
@@ -21,13 +23,13 @@ type bench struct {
 	t *testing.T
 
 	mu       sync.Mutex
-	entries  map[string]Entry
+	entries  map[string]pipeline.Entry
 	changed  chan struct{}            // closed at each change
 	free     map[string]chan struct{} // by instance: holds a token while the lock is free
 	lose     map[string]context.CancelCauseFunc
 	polling  map[string]int // by instance and by replica: polls going on
 	diary    map[string][]string
-	claims   map[string]Claim // by instance: the newest
+	claims   map[string]pipeline.Claim // by instance: the newest
 	declined map[string]time.Time
 	fail     map[string]error // by instance: Poll returns it at once
 	taken    error            // Hold returns it; nil: it does not
@@ -37,12 +39,12 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	return &bench{t: t, entries: map[string]Entry{}, changed: make(chan struct{}), free: map[string]chan struct{}{},
-		lose: map[string]context.CancelCauseFunc{}, claims: map[string]Claim{}, declined: map[string]time.Time{}, polling: map[string]int{}, diary: map[string][]string{}, fail: map[string]error{}}
+	return &bench{t: t, entries: map[string]pipeline.Entry{}, changed: make(chan struct{}), free: map[string]chan struct{}{},
+		lose: map[string]context.CancelCauseFunc{}, claims: map[string]pipeline.Claim{}, declined: map[string]time.Time{}, polling: map[string]int{}, diary: map[string][]string{}, fail: map[string]error{}}
 }
 
 // Watch is Integrations.
-func (b *bench) Watch(ctx context.Context, changed func(map[string]Entry)) error {
+func (b *bench) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
 	for {
 		b.mu.Lock()
 		entries, next, err := maps.Clone(b.entries), b.changed, b.watchErr
@@ -61,7 +63,7 @@ func (b *bench) Watch(ctx context.Context, changed func(map[string]Entry)) error
 }
 
 // edit changes the integrations and waits until all came to rest.
-func (b *bench) edit(change func(map[string]Entry)) {
+func (b *bench) edit(change func(map[string]pipeline.Entry)) {
 	b.mu.Lock()
 	change(b.entries)
 	close(b.changed)
@@ -70,16 +72,16 @@ func (b *bench) edit(change func(map[string]Entry)) {
 	synctest.Wait()
 }
 
-func (b *bench) put(is ...Integration) {
-	b.edit(func(m map[string]Entry) {
+func (b *bench) put(is ...pipeline.Integration) {
+	b.edit(func(m map[string]pipeline.Entry) {
 		for _, i := range is {
-			m[i.Instance] = Entry{Integration: i}
+			m[i.Instance] = pipeline.Entry{Integration: i}
 		}
 	})
 }
 
 // Hold is Locks.
-func (b *bench) Hold(ctx context.Context, claim Claim, held func(context.Context)) error {
+func (b *bench) Hold(ctx context.Context, claim pipeline.Claim, held func(context.Context)) error {
 	instance := claim.Instance
 	b.mu.Lock()
 	b.claims[instance] = claim
@@ -123,8 +125,8 @@ func (b *bench) write(instance, format string, args ...any) {
 }
 
 // poll is Fleet.Poll of the replica of that name.
-func (b *bench) poll(replica string) func(context.Context, Integration, func(error)) error {
-	return func(ctx context.Context, i Integration, able func(error)) error {
+func (b *bench) poll(replica string) func(context.Context, pipeline.Integration, func(error)) error {
+	return func(ctx context.Context, i pipeline.Integration, able func(error)) error {
 		leave, fail := b.enter(replica, i.Instance)
 		defer leave()
 		if fail != nil {
@@ -139,7 +141,7 @@ func (b *bench) poll(replica string) func(context.Context, Integration, func(err
 			if !errors.Is(refused, errQuiet) {
 				able(refused)
 			}
-			_ = Sleep(ctx, 30*time.Second)
+			_ = pipeline.Sleep(ctx, 30*time.Second)
 		}
 		time.Sleep(b.linger)
 		b.write(i.Instance, "%s ends: %v", replica, context.Cause(ctx))
@@ -169,8 +171,8 @@ func (b *bench) enter(replica, instance string) (leave func(), fail error) {
 // fleet is one replica's.
 func (b *bench) fleet(replica string) *Fleet {
 	return &Fleet{Integrations: b, Locks: b, Poll: b.poll(replica),
-		Backoff: Backoff{Rand: func() float64 { return 1 }},
-		Report: func(instance string, state State, err error) {
+		Backoff: pipeline.Backoff{Rand: func() float64 { return 1 }},
+		Report: func(instance string, state pipeline.State, err error) {
 			if err != nil {
 				b.write(instance, "%s reports %s: %v", replica, state, err)
 				return
@@ -231,12 +233,12 @@ func (b *bench) expect(instance string, want ...string) {
 	}
 }
 
-func acme(origin string) Integration {
-	return Integration{Instance: "acme", Enabled: true, Origin: origin, Token: NewSecret("00abc")}
+func acme(origin string) pipeline.Integration {
+	return pipeline.Integration{Instance: "acme", Enabled: true, Origin: origin, Token: pipeline.NewSecret("00abc")}
 }
 
-func other() Integration {
-	return Integration{Instance: "other", Enabled: true, Origin: "o"}
+func other() pipeline.Integration {
+	return pipeline.Integration{Instance: "other", Enabled: true, Origin: "o"}
 }
 
 // inBubble runs a test with one fleet on a bench, and ends the fleet.
@@ -257,7 +259,7 @@ func TestFleetPollsWhatIsAddedAndFollowsItsChanges(t *testing.T) {
 		b.expect("acme", "one ends: integration changed", "one polls b")
 		b.put(acme("b"))
 		changed := acme("b")
-		changed.Token = NewSecret("00def")
+		changed.Token = pipeline.NewSecret("00def")
 		b.expect("acme")
 		b.put(changed)
 		b.expect("acme", "one ends: integration changed", "one polls b")
@@ -310,8 +312,8 @@ func TestFleetStopsWhatIsDisabledDeletedOrWrong(t *testing.T) {
 		b.put(acme("a"))
 		b.expect("acme", "one polls a")
 
-		wrong := func(text string) func(map[string]Entry) {
-			return func(m map[string]Entry) { m["acme"] = Entry{Err: errors.New(text)} }
+		wrong := func(text string) func(map[string]pipeline.Entry) {
+			return func(m map[string]pipeline.Entry) { m["acme"] = pipeline.Entry{Err: errors.New(text)} }
 		}
 		b.edit(wrong("x"))
 		b.edit(wrong("x"))
@@ -321,7 +323,7 @@ func TestFleetStopsWhatIsDisabledDeletedOrWrong(t *testing.T) {
 		b.put(acme("a"))
 		b.expect("acme", "one polls a")
 
-		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.edit(func(m map[string]pipeline.Entry) { delete(m, "acme") })
 		b.expect("acme", "one ends: integration changed", "one reports ")
 		b.put(acme("b"))
 		b.expect("acme", "one polls b")
@@ -336,9 +338,9 @@ func TestAnInstanceThatIsBackWaitsForItsFormerPoll(t *testing.T) {
 		b.linger = 5 * time.Second
 		defer b.start("one", b.fleet("one"))()
 		b.put(acme("a"), other())
-		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.edit(func(m map[string]pipeline.Entry) { delete(m, "acme") })
 		b.put(acme("b"))
-		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.edit(func(m map[string]pipeline.Entry) { delete(m, "acme") })
 		b.put(acme("c"))
 		b.expect("acme", "one polls a")
 		time.Sleep(6 * time.Second)
@@ -354,7 +356,7 @@ func TestADisabledInstanceFreesItsLock(t *testing.T) {
 		disabled.Enabled = false
 		b.put(disabled)
 		taken := false
-		if err := b.Hold(b.t.Context(), Claim{Instance: "acme"}, func(context.Context) { taken = true }); err != nil || !taken {
+		if err := b.Hold(b.t.Context(), pipeline.Claim{Instance: "acme"}, func(context.Context) { taken = true }); err != nil || !taken {
 			b.t.Errorf("the lock is not free: %v", err)
 		}
 	})
@@ -366,7 +368,7 @@ func TestALostLockEndsThePollAndIsContendedForAgain(t *testing.T) {
 		b.mu.Lock()
 		lose := b.lose["acme"]
 		b.mu.Unlock()
-		lose(ErrLockLost)
+		lose(pipeline.ErrLockLost)
 		synctest.Wait()
 		b.expect("acme", "one polls a", "one ends: lock lost")
 		time.Sleep(time.Second)
@@ -383,7 +385,7 @@ func TestAHandoverIsNoFailure(t *testing.T) {
 			b.mu.Lock()
 			lose := b.lose["acme"]
 			b.mu.Unlock()
-			lose(fmt.Errorf("%w: two", ErrHandover))
+			lose(fmt.Errorf("%w: two", pipeline.ErrHandover))
 			synctest.Wait()
 			b.expect("acme", "one ends: handed over to another replica: two", "one polls a")
 		}
@@ -394,7 +396,7 @@ func TestClaimsAreSharedByOrigin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		f := b.fleet("one")
-		f.Static = []Integration{acme("static"), other()}
+		f.Static = []pipeline.Integration{acme("static"), other()}
 		defer b.start("one", f)()
 		want := func(instance, key string) {
 			t.Helper()
@@ -410,7 +412,7 @@ func TestClaimsAreSharedByOrigin(t *testing.T) {
 		want("acme", "a")
 		b.put(acme("b"))
 		want("acme", "b")
-		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.edit(func(m map[string]pipeline.Entry) { delete(m, "acme") })
 		want("acme", "")
 		b.expect("acme", "one polls static", "one ends: integration changed", "one polls a", "one ends: integration changed",
 			"one polls b", "one ends: integration changed", "one polls static")
@@ -423,8 +425,8 @@ func TestANameThatIsTakenIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		f := b.fleet("one")
-		f.Static = []Integration{acme("https://acme.oktapreview.com")}
-		b.taken = fmt.Errorf("the name is taken: %w", ErrConfig)
+		f.Static = []pipeline.Integration{acme("https://acme.oktapreview.com")}
+		b.taken = fmt.Errorf("the name is taken: %w", pipeline.ErrConfig)
 		defer b.start("one", f)()
 		b.expect("acme", "one reports configuration error: the name is taken: configuration error")
 		b.mu.Lock()
@@ -445,7 +447,7 @@ func TestANameThatIsTakenIsTold(t *testing.T) {
 
 // What this process can't poll it declines, until the integration changes.
 func TestDeclines(t *testing.T) {
-	for err, want := range map[error]bool{ErrConfig: true, ErrNewer: true, ErrCredential: false, errors.New("odd"): false} {
+	for err, want := range map[error]bool{pipeline.ErrConfig: true, pipeline.ErrNewer: true, pipeline.ErrCredential: false, errors.New("odd"): false} {
 		inBubble(t, func(b *bench) {
 			declined := func() bool {
 				b.mu.Lock()
@@ -472,7 +474,7 @@ func TestDeclines(t *testing.T) {
 // others for longer; tries in between, when there are no others, do not count.
 func TestDecliningGrows(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.failing("acme", ErrConfig)
+		b.failing("acme", pipeline.ErrConfig)
 		declined := func() time.Duration {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -515,7 +517,7 @@ func TestDeclinesWhatIsRefused(t *testing.T) {
 			defer b.mu.Unlock()
 			b.refused = err
 		}
-		refuse(&NotBefore{Err: errors.New("no route")})
+		refuse(&pipeline.NotBefore{Err: errors.New("no route")})
 		b.put(acme("a"))
 		time.Sleep(59 * time.Second)
 		if d := declined(); d != 0 {
@@ -528,7 +530,7 @@ func TestDeclinesWhatIsRefused(t *testing.T) {
 			}
 			refuse(errQuiet)
 			time.Sleep(want * time.Minute)
-			refuse(&NotBefore{Err: errors.New("no route")})
+			refuse(&pipeline.NotBefore{Err: errors.New("no route")})
 			time.Sleep(30 * time.Second)
 		}
 		b.expect("acme", "one polls a") // all the while
@@ -538,7 +540,7 @@ func TestDeclinesWhatIsRefused(t *testing.T) {
 		if d := declined(); d != 0 {
 			b.t.Errorf("declined for %s, although it is polled", d)
 		}
-		refuse(&NotBefore{At: time.Now().Add(15 * time.Minute), Err: errors.New("no route")})
+		refuse(&pipeline.NotBefore{At: time.Now().Add(15 * time.Minute), Err: errors.New("no route")})
 		time.Sleep(91 * time.Second)
 		if d := declined(); d < 13*time.Minute {
 			b.t.Errorf("declined for %s, want until it may be asked again", d)
@@ -568,7 +570,7 @@ func TestSIGTERMHandsOver(t *testing.T) {
 func TestAPollThatReturnsIsTriedAgainWithBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		b.failing("acme", fmt.Errorf("poll acme: %w", ErrNewer))
+		b.failing("acme", fmt.Errorf("poll acme: %w", pipeline.ErrNewer))
 		b.put(acme("a"))
 		defer b.start("one", b.fleet("one"))()
 		time.Sleep(500*time.Millisecond + time.Second + time.Millisecond)
@@ -578,7 +580,7 @@ func TestAPollThatReturnsIsTriedAgainWithBackoff(t *testing.T) {
 
 		// Another replica can do it, while this one holds back.
 		able := b.fleet("two")
-		able.Poll = func(ctx context.Context, _ Integration, _ func(error)) error {
+		able.Poll = func(ctx context.Context, _ pipeline.Integration, _ func(error)) error {
 			b.write("acme", "two polls")
 			<-ctx.Done()
 			return nil
@@ -652,7 +654,7 @@ func TestFleetLogsChanges(t *testing.T) {
 		off.Enabled = false
 		b.put(off)
 		said("integration disabled")
-		b.failing("acme", ErrConfig)
+		b.failing("acme", pipeline.ErrConfig)
 		b.put(acme("c"))
 		if got := log.String(); strings.Count(got, "msg=") != 1 || !strings.Contains(got, "can't be polled from here") {
 			t.Errorf("want one line that it can't be polled, in:\n%s", got) // not a second one, that others may have it
@@ -663,11 +665,11 @@ func TestFleetLogsChanges(t *testing.T) {
 func TestDeletedInstancesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		c := &crew{Fleet: b.fleet("one").withDefaults(), members: map[string]*member{}, leaving: map[string]<-chan struct{}{}}
+		c := &group{Fleet: b.fleet("one").withDefaults(), members: map[string]*member{}, leaving: map[string]<-chan struct{}{}}
 		ctx, cancel := context.WithCancel(t.Context())
 		for n := range 100 {
 			name := fmt.Sprintf("i%d", n)
-			c.apply(ctx, map[string]Entry{name: {Integration: Integration{Instance: name, Enabled: true}}})
+			c.apply(ctx, map[string]pipeline.Entry{name: {Integration: pipeline.Integration{Instance: name, Enabled: true}}})
 			synctest.Wait()
 		}
 		if len(c.members) != 1 || len(c.leaving) != 1 {
@@ -683,9 +685,9 @@ func TestReportsSayWhatKindOfFailure(t *testing.T) {
 		err  error
 		want string
 	}{
-		{ErrNewer, "one reports configuration error: written by a newer signal-client"},
-		{ErrConfig, "one reports configuration error: configuration error"},
-		{ErrCredential, "one reports credential refused: credential refused"},
+		{pipeline.ErrNewer, "one reports configuration error: written by a newer signal-client"},
+		{pipeline.ErrConfig, "one reports configuration error: configuration error"},
+		{pipeline.ErrCredential, "one reports credential refused: credential refused"},
 		{errors.New("odd"), "one reports retrying: odd"},
 	} {
 		inBubble(t, func(b *bench) {
@@ -701,13 +703,13 @@ func TestStoredIntegrationsWinOverStaticOnes(t *testing.T) {
 		b := newBench(t)
 		b.put(acme("stored"))
 		f := b.fleet("one")
-		f.Static = []Integration{acme("static"), other()}
+		f.Static = []pipeline.Integration{acme("static"), other()}
 		defer b.start("one", f)()
 		b.expect("acme", "one polls stored")
 		b.expect("other", "one polls o")
-		b.edit(func(m map[string]Entry) { delete(m, "acme") })
+		b.edit(func(m map[string]pipeline.Entry) { delete(m, "acme") })
 		b.expect("acme", "one ends: integration changed", "one polls static")
-		b.edit(func(m map[string]Entry) { m["acme"] = Entry{Err: errors.New("x")} })
+		b.edit(func(m map[string]pipeline.Entry) { m["acme"] = pipeline.Entry{Err: errors.New("x")} })
 		b.expect("acme", "one ends: integration changed", "one reports configuration error: x")
 		b.expect("other")
 	})
@@ -717,10 +719,10 @@ func TestStaticAloneAndGivenTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		f := b.fleet("one")
-		f.Integrations, f.Static = nil, []Integration{acme("a")}
+		f.Integrations, f.Static = nil, []pipeline.Integration{acme("a")}
 		b.start("one", f)()
 		b.expect("acme", "one polls a", "one ends: terminated", "one reports unowned")
-		f.Static = []Integration{acme("a"), acme("b")}
+		f.Static = []pipeline.Integration{acme("a"), acme("b")}
 		if err := f.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "acme is configured twice") {
 			t.Errorf("Run = %v", err)
 		}
@@ -748,9 +750,9 @@ func TestAFleetOfTenThousandEnds(t *testing.T) {
 		for n := range size {
 			i := acme("a")
 			i.Instance = fmt.Sprintf("i%d", n)
-			b.entries[i.Instance] = Entry{Integration: i}
+			b.entries[i.Instance] = pipeline.Entry{Integration: i}
 		}
-		b.entries["wrong"] = Entry{Err: errors.New("x")}
+		b.entries["wrong"] = pipeline.Entry{Err: errors.New("x")}
 		stop := b.start("one", b.fleet("one"))
 		if n := b.count("one"); n != size {
 			t.Errorf("%d instances are polled, want %d", n, size)
@@ -789,7 +791,9 @@ func TestFleetLogsAWrongEntryOncePerChangeAndNoToken(t *testing.T) {
 		f.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		stop := b.start("one", f)
 		for range 3 {
-			b.edit(func(m map[string]Entry) { m["bad"] = Entry{Err: errors.New("settings.limit: is wrong")} })
+			b.edit(func(m map[string]pipeline.Entry) {
+				m["bad"] = pipeline.Entry{Err: errors.New("settings.limit: is wrong")}
+			})
 		}
 		b.failing("acme", errors.New("odd"))
 		b.put(acme("a"))

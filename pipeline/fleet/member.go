@@ -1,4 +1,4 @@
-package pipeline
+package fleet
 
 import (
 	"context"
@@ -8,26 +8,28 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
-// order is what is to be done with an instance. A newer order replaces it.
-type order struct {
-	entry      *Entry        // nil: the integration was deleted
-	key        string        // the instance's Claim.Key
-	superseded chan struct{} // closed when a newer order replaces it
+// assignment is what is to be done with an instance. A newer order replaces it.
+type assignment struct {
+	entry      *pipeline.Entry // nil: the integration was deleted
+	key        string          // the instance's Claim.Key
+	superseded chan struct{}   // closed when a newer order replaces it
 }
 
-func newOrder(e *Entry, key string) *order {
-	return &order{entry: e, key: key, superseded: make(chan struct{})}
+func newAssignment(e *pipeline.Entry, key string) *assignment {
+	return &assignment{entry: e, key: key, superseded: make(chan struct{})}
 }
 
-func (o *order) runs() bool {
+func (o *assignment) runs() bool {
 	return o.entry != nil && o.entry.Err == nil && o.entry.Integration.Enabled
 }
 
 // same reports whether the orders mean the same for a poll. Errors are compared by text,
 // because each reading makes new ones.
-func (o *order) same(p *order) bool {
+func (o *assignment) same(p *assignment) bool {
 	if o.entry == nil || p.entry == nil {
 		return o.entry == p.entry
 	}
@@ -41,7 +43,7 @@ func (o *order) same(p *order) bool {
 }
 
 // polled clears the fields that don't matter to a poll.
-func polled(i Integration) Integration {
+func polled(i pipeline.Integration) pipeline.Integration {
 	i.Name = "" // for people only
 	i.Since.Moment = i.Since.Moment.UTC()
 	return i
@@ -52,12 +54,12 @@ func polled(i Integration) Integration {
 type member struct {
 	*Fleet
 	name    string
-	order   atomic.Pointer[order] // the newest
-	left    <-chan struct{}       // closed when run has returned
+	order   atomic.Pointer[assignment] // the newest
+	left    <-chan struct{}            // closed when run has returned
 	log     *slog.Logger
-	backoff Backoff
+	backoff pipeline.Backoff
 
-	declined *order        // the order that this process declined; nil: none
+	declined *assignment   // the order that this process declined; nil: none
 	until    time.Time     // when it may be tried again
 	patience time.Duration // length of the last decline
 	unable   time.Time     // since when the org can't be polled from here; zero: it can
@@ -66,7 +68,7 @@ type member struct {
 }
 
 // set replaces the order, unless the new one means the same.
-func (m *member) set(o *order) {
+func (m *member) set(o *assignment) {
 	if old := m.order.Load(); !old.same(o) {
 		m.order.Store(o)
 		close(old.superseded)
@@ -94,17 +96,17 @@ func (m *member) run(ctx context.Context) {
 }
 
 // rest logs and reports why the instance is not polled.
-func (m *member) rest(o *order) {
+func (m *member) rest(o *assignment) {
 	switch {
 	case o.entry == nil:
 		m.log.Info("integration deleted")
 		m.Report(m.name, "", nil)
 	case o.entry.Err != nil:
 		m.log.Error("configuration error", "err", o.entry.Err)
-		m.Report(m.name, StateConfig, o.entry.Err)
+		m.Report(m.name, pipeline.StateConfig, o.entry.Err)
 	default:
 		m.log.Info("integration disabled")
-		m.Report(m.name, StateDisabled, nil)
+		m.Report(m.name, pipeline.StateDisabled, nil)
 	}
 	m.backoff.Reset()
 }
@@ -114,12 +116,12 @@ func (m *member) rest(o *order) {
 // arrives. After a handover it claims the lock again at once.
 func (m *member) contend(ctx context.Context, key string) {
 	declined := m.declined
-	claimed := func(o *order) bool { return o.runs() && o.key == key && (declined == nil || o == declined) }
+	claimed := func(o *assignment) bool { return o.runs() && o.key == key && (declined == nil || o == declined) }
 	wanted, stop := m.while(ctx, claimed)
 	tried, handed := m.order.Load(), false
-	err := m.Locks.Hold(wanted, Claim{Instance: m.name, Key: key, Origin: origin(tried)}, func(held context.Context) {
+	err := m.Locks.Hold(wanted, pipeline.Claim{Instance: m.name, Key: key, Origin: origin(tried)}, func(held context.Context) {
 		tried = m.hold(held, claimed)
-		handed = errors.Is(context.Cause(held), ErrHandover)
+		handed = errors.Is(context.Cause(held), pipeline.ErrHandover)
 	})
 	ended := wanted.Err() != nil || !claimed(m.order.Load())
 	stop()
@@ -127,19 +129,19 @@ func (m *member) contend(ctx context.Context, key string) {
 		return
 	}
 	switch {
-	case errors.Is(err, ErrConfig):
+	case errors.Is(err, pipeline.ErrConfig):
 		m.refuse(tried, err)
 	case err != nil:
 		m.log.Warn("lock not held", "err", err)
 	}
-	pause, stop := m.while(ctx, func(o *order) bool { return o == tried })
+	pause, stop := m.while(ctx, func(o *assignment) bool { return o == tried })
 	defer stop()
-	if errors.Is(Sleep(pause, m.backoff.Next()), ErrChanged) {
+	if errors.Is(pipeline.Sleep(pause, m.backoff.Next()), pipeline.ErrChanged) {
 		m.backoff.Reset()
 	}
 }
 
-func origin(o *order) string {
+func origin(o *assignment) string {
 	if o.entry == nil {
 		return ""
 	}
@@ -148,7 +150,7 @@ func origin(o *order) string {
 
 // while returns a context that ends with cause ErrChanged once asked refuses the newest
 // order. stop waits for the goroutine that it starts.
-func (m *member) while(ctx context.Context, asked func(*order) bool) (_ context.Context, stop func()) {
+func (m *member) while(ctx context.Context, asked func(*assignment) bool) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -159,7 +161,7 @@ func (m *member) while(ctx context.Context, asked func(*order) bool) (_ context.
 				return
 			}
 		}
-		cancel(ErrChanged)
+		cancel(pipeline.ErrChanged)
 	})
 	return ctx, func() { cancel(nil); wg.Wait() }
 }
@@ -170,7 +172,7 @@ const steady = time.Minute
 // hold polls by the newest order until held ends, the newest order is not the one the
 // lock was claimed for, or a poll returns by itself. It returns the last order that it
 // followed.
-func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
+func (m *member) hold(held context.Context, claimed func(*assignment) bool) *assignment {
 	for {
 		o := m.order.Load()
 		if held.Err() != nil || !claimed(o) {
@@ -179,7 +181,7 @@ func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 		}
 		m.accept(o)
 		started := time.Now()
-		ctx, stop := m.while(held, func(newest *order) bool { return newest == o })
+		ctx, stop := m.while(held, func(newest *assignment) bool { return newest == o })
 		err := m.Poll(ctx, o.entry.Integration, func(err error) { m.able(o, err) })
 		stop()
 		changed := m.order.Load() != o
@@ -203,13 +205,13 @@ func (m *member) hold(held context.Context, claimed func(*order) bool) *order {
 // nothing: somebody else reports for the instance.
 func (m *member) release(held context.Context) {
 	switch cause := context.Cause(held); {
-	case errors.Is(cause, ErrSessionLost):
+	case errors.Is(cause, pipeline.ErrSessionLost):
 		m.log.Info("lock lost", "cause", cause)
-	case errors.Is(cause, ErrLockLost):
+	case errors.Is(cause, pipeline.ErrLockLost):
 		m.log.Warn("lock lost")
-	case errors.Is(cause, ErrHandover):
+	case errors.Is(cause, pipeline.ErrHandover):
 		m.log.Info("handed over", "cause", cause)
-	case cause != nil && !errors.Is(cause, ErrChanged):
-		m.Report(m.name, StateUnowned, nil)
+	case cause != nil && !errors.Is(cause, pipeline.ErrChanged):
+		m.Report(m.name, pipeline.StateUnowned, nil)
 	}
 }

@@ -1,9 +1,11 @@
-package pipeline
+package backfill
 
 import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // JobVersion is the highest job version that this program understands.
@@ -73,10 +75,10 @@ func NewJob(id, instance string, since, until time.Time, share float64, now time
 		return Job{}, fmt.Errorf("until %s is in the future; the live poll stores new events", until.Format(time.RFC3339))
 	case share < 0 || share > 1:
 		return Job{}, errors.New("share must be above 0 and at most 1")
-	case until.Before(now.Add(-Retention)):
+	case until.Before(now.Add(-pipeline.Retention)):
 		return Job{}, fmt.Errorf("until %s: Okta keeps 90 days", until.Format(time.RFC3339))
 	}
-	since = Clamp(since, now).Truncate(time.Millisecond)
+	since = pipeline.Clamp(since, now).Truncate(time.Millisecond)
 	if share == 0 {
 		share = DefaultJobShare
 	}
