@@ -213,7 +213,7 @@ func (b *backfiller) job(ctx context.Context, all *jets.Backfills, id string) (j
 
 // completeJobs offers the jobs that are not given yet.
 func (b *backfiller) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return offered(cmd, &b.nats, &b.server, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
+	return offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
 		kept, _ := (&jets.Backfills{Store: store}).All(ctx)
 		for _, k := range kept {
 			if !slices.Contains(args, k.ID) {

@@ -16,14 +16,16 @@ const completionTime = 300 * time.Millisecond
 
 // offered are the names that a shell is offered, out of what NATS holds. Where that
 // can't be asked, it offers nothing and says nothing.
-func offered(cmd *cobra.Command, n *natsConfig, s *serverConfig, names func(context.Context, *jets.Store) []cobra.Completion) ([]cobra.Completion, cobra.ShellCompDirective) {
+func offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobra.Completion) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const nothing = cobra.ShellCompDirectiveNoFileComp
-	if load(cmd, n, s) != nil {
+	var n natsConfig
+	var s serverConfig
+	if load(cmd, &n, &s) != nil {
 		return nil, nothing
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
-	conn, err := visit(ctx, *n, *s)
+	conn, err := visit(ctx, n, s)
 	if err != nil {
 		return nil, nothing
 	}
@@ -31,14 +33,14 @@ func offered(cmd *cobra.Command, n *natsConfig, s *serverConfig, names func(cont
 	return names(ctx, jets.Attach(conn)), nothing
 }
 
-// complete offers the names in INTEGRATIONS that are not given yet, so many at most;
-// 0: any number.
-func (r *roster) complete(most int) cobra.CompletionFunc {
+// completeInstances offers the names in INTEGRATIONS that are not given yet, most of
+// them at most; 0: any number.
+func completeInstances(most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most > 0 && len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return offered(cmd, &r.nats, &r.server, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
+		return offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
 			written, err := (&jets.Integrations{Store: store}).Written(ctx)
 			if err != nil {
 				return nil

@@ -53,7 +53,7 @@ func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
 		}
 		return named(1)(cmd, args)
 	}
-	cmd.ValidArgsFunction = (&roster{program: c.program}).complete(1)
+	cmd.ValidArgsFunction = completeInstances(1)
 	cmd.Flags().BoolVar(&c.json, "json", false, "print one JSON document")
 	c.desk.flags(cmd)
 	_ = cmd.Flags().MarkHidden("instance")

@@ -87,8 +87,7 @@ func newDoctor(p *program) *cobra.Command {
 	cmd.Flags().Var((*durationFlag)(&d.timeout), "timeout", "longest time for one check")
 	cmd.Flags().BoolVar(&d.offline, "offline", false, "ask no org: no DNS, no TLS, no request")
 	addFlags(cmd, &d.nats)
-	r := &roster{program: p}
-	_ = cmd.RegisterFlagCompletionFunc("instance", r.complete(0))
+	_ = cmd.RegisterFlagCompletionFunc("instance", completeInstances(0))
 	return cmd
 }
 

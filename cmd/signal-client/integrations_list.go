@@ -207,7 +207,7 @@ func (r *roster) newShow() *cobra.Command {
 		Short:             "Show one org's configuration",
 		Long:              integrationsShowLong,
 		Args:              named(1),
-		ValidArgsFunction: r.complete(1),
+		ValidArgsFunction: completeInstances(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := r.shown(cmd, args[0])
 			if err != nil {

@@ -31,7 +31,7 @@ func (r *roster) newRemove() *cobra.Command {
 		Short:             "Forget orgs; their events stay",
 		Long:              integrationsRemoveLong,
 		Args:              named(0),
-		ValidArgsFunction: r.complete(0),
+		ValidArgsFunction: completeInstances(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes && !force && !isTerminal(r.in) {
 				return wrong("remove "+strings.Join(args, " "), "it asks first, and there is no terminal to ask on", "--yes, if it is meant")

@@ -53,7 +53,7 @@ func (r *roster) newSet() *cobra.Command {
 
 // completeFields offers a name first, and then what can be set.
 func (r *roster) completeFields() cobra.CompletionFunc {
-	instances := r.complete(1)
+	instances := completeInstances(1)
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return instances(cmd, args, begun)
@@ -214,7 +214,7 @@ func (r *roster) newSwitch(verb string, on bool) *cobra.Command {
 		Short:             map[bool]string{true: "Poll orgs again", false: "Stop polling orgs"}[on],
 		Long:              long,
 		Args:              named(0),
-		ValidArgsFunction: r.complete(0),
+		ValidArgsFunction: completeInstances(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, instance := range args {
 				err := r.change(cmd, instance, done, func(v value) error { v.Put("enabled", on); return nil })

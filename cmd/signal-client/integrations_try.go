@@ -77,7 +77,7 @@ func (r *roster) newTest() *cobra.Command {
 		Short:             "Ask an org once, with the stored credential",
 		Long:              integrationsTestLong,
 		Args:              named(1),
-		ValidArgsFunction: r.complete(1),
+		ValidArgsFunction: completeInstances(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i, token, err := r.tested(cmd, args[0])
 			if err != nil {

@@ -30,11 +30,10 @@ type desk struct {
 func (d *desk) flags(cmd *cobra.Command) *cobra.Command {
 	if cmd.Args == nil {
 		cmd.Args = d.argument
-		cmd.ValidArgsFunction = (&roster{program: d.program}).complete(1)
+		cmd.ValidArgsFunction = completeInstances(1)
 	}
 	cmd.Flags().StringVar(&d.instance, "instance", "", "`name` of the org, as in INTEGRATIONS")
-	r := &roster{program: d.program}
-	_ = cmd.RegisterFlagCompletionFunc("instance", r.complete(0))
+	_ = cmd.RegisterFlagCompletionFunc("instance", completeInstances(0))
 	return d.connection(cmd)
 }
 

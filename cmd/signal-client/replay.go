@@ -85,7 +85,7 @@ func newReplay(p *program) *cobra.Command {
 	f.Uint64Var(&r.limit, "limit", 0, "end after so many `events`; 0: all")
 	f.BoolVar(&r.dryRun, "dry-run", false, "count events and bytes only")
 	f.BoolVar(&r.json, "json", false, "with --dry-run or --to: print the counts as one JSON document")
-	_ = cmd.RegisterFlagCompletionFunc("instance", (&roster{program: p}).complete(0))
+	_ = cmd.RegisterFlagCompletionFunc("instance", completeInstances(0))
 	return r.connection(cmd)
 }
 

@@ -80,7 +80,7 @@ func newStatus(p *program) *cobra.Command {
 	cmd.Flags().Var((*durationFlag)(&f.watch), "watch", "go on, and show what changes, looking every `interval` (2s if none is given)")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
 	addFlags(cmd, &n)
-	cmd.ValidArgsFunction = (&roster{program: p}).complete(0)
+	cmd.ValidArgsFunction = completeInstances(0)
 	return cmd
 }
 
