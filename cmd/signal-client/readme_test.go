@@ -56,3 +56,41 @@ func inCode(prefix, text string) string {
 	}
 	return "`" + prefix + text + "`"
 }
+
+// The README is short, and its two commands are there: the service, and the tests as
+// CI runs them.
+func TestReadme(t *testing.T) {
+	text := documents(t)["README.md"]
+	if len(text) > 15_000 {
+		t.Errorf("the README has %d bytes, more than 15,000", len(text))
+	}
+	var commands []string
+	for line := range strings.Lines(fenced(t, "README.md", "sh", "go test")) {
+		command, _, _ := strings.Cut(line, "#")
+		commands = append(commands, strings.TrimSpace(command))
+	}
+	if len(commands) != 2 {
+		t.Fatalf("commands %q, want 2", commands)
+	}
+	args := strings.Fields(strings.TrimPrefix(commands[0], "go run ./cmd/signal-client "))
+	if cmd, _, err := newRoot(new(program)).Find(args); err != nil || cmd.Name() != "run" {
+		t.Errorf("%s: %v, %v", commands[0], cmd.Name(), err)
+	}
+	ci, err := os.ReadFile(root + "/.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Replace(commands[1], "go test ", "go test -json ", 1); !strings.Contains(string(ci), want) {
+		t.Errorf(".ci/run does not run %s", want)
+	}
+}
+
+// Each command of the program has a line in the README.
+func TestReadmeCommands(t *testing.T) {
+	text := documents(t)["README.md"]
+	for _, cmd := range newRoot(new(program)).Commands() {
+		if cmd.Runnable() && !strings.Contains(text, "| `"+cmd.Name()+"` |") {
+			t.Errorf("the README has no line for %s", cmd.Name())
+		}
+	}
+}
