@@ -51,6 +51,9 @@ type Page struct {
 	// The Runner sets the fields below, using the pages before this one. It also replaces
 	// a Date that its Clock does not accept.
 
+	// Org is the org's own id; empty: not known.
+	Org string
+
 	// Through is the watermark that holds once this page and all pages before it are
 	// committed; zero: none is proved.
 	Through time.Time

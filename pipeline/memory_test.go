@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -140,6 +141,7 @@ func (s *memorySink) Commit(ctx context.Context, at Position, page Page) (Receip
 	inOrder()
 	next := at
 	next.Link, next.Why, next.Seq = page.Next, WhyPage, at.Seq+1
+	next.Org = cmp.Or(page.Org, at.Org)
 	if page.Through.After(next.CompleteThrough) {
 		next.CompleteThrough = page.Through
 	}

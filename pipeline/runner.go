@@ -31,6 +31,10 @@ type Runner struct {
 	// nil after a page, else with the reason why the Source sends no request.
 	Able func(error)
 
+	// Org returns the org's own id. It is called once, at the head of the log, if the
+	// position has no id, or one by assumption. Nil: never.
+	Org func(context.Context) (string, error)
+
 	// Wake ends a wait: the Runner syncs and polls at once. It is a hint; without it the
 	// Runner notices the same change later.
 	Wake <-chan struct{}
@@ -92,6 +96,8 @@ type walk struct {
 	ahead   *fetch   // the prefetched page; nil: none
 	refused refusals // refusals of the link, in a row
 	past    *Past    // a batch of the backlog that waits until the log has been read past it; nil: none
+	org     string   // the id that Org returned; empty: none
+	asked   bool     // Org was called
 	untimed bool     // the missing Date has been logged
 	drained int      // pages in a row that were followed at once
 	chased  int      // pages in a row that were requested early for a proof
@@ -147,6 +153,7 @@ func (w *walk) step(ctx context.Context) error {
 // something.
 func (w *walk) settle(ctx context.Context, page Page) error {
 	w.drained = 0
+	w.identify(ctx)
 	due := time.Now().Add(w.untilTick())
 	if w.past != nil && w.head.passed(w.head.batch) {
 		if err := w.insert(ctx); err != nil {
@@ -168,6 +175,21 @@ func (w *walk) settle(ctx context.Context, page Page) error {
 	wait := min(time.Until(due), chasePause)
 	w.moved(w.at, StatePolling, time.Now().Add(wait))
 	return w.rest(ctx, wait)
+}
+
+// identify asks once for the org's id if the position does not have it. It runs at the head
+// of the log, where no page is in memory and no commit waits.
+func (w *walk) identify(ctx context.Context) {
+	if w.asked || w.Org == nil || w.at.Org != "" && w.at.Assumed == "" {
+		return
+	}
+	w.asked = true
+	org, err := w.Org(ctx)
+	if err != nil {
+		w.Log.Info("okta: the org's id is not known", "err", err)
+		return
+	}
+	w.org = org
 }
 
 const (
@@ -240,6 +262,7 @@ func (w *walk) commit(ctx context.Context, page Page) error {
 	defer page.Memory.Release()
 	ctx, stop := graceful(ctx, w.Grace)
 	defer stop()
+	page.Org = w.org
 	started := time.Now()
 	r, err := w.Sink.Commit(ctx, w.at, page)
 	if err != nil {

@@ -426,3 +426,43 @@ func wantCalls(t *testing.T, got []string, want ...string) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
+
+// The org's id is asked for once, at the head of the log, between commits; the next
+// position holds it. One that is in the position is not asked for, and one that can't be
+// had keeps nothing from being stored.
+func TestRunnerAsksWhichOrg(t *testing.T) {
+	for name, test := range map[string]struct {
+		at    Position
+		err   error
+		asked int
+		org   string
+	}{
+		"unknown":   {asked: 1, org: "00o1"},
+		"assumed":   {at: Position{Org: "00o1", Assumed: "it is"}, asked: 1, org: "00o1"},
+		"known":     {at: Position{Org: "00o2"}, org: "00o2"},
+		"no answer": {err: errors.New("away"), asked: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				org, sink := &memoryOrg{limit: 3}, &memorySink{at: test.at}
+				sink.at.Link, sink.at.Seq = placeLink(0), 1
+				org.add(5)
+				asked := 0
+				run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Org: func(context.Context) (string, error) {
+					asked++
+					if len(sink.stored) < 5 {
+						t.Errorf("asked when %d of 5 events were stored", len(sink.stored))
+					}
+					return "00o1", test.err
+				}})
+				later(10 * time.Minute)
+				org.add(1)
+				later(10 * time.Minute)
+				sink.want(t, org)
+				if asked != test.asked || sink.at.Org != test.org {
+					t.Errorf("asked %d times, the position's org is %q; want %d and %q", asked, sink.at.Org, test.asked, test.org)
+				}
+			})
+		})
+	}
+}

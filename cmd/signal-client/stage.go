@@ -51,6 +51,7 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
 		Able:     able,
+		Org:      client.Organization,
 		Wake:     s.wakes.Of(i.Instance),
 		Quiet:    s.natsAway,
 		Trace:    s.trace,

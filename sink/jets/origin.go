@@ -1,8 +1,8 @@
 package jets
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -120,16 +120,11 @@ func (e *OriginError) Error() string {
 // Is reports whether target is pipeline.ErrConfig.
 func (e *OriginError) Is(target error) bool { return target == pipeline.ErrConfig }
 
-// orgTime is how long the org's id is waited for.
-const orgTime = 5 * time.Second
-
-// ask asks for the org's id, unless it is known. Its failure costs orgTime at most.
+// ask asks for the org's id, unless it is known.
 func (s *Sink) ask(ctx context.Context) {
 	if s.org != "" || s.query.Org == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, orgTime, errors.New("no answer in time"))
-	defer cancel()
 	org, err := s.query.Org(ctx)
 	if err != nil {
 		s.log.Info("the org's id is not known", "origin", s.query.Origin, "err", err)
@@ -138,20 +133,16 @@ func (s *Sink) ask(ctx context.Context) {
 	s.org = org
 }
 
-// identify asks once for the org's id where the position does not have it, at the head of
-// the log, where nothing waits. The id is written with the next position. An org that was
-// taken for the same, and is not, is refused: sync says so.
-func (s *Sink) identify(ctx context.Context) error {
-	if s.asked || s.at.Org != "" && s.at.Assumed == "" {
+// identify puts the org's id, which a page names, into the position that does not have it,
+// to be written with the next one. An org that was taken for the same, and is not, is
+// refused.
+func (s *Sink) identify(org string) error {
+	if s.org = cmp.Or(org, s.org); s.org == "" {
 		return nil
 	}
-	s.asked = true
-	s.ask(ctx)
 	if !sameOrg(s.at.Org, s.org) {
 		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
 	}
-	if s.org != "" {
-		s.at.Org, s.at.Assumed = s.org, ""
-	}
+	s.at.Org, s.at.Assumed = s.org, ""
 	return nil
 }

@@ -154,24 +154,8 @@ func TestAssumedOrg(t *testing.T) {
 		if _, err := s.Sync(t.Context()); !errors.Is(err, pipeline.ErrConfig) {
 			t.Errorf("after it, sync: %v", err)
 		}
+		st.wantEvents(1, 8)
 	}
-}
-
-// TestOrgIsAskedOnce: an id that can't be had costs one request, and no poll.
-func TestOrgIsAskedOnce(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	asked := 0
-	q := query()
-	q.Org = func(context.Context) (string, error) { asked++; return "", errors.New("away") }
-	s := st.syncedAs(q)
-	st.commit(s, page(s, 1, events(1, 2)))
-	for i := range 3 {
-		st.commit(s, short(s, i+2, events(i+3, i+3)))
-	}
-	if asked != 1 {
-		t.Errorf("asked %d times", asked)
-	}
-	st.wantEvents(1, 5)
 }
 
 // TestStrictOrigin: an instance that can't be confirmed takes another origin only where

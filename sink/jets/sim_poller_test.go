@@ -61,6 +61,7 @@ func (p *poller) live(ctx context.Context) error {
 		Source:  gatedSource{breaker.Wrap("prod", source, nil), &p.gate},
 		Sink:    &gatedSink{Sink: sink, gate: &p.gate, amnesia: p.w.trouble.amnesia},
 		Backlog: p.backlog(),
+		Org:     query.Org,
 	}).Run(ctx)
 }
 

@@ -25,8 +25,7 @@ type Query struct {
 	Now    func() time.Time                    // the org's clock, as far as it is known; nil: time.Now
 
 	// Org returns the org's own id, which tells whether another origin is the same org.
-	// It is asked at a change of origin, and once while the id is not known. Nil: it
-	// never is.
+	// It is asked at a change of origin, in Sync. Nil: it never is.
 	Org     func(context.Context) (string, error)
 	Another bool // the operator says that another org than before answers at Origin
 	Strict  bool // a change of origin is refused unless the org is known to be the same
@@ -66,7 +65,6 @@ type Sink struct {
 	stood     pipeline.Position // what the newest sync found, before it drafted anything
 	fresh     bool              // nothing was committed since the newest sync
 	org       string            // the id that the org gave; empty: not known
-	asked     bool              // for it
 	unfit     bool              // a stream is gone, or was changed: the next sync mends it
 
 	foreignTold time.Time // when it was last told that somebody else publishes here
@@ -96,6 +94,9 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 	if at.Seq == 0 || at.Seq != s.at.Seq {
 		return pipeline.Receipt{}, fmt.Errorf("commit after position %d, the newest is %d: %w", at.Seq, s.at.Seq, pipeline.ErrFenced)
 	}
+	if err := s.identify(page.Org); err != nil {
+		return pipeline.Receipt{}, err
+	}
 	ctx, done, err := s.bind(ctx)
 	if err != nil {
 		return pipeline.Receipt{}, err
@@ -123,12 +124,6 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 	s.lose(lost)
 	if err := s.follow(ctx, opened || stored > 0 || page.Next != page.Link); err != nil {
 		return pipeline.Receipt{}, err
-	}
-	if !page.Full {
-		page.Memory.Release() // all of it is stored, and others wait for memory
-		if err := s.identify(ctx); err != nil {
-			return pipeline.Receipt{}, err
-		}
 	}
 	return pipeline.Receipt{Position: s.at, Stored: stored, Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
 }

@@ -1,6 +1,7 @@
 package jets
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -98,7 +99,11 @@ func link(n int) pipeline.Link { return pipeline.Link(fmt.Sprintf("/api/v1/logs?
 
 // page is a full page from the sink's link to link(next), with more to follow.
 func page(s *Sink, next int, list []pipeline.Event) pipeline.Page {
-	return pipeline.Page{Link: s.at.Link, Next: link(next), Events: list, Full: true, More: true, Date: epoch.Add(24 * time.Hour)}
+	p := pipeline.Page{Link: s.at.Link, Next: link(next), Events: list, Full: true, More: true, Date: epoch.Add(24 * time.Hour)}
+	if s.query.Org != nil {
+		p.Org, _ = s.query.Org(context.Background())
+	}
+	return p
 }
 
 // short is one that is not full, and all that was known before is served with it.

@@ -3,21 +3,28 @@ package okta
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-const organizationPath = "/.well-known/okta-organization"
+const (
+	organizationPath = "/.well-known/okta-organization"
+	organizationTime = 5 * time.Second
+)
 
 // Organization asks which org answers at Origin, and returns its id, which is the same
 // for all of its host names. The request needs no token and carries none. It goes after
 // all others that wait for the org's budget, and counts as one of them. It may run
-// concurrently with Poll. Source: Okta's API reference, Org Well Known URIs, read
-// 2026-11-28.
+// concurrently with Poll, and gives up after 5 s. Source: Okta's API reference, Org Well
+// Known URIs, read 2026-11-28.
 func (c *Client) Organization(ctx context.Context) (string, error) {
 	c.once.Do(c.withDefaults)
+	ctx, cancel := context.WithTimeoutCause(ctx, organizationTime, errors.New("no answer in time"))
+	defer cancel()
 	if err := c.Limiter.wait(ctx, &waiter{share: c.Share, rank: past}); err != nil {
 		return "", fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
