@@ -162,6 +162,15 @@ func (l *line) join() {
 	l.dead = false
 }
 
+// polling starts a process, and lets it poll acme.
+func (o *outages) polling() *process {
+	o.Helper()
+	p := o.start("a", oktaConfig{})
+	o.pass(time.Minute)
+	o.put("acme", entry)
+	return p
+}
+
 // put writes a value to INTEGRATIONS.
 func (o *outages) put(instance, value string) {
 	o.Helper()
@@ -241,9 +250,7 @@ func TestAlertsOfNothing(t *testing.T) {
 // With NATS away the alerts say so, and the org's series are still there.
 func TestAlertsOfNATSAway(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		o.polling()
 		o.put("globex", strings.ReplaceAll(entry, "acme", "globex"))
 		o.fires(10 * time.Minute)
 		o.natsd.Stop()
@@ -281,9 +288,7 @@ func TestAlertsOfNATSAwayAtStart(t *testing.T) {
 // A process that is connected and can't keep its session.
 func TestAlertsOfNoSession(t *testing.T) {
 	inOutage(t, jetstest.Config{Deny: "$KV.LOCKS.session.>", Password: "secret"}, func(o *outages) {
-		o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		o.polling()
 		o.fires(4*time.Minute, "SignalClientCutOff")
 		o.fires(4*time.Minute, "SignalClientCutOff", "SignalClientNotReady")
 		o.counts(1)
@@ -320,9 +325,7 @@ func TestAlertsOfWrongIntegrations(t *testing.T) {
 // The org refuses the token, and then does not answer at all.
 func TestAlertsOfTheOrg(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		o.polling()
 		o.fires(5 * time.Minute)
 		o.org.Revoke("right-token")
 		o.fires(5*time.Minute, "SignalClientCredentialRefused")
@@ -344,9 +347,7 @@ func TestAlertsOfTheOrg(t *testing.T) {
 // org that had one and of a new one. Once they don't come, that is told.
 func TestAlertsOfNoDate(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		o.polling()
 		o.fires(5 * time.Minute)
 		o.org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Header: http.Header{"Date": nil}} })
 		o.put("globex", strings.ReplaceAll(entry, "acme", "globex"))
@@ -388,9 +389,7 @@ func TestAlertsOfAReplica(t *testing.T) {
 // A process holds an org, and is stuck.
 func TestAlertsOfAStuckPoll(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		a := o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		a := o.polling()
 		o.fires(5 * time.Minute)
 		stuck := make(chan struct{})
 		o.mu.Lock()
@@ -412,9 +411,7 @@ func TestAlertsOfAStuckPoll(t *testing.T) {
 // A process may not write locks: nobody polls.
 func TestAlertsOfNobody(t *testing.T) {
 	inOutage(t, jetstest.Config{Deny: "$KV.LOCKS.okta.>", Password: "secret"}, func(o *outages) {
-		o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		o.polling()
 		o.fires(4*time.Minute, "SignalClientUnowned")
 		o.counts(1)
 	})
@@ -424,9 +421,7 @@ func TestAlertsOfNobody(t *testing.T) {
 // it is mended, too.
 func TestAlertsOfAnEditedStream(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		a := o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		a := o.polling()
 		o.fires(5 * time.Minute)
 		conn, err := jets.Connect(o.Context(), "", o.natsd.Option())
 		if err != nil {
@@ -483,9 +478,7 @@ func TestAlertsOfAnEditedStream(t *testing.T) {
 // scrape of a process fires all the same.
 func TestAlertsOfEventsPassedOver(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		a := o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		a := o.polling()
 		o.fires(5 * time.Minute)
 		delete(o.targets, "a")
 		a.stop()
@@ -527,9 +520,7 @@ func (o *outages) age(instance string, by time.Duration) {
 // SIGNALS is full, and takes nothing more.
 func TestAlertsOfAFullStream(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		o.polling()
 		o.fires(5 * time.Minute)
 		o.edit(jets.StreamSignals, func(c *jetstream.StreamConfig, s jetstream.StreamState) {
 			c.Discard, c.MaxBytes = jetstream.DiscardNew, int64(s.Bytes)+100
@@ -587,9 +578,7 @@ func TestAlertsOfFullDeadLetters(t *testing.T) {
 // A stream that was put back to a backup has lost what was acknowledged since.
 func TestAlertsOfLostData(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		a := o.start("a", oktaConfig{})
-		o.pass(time.Minute)
-		o.put("acme", entry)
+		a := o.polling()
 		o.fires(5 * time.Minute)
 		o.natsd.Stop()
 		backup := o.natsd.Copy(o)
