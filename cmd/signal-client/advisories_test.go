@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -222,7 +223,7 @@ func TestAdvisoriesWhileAway(t *testing.T) {
 
 // With topics.Permissions, the service tells of what a simulated org does to it.
 func TestAdvisoriesOfTheService(t *testing.T) {
-	natsd, refused := startReadmeServer(t)
+	natsd, refused := clitest.Server(t)
 	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	sim.Generate(20, time.Hour)
 	var fault atomic.Pointer[oktatest.Fault]
@@ -230,7 +231,7 @@ func TestAdvisoriesOfTheService(t *testing.T) {
 	sim.SetFault(func(oktatest.Request) oktatest.Fault { return *fault.Load() })
 	okta := httptest.NewServer(sim)
 	t.Cleanup(okta.Close)
-	nc, err := nats.Connect(userURL(natsd, "admin"))
+	nc, err := nats.Connect(clitest.UserURL(natsd, "admin"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +246,7 @@ func TestAdvisoriesOfTheService(t *testing.T) {
 	await := func(kind string) {
 		t.Helper()
 		for {
-			m, err := sub.NextMsg(patience)
+			m, err := sub.NextMsg(clitest.Patience)
 			if err != nil {
 				t.Fatalf("%s: %v", kind, err)
 			}

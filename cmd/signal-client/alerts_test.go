@@ -23,6 +23,8 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 )
 
 // monitor is a Prometheus with the project's alerts: it scrapes its targets and
@@ -61,7 +63,7 @@ func (s sample) Copy() chunks.Sample        { return s }
 // newMonitor makes a monitor with deployments/prometheus/rules.yaml.
 func newMonitor(t *testing.T) *monitor {
 	t.Helper()
-	groups, errs := rulefmt.ParseFile(filepath.Join(deployments, "prometheus", "rules.yaml"), false)
+	groups, errs := rulefmt.ParseFile(filepath.Join(clitest.Root(t), "deployments", "prometheus", "rules.yaml"), false)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -34,12 +35,19 @@ import (
 // to be granted, and with a consumer's it is named what is not. Trying it out
 // stores, makes and changes nothing, and no live subscriber of events sees it.
 func TestDoctorTriesPermissions(t *testing.T) {
-	natsd, refused := startReadmeServer(t)
-	startStage(t, readmeStage(natsd, "http://127.0.0.1:1"))()
+	natsd, refused := clitest.Server(t)
+	stage, err := jets.Connect(t.Context(), clitest.UserURL(natsd, "stage"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stage.Close()
+	if _, err := jets.Open(t.Context(), stage, jets.Config{}); err != nil {
+		t.Fatal(err)
+	}
 	if got := refused.Take(); got != "" {
 		t.Fatalf("refused: %s", got)
 	}
-	admin, err := jets.Connect(t.Context(), userURL(natsd, "admin"))
+	admin, err := jets.Connect(t.Context(), clitest.UserURL(natsd, "admin"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,13 +58,13 @@ func TestDoctorTriesPermissions(t *testing.T) {
 	}
 	before := everything(t, admin)
 	find := func(user string) finding {
-		d := &doctor{doctorFlags: doctorFlags{timeout: patience}, nats: natsConfig{URL: userURL(natsd, user)}}
+		d := &doctor{doctorFlags: doctorFlags{timeout: clitest.Patience}, nats: natsConfig{URL: clitest.UserURL(natsd, user)}}
 		s := d.look(t.Context())
 		defer s.close()
 		if s.away != nil {
 			t.Fatal(s.away)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
 		defer cancel()
 		var g diagnosis
 		s.permissions(ctx, &g)
@@ -82,7 +90,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 	// answer comes, so this takes the whole time; a busy machine may need more.
 	var f finding
 	for timeout := time.Second; timeout <= 16*time.Second && !strings.Contains(f.Remedy, "help permissions"); timeout *= 2 {
-		d := &doctor{doctorFlags: doctorFlags{timeout: timeout}, nats: natsConfig{URL: userURL(natsd, "siem")}}
+		d := &doctor{doctorFlags: doctorFlags{timeout: timeout}, nats: natsConfig{URL: clitest.UserURL(natsd, "siem")}}
 		s := d.look(t.Context())
 		defer s.close()
 		var g diagnosis
@@ -298,7 +306,7 @@ func TestDoctorFindsAnotherSite(t *testing.T) {
 		}
 	}
 	for range 100 { // until the line stands
-		d := &doctor{doctorFlags: doctorFlags{timeout: patience}, nats: natsConfig{URL: leaf.URL()}}
+		d := &doctor{doctorFlags: doctorFlags{timeout: clitest.Patience}, nats: natsConfig{URL: leaf.URL()}}
 		s := d.look(t.Context())
 		var g diagnosis
 		s.otherSites(t.Context(), &g)

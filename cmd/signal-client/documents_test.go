@@ -2,48 +2,26 @@ package main
 
 import (
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 )
 
 var (
-	documentLink   = regexp.MustCompile(`\[[^\]]+\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"`)
-	documentTitle  = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	documentFenced = regexp.MustCompile("(?ms)^ *```(\\w*)\n(.*?)^ *```$")
-	notInAnchor    = regexp.MustCompile(`[^\pL\pN _-]`)
-
+	documentLink  = regexp.MustCompile(`\[[^\]]+\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"`)
 	namedVariable = regexp.MustCompile(`\b(SIGNAL_CLIENT|OKTA|NATS)_[A-Z_]+\b`)
-	namedMetric   = regexp.MustCompile(`\bsignal_client_\w+`)
 )
-
-// documents are all Markdown files, by their path in the project.
-func documents(t *testing.T) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	err := fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(path) != ".md" {
-			return err
-		}
-		data, err := os.ReadFile(filepath.Join(root, path))
-		all[path] = string(data)
-		return err
-	})
-	if err != nil || all["README.md"] == "" {
-		t.Fatalf("documents %q: %v", slices.Collect(maps.Keys(all)), err)
-	}
-	return all
-}
 
 // What the documents link to is there: files and headings.
 func TestDocumentsLink(t *testing.T) {
-	all := documents(t)
+	all := clitest.Documents(t)
 	for path, text := range all {
-		for _, m := range documentLink.FindAllStringSubmatch(documentFenced.ReplaceAllString(text, ""), -1) {
+		for _, m := range documentLink.FindAllStringSubmatch(clitest.WithoutBlocks(text), -1) {
 			target, anchor, _ := strings.Cut(m[1]+m[2], "#")
 			if strings.Contains(target, "://") {
 				continue
@@ -55,32 +33,29 @@ func TestDocumentsLink(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
 				t.Errorf("%s: %v", path, err)
 			}
-			if anchor != "" && !slices.Contains(anchorsOf(all[file]), anchor) {
+			if anchor != "" && !slices.Contains(clitest.Anchors(all[file]), anchor) {
 				t.Errorf("%s links to #%s, which %s does not have", path, anchor, file)
 			}
 		}
 	}
 }
 
-// Variables and metrics that the documents name are there.
+// Variables that the documents name are there.
 func TestDocumentsName(t *testing.T) {
-	known := map[string]bool{namespace + "_doctor_check_result": true} // what doctor prints for Prometheus
+	known := map[string]bool{}
 	for _, v := range settings() {
 		known[v.Name] = true
 	}
-	for name := range served(t) {
-		known[name] = true
-	}
 	found := 0
-	for path, text := range documents(t) {
-		for _, name := range append(namedVariable.FindAllString(text, -1), namedMetric.FindAllString(text, -1)...) {
+	for path, text := range clitest.Documents(t) {
+		for _, name := range namedVariable.FindAllString(text, -1) {
 			found++
 			if !known[name] {
 				t.Errorf("%s names %s, which is not there", path, name)
 			}
 		}
 	}
-	if found < 30 {
+	if found < 20 {
 		t.Errorf("only %d names found", found)
 	}
 }
@@ -115,29 +90,4 @@ func TestDocumentsNameTests(t *testing.T) {
 	if len(named) < 30 {
 		t.Errorf("only %d tests are named", len(named))
 	}
-}
-
-// anchorsOf are the headings as links name them.
-func anchorsOf(text string) []string {
-	var all []string
-	for _, m := range documentTitle.FindAllStringSubmatch(text, -1) {
-		anchor := notInAnchor.ReplaceAllString(strings.ToLower(m[1]), "")
-		all = append(all, strings.ReplaceAll(anchor, " ", "-"))
-	}
-	return all
-}
-
-// fenced is a document's only block in a language that holds a text.
-func fenced(t *testing.T, document, language, holds string) string {
-	t.Helper()
-	var found []string
-	for _, m := range documentFenced.FindAllStringSubmatch(documents(t)[document], -1) {
-		if m[1] == language && strings.Contains(m[2], holds) {
-			found = append(found, m[2])
-		}
-	}
-	if len(found) != 1 {
-		t.Fatalf("%s: %d blocks %q hold %q, want 1", document, len(found), language, holds)
-	}
-	return found[0]
 }

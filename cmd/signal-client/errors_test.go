@@ -10,12 +10,14 @@ import (
 	"go/token"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -83,7 +85,7 @@ func TestEverySentinelHasARemedy(t *testing.T) {
 		known[r.err.Error()] = true
 	}
 	for _, dir := range []string{"pipeline", "pipeline/audit", "sink/jets", "sink/embedded"} {
-		for name, text := range sentinels(t, "../../"+dir) {
+		for name, text := range sentinels(t, filepath.Join(clitest.Root(t), dir)) {
 			if !known[text] {
 				t.Errorf("%s: %s (%q) has no remedy", dir, name, text)
 			}

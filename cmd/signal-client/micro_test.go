@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -22,7 +23,7 @@ import (
 // gather asks a subject until so many replicas have answered.
 func gather(t *testing.T, nc *nats.Conn, subject, data string, most int) []*nats.Msg {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(clitest.Patience); ; {
 		answers := ask(t, nc, subject, data, most)
 		if len(answers) == most {
 			return answers
@@ -58,7 +59,7 @@ func ask(t *testing.T, nc *nats.Conn, subject, data string, most int) (answers [
 // With topics.Permissions each replica shows as one of a micro service,
 // and says how its orgs are doing: all of them at once, or one. None says a token.
 func TestReplicasAnswer(t *testing.T) {
-	natsd, refused := startReadmeServer(t)
+	natsd, refused := clitest.Server(t)
 	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	sim.Generate(20, time.Hour)
 	okta := httptest.NewServer(sim)
@@ -74,7 +75,7 @@ func TestReplicasAnswer(t *testing.T) {
 	second.Stage.Replica, second.Okta = "other", oktaConfig{}
 	end := startStage(t, second)
 	<-polling
-	nc, err := nats.Connect(userURL(natsd, "admin"))
+	nc, err := nats.Connect(clitest.UserURL(natsd, "admin"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 )
 
 // What the dashboards and the alerts ask for is what /metrics serves, and what
@@ -64,7 +66,7 @@ type dashboard struct {
 
 func dashboards(t *testing.T) map[string]dashboard {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(deployments, "grafana", "*.json"))
+	files, err := filepath.Glob(filepath.Join(clitest.Root(t), "deployments", "grafana", "*.json"))
 	if err != nil || len(files) < 2 {
 		t.Fatal(files, err)
 	}
@@ -149,7 +151,7 @@ var (
 // Each alert asks for what is served, has a test, and leads to a section of a
 // document that is there. promtool, where there is one, says the rest.
 func TestAlerts(t *testing.T) {
-	dir := filepath.Join(deployments, "prometheus")
+	dir := filepath.Join(clitest.Root(t), "deployments", "prometheus")
 	rules, err := os.ReadFile(filepath.Join(dir, "rules.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -172,12 +174,12 @@ func TestAlerts(t *testing.T) {
 	if len(alerts) < 13 || len(runbooks) != len(alerts) {
 		t.Fatalf("%d alerts, %d runbooks", len(alerts), len(runbooks))
 	}
-	all := documents(t)
+	all := clitest.Documents(t)
 	for i, a := range alerts {
 		if !regexp.MustCompile(`alertname: ` + a[1] + `\n +exp_alerts:\n +- exp_labels`).Match(tests) {
 			t.Errorf("no test has %s fire", a[1])
 		}
-		if file, section := runbooks[i][1], runbooks[i][2]; !slices.Contains(anchorsOf(all[file]), section) {
+		if file, section := runbooks[i][1], runbooks[i][2]; !slices.Contains(clitest.Anchors(all[file]), section) {
 			t.Errorf("%s leads to #%s, which %s does not have", a[1], section, file)
 		}
 	}
@@ -199,3 +201,23 @@ func promtool(t *testing.T, dir string) {
 		}
 	}
 }
+
+// Metrics that the documents name are there.
+func TestDocumentsNameMetrics(t *testing.T) {
+	known := served(t)
+	known[namespace+"_doctor_check_result"] = true // what doctor prints for Prometheus
+	found := 0
+	for path, text := range clitest.Documents(t) {
+		for _, name := range namedMetric.FindAllString(text, -1) {
+			found++
+			if !known[name] {
+				t.Errorf("%s names %s, which is not there", path, name)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d names found", found)
+	}
+}
+
+var namedMetric = regexp.MustCompile(`\bsignal_client_\w+`)

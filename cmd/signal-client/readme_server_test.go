@@ -19,18 +19,17 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/topics"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
 // With topics.Permissions, the stage stores an org's events, through a restart, and
 // the README's program reads them as the siem, each once. Neither asks for more.
 func TestReadmeServer(t *testing.T) {
-	natsd, errors := startReadmeServer(t)
+	natsd, errors := clitest.Server(t)
 	org := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	org.Generate(1200, time.Hour)
 	okta := httptest.NewServer(org)
@@ -70,41 +69,15 @@ func TestReadmeServer(t *testing.T) {
 	}
 }
 
-// serverErrors are what a server logs as such.
-type serverErrors struct {
-	mu   sync.Mutex
-	text string
-}
-
-func (e *serverErrors) Noticef(string, ...any) {}
-func (e *serverErrors) Warnf(string, ...any)   {}
-func (e *serverErrors) Fatalf(string, ...any)  {}
-func (e *serverErrors) Debugf(string, ...any)  {}
-func (e *serverErrors) Tracef(string, ...any)  {}
-func (e *serverErrors) Errorf(format string, v ...any) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.text += fmt.Sprintf(format, v...) + "\n"
-}
-
-// Take returns what was logged since it was last called.
-func (e *serverErrors) Take() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	text := e.text
-	e.text = ""
-	return text
-}
-
 // What a user must not ask gets no answer; the command says why.
 func TestDeniedRequestsAreToldOf(t *testing.T) {
-	natsd, _ := startReadmeServer(t)
-	conn, err := jets.Connect(t.Context(), userURL(natsd, "stage"))
+	natsd, _ := clitest.Server(t)
+	conn, err := jets.Connect(t.Context(), clitest.UserURL(natsd, "stage"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := errors.Join(conn.NATS.Publish("$JS.API.STREAM.MSG.DELETE.DEADLETTER", nil), conn.NATS.FlushTimeout(patience)); err != nil {
+	if err := errors.Join(conn.NATS.Publish("$JS.API.STREAM.MSG.DELETE.DEADLETTER", nil), conn.NATS.FlushTimeout(clitest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	p := new(program)
@@ -121,44 +94,9 @@ func TestDeniedRequestsAreToldOf(t *testing.T) {
 	}
 }
 
-// startReadmeServer runs a server on topics.Permissions, with another port and
-// directory.
-func startReadmeServer(t *testing.T) (*server.Server, *serverErrors) {
-	t.Helper()
-	jetstest.ForgetTimers()
-	for _, variable := range []string{"STAGE_PASSWORD", "SIEM_PASSWORD", "ADMIN_PASSWORD"} {
-		t.Setenv(variable, "pw")
-	}
-	conf := strings.NewReplacer("127.0.0.1:4222", "127.0.0.1:-1", "/var/lib/nats", jetstest.TempDir(t)).
-		Replace(topics.Permissions)
-	file := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	opts, err := server.ProcessConfigFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.NoSigs = true
-	s, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	errors := new(serverErrors)
-	s.SetLoggerV2(errors, false, false, false)
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
-		t.Fatal("server not ready")
-	}
-	return s, errors
+func readmeStage(s *server.Server, okta string) config {
+	return stageOn(clitest.UserURL(s, "stage"), okta)
 }
-
-func userURL(s *server.Server, user string) string {
-	return strings.Replace(s.ClientURL(), "://", "://"+user+":pw@", 1)
-}
-
-func readmeStage(s *server.Server, okta string) config { return stageOn(userURL(s, "stage"), okta) }
 
 // stageOn is the configuration of a service that polls one org.
 func stageOn(nats, okta string) config {
@@ -204,7 +142,7 @@ func startReadmeConsumer(t *testing.T, s *server.Server) (next func() string) {
 	t.Helper()
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "consumer")
-	if err := os.WriteFile(source, []byte(fenced(t, "README.md", "go", "func main()")), 0o600); err != nil {
+	if err := os.WriteFile(source, []byte(clitest.Fenced(t, "README.md", "go", "func main()")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, source).CombinedOutput(); err != nil {
@@ -212,7 +150,7 @@ func startReadmeConsumer(t *testing.T, s *server.Server) (next func() string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, program)
-	cmd.Env = append(os.Environ(), "NATS_URL="+userURL(s, "siem"))
+	cmd.Env = append(os.Environ(), "NATS_URL="+clitest.UserURL(s, "siem"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -223,7 +161,7 @@ func startReadmeConsumer(t *testing.T, s *server.Server) (next func() string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cancel(); _ = cmd.Wait() })
-	time.AfterFunc(2*patience, cancel) // then it has no more lines
+	time.AfterFunc(2*clitest.Patience, cancel) // then it has no more lines
 	lines := bufio.NewScanner(out)
 	return func() string {
 		if !lines.Scan() {
@@ -236,7 +174,7 @@ func startReadmeConsumer(t *testing.T, s *server.Server) (next func() string) {
 // publish sends a message that the server has seen when it returns.
 func publish(t *testing.T, s *server.Server, user, subject string) {
 	t.Helper()
-	conn, err := nats.Connect(userURL(s, user), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	conn, err := nats.Connect(clitest.UserURL(s, user), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,12 +77,15 @@ func newSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, er
 	return &spans{provider: provider, tracer: provider.Tracer("github.com/witfoo/signal-client"), open: map[string][]openPage{}, began: map[string]time.Time{}}, nil
 }
 
+// spanGrace is how long the sending of the last spans may take.
+const spanGrace = 500 * time.Millisecond
+
 // End sends what is not sent yet, for a moment.
 func (s *spans) End() {
 	if s == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), drainGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), spanGrace)
 	defer cancel()
 	_ = s.provider.Shutdown(ctx)
 }

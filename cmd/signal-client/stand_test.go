@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -85,9 +86,7 @@ func oldNATS(env *testscript.Env) error {
 	return nil
 }
 
-// patience is how long a test waits for what must come, on a machine that has much
-// else to do.
-const patience = 2 * time.Minute
+const patience = clitest.Patience
 
 // eventually tries until it succeeds.
 func eventually(ts *testscript.TestScript, what string, try func() (string, bool)) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -53,7 +54,7 @@ func TestWake(t *testing.T) {
 	await := func(n int) {
 		t.Helper()
 		for range n {
-			if _, err := events.NextMsg(patience); err != nil {
+			if _, err := events.NextMsg(clitest.Patience); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -61,7 +62,7 @@ func TestWake(t *testing.T) {
 	await(20)
 	<-idle
 
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
 	defer cancel()
 	position, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition("acme"))
 	if err != nil {
