@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated parts of the documents")
@@ -60,12 +62,12 @@ func inCode(prefix, text string) string {
 // The README is short, and its two commands are there: the service, and the tests as
 // CI runs them.
 func TestReadme(t *testing.T) {
-	text := documents(t)["README.md"]
+	text := clitest.Documents(t)["README.md"]
 	if len(text) > 15_000 {
 		t.Errorf("the README has %d bytes, more than 15,000", len(text))
 	}
 	var commands []string
-	for line := range strings.Lines(fenced(t, "README.md", "sh", "go test")) {
+	for line := range strings.Lines(clitest.Fenced(t, "README.md", "sh", "go test")) {
 		command, _, _ := strings.Cut(line, "#")
 		commands = append(commands, strings.TrimSpace(command))
 	}
@@ -87,7 +89,7 @@ func TestReadme(t *testing.T) {
 
 // Each command of the program has a line in the README.
 func TestReadmeCommands(t *testing.T) {
-	text := documents(t)["README.md"]
+	text := clitest.Documents(t)["README.md"]
 	for _, cmd := range newRoot(new(program)).Commands() {
 		if cmd.Runnable() && !strings.Contains(text, "| `"+cmd.Name()+"` |") {
 			t.Errorf("the README has no line for %s", cmd.Name())
