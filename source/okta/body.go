@@ -13,22 +13,22 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// errTooLarge: the body is larger than MaxBody. Requesting fewer elements helps.
-var errTooLarge = errors.New("body too large")
+// ErrTooLarge: the body is larger than it may be. Requesting fewer elements helps.
+var ErrTooLarge = errors.New("body too large")
 
 // inflaters are reused between pages: each holds 40 KB of tables.
 var inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// readBody reads and inflates a body, up to room.most bytes; beyond that it returns
-// errTooLarge. before is the size of the previous body: the pages of a drain are much
+// Read reads and inflates a body, up to r.Most bytes; beyond that it returns
+// ErrTooLarge. before is the size of the previous body: the pages of a drain are much
 // alike, so a buffer of that size usually fits. No byte is read before memory for it is
 // reserved. The caller owns the bytes.
-func readBody(ctx context.Context, resp *http.Response, before int, r *room) ([]byte, error) {
+func Read(ctx context.Context, resp *http.Response, before int, r *Reservation) ([]byte, error) {
 	guess := min(before+before/8, maxGuess) + 4<<10
 	if err := r.reserve(ctx, guess); err != nil {
 		return nil, err
 	}
-	body, done, err := inflate(resp, r.most)
+	body, done, err := inflate(resp, r.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +64,13 @@ func inflate(resp *http.Response, most int64) (io.Reader, func(), error) {
 }
 
 // fill reads a body to its end, into a buffer that grows as memory is reserved.
-func fill(ctx context.Context, into []byte, body io.Reader, r *room) ([]byte, error) {
+func fill(ctx context.Context, into []byte, body io.Reader, r *Reservation) ([]byte, error) {
 	for {
 		n, err := body.Read(into[len(into):cap(into)])
 		into = into[:len(into)+n]
 		switch {
-		case int64(len(into)) > r.most:
-			return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, r.most)
+		case int64(len(into)) > r.Most:
+			return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, r.Most)
 		case errors.Is(err, io.EOF):
 			return into, nil
 		case err != nil:
@@ -80,7 +80,7 @@ func fill(ctx context.Context, into []byte, body io.Reader, r *room) ([]byte, er
 			continue
 		}
 		// One byte beyond the limit shows that the body is too large.
-		size := int(min(2*int64(cap(into)), r.most+1))
+		size := int(min(2*int64(cap(into)), r.Most+1))
 		if err := r.reserve(ctx, size); err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ type wire struct {
 
 func (w *wire) Read(p []byte) (int, error) {
 	if w.left <= 0 {
-		return 0, errTooLarge
+		return 0, ErrTooLarge
 	}
 	n, err := w.Reader.Read(p[:min(int64(len(p)), w.left)])
 	w.left -= int64(n)

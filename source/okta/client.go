@@ -64,8 +64,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	if err := c.check(asked); err != nil {
 		return pipeline.Page{}, err
 	}
-	w := &waiter{share: c.Share, rank: c.rank(), long: c.waits}
-	if err := c.Limiter.wait(ctx, w); err != nil {
+	if err := c.Limiter.Wait(ctx, Request{Share: c.Share, Rank: c.rank(), Waits: c.waits}); err != nil {
 		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
 	slot, err := c.InFlight.Take(ctx, 1, c.drains())
@@ -108,18 +107,18 @@ const oldNews = 15 * time.Minute
 
 // rank is the urgency of the next request. Before the first page it is unknown how many
 // events are waiting.
-func (c *Client) rank() rank {
+func (c *Client) rank() Rank {
 	switch {
 	case c.Later:
-		return past
+		return Past
 	case c.quiet:
-		return head
+		return Head
 	}
-	return drain
+	return Drain
 }
 
 // drains reports whether other clients of the process go first.
-func (c *Client) drains() bool { return c.rank() != head }
+func (c *Client) drains() bool { return c.rank() != Head }
 
 // withDefaults fills in the defaults.
 func (c *Client) withDefaults() {

@@ -310,8 +310,8 @@ func TestPollReturnsItsBudget(t *testing.T) {
 		}
 		c.Token = pipeline.Secret{}
 		_, _ = c.Poll(t.Context(), "/api/v1/logs")
-		if c.Limiter.inFlight != 0 {
-			t.Errorf("%d in flight", c.Limiter.inFlight)
+		if c.Limiter.InFlight() != 0 {
+			t.Errorf("%d in flight", c.Limiter.InFlight())
 		}
 	})
 }

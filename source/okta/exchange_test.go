@@ -93,7 +93,7 @@ func TestExchangeTellsHoldAtOnce(t *testing.T) {
 		l := Limiter{Exchange: s}
 		waits(t, &l, 0.5)
 		l.Observe(http.StatusTooManyRequests, headers(120, 0, time.Now().Add(20*time.Second), time.Now()))
-		go func() { _ = l.Wait(t.Context(), 0.5) }()
+		go func() { _ = l.Wait(t.Context(), Request{Share: 0.5}) }()
 		synctest.Wait()
 		if left := time.Until(s.stands.HoldUntil); left < 20*time.Second || s.writes != 1 || !s.stands.Limited {
 			t.Errorf("told is %+v", s.stands)
@@ -165,7 +165,7 @@ func TestExchangeIsMadeOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
-				if l.Wait(ctx, 0.5) == nil {
+				if l.Wait(ctx, Request{Share: 0.5}) == nil {
 					t.Error("a request goes though the share is used up")
 				}
 			})

@@ -90,7 +90,7 @@ func TestHeavyQueries(t *testing.T) {
 // Other failures make no page smaller.
 func TestLightFailures(t *testing.T) {
 	var h heavy
-	for _, err := range []error{errors.New("no route to host"), &Error{Status: 503}, &Error{Status: 429}, &Error{Status: 500}, errTooLarge} {
+	for _, err := range []error{errors.New("no route to host"), &Error{Status: 503}, &Error{Status: 429}, &Error{Status: 500}, ErrTooLarge} {
 		for range 5 {
 			h.failed("/api/v1/logs?limit=999", err)
 		}

@@ -62,10 +62,10 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	defer cancel(nil)
 	var conn atomic.Value // httptrace.GotConnInfo of the request's connection
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn.Store(i) }})
-	left := newPatience(c.Timeout, func() { cancel(ErrLate) })
-	page, status, err := c.exchange(ctx, link, c.room(link, left))
-	left.Stop()
-	c.requested(fold(status, err), c.Timeout-left.left)
+	left := NewTimeout(c.Timeout, func() { cancel(ErrLate) })
+	page, status, err := c.exchange(ctx, link, c.reservation(link, left))
+	left.Pause()
+	c.requested(fold(status, err), c.Timeout-left.Left())
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -89,7 +89,7 @@ func hangUp(conn net.Conn) {
 }
 
 // exchange sends a request and reads its answer. Status 0: no answer.
-func (c *Client) exchange(ctx context.Context, link pipeline.Link, room *room) (pipeline.Page, int, error) {
+func (c *Client) exchange(ctx context.Context, link pipeline.Link, memory *Reservation) (pipeline.Page, int, error) {
 	req, err := c.request(ctx, link)
 	if err != nil {
 		c.Limiter.Failed()
@@ -106,9 +106,9 @@ func (c *Client) exchange(ctx context.Context, link pipeline.Link, room *room) (
 	if resp.StatusCode != http.StatusOK {
 		return pipeline.Page{Date: date}, resp.StatusCode, c.refusal(ctx, resp, link)
 	}
-	page, err := c.page(ctx, resp, link, room)
+	page, err := c.page(ctx, resp, link, memory)
 	if err != nil {
-		room.grant.Release()
+		memory.Release()
 	}
 	page.Date = date
 	return page, resp.StatusCode, err
@@ -136,7 +136,7 @@ func (c *Client) observe(resp *http.Response) {
 }
 
 // page reads an answer of status 200: first the link, then the body.
-func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Link, room *room) (pipeline.Page, error) {
+func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Link, memory *Reservation) (pipeline.Page, error) {
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	if err := early(link, date); err != nil {
 		return pipeline.Page{}, err
@@ -145,7 +145,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	if err != nil {
 		return pipeline.Page{}, err
 	}
-	body, err := readBody(ctx, resp, c.size, room)
+	body, err := Read(ctx, resp, c.size, memory)
 	if err != nil {
 		return pipeline.Page{}, err
 	}
@@ -161,7 +161,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 		Limit:  limit,
 		Full:   len(events) >= limit,
 		Bytes:  len(body),
-		Memory: room.settle(cap(body)),
+		Memory: memory.Settle(cap(body)),
 	}, nil
 }
 
@@ -192,4 +192,13 @@ func (c *Client) readable(err error) error {
 		return errors.New(clean(c.redact(text), maxText))
 	}
 	return err
+}
+
+// eventSize is more than most events have.
+const eventSize = 4 << 10
+
+// reservation returns the memory that an answer to a link may take.
+func (c *Client) reservation(link pipeline.Link, left *Timeout) *Reservation {
+	full := min(int64(LimitOf(link))*eventSize, c.MaxBody)
+	return &Reservation{Gate: c.Memory, Drains: c.drains(), First: c.size == 0, Full: full, Most: c.MaxBody, Timeout: left}
 }

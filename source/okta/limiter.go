@@ -54,15 +54,10 @@ const (
 )
 
 // Wait blocks until one request may be sent, and counts it as in flight: Observe or
-// Failed must follow. share is the part of the org's limit that the caller keeps to.
-// Waiters go in order of arrival, but one whose share is used up does not hold up a
-// larger one. It returns only ctx's cause.
-func (l *Limiter) Wait(ctx context.Context, share float64) error {
-	return l.wait(ctx, &waiter{share: share})
-}
-
-// wait waits in the line until w may send its request.
-func (l *Limiter) wait(ctx context.Context, w *waiter) error {
+// Failed must follow. Requests of a rank go in order of arrival, but one whose share is
+// used up does not hold up a larger one. It returns only ctx's cause.
+func (l *Limiter) Wait(ctx context.Context, r Request) error {
+	w := &waiter{Request: r}
 	l.enter(w)
 	defer l.leave(w)
 	for ctx.Err() == nil {
@@ -115,6 +110,13 @@ func (l *Limiter) Failed() {
 	}
 }
 
+// InFlight returns the number of requests in flight.
+func (l *Limiter) InFlight() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inFlight
+}
+
 // State returns the budget that an answer last showed.
 func (l *Limiter) State() (pipeline.RateLimit, bool) {
 	l.mu.Lock()
@@ -152,7 +154,7 @@ func (l *Limiter) take(w *waiter) time.Duration {
 			first.wake()
 		}
 		// The others are woken when first has gone.
-		at = later(l.next(now, w.share, slices.Index(order, w)), now.Add(time.Second))
+		at = later(l.next(now, w.Share, slices.Index(order, w)), now.Add(time.Second))
 	}
 	if wait := at.Sub(now); wait > 0 {
 		return wait
@@ -169,12 +171,12 @@ func (l *Limiter) take(w *waiter) time.Duration {
 // share: at its own pace, one with a small share would never be next. A waiter whose
 // share will be used up by then is passed over.
 func (l *Limiter) turn(now time.Time, order []*waiter) (*waiter, time.Time) {
-	at := l.next(now, order[0].share, 0)
+	at := l.next(now, order[0].Share, 0)
 	for _, w := range order[1:] {
-		at = earlier(at, l.next(now, w.share, 0))
+		at = earlier(at, l.next(now, w.Share, 0))
 	}
 	for _, w := range order {
-		if !l.known || l.over(at) || l.spare(at, w.share) > 0 {
+		if !l.known || l.over(at) || l.spare(at, w.Share) > 0 {
 			return w, at
 		}
 	}

@@ -77,7 +77,7 @@ func headers(limit, remaining int, reset, date time.Time) http.Header {
 
 // drain asks as often as the limiter lets it until ctx ends.
 func (o *org) drain(ctx context.Context, l *Limiter, share float64, rng *rand.Rand, slowest time.Duration) {
-	for l.Wait(ctx, share) == nil {
+	for l.Wait(ctx, Request{Share: share}) == nil {
 		time.Sleep(time.Duration(rng.Int64N(int64(slowest / 2))))
 		status, h := o.take(true)
 		time.Sleep(time.Duration(rng.Int64N(int64(slowest / 2))))
@@ -175,7 +175,7 @@ func besideOthers(t *testing.T, limit int, greed float64, seed uint64) {
 func waits(t *testing.T, l *Limiter, share float64) time.Duration {
 	t.Helper()
 	began := time.Now()
-	if err := l.Wait(t.Context(), share); err != nil {
+	if err := l.Wait(t.Context(), Request{Share: share}); err != nil {
 		t.Fatal(err)
 	}
 	return time.Since(began)
@@ -277,7 +277,7 @@ func TestLimiterBeforeTheFirstAnswer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		waits(t, &l, 1)
-		if err := l.Wait(ctx, 1); err == nil {
+		if err := l.Wait(ctx, Request{Share: 1}); err == nil {
 			t.Errorf("more than %d are under way", unknownLimit)
 		}
 	})
@@ -434,7 +434,7 @@ func TestLimiterSkewWithinTheOrg(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 				defer cancel()
 				var l Limiter
-				for l.Wait(ctx, 0.5) == nil {
+				for l.Wait(ctx, Request{Share: 0.5}) == nil {
 					status, h := o.take(true)
 					h.Set("Date", time.Now().Add(o.skew+skew).UTC().Format(http.TimeFormat))
 					l.Observe(status, h)
@@ -473,7 +473,7 @@ func TestLimiterWaitEndsWithItsContext(t *testing.T) {
 		why := errors.New("shut down")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(why)
-		if err := l.Wait(ctx, 0.5); !errors.Is(err, why) {
+		if err := l.Wait(ctx, Request{Share: 0.5}); !errors.Is(err, why) {
 			t.Errorf("wait ended with %v", err)
 		}
 	})

@@ -16,13 +16,20 @@ type line struct {
 	passed int // requests that have gone past one for the past, up to the newest drain
 }
 
-// rank is the urgency of a request.
-type rank int
+// Request is a request to an org.
+type Request struct {
+	Share float64               // the part of the org's limit that it keeps to, above 0, at most 1
+	Rank  Rank                  // its urgency
+	Waits func(until time.Time) // called when it has to wait for long; nil: not called
+}
+
+// Rank is the urgency of a request.
+type Rank int
 
 const (
-	head  rank = iota // at the head of the log: it may bring the newest events
-	drain             // for events known to be waiting
-	past
+	Head  Rank = iota // at the head of the log: it may bring the newest events
+	Drain             // for events known to be waiting
+	Past              // for events of the past
 )
 
 // mostPassed is how many requests go past those of a lower rank.
@@ -30,11 +37,9 @@ const mostPassed = 8
 
 // waiter is one waiting request.
 type waiter struct {
-	share float64
-	rank  rank
-	long  func(until time.Time) // called on a long wait; nil: not called
-	told  time.Time             // the time it was last called with
-	look  chan struct{}         // something has changed
+	Request
+	told time.Time     // the time that Waits was last called with
+	look chan struct{} // something has changed
 }
 
 // longWait is the shortest wait that is reported, and the least change that is reported
@@ -44,14 +49,14 @@ const longWait = 5 * time.Second
 // enter appends a waiter to its rank.
 func (l *line) enter(w *waiter) {
 	w.look = make(chan struct{}, 1)
-	l.ranks[w.rank] = append(l.ranks[w.rank], w)
+	l.ranks[w.Rank] = append(l.ranks[w.Rank], w)
 }
 
 // leave removes a waiter and reports whether it was there.
 func (l *line) leave(w *waiter) bool {
-	at := slices.Index(l.ranks[w.rank], w)
+	at := slices.Index(l.ranks[w.Rank], w)
 	if at >= 0 {
-		l.ranks[w.rank] = slices.Delete(l.ranks[w.rank], at, at+1)
+		l.ranks[w.Rank] = slices.Delete(l.ranks[w.Rank], at, at+1)
 	}
 	return at >= 0
 }
@@ -59,25 +64,25 @@ func (l *line) leave(w *waiter) bool {
 // served removes a waiter whose request goes.
 func (l *line) served(w *waiter) {
 	l.leave(w)
-	switch w.rank {
-	case head:
+	switch w.Rank {
+	case Head:
 		l.heads++
-	case drain:
+	case Drain:
 		l.heads, l.passed = 0, l.passed+l.heads+1
-	case past:
+	case Past:
 		l.heads, l.passed = 0, 0
 	}
-	if len(l.ranks[past]) == 0 {
+	if len(l.ranks[Past]) == 0 {
 		l.passed = 0
 	}
-	if len(l.ranks[drain])+len(l.ranks[past]) == 0 {
+	if len(l.ranks[Drain])+len(l.ranks[Past]) == 0 {
 		l.heads = 0
 	}
 }
 
 // order returns all waiters, the next one first.
 func (l *line) order() []*waiter {
-	heads, others, last := l.ranks[head], l.ranks[drain], l.ranks[past]
+	heads, others, last := l.ranks[Head], l.ranks[Drain], l.ranks[Past]
 	if l.passed >= mostPassed {
 		others, last = last, others
 	}
@@ -106,9 +111,9 @@ func (w *waiter) wake() {
 // tell reports when a long wait is expected to end.
 func (w *waiter) tell(wait time.Duration) {
 	until := time.Now().Add(wait)
-	if w.long == nil || wait < longWait || until.Sub(w.told).Abs() < longWait {
+	if w.Waits == nil || wait < longWait || until.Sub(w.told).Abs() < longWait {
 		return
 	}
 	w.told = until
-	w.long(until)
+	w.Waits(until)
 }

@@ -28,29 +28,41 @@ type rounds struct {
 	gone []round
 }
 
-// client polls for who, and is shown a full page if more waits there.
-func (r *rounds) client(l *Limiter, who string, more bool) *Client {
-	c := client(func(*http.Request) (*http.Response, error) {
-		r.mu.Lock()
-		r.gone = append(r.gone, round{who, time.Since(r.org.start)})
-		r.mu.Unlock()
-		status, h := r.org.take(true)
-		time.Sleep(40 * time.Millisecond)
-		resp := respond(status, `[]`)
-		if more {
-			resp = respond(status, `[{"uuid":"a"}]`)
-		}
-		resp.Header = h
-		return resp, nil
-	})
-	c.Instance, c.Limiter = who, l
-	return c
+// asker sends requests for who, as a Client does: it drains until a page shows that
+// nothing is waiting, unless every page shows more.
+type asker struct {
+	Request
+	limiter *Limiter
+	rounds  *rounds
+	who     string
+	more    bool
 }
 
-// poll asks again and again, with a rest between, until ctx ends.
-func (r *rounds) poll(ctx context.Context, c *Client, rest time.Duration) {
+func (r *rounds) asker(l *Limiter, who string, more bool) *asker {
+	return &asker{Request{Share: 0.5, Rank: Drain}, l, r, who, more}
+}
+
+func (a *asker) ask(ctx context.Context) error {
+	if err := a.limiter.Wait(ctx, a.Request); err != nil {
+		return err
+	}
+	r := a.rounds
+	r.mu.Lock()
+	r.gone = append(r.gone, round{a.who, time.Since(r.org.start)})
+	r.mu.Unlock()
+	status, h := r.org.take(true)
+	time.Sleep(40 * time.Millisecond)
+	a.limiter.Observe(status, h)
+	if a.Rank == Drain && !a.more {
+		a.Rank = Head
+	}
+	return nil
+}
+
+// again sends one request after another, with a rest between, until ctx ends.
+func (a *asker) again(ctx context.Context, rest time.Duration) {
 	for ctx.Err() == nil {
-		_, _ = c.Poll(ctx, "/api/v1/logs?limit=1")
+		_ = a.ask(ctx)
 		_ = pipeline.Sleep(ctx, rest)
 	}
 }
@@ -84,7 +96,7 @@ func TestInstancesGoInTurn(t *testing.T) {
 		var wg sync.WaitGroup
 		names := []string{"a", "b", "c", "d", "e", "f"}
 		for _, name := range names {
-			wg.Go(func() { r.poll(ctx, r.client(&l, name, false), time.Second) })
+			wg.Go(func() { r.asker(&l, name, false).again(ctx, time.Second) })
 		}
 		wg.Wait()
 		gone := r.gone[2*len(names):] // the first ones go as soon as they come
@@ -113,20 +125,20 @@ func TestQuietGoesNext(t *testing.T) {
 		defer cancel()
 		var l Limiter
 		var wg sync.WaitGroup
-		quiet := r.client(&l, "quiet", false)
-		if _, err := quiet.Poll(ctx, "/api/v1/logs?limit=1"); err != nil {
+		quiet := r.asker(&l, "quiet", false)
+		if err := quiet.ask(ctx); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"drain 1", "drain 2", "drain 3"} {
-			wg.Go(func() { r.poll(ctx, r.client(&l, name, true), 0) })
+			wg.Go(func() { r.asker(&l, name, true).again(ctx, 0) })
 		}
-		later := r.client(&l, "past", false)
-		later.Later = true
-		wg.Go(func() { r.poll(ctx, later, 0) })
+		later := r.asker(&l, "past", false)
+		later.Rank = Past
+		wg.Go(func() { later.again(ctx, 0) })
 		for ctx.Err() == nil {
 			_ = pipeline.Sleep(ctx, 10*time.Second+1237*time.Microsecond)
 			before := len(r.since(0))
-			_, err := quiet.Poll(ctx, "/api/v1/logs?limit=1")
+			err := quiet.ask(ctx)
 			if gone := r.since(before); err == nil && gone[0].who != "quiet" {
 				t.Errorf("before the quiet one went %+v", gone)
 			}
@@ -161,7 +173,7 @@ func TestLineBounds(t *testing.T) {
 		var l line
 		name := map[*waiter]byte{}
 		for i, r := range test.waits {
-			w := &waiter{rank: rank(strings.IndexRune("hdp", r))}
+			w := &waiter{Request: Request{Rank: Rank(strings.IndexRune("hdp", r))}}
 			name[w] = 'a' + byte(i)
 			l.enter(w)
 		}
@@ -195,16 +207,16 @@ func TestCancelledHoldsUpNobody(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		why := errors.New("shut down")
 		var wg sync.WaitGroup
-		for _, rank := range []rank{head, head, drain} {
+		for _, rank := range []Rank{Head, Head, Drain} {
 			wg.Go(func() {
-				if err := l.wait(ctx, &waiter{share: 0.5, rank: rank}); !errors.Is(err, why) {
+				if err := l.Wait(ctx, Request{Share: 0.5, Rank: rank}); !errors.Is(err, why) {
 					t.Errorf("wait ended with %v", err)
 				}
 			})
 		}
 		synctest.Wait() // they are in the line
 		wg.Go(func() {
-			if err := l.wait(t.Context(), &waiter{share: 0.5, rank: drain}); err != nil {
+			if err := l.Wait(t.Context(), Request{Share: 0.5, Rank: Drain}); err != nil {
 				t.Error(err)
 			}
 			// 15 may go in 30 s.
@@ -229,7 +241,7 @@ func TestUsedUpShareHoldsUpNobody(t *testing.T) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if err := l.Wait(t.Context(), 0.2); err != nil {
+			if err := l.Wait(t.Context(), Request{Share: 0.2}); err != nil {
 				t.Error(err)
 			}
 			if took := time.Since(began); took != 30*time.Second+slack {
@@ -266,9 +278,9 @@ func TestSmallShareTakesTurns(t *testing.T) {
 		var l Limiter
 		var wg sync.WaitGroup
 		for name, share := range map[string]float64{"small": 0.2, "large": 1} {
-			c := r.client(&l, name, true)
+			c := r.asker(&l, name, true)
 			c.Share = share
-			wg.Go(func() { r.poll(ctx, c, 0) })
+			wg.Go(func() { c.again(ctx, 0) })
 		}
 		wg.Wait()
 		small := 0
@@ -312,7 +324,7 @@ func useWhole(t *testing.T, limit int, seed uint64) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				wait, stop := context.WithTimeout(ctx, time.Duration(rng.Int64N(int64(time.Minute))))
-				err := l.wait(wait, &waiter{share: share, rank: rank(i / 3)})
+				err := l.Wait(wait, Request{Share: share, Rank: Rank(i / 3)})
 				stop()
 				if err != nil {
 					continue

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// links yields the target and the relation types of every link in the values of a Link
+// Links yields the target and the relation types of every link in the values of a Link
 // header (RFC 8288): several values or one joined, commas and semicolons within <…> and
 // quotes, tokens bare or quoted. From a malformed value it yields the links before the
 // fault.
-func links(values []string) iter.Seq2[string, string] {
+func Links(values []string) iter.Seq2[string, string] {
 	return func(yield func(target, rel string) bool) {
 		for _, value := range values {
 			for rest := value; ; {
@@ -99,8 +99,8 @@ func skipLink(s string) string {
 
 func trim(s string) string { return strings.TrimLeft(s, " \t") }
 
-// hasRel reports whether a list of relation types contains one.
-func hasRel(rels, want string) bool {
+// HasRel reports whether a list of relation types contains one.
+func HasRel(rels, want string) bool {
 	for rel := range strings.FieldsSeq(rels) {
 		if strings.EqualFold(rel, want) {
 			return true

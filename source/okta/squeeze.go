@@ -24,7 +24,7 @@ func (s *squeeze) apply(link pipeline.Link) pipeline.Link {
 
 // failed records a failed attempt at link, which was requested as asked.
 func (s *squeeze) failed(link, asked pipeline.Link, err error) {
-	if !errors.Is(err, errTooLarge) {
+	if !errors.Is(err, ErrTooLarge) {
 		return
 	}
 	if s.link != link {

@@ -40,7 +40,7 @@ func readBudget(h http.Header) budget {
 		limit:      int(limit),
 		remaining:  int(min(limit, remaining)),
 		left:       windowLength,
-		retryAfter: retryAfter(h),
+		retryAfter: RetryAfter(h),
 	}
 	// Larger numbers are milliseconds or garbage.
 	if reset, ok := least(h, "X-Rate-Limit-Reset"); ok && reset < 1<<36 {
@@ -68,8 +68,8 @@ func least(h http.Header, name string) (n int64, ok bool) {
 	return n, ok
 }
 
-// retryAfter reads Retry-After, in seconds or as a date; 0: none.
-func retryAfter(h http.Header) time.Duration {
+// RetryAfter reads Retry-After, in seconds or as a date; 0: none.
+func RetryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

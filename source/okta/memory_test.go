@@ -112,8 +112,8 @@ func TestGivenUpWhileWaiting(t *testing.T) {
 					t.Error(err)
 				}
 				give()
-				if gate.Used() != 0 || c.Limiter.inFlight != 0 {
-					t.Errorf("%d are in use, %d in flight", gate.Used(), c.Limiter.inFlight)
+				if gate.Used() != 0 || c.Limiter.InFlight() != 0 {
+					t.Errorf("%d are in use, %d in flight", gate.Used(), c.Limiter.InFlight())
 				}
 			})
 		})
@@ -266,7 +266,7 @@ func TestMemoryIsReservedFirst(t *testing.T) {
 		return resp, nil
 	})
 	c.Memory, c.MaxBody = gate, 2<<20
-	if _, err := c.Poll(t.Context(), "/api/v1/logs?limit=10"); !errors.Is(err, errTooLarge) || read != 2<<20+1 {
+	if _, err := c.Poll(t.Context(), "/api/v1/logs?limit=10"); !errors.Is(err, ErrTooLarge) || read != 2<<20+1 {
 		t.Errorf("%d bytes are read: %v", read, err)
 	}
 }
