@@ -37,15 +37,14 @@ func readEntry(m *RawMsg) entry {
 //
 // A stored position says, in the fence that it was accepted under, which one
 // was the newest before it: so the way back is a chain, and each step a read by
-// sequence (0.1 ms). Where the chain is broken, by a deleted or a
+// sequence: 1,000 took 0.14 s beside the server. Where the chain is broken, by a deleted or a
 // hand-written message, the subject is listed, which costs a walk through the stream.
 func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		var older []uint64 // set where the chain broke: what is left to read
-		read := &ahead{sink: s, top: seq}
 		listed := false
 		for at := seq; at >= s.stream.First && at != 0; {
-			m, err := read.At(ctx, at)
+			m, err := s.store.Conn.At(ctx, StreamSignals, at)
 			missing := errors.Is(err, ErrNoMessage) || err == nil && m.Subject != SubjectPosition(s.instance)
 			if err != nil && !missing {
 				yield(entry{}, err)
@@ -66,7 +65,7 @@ func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] 
 					yield(entry{}, err)
 					return
 				}
-				listed, read.off = true, false
+				listed = true
 			}
 			at = 0
 			if n := len(older); n > 0 {

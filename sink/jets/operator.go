@@ -231,3 +231,17 @@ func (o *Operator) after(ctx context.Context, seq uint64) (uint64, error) {
 	}
 	return n, nil
 }
+
+// count counts the messages on a subject of SIGNALS from a sequence on.
+func (c *Conn) count(ctx context.Context, subject string, from uint64) (uint64, error) {
+	ctx, done := c.Epoch(ctx)
+	defer done()
+	config := fromSequence(from, subject)
+	config.HeadersOnly = true
+	consumer, err := c.JS.CreateConsumer(ctx, StreamSignals, config)
+	if err != nil {
+		return 0, cause(ctx, err)
+	}
+	defer c.forget(ctx, consumer)
+	return consumer.CachedInfo().NumPending, nil
+}

@@ -93,3 +93,15 @@ func (l *lane) refusalOr(request string, err error) error {
 	}
 	return err
 }
+
+// idleTime is how long a consumer that nobody asks stays.
+const idleTime = time.Minute
+
+// fromSequence is a consumer of SIGNALS from a sequence on, for a moment: of a few
+// subjects, or of none, which is all.
+func fromSequence(from uint64, subjects ...string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: idleTime,
+	}
+}
