@@ -1,6 +1,5 @@
-// Command summary reads what go test -json says, and passes on what a person wants
-// of it: a line for each package, all that failed, and, last, which tests were
-// skipped and why. go test itself never says that.
+// Command summary condenses the output of go test -json: a line for each package, all
+// that failed, and last which tests were skipped and why, which go test does not say.
 package main
 
 import (

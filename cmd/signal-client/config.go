@@ -76,18 +76,18 @@ func (c streamConfig) asked() jets.Config {
 // stageConfig is how this process works.
 type stageConfig struct {
 	HTTPAddr       string   `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where /healthz, /readyz and /metrics are served"`
-	Replica        string   `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"this process's name in locks and logs; default: host name and a random part"`
-	SessionTTL     duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"silence after which other replicas take this one's instances over; whole seconds, at least 2"`
+	Replica        string   `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"name of this process in locks and logs; default: host name and a random part"`
+	SessionTTL     duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"time without a sign of life after which other replicas take over this one's instances; whole seconds, at least 2"`
 	RequestTimeout duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
 	MaxInFlight    int      `envconfig:"SIGNAL_CLIENT_MAX_IN_FLIGHT" default:"256" desc:"most requests to Okta at a time, of all instances together"`
 	PageMemory     byteSize `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
-	SilentAfter    duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"an org that brings no event for that long is told of as silent, once; 0s: none is"`
-	AuditEvery     duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often each org's hour before the last one is audited, best 1h; 0s: never"`
+	SilentAfter    duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"report an org as silent, once, after this long without an event; 0s: never"`
+	AuditEvery     duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often to audit each org's hour before the last one, best 1h; 0s: never"`
 }
 
 // oktaConfig is one instance straight from the environment.
 type oktaConfig struct {
-	Instance     string          `envconfig:"OKTA_INSTANCE" desc:"name of an instance that is configured right here; default: the first label of the fqdn, or else of the base URL"`
+	Instance     string          `envconfig:"OKTA_INSTANCE" desc:"name of the instance that the OKTA_ variables configure; default: the first label of the fqdn, or else of the base URL"`
 	FQDN         string          `envconfig:"OKTA_FQDN" desc:"the org's host name, such as acme.okta.com"`
 	BaseURL      string          `envconfig:"OKTA_BASE_URL" desc:"used instead of OKTA_FQDN; plain http for loopback hosts only"`
 	APIToken     pipeline.Secret `envconfig:"OKTA_API_TOKEN" desc:"API token of a read-only admin"`

@@ -4,9 +4,9 @@
 // This package wires the others together. It is the only one that knows all of
 // them, and the only one that reads the environment.
 //
-// It guarantees nothing of its own: what is exact is so by package jets, what is
-// not is listed there and in the README. STATUS, logs and metrics are for
-// people; nothing is decided by them.
+// It guarantees nothing itself. Package jets stores each event exactly once; its
+// documentation and the README say what is not guaranteed. STATUS, logs and metrics
+// are for people; nothing is decided by them.
 package main
 
 import (

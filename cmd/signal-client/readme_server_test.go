@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +28,8 @@ import (
 )
 
 // With topics.Permissions, the stage stores an org's events, through a restart, and
-// the README's program reads them as the siem, each once. Neither asks for more.
+// the README's program reads them as the siem, each once. So does a replay. None asks
+// for more.
 func TestReadmeServer(t *testing.T) {
 	natsd, errors := clitest.Server(t)
 	org := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
@@ -49,6 +51,12 @@ func TestReadmeServer(t *testing.T) {
 		seen[next()] = true
 	}
 	end()
+	for _, to := range []string{"", "signals-replay.acme"} {
+		args := []string{"replay", "--limit", "3", "--dry-run=" + strconv.FormatBool(to == ""), "--to", to, "--nats-url", clitest.UserURL(natsd, "replay")}
+		if code := execute(args); code != exitOK {
+			t.Errorf("%q: exit code %d", args, code)
+		}
+	}
 	if len(seen) != 1205 {
 		t.Errorf("%d events read, 1205 expected", len(seen))
 	}
@@ -60,6 +68,7 @@ func TestReadmeServer(t *testing.T) {
 		{"stage", "$JS.API.STREAM.DELETE.SIGNALS"},
 		{"stage", "$KV.INTEGRATIONS.okta.acme"},
 		{"siem", "signals.okta.acme"},
+		{"replay", "signals.okta.acme"},
 		{"siem", "$JS.API.CONSUMER.CREATE.KV_INTEGRATIONS.x"},
 	} {
 		publish(t, natsd, c.user, c.subject)

@@ -24,7 +24,9 @@ func (r *replayRun) again() string {
 			if list, ok := f.Value.(pflag.SliceValue); ok {
 				add(f.Name, strings.Join(list.GetSlice(), ","))
 			} else if f.Value.Type() == "bool" {
-				words = append(words, "--"+f.Name)
+				if f.Value.String() == "true" {
+					words = append(words, "--"+f.Name)
+				}
 			} else {
 				add(f.Name, f.Value.String())
 			}

@@ -1,9 +1,3 @@
-// Package bench measures the figures that the project promises: task
-// bench prints them, with the target beside each. It is no part of the tests, and
-// asserts no time: a figure depends on the machine and on what else it does.
-//
-// What is measured runs as it does in the field: the built binary, the
-// nats-server and the simulated org are processes of their own.
 package bench
 
 import (

@@ -1,0 +1,8 @@
+// Package bench measures the figures that the project promises. The chores task bench,
+// bench:fleet and bench:replay print them, each beside its target; README.md has those of
+// one machine. The figures are not part of the tests and no time is asserted, because it
+// depends on the machine and on what else it does.
+//
+// What is measured runs as in production: the built program, the nats-server and the
+// simulated org are processes of their own.
+package bench
