@@ -96,7 +96,7 @@ func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *jets.
 func (s *service) fleet(stage *stage, held *holding, known *census, streams *streamWatch) *fleet.Fleet {
 	return &fleet.Fleet{
 		Integrations: &announced{
-			Integrations: &jets.Integrations{Store: stage.store, Seen: stage.seen}, static: len(known.static), log: s.log, hint: s.firstStep(),
+			Integrations: &jets.Integrations{Store: stage.store, Seen: stage.seen, Log: s.log}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
 				s.ready.Check(func() string { return s.unready(stage, known, streams) }, func() []string {

@@ -27,8 +27,7 @@ const (
 // bucket BUDGETS. It is a courtesy: whoever can't have it goes without. It is safe
 // for concurrent use.
 type Budgets struct {
-	store     *Store
-	publisher *publisher
+	store *Store
 
 	mu    sync.Mutex
 	ahead time.Duration // how far the server's clock is ahead of ours
@@ -38,7 +37,7 @@ type Budgets struct {
 
 // NewBudgets returns what is kept of orgs' rate limits.
 func NewBudgets(store *Store) *Budgets {
-	return &Budgets{store: store, publisher: newPublisher(store.Conn)}
+	return &Budgets{store: store}
 }
 
 var unfitForOrigin = regexp.MustCompile(`[^A-Za-z0-9.-]`)
@@ -68,7 +67,7 @@ func (b *Budgets) Write(ctx context.Context, origin string, next func(pipeline.B
 		m := nats.NewMsg(b.store.Conn.PutSubject(BucketBudgets, BudgetKey(origin)))
 		m.Data = encode(next(stands))
 		expect(m, last)
-		if _, err = b.publisher.publish(ctx, []*nats.Msg{m}); !errors.Is(err, pipeline.ErrFenced) {
+		if _, err = b.store.publisher.publish(ctx, []*nats.Msg{m}); !errors.Is(err, pipeline.ErrFenced) {
 			break
 		}
 	}

@@ -3,6 +3,7 @@ package jets
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 type Integrations struct {
 	Store *Store
 	Seen  *SnapshotSeen // told of each snapshot that Watch has delivered; nil: nobody is
+	Log   *slog.Logger  // nil: none
 }
 
 var _ pipeline.Integrations = (*Integrations)(nil)
@@ -50,7 +52,7 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 		},
 		settled: func() {
 			if len(missing) > 0 {
-				i.Store.config.Log.Warn("integrations are lost: INTEGRATIONS was deleted, purged or rolled back; import them again, until then nobody polls them",
+				orDiscard(i.Log).Warn("integrations are lost: INTEGRATIONS was deleted, purged or rolled back; import them again, until then nobody polls them",
 					"lost", len(missing), "left", len(entries))
 				missing = nil
 			}

@@ -13,10 +13,11 @@ const (
 	BucketBackfills    = "BACKFILLS"
 )
 
-const (
-	keyPrefix     = "okta."    // of an instance's key in every bucket, and of an org's in BUDGETS
-	sessionPrefix = "session." // of a replica's key in LOCKS
-)
+// keyPrefix is that of an instance's key in every bucket, and of an org's in BUDGETS.
+const keyPrefix = "okta."
+
+// sessionPrefix is that of a replica's key in LOCKS.
+const sessionPrefix = "session."
 
 // SubjectEvents is where an instance's events are published.
 func SubjectEvents(instance string) string { return "signals.okta." + instance }

@@ -161,7 +161,7 @@ type catch struct {
 func (s *Sink) sort(ctx context.Context, page pipeline.Page) (catch, error) {
 	c, limit := s.sift(page), s.store.maxMessage()
 	large := func(l letter) bool { return l.event.Flaw == pipeline.FlawTooLarge }
-	if s.store.msgSize.Load() <= 0 || !slices.ContainsFunc(c.dead, large) {
+	if !s.store.limited() || !slices.ContainsFunc(c.dead, large) {
 		return c, nil
 	}
 	if err := s.store.measure(ctx); err != nil {

@@ -59,16 +59,21 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// openSyncs is how many syncs one process has under way. Each asks the server ten
+// things one after another. Thousands at once, at a start, kept it so busy that
+// sessions were not renewed in time, all locks were lost, and all began again.
+const openSyncs = 64
+
 // Store is everything kept in JetStream. It is safe for concurrent use.
 type Store struct {
 	Conn *Conn
 
 	config     Config
 	publisher  *publisher
-	syncs      pipeline.Gate
-	provision  sync.Mutex   // one provisioning at a time in this process
-	msgSize    atomic.Int32 // max_msg_size of SIGNALS; -1: none
-	letterSize atomic.Int32 // of DEADLETTER
+	syncs      pipeline.Gate // of syncs under way
+	provision  sync.Mutex    // one provisioning at a time in this process
+	msgSize    atomic.Int32  // max_msg_size of SIGNALS; -1: none
+	letterSize atomic.Int32  // of DEADLETTER
 }
 
 // Open makes the streams and buckets that are not there and adds to those that
@@ -136,6 +141,9 @@ func (s *Store) room() error {
 	}
 	return s.config.Room()
 }
+
+// limited reports whether SIGNALS has a max_msg_size of its own.
+func (s *Store) limited() bool { return s.msgSize.Load() > 0 }
 
 // maxMessage is the largest message that server and SIGNALS take, in bytes of
 // headers and data.

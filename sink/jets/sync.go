@@ -17,11 +17,6 @@ import (
 // reads and its write. Two that sync at once settle it in one or two.
 const syncTries = 10
 
-// openSyncs is how many syncs one process has under way. Each asks the server ten
-// things one after another. Thousands at once, at a start, kept it so busy that
-// sessions were not renewed in time, all locks were lost, and all began again.
-const openSyncs = 64
-
 // Sync implements pipeline.Sink. It is the only place that sets position,
 // fences, recent ids and the revision of CURSORS.
 //
