@@ -45,7 +45,7 @@ func inBeatWith(t *testing.T, interval time.Duration, c oktatest.Config, n int, 
 		if c.Lag == (oktatest.Lag{}) {
 			c.Lag = oktatest.Lag{Typical: -1, Late: -1}
 		}
-		b := &beat{T: t, org: oktatest.New(c), conn: dial(t, jetstest.Run(t)), interval: interval}
+		b := &beat{T: t, org: oktatest.New(c), conn: dialed(t, jetstest.Run(t)), interval: interval}
 		b.org.Generate(n, time.Hour)
 		store, err := Open(t.Context(), b.conn, Config{})
 		if err != nil {
@@ -111,7 +111,7 @@ func (b *beat) delays() []time.Duration {
 	for _, e := range b.org.Events() {
 		visible[e.UUID] = e.Persisted
 	}
-	st := &stand{T: b.T, store: &Store{Conn: b.conn}}
+	st := &fixture{T: b.T, store: Attach(b.conn)}
 	var list []time.Duration
 	for m := range st.messages(StreamSignals) {
 		if m.Subject == SubjectEvents("prod") {

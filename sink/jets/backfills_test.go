@@ -15,7 +15,7 @@ import (
 // Jobs are kept by compare-and-set, fit their schema, and are told to those who
 // watch, the oldest of an instance first; what can't be read is told as such.
 func TestBackfills(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	all := &Backfills{Store: st.store}
 	now := time.Now()
 	job, err := backfill.NewJob("20261122-0001", "prod", now.Add(-48*time.Hour), now.Add(-24*time.Hour), 0, now)

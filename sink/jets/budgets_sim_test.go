@@ -44,7 +44,7 @@ func inBorough(t *testing.T, limit int, test func(*borough)) {
 // replica is a process of its own: its limiter knows of others by NATS alone.
 func (b *borough) replica(name string) *okta.Limiter {
 	b.Helper()
-	store := opened(b.T, b.server, Config{})
+	store := openedOn(b.T, b.server, Config{})
 	return &okta.Limiter{Exchange: NewBudgets(store), Origin: simOrigin, Replica: name}
 }
 
@@ -108,7 +108,7 @@ func (b *borough) refused() (n int) {
 // written is how many messages BUDGETS has taken.
 func (b *borough) written() int {
 	b.Helper()
-	i, err := opened(b.T, b.server, Config{}).Conn.info(b.Context(), BucketStream(BucketBudgets))
+	i, err := openedOn(b.T, b.server, Config{}).Conn.info(b.Context(), BucketStream(BucketBudgets))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func TestBudgetKey(t *testing.T) {
 
 func TestBudgetsReadAndWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{})
 		b := NewBudgets(store)
 		if got, err := b.Read(t.Context(), origin); err != nil || !reflect.DeepEqual(got, pipeline.Budget{}) {
 			t.Errorf("before any: %+v, %v", got, err)
@@ -83,7 +83,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 			t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 		}
 		for _, odd := range []string{"no json", `{"origin":"https://other.okta.com","limit":5}`, `{"limit":"many"}`} {
-			put(t, store, BucketBudgets, BudgetKey(origin), odd)
+			putKey(t, store, BucketBudgets, BudgetKey(origin), odd)
 			if got, err := b.Read(t.Context(), origin); err != nil || got.Limit != 0 {
 				t.Errorf("%s: %+v, %v", odd, got, err)
 			}
@@ -104,7 +104,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 // Times are by the reader's clock, however wrong the writer's is.
 func TestBudgetsOfAForeignClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudgets(opened(t, jetstest.Run(t), Config{}))
+		b := NewBudgets(openedOn(t, jetstest.Run(t), Config{}))
 		now := time.Now().UTC()
 		for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
 			theirs := now.Add(ahead)
@@ -132,7 +132,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 		written := map[string]bool{}
 		var wg sync.WaitGroup
 		for i := range n {
-			name, b := fmt.Sprint("replica-", i), NewBudgets(opened(t, s, Config{}))
+			name, b := fmt.Sprint("replica-", i), NewBudgets(openedOn(t, s, Config{}))
 			wg.Go(func() {
 				for range 20 {
 					err := b.Write(t.Context(), origin, func(stands pipeline.Budget) pipeline.Budget {
@@ -152,7 +152,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		store := opened(t, s, Config{})
+		store := openedOn(t, s, Config{})
 		got, err := NewBudgets(store).Read(t.Context(), origin)
 		i, err2 := store.Conn.info(t.Context(), BucketStream(BucketBudgets))
 		if err := errors.Join(err, err2); err != nil {
@@ -169,7 +169,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 func TestBudgetsWithoutTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := opened(t, s, Config{})
+		store := openedOn(t, s, Config{})
 		if err := store.Conn.JS.DeleteStream(t.Context(), BucketStream(BucketBudgets)); err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestBudgetsWithoutTheBucket(t *testing.T) {
 // Where BUDGETS can't be made, everything else is.
 func TestOpenWithoutBudgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := dial(t, jetstest.Run(t))
+		c := dialed(t, jetstest.Run(t))
 		if _, err := c.JS.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"$KV.BUDGETS.>"}}); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestOpenWithoutBudgets(t *testing.T) {
 // A process that restarts with its own server still knows where an org said to wait.
 func TestBudgetsOutliveTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		until := time.Now().Add(time.Minute)
 		st.ok(NewBudgets(st.store).Write(t.Context(), origin, putBudget(pipeline.Budget{Origin: origin, HoldUntil: until, At: time.Now()})))
 		st.server.Restart(t)

@@ -21,7 +21,7 @@ import (
 func TestLocksWaitForIntegrations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := opened(t, s, Config{})
+		store := openedOn(t, s, Config{})
 		seen := new(SnapshotSeen)
 		slow := make(chan struct{}, 1) // full: what INTEGRATIONS says is not acted upon
 		var watch sync.WaitGroup
@@ -81,7 +81,7 @@ func TestPollsWaitForIntegrations(t *testing.T) {
 
 func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 	s := jetstest.Run(t)
-	operator := &Integrations{Store: opened(t, s, Config{})}
+	operator := &Integrations{Store: openedOn(t, s, Config{})}
 	put := func(revision uint64, enabled bool) uint64 {
 		value := fmt.Sprintf(`{"enabled":%v,"settings":{"base_url":"http://127.0.0.1:1"},"credentials":{"api_token":"t"}}`, enabled)
 		revision, err := operator.Put(t.Context(), "acme", []byte(value), revision)

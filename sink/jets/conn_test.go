@@ -137,7 +137,9 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 func TestConsumerAskedForTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{})
-		put(t, store, BucketLocks, "okta.acme", `{}`)
+		if _, err := store.Conn.put(t.Context(), BucketLocks, "okta.acme", 0, &nats.Msg{Data: []byte(`{}`), Header: nats.Header{}}); err != nil {
+			t.Fatal(err)
+		}
 		nc := store.Conn.NATS
 		sub, err := nc.SubscribeSync(nc.NewInbox())
 		if err != nil {

@@ -18,10 +18,10 @@ import (
 func TestSomebodyElsePublishes(t *testing.T) {
 	const total, limit = 5000, 500
 	st := newStand(t, jetstest.Config{})
-	org := oktatest.New(oktatest.Config{Origin: simOrigin, Requests: -1, Rate: oktatest.Rate{PerMinute: 1 << 30}})
+	org := oktatest.New(oktatest.Config{Origin: origin, Requests: -1, Rate: oktatest.Rate{PerMinute: 1 << 30}})
 	org.Generate(total, 30*time.Minute)
 	ctx, stop := context.WithCancel(t.Context())
-	other := dial(t, st.server)
+	other := dialed(t, st.server)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
@@ -30,14 +30,14 @@ func TestSomebodyElsePublishes(t *testing.T) {
 			_ = other.NATS.Publish(SubjectEvents("prod"), []byte(`{"uuid":"none of the org's"}`))
 		}
 	})
-	query := Query{Origin: simOrigin, Hash: okta.Query("", limit), Since: pipeline.Since{Age: time.Hour},
+	query := Query{Origin: origin, Hash: okta.Query("", limit), Since: pipeline.Since{Age: time.Hour},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }}
 	sink := NewSink(st.store, "prod", query, nil, nil)
 	stored := make(chan int, total)
 	wg.Go(func() {
 		_ = (&pipeline.Runner{
 			Instance: "prod", Interval: time.Second, Sink: sink,
-			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: limit,
+			Source: &okta.Client{Instance: "prod", Origin: origin, Token: pipeline.NewSecret("00secret"), Limit: limit,
 				HTTP: &http.Client{Transport: org.Transport()}},
 			Trace: &pipeline.Trace{Committed: func(_ string, _ pipeline.Page, r pipeline.Receipt, _ time.Duration) { stored <- r.Stored }},
 		}).Run(ctx)

@@ -11,19 +11,19 @@ import (
 // holds, that was never stored, or that is back, is not.
 func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{})
 		ctx := t.Context()
 		if err := Forget(ctx, store.Conn); err != nil {
 			t.Fatal(err)
 		}
-		put(t, store, BucketLocks, sessionPrefix+"one", `{"id":"now"}`)
+		putKey(t, store, BucketLocks, "session.one", `{"id":"now"}`)
 		for instance, session := range map[string]string{
 			"stored": "before", "deleted": "before", "purged": "before", "held": "now", "from-environment": "before", "back": "before",
 		} {
-			put(t, store, BucketStatus, Key(instance), `{"version":1,"state":"polling","holder":"one"}`)
-			put(t, store, BucketLocks, Key(instance), `{"holder":"one","session":"`+session+`"}`)
+			putKey(t, store, BucketStatus, Key(instance), `{"version":1,"state":"polling","holder":"one"}`)
+			putKey(t, store, BucketLocks, Key(instance), `{"holder":"one","session":"`+session+`"}`)
 			if instance != "from-environment" {
-				put(t, store, BucketIntegrations, Key(instance), `{}`)
+				putKey(t, store, BucketIntegrations, Key(instance), `{}`)
 			}
 		}
 		kv, err := store.Conn.JS.KeyValue(ctx, BucketIntegrations)
@@ -38,7 +38,7 @@ func TestForget(t *testing.T) {
 		if err := kv.Purge(ctx, Key("purged")); err != nil {
 			t.Fatal(err)
 		}
-		put(t, store, BucketIntegrations, Key("back"), `{}`)
+		putKey(t, store, BucketIntegrations, Key("back"), `{}`)
 
 		for range 2 { // what is forgotten is so once
 			if err := Forget(ctx, store.Conn); err != nil {

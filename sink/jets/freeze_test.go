@@ -86,7 +86,7 @@ func TestLockOfFrozenProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	locks, err := NewLocks(opened(t, s, Config{}), LocksConfig{Replica: "other", TTL: 2 * time.Second})
+	locks, err := NewLocks(openedOn(t, s, Config{}), LocksConfig{Replica: "other", TTL: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

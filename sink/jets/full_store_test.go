@@ -1,40 +1,15 @@
 package jets
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
-
-// ballast fills the server's store but for so many bytes. What it returns makes
-// room again.
-func (st *stand) ballast(limit, leave uint64) (makeRoom func()) {
-	st.Helper()
-	js := st.store.Conn.JS
-	_, err := js.CreateStream(st.Context(), jetstream.StreamConfig{Name: "BALLAST", Subjects: []string{"ballast"}})
-	st.ok(err)
-	used := func() uint64 {
-		info, err := js.AccountInfo(st.Context())
-		st.ok(err)
-		return info.Store
-	}
-	for used()+leave < limit {
-		_, err := js.Publish(st.Context(), "ballast", make([]byte, 16<<10))
-		st.ok(err)
-	}
-	return func() { st.ok(js.DeleteStream(st.Context(), "BALLAST")) }
-}
 
 // TestStoreFullInMidCommit: a server whose store fills up in the middle of a commit
 // (nats-server 2.15.2, read and seen 2026-11-22) breaks its batch in two: the events
@@ -94,39 +69,6 @@ func TestFullStoreIsSaid(t *testing.T) {
 	}
 }
 
-// TestSessionInAFullStore: a process that starts again where nothing can be stored tries
-// to take its former session over again and again, and tells it once, when it has.
-func TestSessionInAFullStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later
-		const limit = 8 << 20
-		st := newStand(t, jetstest.Config{MaxStore: limit})
-		one := run(t, st.server, newRecord(t), "one", LocksConfig{}, "prod")
-		time.Sleep(5 * time.Second)
-		one.kill()
-		makeRoom := st.ballast(limit, 0)
-
-		var told lockedBuffer
-		log := slog.New(slog.NewTextHandler(&told, nil))
-		locks, err := NewLocks(st.store, LocksConfig{Replica: "one", Log: log})
-		st.ok(err)
-		ctx, end := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() { _ = locks.Run(ctx) })
-		time.Sleep(time.Minute)
-		if n := told.count("earlier process"); n != 0 {
-			t.Errorf("told %d times of what had not happened", n)
-		}
-		makeRoom()
-		time.Sleep(time.Minute)
-		if !locks.Live() || told.count("earlier process") > 1 {
-			t.Errorf("live: %v; told:\n%s", locks.Live(), told.String())
-		}
-		end()
-		wg.Wait()
-	})
-}
-
 // TestNoRoom: while there is said to be no room, nothing is stored, of a page, of the past,
 // or at a sync, which would let the org be asked for what can't be stored.
 func TestNoRoom(t *testing.T) {
@@ -157,23 +99,3 @@ func TestNoRoom(t *testing.T) {
 	st.commit(s, page(s, 2, events(4, 6)))
 	st.wantEvents(1, 6)
 }
-
-// lockedBuffer is what a log said.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func (l *lockedBuffer) count(words string) int { return strings.Count(l.String(), words) }

@@ -50,6 +50,10 @@ func (r *recent) find(i id) (print, bool) {
 	return 0, false
 }
 
+// ForgetIDs drops the recent ids. It is for simulations: fences alone must keep what is
+// stored exact between writers.
+func (s *Sink) ForgetIDs() { s.recent = recent{} }
+
 // newest is how many ids the newest page has.
 func (r *recent) newest() int {
 	if len(r.pages) == 0 {

@@ -285,3 +285,22 @@ func (st *stand) cutInsertAt(instance string, bytes int) bool {
 	st.commit(next, short(next, 3, events(9, 9)))
 	return err == nil
 }
+
+// A short page proves nothing: what dedupe_from makes up for ends when all that was known
+// before has been served.
+func TestDedupeFromEndsAtTheHead(t *testing.T) {
+	st := newStand(t, jetstest.Config{})
+	s := st.settled(events(1, 5))
+	_, err := s.Reopen(t.Context(), s.at)
+	st.ok(err)
+	for n, list := range [][]pipeline.Event{nil, events(1, 2), nil, events(6, 6), events(3, 5)} {
+		p := short(s, 20+n, list)
+		p.CaughtUp = false
+		if st.commit(s, p); s.at.DedupeFrom == 0 {
+			t.Fatalf("dedupe_from ends with short page %d, while known events are to come", n)
+		}
+	}
+	if st.commit(s, short(s, 30, nil)); s.at.DedupeFrom != 0 {
+		t.Error("dedupe_from does not end at the head")
+	}
+}

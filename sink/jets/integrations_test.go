@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,14 +29,14 @@ type watched struct {
 }
 
 // watching watches integrations until the test ends.
-func watching(t *testing.T, store *Store) *watched {
+func watching(t *testing.T, store *Store, log *slog.Logger) *watched {
 	t.Helper()
 	w := new(watched)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := (&Integrations{Store: store}).Watch(ctx, func(entries map[string]pipeline.Entry) {
+		err := (&Integrations{Store: store, Log: log}).Watch(ctx, func(entries map[string]pipeline.Entry) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.entries = entries
@@ -47,17 +48,6 @@ func watching(t *testing.T, store *Store) *watched {
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return w
-}
-
-func put(t *testing.T, store *Store, bucket, key, value string) {
-	t.Helper()
-	kv, err := store.Conn.JS.KeyValue(t.Context(), bucket)
-	if err == nil {
-		_, err = kv.PutString(t.Context(), key, value)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // told is what Watch told last, and how often it has told.
@@ -86,19 +76,19 @@ func (w *watched) want(t *testing.T, filters map[string]string) {
 func TestIntegrationsWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := opened(t, s, Config{})
-		w := watching(t, store)
+		store := openedOn(t, s, Config{})
+		w := watching(t, store, nil)
 		w.want(t, map[string]string{})
 		if _, times := w.told(); times != 1 {
 			t.Errorf("an empty bucket was told %d times", times)
 		}
-		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
-		put(t, store, BucketIntegrations, "okta.b", `{"settings":{}}`)
-		put(t, store, BucketIntegrations, "okta.Bad.Name", fmt.Sprintf(integration, "x"))
-		put(t, store, BucketIntegrations, "entra.c", `{}`)
+		putKey(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
+		putKey(t, store, BucketIntegrations, "okta.b", `{"settings":{}}`)
+		putKey(t, store, BucketIntegrations, "okta.Bad.Name", fmt.Sprintf(integration, "x"))
+		putKey(t, store, BucketIntegrations, "entra.c", `{}`)
 		w.want(t, map[string]string{"a": "one", "b": "error", "Bad.Name": "error"})
 
-		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "two"))
+		putKey(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "two"))
 		kv, err := store.Conn.JS.KeyValue(t.Context(), BucketIntegrations)
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +98,7 @@ func TestIntegrationsWatch(t *testing.T) {
 		}
 		w.want(t, map[string]string{"a": "two"})
 		kept, _ := w.told()
-		put(t, store, BucketIntegrations, "okta.d", fmt.Sprintf(integration, "d"))
+		putKey(t, store, BucketIntegrations, "okta.d", fmt.Sprintf(integration, "d"))
 		w.want(t, map[string]string{"a": "two", "d": "d"})
 		if len(kept) != 1 {
 			t.Error("a map that was handed out has changed")
@@ -123,17 +113,17 @@ func TestIntegrationsWatch(t *testing.T) {
 func TestIntegrationsSurviveRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := opened(t, s, Config{})
-		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
-		put(t, store, BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
+		store := openedOn(t, s, Config{})
+		putKey(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
+		putKey(t, store, BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
 		s.Stop()
 		backup := s.Copy(t)
 		s.Start(t)
 		if err := store.Conn.Up(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w := watching(t, store)
-		put(t, store, BucketIntegrations, "okta.c", fmt.Sprintf(integration, "c"))
+		w := watching(t, store, nil)
+		putKey(t, store, BucketIntegrations, "okta.c", fmt.Sprintf(integration, "c"))
 		w.want(t, map[string]string{"a": "one", "b": "b", "c": "c"})
 		s.Stop()
 		time.Sleep(time.Minute)
@@ -142,7 +132,7 @@ func TestIntegrationsSurviveRestart(t *testing.T) {
 		s.Start(t)
 		time.Sleep(10 * time.Second)
 		w.want(t, map[string]string{"a": "one", "b": "b"})
-		put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "two"))
+		putKey(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "two"))
 		w.want(t, map[string]string{"a": "two", "b": "b"})
 	})
 }
@@ -151,11 +141,11 @@ func TestIntegrationsSurviveRestart(t *testing.T) {
 // once is read from its beginning.
 func TestIntegrationsBucketMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{})
 		for i := range 20 {
-			put(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, fmt.Sprint(i)))
+			putKey(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, fmt.Sprint(i)))
 		}
-		w := watching(t, store)
+		w := watching(t, store, nil)
 		w.want(t, map[string]string{"a": "19"})
 		js := store.Conn.JS
 		if err := js.DeleteKeyValue(t.Context(), BucketIntegrations); err != nil {
@@ -163,7 +153,7 @@ func TestIntegrationsBucketMadeAnew(t *testing.T) {
 		}
 		time.Sleep(15 * time.Second)
 		w.want(t, map[string]string{})
-		put(t, store, BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
+		putKey(t, store, BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
 		w.want(t, map[string]string{"b": "b"})
 
 		if err := js.DeleteKeyValue(t.Context(), BucketIntegrations); err != nil {
@@ -172,7 +162,7 @@ func TestIntegrationsBucketMadeAnew(t *testing.T) {
 		if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: BucketIntegrations}); err != nil {
 			t.Fatal(err)
 		}
-		put(t, store, BucketIntegrations, "okta.c", fmt.Sprintf(integration, "c"))
+		putKey(t, store, BucketIntegrations, "okta.c", fmt.Sprintf(integration, "c"))
 		time.Sleep(10 * time.Second)
 		w.want(t, map[string]string{"c": "c"})
 	})
@@ -180,7 +170,7 @@ func TestIntegrationsBucketMadeAnew(t *testing.T) {
 
 func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 	s := jetstest.Run(t)
-	store := opened(t, s, Config{})
+	store := openedOn(t, s, Config{})
 	all := &Integrations{Store: store}
 	ctx := t.Context()
 	if w, err := all.Get(ctx, "a"); err != nil || w.Value != nil || w.Revision != 0 {
@@ -193,7 +183,7 @@ func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 	if _, err := all.Put(ctx, "a", []byte(`{"two":2}`), 0); !errors.Is(err, pipeline.ErrChanged) {
 		t.Errorf("written over what is there: %v", err)
 	}
-	put(t, store, BucketIntegrations, "okta.a", `{"three":3}`)
+	putKey(t, store, BucketIntegrations, "okta.a", `{"three":3}`)
 	if err := all.Delete(ctx, "a", first); !errors.Is(err, pipeline.ErrChanged) {
 		t.Errorf("deleted what had changed: %v", err)
 	}
@@ -201,7 +191,7 @@ func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 	if err != nil || string(w.Value) != `{"three":3}` || w.At.IsZero() {
 		t.Fatalf("read %s, %v", w.Value, err)
 	}
-	put(t, store, BucketIntegrations, "splunk.b", `{}`)
+	putKey(t, store, BucketIntegrations, "splunk.b", `{}`)
 	list, err := all.Written(ctx)
 	if err != nil || len(list) != 1 || list[0].Revision != w.Revision || !list[0].At.Equal(w.At) {
 		t.Errorf("listed %+v, %v", list, err)
@@ -226,15 +216,16 @@ func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer // written by the watch alone, read after synctest.Wait
-		store := opened(t, jetstest.Run(t), Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		store := openedOn(t, jetstest.Run(t), Config{Log: logger})
 		for _, instance := range []string{"a", "b", "c"} {
-			put(t, store, BucketIntegrations, Key(instance), fmt.Sprintf(integration, instance))
+			putKey(t, store, BucketIntegrations, Key(instance), fmt.Sprintf(integration, instance))
 		}
 		all := &Integrations{Store: store}
 		if err := all.Delete(t.Context(), "c", 3); err != nil {
 			t.Fatal(err)
 		}
-		w := watching(t, store)
+		w := watching(t, store, logger)
 		time.Sleep(10 * time.Minute)
 		w.want(t, map[string]string{"a": "a", "b": "b"})
 		if _, times := w.told(); times != 1 {
@@ -248,8 +239,8 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		put(t, store, BucketIntegrations, Key("d"), fmt.Sprintf(integration, "d"))
-		time.Sleep(countEvery + watchSilence)
+		putKey(t, store, BucketIntegrations, Key("d"), fmt.Sprintf(integration, "d"))
+		time.Sleep(35 * time.Second)
 		w.want(t, map[string]string{"b": "b", "d": "d"})
 		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "integrations are lost: ") || !strings.Contains(got, "lost=1 left=2") {
 			t.Errorf("the log says %s", got)
@@ -258,9 +249,9 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 		if err := stream.Purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(countEvery + watchSilence)
+		time.Sleep(35 * time.Second)
 		w.want(t, map[string]string{})
-		put(t, store, BucketIntegrations, Key("e"), fmt.Sprintf(integration, "e"))
+		putKey(t, store, BucketIntegrations, Key("e"), fmt.Sprintf(integration, "e"))
 		w.want(t, map[string]string{"e": "e"})
 		if err := store.Conn.JS.DeleteKeyValue(t.Context(), BucketIntegrations); err != nil {
 			t.Fatal(err)
@@ -270,5 +261,37 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 		if got := log.String(); strings.Count(got, "\n") != 3 {
 			t.Errorf("the log says %s", got)
 		}
+	})
+}
+
+// Integrations that come while the ones before are worked in are told all at once.
+func TestIntegrationsOfACrowdAreToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
+		st := newFixture(t, jetstest.Config{})
+		const crowd = 50
+		ctx, cancel := context.WithCancel(t.Context())
+		work := make(chan struct{})
+		var told []int // integrations, each time
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = (&Integrations{Store: st.store}).Watch(ctx, func(entries map[string]pipeline.Entry) {
+				told = append(told, len(entries))
+				<-work
+			})
+		})
+		synctest.Wait()
+		for i := range crowd {
+			_, err := (&Integrations{Store: st.store}).Put(ctx, fmt.Sprint("org-", i), []byte(`{}`), 0)
+			st.ok(err)
+		}
+		synctest.Wait()
+		close(work)
+		synctest.Wait()
+		if want := []int{0, crowd}; !slices.Equal(told, want) {
+			t.Errorf("told of %v integrations, want %v", told, want)
+		}
+		cancel()
+		wg.Wait()
 	})
 }

@@ -103,7 +103,7 @@ func run(t *testing.T, s *jetstest.Server, r *record, name string, cfg LocksConf
 	for _, instance := range instances {
 		claims = append(claims, pipeline.Claim{Instance: instance})
 	}
-	return claim(t, opened(t, s, Config{}), r, name, cfg, claims...)
+	return claim(t, openedOn(t, s, Config{}), r, name, cfg, claims...)
 }
 
 // claim does the same on a store of its own.
@@ -146,7 +146,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 		r.awaitHolder("acme", "a")
 		var said strings.Builder
 		log := slog.New(slog.NewTextHandler(&said, nil))
-		b := claim(t, opened(t, s, Config{}), r, "b", LocksConfig{Log: log}, pipeline.Claim{Instance: "acme"}, pipeline.Claim{Instance: "other", Key: "https://other"})
+		b := claim(t, openedOn(t, s, Config{}), r, "b", LocksConfig{Log: log}, pipeline.Claim{Instance: "acme"}, pipeline.Claim{Instance: "other", Key: "https://other"})
 		time.Sleep(10 * time.Minute)
 		b.rest()
 		synctest.Wait()
@@ -344,7 +344,7 @@ func TestLockDeletedByHand(t *testing.T) {
 		if r.holder("acme") != "a" || r.times()["acme"] != 2 {
 			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
-		put(t, a.store, BucketLocks, "okta.acme", `{"holder":"other","session":"gone"}`)
+		putKey(t, a.store, BucketLocks, "okta.acme", `{"holder":"other","session":"gone"}`)
 		time.Sleep(10 * time.Second)
 		if r.holder("acme") != "a" || r.times()["acme"] != 3 {
 			t.Errorf("held by %q, taken %d times", r.holder("acme"), r.times()["acme"])
@@ -464,8 +464,8 @@ func TestLockGrace(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
 		a := run(t, s, r, "a", LocksConfig{TTL: 30 * time.Second}, "umbrella")
 		r.awaitHolder("umbrella", "a")
-		put(t, a.store, BucketLocks, "session.other", `{"id":"x"}`)
-		put(t, a.store, BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
+		putKey(t, a.store, BucketLocks, "session.other", `{"id":"x"}`)
+		putKey(t, a.store, BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
 		for _, gone := range []func(last uint64){
 			func(last uint64) { // expires
 				_, err := a.locks.write(t.Context(), "session.other", last, []byte(`{"id":"x"}`), map[string][]string{"Nats-TTL": {"1s"}})
@@ -478,7 +478,7 @@ func TestLockGrace(t *testing.T) {
 				if err != nil || kv.Purge(t.Context(), "session.other") != nil {
 					t.Error(err)
 				}
-				put(t, a.store, BucketLocks, "okta.acme", `{"holder":"never seen","session":"x"}`)
+				putKey(t, a.store, BucketLocks, "okta.acme", `{"holder":"never seen","session":"x"}`)
 			},
 		} {
 			m, err := a.store.Conn.Last(t.Context(), "KV_LOCKS", "$KV.LOCKS.session.other")
@@ -499,9 +499,9 @@ func TestLockGrace(t *testing.T) {
 func TestLockTakenWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := opened(t, s, Config{})
-		put(t, store, BucketLocks, "session.other", `{"id":"x"}`)
-		put(t, store, BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
+		store := openedOn(t, s, Config{})
+		putKey(t, store, BucketLocks, "session.other", `{"id":"x"}`)
+		putKey(t, store, BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
 		s.Stop()
 		backup := s.Copy(t)
 		s.Start(t)
@@ -554,7 +554,7 @@ func TestLockGivenBackLater(t *testing.T) {
 func TestSessionOutlastsBlindness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 10 * time.Second
-		locks, err := NewLocks(opened(t, jetstest.Run(t), Config{}), LocksConfig{Replica: "a", TTL: ttl})
+		locks, err := NewLocks(openedOn(t, jetstest.Run(t), Config{}), LocksConfig{Replica: "a", TTL: ttl})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -581,6 +581,33 @@ func TestSessionOutlastsBlindness(t *testing.T) {
 		time.Sleep(2 * ttl)
 		if lease.Err() != nil {
 			t.Errorf("what was held has lapsed: %v", context.Cause(lease))
+		}
+	})
+}
+
+// Of thousands of locks that are taken at once, so many are taken side by side. The session is renewed beside them.
+func TestLocksTakenAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := jetstest.Run(t), newRecord(t)
+		p := claim(t, openedOn(t, s, Config{}), r, "a", LocksConfig{})
+		all, err := p.locks.open.Take(t.Context(), openLocks, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := false
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = p.locks.Hold(t.Context(), pipeline.Claim{Instance: "acme"}, func(context.Context) { held = true })
+		})
+		time.Sleep(time.Minute)
+		state, err := ReadReplicas(t.Context(), p.store.Conn)
+		if err != nil || len(state.Sessions) != 1 || held {
+			t.Errorf("after a minute: %+v, %v, held %v", state, err, held)
+		}
+		all.Release()
+		wg.Wait()
+		if !held {
+			t.Error("the lock was not taken when its turn had come")
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 func TestLookout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		conn := dial(t, s)
+		conn := dialed(t, s)
 		l := NewLookout(conn)
 		if l.Look().Complete {
 			t.Error("complete before it has looked")
@@ -30,12 +30,12 @@ func TestLookout(t *testing.T) {
 			t.Error("looking made a bucket")
 		}
 
-		store := opened(t, s, Config{})
-		put(t, store, BucketStatus, "okta.b", `{"state":"polling"}`)
-		put(t, store, BucketStatus, "okta.a", `[]`)
-		put(t, store, BucketIntegrations, "okta.a", `{}`)
-		put(t, store, BucketLocks, "okta.b", `{"holder":"one","session":"1"}`)
-		put(t, store, BucketLocks, "session.one", `{"id":"1"}`)
+		store := openedOn(t, s, Config{})
+		putKey(t, store, BucketStatus, "okta.b", `{"state":"polling"}`)
+		putKey(t, store, BucketStatus, "okta.a", `[]`)
+		putKey(t, store, BucketIntegrations, "okta.a", `{}`)
+		putKey(t, store, BucketLocks, "okta.b", `{"holder":"one","session":"1"}`)
+		putKey(t, store, BucketLocks, "session.one", `{"id":"1"}`)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		v := l.Look()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -17,72 +16,13 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// laid is what a test has put into the stream and what is left of it.
-type laid struct {
-	*stand
-	rand *rand.Rand
-	msgs []*nats.Msg // by place
-	base uint64      // sequence of the first
-	kept []bool
-}
-
-// lay stores n messages of instances side by side: pages of at most longest, each
-// with its position, as pollers store them.
-func lay(st *stand, seed uint64, n, instances, longest int) *laid {
-	st.Helper()
-	l := &laid{stand: st, rand: rand.New(rand.NewPCG(seed, 1))}
-	extent, err := st.store.Conn.Extent(st.Context())
-	st.ok(err)
-	l.base = extent.Last + 1
-	for len(l.msgs) < n {
-		instance := fmt.Sprintf("org-%02d", l.rand.IntN(instances))
-		for range 1 + l.rand.IntN(longest) {
-			e := event(len(l.msgs))
-			l.put(newEnvelope(SubjectEvents(instance), origin).Of(&e))
-		}
-		l.put(&nats.Msg{Subject: SubjectPosition(instance), Data: []byte(`{}`)})
-	}
-	<-st.store.Conn.JS.PublishAsyncComplete()
-	return l
-}
-
-func (l *laid) put(m *nats.Msg) {
-	l.Helper()
-	_, err := l.store.Conn.JS.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute))
-	l.ok(err)
-	l.msgs, l.kept = append(l.msgs, m), append(l.kept, true)
-}
-
-// holes deletes messages here and there, in stretches, and those before a place.
-func (l *laid) holes(ctx context.Context) {
-	l.Helper()
-	stream, err := l.store.Conn.JS.Stream(ctx, StreamSignals)
-	l.ok(err)
-	drop := func(i int) {
-		l.ok(stream.DeleteMsg(ctx, l.base+uint64(i)))
-		l.kept[i] = false
-	}
-	for range 20 {
-		for i, end := l.rand.IntN(len(l.msgs)), l.rand.IntN(20); end >= 0 && i < len(l.msgs); i, end = i+1, end-1 {
-			if l.kept[i] {
-				drop(i)
-			}
-		}
-	}
-	cut := l.rand.IntN(len(l.msgs) / 10)
-	l.ok(stream.Purge(ctx, jetstream.WithPurgeSequence(l.base+uint64(cut))))
-	for i := range cut {
-		l.kept[i] = false
-	}
-}
-
 // check compares what a range yields with what was laid.
-func (l *laid) check(r Range) {
+func check(l *laid, r Range) {
 	l.Helper()
 	i := 0
 	for e, err := range Events(l.Context(), l.store.Conn, r) {
 		l.ok(err)
-		for ; i < len(l.msgs) && !l.wanted(r, i); i++ {
+		for ; i < len(l.msgs) && !wanted(l, r, i); i++ {
 		}
 		if i == len(l.msgs) {
 			l.Fatalf("%+v: %d of %s is one too many", r, e.Seq, e.Instance)
@@ -94,13 +34,14 @@ func (l *laid) check(r Range) {
 		i++
 	}
 	for ; i < len(l.msgs); i++ {
-		if l.wanted(r, i) {
+		if wanted(l, r, i) {
 			l.Fatalf("%+v: %d of %s is missing", r, l.base+uint64(i), l.msgs[i].Subject)
 		}
 	}
 }
 
-func (l *laid) wanted(r Range, i int) bool {
+// wanted reports whether what was laid at a place belongs to a range, and is kept.
+func wanted(l *laid, r Range, i int) bool {
 	seq, instance := l.base+uint64(i), instanceOf(l.msgs[i].Subject)
 	return l.kept[i] && instance != "" && seq >= r.From && (r.Through == 0 || seq <= r.Through) && selects(r.Instances, instance)
 }
@@ -110,10 +51,10 @@ func (l *laid) wanted(r Range, i int) bool {
 func TestEventsOfRanges(t *testing.T) {
 	for seed, longest := range []int{1, 3, 40, 700} {
 		t.Run(fmt.Sprint("pages of ", longest), func(t *testing.T) {
-			st := newStand(t, jetstest.Config{})
+			st := newFixture(t, jetstest.Config{})
 			l := lay(st, uint64(seed), 4000, 12, longest)
 			for round := range 2 {
-				l.check(Range{})
+				check(l, Range{})
 				for range 8 {
 					a, b := uint64(l.rand.IntN(len(l.msgs))), uint64(l.rand.IntN(len(l.msgs)))
 					r := Range{From: l.base + min(a, b), Through: l.base + max(a, b), Lanes: 1 + l.rand.IntN(5)}
@@ -129,7 +70,7 @@ func TestEventsOfRanges(t *testing.T) {
 					if l.rand.IntN(4) == 0 {
 						r.Instances = []string{"*-0*"}
 					}
-					l.check(r)
+					check(l, r)
 				}
 				if round == 0 {
 					l.holes(t.Context())
@@ -142,7 +83,7 @@ func TestEventsOfRanges(t *testing.T) {
 // What is stored while it is read is beyond the end that was found at the
 // beginning.
 func TestEventsWhileTheStreamGrows(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	l := lay(st, 1, 3000, 3, 50)
 	n, end := 0, uint64(0)
 	r := Range{Instances: []string{"org-01"}, Begun: func(_, through uint64) { end = through }}
@@ -152,14 +93,13 @@ func TestEventsWhileTheStreamGrows(t *testing.T) {
 			t.Fatalf("%d was stored after the beginning", e.Seq)
 		}
 		if n++; n%100 == 1 {
-			e := event(n)
-			_, err := st.store.Conn.JS.PublishMsg(t.Context(), newEnvelope(SubjectEvents("org-01"), origin).Of(&e))
+			_, err := st.store.Conn.JS.PublishMsg(t.Context(), eventMessage("org-01", event(n)))
 			st.ok(err)
 		}
 	}
 	want := 0
 	for i := range l.msgs {
-		if l.wanted(r, i) {
+		if wanted(l, r, i) {
 			want++
 		}
 	}
@@ -168,24 +108,9 @@ func TestEventsWhileTheStreamGrows(t *testing.T) {
 	}
 }
 
-// processStand is a stand at a server of its own process, which can be killed.
-func processStand(t *testing.T) (*stand, *jetstest.Process) {
-	t.Helper()
-	server := jetstest.Config{}.Process(t)
-	conn, err := Connect(t.Context(), server.URL(), server.Option(), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	st := &stand{T: t}
-	st.store, err = Open(t.Context(), conn, Config{})
-	st.ok(err)
-	return st, server
-}
-
 // NATS goes and comes back in the middle: the reading goes on where it was.
 func TestEventsThroughARestart(t *testing.T) {
-	st, server := processStand(t)
+	st, server := newProcess(t)
 	l := lay(st, 1, 8000, 5, 50)
 	for _, instances := range [][]string{{"org-01"}, nil} {
 		var seqs []uint64
@@ -200,7 +125,7 @@ func TestEventsThroughARestart(t *testing.T) {
 		}
 		var want []uint64
 		for i := range l.msgs {
-			if l.wanted(r, i) {
+			if wanted(l, r, i) {
 				want = append(want, l.base+uint64(i))
 			}
 		}
@@ -215,7 +140,7 @@ func TestEventsThroughARestart(t *testing.T) {
 
 // What is removed before its turn comes is told.
 func TestEventsRemovedMeanwhile(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	l := lay(st, 1, 16_000, 2, 50)
 	stream, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
 	st.ok(err)
@@ -232,7 +157,7 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 	for i := range l.msgs {
 		seq := l.base + uint64(i)
 		told := slices.ContainsFunc(gone, func(g [2]uint64) bool { return g[0] <= seq && seq <= g[1] })
-		if l.wanted(r, i) && !seen[seq] && !told {
+		if wanted(l, r, i) && !seen[seq] && !told {
 			t.Fatalf("%d is missing, and that was not told: %v", seq, gone)
 		}
 		if told && seq >= cut {
@@ -247,7 +172,7 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 // A purge of a subject leaves the stream's beginning where it was; that events are
 // missing is told all the same, and of what was removed before nothing is.
 func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	l := lay(st, 1, 16_000, 2, 50)
 	stream, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
 	st.ok(err)
@@ -268,7 +193,7 @@ func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
 
 func TestEventsOfAStreamMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		lay(st, 1, 16_000, 2, 50)
 		var last error
 		n := 0
@@ -289,7 +214,7 @@ func TestEventsOfAStreamMadeAnew(t *testing.T) {
 
 // A cancelled reading ends, whatever its lanes do.
 func TestEventsCancelled(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	lay(st, 1, 5000, 2, 50)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -310,8 +235,8 @@ func TestEventsCancelled(t *testing.T) {
 // that the server forgets the consumer hears nothing of it.
 func TestEventsLargeAndTakenSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := layLarge(newStand(t, jetstest.Config{}), 600_000, 1_000_000, 1_400_000)
-		l.read(Range{Lanes: 1, Away: func(err error) { t.Errorf("away: %v", err) }}, func(n int) {
+		l := layLarge(newFixture(t, jetstest.Config{}), 600_000, 1_000_000, 1_400_000)
+		read(l, Range{Lanes: 1, Away: func(err error) { t.Errorf("away: %v", err) }}, func(n int) {
 			if n < 5 {
 				time.Sleep(2 * idleTime)
 			}
@@ -322,12 +247,12 @@ func TestEventsLargeAndTakenSlowly(t *testing.T) {
 // What the server has sent and did not arrive comes all the same.
 func TestEventsLostOnTheirWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := layLarge(newStand(t, jetstest.Config{}), 900_000)
+		l := layLarge(newFixture(t, jetstest.Config{}), 900_000)
 		stolen := 0
-		l.read(Range{Lanes: 1}, func(n int) {
+		read(l, Range{Lanes: 1}, func(n int) {
 			if n < 5 {
 				time.Sleep(time.Second)
-				stolen += l.steal()
+				stolen += steal(l.fixture)
 			}
 		})
 		if stolen == 0 {
@@ -338,7 +263,7 @@ func TestEventsLostOnTheirWay(t *testing.T) {
 
 // layLarge stores 24 events of the sizes in turn: few of them are in an answer, so that
 // a reading does not get far ahead.
-func layLarge(st *stand, sizes ...int) *laid {
+func layLarge(st *fixture, sizes ...int) *laid {
 	st.Helper()
 	l := lay(st, 1, 0, 1, 1)
 	for i := range 24 {
@@ -349,7 +274,7 @@ func layLarge(st *stand, sizes ...int) *laid {
 }
 
 // read reads what was laid, all of it, and calls then after each event.
-func (l *laid) read(r Range, then func(n int)) {
+func read(l *laid, r Range, then func(n int)) {
 	l.Helper()
 	n := 0
 	for e, err := range Events(l.Context(), l.store.Conn, r) {
@@ -367,7 +292,7 @@ func (l *laid) read(r Range, then func(n int)) {
 
 // steal takes the next message of each of SIGNALS's consumers from whoever reads, and
 // returns how many they are.
-func (st *stand) steal() (consumers int) {
+func steal(st *fixture) (consumers int) {
 	st.Helper()
 	stream, err := st.store.Conn.JS.Stream(st.Context(), StreamSignals)
 	st.ok(err)
@@ -386,7 +311,7 @@ func (st *stand) steal() (consumers int) {
 // Whatever ends a reading, it leaves no consumer behind: a server has room for 1,000.
 func TestEventsLeaveNoConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		lay(st, 1, 10_000, 2, 50)
 		for end := range 3 {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -411,7 +336,7 @@ func TestEventsLeaveNoConsumer(t *testing.T) {
 func TestEventsRefused(t *testing.T) {
 	for _, deny := range []string{"$JS.API.CONSUMER.CREATE.SIGNALS.>", "$JS.API.CONSUMER.MSG.NEXT.SIGNALS.>"} {
 		synctest.Test(t, func(t *testing.T) {
-			st := newStand(t, jetstest.Config{Password: "p", Deny: deny})
+			st := newFixture(t, jetstest.Config{Password: "p", Deny: deny})
 			lay(st, 1, 100, 3, 50)
 			var last error
 			for _, err := range Events(t.Context(), st.store.Conn, Range{}) {
@@ -425,7 +350,7 @@ func TestEventsRefused(t *testing.T) {
 }
 
 func TestSequenceAt(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	l := lay(st, 1, 100, 2, 5)
 	m, err := st.store.Conn.At(t.Context(), StreamSignals, l.base+50)
 	st.ok(err)

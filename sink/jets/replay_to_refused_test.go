@@ -14,7 +14,7 @@ import (
 
 // republish publishes n events of 100 bytes again, but those of other sizes, until
 // one is refused.
-func (st *stand) republish(r *Republisher, n int, sizes map[int]int) error {
+func republish(st *fixture, r *Republisher, n int, sizes map[int]int) error {
 	for i := range n {
 		size := 100
 		if other, ok := sizes[i]; ok {
@@ -29,7 +29,7 @@ func (st *stand) republish(r *Republisher, n int, sizes map[int]int) error {
 }
 
 // kept are the sequences of the events that were published again, as they stand.
-func (st *stand) kept(stream string) (seqs []uint64) {
+func kept(st *fixture, stream string) (seqs []uint64) {
 	st.Helper()
 	for m := range st.messages(stream) {
 		seqs = append(seqs, seqOf(st, m.Header))
@@ -39,12 +39,12 @@ func (st *stand) kept(stream string) (seqs []uint64) {
 
 // A stream that is full for good refuses in words, once, and keeps what it took.
 func TestRepublishIntoAFullStream(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	full := jetstream.StreamConfig{Name: "FULL", Subjects: []string{"again"}, Discard: jetstream.DiscardNew, MaxMsgs: 300}
-	st.makeStream(full)
+	makeStream(st, full)
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
-	err = st.republish(r, 400, nil)
+	err = republish(st, r, 400, nil)
 	if !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "sequence 1300: refused by FULL: maximum messages exceeded") {
 		t.Errorf("ended with %v", err)
 	}
@@ -55,30 +55,30 @@ func TestRepublishIntoAFullStream(t *testing.T) {
 	_, err = st.store.Conn.JS.UpdateStream(t.Context(), full)
 	st.ok(err)
 	st.ok(r.Flush(t.Context()))
-	if got := st.kept("FULL"); len(got) != 400 || !slices.IsSorted(got) {
+	if got := kept(st, "FULL"); len(got) != 400 || !slices.IsSorted(got) {
 		t.Errorf("%d events, sorted %t", len(got), slices.IsSorted(got))
 	}
 }
 
 // What is too large for the stream is refused before anything behind it is stored.
 func TestRepublishWhatIsTooLarge(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	st.makeStream(jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
+	st := newFixture(t, jetstest.Config{})
+	makeStream(st, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
-	err = st.republish(r, 100, map[int]int{50: 2000})
+	err = republish(st, r, 100, map[int]int{50: 2000})
 	if !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "sequence 1050: refused by SMALL: ") {
 		t.Errorf("ended with %v", err)
 	}
-	if got := st.kept("SMALL"); len(got) != 50 || r.Waiting() != 1050 {
+	if got := kept(st, "SMALL"); len(got) != 50 || r.Waiting() != 1050 {
 		t.Errorf("%d events are stored, %d is first to wait", len(got), r.Waiting())
 	}
 }
 
 // The limit that is looked at beforehand is the server's own, to the byte.
 func TestRepublishWhatJustFits(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	st.makeStream(jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
+	st := newFixture(t, jetstest.Config{})
+	makeStream(st, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
 	e := &Stored{Instance: "acme", Seq: 1000, Header: nats.Header{}}
@@ -96,22 +96,22 @@ func TestRepublishWhatJustFits(t *testing.T) {
 
 // A queue that is full is waited for: its consumers empty it.
 func TestRepublishIntoAFullQueue(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	st.makeStream(jetstream.StreamConfig{Name: "QUEUE", Subjects: []string{"again"}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxMsgs: 100})
+	st := newFixture(t, jetstest.Config{})
+	makeStream(st, jetstream.StreamConfig{Name: "QUEUE", Subjects: []string{"again"}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxMsgs: 100})
 	queue, err := st.store.Conn.JS.Stream(t.Context(), "QUEUE")
 	st.ok(err)
 	var got []uint64
 	var held []error
 	empty := func(err error) {
 		if held = append(held, err); err != nil {
-			got = append(got, st.kept("QUEUE")...)
+			got = append(got, kept(st, "QUEUE")...)
 			st.ok(queue.Purge(t.Context()))
 		}
 	}
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1", Held: empty})
 	st.ok(err)
-	st.ok(st.republish(r, 250, nil))
-	got = append(got, st.kept("QUEUE")...)
+	st.ok(republish(st, r, 250, nil))
+	got = append(got, kept(st, "QUEUE")...)
 	if len(got) != 250 || !slices.IsSorted(got) {
 		t.Errorf("%d events, sorted %t", len(got), slices.IsSorted(got))
 	}
@@ -122,10 +122,10 @@ func TestRepublishIntoAFullQueue(t *testing.T) {
 
 // Streams take the events of all instances that come, or of none.
 func TestRepublisherRefusesStreams(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	st.makeStream(jetstream.StreamConfig{Name: "ONE", Subjects: []string{"again.acme"}})
-	st.makeStream(jetstream.StreamConfig{Name: "TWO", Subjects: []string{"again.beta", "quiet"}})
-	st.makeStream(jetstream.StreamConfig{Name: "MUTE", Subjects: []string{"mute.*"}, NoAck: true})
+	st := newFixture(t, jetstest.Config{})
+	makeStream(st, jetstream.StreamConfig{Name: "ONE", Subjects: []string{"again.acme"}})
+	makeStream(st, jetstream.StreamConfig{Name: "TWO", Subjects: []string{"again.beta", "quiet"}})
+	makeStream(st, jetstream.StreamConfig{Name: "MUTE", Subjects: []string{"mute.*"}, NoAck: true})
 	for _, test := range []struct {
 		subject, instances string
 		want               error
@@ -148,10 +148,10 @@ func TestRepublisherRefusesStreams(t *testing.T) {
 
 // Nobody hears what this user must not publish.
 func TestRepublishWithoutPermission(t *testing.T) {
-	st := newStand(t, jetstest.Config{Password: "secret", Deny: "again.acme"})
+	st := newFixture(t, jetstest.Config{Password: "secret", Deny: "again.acme"})
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
 	st.ok(err)
-	if err := st.republish(r, 10, nil); !errors.Is(err, nats.ErrPermissionViolation) || r.Waiting() != 1000 {
+	if err := republish(st, r, 10, nil); !errors.Is(err, nats.ErrPermissionViolation) || r.Waiting() != 1000 {
 		t.Errorf("ended with %v, waiting from %d", err, r.Waiting())
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-func (st *stand) makeStream(c jetstream.StreamConfig) {
+func makeStream(st *fixture, c jetstream.StreamConfig) {
 	st.Helper()
 	_, err := st.store.Conn.JS.CreateStream(st.Context(), c)
 	st.ok(err)
@@ -21,15 +21,15 @@ func (st *stand) makeStream(c jetstream.StreamConfig) {
 
 // Nothing is published where it would come back into what is kept.
 func TestRepublisherRefuses(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	signals, err := st.store.Conn.JS.Stream(t.Context(), StreamSignals)
 	st.ok(err)
 	config := signals.CachedInfo().Config
 	config.Subjects = append(config.Subjects, "okta.*.raw")
 	config.Sources = []*jetstream.StreamSource{{Name: "FEED"}}
-	st.makeStream(jetstream.StreamConfig{Name: "FEED", Subjects: []string{"feed.>"}})
-	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
-	st.makeStream(jetstream.StreamConfig{Name: "ECHO", Subjects: []string{"echo.*"}, RePublish: &jetstream.RePublish{Source: "echo.*", Destination: "signals.okta.{{wildcard(1)}}"}})
+	makeStream(st, jetstream.StreamConfig{Name: "FEED", Subjects: []string{"feed.>"}})
+	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
+	makeStream(st, jetstream.StreamConfig{Name: "ECHO", Subjects: []string{"echo.*"}, RePublish: &jetstream.RePublish{Source: "echo.*", Destination: "signals.okta.{{wildcard(1)}}"}})
 	_, err = st.store.Conn.JS.UpdateStream(t.Context(), config)
 	st.ok(err)
 	for subject, want := range map[string]error{
@@ -67,8 +67,8 @@ func TestRepublisherRefuses(t *testing.T) {
 // Events come out as they were stored, in order, each acknowledged, while the
 // server is killed in between.
 func TestRepublishThroughARestart(t *testing.T) {
-	st, server := processStand(t)
-	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
+	st, server := newProcess(t)
+	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
 	l := lay(st, 1, 3000, 2, 50)
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
 	st.ok(err)
@@ -99,8 +99,8 @@ func TestRepublishThroughARestart(t *testing.T) {
 
 // What has no ack when it ends is where to go on.
 func TestRepublishEnded(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	st.makeStream(jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
+	st := newFixture(t, jetstest.Config{})
+	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
 	l := lay(st, 1, 100, 2, 50)
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
@@ -118,7 +118,7 @@ func TestRepublishEnded(t *testing.T) {
 		held[seqOf(st, m.Header)] = true
 	}
 	for i := range l.msgs {
-		if seq := l.base + uint64(i); l.wanted(Range{}, i) && !held[seq] && (from == 0 || seq < from) {
+		if seq := l.base + uint64(i); l.isEvent(i) && !held[seq] && (from == 0 || seq < from) {
 			t.Errorf("%d has no ack and is not waiting: that begins at %d", seq, from)
 		}
 	}
@@ -129,7 +129,7 @@ func TestRepublishEnded(t *testing.T) {
 }
 
 // seqOf reads where an event that was published again stands in SIGNALS.
-func seqOf(st *stand, h nats.Header) uint64 {
+func seqOf(st *fixture, h nats.Header) uint64 {
 	st.Helper()
 	e, chained := expected(nats.Header{headerFence: h[headerSequence]})
 	if !chained {
@@ -141,7 +141,7 @@ func seqOf(st *stand, h nats.Header) uint64 {
 // Where no stream takes the subject, what was on its way when the connection dropped
 // is published again.
 func TestRepublishWithoutAStream(t *testing.T) {
-	st, server := processStand(t)
+	st, server := newProcess(t)
 	heard, err := st.store.Conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go
 	st.ok(err)
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again.x", ID: "r1"})

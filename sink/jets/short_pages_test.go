@@ -10,7 +10,6 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
-	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
@@ -155,8 +154,8 @@ func TestBusyOrgHasAPast(t *testing.T) {
 		from := b.org.Now()
 		b.org.ExpireCursors()
 		time.Sleep(3 * time.Minute)
-		st := &stand{T: b.T, store: &Store{Conn: b.conn}}
-		positions := st.positions()
+		st := &fixture{T: b.T, store: Attach(b.conn)}
+		positions := positions(st)
 		if last := positions[len(positions)-1]; last.DedupeFrom != 0 {
 			b.Errorf("dedupe_from is %d three minutes after a reopening", last.DedupeFrom)
 		}
@@ -174,7 +173,7 @@ func TestBusyOrgHasAPast(t *testing.T) {
 func busy(oktatest.Request) oktatest.Fault { return oktatest.Fault{Wait: time.Second} }
 
 // positions reads all positions of the stream, in order.
-func (st *stand) positions() []pipeline.Position {
+func positions(st *fixture) []pipeline.Position {
 	st.Helper()
 	var list []pipeline.Position
 	for m := range st.messages(StreamSignals) {
@@ -184,23 +183,4 @@ func (st *stand) positions() []pipeline.Position {
 		}
 	}
 	return list
-}
-
-// A short page proves nothing: what dedupe_from makes up for ends when all that was known
-// before has been served.
-func TestDedupeFromEndsAtTheHead(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
-	s := st.settled(events(1, 5))
-	_, err := s.Reopen(t.Context(), s.at)
-	st.ok(err)
-	for n, list := range [][]pipeline.Event{nil, events(1, 2), nil, events(6, 6), events(3, 5)} {
-		p := short(s, 20+n, list)
-		p.CaughtUp = false
-		if st.commit(s, p); s.at.DedupeFrom == 0 {
-			t.Fatalf("dedupe_from ends with short page %d, while known events are to come", n)
-		}
-	}
-	if st.commit(s, short(s, 30, nil)); s.at.DedupeFrom != 0 {
-		t.Error("dedupe_from does not end at the head")
-	}
 }

@@ -3,6 +3,8 @@ package jets
 import (
 	"context"
 	"encoding/json"
+	"hash/fnv"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -116,19 +118,34 @@ func (w *fleetWorld) live() []*replica {
 // owner is the replica that an instance belongs to.
 func (w *fleetWorld) owner(t *tenant) *replica {
 	var owner *replica
-	var best candidate
+	var name string
+	var highest uint64
 	for _, r := range w.live() {
 		locks := r.locks.Load()
 		if locks == nil {
 			return nil
 		}
-		name := locks.Replica()
-		c := candidate{name: name, willing: true, rank: rank(hash(name), hash("https://"+t.org.host))}
-		if owner == nil || c.above(best) {
-			owner, best = r, c
+		own := locks.Replica()
+		rank := mixed(hashed(own) ^ bits.RotateLeft64(hashed("https://"+t.org.host), 32))
+		if owner == nil || rank > highest || rank == highest && own < name {
+			owner, name, highest = r, own, rank
 		}
 	}
 	return owner
+}
+
+// hashed and mixed are what every replica ranks by, written anew: they must not change
+// between releases.
+func hashed(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return mixed(h.Sum64())
+}
+
+func mixed(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // headEmpties is how many empty pages that each move the link are the head of a log.

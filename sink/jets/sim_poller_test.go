@@ -2,7 +2,6 @@ package jets
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -85,51 +84,7 @@ func (p *poller) freeze(d time.Duration) {
 	time.AfterFunc(d, func() { p.wire.heal(); p.gate.open() })
 }
 
-// gate holds a frozen process.
-type gate struct {
-	mu     sync.Mutex
-	closed chan struct{} // nil: open
-}
-
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed == nil {
-		g.closed = make(chan struct{})
-	}
-}
-
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed != nil {
-		close(g.closed)
-		g.closed = nil
-	}
-}
-
-func (g *gate) pass() {
-	g.mu.Lock()
-	closed := g.closed
-	g.mu.Unlock()
-	if closed != nil {
-		<-closed
-	}
-}
-
-// gatedSource and gatedSink are where a frozen process stands still: before and
-// after each call.
-type gatedSource struct {
-	pipeline.Source
-	gate *gate
-}
-
-func (s gatedSource) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
-	s.gate.pass()
-	defer s.gate.pass()
-	return s.Source.Poll(ctx, link)
-}
-
+// gatedSink is the same of a sink.
 type gatedSink struct {
 	*Sink
 	gate    *gate
@@ -146,7 +101,7 @@ func (s *gatedSink) Commit(ctx context.Context, at pipeline.Position, page pipel
 	s.gate.pass()
 	defer s.gate.pass()
 	if s.amnesia && at.DedupeFrom == 0 {
-		s.recent = recent{}
+		s.ForgetIDs()
 	}
 	return s.Sink.Commit(ctx, at, page)
 }

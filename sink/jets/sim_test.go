@@ -291,7 +291,7 @@ func (w *world) operate() {
 		return
 	}
 	defer conn.Close()
-	st := &stand{T: w.T, store: &Store{Conn: conn}}
+	st := &fixture{T: w.T, store: Attach(conn)}
 	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
 	defer cancel()
 	switch w.rng.IntN(6) {
@@ -306,7 +306,7 @@ func (w *world) operate() {
 			st.delete(m.Seq)
 		}
 	case 3:
-		if w.purges > 0 && conn.standsInCursors(ctx) {
+		if w.purges > 0 && standsInCursors(ctx, conn) {
 			w.purges--
 			st.purge(SubjectPosition("prod"))
 		}
@@ -317,7 +317,7 @@ func (w *world) operate() {
 
 // standsInCursors reports whether CURSORS knows the instance: with both gone
 // nothing is left to go on from, and since is all there is.
-func (c *Conn) standsInCursors(ctx context.Context) bool {
+func standsInCursors(ctx context.Context, c *Conn) bool {
 	m, err := c.Last(ctx, BucketStream(BucketCursors), BucketSubject(BucketCursors, Key("prod")))
 	return err == nil && len(m.Data) > 0
 }

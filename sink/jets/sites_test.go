@@ -155,16 +155,28 @@ type site struct {
 	gate gate
 }
 
+// restingSink stands still where gatedSource does.
+type restingSink struct {
+	*Sink
+	gate *gate
+}
+
+func (s *restingSink) Commit(ctx context.Context, at pipeline.Position, page pipeline.Page) (pipeline.Receipt, error) {
+	s.gate.pass()
+	defer s.gate.pass()
+	return s.Sink.Commit(ctx, at, page)
+}
+
 // poll polls the org until ctx ends.
 func (s *site) poll(ctx context.Context, org *oktatest.Org) {
-	source := &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: 5,
+	source := &okta.Client{Instance: "prod", Origin: origin, Token: pipeline.NewSecret("00secret"), Limit: 5,
 		HTTP: &http.Client{Transport: org.Transport()}}
-	query := Query{Origin: simOrigin, Hash: okta.Query("", 5), Since: pipeline.Since{Age: time.Hour},
+	query := Query{Origin: origin, Hash: okta.Query("", 5), Since: pipeline.Since{Age: time.Hour},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", 5, since) }}
 	err := (&pipeline.Runner{
 		Instance: "prod", Interval: 30 * time.Millisecond, Backoff: pipeline.Backoff{Min: 10 * time.Millisecond, Max: 50 * time.Millisecond},
 		Source: gatedSource{source, &s.gate},
-		Sink:   &gatedSink{Sink: NewSink(s.store, "prod", query, nil, nil), gate: &s.gate},
+		Sink:   &restingSink{NewSink(s.store, "prod", query, nil, nil), &s.gate},
 	}).Run(ctx)
 	if err != nil {
 		s.Error(err)
@@ -204,7 +216,7 @@ func (s *site) count() uint64 {
 func TestSites(t *testing.T) {
 	const total = 216
 	s := newSites(t)
-	org := oktatest.New(oktatest.Config{Origin: simOrigin, Requests: -1, Rate: oktatest.Rate{PerMinute: 1 << 30}})
+	org := oktatest.New(oktatest.Config{Origin: origin, Requests: -1, Rate: oktatest.Rate{PerMinute: 1 << 30}})
 	ctx, stop := context.WithCancel(t.Context())
 	both := []*site{{stand: s.hub, name: "hub"}, {stand: s.leaf, name: "leaf node"}}
 	done := make(chan struct{}, len(both))

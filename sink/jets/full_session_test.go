@@ -1,0 +1,45 @@
+package jets
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+)
+
+// TestSessionInAFullStore: a process that starts again where nothing can be stored tries
+// to take its former session over again and again, and tells it once, when it has.
+func TestSessionInAFullStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later
+		const limit = 8 << 20
+		st := newFixture(t, jetstest.Config{MaxStore: limit})
+		one := run(t, st.server, newRecord(t), "one", LocksConfig{}, "prod")
+		time.Sleep(5 * time.Second)
+		one.kill()
+		makeRoom := st.ballast(limit, 0)
+
+		var told lockedBuffer
+		log := slog.New(slog.NewTextHandler(&told, nil))
+		locks, err := NewLocks(st.store, LocksConfig{Replica: "one", Log: log})
+		st.ok(err)
+		ctx, end := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = locks.Run(ctx) })
+		time.Sleep(time.Minute)
+		if n := told.count("earlier process"); n != 0 {
+			t.Errorf("told %d times of what had not happened", n)
+		}
+		makeRoom()
+		time.Sleep(time.Minute)
+		if !locks.Live() || told.count("earlier process") > 1 {
+			t.Errorf("live: %v; told:\n%s", locks.Live(), told.String())
+		}
+		end()
+		wg.Wait()
+	})
+}
