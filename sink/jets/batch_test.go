@@ -26,14 +26,14 @@ func TestQuietBatchesGoFirst(t *testing.T) {
 		q.sink("quiet")
 		q.sink("idle")
 		first := st.written()
-		all, err := st.store.publisher.open.Take(t.Context(), openBatches, false)
+		all, err := st.store.publisher.open.Take(t.Context(), st.store.publisher.open.Capacity, false)
 		st.ok(err)
 		q.commit("drains", func(s *Sink) pipeline.Page { return page(s, 2, events(1, 3)) })
 		q.insert("past")
 		q.commit("quiet", func(s *Sink) pipeline.Page { return short(s, 2, events(1, 3)) })
 		q.commit("idle", func(s *Sink) pipeline.Page { return short(s, 2, nil) })
 		q.want("idle")
-		st.ok(all.Resize(t.Context(), openBatches-1)) // from here one at a time
+		st.ok(all.Resize(t.Context(), st.store.publisher.open.Capacity-1)) // from here one at a time
 		q.wg.Wait()
 		all.Release()
 		if got, want := st.written()[len(first):], []string{"quiet", "drains", "past"}; !slices.Equal(got, want) {

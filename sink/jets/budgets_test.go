@@ -24,6 +24,16 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
+// bucketOf is how the bucket BUDGETS is configured.
+func bucketOf(t *testing.T, c *Conn) jetstream.StreamConfig {
+	t.Helper()
+	s, err := c.JS.Stream(t.Context(), BucketStream(BucketBudgets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().Config
+}
+
 // putBudget writes a budget whatever stands.
 func putBudget(b pipeline.Budget) func(pipeline.Budget) pipeline.Budget {
 	return func(pipeline.Budget) pipeline.Budget { return b }
@@ -91,7 +101,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 				t.Errorf("over %s: %v", odd, err)
 			}
 		}
-		time.Sleep(budgetsTTL + time.Second)
+		time.Sleep(2*time.Minute + time.Second)
 		if got, err := b.Read(t.Context(), origin); err != nil || got.Limit != 0 {
 			t.Errorf("after its time: %+v, %v", got, err)
 		}
@@ -183,7 +193,7 @@ func TestBudgetsWithoutTheBucket(t *testing.T) {
 		if err := b.Write(t.Context(), origin, putBudget(pipeline.Budget{Origin: origin, Limit: 5})); err != nil {
 			t.Fatal(err)
 		}
-		if c := configOf(t, store.Conn, BucketStream(BucketBudgets)); c.Storage != jetstream.FileStorage || c.MaxAge != budgetsTTL {
+		if c := bucketOf(t, store.Conn); c.Storage != jetstream.FileStorage || c.MaxAge != 2*time.Minute {
 			t.Errorf("made as %+v", c)
 		}
 		if got, err := visitor.Read(t.Context(), origin); err != nil || got.Limit != 5 {

@@ -14,7 +14,7 @@ func TestSyncsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
 		st := newStand(t, jetstest.Config{})
-		all, err := st.store.syncs.Take(t.Context(), openSyncs, false)
+		all, err := st.store.syncs.Take(t.Context(), st.store.syncs.Capacity, false)
 		st.ok(err)
 		synced := false
 		var wg sync.WaitGroup

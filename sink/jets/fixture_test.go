@@ -318,3 +318,22 @@ func (s gatedSource) Poll(ctx context.Context, link pipeline.Link) (pipeline.Pag
 	defer s.gate.pass()
 	return s.Source.Poll(ctx, link)
 }
+
+// limitSignals sets the size of a message that SIGNALS takes, as an operator might.
+func (f *fixture) limitSignals(bytes int32) {
+	f.Helper()
+	stream, err := f.store.Conn.JS.Stream(f.Context(), StreamSignals)
+	f.ok(err)
+	config := stream.CachedInfo().Config
+	config.MaxMsgSize = bytes
+	_, err = f.store.Conn.JS.UpdateStream(f.Context(), config)
+	f.ok(err)
+	f.open()
+}
+
+// large is event i with 100 KB of filler.
+func large(i int) pipeline.Event {
+	e := event(i)
+	e.Data = []byte(strings.Replace(string(e.Data), "}", `,"x":"`+strings.Repeat("x", 100<<10)+`"}`, 1))
+	return e
+}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -95,29 +94,5 @@ func TestWhatIsNotAppliedIsTold(t *testing.T) {
 		if told := s.deadLetters().doubts(jetstream.StreamConfig{MaxAge: c.have.MaxAge}); (len(told) == 1) != strings.Contains(c.told, "max_age") {
 			t.Errorf("asked for %+v, DEADLETTER has %+v: told %q", c.asked, c.have, told)
 		}
-	}
-}
-
-// Dead letters are counted by instance.
-func TestDeadLettersAreCounted(t *testing.T) {
-	ctx := t.Context()
-	server := jetstest.Run(t)
-	conn, err := Connect(ctx, "", server.Option())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	store, err := Open(ctx, conn, Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, instance := range []string{"acme", "acme", "globex"} {
-		if _, err := conn.JS.PublishMsg(ctx, &nats.Msg{Subject: SubjectDeadLetter(instance), Data: []byte("?")}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := CountDeadLetters(ctx, store.Conn)
-	if err != nil || len(got) != 2 || got["acme"] != 2 || got["globex"] != 1 {
-		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,27 +15,47 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// limitSignals sets the size of a message that SIGNALS takes, as an operator might.
-func (st *stand) limitSignals(bytes int32) {
-	st.Helper()
-	stream, err := st.store.Conn.JS.Stream(st.Context(), StreamSignals)
-	st.ok(err)
-	config := stream.CachedInfo().Config
-	config.MaxMsgSize = bytes
-	_, err = st.store.Conn.JS.UpdateStream(st.Context(), config)
-	st.ok(err)
-	st.open()
+// live is a sink, and where it stands.
+type live struct {
+	*fixture
+	sink *Sink
+	at   pipeline.Position
 }
 
-// large is event i with 100 KB of filler.
-func large(i int) pipeline.Event {
-	e := event(i)
-	e.Data = []byte(strings.Replace(string(e.Data), "}", `,"x":"`+strings.Repeat("x", 100<<10)+`"}`, 1))
-	return e
+// synced is one after its first sync.
+func synced(st *fixture, instance string) *live {
+	st.Helper()
+	q := Query{Origin: origin, Hash: "q1", Since: pipeline.Since{Age: 24 * time.Hour},
+		Start: func(since time.Time) pipeline.Link {
+			return pipeline.Link("/api/v1/logs?since=" + since.UTC().Format(time.RFC3339))
+		}}
+	p := &live{fixture: st, sink: NewSink(st.store, instance, q, nil, nil)}
+	p.sync()
+	return p
+}
+
+func (p *live) sync() {
+	p.Helper()
+	var err error
+	p.at, err = p.sink.Sync(p.Context())
+	p.ok(err)
+}
+
+// page is one that leads to link(next); end: the head of the log is reached by it.
+func (p *live) page(next int, end bool, list ...pipeline.Event) pipeline.Page {
+	return pipeline.Page{Link: p.at.Link, Next: link(next), Events: list, Full: !end, More: !end, CaughtUp: end, Date: epoch.Add(24 * time.Hour)}
+}
+
+func (p *live) commit(page pipeline.Page) pipeline.Receipt {
+	p.Helper()
+	r, err := p.sink.Commit(p.Context(), p.at, page)
+	p.ok(err)
+	p.at = r.Position
+	return r
 }
 
 // letters are the dead letters that stand.
-func (st *stand) letters() []DeadLetter {
+func letters(st *fixture) []DeadLetter {
 	st.Helper()
 	var all []DeadLetter
 	for l, err := range (&DeadLetters{Store: st.store}).All(st.Context(), "", time.Time{}, false) {
@@ -46,21 +65,21 @@ func (st *stand) letters() []DeadLetter {
 	return all
 }
 
-// buried is a stand with events 1 and 3 stored, event 2 a dead letter since SIGNALS
+// buried is a fixture with events 1 and 3 stored, event 2 a dead letter since SIGNALS
 // took no more than 64 KiB, and two that are no events.
-func buried(t *testing.T) (*stand, *Sink) {
-	st := newStand(t, jetstest.Config{})
+func buried(t *testing.T) (*fixture, *live) {
+	st := newFixture(t, jetstest.Config{})
 	st.limitSignals(64 << 10)
-	s := st.synced()
-	p := page(s, 1, []pipeline.Event{event(1), large(2), event(3),
-		{Data: []byte(`null`), Flaw: pipeline.FlawNotObject}, {Data: []byte(`{"uuid":7}`), Flaw: pipeline.FlawNoUUID}})
-	if r := st.commit(s, p); r.Stored != 2 || r.DeadLetters != 3 {
+	p := synced(st, "prod")
+	page := p.page(1, false, event(1), large(2), event(3),
+		pipeline.Event{Data: []byte(`null`), Flaw: pipeline.FlawNotObject}, pipeline.Event{Data: []byte(`{"uuid":7}`), Flaw: pipeline.FlawNoUUID})
+	if r := p.commit(page); r.Stored != 2 || r.DeadLetters != 3 {
 		t.Fatalf("receipt %+v", r)
 	}
-	return st, s
+	return st, p
 }
 
-func (st *stand) uuids() []string {
+func uuids(st *fixture) []string {
 	st.Helper()
 	var all []string
 	for m := range st.messages(StreamSignals) {
@@ -73,8 +92,8 @@ func (st *stand) uuids() []string {
 
 // TestRequeue stores what the stream takes by now, once, and deletes the dead letter.
 func TestRequeue(t *testing.T) {
-	st, s := buried(t)
-	all := st.letters()
+	st, p := buried(t)
+	all := letters(st)
 	if len(all) != 3 || all[0].Cut() || all[0].Kept != len(large(2).Data) || all[0].Instance != "prod" || all[0].Reason != pipeline.FlawTooLarge {
 		t.Fatalf("dead letters: %d, the first %+v", len(all), all[0].Header)
 	}
@@ -86,6 +105,10 @@ func TestRequeue(t *testing.T) {
 		if _, err := d.Requeue(t.Context(), l, okta.Element); !errors.Is(err, ErrNoEvent) {
 			t.Fatalf("%s: %v", l.Data, err)
 		}
+	}
+	conflicting := DeadLetter{Instance: "prod", Reason: pipeline.FlawConflict}
+	if _, err := d.Requeueable(t.Context(), conflicting, nil); !errors.Is(err, ErrConflict) {
+		t.Errorf("a conflicting repeat: %v", err)
 	}
 	st.limitSignals(-1)
 	d.Store = Attach(st.store.Conn)
@@ -101,16 +124,15 @@ func TestRequeue(t *testing.T) {
 	if stored, err = d.Requeue(t.Context(), all[0], okta.Element); err != nil || stored {
 		t.Fatalf("requeued again: %v, %v", stored, err)
 	}
-	if got := st.uuids(); !slices.Equal(got, []string{"id-0001", "id-0003", "id-0002repair"}) || len(st.letters()) != 2 {
-		t.Fatalf("stored %v, %d letters left", got, len(st.letters()))
+	if got := uuids(st); !slices.Equal(got, []string{"id-0001", "id-0003", "id-0002repair"}) || len(letters(st)) != 2 {
+		t.Fatalf("stored %v, %d letters left", got, len(letters(st)))
 	}
-	if _, err := s.Commit(t.Context(), s.at, page(s, 2, events(4, 4))); !errors.Is(err, pipeline.ErrFenced) {
+	if _, err := p.sink.Commit(t.Context(), p.at, p.page(2, false, event(4))); !errors.Is(err, pipeline.ErrFenced) {
 		t.Fatalf("the poller's commit gave %v", err)
 	}
-	_, err = s.Sync(t.Context())
-	st.ok(err)
-	st.commit(s, page(s, 2, []pipeline.Event{large(2), event(4)})) // Okta repeats it
-	if got := st.uuids(); len(got) != 4 {
+	p.sync()
+	p.commit(p.page(2, false, large(2), event(4))) // Okta repeats it
+	if got := uuids(st); len(got) != 4 {
 		t.Fatalf("stored %v", got)
 	}
 }
@@ -120,36 +142,38 @@ func TestRequeueWaitsForThePoll(t *testing.T) {
 	st, _ := buried(t)
 	st.limitSignals(-1)
 	d := &DeadLetters{Store: st.store}
-	letter := st.letters()[0]
-	s := st.synced()
-	letter.Link = s.at.Link
+	letter := letters(st)[0]
+	p := synced(st, "prod")
+	letter.Link = p.at.Link
 	if _, err := d.Requeue(t.Context(), letter, okta.Element); !errors.Is(err, ErrNotPassed) {
 		t.Fatalf("with its page's link not left: %v", err)
 	}
-	letter = st.letters()[0]
-	st.rewind(s.at.Seq-3, false)
+	letter = letters(st)[0]
+	back := Mark{Seq: p.at.Seq - 3}
+	_, err := (&Operator{Store: st.store, Instance: "prod"}).Rewind(t.Context(), back, false, func(Move) error { return nil })
+	st.ok(err)
 	if _, err := d.Requeue(t.Context(), letter, okta.Element); !errors.Is(err, pipeline.ErrMakingUp) {
 		t.Fatalf("while its page is served again: %v", err)
 	}
-	s = st.synced()
-	st.commit(s, page(s, 1, []pipeline.Event{event(1), large(2), event(3)})) // it fits now
-	st.commit(s, short(s, 2, nil))
+	p = synced(st, "prod")
+	p.commit(p.page(1, false, event(1), large(2), event(3))) // it fits now
+	p.commit(p.page(2, true))
 	if stored, err := d.Requeue(t.Context(), letter, okta.Element); err != nil || stored {
 		t.Fatalf("after the poll has stored it: %v, %v", stored, err)
 	}
-	if got := st.uuids(); len(got) != 3 || len(st.letters()) != 2 {
-		t.Fatalf("stored %v, %d letters left", got, len(st.letters()))
+	if got := uuids(st); len(got) != 3 || len(letters(st)) != 2 {
+		t.Fatalf("stored %v, %d letters left", got, len(letters(st)))
 	}
 }
 
 // TestRequeueCutAnywhere: the process ends after each of its writes to the network,
 // and another one requeues again: the event is there once, the dead letter gone.
 func TestRequeueCutAnywhere(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	half, untouched, whole := 0, 0, 0
 	for writes := 1; whole < 2; writes++ {
 		instance := fmt.Sprint("cut-", writes)
-		letter := st.buriedOf(instance)
+		letter := buriedOf(st, instance)
 		w := &cable{server: st.server, left: -1}
 		conn, err := Connect(t.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 		st.ok(err)
@@ -157,7 +181,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 		_, err = (&DeadLetters{Store: Attach(conn)}).Requeue(t.Context(), letter, okta.Element)
 		conn.Close()
 		_, gone := (&DeadLetters{Store: st.store}).Get(t.Context(), letter.Seq)
-		switch n := st.countOf(instance); {
+		switch n := countOf(st, instance); {
 		case err == nil:
 			whole++
 		case n == 2 && gone != nil:
@@ -170,7 +194,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 		_, err = (&DeadLetters{Store: st.store}).Requeue(t.Context(), letter, okta.Element)
 		st.ok(err)
 		_, gone = (&DeadLetters{Store: st.store}).Get(t.Context(), letter.Seq)
-		if n := st.countOf(instance); n != 3 || !errors.Is(gone, ErrNoMessage) || writes > 100 {
+		if n := countOf(st, instance); n != 3 || !errors.Is(gone, ErrNoMessage) || writes > 100 {
 			t.Fatalf("after %d writes and another try: %d events, the dead letter: %v", writes, n, gone)
 		}
 	}
@@ -180,16 +204,10 @@ func TestRequeueCutAnywhere(t *testing.T) {
 }
 
 // buriedOf makes event 2 of an instance a dead letter that could be published.
-func (st *stand) buriedOf(instance string) DeadLetter {
+func buriedOf(st *fixture, instance string) DeadLetter {
 	st.Helper()
-	s := NewSink(st.store, instance, query(), nil, nil)
-	_, err := s.Sync(st.Context())
-	st.ok(err)
-	p := page(s, 1, []pipeline.Event{event(1), event(2), event(3)})
-	_, err = s.bury(st.Context(), p.Link, []letter{{pipeline.Event{Data: event(2).Data, Flaw: pipeline.FlawTooLarge}, 1}})
-	st.ok(err)
-	p.Events = []pipeline.Event{event(1), event(3)}
-	st.commit(s, p)
+	p := synced(st, instance)
+	p.commit(p.page(1, false, event(1), pipeline.Event{Data: event(2).Data, Flaw: pipeline.FlawTooLarge}, event(3)))
 	for l, err := range (&DeadLetters{Store: st.store}).All(st.Context(), instance, time.Time{}, false) {
 		st.ok(err)
 		return l
@@ -199,10 +217,13 @@ func (st *stand) buriedOf(instance string) DeadLetter {
 }
 
 // countOf counts an instance's events.
-func (st *stand) countOf(instance string) uint64 {
+func countOf(st *fixture, instance string) (n int) {
 	st.Helper()
-	n, err := (&Operator{Store: st.store, Instance: instance}).after(st.Context(), 0)
-	st.ok(err)
+	for m := range st.messages(StreamSignals) {
+		if m.Subject == SubjectEvents(instance) {
+			n++
+		}
+	}
 	return n
 }
 
@@ -210,7 +231,7 @@ func TestDeadLettersAreReadAndDeleted(t *testing.T) {
 	st, _ := buried(t)
 	st.write(SubjectDeadLetter("other"), "by hand")
 	d := &DeadLetters{Store: st.store}
-	all := st.letters()
+	all := letters(st)
 	if len(all) != 4 || all[3].Instance != "other" || all[3].Size != 7 || all[3].Cut() {
 		t.Fatalf("%d dead letters, the last %+v", len(all), all[len(all)-1])
 	}
@@ -237,7 +258,31 @@ func TestDeadLettersAreReadAndDeleted(t *testing.T) {
 		t.Fatalf("a deleted one: %v", err)
 	}
 	st.ok(d.Purge(t.Context(), "prod", all[0].Seq))
-	if left := st.letters(); len(left) != 2 || left[0].Seq != all[2].Seq {
+	if left := letters(st); len(left) != 2 || left[0].Seq != all[2].Seq {
 		t.Fatalf("left: %+v", left)
+	}
+}
+
+// Dead letters are counted by instance.
+func TestDeadLettersAreCounted(t *testing.T) {
+	ctx := t.Context()
+	server := jetstest.Run(t)
+	conn, err := Connect(ctx, "", server.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	store, err := Open(ctx, conn, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, instance := range []string{"acme", "acme", "globex"} {
+		if _, err := conn.JS.PublishMsg(ctx, &nats.Msg{Subject: SubjectDeadLetter(instance), Data: []byte("?")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := CountDeadLetters(ctx, store.Conn)
+	if err != nil || len(got) != 2 || got["acme"] != 2 || got["globex"] != 1 {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -95,16 +95,19 @@ func (st *stand) passThrough(instance string, lines [][]byte) {
 // poll polls an org that serves these elements, and no other, to its end.
 func (st *stand) poll(instance string, elements [][]byte) {
 	st.Helper()
-	org := oktatest.New(oktatest.Config{Origin: simOrigin, Links: oktatest.Links{Vary: true}})
+	org := oktatest.New(oktatest.Config{Origin: origin, Links: oktatest.Links{Vary: true}})
 	for _, element := range elements {
 		org.Add(oktatest.Event{Data: element, Published: time.Now(), Persisted: time.Now()}) // not what it says: it may be too old to be kept
 	}
-	w := &world{T: st.T, asks: asks{origin: simOrigin, limit: 2}, started: time.Now(), org: org}
+	const limit = 2
+	client := &okta.Client{Instance: instance, Origin: origin, Token: pipeline.NewSecret("00secret"), Limit: limit,
+		HTTP: &http.Client{Transport: org.Transport()}, MaxBody: 2 << 20}
+	q := Query{Origin: origin, Hash: okta.Query("", limit), Since: pipeline.Since{Moment: time.Now().Add(-time.Hour)},
+		Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }, Org: client.Organization}
 	runner := &pipeline.Runner{
 		Instance: instance,
-		Source: &okta.Client{Instance: instance, Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
-			HTTP: &http.Client{Transport: org.Transport()}},
-		Sink: NewSink(st.store, instance, w.query(), nil, nil),
+		Source:   client,
+		Sink:     NewSink(st.store, instance, q, nil, nil),
 	}
 	ctx, stop := context.WithTimeout(st.Context(), 10*time.Minute)
 	defer stop()

@@ -131,7 +131,7 @@ func (c *cable) move(conn net.Conn, held [][]byte) {
 func (c *cable) fresh() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Since(c.made) < watchSilence
+	return time.Since(c.made) < 5*time.Second // for as long as a watch may be silent
 }
 
 // stands is open until the cable moves; nil if it does.

@@ -76,7 +76,7 @@ func (l *logbook) asks(instance string, r *replica) (ended func()) {
 		defer l.mu.Unlock()
 		delete(l.asking[instance], q)
 		for other := range l.asking[instance] {
-			if both := time.Since(newest(q.from, other.from)); other.replica != r && both > instant && !r.dead.Load() && !other.replica.dead.Load() {
+			if both := min(time.Since(q.from), time.Since(other.from)); other.replica != r && both > instant && !r.dead.Load() && !other.replica.dead.Load() {
 				l.twice = append(l.twice, clash{instance, r.name, other.replica.name, both, r.dazed() || other.replica.dazed()})
 			}
 		}

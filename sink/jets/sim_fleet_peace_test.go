@@ -58,7 +58,7 @@ func (w *fleetWorld) peace() {
 func (w *fleetWorld) forget() {
 	kv, err := w.admin.JS.KeyValue(w.Context(), BucketLocks)
 	w.must(err)
-	w.must(w.admin.each(w.Context(), BucketLocks, sessionPrefix+">", false, func(e kvEntry) {
+	w.must(w.admin.each(w.Context(), BucketLocks, "session.>", false, func(e kvEntry) {
 		var s Session
 		if !e.gone && (json.Unmarshal(e.value, &s) != nil || s.StartedAt.IsZero()) {
 			w.must(kv.Purge(w.Context(), e.key))
@@ -266,7 +266,7 @@ func (w *fleetWorld) part() {
 		return
 	}
 	// A watch at its worst, the time after which others hand over, a page in hand.
-	w.await(w.each(w.owned), time.Second, maturity*w.ttl+5*time.Second)
+	w.await(w.each(w.owned), time.Second, 2*w.ttl+5*time.Second)
 	w.end(came, w.slots[came].kill, w.ttl+2*time.Second)
 	time.Sleep(2 * w.ttl) // what belongs to a dead one is left to it until its session has expired
 	if live := w.live(); len(live) > 1 {

@@ -180,11 +180,11 @@ func (w *fleetWorld) meddle(r *replica) {
 	case 1:
 		_, _ = kv.Put(ctx, key, []byte(w.choose("", "{", `{"holder":"ghost","session":"x"}`, `{"holder":"`+r.name+`","session":"x"}`)))
 	case 2:
-		_ = kv.Delete(ctx, sessionPrefix+r.name)
+		_ = kv.Delete(ctx, "session."+r.name)
 	case 3:
-		_, _ = kv.Put(ctx, sessionPrefix+r.name, []byte(w.choose("{", `{"id":"x"}`)))
+		_, _ = kv.Put(ctx, "session."+r.name, []byte(w.choose("{", `{"id":"x"}`)))
 	case 4:
-		_, _ = kv.Put(ctx, sessionPrefix+"ghost", []byte(`{"id":"x"}`))
+		_, _ = kv.Put(ctx, "session.ghost", []byte(`{"id":"x"}`))
 	case 5:
 		_ = w.admin.JS.DeleteKeyValue(ctx, BucketLocks)
 	case 6:

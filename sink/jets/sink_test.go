@@ -277,9 +277,9 @@ func TestLongHeaders(t *testing.T) {
 	if r := st.commit(s, page(s, 1, list)); r.Stored != 5 || r.DeadLetters != 2 {
 		t.Fatalf("receipt %+v", r)
 	}
-	for _, l := range st.letters() {
-		if l.Reason != pipeline.FlawTooLarge {
-			t.Errorf("reason %s", l.Reason)
+	for m := range st.messages(StreamDeadLetter) {
+		if reason := m.Header.Get(headerReason); reason != string(pipeline.FlawTooLarge) {
+			t.Errorf("reason %s", reason)
 		}
 	}
 	n := 0
@@ -360,10 +360,6 @@ func TestConflictingRepeats(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("dead letters %q, want %q", got, want)
-	}
-	_, err := (&DeadLetters{st.store}).Requeueable(t.Context(), DeadLetter{Instance: "prod", Reason: pipeline.FlawConflict}, nil)
-	if !errors.Is(err, ErrConflict) {
-		t.Errorf("requeue: %v", err)
 	}
 	s = st.synced() // what was stored before a restart is known by its id alone
 	commit(5, 1, 2, 0, other(3, "d"), other(1, "e"), event(4))
