@@ -101,7 +101,7 @@ func (st *stand) poll(instance string, elements [][]byte) {
 	}
 	const limit = 2
 	client := &okta.Client{Instance: instance, Origin: origin, Token: pipeline.NewSecret("00secret"), Limit: limit,
-		HTTP: &http.Client{Transport: org.Transport()}, MaxBody: 2 << 20}
+		HTTP: &http.Client{Transport: org.Transport()}}
 	q := Query{Origin: origin, Hash: okta.Query("", limit), Since: pipeline.Since{},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }, Org: client.Organization}
 	runner := &pipeline.Runner{
