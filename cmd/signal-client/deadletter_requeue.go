@@ -136,7 +136,7 @@ func requeueProblem(letter jets.DeadLetter, err error) error {
 		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, human(uint64(letter.Kept)), human(uint64(letter.Size)))
 		hint = fmt.Sprintf("raise max_payload of the NATS server, then: signal-client audit --instance %s --since <before %s> --repair", letter.Instance, letter.Time.Format("2006-01-02"))
 	case errors.Is(err, jets.ErrNoEvent):
-		err = fmt.Errorf("%w (%s), and nothing tells it from others", jets.ErrNoEvent, letter.Reason)
+		err = fmt.Errorf("%w (%s), and nothing identifies it", jets.ErrNoEvent, letter.Reason)
 		hint = fmt.Sprintf("look at it (signal-client deadletter show %d), then: signal-client deadletter purge %d", letter.Seq, letter.Seq)
 	case errors.Is(err, jets.ErrStillTooLarge), errors.Is(err, jets.ErrNotPassed), errors.Is(err, pipeline.ErrMakingUp), errors.Is(err, jets.ErrNoPosition):
 	default:

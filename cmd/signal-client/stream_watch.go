@@ -29,7 +29,7 @@ type streamWatch struct {
 // streamFault is what is wrong with a stream.
 type streamFault struct {
 	unfit  string   // why it can't be used; empty: it can
-	doubts []string // what works, but not for long or not for everything
+	doubts []string // warnings: it works, but not for long or not for every event
 }
 
 func (f streamFault) severity() string {

@@ -4,7 +4,8 @@ package embedded
 
 import "golang.org/x/sys/unix"
 
-// diskLeft is the room on the file system of a directory, for who is not root.
+// diskLeft returns the space on a directory's file system that users other than root may
+// use.
 func diskLeft(dir string) (left, total uint64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

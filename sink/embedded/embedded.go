@@ -1,16 +1,16 @@
-// Package embedded runs the nats-server that signal-client brings along, for
-// those who have none: JetStream on file, in this process.
+// Package embedded runs a nats-server with JetStream on file in this process, for
+// installations without one.
 //
-// What was acked survives the end of the process, SIGKILL included; with the
-// default, fsync before every ack, the loss of power too. It is one server: it
-// does not survive the loss of its disk.
+// Acknowledged messages survive the end of the process, SIGKILL included; with the
+// default, fsync before every ack, a loss of power, too. It is a single server: it does
+// not survive the loss of its disk.
 //
-// What bounds the store is the disk. JetStream counts bytes before compression, so a
-// limit of its own would be reached while most of the disk is free, and would refuse
-// the buckets along with the events. Instead a reserve of the disk is kept for the
-// buckets, the locks among them, and for what makes room: Room says whether
-// events may be written. A store that was refused by a disk without room, or by one
-// that failed, is opened anew within the process as soon as there is room.
+// The disk bounds the store. JetStream counts bytes before compression, so a limit of its
+// own would be reached while most of the disk is free, and would refuse the buckets along
+// with the events. Instead a reserve of the disk is kept for the buckets, the locks among
+// them, and for operations that free space: Room tells whether events may be written. If
+// the store fails because the disk is full or broken, it is reopened within the process
+// as soon as there is room.
 package embedded
 
 import (
@@ -30,20 +30,20 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// MaxPayload is the largest message that the server takes, in bytes.
+// MaxPayload is the largest message that the server accepts, in bytes.
 const MaxPayload = 8 << 20
 
 // ErrInUse: another process runs a server on the store.
 var ErrInUse = errors.New("in use by another process")
 
-// Config says how the server is run.
+// Config is the configuration of the server.
 type Config struct {
-	Dir          string        // the store; default "data"
+	Dir          string        // of the store; default "data"
 	Listen       string        // host:port, port 0 is a free one; default 127.0.0.1:4222
-	NoListen     bool          // reached from within the process alone
-	SyncInterval time.Duration // between fsyncs: what a loss of power may cost; default 0: before every ack
+	NoListen     bool          // only reachable from this process
+	SyncInterval time.Duration // between fsyncs: a loss of power may lose that much; default 0: before every ack
 	User         string        // default "signal-client" when there is a password
-	Password     string        // empty: none is asked, on loopback only
+	Password     string        // empty: none, on loopback only
 	Log          *slog.Logger  // nil: none
 }
 
@@ -63,25 +63,25 @@ func (c Config) withDefaults() Config {
 type Server struct {
 	config Config
 	opts   *server.Options
-	lock   *os.File // the lock on the store; the system drops it with the process
+	lock   *os.File // lock on the store; the system releases it when the process ends
 	disk   disk
 	once   sync.Once
 	end    context.CancelFunc // of the watch
 	ended  sync.WaitGroup
-	told   bool // of the watch: that events are held back
+	told   bool // events are held back, as last logged by watch
 
 	mu      sync.Mutex
-	nats    *server.Server // nil: it is being started anew
+	nats    *server.Server // nil: it is being restarted
 	url     string
-	trouble string // why nothing can be stored; empty: nothing known
+	trouble string // why nothing can be stored; empty: no known reason
 }
 
 // maxStore leaves the limit to the disk.
 const maxStore = 1 << 50
 
-// Start starts the server and waits until it can be used: a large store that was
-// not closed takes seconds to read. It returns ErrInUse when another process runs
-// a server on the same directory, which nats-server itself would not notice.
+// Start starts the server and waits until it is ready: reading a large store that was not
+// closed takes seconds. It returns ErrInUse when another process runs a server on the
+// same directory, which nats-server itself would not notice.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	opts, err := cfg.options()
@@ -136,14 +136,14 @@ func (c Config) options() (*server.Options, error) {
 	return opts, nil
 }
 
-// Loopback reports whether a host can be reached from this machine only: what listens
-// on any other needs a password.
+// Loopback reports whether a host can be reached from this machine only; a listener on
+// any other needs a password.
 func Loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// start starts a nats-server and makes it the one that is used.
+// start starts a nats-server and makes it the current one.
 func (s *Server) start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -173,13 +173,13 @@ func (s *Server) start(ctx context.Context) error {
 	if s.url == "" && !s.config.NoListen {
 		s.url = srv.ClientURL()
 		if addr, ok := srv.Addr().(*net.TCPAddr); ok {
-			s.opts.Port = addr.Port // the same when it is started anew
+			s.opts.Port = addr.Port // keep the port at a restart
 		}
 	}
 	return nil
 }
 
-// stop stops the nats-server, and waits until its store is closed.
+// stop stops the nats-server and waits until its store is closed.
 func (s *Server) stop() {
 	s.mu.Lock()
 	srv := s.nats
@@ -191,8 +191,7 @@ func (s *Server) stop() {
 	}
 }
 
-// free says in plain words that an address can't be listened on: the server
-// would only log it.
+// free returns a plain error if an address is in use: the server would only log it.
 func free(ctx context.Context, opts *server.Options) error {
 	if opts.DontListen || opts.Port == server.RANDOM_PORT {
 		return nil
@@ -201,15 +200,15 @@ func free(ctx context.Context, opts *server.Options) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s is in use, maybe by another nats-server: stop it, connect to it instead, or listen elsewhere: %w", address, err)
+		return fmt.Errorf("%s is in use, maybe by another nats-server: stop it, connect to it instead, or listen on another address: %w", address, err)
 	case err != nil:
 		return err
 	}
 	return l.Close()
 }
 
-// Shutdown stops the server, waits until its store is closed and gives the
-// directory free. It may be called more than once.
+// Shutdown stops the server, waits until its store is closed and unlocks the directory.
+// It may be called more than once.
 func (s *Server) Shutdown() {
 	s.once.Do(func() {
 		s.end()
@@ -219,8 +218,7 @@ func (s *Server) Shutdown() {
 	})
 }
 
-// InProcess is the option that connects a client in this process, without a
-// socket.
+// InProcess returns the option that connects a client of this process without a socket.
 func (s *Server) InProcess() nats.Option {
 	return func(o *nats.Options) error {
 		if s.config.Password != "" {
@@ -230,8 +228,8 @@ func (s *Server) InProcess() nats.Option {
 	}
 }
 
-// InProcessConn makes a Server fit for nats.InProcessServer: a client that reconnects
-// comes to the nats-server that runs by then.
+// InProcessConn lets nats.InProcessServer use a Server: a client that reconnects reaches
+// the current nats-server.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
 	srv := s.nats
@@ -242,10 +240,10 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 	return srv.InProcessConn()
 }
 
-var errStarting = errors.New("the embedded nats-server is started anew")
+var errStarting = errors.New("the embedded nats-server is restarting")
 
-// URL is where clients connect, without user and password; empty when the server
-// does not listen.
+// URL returns where clients connect, without user and password; empty if the server does
+// not listen.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,17 +10,16 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// How often the store is looked at, and how long it is not opened anew after an
-// attempt: a disk that fails for good must not be hammered.
+// How often the store is checked, and how long it is not reopened after an attempt: a
+// disk that has failed for good must not be hammered.
 const (
 	lookEvery    = time.Second
 	healLeast    = 2 * time.Second
 	healMost     = 5 * time.Minute
-	healthyAfter = 10 * time.Minute // the next fault is a new one
+	healthyAfter = 10 * time.Minute // after this, a fault counts as a new one
 )
 
-// Trouble says why nothing can be stored now, in a sentence; empty when nothing is known
-// against it.
+// Trouble returns, in a sentence, why nothing can be stored now; empty: no known reason.
 func (s *Server) Trouble() string {
 	if err := s.Short(); err != nil {
 		return err.Error()
@@ -30,11 +29,11 @@ func (s *Server) Trouble() string {
 	return s.trouble
 }
 
-// watch opens the store anew when nats-server has given it up: after a failed write,
-// one that found no room for example, it stores nothing more until it is started again
-// (nats-server 2.15.2, server/filestore.go, setWriteErr, read 2026-11-28).
+// watch reopens the store after nats-server has given it up: after a failed write, as on
+// a full disk, it stores nothing more until it is restarted (nats-server 2.15.2,
+// server/filestore.go, setWriteErr, read 2026-11-28).
 func (s *Server) watch(ctx context.Context) {
-	known, _ := s.refused() // can't be recovered: a start has just tried
+	known, _ := s.refused() // streams that a start, just now, could not recover
 	wait, last := healLeast, time.Time{}
 	for {
 		select {
@@ -54,14 +53,14 @@ func (s *Server) watch(ctx context.Context) {
 		if disabled {
 			what = "JetStream"
 		}
-		s.say(what + " of the embedded NATS server can't be written since a write to the disk failed")
+		s.say(what + " of the embedded NATS server can't be written because a write to the disk failed")
 		if short != nil || time.Since(last) < wait {
 			continue
 		}
 		if time.Since(last) > healthyAfter {
 			wait = healLeast
 		}
-		s.config.Log.Warn("nats: the store is opened anew, since writes to it had failed", "refused", what)
+		s.config.Log.Warn("nats: the store is reopened because writes to it failed", "refused", what)
 		if err := s.again(ctx); err != nil {
 			s.say("the embedded NATS server does not start: " + err.Error())
 			s.config.Log.Error("nats: the embedded server does not start", "err", err)
@@ -72,7 +71,7 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-// again starts nats-server anew on the store.
+// again restarts nats-server on the store.
 func (s *Server) again(ctx context.Context) error {
 	s.stop()
 	if err := s.start(ctx); err != nil {
@@ -100,19 +99,19 @@ func (s *Server) refused() (streams []string, disabled bool) {
 	return streams, disabled
 }
 
-// tellShort logs that events are held back, and that they are no longer.
+// tellShort logs when events are held back, and when they no longer are.
 func (s *Server) tellShort(short error) {
 	switch {
 	case (short != nil) == s.told:
 	case short != nil:
 		s.config.Log.Error("nats: events are held back", "err", short)
 	default:
-		s.config.Log.Info("nats: the disk of the store has room again")
+		s.config.Log.Info("nats: the store's disk has room again")
 	}
 	s.told = short != nil
 }
 
-// say keeps why nothing can be stored, and logs it when it is new.
+// say records why nothing can be stored, and logs a change.
 func (s *Server) say(trouble string) {
 	s.mu.Lock()
 	was := s.trouble

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// logger hands what nats-server logs to slog: its notices are details here.
+// logger passes nats-server's log on to slog; its notices become debug messages.
 type logger struct {
 	log *slog.Logger
 

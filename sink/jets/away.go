@@ -6,24 +6,24 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// absence is since when a connection does not stand, and why it does not come back.
+// absence is the time since which a connection is down, and the reason.
 type absence struct {
-	since time.Time // zero: it stands
+	since time.Time // zero: the connection is up
 	why   error
 }
 
-// toldAgain is how often the same trouble of a connection that stands is logged.
+// toldAgain is how often the same problem of a live connection is logged.
 const toldAgain = time.Minute
 
-// Away returns since when the connection does not stand, and why the newest try to make
-// it anew failed; the zero time while it stands.
+// Away returns since when the connection is down, and why the last reconnect failed; the
+// zero time while it is up.
 func (c *Conn) Away() (since time.Time, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.away.since, c.away.why
 }
 
-// tried keeps why a try to connect again failed.
+// tried records why a reconnect failed.
 func (c *Conn) tried(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,9 +32,9 @@ func (c *Conn) tried(err error) {
 	}
 }
 
-// failed logs what nats.go learns outside of any call, such as a permission that is
-// missing; the same once a minute. What it learns while the connection does not stand is
-// the reason for that: a server that refuses the credentials does so at every try.
+// failed logs errors that nats.go reports outside of any call, such as a missing
+// permission; the same one once a minute. While the connection is down, such an error is
+// the reason for that: a server that refuses the credentials does so at every attempt.
 func (c *Conn) failed(nc *nats.Conn, sub *nats.Subscription, err error) {
 	if !nc.IsConnected() {
 		c.tried(err)
@@ -54,7 +54,7 @@ func (c *Conn) failed(nc *nats.Conn, sub *nats.Subscription, err error) {
 	c.log.Warn("nats", "err", err)
 }
 
-// newTrouble reports whether the same was not logged a short while ago.
+// newTrouble reports whether a problem has not been logged within the last minute.
 func (c *Conn) newTrouble(what string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,23 +14,24 @@ import (
 	"github.com/witfoo/signal-client/pipeline/backfill"
 )
 
-// Backfills keeps jobs in the bucket BACKFILLS, for whoever polls their instance.
+// Backfills stores jobs in the bucket BACKFILLS, for the process that polls their
+// instance.
 type Backfills struct {
 	Store *Store
 }
 
-// KeptJob is a job as the bucket holds it.
+// KeptJob is a stored job with its revision.
 type KeptJob struct {
 	backfill.Job
 	Revision uint64
-	Err      error // why it can't be read: of the job there are Instance and ID alone; nil: it can
+	Err      error // why it can't be read (then only Instance and ID are set); nil: it can
 }
 
-// backfillKey is a job's key: okta.<instance>.<id>.
+// backfillKey returns a job's key: okta.<instance>.<id>.
 func backfillKey(j *backfill.Job) string { return Key(j.Instance) + "." + j.ID }
 
-// Watch calls changed with all jobs, the oldest of an instance first: with what
-// stands, and after each change. It returns when ctx ends.
+// Watch calls changed with all jobs, the oldest of an instance first: at the start and
+// after each change. It returns when ctx ends.
 func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob)) error {
 	var jobs map[string]KeptJob
 	return b.Store.follow(ctx, BucketBackfills, ">", view{
@@ -56,7 +57,7 @@ func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob
 	})
 }
 
-// All reads the jobs once, the oldest first. A bucket that nobody has made is empty.
+// All reads the jobs once, the oldest first. A bucket that does not exist is empty.
 func (b *Backfills) All(ctx context.Context) ([]KeptJob, error) {
 	var all []KeptJob
 	err := b.Store.Conn.each(ctx, BucketBackfills, ">", false, func(e kvEntry) {
@@ -89,9 +90,9 @@ func readJob(e kvEntry) (KeptJob, bool) {
 	return k, true
 }
 
-// Put writes a job, if its key is still at the revision; 0: if it never was. It
-// returns the new revision. Its error matches pipeline.ErrChanged when somebody else
-// wrote meanwhile.
+// Put writes a job if its key still has the revision; 0: if it was never written. It
+// returns the new revision. Its error matches pipeline.ErrChanged when somebody else has
+// written meanwhile.
 func (b *Backfills) Put(ctx context.Context, j backfill.Job, revision uint64) (uint64, error) {
 	return b.Store.Conn.put(ctx, BucketBackfills, backfillKey(&j), revision, &nats.Msg{Data: encode(j), Header: nats.Header{}})
 }

@@ -14,46 +14,45 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// MaxBatch is the number of messages that a server takes in one atomic batch
-// unless it is configured otherwise.
+// MaxBatch is the default number of messages that a server accepts in one atomic batch.
 const MaxBatch = 1000
 
-// openBatches is how many atomic batches one process keeps open. The server
-// commits one at a time per stream: more only wait in its memory, and past 50
-// they are refused (measured with 100 pollers, nats-server 2.15.2: 8 open
-// batches took 7.1 s without a refusal, unbounded 7.5 to 18 s with hundreds).
+// openBatches is how many atomic batches one process keeps open. The server commits one
+// at a time per stream: more would only wait in its memory, and beyond 50 they are
+// refused (measured with 100 pollers, nats-server 2.15.2: 8 open batches took 7.1 s
+// without a refusal, unbounded 7.5 to 18 s with hundreds).
 const openBatches = 8
 
-// ackTimeout bounds the wait for one ack. A lost leader is replaced in 4 to 9 s.
+// ackTimeout bounds the wait for one ack. A cluster replaces a lost leader in 4 to 9 s.
 const ackTimeout = 10 * time.Second
 
-// errTooLarge: the server can't take so much in one batch.
+// errTooLarge: the server can't accept that much in one batch.
 var errTooLarge = errors.New("batch too large for the server")
 
-// errDisabled: the stream does not allow atomic batches (any more).
+// errDisabled: the stream no longer allows atomic batches.
 var errDisabled = errors.New("stream without allow_atomic")
 
-// errMessageSize: the stream takes less in one message than it did.
+// errMessageSize: the stream accepts smaller messages than before.
 var errMessageSize = errors.New("message larger than the stream takes")
 
-// Codes of the JetStream API. Source: nats-server 2.15.2, server/errors.json.
+// Error codes of the JetStream API. Source: nats-server 2.15.2, server/errors.json.
 const (
 	codeAccountFull     = 10002
-	codeNoResources     = 10023 // the server's limit of storage is reached
+	codeNoResources     = 10023 // the server's storage limit is reached
 	codeNoStorage       = 10047
 	codeMessageSize     = 10054 // above max_msg_size
 	codeWrongLast       = 10071 // the fence
-	codeStoreFailed     = 10077 // no room for the message or its subject in a stream that discards new ones
+	codeStoreFailed     = 10077 // no room for the message or its subject in a stream that discards new messages
 	codeSealed          = 10109
-	codeWrongLastInTalk = 10164 // the fence, or a proposal on that subject is in flight
+	codeWrongLastInTalk = 10164 // the fence, or another message on that subject is in flight
 	codeTooManyRequests = 10167
 	codeAtomicDisabled  = 10174
-	codeIncomplete      = 10176 // the server dropped some of the batch
+	codeIncomplete      = 10176 // the server dropped part of the batch
 	codeBatchTooLarge   = 10199
 	codeTooManyInflight = 10210
 )
 
-// apiError is a refusal by JetStream.
+// apiError is an error of the JetStream API.
 type apiError struct {
 	ErrCode     int    `json:"err_code"`
 	Description string `json:"description"`
@@ -61,7 +60,7 @@ type apiError struct {
 
 func (e *apiError) Error() string { return fmt.Sprintf("%s (%d)", e.Description, e.ErrCode) }
 
-// Is makes a refusal match what it means to callers.
+// Is matches an error code with the sentinel error for it.
 func (e *apiError) Is(target error) bool {
 	switch e.ErrCode {
 	case codeWrongLast, codeWrongLastInTalk:
@@ -76,8 +75,8 @@ func (e *apiError) Is(target error) bool {
 	return false
 }
 
-// busy reports a refusal that says: not now. The same batch may be sent again,
-// with the same fences: they make a repeat harmless.
+// busy reports whether the server refused only for the moment. The same batch may be sent
+// again with the same fences, which make a repeat harmless.
 func (e *apiError) busy() bool {
 	switch e.ErrCode {
 	case codeTooManyInflight, codeTooManyRequests, codeIncomplete, codeWrongLastInTalk:
@@ -86,45 +85,45 @@ func (e *apiError) busy() bool {
 	return false
 }
 
-// limiting reports whether a batch was too large because of the server's
-// configuration, and not since the server is overloaded.
+// limiting reports whether a batch was too large because of the server's configuration,
+// not because the server is overloaded.
 func limiting(err error) bool {
 	refusal, ok := errors.AsType[*apiError](err)
 	return ok && refusal.ErrCode == codeBatchTooLarge
 }
 
-// publisher sends messages that are stored all or none.
+// publisher publishes messages atomically.
 type publisher struct {
 	conn *Conn
-	open pipeline.Gate // of batches under way
+	open pipeline.Gate // of open batches
 }
 
 func newPublisher(conn *Conn) *publisher {
 	return &publisher{conn: conn, open: pipeline.Gate{Capacity: openBatches}}
 }
 
-// ack says what became of a message.
+// ack is the result of a publish.
 type ack struct {
-	Seq       uint64 `json:"seq"`       // of the last one; 0: nobody says
-	Duplicate bool   `json:"duplicate"` // it was there already
+	Seq       uint64 `json:"seq"`       // of the last message; 0: not in the answer
+	Duplicate bool   `json:"duplicate"` // the message was already stored
 }
 
-// messages are what is stored as one, made while it is sent. at gives the one
-// at an index, which need not outlive the call for the next: sending copies it.
+// messages are the messages of one atomic batch, made while they are sent. at returns the
+// message at an index; it is valid until the next call, because sending copies it.
 type messages struct {
 	len    int
 	at     func(i int) *nats.Msg
-	drains bool // others may go first: more follows, or it is of the past
+	drains bool // other batches may go first: more pages follow, or it is of the past
 }
 
-// publish stores the messages as publishEach does.
+// publish stores the messages atomically, as publishEach does.
 func (p *publisher) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
 	return p.publishEach(ctx, messages{len: len(msgs), at: func(i int) *nats.Msg { return msgs[i] }})
 }
 
-// publishEach stores the messages as one and returns the sequence of the last. An
-// error that matches pipeline.ErrFenced or errTooLarge says that nothing was
-// stored; any other leaves that open.
+// publishEach stores the messages atomically and returns the sequence of the last. After
+// an error that matches pipeline.ErrFenced or errTooLarge nothing is stored; after any
+// other error the outcome is unknown.
 func (p *publisher) publishEach(ctx context.Context, msgs messages) (uint64, error) {
 	ack, err := p.repeat(ctx, msgs)
 	return ack.Seq, err
@@ -135,7 +134,7 @@ func (p *publisher) one(ctx context.Context, m *nats.Msg) (ack, error) {
 	return p.repeat(ctx, messages{len: 1, at: func(int) *nats.Msg { return m }})
 }
 
-// repeat sends the messages until the server is not busy.
+// repeat sends the messages until the server is no longer busy.
 func (p *publisher) repeat(ctx context.Context, msgs messages) (ack, error) {
 	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second}
 	for try := 1; ; try++ {
@@ -153,8 +152,8 @@ func (p *publisher) repeat(ctx context.Context, msgs messages) (ack, error) {
 	}
 }
 
-// exhausted is what a refusal means that does not go away. A batch that is dropped
-// in parts every time is larger than the server's queue.
+// exhausted returns the meaning of a refusal that persists: a batch that is dropped in
+// part every time is larger than the server's queue.
 func exhausted(refusal *apiError, size int) error {
 	dropped := refusal.ErrCode == codeIncomplete || refusal.ErrCode == codeTooManyRequests
 	if dropped && size > 2 {
@@ -163,7 +162,7 @@ func exhausted(refusal *apiError, size int) error {
 	return refusal
 }
 
-// once sends the messages one time.
+// once sends the messages once.
 func (p *publisher) once(ctx context.Context, msgs messages) (ack, error) {
 	ctx, cancel := p.conn.Epoch(ctx) // an ack can't outlive the connection
 	defer cancel()
@@ -178,13 +177,13 @@ func (p *publisher) once(ctx context.Context, msgs messages) (ack, error) {
 	return p.batch(ctx, msgs)
 }
 
-// batch sends an atomic batch. The first message's ack is awaited, since it
-// reserves the batch: what the server would refuse anyway is not sent. The
-// fences are judged at the commit, which the last message asks for.
+// batch sends an atomic batch. It awaits the first message's ack, which reserves the
+// batch, so that a batch that the server refuses is not sent. The server judges the
+// fences at the commit, which the last message requests.
 //
-// What a restart finds: without the commit nothing, for the server drops the
-// batch; with it everything, since the server finishes a commit that it began.
-// Source: measured with SIGKILL at random moments, nats-server 2.15.2.
+// A restart finds nothing if the commit was not sent, because the server drops the batch;
+// or everything, because the server finishes a commit that it began. Source: measured
+// with SIGKILL at random moments, nats-server 2.15.2.
 func (p *publisher) batch(ctx context.Context, msgs messages) (ack, error) {
 	id, number, last := []string{nuid.Next()}, []string{""}, msgs.len-1
 	message := func(i int) *nats.Msg {
@@ -209,8 +208,8 @@ func (p *publisher) batch(ctx context.Context, msgs messages) (ack, error) {
 	return p.ask(ctx, commit)
 }
 
-// ask publishes a message and reads its ack; the sequence is 0 when the ack is
-// empty, as that of a batch's first message is.
+// ask publishes a message and reads its ack. The sequence is 0 if the ack is empty, as
+// for a batch's first message.
 func (p *publisher) ask(ctx context.Context, m *nats.Msg) (ack, error) {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
@@ -231,7 +230,7 @@ func (p *publisher) ask(ctx context.Context, m *nats.Msg) (ack, error) {
 		return ack{}, fmt.Errorf("read ack: %w", err)
 	}
 	if answer.Error != nil {
-		return ack{}, answer.Error // if it is another stream's, a sync finds out what became of it
+		return ack{}, answer.Error // even if it comes from another stream: a sync resolves the doubt
 	}
 	if err := p.conn.own(m.Subject, answer.Stream, answer.Domain); err != nil {
 		return ack{}, err

@@ -3,32 +3,31 @@ package jets
 import "time"
 
 const (
-	growWait  = 10 * time.Second // before a batch that an overloaded server refused may grow again, at first
-	limitWait = time.Hour        // between two attempts to exceed what the server is configured to take
+	growWait  = 10 * time.Second // first wait before a batch may grow after an overloaded server refused one
+	limitWait = time.Hour        // between two attempts to exceed the server's configured limit
 )
 
-// batchSize is how many messages an instance puts into one batch. It adapts to what
-// the server takes: a refusal halves it, a success doubles it, but not at once.
+// batchSize is how many messages an instance puts into one batch. It adapts to the
+// server: a refusal halves it, a success doubles it, but not at once.
 //
-// A limit of the server's configuration stays until somebody raises it, and each
-// attempt to exceed it sends a batch in vain, so there is one an hour. An overload
-// passes: the first attempt comes after seconds, and each one that fails doubles
-// the wait, since a server may be too small for good without any limit that says so.
-// Its zero value knows of no refusal.
+// A configured limit stays until somebody raises it, and each attempt to exceed it costs
+// a batch, so there is one an hour. An overload passes: the first attempt comes after
+// seconds, and each failed one doubles the wait, because a server may be too small for
+// good without a limit that says so. The zero value knows of no refusal.
 type batchSize struct {
-	halved  uint          // how often MaxBatch is halved at the moment
-	limit   uint          // the least of that because of the server's limit; 0: none is known
+	halved  uint          // how often MaxBatch is halved now
+	limit   uint          // the least halved that the server's limit allows; 0: no limit known
 	asks    time.Time     // when the limit is tried again
-	grows   time.Time     // when a batch may grow after an overload
-	wait    time.Duration // of the newest overload
+	grows   time.Time     // when a batch may grow again after an overload
+	wait    time.Duration // wait after the newest overload
 	attempt bool          // the size has just been doubled
 }
 
-// Most is the most messages that the next batch may have: two at least, an event and
-// its position.
+// Most returns how many messages the next batch may have: at least two, an event and its
+// position.
 func (b *batchSize) Most() int { return max(2, MaxBatch>>b.halved) }
 
-// Accepted says that the server took a batch.
+// Accepted records that the server accepted a batch.
 func (b *batchSize) Accepted(now time.Time) {
 	b.attempt = false
 	if b.halved == 0 {
@@ -44,8 +43,8 @@ func (b *batchSize) Accepted(now time.Time) {
 	}
 }
 
-// Refused says that a batch of so many messages was too large for the server;
-// limit: because of its configuration.
+// Refused records that a batch of so many messages was too large; limit: because of the
+// server's configuration.
 func (b *batchSize) Refused(messages int, limit bool, now time.Time) {
 	for b.Most() >= messages && b.Most() > 2 {
 		b.halved++

@@ -10,15 +10,15 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// value reads what a bucket's leader holds under a key, the marker of a deleted one
-// too. It returns ErrNoMessage when the key never was.
+// value reads a bucket's entry from its leader; a deleted key's marker counts. It returns
+// ErrNoMessage if the key was never written.
 func (c *Conn) value(ctx context.Context, bucket, key string) (*RawMsg, error) {
 	return c.Last(ctx, BucketStream(bucket), BucketSubject(bucket, key))
 }
 
-// put writes m under a bucket's key, if that is still at the revision; 0: if it never
-// was. It returns the new revision. Its error matches pipeline.ErrChanged when
-// somebody else wrote meanwhile.
+// put writes m under a bucket's key if it still has the revision; 0: if it was never
+// written. It returns the new revision. Its error matches pipeline.ErrChanged when
+// somebody else has written meanwhile.
 func (c *Conn) put(ctx context.Context, bucket, key string, revision uint64, m *nats.Msg) (uint64, error) {
 	m.Subject = c.PutSubject(bucket, key)
 	expect(m, revision)

@@ -17,45 +17,44 @@ import (
 )
 
 const (
-	// clockEvery is how often the server is asked for its time.
+	// clockEvery is how often the server's time is requested.
 	clockEvery = 10 * time.Minute
-	// budgetsRetry is how often a bucket that is gone is made anew.
+	// budgetsRetry is how often a missing bucket is created again.
 	budgetsRetry = time.Minute
 )
 
-// Budgets keeps what processes tell each other of the orgs' rate limits in the
-// bucket BUDGETS. It is a courtesy: whoever can't have it goes without. It is safe
-// for concurrent use.
+// Budgets shares what processes know of the orgs' rate limits through the bucket BUDGETS.
+// Nothing depends on it. It is safe for concurrent use.
 type Budgets struct {
 	store *Store
 
 	mu    sync.Mutex
-	ahead time.Duration // how far the server's clock is ahead of ours
-	asked time.Time     // when it was last asked for it
-	made  time.Time     // when the bucket was last made anew
+	ahead time.Duration // how far the server's clock is ahead of the local one
+	asked time.Time     // when that was last measured
+	made  time.Time     // when the bucket was last created again
 }
 
-// NewBudgets returns what is kept of orgs' rate limits.
+// NewBudgets returns the Budgets of a store.
 func NewBudgets(store *Store) *Budgets {
 	return &Budgets{store: store}
 }
 
 var unfitForOrigin = regexp.MustCompile(`[^A-Za-z0-9.-]`)
 
-// BudgetKey is an org's key in BUDGETS: okta.acme.okta.com.
+// BudgetKey returns an org's key in BUDGETS: okta.acme.okta.com.
 func BudgetKey(origin string) string {
 	return keyPrefix + unfitForOrigin.ReplaceAllString(strings.TrimPrefix(origin, "https://"), "_")
 }
 
-// Read returns what stands of an org, its times by this process's clock; the zero
-// Budget when nothing does, or nothing that can be read.
+// Read returns the stored budget of an org, with times by this process's clock; the zero
+// Budget if there is none or it can't be read.
 func (b *Budgets) Read(ctx context.Context, origin string) (pipeline.Budget, error) {
 	budget, _, err := b.read(ctx, origin)
 	return budget, err
 }
 
-// Write puts what next makes of what stands in its place. Next is called again
-// when another writer was quicker. After three times it gives up.
+// Write replaces the stored budget by next's result. It calls next again when another
+// writer was faster, and gives up after three attempts.
 func (b *Budgets) Write(ctx context.Context, origin string, next func(pipeline.Budget) pipeline.Budget) error {
 	var err error
 	for range 3 {
@@ -77,7 +76,7 @@ func (b *Budgets) Write(ctx context.Context, origin string, next func(pipeline.B
 	return nil
 }
 
-// read returns what stands, and its revision.
+// read returns the stored budget and its revision.
 func (b *Budgets) read(ctx context.Context, origin string) (pipeline.Budget, uint64, error) {
 	m, err := b.store.Conn.value(ctx, BucketBudgets, BudgetKey(origin))
 	if errors.Is(err, jetstream.ErrStreamNotFound) && b.restore(ctx) {
@@ -97,7 +96,7 @@ func (b *Budgets) read(ctx context.Context, origin string) (pipeline.Budget, uin
 	return budget, m.Seq, nil
 }
 
-// shift moves all times of a budget.
+// shift moves all times of a budget by d.
 func shift(b *pipeline.Budget, d time.Duration) {
 	for _, at := range []*time.Time{&b.WindowEnds, &b.HoldUntil, &b.At} {
 		if !at.IsZero() {
@@ -109,9 +108,9 @@ func shift(b *pipeline.Budget, d time.Duration) {
 	}
 }
 
-// clock returns how far the server's clock is ahead of ours. It is the one
-// that all processes can see: what a writer's clock showed when the server stored
-// its value says how far the two are apart.
+// clock returns how far the server's clock is ahead of the local one. All processes can
+// see the server's clock: the time that the server stored a value, compared with the
+// writer's own time in it, shows how far the writer's clock is off.
 func (b *Budgets) clock(ctx context.Context) time.Duration {
 	b.mu.Lock()
 	ahead, due := b.ahead, time.Since(b.asked) > clockEvery
@@ -131,8 +130,7 @@ func (b *Budgets) clock(ctx context.Context) time.Duration {
 	return b.ahead
 }
 
-// restore makes the bucket anew when it is gone. Only a process that has provisioned
-// does so.
+// restore creates a missing bucket again, but only in a process that provisions.
 func (b *Budgets) restore(ctx context.Context) bool {
 	b.mu.Lock()
 	due := b.store.provisions() && time.Since(b.made) > budgetsRetry

@@ -205,7 +205,7 @@ func TestBudgetsWithoutTheBucket(t *testing.T) {
 	})
 }
 
-// Where BUDGETS can't be made, everything else is.
+// Where BUDGETS can't be created, everything else is.
 func TestOpenWithoutBudgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := dialed(t, jetstest.Run(t))
@@ -214,7 +214,7 @@ func TestOpenWithoutBudgets(t *testing.T) {
 		}
 		var log strings.Builder
 		store, err := Open(t.Context(), c, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if err != nil || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "BUDGETS can't be made") {
+		if err != nil || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "BUDGETS can't be created") {
 			t.Fatalf("%v\n%s", err, log.String())
 		}
 		if _, err := store.Conn.Extent(t.Context()); err != nil {

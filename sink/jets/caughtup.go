@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// SnapshotTime is how long a process that came back waits, with new locks and with
-// polls, for a snapshot of INTEGRATIONS: a bucket that can't be read keeps nobody from
-// taking over, or from polling.
+// SnapshotTime is how long a reconnected process delays new locks and polls until it has
+// a snapshot of INTEGRATIONS. Beyond that a bucket that can't be read must not prevent
+// takeovers or polls.
 const SnapshotTime = 2 * watchSilence
 
-// SnapshotSeen names the connection over which a process's watch of INTEGRATIONS has
-// delivered a full snapshot. Before that the process must not poll: an instance may
-// have been disabled or deleted while it was cut off, and LOCKS may be told first.
-// Where nobody watches INTEGRATIONS, as with a nil one, there is nothing to wait for.
+// SnapshotSeen names the connection over which the watch of INTEGRATIONS has delivered a
+// full snapshot. Before that the process must not poll: an instance may have been
+// disabled or deleted while it was disconnected, and the watch of LOCKS may be faster. If
+// nobody watches INTEGRATIONS, as with a nil SnapshotSeen, there is nothing to wait for.
 // It is safe for concurrent use.
 type SnapshotSeen struct {
 	mu      sync.Mutex
 	watched bool
-	seen    uint64        // generation of the connection, + 1; 0: none was delivered
-	done    func()        // called when it was; nil: nobody waits
-	news    chan struct{} // closed when it was; nil: nobody waits
-	missed  time.Time     // since when somebody waits; zero: nobody since the last snapshot
+	seen    uint64        // generation of the connection + 1; 0: none yet
+	done    func()        // called on a snapshot over a new connection; nil: none
+	news    chan struct{} // closed on the next snapshot; nil: nobody waits
+	missed  time.Time     // when the first Wait since the last snapshot began; zero: none has
 }
 
-// Begin says that a watch begins.
+// Begin records that a watch begins.
 func (s *SnapshotSeen) Begin() {
 	if s == nil {
 		return
@@ -35,8 +35,8 @@ func (s *SnapshotSeen) Begin() {
 	s.watched = true
 }
 
-// Set says that a snapshot was delivered over the connection of a generation, and
-// acted upon.
+// Set records that a snapshot was delivered over the connection of a generation, and
+// applied.
 func (s *SnapshotSeen) Set(generation uint64) {
 	if s == nil {
 		return
@@ -55,8 +55,7 @@ func (s *SnapshotSeen) Set(generation uint64) {
 	}
 }
 
-// Over reports whether nothing is to be waited for over the connection of a
-// generation.
+// Over reports whether there is nothing to wait for over the connection of a generation.
 func (s *SnapshotSeen) Over(generation uint64) bool {
 	if s == nil {
 		return true
@@ -66,7 +65,7 @@ func (s *SnapshotSeen) Over(generation uint64) bool {
 	return !s.watched || s.seen == generation+1
 }
 
-// Call makes done be called whenever a snapshot was delivered over a new connection.
+// Call sets the function that is called on the first snapshot over each connection.
 func (s *SnapshotSeen) Call(done func()) {
 	if s == nil {
 		return
@@ -76,11 +75,11 @@ func (s *SnapshotSeen) Call(done func()) {
 	s.done = done
 }
 
-// Wait returns when a snapshot was delivered over the connection as it stands: an
-// instance that this process holds on to may have been disabled or deleted while it was
-// cut off. A snapshot is acted upon at once; a poll that comes a moment earlier is not
-// prevented, and does no harm. Nobody waits for longer than SnapshotTime after the first
-// has. The error is ctx's cause.
+// Wait returns when a snapshot has been delivered over the current connection: an
+// instance that this process holds may have been disabled or deleted while it was
+// disconnected. A poll that comes a moment before the snapshot is applied is not
+// prevented, and does no harm. Nobody waits beyond SnapshotTime after the first Wait. The
+// error is ctx's cause.
 func (s *SnapshotSeen) Wait(ctx context.Context, conn *Conn) error {
 	if s == nil {
 		return nil
@@ -96,8 +95,8 @@ func (s *SnapshotSeen) Wait(ctx context.Context, conn *Conn) error {
 	}
 }
 
-// wanted returns how long to wait for news over the connection of a generation, and
-// what is closed when they come; 0: not at all.
+// wanted returns how long to wait for a snapshot over the connection of a generation, and
+// the channel that it closes; 0: not at all.
 func (s *SnapshotSeen) wanted(generation uint64) (time.Duration, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,7 +112,7 @@ func (s *SnapshotSeen) wanted(generation uint64) (time.Duration, <-chan struct{}
 	return time.Until(s.missed.Add(SnapshotTime)), s.news
 }
 
-// await waits until wake, for at most as long as d if that is not 0.
+// await waits until wake, for at most d unless that is 0.
 func await(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
 	var due <-chan time.Time
 	if d > 0 {

@@ -18,58 +18,58 @@ import (
 )
 
 var (
-	// ErrServerTooOld refuses a nats-server without what the sink stands on.
+	// ErrServerTooOld refuses a nats-server without the features that the sink needs.
 	ErrServerTooOld = errors.New("nats-server is too old: 2.12 or newer is needed")
-	// ErrNoJetStream refuses a server, or an account, without JetStream. It may come: a
-	// leaf node's line to its hub may be down, an account may be set up.
+	// ErrNoJetStream refuses a server or account without JetStream. That may change: a
+	// leaf node's connection to its hub may be down, or the account not set up yet.
 	ErrNoJetStream = errors.New("no JetStream answers for this account")
-	// ErrForeignAck: a stream that is not the one written to acknowledged a message,
-	// so that it is not known whether that one has it.
+	// ErrForeignAck: another stream acknowledged a message, so it is unknown whether the
+	// right stream has it.
 	ErrForeignAck = errors.New("another stream acknowledged it")
-	// ErrDisconnected is the error of a request whose connection dropped, and
-	// the cause of an ended epoch. Whether the request was carried out is unknown.
+	// ErrDisconnected is the error of a request whose connection dropped, and the cause
+	// of an ended epoch. It is unknown whether the request was carried out.
 	ErrDisconnected = errors.New("connection to nats dropped")
 )
 
 const defaultPrefix = "$JS.API"
 
-// Atomic batches came with 2.12.
+// Atomic batches exist since 2.12.
 const leastMajor, leastMinor = 2, 12
 
-// requestTimeout bounds a request whose context has no deadline. A cluster
-// that has lost a leader needs 4–9 s to find a new one; who waits asks again.
+// requestTimeout bounds a request whose context has no deadline. A cluster that has lost
+// a leader needs 4–9 s to elect a new one; the caller asks again.
 const requestTimeout = 5 * time.Second
 
-// Dialer says how Connect connects. The zero value is right for most.
+// Dialer is how Connect connects. The zero value suits most cases.
 type Dialer struct {
-	Domain    string // JetStream domain; empty: the server's own
+	Domain    string // JetStream domain; empty: the server's
 	APIPrefix string // of an imported JetStream API; empty: that of Domain
 
-	// Silence is how long a server may be silent, asked every quarter of that, before
-	// the connection is given up, and another server tried: the session's TTL, or it
-	// expires first. 0: 10 s.
+	// Silence is how long a server may be silent before the connection is given up and
+	// another server tried; it is pinged every quarter of that. Use the session's TTL,
+	// else the session expires first. 0: 10 s.
 	Silence time.Duration
 
 	Log *slog.Logger // nil: none
 }
 
-// Conn is a connection to NATS with JetStream. It comes back by itself, however
-// long the server is away. It is safe for concurrent use.
+// Conn is a connection to NATS with JetStream. It reconnects by itself, however long the
+// server is away. It is safe for concurrent use.
 type Conn struct {
 	NATS      *nats.Conn
 	JS        jetstream.JetStream
-	APIPrefix string // of JetStream's API subjects, without a dot at the end: $JS.API
+	APIPrefix string // of JetStream's API subjects, without a trailing dot: $JS.API
 
 	log     *slog.Logger
-	domain  atomic.Pointer[string] // of JetStream, as its newest answer names it; nil: it has not answered
-	foreign sync.Once              // tells of another site
+	domain  atomic.Pointer[string] // JetStream's domain by its newest answer; nil: no answer yet
+	foreign sync.Once              // logs an acknowledgement by another site
 
 	mu    sync.Mutex
 	epoch context.Context // ends when the connection drops
 	end   context.CancelCauseFunc
 	up    chan struct{} // closed while connected
 	away  absence
-	told  map[string]time.Time // trouble that was logged within the last minute
+	told  map[string]time.Time // problems logged within the last minute
 }
 
 // Connect connects with the zero Dialer.
@@ -77,9 +77,9 @@ func Connect(ctx context.Context, urls string, opts ...nats.Option) (*Conn, erro
 	return Dialer{}.Connect(ctx, urls, opts...)
 }
 
-// Connect tries each of the servers in urls (comma separated) once and checks
-// that the one that answers is fit: ErrServerTooOld or ErrNoJetStream if not.
-// No error and no log line shows what urls says of users and passwords.
+// Connect tries each of the servers in urls (comma separated) once and checks the one
+// that answers: ErrServerTooOld or ErrNoJetStream. No error and no log line shows users
+// or passwords from urls.
 func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -101,21 +101,20 @@ func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (
 	return c, nil
 }
 
-// options puts ours before the caller's, which may override them, and the
-// hooks after, round those of the caller.
+// options puts the defaults before the caller's options, which may override them, and the
+// hooks after, around those of the caller.
 func (c *Conn) options(silence time.Duration, opts []nats.Option) []nats.Option {
 	ours := []nats.Option{
 		nats.Name("signal-client"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.ReconnectJitter(500*time.Millisecond, time.Second),
-		// What is published while away must fail at once: half a batch sent
-		// after a reconnect would be worse than none.
+		// A publish without a connection must fail at once: half a batch sent after a
+		// reconnect would be worse than none.
 		nats.ReconnectBufSize(-1),
 		nats.Timeout(5 * time.Second),
-		// A server that froze, or to which the way is lost, closes nothing. The third
-		// ping that would go unanswered ends the connection, as does a write that is
-		// not taken.
+		// A frozen server, or one that can't be reached, closes nothing. Two unanswered
+		// pings end the connection, as does a blocked write.
 		nats.PingInterval(silence / 4), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(silence / 2),
 		nats.ErrorHandler(c.failed),
 	}
@@ -157,7 +156,7 @@ func (c *Conn) hooks(o *nats.Options) error {
 	return nil
 }
 
-// check refuses a server that can't do the work.
+// check refuses a server that lacks what is needed.
 func (c *Conn) check(ctx context.Context, d Dialer) error {
 	if version := c.NATS.ConnectedServerVersion(); !newEnough(version) {
 		return fmt.Errorf("server %s is version %s: %w", c.NATS.ConnectedServerName(), version, ErrServerTooOld)
@@ -168,7 +167,7 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 	}
 	limit := requestTimeout
 	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)*9/10) // why there is no answer says more than that there is none
+		limit = min(limit, time.Until(deadline)*9/10) // leaves time to report the reason
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -182,7 +181,7 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 		return ErrNoJetStream
 	}
 	if refusal := c.NATS.LastError(); err != nil && errors.Is(refusal, nats.ErrPermissionViolation) {
-		err = refusal // what is refused is not answered
+		err = refusal // the server does not answer a forbidden request
 	}
 	if err != nil {
 		return fmt.Errorf("ask for JetStream: %w", cause(ctx, err))
@@ -213,10 +212,10 @@ func (d Dialer) prefix() string {
 // Close ends the connection and every epoch.
 func (c *Conn) Close() { c.NATS.Close() }
 
-// Connected reports whether the connection stands.
+// Connected reports whether the connection is up.
 func (c *Conn) Connected() bool { return c.NATS.IsConnected() }
 
-// Up waits until the connection stands, or ctx ends.
+// Up waits until the connection is up or ctx ends.
 func (c *Conn) Up(ctx context.Context) error {
 	c.mu.Lock()
 	up := c.up
@@ -229,9 +228,9 @@ func (c *Conn) Up(ctx context.Context) error {
 	}
 }
 
-// Epoch returns a context that ends with ctx, and with cause ErrDisconnected
-// when the connection drops; at once while there is none. A request in nats.go
-// does not fail when its connection does, so every request is bound to one.
+// Epoch returns a context that ends with ctx, and with cause ErrDisconnected when the
+// connection drops; without a connection it has ended already. In nats.go a request does
+// not fail when its connection drops, so every request is bound to an epoch.
 func (c *Conn) Epoch(ctx context.Context) (context.Context, context.CancelFunc) {
 	c.mu.Lock()
 	epoch := c.epoch
@@ -248,7 +247,7 @@ func (c *Conn) Epoch(ctx context.Context) (context.Context, context.CancelFunc) 
 	}
 }
 
-// Generation counts the connections that were made after the first one.
+// Generation returns the number of reconnects.
 func (c *Conn) Generation() uint64 { return c.NATS.Stats().Reconnects }
 
 // opened starts an epoch.
@@ -285,8 +284,8 @@ func (c *Conn) dropped() {
 	}
 }
 
-// refused puts the server's refusal in the place of an error that only says that there
-// was no answer: what a user may not publish is not answered.
+// refused replaces a timeout by the permission error that NATS reported: the server does
+// not answer a publish that the user may not make.
 func (c *Conn) refused(subject string, err error) error {
 	refusal := c.NATS.LastError()
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(subject)) {
@@ -295,8 +294,8 @@ func (c *Conn) refused(subject string, err error) error {
 	return err
 }
 
-// newEnough reports whether a version such as 2.12.1 is new enough. One that can't
-// be read is let through: the server is asked for what is needed anyway.
+// newEnough reports whether a version such as 2.12.1 is new enough. One that can't be
+// read is accepted: the features are checked anyway.
 func newEnough(version string) bool {
 	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
 	if len(parts) < 2 {
@@ -310,7 +309,7 @@ func newEnough(version string) bool {
 	return major > leastMajor || major == leastMajor && minor >= leastMinor
 }
 
-// at says where, with hosts alone: users, passwords and tokens stay out.
+// at returns " at " and the hosts, without users, passwords and tokens.
 func at(urls string) string {
 	if hosts := Hosts(urls); hosts != "" {
 		return " at " + hosts
@@ -318,7 +317,7 @@ func at(urls string) string {
 	return ""
 }
 
-// withoutURL replaces an error of net/url, which quotes the URL and so a password.
+// withoutURL replaces an error of net/url, which quotes the URL and with it a password.
 func withoutURL(err error) error {
 	if _, ok := errors.AsType[*url.Error](err); ok {
 		return ErrServerURL

@@ -15,18 +15,18 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Cursor is the value of an instance in CURSORS: its newest position, and
-// where that stands.
+// Cursor is an instance's value in CURSORS: its newest position, and the sequence of
+// that.
 type Cursor struct {
 	pipeline.Position
 
 	Next          pipeline.Link // the position's link
 	StreamSeq     uint64        // sequence of the position's message in SIGNALS
-	StreamCreated time.Time     // when SIGNALS was made: another time is another stream
+	StreamCreated time.Time     // creation time of SIGNALS: another one means another stream
 	UpdatedAt     time.Time
 }
 
-// cursorMembers are what a Cursor has beside its position.
+// cursorMembers are the members of a Cursor besides its position's.
 type cursorMembers struct {
 	Next          pipeline.Link `json:"next"`
 	StreamSeq     uint64        `json:"stream_seq"`
@@ -42,7 +42,7 @@ func (c Cursor) MarshalJSON() ([]byte, error) {
 	}
 	var own bytes.Buffer
 	e := json.NewEncoder(&own)
-	e.SetEscapeHTML(false) // links as they are
+	e.SetEscapeHTML(false) // links unescaped
 	if err := e.Encode(cursorMembers{c.Next, c.StreamSeq, c.StreamCreated, c.UpdatedAt}); err != nil {
 		return nil, err
 	}
@@ -72,22 +72,22 @@ func (c *Cursor) UnmarshalJSON(data []byte) error {
 // idleCursor is how often an idle instance's cursor is written.
 const idleCursor = 15 * time.Second
 
-// cursor is the writer of one instance's value in CURSORS.
+// cursor writes one instance's value in CURSORS.
 type cursor struct {
-	revision uint64                 // of the value that stands; 0: none
-	written  time.Time              // when the newest write was begun
+	revision uint64                 // of the stored value; 0: none
+	written  time.Time              // when the newest write began
 	through  time.Time              // its watermark
-	pending  jetstream.PubAckFuture // the newest write; nil: none under way
+	pending  jetstream.PubAckFuture // the newest write, until its ack is read; nil: none
 }
 
-// follow writes CURSORS after a commit. moved: the position did; if not, only
-// its watermark may have, and a write now and then is enough.
+// follow writes CURSORS after a commit. moved: the position has changed; if not, at most
+// its watermark has, and an occasional write is enough.
 //
-// The ack is awaited after the next page, or by the next idle poll: so CURSORS trails
-// the stream by one page at most, and costs no page any time. A restart before the write finds
-// the position in the stream, which is the truth. An idle poll has time and waits
-// for the ack: it writes nothing else, so a refusal here is how it learns that
-// the position was moved by an operator.
+// The ack is read after the next page, or at the next idle poll: so CURSORS is at most
+// one page behind the stream and delays no page. A restart before the write finds the
+// position in the stream, which is the truth. An idle poll has time and waits for the
+// ack: it writes nothing else, so a refusal here is how it notices that an operator moved
+// the position.
 func (s *Sink) follow(ctx context.Context, moved bool) error {
 	if err := s.settle(ctx); err != nil {
 		return err
@@ -118,10 +118,9 @@ func (s *Sink) cursorValue() Cursor {
 		StreamCreated: s.stream.Created, UpdatedAt: time.Now().UTC()}
 }
 
-// settle awaits the write under way. One that was refused says that somebody else
-// wrote CURSORS, and the stream knows better than both: it returns ErrFenced if
-// the position is not the newest any more. If it is, the next write heals CURSORS,
-// and is due at once.
+// settle reads the ack of the pending write. A refusal means that somebody else wrote
+// CURSORS. The stream decides: settle returns ErrFenced if the position is no longer the
+// newest; if it is, CURSORS is rewritten at once.
 func (s *Sink) settle(ctx context.Context) error {
 	if s.cursor.pending == nil {
 		return nil
@@ -170,7 +169,7 @@ func (s *Sink) stillNewest(ctx context.Context) error {
 	return nil
 }
 
-// readCursor reads CURSORS by its leader and keeps the revision. It returns nil when
+// readCursor reads CURSORS from its leader and records the revision. It returns nil if
 // there is no value, or none that can be read.
 func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
 	m, err := s.store.Conn.value(ctx, BucketCursors, Key(s.instance))
@@ -181,7 +180,7 @@ func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cursor.revision = m.Seq // of a delete marker too: it is the subject's last sequence
+	s.cursor.revision = m.Seq // a delete marker's, too: it is the subject's last sequence
 	if len(m.Data) == 0 {
 		return nil, nil
 	}
@@ -190,13 +189,13 @@ func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
 		if errors.Is(err, pipeline.ErrNewer) {
 			return nil, fmt.Errorf("cursor of %s: %w", s.instance, err)
 		}
-		s.log.Error("cursor can't be read, it is ignored", "revision", strconv.FormatUint(m.Seq, 10), "err", err)
+		s.log.Error("cursor can't be read and is ignored", "revision", strconv.FormatUint(m.Seq, 10), "err", err)
 		return nil, nil
 	}
 	return c, nil
 }
 
-// stands reports whether CURSORS holds the position already.
+// stands reports whether CURSORS holds the current position and watermark.
 func (s *Sink) stands(c *Cursor) bool {
 	return s.follows(c, s.at.Seq) && c.CompleteThrough.Equal(s.at.CompleteThrough)
 }

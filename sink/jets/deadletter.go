@@ -21,29 +21,29 @@ const (
 	headerCursor = "Signal-Cursor" // the link that served it
 )
 
-// letter is an element that can't be published, and its place in its page.
+// letter is an element that can't be published, and its index in the page.
 type letter struct {
 	event pipeline.Event
 	place int
 }
 
-// bury publishes dead letters and awaits their acks: at least once, for a
-// restart before the page's commit publishes them again. Their Nats-Msg-Id
-// keeps repeats within the duplicate window out.
+// bury publishes dead letters and awaits their acks. They are kept at least once: a
+// restart before the page's commit publishes them again, and their Nats-Msg-Id drops
+// repeats within the duplicate window.
 //
-// It returns those that DEADLETTER will not take: they stop no event. Each is told
-// in the log at once, so a restart finds it either kept or told, or finds its page
-// not committed and does both again. Any other error is doubt: the page is not
-// committed, and nothing is lost.
+// It returns the letters that DEADLETTER refuses for good; they stop no event. Each is
+// logged at once, so a restart finds it kept or logged, or finds its page uncommitted and
+// does both again. Any other error is doubt: the page is not committed, and nothing is
+// lost.
 func (s *Sink) bury(ctx context.Context, link pipeline.Link, dead []letter) (lost []letter, err error) {
 	var denied error
 	for _, l := range dead {
 		name := idOf(s.letterMessage(link, l).Header.Get(headerMsgID))
 		if s.recent.has(name) {
-			continue // the link has not moved, and the page came again
+			continue // the same page was read again
 		}
 		repeat, err := false, denied
-		if denied == nil { // it takes the whole time of an ack to find out
+		if denied == nil { // each refusal costs the full ack timeout
 			repeat, err = s.keep(ctx, link, l)
 		}
 		switch {
@@ -59,7 +59,7 @@ func (s *Sink) bury(ctx context.Context, link pipeline.Link, dead []letter) (los
 		}
 		s.recent.add(name)
 		if repeat {
-			continue // kept and told before a restart
+			continue // kept and logged before a restart
 		}
 		s.trace.DeadLetter(s.instance, l.event.Flaw)
 		s.log.Warn(badElement(l.event.Flaw)+", kept as dead letter",
@@ -68,8 +68,8 @@ func (s *Sink) bury(ctx context.Context, link pipeline.Link, dead []letter) (los
 	return lost, nil
 }
 
-// tellLost logs an element that is lost, once: its page may have to be committed
-// several times, as on a server that has no room for the events either.
+// tellLost logs a lost element once: its page may take several attempts to commit, as on
+// a server that has no room for the events either.
 func (s *Sink) tellLost(link pipeline.Link, l letter, name id, err error) {
 	if _, told := s.told[name]; told {
 		return
@@ -78,11 +78,11 @@ func (s *Sink) tellLost(link pipeline.Link, l letter, name id, err error) {
 		s.told = map[id]struct{}{}
 	}
 	s.told[name] = struct{}{}
-	s.log.Error(badElement(l.event.Flaw)+", and is lost: no dead letter can be kept",
+	s.log.Error(badElement(l.event.Flaw)+" is lost: no dead letter can be kept",
 		"reason", string(l.event.Flaw), "uuid", cut(l.event.UUID), "place", l.place, "bytes", len(l.event.Data), "link", link, "err", err)
 }
 
-// lose counts the elements that are lost, once their page is committed.
+// lose counts the lost elements, once their page is committed.
 func (s *Sink) lose(lost []letter) {
 	for _, l := range lost {
 		s.trace.DeadLetterLost(s.instance, l.event.Flaw)
@@ -90,19 +90,19 @@ func (s *Sink) lose(lost []letter) {
 	clear(s.told)
 }
 
-// cut is the beginning of a uuid, which may be of any length.
+// cut returns the beginning of a uuid, which may be of any length.
 func cut(uuid string) string { return uuid[:min(len(uuid), 100)] }
 
 func badElement(f pipeline.Flaw) string {
 	if f == pipeline.FlawConflict {
 		return "event has the uuid of another one with other bytes"
 	}
-	return "element is no event that can be published"
+	return "element that can't be published as an event"
 }
 
-// letterMessage is the message of a dead letter. What it is recognised by has its link
-// and place in it, so that the same text twice in a page is kept twice; a conflicting
-// repeat has neither, as an org may serve it in every page.
+// letterMessage returns the message of a dead letter. Its Nats-Msg-Id covers link and
+// index, so that equal elements of a page are all kept; that of a conflicting repeat does
+// not, because an org may serve it in every page.
 func (s *Sink) letterMessage(link pipeline.Link, l letter) *nats.Msg {
 	known := []string{s.instance, string(link), strconv.Itoa(l.place), string(l.event.Data)}
 	if l.event.Flaw == pipeline.FlawConflict {
@@ -116,7 +116,7 @@ func (s *Sink) letterMessage(link pipeline.Link, l letter) *nats.Msg {
 	m := &nats.Msg{Subject: SubjectDeadLetter(s.instance), Data: l.event.Data, Header: nats.Header{
 		headerReason: {string(l.event.Flaw)},
 		headerSize:   {strconv.Itoa(len(l.event.Data))},
-		headerCursor: {string(link[:min(len(link), maxHeader/2)])}, // out of a header itself: no control characters
+		headerCursor: {string(link[:min(len(link), maxHeader/2)])}, // from a header: it has no control characters
 		headerMsgID:  {hex.EncodeToString(sum.Sum(nil)[:16])},
 	}}
 	if over := size(m) - s.store.maxLetter(); over > 0 {

@@ -14,15 +14,15 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// errNotKept: DEADLETTER will not take a dead letter, however often it is asked.
+// errNotKept: DEADLETTER refuses a dead letter, however often it is sent.
 var errNotKept = errors.New("not kept")
 
 // keep publishes one dead letter and reports whether it is a repeat. An error that
-// matches errNotKept is final, any other is doubt.
+// matches errNotKept is final; any other is doubt.
 func (s *Sink) keep(ctx context.Context, link pipeline.Link, l letter) (repeat bool, err error) {
 	before := s.store.Conn.NATS.LastError()
 	ack, err := s.store.publisher.one(ctx, s.letterMessage(link, l))
-	if err != nil && unfit(err) { // it may be gone, or take less than it did
+	if err != nil && unfit(err) { // the stream may be gone, or accept less than before
 		if err := s.store.ensureLetters(ctx); err != nil {
 			return false, hopeless(err)
 		}
@@ -40,8 +40,8 @@ func (s *Sink) keep(ctx context.Context, link pipeline.Link, l letter) (repeat b
 	return ack.Duplicate, nil
 }
 
-// letterDenied is the server's word that this user must not publish dead letters of the
-// instance, which no answer tells; nil: there is none.
+// letterDenied returns the server's refusal to let this user publish dead letters of the
+// instance, which no answer shows; nil: none.
 func (s *Sink) letterDenied() error {
 	refusal := s.store.Conn.NATS.LastError()
 	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(SubjectDeadLetter(s.instance))) {
@@ -50,16 +50,16 @@ func (s *Sink) letterDenied() error {
 	return nil
 }
 
-// letterRefused tells a refusal that stays from what passes.
+// letterRefused separates permanent refusals from temporary ones.
 //
-// Those stay that JetStream gives for the state of the stream or of its account:
-// full, sealed, made for smaller messages, or not to be written by this user. Somebody must make room before it
-// takes one again, which may be never, and the events behind must not wait for it.
-// A server or an account without room mostly refuses the events, too: then the page
-// is not committed, and its dead letters are tried again along with it.
+// Permanent are JetStream's refusals because of the state of the stream or its account:
+// full, sealed, limited to smaller messages, or forbidden to this user. It accepts a
+// letter only after somebody has changed that, perhaps never, and the following events
+// must not wait for it. A server or an account without room mostly refuses the events,
+// too: then the page is not committed, and its dead letters are tried again with it.
 //
-// What passes is all else: no answer, a connection that dropped, a leader that is
-// not there, a store that is being closed.
+// Everything else is temporary: no answer, a dropped connection, a missing leader, a
+// store that is being closed.
 func letterRefused(ctx context.Context, conn *Conn, err error) error {
 	refusal, ok := errors.AsType[*apiError](err)
 	if !ok {
@@ -68,7 +68,7 @@ func letterRefused(ctx context.Context, conn *Conn, err error) error {
 	switch refusal.ErrCode {
 	case codeMessageSize, codeSealed, codeNoResources, codeAccountFull, codeNoStorage:
 		return fmt.Errorf("%w: %w", errNotKept, err)
-	case codeStoreFailed: // full, or closed: the stream knows
+	case codeStoreFailed: // full or closed: the stream's configuration shows which
 		if full, e := lettersFull(ctx, conn); e == nil && full {
 			return fmt.Errorf("%w: %w", errNotKept, err)
 		}
@@ -76,7 +76,7 @@ func letterRefused(ctx context.Context, conn *Conn, err error) error {
 	return err
 }
 
-// lettersFull reports whether DEADLETTER is one that refuses what exceeds its limits.
+// lettersFull reports whether DEADLETTER refuses messages that exceed its limits.
 func lettersFull(ctx context.Context, conn *Conn) (bool, error) {
 	i, err := conn.info(ctx, StreamDeadLetter)
 	if err != nil {
@@ -86,8 +86,8 @@ func lettersFull(ctx context.Context, conn *Conn) (bool, error) {
 	return c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0 || c.MaxMsgsPerSubject > 0), err
 }
 
-// hopeless makes an error of ensureLetters one that stays, where JetStream refuses to
-// make or to mend the stream.
+// hopeless makes an error of ensureLetters permanent if JetStream refuses to create or
+// repair the stream.
 func hopeless(err error) error {
 	refusal, ok := errors.AsType[*jetstream.APIError](err)
 	if errors.Is(err, errUnusable) || ok && refusal.Code != http.StatusServiceUnavailable {

@@ -15,8 +15,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// DeadLetters are the elements that could not be published, as DEADLETTER keeps
-// them. It is safe for concurrent use.
+// DeadLetters reads the elements that could not be published, in DEADLETTER. It is safe
+// for concurrent use.
 type DeadLetters struct{ Store *Store }
 
 // DeadLetter is an element of a page that could not be published.
@@ -24,15 +24,15 @@ type DeadLetter struct {
 	Seq      uint64 // in DEADLETTER
 	Instance string
 	Time     time.Time     // when it was kept
-	Reason   pipeline.Flaw // empty: the message is not by a signal-client
+	Reason   pipeline.Flaw // empty: no signal-client wrote the message
 	Size     int           // bytes of the element
-	Kept     int           // bytes that are kept: fewer if it was cut to what the server took
-	Link     pipeline.Link // that served it
+	Kept     int           // bytes that are kept: fewer if it was cut to the server's limit
+	Link     pipeline.Link // the link that served it
 	Header   nats.Header
-	Data     []byte // nil: not asked for
+	Data     []byte // nil: not requested
 }
 
-// Cut reports whether bytes of the element are missing.
+// Cut reports whether the end of the element is missing.
 func (l DeadLetter) Cut() bool { return l.Kept < l.Size }
 
 func letterOf(subject string, h nats.Header, seq uint64, at time.Time, data []byte) DeadLetter {
@@ -48,12 +48,11 @@ func letterOf(subject string, h nats.Header, seq uint64, at time.Time, data []by
 	return l
 }
 
-// headerMsgSize is how large a message is of which only the headers came.
+// headerMsgSize is the size of a message whose data was not requested.
 const headerMsgSize = "Nats-Msg-Size"
 
-// All yields the dead letters that stand when it begins, the oldest first: those
-// of an instance, or of all if that is empty, that were kept since a time, or all
-// if that is zero. headers: without their data.
+// All yields the dead letters that exist when it begins, the oldest first: those of an
+// instance (empty: of all) kept since a time (zero: all). headers: without their data.
 func (d *DeadLetters) All(ctx context.Context, instance string, since time.Time, headers bool) iter.Seq2[DeadLetter, error] {
 	return func(yield func(DeadLetter, error) bool) {
 		if instance == "" {
@@ -90,7 +89,7 @@ func (d *DeadLetters) read(ctx context.Context, config jetstream.OrderedConsumer
 		if err != nil {
 			return err
 		}
-		through, pending = meta.Sequence.Stream, min(pending-1, meta.NumPending) // later ones don't count
+		through, pending = meta.Sequence.Stream, min(pending-1, meta.NumPending) // without those that arrive meanwhile
 		if !visit(letterOf(m.Subject(), m.Headers(), through, meta.Timestamp, m.Data())) {
 			return nil
 		}
@@ -98,7 +97,7 @@ func (d *DeadLetters) read(ctx context.Context, config jetstream.OrderedConsumer
 	return nil
 }
 
-// Get reads one dead letter. It returns ErrNoMessage when there is none at seq.
+// Get reads one dead letter. It returns ErrNoMessage if there is none at seq.
 func (d *DeadLetters) Get(ctx context.Context, seq uint64) (DeadLetter, error) {
 	m, err := d.Store.Conn.At(ctx, StreamDeadLetter, seq)
 	if err != nil {
@@ -107,13 +106,13 @@ func (d *DeadLetters) Get(ctx context.Context, seq uint64) (DeadLetter, error) {
 	return letterOf(m.Subject, m.Header, m.Seq, m.Time, m.Data), nil
 }
 
-// Delete deletes one dead letter. One that is gone is no error.
+// Delete deletes one dead letter. Deleting a missing one is no error.
 func (d *DeadLetters) Delete(ctx context.Context, seq uint64) error {
 	err := d.Store.Conn.ask(ctx, "STREAM.MSG.DELETE."+StreamDeadLetter, map[string]any{"seq": seq, "no_erase": true}, &struct{}{})
 	if err == nil {
 		return nil
 	}
-	if _, e := d.Get(ctx, seq); errors.Is(e, ErrNoMessage) { // the server has several words for it
+	if _, e := d.Get(ctx, seq); errors.Is(e, ErrNoMessage) { // the server reports that with several errors
 		return nil
 	}
 	return fmt.Errorf("delete dead letter %d: %w", seq, err)

@@ -9,22 +9,22 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// refusal is why this process does not poll an instance.
+// refusal is the reason why this process does not poll an instance.
 type refusal struct {
 	until  time.Time
 	reason string
-	held   bool // found under the lock that is held: another is to have it
+	held   bool // found while holding the lock: another process is to take over
 }
 
-// The bounds of a session's value: with the longest names and reasons 320 kB.
+// Bounds of a session's value; with the longest names and reasons it has 320 kB.
 const (
 	maxDeclines = 4096
 	maxReasons  = 256
 	maxReason   = 120
 )
 
-// Decline implements pipeline.Locks. The others learn of it with the session's
-// next renewal.
+// Decline implements pipeline.Locks. Other processes see it with the session's next
+// renewal.
 func (l *Locks) Decline(instance string, until time.Time, reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,8 +50,8 @@ func (l *Locks) Decline(instance string, until time.Time, reason string) {
 	l.reconsider(c)
 }
 
-// tries begins a hold: the instance may be declined, but nobody else had it, or the
-// time has come to try again.
+// tries begins a hold: the instance may be declined, but no other process has it, or the
+// decline has run out.
 func (l *Locks) tries(instance string) {
 	if d, ok := l.declined[instance]; ok {
 		d.held = false
@@ -59,8 +59,8 @@ func (l *Locks) tries(instance string) {
 	}
 }
 
-// declining reports whether an instance is declined. What is held is not, unless it
-// was found under this very lock that it can't be polled.
+// declining reports whether an instance is declined. A held one is not, unless it was
+// found under this very lock that it can't be polled.
 func (l *Locks) declining(instance string) bool {
 	d := l.declined[instance]
 	if c := l.contenders[instance]; c != nil && c.revision != 0 && !d.held {
@@ -69,7 +69,8 @@ func (l *Locks) declining(instance string) bool {
 	return time.Until(d.until) > 0
 }
 
-// declines lists what is declined now, with reasons, and forgets what is no longer.
+// declines lists the instances that are declined now, with reasons, and forgets the
+// others.
 func (l *Locks) declines() (list []string, reasons map[string]string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +94,7 @@ func (l *Locks) declines() (list []string, reasons map[string]string) {
 	return list, reasons
 }
 
-// shorten makes a reason fit for a session's value.
+// shorten cuts a reason to fit into a session's value.
 func shorten(reason string) string {
 	if len(reason) > maxReason {
 		reason = reason[:maxReason-len("…")] + "…"

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Extent is what a stream holds.
+// Extent is the range of sequences in a stream.
 type Extent struct {
-	Created time.Time // when it was made: another time is another stream
+	Created time.Time // creation time: another one means another stream
 	First   uint64    // sequence of the first message kept
 	Last    uint64    // sequence of the newest message ever stored
 }

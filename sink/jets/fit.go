@@ -8,26 +8,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// fitAny refuses a stream, made by someone else, that does not keep what is
-// published to it until its limits.
+// fitAny refuses an existing stream that does not keep every message until its limits.
 func fitAny(c jetstream.StreamConfig) error {
 	switch {
 	case c.Mirror != nil:
 		return errors.New("it is a mirror and takes no messages; connect to where its origin is, or remove the mirror")
 	case c.Sealed:
-		return errors.New("it is sealed; move it aside (nats stream backup, nats stream rm)")
+		return errors.New("it is sealed; move it away (nats stream backup, nats stream rm)")
 	case c.NoAck:
-		return errors.New("it has no_ack, so nobody would know what is stored; set no_ack to false")
+		return errors.New("it has no_ack, so no publish is confirmed; set no_ack to false")
 	case c.Retention != jetstream.LimitsPolicy:
 		return fmt.Errorf("its retention is %v, so consumers remove messages; it must be limits, which only a new stream can be given", c.Retention)
 	case c.PersistMode == jetstream.AsyncPersistMode:
-		return errors.New("its persist_mode is async, which acks what is not stored; it must be default, which only a new stream can be given")
+		return errors.New("its persist_mode is async, which acknowledges messages before they are stored; it must be default, which only a new stream can be given")
 	case c.AllowMsgCounter:
-		return errors.New("it is a stream of counters; only a new stream can be another")
+		return errors.New("it is a stream of counters (allow_msg_counter); move it away, its kind can't be changed")
 	case c.SubjectTransform != nil:
-		return errors.New("it has a subject_transform, so messages are not found where they were published; remove it")
+		return errors.New("it has a subject_transform, so messages are not found on the subject they were published to; remove it")
 	case c.DiscardNewPerSubject:
-		return errors.New("it has discard_new_per_subject, so a subject that is full takes no more; set it to false")
+		return errors.New("it has discard_new_per_subject, so a full subject refuses messages; set it to false")
 	}
 	return nil
 }
@@ -49,7 +48,8 @@ func fitSignals(c jetstream.StreamConfig) error {
 
 func few(limit int64) bool { return limit > 0 && limit < leastMessages }
 
-// doubtSignals says what works, but not for long or not for everything.
+// doubtSignals returns warnings about a configuration that works, but not for long or not
+// for every event.
 func (s *Store) doubtSignals(c jetstream.StreamConfig) []string {
 	var doubts []string
 	doubt := func(when bool, format string, args ...any) {
@@ -59,15 +59,15 @@ func (s *Store) doubtSignals(c jetstream.StreamConfig) []string {
 	}
 	doubt(c.Storage == jetstream.MemoryStorage, "storage is memory: a restart of the server loses everything")
 	doubt(c.MaxBytes > 0 && c.MaxBytes < LeastBytes, "max_bytes %d holds less than a few pages, and positions are evicted along with events", c.MaxBytes)
-	doubt(c.MaxAge > 0 && c.MaxAge < 24*time.Hour, "max_age %v: an instance that rests for longer loses its position, and its cursor must do", c.MaxAge)
-	doubt(c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0), "discard is new: once full it takes no more events, and every instance stops")
+	doubt(c.MaxAge > 0 && c.MaxAge < 24*time.Hour, "max_age %v: an instance that rests longer loses its position and depends on CURSORS", c.MaxAge)
+	doubt(c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0), "discard is new: once full it refuses events, and every instance stops")
 	doubt(c.MaxMsgSize > 0 && c.MaxMsgSize < 1<<20, "max_msg_size %d: larger events become dead letters", c.MaxMsgSize)
-	doubt(s.config.MaxBytes > 0 && c.MaxBytes != s.config.MaxBytes, "max_bytes is %d and not %d as configured: what exists is left as it is (nats stream edit)", c.MaxBytes, s.config.MaxBytes)
+	doubt(s.config.MaxBytes > 0 && c.MaxBytes != s.config.MaxBytes, "max_bytes is %d and not %d as configured: existing streams are left unchanged (nats stream edit)", c.MaxBytes, s.config.MaxBytes)
 	return append(doubts, s.doubtAge(c)...)
 }
 
-// doubtAge says that a stream keeps its messages for another time than was asked for.
-// The default asks for no less than what is there.
+// doubtAge warns of a stream that keeps its messages for another time than configured.
+// The default configuration accepts a longer time.
 func (s *Store) doubtAge(c jetstream.StreamConfig) []string {
 	asked := s.config.MaxAge
 	shorter := c.MaxAge > 0 && c.MaxAge < asked
@@ -75,11 +75,11 @@ func (s *Store) doubtAge(c jetstream.StreamConfig) []string {
 	if !shorter && !longer {
 		return nil
 	}
-	return []string{fmt.Sprintf("max_age is %s and not %s as configured: what exists is left as it is (nats stream edit %s --max-age=%s)",
+	return []string{fmt.Sprintf("max_age is %s and not %s as configured: existing streams are left unchanged (nats stream edit %s --max-age=%s)",
 		ageText(c.MaxAge), ageText(asked), c.Name, ageFlag(asked))}
 }
 
-// century is an age that nothing in a stream comes to.
+// century is longer than any stream keeps anything.
 const century = 100 * 365 * 24 * time.Hour
 
 func ageText(age time.Duration) string {
@@ -93,7 +93,7 @@ func ageText(age time.Duration) string {
 	return age.String()
 }
 
-// ageFlag is an age as the nats command takes it.
+// ageFlag formats an age for the nats command.
 func ageFlag(age time.Duration) string {
 	if age >= century {
 		return "0s"
@@ -101,11 +101,11 @@ func ageFlag(age time.Duration) string {
 	return ageText(age)
 }
 
-// doubtLetters says when dead letters are lost.
+// doubtLetters warns of a configuration that loses dead letters.
 func (s *Store) doubtLetters(c jetstream.StreamConfig) []string {
 	doubts := s.doubtAge(c)
 	if c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0) {
-		doubts = append(doubts, "discard is new: once full it takes no more dead letters, and each one after that is lost")
+		doubts = append(doubts, "discard is new: once full it refuses dead letters, and they are lost")
 	}
 	return doubts
 }
@@ -115,7 +115,7 @@ func fitLocks(c jetstream.StreamConfig) error {
 		return err
 	}
 	if c.MaxMsgsPerSubject != 1 {
-		return fmt.Errorf("its history is %d: with more than 1 the server lengthens a session's TTL; remove the bucket, it will be made anew", c.MaxMsgsPerSubject)
+		return fmt.Errorf("its history is %d: with more than 1 the server extends a session's TTL; remove the bucket, it will be created again", c.MaxMsgsPerSubject)
 	}
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 // Lock is the value of an instance's key in LOCKS.
 type Lock struct {
 	Holder     string    `json:"holder"`  // replica
-	Session    string    `json:"session"` // id of its session when it took the lock
+	Session    string    `json:"session"` // id of the holder's session when it took the lock
 	AcquiredAt time.Time `json:"acquired_at,omitzero"`
-	Origin     string    `json:"origin,omitempty"` // where the holder polls the instance
+	Origin     string    `json:"origin,omitempty"` // where the holder sends the instance's requests
 
-	revision uint64    // of the key, deleted or not; 0: never seen
-	seen     time.Time // when this process was told
+	revision uint64    // of the key, deleted or not; 0: never written
+	seen     time.Time // when the watch delivered it
 }
 
 // Session is the value of a replica's key in LOCKS.
@@ -24,36 +24,36 @@ type Session struct {
 	StartedAt time.Time `json:"started_at,omitzero"`
 	Declines  []string  `json:"declines,omitempty"` // instances that it can't poll
 
-	Reasons map[string]string `json:"reasons,omitempty"` // by instance: why; not of all, when there are many
+	Reasons map[string]string `json:"reasons,omitempty"` // why, by instance; not for all, if there are many
 
-	RenewedAt time.Time     `json:"-"` // by the server's clock, when it was read
-	TTL       time.Duration `json:"-"` // after which it expires, if NATS can still store that
+	RenewedAt time.Time     `json:"-"` // by the server's clock, when read
+	TTL       time.Duration `json:"-"` // when it expires unless renewed
 }
 
-// fleet is what LOCKS shows.
+// fleet is the content of LOCKS.
 type fleet struct {
-	known    bool      // all that stands was told
-	began    time.Time // when the watch began to be told
-	settled  time.Time // when all was told
+	known    bool      // the watch has delivered everything
+	began    time.Time // when the watch began
+	settled  time.Time // when it had delivered everything
 	sessions map[string]sighting
-	locks    map[string]Lock // by instance; a deleted one has its revision alone
+	locks    map[string]Lock // by instance; a deleted one has only its revision
 }
 
-// sighting is what was last seen of a replica's session.
+// sighting is the last news of a replica's session.
 type sighting struct {
 	id       string    // empty: it is gone
-	expired  bool      // it went by its TTL, not by its own will
-	seen     time.Time // the last news, a renewal among them
-	since    time.Time // the first of this id, of those in a row
+	expired  bool      // it expired and was not deleted
+	seen     time.Time // the last news, renewals included
+	since    time.Time // the first news of this id in a row
 	hash     uint64    // of the replica's name
 	declines map[string]bool
 }
 
 func (s sighting) same(t sighting) bool { return s.id == t.id && maps.Equal(s.declines, t.declines) }
 
-// freeAt returns from when on a lock may be taken, and whether it may at all as
-// things stand. A lock whose session expired, or is not to be found, is left
-// alone for a grace, within which a holder that lives on comes back.
+// freeAt returns the time from which a lock may be taken, and whether it may be taken at
+// all. A lock whose session has expired, or is missing, is left alone for a grace period
+// in which its holder can come back.
 func (l *Locks) freeAt(lock Lock) (at time.Time, ever bool) {
 	session, seen := l.fleet.sessions[lock.Holder]
 	switch {
@@ -66,14 +66,13 @@ func (l *Locks) freeAt(lock Lock) (at time.Time, ever bool) {
 	case session.expired:
 		return session.seen.Add(l.grace(session.seen)), true
 	}
-	return session.seen, true // the holder said goodbye, or another runs under its name
+	return session.seen, true // the holder deleted its session, or another process runs under its name
 }
 
-// grace is how long the locks of an expired session are left alone. After a
-// change of leader nothing expires for a while, and then everything at once. A
-// process that could renew and watch for as long as the other one was silent
-// knows that this is not the reason: then the other one is gone, and its own clock
-// has stopped it.
+// grace is how long the locks of an expired session are left alone. After a change of
+// leader nothing expires for a while, and then everything at once. If this process could
+// renew and watch for as long as the other was silent, that is not the reason: the other
+// process is gone, and its own clock has stopped it.
 func (l *Locks) grace(expired time.Time) time.Duration {
 	if !l.steady.IsZero() && expired.Sub(newest(l.steady, l.fleet.settled)) >= l.ttl {
 		return min(l.ttl/10, time.Second)
@@ -81,8 +80,8 @@ func (l *Locks) grace(expired time.Time) time.Duration {
 	return l.ttl / 3
 }
 
-// view keeps l.fleet as the watch tells it. A fresh watch replaces it once
-// all was told; till then nobody takes anything.
+// view updates l.fleet from the watch. A new watch replaces it once it has delivered
+// everything; until then no lock is taken.
 func (l *Locks) view() view {
 	var next *fleet
 	return view{
@@ -108,7 +107,7 @@ func (l *Locks) view() view {
 				l.blind = time.Time{}
 				l.recheck()
 				l.shareOut()
-				l.renewNow() // which waits, or the session was let go, for want of this news
+				l.renewNow() // keep waits for the watch, or the session has lapsed without it
 			}
 		},
 		ended: func() {
@@ -122,16 +121,16 @@ func (l *Locks) view() view {
 	}
 }
 
-// sighted keeps the news of a session. A renewal is none, unless it declines
-// other instances than before.
+// sighted records the news of a session. A renewal is no news, unless it declines other
+// instances than before.
 func (l *Locks) sighted(f *fleet, replica string, e kvEntry) {
 	var s Session
 	if !e.gone && json.Unmarshal(e.value, &s) != nil {
-		s.ID = "?" // no session of ours, but someone's
+		s.ID = "?" // an unreadable session, but not ours
 	}
 	before, seen := f.sessions[replica]
 	if seen && e.gone && before.id == "" {
-		return // the news that it is gone is gone itself
+		return // the marker of its deletion has expired
 	}
 	now := sighting{id: s.ID, expired: e.expired, seen: time.Now(), since: time.Now(), hash: hash(replica), declines: set(s.Declines)}
 	if s.ID == before.id {
@@ -142,7 +141,7 @@ func (l *Locks) sighted(f *fleet, replica string, e kvEntry) {
 		return
 	}
 	if replica == l.session.name && s.ID != l.session.id {
-		l.renewNow() // expired, or taken over: the next renewal will tell
+		l.renewNow() // expired or taken over: the next renewal shows which
 	}
 	l.shareOut()
 }
@@ -155,11 +154,11 @@ func set(names []string) map[string]bool {
 	return m
 }
 
-// locked keeps the news of a lock, and ends our hold if it is another's now.
+// locked records the news of a lock, and ends this process's hold if another has it now.
 func (l *Locks) locked(f *fleet, instance string, e kvEntry) {
 	lock := Lock{}
 	if !e.gone && json.Unmarshal(e.value, &lock) != nil {
-		lock = Lock{} // no lock: free
+		lock = Lock{} // unreadable: free
 	}
 	lock.revision, lock.seen = e.revision, time.Now()
 	f.locks[instance] = lock
@@ -173,8 +172,8 @@ func (l *Locks) locked(f *fleet, instance string, e kvEntry) {
 	c.nudge()
 }
 
-// recheck ends the holds that a fresh watch does not confirm, but for those that
-// began after it did.
+// recheck ends the holds that a new watch does not confirm, except those that began after
+// it.
 func (l *Locks) recheck() {
 	for instance, c := range l.contenders {
 		if c.revision == 0 || !c.since.Before(l.fleet.began) {
@@ -195,17 +194,17 @@ func (l *Locks) nudgeAll() {
 	}
 }
 
-// Live reports whether this process's session can be counted on. While it can't,
-// nothing is polled.
+// Live reports whether this process's session is live. While it is not, nothing is
+// polled.
 func (l *Locks) Live() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.session.stands()
 }
 
-// Holders returns the live replica that holds each of the instances, "" where none
-// does, by what the watch shows. It returns nil while this process can't know: its
-// session does not stand, or the watch shows nothing.
+// Holders returns the live replica that holds each of the instances, by the watch; "" if
+// none does. It returns nil while this process can't know: its session has lapsed, or the
+// watch is down.
 func (l *Locks) Holders(instances []string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -222,8 +221,7 @@ func (l *Locks) Holders(instances []string) []string {
 	return holders
 }
 
-// Sessions counts the replicas whose sessions are live, this one among them; 0
-// while that can't be known.
+// Sessions counts the live replicas, this one included; 0 while that can't be known.
 func (l *Locks) Sessions() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -236,7 +234,7 @@ func (l *Locks) Sessions() int {
 	return live
 }
 
-// behind is how long new locks wait for what INTEGRATIONS says; 0: not at all.
+// behind returns how long new locks wait for a snapshot of INTEGRATIONS; 0: not at all.
 func (l *Locks) behind() time.Duration {
 	if l.seen.Over(l.store.Conn.Generation()) {
 		return 0

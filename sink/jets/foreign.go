@@ -11,27 +11,26 @@ import (
 )
 
 const (
-	// foreignTries is how often in a row a batch is tried against somebody else's
-	// messages before a sync is left to sort it out.
+	// foreignTries is how often in a row a batch is retried against a foreign client's
+	// messages before a sync follows.
 	foreignTries = 40
-	// leastForeign is to how few events a batch is cut, so that it is sent and judged
-	// before the next such message comes.
+	// leastForeign is the smallest size that a batch is cut to, so that it commits before
+	// the next foreign message arrives.
 	leastForeign = 20
-	// mostForeign is how many such messages are read one by one.
+	// mostForeign is how many foreign messages are read one by one.
 	mostForeign = 1000
-	// foreignTold is how often they are told of.
+	// foreignTold is how often they are logged.
 	foreignTold = time.Minute
 )
 
-// overtake moves the events' fence past messages that somebody else published on the
-// instance's subject, so that the batch that they refused can be tried again. Any
-// other refusal it returns as it is: that takes a sync.
+// overtake moves the events' fence past messages that a foreign client published on the
+// instance's subject, so that the refused batch can be retried. It returns any other
+// refusal unchanged; a sync follows.
 //
-// It weakens no fence. The newest position is still ours, by its leader. Each message
-// after the fence is read, by its leader too, and is none that this program stored:
-// those stand in a batch. So no event of the org's is among them, nothing was stored
-// that the batch's events were not compared with, and the server judges both fences
-// once more.
+// It weakens no fence. The newest position, read from its leader, is still ours. Each
+// message after the fence, read from its leader too, was published outside a batch, so
+// not by this program. So none of them is an event of the org's, nothing was stored that
+// the batch's events were not compared with, and the server judges both fences again.
 func (s *Sink) overtake(ctx context.Context, refusal error, batch []id) error {
 	if !errors.Is(refusal, pipeline.ErrFenced) {
 		return refusal
@@ -44,15 +43,15 @@ func (s *Sink) overtake(ctx context.Context, refusal error, batch []id) error {
 	s.span, s.lastEvent = span{}, newest
 	if time.Since(s.foreignTold) >= foreignTold {
 		s.foreignTold = time.Now()
-		s.log.Warn("somebody else publishes on this instance's subject, which delays its events: allow that to the service alone",
+		s.log.Warn("another client publishes on this instance's subject and delays its events: allow only this service to publish there",
 			"subject", SubjectEvents(s.instance), "sequence", newest)
 	}
 	return nil
 }
 
 // foreign reads the messages on the instance's subject after the fence: the sequence of
-// the newest, and their ids. It is 0 unless all of them are somebody else's, and none is
-// an event of the batch.
+// the newest, and their ids. newest is 0 unless all of them are foreign and none is an
+// event of the batch.
 func (s *Sink) foreign(ctx context.Context, batch []id) (newest uint64, ids []id, err error) {
 	next := map[string]any{"next_by_subj": SubjectEvents(s.instance)}
 	for range mostForeign {
@@ -78,10 +77,10 @@ func (s *Sink) foreign(ctx context.Context, batch []id) (newest uint64, ids []id
 	return 0, nil, nil
 }
 
-// blame says in a refusal who is in the way, when somebody else is.
+// blame adds to a refusal that a foreign client is the cause, if one is.
 func (s *Sink) blame(refusal error, tries int) error {
 	if tries == 0 {
 		return refusal
 	}
-	return fmt.Errorf("somebody else publishes on %s (message %d); allow that to the service alone: %w", SubjectEvents(s.instance), s.lastEvent, refusal)
+	return fmt.Errorf("another client publishes on %s (message %d); allow only this service to publish there: %w", SubjectEvents(s.instance), s.lastEvent, refusal)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Forget deletes what STATUS and LOCKS say of instances that were removed from
-// INTEGRATIONS while no process ran that could do so: those that left a marker there,
-// and whose lock no live session holds. What somebody writes meanwhile stays.
+// Forget deletes the STATUS and LOCKS entries of instances that were removed from
+// INTEGRATIONS while no process was running: those with a delete marker there and no lock
+// held by a live session. An entry that is written meanwhile stays.
 func Forget(ctx context.Context, conn *Conn) error {
 	removed := map[string]bool{} // by key
 	err := conn.each(ctx, BucketIntegrations, keyPrefix+"*", false, func(e kvEntry) {

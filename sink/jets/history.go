@@ -16,12 +16,12 @@ import (
 // entry is a message on an instance's position subject.
 type entry struct {
 	seq      uint64
-	prev     uint64 // the position before it, as its fence says; 0: it was the first
-	chained  bool   // it has a fence; one written by hand may have none
+	prev     uint64 // the position before it, by its fence; 0: it was the first
+	chained  bool   // it has a fence; a hand-written one may have none
 	position pipeline.Position
-	err      error // why it is no position; nil: it is one
+	err      error // why it can't be read as a position; nil: it can
 
-	by, note string // of one that an operator wrote
+	by, note string // set by an operator
 }
 
 func readEntry(m *RawMsg) entry {
@@ -41,7 +41,7 @@ func readEntry(m *RawMsg) entry {
 // hand-written message, the subject is listed, which costs a walk through the stream.
 func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
-		var older []uint64 // set where the chain broke: what is left to read
+		var older []uint64 // set once the chain is broken: the sequences left to read
 		listed := false
 		for at := seq; at >= s.stream.First && at != 0; {
 			m, err := s.store.Conn.At(ctx, StreamSignals, at)
@@ -75,8 +75,8 @@ func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] 
 	}
 }
 
-// positionsBefore lists the sequences of an instance's positions before at,
-// the oldest first; through is one that is known to stand.
+// positionsBefore lists the sequences of an instance's positions before at, the oldest
+// first; through is one that exists.
 func (s *Sink) positionsBefore(ctx context.Context, at, through uint64) ([]uint64, error) {
 	var seqs []uint64
 	err := s.scan(ctx, SubjectPosition(s.instance), 1, through, func(m jetstream.Msg, seq uint64) error {
@@ -88,9 +88,9 @@ func (s *Sink) positionsBefore(ctx context.Context, at, through uint64) ([]uint6
 	return seqs, err
 }
 
-// scan calls visit with each message on subject from sequence from through
-// sequence through, headers only. The message at through must exist: a copy
-// that trails is waited for.
+// scan calls visit for each message on subject from sequence from through sequence
+// through, headers only. The message at through must exist: scan waits for it if a
+// replica is behind.
 func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, visit func(jetstream.Msg, uint64) error) error {
 	if from > through {
 		return nil
@@ -125,10 +125,10 @@ func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, v
 	}
 }
 
-// errIdle: a read got nothing for long.
+// errIdle: a read received nothing for too long.
 var errIdle = errors.New("stream went silent in the middle of a read")
 
-// nextOf waits for the next message of a read.
+// nextOf returns the next message of a read.
 func nextOf(ctx context.Context, msgs jetstream.MessagesContext) (jetstream.Msg, *jetstream.MsgMetadata, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, ackTimeout, errIdle)
 	m, err := msgs.Next(jetstream.NextContext(waiting))
@@ -140,10 +140,10 @@ func nextOf(ctx context.Context, msgs jetstream.MessagesContext) (jetstream.Msg,
 	return m, meta, err
 }
 
-// forget deletes a consumer of SIGNALS that is done with. The client only stops it, and
-// a server takes no more than 1,000 of them a stream (default_max_consumers): a
-// process that starts with as many instances would have to wait for its own.
-// Source: nats-server 2.15.2, server/consumer.go; nats.go 1.55, jetstream/ordered.go.
+// forget deletes a consumer of SIGNALS. The client only stops it, and a server allows
+// 1,000 per stream (default_max_consumers): a process that starts with as many instances
+// would have to wait for its own. Source: nats-server 2.15.2, server/consumer.go; nats.go
+// 1.55, jetstream/ordered.go.
 func (c *Conn) forget(ctx context.Context, consumer jetstream.Consumer) {
 	info := consumer.CachedInfo()
 	if info == nil {
@@ -152,5 +152,5 @@ func (c *Conn) forget(ctx context.Context, consumer jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	var done struct{}
-	_ = c.ask(ctx, "CONSUMER.DELETE."+StreamSignals+"."+info.Name, nil, &done) // it ends by itself, only later
+	_ = c.ask(ctx, "CONSUMER.DELETE."+StreamSignals+"."+info.Name, nil, &done) // if this fails, it expires later
 }

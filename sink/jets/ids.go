@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// id stands for a uuid in the recent ids: 128 bits under seeds of this
-// process's own, so that nobody can make two uuids meet.
+// id is a hash of a uuid in the recent ids: 128 bits with this process's own seeds, so
+// that nobody can construct a collision.
 type id [2]uint64
 
 var idSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
@@ -15,21 +15,20 @@ func idOf(uuid string) id {
 	return id{maphash.String(idSeeds[0], uuid), maphash.String(idSeeds[1], uuid)}
 }
 
-// print stands for an event's bytes, by a seed of this process's own; 0: they are not
-// known, as those of an event that was read back by its headers alone.
+// print is a hash of an event's bytes with this process's own seed; 0: not known, as for
+// an event of which only the headers were read.
 type print uint64
 
 func printOf(data []byte) print { return print(maphash.Bytes(idSeeds[0], data) | 1) }
 
-// differs reports whether both are known, and are not the same.
+// differs reports whether both are known and different.
 func (p print) differs(other print) bool { return p != 0 && other != 0 && p != other }
 
-// recentPages is how many pages with events the recent ids reach back. Two are
-// promised; the third costs little and is there when a reader's two are not
-// quite a writer's.
+// recentPages is how many pages with events the recent ids cover. Two are promised; the
+// third costs little and helps when a reader and a writer count pages differently.
 const recentPages = 3
 
-// recent are the ids that a page is compared with, by page, the newest last; each with
+// recent holds the ids that a page is compared with, by page, the newest last; each with
 // the print of its event.
 type recent struct {
 	pages []map[id]print
@@ -54,7 +53,7 @@ func (r *recent) find(i id) (print, bool) {
 // stored exact between writers.
 func (s *Sink) ForgetIDs() { s.recent = recent{} }
 
-// newest is how many ids the newest page has.
+// newest returns the number of ids of the newest page.
 func (r *recent) newest() int {
 	if len(r.pages) == 0 {
 		return 0
@@ -62,14 +61,14 @@ func (r *recent) newest() int {
 	return len(r.pages[len(r.pages)-1])
 }
 
-// add puts ids of unknown bytes to the newest page.
+// add adds ids with unknown bytes to the newest page.
 func (r *recent) add(ids ...id) {
 	for _, i := range ids {
 		r.put(i, 0)
 	}
 }
 
-// put puts an id to the newest page.
+// put adds an id to the newest page.
 func (r *recent) put(i id, p print) {
 	if len(r.pages) == 0 {
 		r.turn()
@@ -77,9 +76,9 @@ func (r *recent) put(i id, p print) {
 	r.pages[len(r.pages)-1][i] = p
 }
 
-// turn begins a new page and forgets those beyond recentPages. A page's map is
-// not used again: one that held a full page stays large, in each of thousands of
-// instances that once had much to catch up with.
+// turn begins a new page and drops those beyond recentPages. A page's map is not reused:
+// after a full page it stays large, in each of thousands of instances that once had much
+// to catch up on.
 func (r *recent) turn() {
 	if len(r.pages) == recentPages {
 		r.pages = slices.Delete(r.pages, 0, 1)

@@ -9,23 +9,23 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// headerOrigin says, on an event that no live poll brought, what did.
+// headerOrigin marks an event that no live poll stored: backfill or repair.
 const headerOrigin = "Signal-Origin"
 
 var _ pipeline.Inserter = (*Sink)(nil)
 
 // Insert implements pipeline.Inserter.
 //
-// Each batch is events and, last, a copy of the newest position, under the same
-// two fences as a page: whoever moved the position, or stored an event that these
-// were not compared with, makes it be refused. So a repair by an operator's
-// command beside the poller is as exact as the poller's own backfill.
+// Each batch is events and, last, a copy of the newest position, under the same two
+// fences as a page: it is refused if another writer has moved the position or stored an
+// event that these were not compared with. So a repair by a command beside the poller is
+// as exact as the poller's own backfill.
 //
-// What a restart finds: some of the batches, each whole. Whoever brings the
-// events again finds the ids of the stored ones.
+// A restart finds some of the batches, each complete. When the events are inserted again,
+// the ids of the stored ones are found.
 //
-// The copy has the higher published_max, since a reopening counts on it: an
-// event at or before a position was published at its published_max at the latest.
+// The copy has the higher published_max, because a reopening relies on it: an event
+// stored at or before a position was published at its published_max at the latest.
 func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.Past) (pipeline.Receipt, error) {
 	if at.Seq == 0 || at.Seq != s.at.Seq {
 		return pipeline.Receipt{}, fmt.Errorf("insert after position %d, the newest is %d: %w", at.Seq, s.at.Seq, pipeline.ErrFenced)
@@ -33,7 +33,7 @@ func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.P
 	if s.at.DedupeFrom != 0 {
 		return pipeline.Receipt{}, fmt.Errorf("insert into %s: %w", s.instance, pipeline.ErrMakingUp)
 	}
-	if s.lastEvent > s.at.Seq { // seen beside a poller only: a copy above these would hide them from its sync
+	if s.lastEvent > s.at.Seq { // only beside a poller: a copy above these would hide them from its sync
 		return pipeline.Receipt{}, fmt.Errorf("insert into %s: %w", s.instance, ErrUncompared)
 	}
 	ctx, done, err := s.bind(ctx)
@@ -50,7 +50,7 @@ func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.P
 	}
 	s.dropKnown(&c)
 	var lost []letter
-	if past.Why == pipeline.WhyBackfill { // an audit has seen them before, and a repair can't mend them
+	if past.Why == pipeline.WhyBackfill { // an audit has seen them before, and a repair can't fix them
 		if lost, err = s.bury(ctx, past.Link, c.dead); err != nil {
 			return pipeline.Receipt{}, err
 		}
@@ -65,7 +65,7 @@ func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.P
 	return pipeline.Receipt{Position: s.at, Stored: len(c.events), Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
 }
 
-// dropKnown drops what the span says is stored.
+// dropKnown drops the events whose ids the span holds.
 func (s *Sink) dropKnown(c *catch) {
 	n := 0
 	for i := range c.events {
@@ -79,7 +79,7 @@ func (s *Sink) dropKnown(c *catch) {
 	c.events, c.ids = c.events[:n], c.ids[:n]
 }
 
-// insert stores what is left of a batch.
+// insert stores a batch, in parts if necessary.
 func (s *Sink) insert(ctx context.Context, why pipeline.Why, c catch) error {
 	tries := 0
 	for stored := 0; stored < len(c.events); {
@@ -122,8 +122,8 @@ func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeli
 	s.lastEvent = pos.Seq - 1
 	s.batch.Accepted(time.Now())
 	s.span.add(events, ids, s.lastEvent)
-	// The live poll has passed them. Should it serve one all the same, since what
-	// it took for the head was none, it is known for as long as a page's are.
+	// Keep their ids: if a short page was not the head, the live poll may serve them
+	// again.
 	if s.recent.newest() < mostInserted {
 		for i := range ids {
 			s.recent.put(ids[i], printOf(events[i].Data))
@@ -133,6 +133,6 @@ func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeli
 	return nil
 }
 
-// mostInserted is how many ids the newest recent page may hold before inserted
-// ones are not added any more: a long backfill of a quiet org would fill memory.
+// mostInserted is how many ids the newest recent page may hold before inserted ones are
+// no longer added: a long backfill of a quiet org would fill the memory.
 const mostInserted = 50 * MaxBatch

@@ -11,25 +11,24 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Inspection is what was found of one stream or bucket. Nothing was changed.
+// Inspection is the result of a look at one stream or bucket. Nothing is changed.
 type Inspection struct {
 	Name   string // SIGNALS, DEADLETTER, or the bucket's
 	Bucket bool
-	Spare  bool // the sink works without it, if not as well
+	Spare  bool // the sink works without it, but not as well
 
-	Missing bool                  // nobody has made it yet
-	Info    *jetstream.StreamInfo // nil: missing, or it can't be looked up
-	Skew    time.Duration         // the server's clock less ours; meaningless without Info
-	Took    time.Duration         // the request; Skew is as uncertain as half of it
+	Missing bool                  // it does not exist yet
+	Info    *jetstream.StreamInfo // nil: missing, or the lookup failed
+	Skew    time.Duration         // the server's clock minus the local one; meaningless without Info
+	Took    time.Duration         // duration of the request; Skew is uncertain by half of it
 
 	Unfit  error    // why the sink can't use it; nil: it can
 	Lacks  string   // what Open would add to it; empty: nothing
-	Doubts []string // what works, but not for long or not for everything
+	Doubts []string // warnings: it works, but not for long or not for every event
 }
 
-// Inspect looks at every stream and bucket that Open would make with cfg, those
-// that it can do without last, and neither makes nor changes any. An error stands in the
-// place of what can't be looked up.
+// Inspect looks at every stream and bucket that Open would create with cfg, the optional
+// ones last, and changes nothing. If a lookup fails, its error is in the Inspection.
 func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -38,7 +37,7 @@ func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
 	return (&Store{Conn: c, config: cfg}).Inspect(ctx), nil
 }
 
-// Inspect is Conn.Inspect, with the configuration that the Store was opened with.
+// Inspect is Conn.Inspect with the Store's configuration.
 func (s *Store) Inspect(ctx context.Context) []Inspection {
 	c := s.Conn
 	var all []Inspection

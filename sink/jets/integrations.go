@@ -17,16 +17,16 @@ import (
 // Integrations reads the instances to poll from the bucket INTEGRATIONS.
 type Integrations struct {
 	Store *Store
-	Seen  *SnapshotSeen // told of each snapshot that Watch has delivered; nil: nobody is
+	Seen  *SnapshotSeen // records each snapshot that Watch delivers; nil: none
 	Log   *slog.Logger  // nil: none
 }
 
 var _ pipeline.Integrations = (*Integrations)(nil)
 
-// Watch implements pipeline.Integrations. While NATS is away, what stood last
-// stands. A bucket that was deleted is made anew, empty: then no instance does. The
-// same holds of a purge, which a count shows within half a minute. Who loses
-// integrations in such ways is warned.
+// Watch implements pipeline.Integrations. While NATS is away, the last entries stay. A
+// deleted bucket is created again, empty: then there are no instances. The same holds for
+// a purge, which a count detects within half a minute. Either is logged with the number
+// of lost integrations.
 func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeline.Entry)) error {
 	var entries, stood, missing map[string]pipeline.Entry
 	var generation uint64
@@ -38,10 +38,10 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 			generation = i.Store.Conn.Generation()
 		},
 		entry: func(e kvEntry) {
-			// Other kinds of integration may share the bucket; a key such as
-			// okta.Acme.2 is one of ours, written badly.
+			// Other kinds of integration may share the bucket. A key such as okta.Acme.2
+			// is ours, but invalid.
 			instance, ours := strings.CutPrefix(e.key, keyPrefix)
-			delete(missing, instance) // deleted ones are told too
+			delete(missing, instance) // a deleted key is delivered, too
 			switch {
 			case !ours:
 			case e.gone:
@@ -52,7 +52,7 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 		},
 		settled: func() {
 			if len(missing) > 0 {
-				orDiscard(i.Log).Warn("integrations are lost: INTEGRATIONS was deleted, purged or rolled back; import them again, until then nobody polls them",
+				orDiscard(i.Log).Warn("integrations are lost: INTEGRATIONS was deleted, purged or rolled back; import them again, they are not polled until then",
 					"lost", len(missing), "left", len(entries))
 				missing = nil
 			}
@@ -80,11 +80,11 @@ func parse(instance string, value []byte) pipeline.Entry {
 	return pipeline.Entry{Integration: integration, Err: err}
 }
 
-// Written is a value of INTEGRATIONS as it stands, right or wrong.
+// Written is a value of INTEGRATIONS as stored, valid or not.
 type Written struct {
 	Instance string
 	Value    []byte // nil: there is none
-	Revision uint64 // of the key, deleted or not; 0: it never was
+	Revision uint64 // of the key, deleted or not; 0: never written
 	At       time.Time
 }
 
@@ -117,15 +117,15 @@ func (i *Integrations) Written(ctx context.Context) ([]Written, error) {
 	return all, err
 }
 
-// Put writes an instance's value, if the key is still at the revision; 0: if it
-// never was. It returns the new revision. Its error matches pipeline.ErrChanged when
-// somebody else wrote meanwhile.
+// Put writes an instance's value if the key still has the revision; 0: if it was never
+// written. It returns the new revision. Its error matches pipeline.ErrChanged when
+// somebody else has written meanwhile.
 func (i *Integrations) Put(ctx context.Context, instance string, value []byte, revision uint64) (uint64, error) {
 	return i.Store.Conn.put(ctx, BucketIntegrations, Key(instance), revision, &nats.Msg{Data: value, Header: nats.Header{}})
 }
 
-// Delete takes an instance's value away, with all its former ones: a token may be
-// among them. Its errors are Put's.
+// Delete deletes an instance's value with all former ones, because a token may be among
+// them. Its errors are those of Put.
 func (i *Integrations) Delete(ctx context.Context, instance string, revision uint64) error {
 	_, err := i.Store.Conn.put(ctx, BucketIntegrations, Key(instance), revision, &nats.Msg{Header: nats.Header{
 		"KV-Operation": []string{"PURGE"}, "Nats-Rollup": []string{"sub"},

@@ -12,17 +12,17 @@ import (
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
-// Ledger is what is stored of an instance, for an audit beside whoever polls it.
-// It only ever goes on from a position that stands, as an Operator does.
+// Ledger implements pipeline.Ledger on the stream, for an audit beside the process that
+// polls. Like an Operator it only continues from an existing position.
 type Ledger struct {
 	Store    *Store
 	Instance string
-	Source   string // ce-source of what is stored; empty: that of the newest event, or else the origin
+	Source   string // ce-source of stored events; empty: that of the newest event, else the origin
 }
 
 var _ audit.Ledger = (*Ledger)(nil)
 
-// attach reads where the instance stands.
+// attach returns a sink at the instance's newest position.
 func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
 	v, err := l.operator().stand(ctx)
 	if err != nil {
@@ -95,5 +95,5 @@ func (l *Ledger) insert(ctx context.Context, past pipeline.Past, sum *pipeline.R
 			return err
 		}
 	}
-	return fmt.Errorf("insert into %s: %w again and again", l.Instance, pipeline.ErrFenced)
+	return fmt.Errorf("insert into %s: %w repeatedly", l.Instance, pipeline.ErrFenced)
 }

@@ -12,13 +12,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
-// livePages is how many pages with events the recent ids must reach back after
-// a sync.
+// livePages is how many pages with events the recent ids must cover after a sync.
 const livePages = 2
 
-// load reads the recent ids: of all events from dedupe_from on when it is set,
-// and of the newest pages in any case; through the fence and never beyond, for
-// the events' fence vouches for nothing that was not loaded.
+// load reads the recent ids: of all events from dedupe_from on if it is set, and of the
+// newest pages in any case. Invariant: it reads through the fence and never beyond,
+// because the events' fence covers nothing that was not loaded.
 func (s *Sink) load(ctx context.Context) error {
 	s.recent, s.compared = recent{}, time.Time{}
 	if s.lastEvent == 0 {
@@ -50,14 +49,14 @@ func (s *Sink) load(ctx context.Context) error {
 	})
 }
 
-// blindReach is how many messages the recent ids reach back beyond the oldest
-// position kept when there were older ones.
+// blindReach is how many messages the recent ids reach back beyond the oldest position
+// kept, if there were older ones.
 const blindReach = 10 * MaxBatch
 
-// pagesBefore is pagesBack from the position that dedupe_from names: an org may
-// begin a page with events that the page before it ended with, and when the link
-// of an old position is asked again, as after a rewind, those stand before that
-// position. Where dedupe_from names no position it is all there is.
+// pagesBefore is pagesBack from the position that dedupe_from names: an org may begin a
+// page with events that the previous page ended with, and when an old position's link is
+// requested again, as after a rewind, those are stored before that position. If
+// dedupe_from names no position, it is returned unchanged.
 func (s *Sink) pagesBefore(ctx context.Context, dedupeFrom uint64) (uint64, error) {
 	m, err := s.store.Conn.At(ctx, StreamSignals, dedupeFrom)
 	if errors.Is(err, ErrNoMessage) || err == nil && m.Subject != SubjectPosition(s.instance) {
@@ -70,13 +69,13 @@ func (s *Sink) pagesBefore(ctx context.Context, dedupeFrom uint64) (uint64, erro
 	return min(from, dedupeFrom), err
 }
 
-// pagesBack returns the sequence after the position before the newest live pages
-// up to the position at seq: parts of a page belong to the page that they began. Where
-// positions were purged nothing says where those pages are, and it looks a good way
-// back; so it does where a fresh start came after events that were kept.
+// pagesBack returns the sequence after the position before the newest live pages up to
+// the position at seq; parts of a page belong to one page. If positions were purged, it
+// is unknown where those pages are, and blindReach is subtracted; likewise if a fresh
+// start came after events that were kept.
 //
-// What was stored while dedupe_from was set does not count: the newest pages that the
-// org served then may have been stored long before, and it may repeat those.
+// Pages stored while dedupe_from was set do not count: the newest pages that the org
+// served then may have been stored long before, and it may repeat them.
 func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
 	live, oldest, first := 0, seq, false
 	for e, err := range s.history(ctx, seq) {
@@ -93,7 +92,7 @@ func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
 		beginning := e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0
 		oldest, first = e.seq, e.chained && e.prev == 0 && beginning
 		if e.err == nil {
-			oldest -= min(uint64(e.position.Events), oldest-1) // its own events stand right before it
+			oldest -= min(uint64(e.position.Events), oldest-1) // its own events are right before it
 		}
 	}
 	if first {
@@ -102,8 +101,8 @@ func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
 	return oldest - min(blindReach, oldest-1), nil
 }
 
-// uuidOf returns the uuid of a stored event: out of its header, or, where a
-// foreign client wrote it without, out of its body; empty when it has none.
+// uuidOf returns the uuid of a stored event: from its header or, if a foreign client
+// wrote none, from its body; empty if it has none.
 func (s *Sink) uuidOf(ctx context.Context, m jetstream.Msg, seq uint64) (string, error) {
 	if v := m.Headers()[headerID]; len(v) > 0 {
 		return decodeHeader(v[0]), nil

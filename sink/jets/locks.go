@@ -15,76 +15,75 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// LocksConfig says under which name, and how closely, a process keeps its locks.
+// LocksConfig is the configuration of a process's locks.
 type LocksConfig struct {
-	Replica string        // the process's name, alone its own; made fit for a key
+	Replica string        // the process's unique name; characters that a key can't have are replaced
 	TTL     time.Duration // of its session; whole seconds, at least 2; default 10 s
 	Log     *slog.Logger  // nil: none
-	Seen    *SnapshotSeen // new locks wait for INTEGRATIONS after a reconnect; nil: they don't
+	Seen    *SnapshotSeen // delays new locks after a reconnect until INTEGRATIONS is read; nil: no delay
 
-	// Took is told of each lock that is taken while it names a session that has
-	// ended: from is that lock; expired, that nobody ended it. It must not block.
-	// Nil: nobody is told.
+	// Took is called for each lock that is taken over from an ended session: from is that
+	// lock; expired: the session was not ended by its process. It must not block. Nil:
+	// not called.
 	Took func(instance string, from Lock, expired bool)
 }
 
-// Locks keeps the locks of one process in the bucket LOCKS. The process keeps
-// one session alive there, by one message each third of its TTL; a lock names
-// the session that took it, has no TTL, and is void once the session is gone or
-// has another id. Instances with a key are shared out over the live sessions: each
-// process takes what belongs to it, and hands over what belongs to another. One
-// watch feeds all that wait; nothing is asked again and again. It is safe for
-// concurrent use.
+// Locks keeps one process's locks in the bucket LOCKS. The process keeps one session
+// alive there, by one message every third of its TTL. A lock names the session that took
+// it, has no TTL, and is void once the session is gone or has another id. Instances with
+// a key are distributed over the live sessions: each process takes the instances that it
+// owns, and hands over those that another owns. One watch serves all waiting calls;
+// nothing is polled. It is safe for concurrent use.
 //
-// It does not guarantee that one process alone polls an instance: a frozen
-// process does not notice that its time has passed. That is what fences are for.
+// It does not guarantee that only one process polls an instance: a frozen process does
+// not notice that its time is up. The fences are for that.
 type Locks struct {
 	store *Store
 	seen  *SnapshotSeen
 	ttl   time.Duration
 	log   *slog.Logger
-	base  string        // the name that the process was given
-	kick  chan struct{} // asks for a renewal at once
+	base  string        // the configured name
+	kick  chan struct{} // requests a renewal at once
 	took  func(instance string, from Lock, expired bool)
-	open  pipeline.Gate // locks being taken or given back
+	open  pipeline.Gate // locks being taken or released
 
 	mu         sync.Mutex
 	session    session
 	fleet      *fleet
 	contenders map[string]*contender // by instance
 	declined   map[string]refusal    // by instance
-	steady     time.Time             // since when no renewal has failed; zero: the last one did
-	blind      time.Time             // since when the watch shows nothing; zero: it does
-	review     reminder              // of what is to be handed over
-	purged     bool                  // the session's key was found gone without a trace
-	leaving    bool                  // nothing is taken any more, nor given back one by one
+	steady     time.Time             // since when no renewal has failed; zero: the last one failed
+	blind      time.Time             // since when the watch is down; zero: it is up
+	review     reminder              // when to check again what to hand over
+	purged     bool                  // the session's key was gone without a delete marker
+	leaving    bool                  // no lock is taken any more, nor released one by one
 	closing    bool
-	idle       chan struct{} // closed when closing and nobody contends
+	idle       chan struct{} // closed when closing and no Hold is left
 }
 
 var _ pipeline.Locks = (*Locks)(nil)
 
 var errClosed = errors.New("locks are closed")
 
-// contender is a Hold under way.
+// contender is a Hold in progress.
 type contender struct {
 	pipeline.Claim
 	hash     uint64        // of its key
-	entered  time.Time     // when it came
-	wake     chan struct{} // something has changed that may be this one's turn
-	revision uint64        // of the lock that it took; 0: it waits
+	entered  time.Time     // when it began
+	wake     chan struct{} // something has changed: check whether it may take the lock
+	revision uint64        // of the lock that it holds; 0: it waits
 	since    time.Time     // when it took it
 	despite  string        // session of the owner that had left it free for long; empty: none
-	named    string        // holder that it was last said to wait for
+	named    string        // the holder last logged by waitsFor
 	lose     context.CancelCauseFunc
 }
 
-// NewLocks makes the locks of a process. Nothing can be held before Run.
+// NewLocks returns the locks of a process. No lock can be held before Run.
 func NewLocks(store *Store, cfg LocksConfig) (*Locks, error) {
 	if cfg.TTL == 0 {
 		cfg.TTL = 10 * time.Second
 	}
-	// The server cuts fractions of a second off a TTL.
+	// The server drops fractions of a second of a TTL.
 	if cfg.TTL < 2*time.Second || cfg.TTL%time.Second != 0 {
 		return nil, fmt.Errorf("session TTL %v: it must be whole seconds, at least 2s", cfg.TTL)
 	}
@@ -104,7 +103,7 @@ func NewLocks(store *Store, cfg LocksConfig) (*Locks, error) {
 
 var unfitForKey = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// ReplicaName makes a name fit for a key.
+// ReplicaName replaces the characters of a name that a key can't have.
 func ReplicaName(name string) string {
 	name = strings.Trim(unfitForKey.ReplaceAllString(name, "-"), "-")
 	if name == "" {
@@ -113,16 +112,16 @@ func ReplicaName(name string) string {
 	return name[:min(len(name), 64)]
 }
 
-// Replica is the name that the process goes by: the one that it was given, until
-// another process takes it.
+// Replica returns the process's current name: the configured one, until another process
+// takes it.
 func (l *Locks) Replica() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.session.name
 }
 
-// Run keeps the session until ctx ends. Then it ends what is held, waits until
-// every Hold has returned and deletes the session, which frees every lock at once.
+// Run keeps the session until ctx ends. Then it ends all holds, waits until every Hold
+// has returned and deletes the session, which frees every lock at once.
 func (l *Locks) Run(ctx context.Context) error {
 	l.mu.Lock()
 	l.blind = time.Now()
@@ -140,16 +139,15 @@ func (l *Locks) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Leave says that the process is about to end: nothing is taken any more, and what
-// is given back from now on is free when Run ends, all at once, by one message.
+// Leave announces the end of the process: no lock is taken any more, and those that are
+// no longer held are freed when Run ends, all at once, by one message.
 func (l *Locks) Leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leaving = true
 }
 
-// Hold implements pipeline.Locks. An instance is contended for once at a time in a
-// process.
+// Hold implements pipeline.Locks. A process has at most one Hold per instance.
 func (l *Locks) Hold(ctx context.Context, claim pipeline.Claim, held func(context.Context)) error {
 	c, err := l.enter(claim)
 	if err != nil {
@@ -168,7 +166,7 @@ func (l *Locks) Hold(ctx context.Context, claim pipeline.Claim, held func(contex
 				return nil
 			}
 			l.log.Debug("lock not taken", "instance", claim.Instance, "err", err)
-			t.wait = l.ttl / 3 // the watch, or another try, will show who has it
+			t.wait = l.ttl / 3 // the watch, or the next try, shows who has it
 		}
 		if err := await(ctx, c.wake, t.wait); err != nil {
 			return err
@@ -199,7 +197,7 @@ func (l *Locks) leave(instance string) {
 	}
 }
 
-// close lets nobody begin, and ends what is held.
+// close stops new holds, and ends the existing ones.
 func (l *Locks) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -214,12 +212,12 @@ func (l *Locks) close() {
 
 // turn is whether a lock may be taken now.
 type turn struct {
-	lease   context.Context // to hold it under; nil: it may not
+	lease   context.Context // to hold it under; nil: it may not be taken
 	last    uint64          // revision of the lock
-	former  Lock            // that names a session that has ended; zero: it names none
-	expired bool            // that session did, by its TTL
-	despite string          // session of its owner, which has left it free for long; empty: it is ours, or nobody's
-	wait    time.Duration   // before it may; 0: that takes a change
+	former  Lock            // the lock, if it names an ended session; zero: none
+	expired bool            // that session ended by its TTL
+	despite string          // session of its owner, which has left it free for long; empty: this process owns it, or nobody does
+	wait    time.Duration   // time until it may be taken; 0: after a change
 }
 
 func (l *Locks) turn(c *contender) (turn, error) {
@@ -252,7 +250,7 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	if owner := l.owner(c); owner.name != l.session.name {
 		at, t.despite = l.neglected(c, at, lock), owner.id
 	} else if c.Key == "" && l.declining(c.Instance) {
-		at = at.Add(l.ttl / 3) // whoever else contends goes first
+		at = at.Add(l.ttl / 3) // other contenders go first
 	}
 	if wait := time.Until(at); wait > 0 {
 		return turn{wait: wait}, nil
@@ -260,11 +258,11 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	return t, nil
 }
 
-// openLocks is how many locks a process takes or gives back at once: a renewal of
-// the session must not wait behind thousands of them.
+// openLocks is how many locks a process takes or releases at once: a renewal of the
+// session must not wait behind thousands of them.
 const openLocks = 64
 
-// NameTakenError: a live process polls another origin under an instance's name. It
+// NameTakenError: a live process polls another origin under the instance's name. It
 // matches pipeline.ErrConfig.
 type NameTakenError struct{ Instance, Holder, There, Here string }
 
@@ -275,8 +273,8 @@ func (e *NameTakenError) Error() string {
 // Is reports whether target is pipeline.ErrConfig.
 func (e *NameTakenError) Is(target error) bool { return target == pipeline.ErrConfig }
 
-// waitsFor says whom an instance that is nobody's share waits for: every process
-// that is configured with it wants it, and one of them alone polls.
+// waitsFor logs, once per holder, that an instance configured by environment is polled by
+// another process.
 func (l *Locks) waitsFor(c *contender, holder string) {
 	if c.Key == "" && c.named != holder {
 		c.named = holder
@@ -284,7 +282,7 @@ func (l *Locks) waitsFor(c *contender, holder string) {
 	}
 }
 
-// take writes the lock, if last is still its last revision.
+// take writes the lock if last is still the key's last revision.
 func (l *Locks) take(ctx context.Context, claim pipeline.Claim, last uint64) (uint64, error) {
 	place, err := l.open.Take(ctx, 1, false)
 	if err != nil {
@@ -299,7 +297,7 @@ func (l *Locks) take(ctx context.Context, claim pipeline.Claim, last uint64) (ui
 	return l.write(ctx, Key(claim.Instance), last, encode(lock), nil)
 }
 
-// hold calls held while the lock can be counted on, and gives it back.
+// hold calls held while the lock is valid, and releases it.
 func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64, held func(context.Context)) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -308,7 +306,7 @@ func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64,
 	l.mu.Lock()
 	c.revision, c.since, c.despite, c.lose = revision, time.Now(), t.despite, cancel
 	if seen := l.fleet.locks[c.Instance]; seen.revision > revision && seen.Session != l.session.id {
-		c.shut() // taken away before we knew that we had it
+		c.shut() // taken away before its revision was known here
 	}
 	l.tries(c.Instance)
 	l.reconsider(c)
@@ -326,8 +324,8 @@ func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64,
 	l.release(context.WithoutCancel(ctx), c.Instance, revision)
 }
 
-// release deletes a lock that is still at a revision. At the end of the
-// process it need not: the session's end frees all.
+// release deletes a lock that still has a revision. At the end of the process that is not
+// needed: the session's end frees all.
 func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 	l.mu.Lock()
 	leaving := l.leaving
@@ -339,7 +337,7 @@ func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 	defer cancel()
 	place, err := l.open.Take(ctx, 1, false)
 	if err != nil {
-		return // the next sweep gives it back
+		return // the next sweep releases it
 	}
 	defer place.Release()
 	revision, err = l.write(ctx, Key(instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
@@ -349,13 +347,13 @@ func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fleet.known && l.fleet.locks[instance].revision < revision { // who contends again does so before the watch tells
+	if l.fleet.known && l.fleet.locks[instance].revision < revision { // a new Hold may come before the watch's news
 		l.fleet.locks[instance] = Lock{revision: revision, seen: time.Now()}
 	}
 }
 
-// write publishes a key's value, if last is still its last revision. It returns
-// an error that matches pipeline.ErrFenced when it is not.
+// write publishes a key's value if last is still its last revision; else it returns an
+// error that matches pipeline.ErrFenced.
 func (l *Locks) write(ctx context.Context, key string, last uint64, value []byte, header nats.Header) (uint64, error) {
 	m := &nats.Msg{Subject: l.store.Conn.PutSubject(BucketLocks, key), Data: value, Header: header}
 	if m.Header == nil {
@@ -365,7 +363,7 @@ func (l *Locks) write(ctx context.Context, key string, last uint64, value []byte
 	return l.store.publisher.publish(ctx, []*nats.Msg{m})
 }
 
-// shut ends a hold: the lock can't be counted on.
+// shut ends a hold whose lock may be lost.
 func (c *contender) shut() {
 	if c.revision != 0 {
 		c.lose(pipeline.ErrLockLost)

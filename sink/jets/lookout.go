@@ -16,19 +16,18 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Overview is how things stand: what the buckets STATUS, INTEGRATIONS and LOCKS
-// say at one time.
+// Overview is the content of STATUS, INTEGRATIONS and LOCKS at one time.
 type Overview struct {
 	Statuses []pipeline.Status         // by instance
 	Entries  map[string]pipeline.Entry // by instance
 	Replicas Replicas
 
-	Complete bool  // all that stands was told once; before that the rest is empty
-	Away     error // why a bucket can't be watched at present, and what stood last is shown
+	Complete bool  // everything was read once; before that the rest is empty
+	Away     error // why a bucket can't be watched at present, so that its last content is shown
 }
 
-// Lookout keeps an Overview for those who watch. It makes and changes nothing
-// in NATS. It is safe for concurrent use.
+// Lookout keeps an Overview up to date. It changes nothing in NATS. It is safe for
+// concurrent use.
 type Lookout struct {
 	conn *Conn
 
@@ -36,7 +35,7 @@ type Lookout struct {
 	buckets map[string]*outlook
 }
 
-// outlook is what a bucket says.
+// outlook is the content of one bucket.
 type outlook struct {
 	read   func(kvEntry) any
 	told   bool
@@ -44,7 +43,7 @@ type outlook struct {
 	values map[string]any // by key
 }
 
-// NewLookout makes a watcher of the buckets; Run keeps it informed.
+// NewLookout returns a watcher of the buckets; Run keeps it up to date.
 func NewLookout(conn *Conn) *Lookout {
 	return &Lookout{conn: conn, buckets: map[string]*outlook{
 		BucketStatus:       {read: func(e kvEntry) any { return statusOf(e) }},
@@ -53,7 +52,7 @@ func NewLookout(conn *Conn) *Lookout {
 	}}
 }
 
-// Run watches until ctx ends. While NATS is away, what stood last stands.
+// Run watches until ctx ends. While NATS is away, the last content stays.
 func (l *Lookout) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for bucket, o := range l.buckets {
@@ -83,7 +82,7 @@ func (l *Lookout) follow(ctx context.Context, bucket string, o *outlook) {
 			ended:   func() {},
 		})
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			l.settle(o, map[string]any{}, nil) // one that nobody has made is empty
+			l.settle(o, map[string]any{}, nil) // a bucket that does not exist is empty
 		} else {
 			l.settle(o, nil, err)
 		}
@@ -102,7 +101,7 @@ func (l *Lookout) settle(o *outlook, values map[string]any, away error) {
 	}
 }
 
-// Look returns how things stand.
+// Look returns the current Overview.
 func (l *Lookout) Look() Overview {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,7 +132,7 @@ func (l *Lookout) Look() Overview {
 	return v
 }
 
-// statusOf reads a value of STATUS. One that can't be read says so.
+// statusOf reads a value of STATUS; one that can't be read says so in its LastError.
 func statusOf(e kvEntry) pipeline.Status {
 	var status pipeline.Status
 	if err := json.Unmarshal(e.value, &status); err != nil {

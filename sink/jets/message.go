@@ -13,8 +13,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
-// Headers of an event: CloudEvents 1.0, binary mode of the NATS binding. The
-// names are lower case since NATS clients compare them letter by letter.
+// Headers of an event: CloudEvents 1.0, binary mode of the NATS binding. The names are
+// lower case because NATS headers are case-sensitive.
 const (
 	headerSpecVersion = "ce-specversion"
 	headerID          = "ce-id"
@@ -33,17 +33,16 @@ const (
 	headerMsgID         = "Nats-Msg-Id"
 )
 
-// typePrefix makes a CloudEvents type of an Okta eventType.
+// typePrefix turns an Okta eventType into a CloudEvents type.
 const typePrefix = "com.okta."
 
-// envelope makes the messages of events, Okta's bytes with headers that say what
-// a consumer routes by, one after another in the same place: a client copies
-// a message when it sends it, and a thousand a page would cost more than their
-// bytes. There is no Nats-Msg-Id: exactness comes from the fence, and the server
-// would refuse a whole batch for one repeat.
+// envelope makes the messages of events: Okta's bytes, and headers that a consumer routes
+// by. It reuses one message: a client copies a message when it sends it, and a thousand
+// per page would cost more than their bytes. There is no Nats-Msg-Id: exactness comes
+// from the fence, and the server would refuse a whole batch for one repeat.
 type envelope struct {
 	msg           nats.Msg
-	id, typ, time []string // the values of the headers that differ
+	id, typ, time []string // values of the headers that vary
 }
 
 func newEnvelope(subject, source string) *envelope {
@@ -58,7 +57,7 @@ func newEnvelope(subject, source string) *envelope {
 	return v
 }
 
-// Of is the message of an event, until it is asked for that of another.
+// Of returns the message of an event, valid until the next call.
 func (v *envelope) Of(e *pipeline.Event) *nats.Msg {
 	v.msg.Data = e.Data
 	v.id[0] = encodeHeader(e.UUID)
@@ -71,8 +70,8 @@ func (v *envelope) Of(e *pipeline.Event) *nats.Msg {
 	return &v.msg
 }
 
-// fitting is a value as a header has it; empty when it is so long that no consumer
-// could mean it: the event has it all the same.
+// fitting returns a value encoded for a header; empty if it is so long that no consumer
+// could use it: the event's data has it anyway.
 func fitting(value string) string {
 	const longest = 4 << 10
 	if encoded := encodeHeader(value); len(encoded) <= longest {
@@ -81,19 +80,17 @@ func fitting(value string) string {
 	return ""
 }
 
-// Origin makes all further messages say what stored their events: a backfill or a
-// repair.
+// Origin marks all further messages as stored by a backfill or a repair.
 func (v *envelope) Origin(why pipeline.Why) { v.msg.Header[headerOrigin] = []string{string(why)} }
 
-// maxHeader is how many bytes of headers a message of a stream may have. A server
-// refuses a batch with more (10097).
-// Source: nats-server 2.15.2, server/jetstream_batching.go.
+// maxHeader is how many bytes of headers a message of a stream may have. A server refuses
+// a batch with more (10097). Source: nats-server 2.15.2, server/jetstream_batching.go.
 const maxHeader = math.MaxUint16
 
-// Larger reports whether an event's message takes more than limit bytes, or its
-// headers, with its uuid, more than any message may have.
+// Larger reports whether an event's message exceeds limit bytes, or its headers exceed
+// maxHeader.
 func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
-	const others = 1024 // all but the values that differ, which encoding makes three times as long at most
+	const others = 1024 // everything but the varying values, which encoding makes at most three times as long
 	headers := 3*(len(e.UUID)+len(e.Type)+len(e.Time)) + others
 	if len(e.Data)+headers <= limit && headers <= maxHeader {
 		return false
@@ -102,7 +99,7 @@ func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
 	return whole > limit || whole-len(e.Data) > maxHeader
 }
 
-// positionMessage is the message of a position.
+// positionMessage returns the message of a position.
 func positionMessage(subject string, p pipeline.Position) (*nats.Msg, error) {
 	data, err := p.MarshalJSON()
 	if err != nil {
@@ -111,14 +108,14 @@ func positionMessage(subject string, p pipeline.Position) (*nats.Msg, error) {
 	return &nats.Msg{Subject: subject, Header: nats.Header{}, Data: data}, nil
 }
 
-// expect makes a message one that the server stores only if seq is the last
-// sequence of the message's subject; 0: if the subject has none.
+// expect sets the fence: the server stores the message only if seq is the last sequence
+// of its subject; 0: if the subject has none.
 func expect(m *nats.Msg, seq uint64) {
 	m.Header[headerFence] = []string{strconv.FormatUint(seq, 10)}
 }
 
-// expected returns the sequence that a stored message expected, and whether it
-// expected any.
+// expected returns the sequence that a stored message expected, and whether it expected
+// one.
 func expected(h nats.Header) (uint64, bool) {
 	v := h[headerFence]
 	if len(v) == 0 {
@@ -128,8 +125,8 @@ func expected(h nats.Header) (uint64, bool) {
 	return seq, err == nil
 }
 
-// size is about what a message takes of the server's max payload, with the
-// headers that a batch adds.
+// size estimates a message's share of the server's max payload, with the headers that a
+// batch adds.
 func size(m *nats.Msg) int {
 	n := len(m.Data) + 256
 	for name, values := range m.Header {
@@ -140,9 +137,9 @@ func size(m *nats.Msg) int {
 
 const upperHex = "0123456789ABCDEF"
 
-// encodeHeader percent-encodes a value as the CloudEvents NATS binding says:
-// space, quote, percent and all outside U+0021 to U+007E.
-// Source: cloudevents/spec bindings/nats-protocol-binding.md 3.1.3.2, read 2026-11-22.
+// encodeHeader percent-encodes a value by the CloudEvents NATS binding: space, quote,
+// percent and everything outside U+0021 to U+007E. Source: cloudevents/spec
+// bindings/nats-protocol-binding.md 3.1.3.2, read 2026-11-22.
 func encodeHeader(s string) string {
 	clean := true
 	for i := range len(s) {
@@ -164,7 +161,7 @@ func encodeHeader(s string) string {
 
 func plain(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
 
-// decodeHeader undoes encodeHeader. What is no encoding is left as it is.
+// decodeHeader reverses encodeHeader. Invalid encodings are left unchanged.
 func decodeHeader(s string) string {
 	if !strings.Contains(s, "%") {
 		return s
@@ -183,8 +180,8 @@ func decodeHeader(s string) string {
 	return b.String()
 }
 
-// eventID is the uuid of a stored event: out of its header, or, where a foreign client
-// wrote it without, out of its body; empty when it has none.
+// eventID returns the uuid of a stored event: from its header or, if a foreign client
+// wrote none, from its body; empty if it has none.
 func eventID(h nats.Header, data []byte) string {
 	if id := headerText(h, headerID); id != "" {
 		return id
@@ -192,10 +189,10 @@ func eventID(h nats.Header, data []byte) string {
 	return jsonscan.Text(data, "uuid")
 }
 
-// headerText is the text of a header that encodeHeader wrote; empty: there is none.
+// headerText returns the decoded value of a header; empty: none.
 func headerText(h nats.Header, name string) string { return decodeHeader(first(h, name)) }
 
-// first is a header's first value as it stands; empty: there is none.
+// first returns a header's first value, not decoded; empty: none.
 func first(h nats.Header, name string) string {
 	if v := h[name]; len(v) > 0 {
 		return v[0]

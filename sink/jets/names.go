@@ -1,6 +1,6 @@
 package jets
 
-// Streams and buckets. A bucket B is the stream KV_B.
+// Names of streams and buckets. A bucket B is the stream KV_B.
 const (
 	StreamSignals    = "SIGNALS"
 	StreamDeadLetter = "DEADLETTER"
@@ -19,42 +19,42 @@ const keyPrefix = "okta."
 // sessionPrefix is that of a replica's key in LOCKS.
 const sessionPrefix = "session."
 
-// SubjectEvents is where an instance's events are published.
+// SubjectEvents returns the subject of an instance's events.
 func SubjectEvents(instance string) string { return "signals.okta." + instance }
 
-// SubjectPosition is where an instance's positions are published.
+// SubjectPosition returns the subject of an instance's positions.
 func SubjectPosition(instance string) string { return "signal-cursor.okta." + instance }
 
-// SubjectDeadLetter is where what could not be published of an instance is kept.
+// SubjectDeadLetter returns the subject of an instance's dead letters.
 func SubjectDeadLetter(instance string) string { return "deadletter.okta." + instance }
 
-// SubjectWake is where whoever polls an instance is told, by an empty message of
-// core NATS, to sync and poll at once. It is a hint: nothing depends on it.
+// SubjectWake returns the core NATS subject on which an empty message tells the poller of
+// an instance to sync and poll at once. It is a hint: nothing depends on it.
 func SubjectWake(instance string) string { return "signal-client.wake." + instance }
 
-// SubjectReplicas is where every replica answers how its instances are doing.
+// SubjectReplicas is the subject on which every replica answers with the statuses of its
+// instances.
 const SubjectReplicas = "signal-client.status"
 
-// SubjectReplica is where one replica does.
+// SubjectReplica returns the same subject for one replica.
 func SubjectReplica(replica string) string { return SubjectReplicas + "." + replica }
 
-// SubjectAdvisory is where it is told, by core NATS, that something has happened to
-// an instance.
+// SubjectAdvisory returns the core NATS subject of an advisory about an instance.
 func SubjectAdvisory(kind, instance string) string {
 	return "signal-client.advisory." + kind + "." + instance
 }
 
-// Key is an instance's key in every bucket.
+// Key returns an instance's key in every bucket.
 func Key(instance string) string { return keyPrefix + instance }
 
-// BucketStream is the stream that holds a bucket.
+// BucketStream returns the stream of a bucket.
 func BucketStream(bucket string) string { return "KV_" + bucket }
 
-// BucketSubject is the subject on which a bucket holds a key.
+// BucketSubject returns the subject of a bucket's key.
 func BucketSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 
-// PutSubject is the subject to publish a key's value to: BucketSubject, unless
-// the bucket is reached by way of another JetStream domain.
+// PutSubject returns the subject to publish a key's value to: BucketSubject, unless the
+// bucket is in another JetStream domain.
 func (c *Conn) PutSubject(bucket, key string) string {
 	if c.APIPrefix == defaultPrefix {
 		return BucketSubject(bucket, key)

@@ -12,45 +12,47 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Headers of a position that an operator wrote. They are not among the
-// position's members, since those are carried on from position to position.
+// Headers of a position that an operator wrote. They are no members of the position,
+// because members are carried over from position to position.
 const (
-	headerBy   = "Signal-By"   // who
-	headerNote = "Signal-Note" // what for
+	headerBy   = "Signal-By"   // who wrote it
+	headerNote = "Signal-Note" // reason
 )
 
-// Why there is nothing to go on from, or not yet. An idle poller writes nothing to
-// the stream, and so finds out at its next sync only: see rouse.
+// Errors of an instance without a usable position. An idle poller writes nothing to the
+// stream, so it notices only at its next sync: see rouse.
 var (
-	// ErrNoPosition: the stream has no position of the instance to go on from.
+	// ErrNoPosition: the stream has no position of the instance to continue from.
 	ErrNoPosition = errors.New("no position in the stream")
-	// ErrPurged is an ErrNoPosition: CURSORS has one, with which a sync restores it.
+	// ErrPurged is an ErrNoPosition: CURSORS has a position from which a sync restores
+	// it.
 	ErrPurged = fmt.Errorf("%w any more", ErrNoPosition)
-	// ErrUncompared is a pipeline.ErrFenced: events stand above the newest position,
-	// since it was deleted or a foreign client wrote them, and a sync compares them.
+	// ErrUncompared is a pipeline.ErrFenced: there are events above the newest position,
+	// because it was deleted or a foreign client wrote them; a sync must compare them
+	// first.
 	ErrUncompared = fmt.Errorf("events stand above the newest position: %w", pipeline.ErrFenced)
 )
 
-// Operator looks at an instance's positions and moves it to another by hand, beside
-// whoever polls it.
+// Operator reads an instance's positions and moves it to another one, beside the process
+// that polls.
 //
-// It only ever goes on from a position that stands: it never starts, restores or
-// reopens because its own idea of the query is another. What it writes is under
-// the fence, over the connection that it read over; the poller's own fence is
-// refused by that, and it syncs. It is used by one goroutine at a time.
+// It only continues from an existing position: it never starts, restores or reopens
+// because its own query differs. It writes under the fence, over the connection that it
+// read over; that write refuses the poller's fence, and the poller syncs. It is used by
+// one goroutine at a time.
 type Operator struct {
 	Store    *Store
 	Instance string
-	By       string       // who: the header Signal-By of what is written; empty: none
-	Note     string       // what for: Signal-Note; empty: none
+	By       string       // who: the header Signal-By of its writes; empty: none
+	Note     string       // reason: Signal-Note; empty: none
 	Log      *slog.Logger // nil: none
 }
 
 // Step is a message on an instance's position subject.
 type Step struct {
-	pipeline.Position        // its Seq is the message's sequence
-	By, Note          string // of one that an operator wrote
-	Err               error  // why it can't be read: of the position there is Seq alone; nil: it can
+	pipeline.Position        // Seq is the message's sequence
+	By, Note          string // set by an operator
+	Err               error  // why it can't be read (then only Seq is set); nil: it can
 }
 
 func stepOf(e entry) Step {
@@ -60,17 +62,17 @@ func stepOf(e entry) Step {
 	return Step{Position: e.position, By: e.by, Note: e.note}
 }
 
-// Standing is where an instance stands.
+// Standing is the state of an instance's positions.
 type Standing struct {
 	Step           // the newest position that can be read
-	Cursor *Cursor // what CURSORS says; nil: nothing that can be read
-	Agrees bool    // CURSORS names this position; only its watermark may be newer
+	Cursor *Cursor // from CURSORS; nil: none that can be read
+	Agrees bool    // CURSORS names this position; at most its watermark is newer
 	Fence  uint64  // sequence of the newest message on the subject: Seq, unless that can't be read
 	Extent Extent  // of SIGNALS
 }
 
-// Standing reads where the instance stands. It returns ErrNoPosition when the
-// stream says nothing; Cursor and Extent are set all the same.
+// Standing reads the state of the instance's positions. It returns ErrNoPosition if the
+// stream has none; Cursor and Extent are set all the same.
 func (o *Operator) Standing(ctx context.Context) (Standing, error) {
 	v, err := o.look(ctx)
 	if v == nil {
@@ -85,8 +87,8 @@ func (o *Operator) Standing(ctx context.Context) (Standing, error) {
 	return st, nil
 }
 
-// History yields the instance's positions, the newest first, those that can't be
-// read among them. The first ones cost a read each; of many, the rest come by hundreds.
+// History yields the instance's positions, the newest first, including those that can't
+// be read. The first ones cost a read each; a long history is read by hundreds.
 func (o *Operator) History(ctx context.Context) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		v, err := o.stand(ctx)
@@ -102,7 +104,7 @@ func (o *Operator) History(ctx context.Context) iter.Seq2[Step, error] {
 	}
 }
 
-// vantage is what an operator has read, with a sink that stands there.
+// vantage is the state that an operator has read, with a sink at that position.
 type vantage struct {
 	sink   *Sink // at is the newest position; at.Seq the fence
 	newest entry
@@ -110,8 +112,8 @@ type vantage struct {
 	cursor *Cursor
 }
 
-// look reads where the instance stands, as sync does, and heals nothing. The vantage
-// that comes with ErrNoPosition has no position.
+// look reads the state as sync does, but repairs nothing. With ErrNoPosition, the vantage
+// has no position.
 func (o *Operator) look(ctx context.Context) (*vantage, error) {
 	s := NewSink(o.Store, o.Instance, Query{}, nil, o.Log)
 	s.link = o.Store.Conn.Generation()
@@ -138,7 +140,7 @@ func (o *Operator) look(ctx context.Context) (*vantage, error) {
 	return v, s.readLastEvent(ctx)
 }
 
-// stand is look for a command that goes on from the position.
+// stand is look for a command that continues from the position.
 func (o *Operator) stand(ctx context.Context) (v *vantage, err error) {
 	err = o.rouse(ctx, func() error {
 		v, err = o.look(ctx)
@@ -147,11 +149,11 @@ func (o *Operator) stand(ctx context.Context) (v *vantage, err error) {
 	return v, err
 }
 
-// patience is how long a command waits for whoever polls the instance.
+// patience is how long a command waits for the poller of the instance.
 const patience = 10 * time.Second
 
-// rouse tries again while it fails for want of what only whoever polls the instance
-// can do: that one is woken, and given some time.
+// rouse calls try again while it fails for a reason that only the instance's poller can
+// remove: it wakes the poller and waits for it.
 func (o *Operator) rouse(ctx context.Context, try func() error, wants ...error) error {
 	wanting := func(err error) bool {
 		return slices.ContainsFunc(wants, func(want error) bool { return errors.Is(err, want) })
@@ -169,14 +171,14 @@ func (o *Operator) rouse(ctx context.Context, try func() error, wants ...error) 
 	return err
 }
 
-// Wake tells whoever polls the instance to look at once.
+// Wake tells the poller of an instance to sync and poll at once.
 func Wake(conn *Conn, instance string) {
 	if conn.NATS.Publish(SubjectWake(instance), nil) == nil {
 		_ = conn.NATS.FlushTimeout(time.Second)
 	}
 }
 
-// place writes next after the newest position, with the operator's name on it.
+// place writes next after the newest position, with the operator's name.
 func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) error {
 	next.At = time.Now().UTC()
 	m, err := positionMessage(SubjectPosition(o.Instance), next)
@@ -196,8 +198,8 @@ func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) e
 	return nil
 }
 
-// tell makes the move known: in CURSORS, whose refusal an idle poller notices at
-// its next write, and by a hint, which makes it sync at once.
+// tell announces the move: in CURSORS, where an idle poller's next write is refused, and
+// by a wake, which makes the poller sync at once.
 func (o *Operator) tell(ctx context.Context, s *Sink) error {
 	defer Wake(o.Store.Conn, o.Instance)
 	var err error
@@ -213,14 +215,14 @@ func (o *Operator) tell(ctx context.Context, s *Sink) error {
 			err = s.settle(ctx)
 		}
 		if errors.Is(err, pipeline.ErrFenced) {
-			return nil // the poller has taken it up and gone on, and writes CURSORS itself
+			return nil // the poller has taken it up and writes CURSORS itself
 		}
 	}
 	return err
 }
 
-// operatorTries is how often an operator reads again when the poller moves between
-// its read and its write.
+// operatorTries is how often an operator retries when the poller moves between its read
+// and its write.
 const operatorTries = 20
 
 // after counts the instance's events after a sequence.

@@ -9,9 +9,9 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// suit drafts a new query where the position that stands is of another one, or of
-// another origin or org. It returns an error that matches pipeline.ErrConfig where
-// the events of two orgs would come to stand under one name.
+// suit drafts a new query if the position belongs to another query, origin or org. It
+// returns an error that matches pipeline.ErrConfig if events of two orgs would be stored
+// under one name.
 func (s *Sink) suit(ctx context.Context) error {
 	switch {
 	case s.at.Origin != s.query.Origin || !sameOrg(s.at.Org, s.org):
@@ -23,11 +23,11 @@ func (s *Sink) suit(ctx context.Context) error {
 	return nil
 }
 
-// sameOrg reports whether two ids may be those of one org; one that is not known may.
+// sameOrg reports whether two ids may belong to one org; an unknown id may.
 func sameOrg(a, b string) bool { return a == "" || b == "" || a == b }
 
-// move drafts the query that goes on under another origin: of the same org, which was
-// renamed or has got a domain of its own; or of another one, if the operator says so.
+// move drafts the query under another origin: of the same org, which was renamed or has a
+// new domain; or of another org, if the operator has confirmed that.
 func (s *Sink) move(ctx context.Context) error {
 	s.ask(ctx)
 	known := s.at.Org != "" && s.org != ""
@@ -38,21 +38,20 @@ func (s *Sink) move(ctx context.Context) error {
 	case !known && s.query.Strict:
 		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
 	case other, !known && s.query.Another:
-		s.log.Warn("another org, starting afresh", "was", s.at.Origin, "is", s.query.Origin)
+		s.log.Warn("another org: starting afresh", "was", s.at.Origin, "is", s.query.Origin)
 		return s.open(ctx, s.elsewhere())
 	case known:
 		s.log.Info("origin changed, the org is the same", "was", s.at.Origin, "is", s.query.Origin, "org", s.org)
 		return s.open(ctx, s.renamed(""))
 	}
 	assumed := fmt.Sprintf("%s is the same org as %s", s.query.Origin, s.at.Origin)
-	s.log.Warn("origin changed; which org it is can't be told, so it is taken for the same one", "assumed", assumed)
+	s.log.Warn("origin changed; the org's id is not known, so it is assumed to be the same org", "assumed", assumed)
 	return s.open(ctx, s.renamed(assumed))
 }
 
-// renamed is the query of the same org under another origin. It begins where nothing
-// that was not read yet can be before, or at since if that is earlier; and all that
-// it may serve again is compared. Its published_max is where it begins: a reopening
-// goes back as far.
+// renamed is the query of the same org under another origin. It begins before everything
+// unread, or at since if that is earlier, and all events that may be served again are
+// compared. Its published_max is its beginning, so that a reopening goes back as far.
 func (s *Sink) renamed(assumed string) opening {
 	at := s.at
 	return opening{
@@ -72,8 +71,7 @@ func (s *Sink) renamed(assumed string) opening {
 	}
 }
 
-// elsewhere is the query of another org: nothing of the first one's is of any meaning
-// to it.
+// elsewhere is the query of another org: nothing of the first org applies.
 func (s *Sink) elsewhere() opening {
 	at := s.at
 	return opening{
@@ -87,8 +85,9 @@ func (s *Sink) elsewhere() opening {
 	}
 }
 
-// startOver is the position at which a query under the configured origin begins. Where no
-// position may be of that org, none of its events is stored, and there is nothing to compare.
+// startOver returns the position at which a query under the configured origin begins. If
+// no position can be of that org, none of its events is stored, and there is nothing to
+// compare.
 func (s *Sink) startOver(ctx context.Context, at pipeline.Position, since time.Time) (pipeline.Position, error) {
 	anchor, known, err := s.anchorOf(ctx, since, s.org)
 	next := at
@@ -101,19 +100,19 @@ func (s *Sink) startOver(ctx context.Context, at pipeline.Position, since time.T
 	return next, err
 }
 
-// OriginError: the position is of another org than the one that is configured now, or
-// nobody can tell. It matches pipeline.ErrConfig.
+// OriginError: the position belongs to another org than the configured one, or that can't
+// be ruled out. It matches pipeline.ErrConfig.
 type OriginError struct {
 	Instance       string
-	Former, Origin string // the origin of the position, and the configured one
-	FormerOrg, Org string // the ids of the orgs there; empty: not known
+	Former, Origin string // of the position, and as configured
+	FormerOrg, Org string // ids of the two orgs; empty: not known
 }
 
 func (e *OriginError) Error() string {
 	if e.FormerOrg == "" || e.Org == "" {
-		return fmt.Sprintf("%s holds events of %s, and nothing tells that %s is the same org (give this one a name of its own)", e.Instance, e.Former, e.Origin)
+		return fmt.Sprintf("%s holds events of %s, and it is not known that %s is the same org (give this one another name)", e.Instance, e.Former, e.Origin)
 	}
-	return fmt.Sprintf("%s holds events of %s (org %s), and %s is another org (%s): give it a name of its own, or confirm it with signal-client integrations set %s --another-org",
+	return fmt.Sprintf("%s holds events of %s (org %s), and %s is another org (%s): give it another name, or confirm it with signal-client integrations set %s --another-org",
 		e.Instance, e.Former, e.FormerOrg, e.Origin, e.Org, e.Instance)
 }
 

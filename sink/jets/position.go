@@ -6,8 +6,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// after is the position after events of a page; last: after all of them, with
-// so many repeats among them.
+// after returns the position after events of a page; last: after all of them, with the
+// given number of repeats.
 func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, last bool) pipeline.Position {
 	pos := s.at
 	pos.Version = pipeline.PositionVersion
@@ -22,7 +22,7 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, l
 		pos.CompleteThrough = latest(pos.CompleteThrough, page.Through)
 	}
 	if pos.Gap != nil && pos.CompleteThrough.Sub(pos.Gap.Until) > 2*pipeline.Retention {
-		pos.Gap = nil // it was told for as long as the stream keeps what came after it
+		pos.Gap = nil // the stream no longer keeps what came after it
 	}
 	made := last && s.made(page, repeats)
 	if !last || page.Next == page.Link && !made {
@@ -33,16 +33,16 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, l
 		pos.DedupeFrom = 0
 	}
 	if made {
-		// A rewind began with the published_max of its target. From here on it must
-		// hold for all that is stored again, also for what was not served anew.
+		// A rewind began with the published_max of its target. From here on it must cover
+		// everything stored since, including what was not served again.
 		pos.PublishedMax = latest(pos.PublishedMax, believable(s.compared, page.Date))
 	}
 	return pos
 }
 
-// stay is a position whose link will be asked for again, events and all: a
-// part of a page, or a page whose answer named no other link. All ids since the
-// link was first asked for must be compared until it is left.
+// stay returns a position whose link will be requested again, events included: after a
+// part of a page, or a page whose answer named no other link. Until the link is left, all
+// ids since it was first requested must be compared.
 func (s *Sink) stay(pos pipeline.Position) pipeline.Position {
 	pos.Why = pipeline.WhyPage
 	if s.at.DedupeFrom == 0 {
@@ -54,10 +54,10 @@ func (s *Sink) stay(pos pipeline.Position) pipeline.Position {
 	return pos
 }
 
-// made reports whether a page ends what a reopening, a restored cursor or a fresh
-// start makes up for: one up to which all has been served that the org had persisted
-// before, and that brought nothing known itself. Its size proves nothing: Okta sends short
-// pages under load as well, empty ones too.
+// made reports whether a page ends the comparison that a reopening, a restored cursor or
+// a fresh start began: everything that the org had persisted before has been served, and
+// the page repeats nothing. Its size proves nothing: Okta sends short and empty pages
+// under load, too.
 func (s *Sink) made(page pipeline.Page, repeats int) bool {
 	return s.at.DedupeFrom != 0 && s.at.Why != pipeline.WhyPart && page.CaughtUp && repeats == 0
 }

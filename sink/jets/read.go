@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNoMessage: the stream has no such message.
+// ErrNoMessage: there is no such message.
 var ErrNoMessage = errors.New("no such message")
 
-// RawMsg is a message as its stream holds it.
+// RawMsg is a stored message.
 type RawMsg struct {
 	Subject string
 	Seq     uint64
@@ -23,9 +23,9 @@ type RawMsg struct {
 	Time    time.Time // when the server stored it
 }
 
-// Request sends msg and waits for the answer, for at most 5 s unless ctx has a
-// deadline. It returns ErrDisconnected as soon as the connection drops: what was
-// asked may have been done or not.
+// Request sends msg and waits for the answer, at most 5 s unless ctx has a deadline. It
+// returns ErrDisconnected as soon as the connection drops: the request may have been
+// carried out or not.
 func (c *Conn) Request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	ctx, cancel := withLimit(ctx)
 	defer cancel()
@@ -46,7 +46,7 @@ func withLimit(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, requestTimeout)
 }
 
-// cause puts what ended ctx in the place of an error that only says that it has.
+// cause replaces a context's error by its cause.
 func cause(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) && context.Cause(ctx) != nil {
 		return context.Cause(ctx)
@@ -54,10 +54,10 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// Last reads the newest message on a subject from the stream's leader. It
-// returns ErrNoMessage when there is none. A direct get, which kv.Get is too, may
-// be answered by a copy that trails (2.5 % of reads straight after an ack did,
-// measured with nats-server 2.15.2, 2026-08), so it is never used for truth.
+// Last reads the newest message on a subject from the stream's leader. It returns
+// ErrNoMessage if there is none. A direct get, and so kv.Get, may be answered by a stale
+// replica (2.5 % of reads straight after an ack were, measured with nats-server 2.15.2,
+// 2026-08), so it is never used for decisions.
 func (c *Conn) Last(ctx context.Context, stream, subject string) (*RawMsg, error) {
 	m, err := c.read(ctx, stream, map[string]any{"last_by_subj": subject})
 	if err != nil {
@@ -66,8 +66,8 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*RawMsg, error
 	return m, nil
 }
 
-// At reads the message at a sequence from the stream's leader. It returns
-// ErrNoMessage when there is none.
+// At reads the message at a sequence from the stream's leader. It returns ErrNoMessage if
+// there is none.
 func (c *Conn) At(ctx context.Context, stream string, seq uint64) (*RawMsg, error) {
 	if seq == 0 {
 		return nil, fmt.Errorf("read message 0 of %s: %w", stream, ErrNoMessage)
@@ -105,13 +105,12 @@ func (c *Conn) read(ctx context.Context, stream string, what map[string]any) (*R
 	return raw, err
 }
 
-// askAgain is after how long a question is asked again. What is sent to a stream
-// that has lost its leader is lost, and whoever waits for its answer finds the next
-// leader late.
+// askAgain is when a request is sent again. A request to a stream that has lost its
+// leader is lost, and waiting for its answer would find the next leader late.
 const askAgain = time.Second
 
-// insist does what Request does, for a request that may be sent more than once:
-// until the answer to one of them is there.
+// insist is Request for a request that may be sent more than once: it repeats it until
+// one answer arrives.
 func (c *Conn) insist(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	ctx, cancel := withLimit(ctx)
 	defer cancel()
@@ -147,8 +146,8 @@ func (c *Conn) insist(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	}
 }
 
-// ask sends a request to JetStream's API, one that may come twice. The API's own
-// errors are *jetstream.APIError, save that there is no such message: ErrNoMessage.
+// ask sends a request, which may be repeated, to JetStream's API. The API's errors are
+// *jetstream.APIError, except for a missing message: ErrNoMessage.
 func (c *Conn) ask(ctx context.Context, api string, what, answer any) error {
 	msg := nats.NewMsg(c.APIPrefix + "." + api)
 	if what != nil {
@@ -176,6 +175,6 @@ func (c *Conn) ask(ctx context.Context, api string, what, answer any) error {
 	return failure.Error
 }
 
-// Foreign reports that somebody else published a message on an instance's subject: what
-// this program stores there stands in a batch.
+// Foreign reports whether another client published a message on an instance's subject:
+// this program's messages belong to a batch.
 func (m *RawMsg) Foreign() bool { return m.Header.Get(headerBatchID) == "" }

@@ -9,37 +9,36 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// overlap is how far before the newest published a reopened query starts: an
-// event that Okta persists more than this after it was published may be missed
-// or doubled when a reopening falls in between. Okta names no bound ("rare").
+// overlap is how far before published_max a reopened query starts. An event that Okta
+// persists later than this after its publication may be missed or doubled when a
+// reopening falls in between. Okta gives no bound ("rare").
 const overlap = time.Hour
 
-// opening is a query that begins with the next page. What is to become its position is
-// written when the org has answered it, and not before: a request that is never
-// answered, since a host name or a filter was mistyped, moves nothing. A restart
-// finds the position before it, and drafts it again.
+// opening is a query that begins with the next page. Its position is written when the org
+// has answered it, not before: a request that is never answered, because a host name or a
+// filter was mistyped, moves nothing. A restart finds the previous position and drafts
+// the query again.
 type opening struct {
-	begin  func(now time.Time) time.Time                               // where it begins, by the org's clock
-	draft  func(context.Context, time.Time) (pipeline.Position, error) // its position, to begin at a time
-	since  time.Time                                                   // where it does begin
-	stored bool                                                        // its position is written: there was none before it
+	begin  func(now time.Time) time.Time                               // its beginning, by the org's clock
+	draft  func(context.Context, time.Time) (pipeline.Position, error) // its position, for a beginning
+	since  time.Time                                                   // its current beginning
+	stored bool                                                        // its position is written, because there was none before
 }
 
-// open drafts a new query and makes its position the one to go on from.
+// open drafts a new query, whose position becomes the current one.
 func (s *Sink) open(ctx context.Context, o opening) error {
 	o.since = o.begin(s.query.now())
 	next, err := o.draft(ctx, o.since)
 	if err != nil {
 		return err
 	}
-	next.At, next.Seq = time.Now().UTC(), s.at.Seq // the fence is that of the position before it
+	next.At, next.Seq = time.Now().UTC(), s.at.Seq // fenced by the previous position
 	s.at, s.opening, s.fresh = next, &o, true
 	return nil
 }
 
-// begin writes, before the first page after a sync, what must stand before it: the
-// position of a query that begins, and what may have been passed over. It reports
-// whether it wrote anything.
+// begin writes, before the first page after a sync, the position of a new query, and a
+// gap if there is one. It reports whether it wrote anything.
 func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 	if !s.fresh {
 		return false, nil
@@ -48,11 +47,11 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 	if date.IsZero() {
 		date = now
 	}
-	sure := date.Sub(now).Abs() <= overlap // else the next answers tell whose clock is wrong
+	sure := date.Sub(now).Abs() <= overlap // else the next answers decide whose clock is wrong
 	next, write := s.at, false
 	if o := s.opening; o != nil {
 		write = !o.stored
-		// Where it begins was reckoned before the org had told its time.
+		// The draft's beginning was computed before the org's clock was known.
 		if since := o.begin(date); since.Before(o.since.Add(-clockSlack)) {
 			if err := s.beginEarlier(ctx, since); err != nil {
 				return false, err
@@ -61,14 +60,14 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 		}
 	}
 	if unread := s.stood.Why == pipeline.WhyStart && s.stood.CompleteThrough.Equal(s.stood.PublishedMax); write && unread && next.CompleteThrough.After(s.opening.since) {
-		next.CompleteThrough, next.Why = s.opening.since, pipeline.WhyStart // the start's was that of a clock ahead of the org's
+		next.CompleteThrough, next.Why = s.opening.since, pipeline.WhyStart // the start's watermark came from a clock ahead of the org's
 	}
 	if gap := s.passedOver(date); gap != nil && sure {
 		if next.Gap, write = gap, true; s.opening == nil {
 			next.Why, next.Events = pipeline.WhyGap, 0
 		}
 		s.trace.PassedOver(s.instance, *gap)
-		s.log.Error("events may have been passed over: the org does not keep them any more", "from", gap.From, "until", gap.Until)
+		s.log.Error("events may be missed: the org no longer keeps them", "from", gap.From, "until", gap.Until)
 	}
 	if write {
 		if err := s.place(ctx, next); err != nil {
@@ -81,11 +80,10 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 
 const clockSlack = 2 * time.Minute
 
-// errClock: this machine's clock was ahead of the org's when a query was drafted.
+// errClock: this machine's clock was ahead of the org's when the query was drafted.
 var errClock = errors.New("this machine's clock is ahead of the org's: the query begins earlier")
 
-// beginEarlier writes the position of the query that was drafted, to begin at an
-// earlier time.
+// beginEarlier writes the drafted query's position with an earlier beginning.
 func (s *Sink) beginEarlier(ctx context.Context, since time.Time) error {
 	next, err := s.opening.draft(ctx, since)
 	if err != nil {
@@ -94,9 +92,9 @@ func (s *Sink) beginEarlier(ctx context.Context, since time.Time) error {
 	return s.place(ctx, next)
 }
 
-// passedOver returns the time in whose log there may have been events that the org does
-// not keep any more, and that were not read; nil: there is none. All up to the
-// watermark was read, and all that was published the overlap before published_max.
+// passedOver returns the time range that was not read and that the org no longer keeps;
+// nil: none. Everything up to the watermark was read, and everything published the
+// overlap before published_max.
 func (s *Sink) passedOver(now time.Time) *pipeline.Gap {
 	known := s.stood.CompleteThrough
 	if !s.stood.PublishedMax.IsZero() {
@@ -124,25 +122,25 @@ func (s *Sink) Reopen(ctx context.Context, at pipeline.Position) (pipeline.Posit
 	}
 	defer done()
 	if o := s.opening; o != nil && !o.stored {
-		err = s.open(ctx, *o) // as drafted, but by the org's clock, of which the refusals may have told
+		err = s.open(ctx, *o) // the same draft, but by the org's clock, which the refusals may have shown
 	} else {
 		err = s.reopen(ctx)
 	}
 	if err != nil {
 		return pipeline.Position{}, err
 	}
-	if err := s.load(ctx); err != nil { // the ids that must be compared are others now
+	if err := s.load(ctx); err != nil { // other ids must be compared now
 		return pipeline.Position{}, fmt.Errorf("load recent ids: %w", err)
 	}
 	return s.at, nil
 }
 
-// reopen drafts a query that starts from published_max: never from now or from the
-// time of a poll, which would skip what was persisted while nobody polled, and never
+// reopen drafts a query that starts from published_max minus the overlap: never from now
+// or the time of a poll, which would skip events persisted while nobody polled, and never
 // from complete_through.
 //
-// dedupe_from stays set until the head of the log, through any number of crashes: all
-// that the new query serves again is compared.
+// dedupe_from stays set until the head of the log, through any number of crashes, so that
+// everything that the new query serves again is compared.
 func (s *Sink) reopen(ctx context.Context) error {
 	at := s.at
 	s.stood = at
@@ -156,16 +154,16 @@ func (s *Sink) reopen(ctx context.Context) error {
 			next.Version, next.Query = pipeline.PositionVersion, s.query.Hash
 			next.Link, next.Why, next.Events = s.query.Start(since), pipeline.WhyReopen, 0
 			next.DedupeFrom = earliest(at.DedupeFrom, anchor)
-			if since.Before(at.PublishedMax.Add(-overlap)) { // which was a wrong clock's
+			if since.Before(at.PublishedMax.Add(-overlap)) { // published_max came from a wrong clock
 				next.PublishedMax = since
 			}
 			return next, nil
 		}})
 }
 
-// back is where a query must begin to miss nothing that was not read up to a position.
-// A published_max that lies ahead of the org's clock was a start's, by a clock that
-// was wrong: since is all there is to go by, and the watermark if that is earlier.
+// back returns where a query must begin to miss nothing unread. A published_max in the
+// future by the org's clock came from a start with a wrong clock: then since is used, or
+// the watermark if that is earlier.
 func (s *Sink) back(at pipeline.Position, now time.Time) time.Time {
 	since := at.PublishedMax.Add(-overlap)
 	if !since.After(now) {
@@ -178,23 +176,21 @@ func (s *Sink) back(at pipeline.Position, now time.Time) time.Time {
 	return since
 }
 
-// anchor returns the sequence from which on events may be served again by a
-// query that starts at since: that of the newest position of which none before it
-// can be, or the first message kept.
+// anchor returns the first sequence whose events a query that starts at since may serve
+// again: that of the newest position with none before it, else the first message kept.
 //
-// The new query serves what was persisted at since or later. An event at or
-// before a position was published at its published_max at the latest, and
-// persisted at most the overlap after that: so the anchor's published_max lies
-// the overlap before since. Comparing it with since itself, without the
-// overlap, would double an event that was published just before since and
-// persisted just after.
+// The new query serves events persisted at since or later. An event stored at or before a
+// position was published at its published_max at the latest, and persisted at most the
+// overlap later: so the anchor's published_max lies the overlap before since. Comparing
+// with since itself would double an event published just before since and persisted just
+// after.
 func (s *Sink) anchor(ctx context.Context, since time.Time) (uint64, error) {
 	seq, _, err := s.anchorOf(ctx, since, s.at.Org)
 	return seq, err
 }
 
-// anchorOf is anchor for the query of an org. The published_max of another org's position
-// says nothing of its events. known: a position may be this org's.
+// anchorOf is anchor for an org's query. The published_max of another org's position says
+// nothing about its events. known: a position may be this org's.
 func (s *Sink) anchorOf(ctx context.Context, since time.Time, org string) (seq uint64, known bool, err error) {
 	for e, err := range s.history(ctx, s.at.Seq) {
 		if err != nil {

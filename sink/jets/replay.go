@@ -14,40 +14,40 @@ import (
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
-// Range says which stored events to read. The zero value is all of them.
+// Range selects stored events to read. The zero value selects all.
 type Range struct {
-	Instances []string // names, or patterns in which * stands for any characters; none: every instance
+	Instances []string // names, or patterns with *; none: every instance
 	From      uint64   // first sequence; 0: the first kept
-	Through   uint64   // last sequence, included; 0: the newest when the reading begins
-	Lanes     int      // how many parts are read side by side; 0: 4
+	Through   uint64   // last sequence, included; 0: the newest when reading begins
+	Lanes     int      // how many parts are read concurrently; 0: 4
 
-	// Begun is told the range as it was found: From and Through are those of
-	// the stream where they were left out or lie outside. nil: not told.
+	// Begun, unless nil, is called with the actual range: From and Through are the
+	// stream's if they were left out or lie outside.
 	Begun func(from, through uint64)
-	// Read is told now and then through which sequence all events have been
-	// yielded, between two of them. nil: not told.
+	// Read, unless nil, is called now and then with the sequence through which all events
+	// have been yielded, between two of them.
 	Read func(through uint64)
-	// Away is told that NATS does not answer, and with nil that it does
-	// again. The lanes call it, one at a time. nil: not told.
+	// Away, unless nil, is called with an error when NATS does not answer, and with nil
+	// when it does again. The lanes call it, one at a time.
 	Away func(error)
-	// Gone is told which sequences were removed, by age, size or a purge, before
-	// they could be read: events of the range may have been among them. The lanes
-	// call it, one at a time. nil: not told.
+	// Gone, unless nil, is called with sequences that were removed, by age, size or a
+	// purge, before they could be read: events of the range may have been among them. The
+	// lanes call it, one at a time.
 	Gone func(first, last uint64)
 }
 
 const defaultLanes = 4
 
-// Stored is an event as the stream holds it.
+// Stored is a stored event.
 type Stored struct {
 	Instance string
 	Seq      uint64
 	At       time.Time   // when the server stored it
-	Header   nats.Header // as it was published; never nil
+	Header   nats.Header // as published; never nil
 	Data     []byte      // Okta's bytes
 }
 
-// newStored is the event of a message that a consumer brought.
+// newStored returns the event of a consumer's message.
 func newStored(m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
 	return &Stored{
 		Instance: instanceOf(m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
@@ -55,7 +55,7 @@ func newStored(m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
 	}
 }
 
-// storedOf is the event of a message that the leader gave.
+// storedOf returns the event of a message read from the leader.
 func storedOf(m *RawMsg) *Stored {
 	return &Stored{Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
 }
@@ -67,11 +67,11 @@ func orEmpty(h nats.Header) nats.Header {
 	return h
 }
 
-// ID is the event's uuid: out of its header, or, where a foreign client wrote
-// it without, out of its body; empty when it has none.
+// ID returns the event's uuid: from its header or, if a foreign client wrote none, from
+// its body; empty if it has none.
 func (e *Stored) ID() string { return eventID(e.Header, e.Data) }
 
-// Type is Okta's eventType, from where ID takes its own.
+// Type returns Okta's eventType, from header or body as ID does.
 func (e *Stored) Type() string {
 	if v := e.Header[headerType]; len(v) > 0 {
 		return strings.TrimPrefix(decodeHeader(v[0]), typePrefix)
@@ -79,8 +79,8 @@ func (e *Stored) Type() string {
 	return jsonscan.Text(e.Data, "eventType")
 }
 
-// Published is when the event happened, from where ID takes its own; false when
-// it does not say so.
+// Published returns when the event happened, from header or body as ID does; false if it
+// does not say.
 func (e *Stored) Published() (time.Time, bool) {
 	text := headerText(e.Header, headerTime)
 	if text == "" {
@@ -90,20 +90,20 @@ func (e *Stored) Published() (time.Time, bool) {
 	return at, err == nil
 }
 
-// Events yields the stored events of a range in the stream's order, each once;
-// positions never. An error is yielded last.
+// Events yields the stored events of a range in the stream's order, each once, without
+// positions. An error is yielded last.
 //
-// The range is read in parts, several at once, each by a consumer of its own. One
-// consumer alone is slow where an instance's events lie far apart: the server unpacks
-// one block of its store after another for it, on one core. At most a few dozen MB
-// wait for the part before them.
+// The range is read in parts, several at once, each by its own consumer. A single
+// consumer is slow if an instance's events are far apart: the server unpacks one block of
+// its store after another for it, on one core. At most a few dozen MB wait for an earlier
+// part.
 //
-// A copy of the stream that trails may serve a consumer. What it has is true,
-// it is a beginning of the stream; that nothing more comes is believed of the leader
-// alone. So a range that ends at an acknowledged event is read to that event.
+// A stale replica of the stream may serve a consumer. What it has is true; it is a prefix
+// of the stream. Only the leader decides that nothing more follows. So a range that ends
+// at an acknowledged event is read to that event.
 //
-// While NATS is away it waits, and goes on where it was. An event that was there at
-// the beginning and is removed meanwhile may be missing; see Range.Gone.
+// While NATS is away it waits, and then continues where it was. An event that is removed
+// meanwhile may be missing; see Range.Gone.
 func Events(ctx context.Context, conn *Conn, r Range) iter.Seq2[*Stored, error] {
 	return newReading(conn, r).events(ctx)
 }
@@ -123,11 +123,11 @@ func Instances(ctx context.Context, conn *Conn) (map[string]uint64, error) {
 	return events, nil
 }
 
-// perInstance has an answer about the stream count the events of each instance.
+// perInstance requests the event count of each instance with a stream's state.
 var perInstance = map[string]any{"subjects_filter": SubjectEvents("*")}
 
-// SequenceAt is the sequence of the first message that was stored at or after a
-// time, asked of the leader; one past the newest when there is none.
+// SequenceAt returns the sequence of the first message stored at or after a time, by the
+// leader; one past the newest if there is none.
 func SequenceAt(ctx context.Context, conn *Conn, at time.Time) (uint64, error) {
 	extent, err := conn.Extent(ctx)
 	if err != nil {

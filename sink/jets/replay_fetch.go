@@ -11,18 +11,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What a lane asks for.
+// Sizes of a lane's requests.
 const (
-	leastAsked  = 32 // messages of an answer
+	leastAsked  = 32 // messages per answer
 	mostAsked   = 512
-	answerBytes = 1 << 20 // and one message more at most: by itself it comes from the leader
+	answerBytes = 1 << 20 // and at most one message more, which then is read from the leader
 	answerTime  = 5 * time.Second
 )
 
-// errGap: what was sent did not all arrive.
+// errGap: an answer did not arrive completely.
 var errGap = errors.New("a message of the answer did not arrive")
 
-// enter makes the consumer of what is left of the part.
+// enter creates the consumer for the rest of the part.
 func (l *lane) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -43,9 +43,9 @@ func (l *lane) leave(ctx context.Context) {
 	}
 }
 
-// ration is how many messages to ask for: few at first, then twice as many each
-// time, but half of what the rest of the part is likely to hold. What is sent from
-// behind the part is sent for nothing.
+// ration returns how many messages to request: few at first, then twice as many each
+// time, but at most half of what the rest of the part probably holds, because messages
+// beyond the part are sent for nothing.
 func (l *lane) ration() int {
 	rest := float64(l.part.through - l.at + 1)
 	likely := uint64(math.Ceil(rest * l.share / 2))
@@ -53,8 +53,8 @@ func (l *lane) ration() int {
 	return int(min(l.asked, l.pending))
 }
 
-// fetch asks for the next messages and returns how many came. None is no error: the
-// consumer's copy of the stream may have no more, or the next one is too large.
+// fetch requests the next messages and returns how many came. None is no error: the
+// consumer's replica may have no more, or the next message is too large.
 func (l *lane) fetch(ctx context.Context, want int) (came int, err error) {
 	if want == 0 {
 		return 0, nil
@@ -84,8 +84,8 @@ func (l *lane) fetch(ctx context.Context, want int) (came int, err error) {
 	return came, err
 }
 
-// refusalOr is why the server does not answer a request about a consumer, if the
-// reason is a missing permission, or else err.
+// refusalOr returns the server's permission error about a request to a consumer, which it
+// does not answer, else err.
 func (l *lane) refusalOr(request string, err error) error {
 	refusal := l.conn.NATS.LastError()
 	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), ".CONSUMER."+request+".") {
@@ -94,11 +94,11 @@ func (l *lane) refusalOr(request string, err error) error {
 	return err
 }
 
-// idleTime is how long a consumer that nobody asks stays.
+// idleTime is how long an unused consumer stays.
 const idleTime = time.Minute
 
-// fromSequence is a consumer of SIGNALS from a sequence on, for a moment: of a few
-// subjects, or of none, which is all.
+// fromSequence configures a short-lived consumer of SIGNALS from a sequence on; no
+// subjects means all.
 func fromSequence(from uint64, subjects ...string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,

@@ -9,21 +9,20 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// lane reads one part after another, each with a consumer of its own, which the
-// server forgets by itself should the lane die. A direct get would leave nothing
-// to forget, but unpacks a block of the store each time, where a consumer keeps
-// the one in which it stands.
+// lane reads one part after another, each with its own consumer, which the server drops
+// by itself if the lane dies. A direct get would need no consumer, but unpacks a block of
+// the store each time, where a consumer keeps its current one.
 type lane struct {
 	*reading
 	part  *part
 	at    uint64 // next sequence to read
-	gap   uint64 // sequence before which messages were not there, or not looked for; 0: none
+	gap   uint64 // sequence before which messages were missing or skipped; 0: none
 	found []*Stored
 
-	consumer jetstream.Consumer // nil: to be made
-	asked    uint64             // messages, last time
-	brought  uint64             // messages by the consumer
-	pending  uint64             // that it still has, by its copy of the stream
+	consumer jetstream.Consumer // nil: not created yet
+	asked    uint64             // messages requested last
+	brought  uint64             // messages received from the consumer
+	pending  uint64             // messages that the consumer still has, by its replica
 	used     time.Time
 }
 
@@ -72,12 +71,12 @@ func (l *lane) read(ctx context.Context, p *part) error {
 	return nil
 }
 
-// step makes one request. What an answer that broke off has brought counts.
+// step makes one request. Messages of an answer that broke off count.
 func (l *lane) step(ctx context.Context) error {
 	ctx, done := l.conn.Epoch(ctx)
 	defer done()
 	if time.Since(l.used) > idleTime/2 {
-		l.leave(ctx) // whoever takes the events takes them slowly
+		l.leave(ctx) // the events are being taken slowly, and the consumer may have expired
 	}
 	if l.consumer == nil {
 		if err := l.enter(ctx); err != nil {
@@ -109,8 +108,8 @@ func (l *lane) take(m jetstream.Msg) error {
 	return nil
 }
 
-// ask asks the leader for the next message, after a copy of the stream had none. So
-// an end is never believed of a copy that trails.
+// ask asks the leader for the next message after a consumer had none, because its replica
+// may be behind.
 func (l *lane) ask(ctx context.Context) error {
 	next, err := l.nextOfLeader(ctx)
 	switch {
@@ -127,12 +126,11 @@ func (l *lane) ask(ctx context.Context) error {
 		l.found = append(l.found, storedOf(next))
 	}
 	l.advance(next.Seq)
-	l.leave(ctx) // a new one knows what the copy has by then
+	l.leave(ctx) // a new consumer sees what its replica has by then
 	return nil
 }
 
-// nextOfLeader is the leader's next message, of those that are looked for; nil:
-// there is none.
+// nextOfLeader returns the leader's next matching message; nil: none.
 func (l *lane) nextOfLeader(ctx context.Context) (next *RawMsg, err error) {
 	filters := l.filters
 	if len(filters) == 0 {
@@ -151,8 +149,8 @@ func (l *lane) nextOfLeader(ctx context.Context) (next *RawMsg, err error) {
 	return next, nil
 }
 
-// advance goes on behind seq. What the server looked for and found behind the
-// part says that nothing is wanted up to there.
+// advance moves past seq. A first match beyond this part proves that nothing before it is
+// wanted.
 func (l *lane) advance(seq uint64) {
 	if seq > l.at {
 		l.gap = seq
@@ -163,16 +161,17 @@ func (l *lane) advance(seq uint64) {
 	l.at = max(l.at, min(seq, l.part.through)+1)
 }
 
-// near is how close to its beginning the stream is looked at after each answer.
+// near is how close to the stream's beginning a lane must be for its start to be checked
+// after each answer.
 const near = 2 * widest
 
-// lookBack tells what was removed before it could be read. from is where the
-// last request began. What came without a gap was all there.
+// lookBack reports messages that were removed before they could be read. from is where
+// the last request began. Sequences without a gap were all there.
 func (l *lane) lookBack(ctx context.Context, from uint64) {
 	if l.gap <= from || l.Gone == nil {
 		return
 	}
-	if from >= l.first.Load()+near { // far from what is removed, once a part is enough
+	if from >= l.first.Load()+near { // far from the removed messages, one check per part is enough
 		if l.at <= l.part.through {
 			return
 		}
@@ -180,7 +179,7 @@ func (l *lane) lookBack(ctx context.Context, from uint64) {
 	}
 	extent, err := l.conn.Extent(ctx)
 	if err != nil {
-		return // who reads on learns why
+		return // the next read shows the reason
 	}
 	l.telling.Lock()
 	defer l.telling.Unlock()

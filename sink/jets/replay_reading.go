@@ -18,42 +18,42 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// What a part of a range aims at, and the bounds of its width in sequences. A
-// block of the server's store holds a few thousand events.
+// Target size of a part, and the bounds of its width in sequences. A block of the
+// server's store holds a few thousand events.
 const (
 	partEvents   = 1024
 	narrowest    = 2048
 	widest       = 1 << 17
-	partsAhead   = 2  // for each lane
-	answersAhead = 16 // of a part that is not its turn; a full one has about as many
+	partsAhead   = 2  // per lane
+	answersAhead = 16 // buffered for a part whose turn has not come; a full part has about as many
 )
 
-// reading is one walk over a range.
+// reading is one pass over a range.
 type reading struct {
 	conn *Conn
 	Range
 
-	wanted  map[string]bool // subjects that Range names and the stream has
-	filters []string        // subjects that the server looks for; none: it sends all, and what is not wanted is left out here
-	share   float64         // of the stream's messages that the server sends
+	wanted  map[string]bool // selected subjects that the stream has
+	filters []string        // subjects that the server filters by; none: it sends everything, and the lane filters
+	share   float64         // share of the stream's messages that the server sends
 	width   uint64          // of a part
 	created time.Time       // of the stream
-	least   uint64          // events that there are at the beginning; 0: not known
+	least   uint64          // events that exist at the beginning; 0: not known
 
 	claiming sync.Mutex
 	next     uint64     // first sequence of the next part
 	parts    chan *part // in order
 
-	barren atomic.Uint64 // nothing is wanted from the part that was claimed last to here, exclusive
+	barren atomic.Uint64 // nothing is wanted from the last claimed part up to here, exclusive
 	first  atomic.Uint64 // first sequence kept, as known
 
 	telling sync.Mutex
 	away    bool
-	gone    bool // what was removed is told
+	gone    bool // removed messages have been reported
 }
 
-// part is a stretch of the range. Its lane sends what it finds, closes events,
-// and before that sets err if it failed.
+// part is a section of the range. Its lane sends what it finds, sets err if it failed,
+// and closes events.
 type part struct {
 	from, through uint64
 	events        chan []*Stored
@@ -119,7 +119,7 @@ func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 	return nil
 }
 
-// lanes reads the range, and closes parts behind the last one.
+// lanes reads the range and closes parts at the end.
 func (r *reading) lanes(ctx context.Context) {
 	defer close(r.parts)
 	var lanes sync.WaitGroup
@@ -129,7 +129,7 @@ func (r *reading) lanes(ctx context.Context) {
 	lanes.Wait()
 }
 
-// begin finds what there is to read. The leader says where the stream ends.
+// begin determines the range to read. The leader decides where the stream ends.
 func (r *reading) begin(ctx context.Context) error {
 	i, err := r.look(ctx)
 	if err != nil {
@@ -143,7 +143,7 @@ func (r *reading) begin(ctx context.Context) error {
 		r.Through = i.State.LastSeq
 	}
 	if extent, err := r.conn.Extent(ctx); whole && err == nil && extent.First == i.State.FirstSeq && extent.Created.Equal(i.Created) {
-		r.Through = extent.Last // asked for after they were counted, so that it lies behind all of them
+		r.Through = extent.Last // read after the count, so that it is not before any counted event
 		r.least = r.count(i.State)
 	}
 	if r.Begun != nil {
@@ -161,7 +161,7 @@ func (r *reading) begin(ctx context.Context) error {
 	return nil
 }
 
-// look asks for the stream's state, and until NATS answers.
+// look requests the stream's state until NATS answers.
 func (r *reading) look(ctx context.Context) (*info, error) {
 	wait := retryWait()
 	for {
@@ -179,14 +179,13 @@ func (r *reading) look(ctx context.Context) (*info, error) {
 	}
 }
 
-// A server looks for a few subjects quicker than it sends everything, where they
-// are rare.
+// A server filters by a few rare subjects faster than it sends everything.
 const (
 	fewSubjects = 8
 	rareShare   = 0.25
 )
 
-// count counts the events of those instances that Range names.
+// count counts the events of the selected instances.
 func (r *reading) count(state jetstream.StreamState) (events uint64) {
 	for subject, n := range state.Subjects {
 		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
@@ -196,7 +195,7 @@ func (r *reading) count(state jetstream.StreamState) (events uint64) {
 	return events
 }
 
-// choose notes which subjects are wanted and which the server looks for.
+// choose sets which subjects are wanted and which the server filters by.
 func (r *reading) choose(state jetstream.StreamState) {
 	r.wanted = map[string]bool{}
 	for subject := range state.Subjects {
@@ -212,8 +211,8 @@ func (r *reading) choose(state jetstream.StreamState) {
 	}
 }
 
-// selects reports whether one of the patterns stands for the instance; none
-// stands for all.
+// selects reports whether one of the patterns matches the instance; no patterns match
+// all.
 func selects(patterns []string, instance string) bool {
 	for _, p := range patterns {
 		if ok, err := path.Match(p, instance); ok && err == nil {
@@ -223,7 +222,7 @@ func selects(patterns []string, instance string) bool {
 	return len(patterns) == 0
 }
 
-// instanceOf is the instance of an event's subject; empty for any other.
+// instanceOf returns the instance of an event's subject; empty for any other.
 func instanceOf(subject string) string {
 	instance, ok := strings.CutPrefix(subject, SubjectEvents(""))
 	if !ok || strings.Contains(instance, ".") {
@@ -232,7 +231,7 @@ func instanceOf(subject string) string {
 	return instance
 }
 
-// claim takes the next part; nil when there is none left.
+// claim takes the next part; nil: none is left.
 func (r *reading) claim(ctx context.Context) *part {
 	r.claiming.Lock()
 	defer r.claiming.Unlock()
@@ -250,7 +249,7 @@ func (r *reading) claim(ctx context.Context) *part {
 	}
 }
 
-// skip notes that nothing is wanted before to, from a part on that is claimed.
+// skip records that nothing is wanted before to, from a claimed part on.
 func (r *reading) skip(to uint64) {
 	for {
 		known := r.barren.Load()
@@ -260,9 +259,8 @@ func (r *reading) skip(to uint64) {
 	}
 }
 
-// wait waits a moment, and until the connection stands; it says once that NATS
-// is away. It fails when there is nothing to go on with: another stream has taken
-// the place of the one that was read.
+// wait waits until the connection is up and the next try is due; it reports once that
+// NATS is away. It fails if another stream has replaced the one being read.
 func (r *reading) wait(ctx context.Context, err error, backoff *pipeline.Backoff) error {
 	r.tell(err)
 	if err := sleepUntilUp(ctx, r.conn, backoff.Next()); err != nil {
@@ -274,10 +272,10 @@ func (r *reading) wait(ctx context.Context, err error, backoff *pipeline.Backoff
 	if err := r.same(ctx); err != nil && !passing(err) {
 		return err
 	}
-	return nil // what is passing fails the next try in the same way, and that waits longer
+	return nil // a temporary error fails the next try in the same way, which then waits longer
 }
 
-// same makes sure that the stream is the one whose end was found.
+// same checks that the stream is still the one that begin found.
 func (r *reading) same(ctx context.Context) error {
 	extent, err := r.conn.Extent(ctx)
 	if err == nil && (!extent.Created.Equal(r.created) || extent.Last < r.Through) {
@@ -286,7 +284,7 @@ func (r *reading) same(ctx context.Context) error {
 	return err
 }
 
-// tell says that NATS is away, or with nil that it is back, once each.
+// tell reports that NATS is away, or with nil that it is back, once each.
 func (r *reading) tell(err error) {
 	r.telling.Lock()
 	defer r.telling.Unlock()
@@ -299,6 +297,6 @@ func (r *reading) tell(err error) {
 	}
 }
 
-// ErrOtherStream: the stream was deleted and made anew, or set back to a backup,
-// while it was read.
-var ErrOtherStream = errors.New("the stream was made anew or set back while it was read")
+// ErrOtherStream: the stream was created again, or restored from a backup, while it was
+// being read.
+var ErrOtherStream = errors.New("the stream was created again or restored from a backup while it was being read")

@@ -14,12 +14,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// retryWait is how long a lane, or a Republisher, waits before it tries again.
+// retryWait is the wait of a lane or a Republisher before the next try.
 func retryWait() pipeline.Backoff {
 	return pipeline.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
 }
 
-// sleepUntilUp waits for d, and until the connection stands.
+// sleepUntilUp waits for d and until the connection is up.
 func sleepUntilUp(ctx context.Context, conn *Conn, d time.Duration) error {
 	if err := pipeline.Sleep(ctx, d); err != nil {
 		return err
@@ -30,7 +30,7 @@ func sleepUntilUp(ctx context.Context, conn *Conn, d time.Duration) error {
 	return nil
 }
 
-// passings are errors that may be gone when the request is made again.
+// passings are errors that a retry may cure.
 var passings = []error{
 	ErrDisconnected, errGap, context.DeadlineExceeded, io.EOF,
 	nats.ErrTimeout, nats.ErrNoResponders, nats.ErrNoServers, nats.ErrDisconnected,
@@ -38,7 +38,7 @@ var passings = []error{
 	jetstream.ErrNoStreamResponse, jetstream.ErrConsumerDeleted, jetstream.ErrTooManyStalledMsgs, jetstream.ErrAsyncPublishTimeout,
 }
 
-// passing reports whether an error may be gone when the request is made again.
+// passing reports whether a retry may cure an error.
 func passing(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return api.Code == 503

@@ -12,60 +12,60 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Headers of an event that is published again.
+// Headers of a republished event.
 const (
 	headerReplay   = "Signal-Replay"   // the replay's id
-	headerSubject  = "Signal-Subject"  // where it was published first
-	headerSequence = "Signal-Sequence" // and its sequence in SIGNALS
+	headerSubject  = "Signal-Subject"  // the subject it was first published on
+	headerSequence = "Signal-Sequence" // its sequence in SIGNALS
 )
 
 var (
-	// ErrOwnSubject refuses a subject that leads back into SIGNALS, or into
-	// what else signal-client keeps.
-	ErrOwnSubject = errors.New("the subject leads back into what signal-client keeps")
-	// ErrSubject refuses what is no subject to publish to.
-	ErrSubject = errors.New("it is no subject to publish to")
-	// ErrTarget refuses streams that can't acknowledge all that would be published.
+	// ErrOwnSubject refuses a subject that leads back into SIGNALS or another stream of
+	// signal-client.
+	ErrOwnSubject = errors.New("the subject leads back into a stream of signal-client")
+	// ErrSubject refuses an invalid subject.
+	ErrSubject = errors.New("it is not a subject to publish to")
+	// ErrTarget refuses streams that can't acknowledge every event.
 	ErrTarget = errors.New("not every event would be acknowledged")
-	// ErrRefused: the stream does not take an event, and would not if it came again.
+	// ErrRefused: the stream refuses an event, and would refuse it again.
 	ErrRefused = errors.New("refused")
 )
 
-// InstanceMark in the subject of a Target stands for the event's instance.
+// InstanceMark, in a Target's subject, is replaced by the event's instance.
 const InstanceMark = "{instance}"
 
-// Target says where events are published again.
+// Target is where events are republished.
 type Target struct {
-	Subject   string   // with InstanceMark or without
-	ID        string   // of the replay: the value of Signal-Replay
-	Instances []string // whose events may come: the streams must take those of all, or of none
+	Subject   string   // with or without InstanceMark
+	ID        string   // the replay's id, in Signal-Replay
+	Instances []string // instances whose events may come: streams must take the subjects of all, or of none
 
-	// Held is told what Flush waits for: why an event has no ack yet, each time that
-	// it is sent, and with nil that all is acknowledged. nil: not told.
+	// Held, unless nil, is called with the reason why Flush waits, after each attempt,
+	// and with nil when everything is acknowledged.
 	Held func(error)
 }
 
-// republishWindow is how many events, and bytes of them, wait for acks.
+// Limits of what waits for acks: events and bytes.
 const (
 	republishWindow = 256
 	republishBytes  = 8 << 20
 )
 
-// Republisher publishes stored events again, in order. It is for one goroutine.
+// Republisher republishes stored events in order. It is not safe for concurrent use.
 //
-// An event is published again with its headers, but those of NATS, and with
-// Signal-Replay, Signal-Subject and Signal-Sequence. A stream that takes the subject
-// acknowledges each; without one they go to whoever listens, and nobody says so.
-// Nats-Msg-Id is made of the replay's id and the sequence: whoever goes on under
-// the same id within the stream's duplicate window doubles nothing. When an ack is
-// lost, what has none is published again, which may change the order there.
+// An event is published with its headers, except those of NATS, and with Signal-Replay,
+// Signal-Subject and Signal-Sequence. If a stream takes the subject, it acknowledges each
+// event; without one, subscribers get them and nothing confirms it. Nats-Msg-Id consists
+// of the replay's id and the sequence: a replay that continues under the same id within
+// the stream's duplicate window doubles nothing. When an ack is lost, unacknowledged
+// events are published again, which may change their order in the target.
 type Republisher struct {
-	Streams []string // that take the subject; none: nothing keeps what is published
+	Streams []string // streams that take the subject; none: published events are not stored
 
 	conn    *Conn
 	target  Target
-	most    int  // bytes of a message that every stream takes; 0: any
-	bounded bool // a stream refuses what does not fit, and nobody takes out what is there
+	most    int  // largest message that every stream takes; 0: any
+	bounded bool // a full stream refuses messages, and nobody removes old ones
 	waiting []*nats.Msg
 	bytes   int
 }
@@ -116,7 +116,7 @@ func NewRepublisher(ctx context.Context, conn *Conn, t Target) (*Republisher, er
 	return r, nil
 }
 
-// subjects are those on which events may come.
+// subjects returns the subjects on which events may be published.
 func (t Target) subjects() []string {
 	if len(t.Instances) == 0 || !strings.Contains(t.Subject, InstanceMark) {
 		return []string{strings.ReplaceAll(t.Subject, InstanceMark, "*")}
@@ -128,12 +128,12 @@ func (t Target) subjects() []string {
 	return list
 }
 
-// takes reports whether a stream takes a subject, or one of a pattern.
+// takes reports whether a stream takes a subject, or any subject of a pattern.
 func takes(c jetstream.StreamConfig, pattern string) bool {
 	return slices.ContainsFunc(c.Subjects, func(taken string) bool { return meet(pattern, taken) })
 }
 
-// add notes a stream that takes events.
+// add records a stream that takes events.
 func (r *Republisher) add(c jetstream.StreamConfig) {
 	r.Streams = append(r.Streams, c.Name)
 	if most := int(c.MaxMsgSize); most > 0 && (r.most == 0 || most < r.most) {
@@ -144,8 +144,8 @@ func (r *Republisher) add(c jetstream.StreamConfig) {
 	}
 }
 
-// publishable reports whether the subject is one for events: literal, but for
-// the mark as a whole token, and none of NATS's own.
+// publishable reports whether a subject is valid for events: literal, except for the mark
+// as a whole token, and not NATS's own.
 func publishable(pattern, subject string) bool {
 	for token := range strings.SplitSeq(subject, ".") {
 		if token == "" || token != InstanceMark && strings.ContainsAny(token, "*>{} \t\r\n") {
@@ -155,8 +155,7 @@ func publishable(pattern, subject string) bool {
 	return !strings.HasPrefix(pattern, "$") && !strings.HasPrefix(pattern, "_") && !strings.HasPrefix(pattern, "*")
 }
 
-// intoSignals says on which way what a stream takes comes into SIGNALS; empty:
-// on none.
+// intoSignals returns how messages of a stream get into SIGNALS; empty: they don't.
 func intoSignals(streams map[string]jetstream.StreamConfig, name string) string {
 	if name == StreamSignals {
 		return "stream " + name + " takes it"
@@ -192,8 +191,8 @@ func meet(a, b string) bool {
 	return len(p) == len(q)
 }
 
-// Publish publishes an event, now or with those that follow. Its errors are
-// Flush's, and the event is among those that wait then.
+// Publish publishes an event, now or together with the following ones. Its errors are
+// Flush's; the event then still waits.
 func (r *Republisher) Publish(ctx context.Context, e *Stored) error {
 	m := r.message(e)
 	r.waiting = append(r.waiting, m)
@@ -207,7 +206,7 @@ func (r *Republisher) message(e *Stored) *nats.Msg {
 	subject := strings.ReplaceAll(r.target.Subject, InstanceMark, e.Instance)
 	m := &nats.Msg{Subject: subject, Header: nats.Header{}, Data: e.Data}
 	for name, values := range e.Header {
-		if !strings.HasPrefix(strings.ToLower(name), "nats-") { // they would be orders to the server
+		if !strings.HasPrefix(strings.ToLower(name), "nats-") { // they would be instructions to the server
 			m.Header[name] = values
 		}
 	}
@@ -221,10 +220,10 @@ func (r *Republisher) message(e *Stored) *nats.Msg {
 	return m
 }
 
-// Flush returns when all that was published is acknowledged, or, where no stream
-// takes it, sent. While NATS is away it waits, and while a stream is full that its
-// consumers empty. It returns ErrRefused with the stream's reason where waiting does
-// not help. After an error Waiting events may have been stored or not.
+// Flush returns when everything published is acknowledged or, if no stream takes it,
+// sent. It waits while NATS is away, and while a stream is full that its consumers empty.
+// If waiting does not help, it returns ErrRefused with the stream's reason. After an
+// error the Waiting events may have been stored or not.
 func (r *Republisher) Flush(ctx context.Context) error {
 	backoff := retryWait()
 	for len(r.waiting) > 0 {
@@ -257,7 +256,7 @@ func (r *Republisher) tell(err error) {
 	}
 }
 
-// lasting reports whether an event would be refused if it came again.
+// lasting reports whether an event would be refused again.
 func (r *Republisher) lasting(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeStoreFailed {
 		return r.bounded
@@ -265,7 +264,7 @@ func (r *Republisher) lasting(err error) bool {
 	return !passing(err)
 }
 
-// refusal is the error of the first event that waits.
+// refusal returns the error of the first waiting event.
 func (r *Republisher) refusal(err error) error {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		err = &apiError{int(api.ErrorCode), api.Description}
@@ -275,8 +274,8 @@ func (r *Republisher) refusal(err error) error {
 	return fmt.Errorf("sequence %d: %w by %s: %w", r.Waiting(), ErrRefused, strings.Join(r.Streams, ", "), err)
 }
 
-// denied is the server's word that this user must not publish what waits, which
-// nothing else tells; nil: there is none.
+// denied returns the server's refusal to let this user publish, which no answer shows;
+// nil: none.
 func (r *Republisher) denied() error {
 	refusal := r.conn.NATS.LastError()
 	if !errors.Is(refusal, nats.ErrPermissionViolation) {
@@ -288,19 +287,19 @@ func (r *Republisher) denied() error {
 	return nil
 }
 
-// Waiting is the sequence of the first event without an ack; 0: all have one.
+// Waiting returns the sequence of the first event without an ack; 0: none.
 func (r *Republisher) Waiting() uint64 {
 	if len(r.waiting) == 0 {
 		return 0
 	}
-	seq, _ := strconv.ParseUint(r.waiting[0].Header[headerSequence][0], 10, 64) // written above
+	seq, _ := strconv.ParseUint(r.waiting[0].Header[headerSequence][0], 10, 64) // set by message
 	return seq
 }
 
-// Unacknowledged is how many events have no ack.
+// Unacknowledged returns how many events have no ack.
 func (r *Republisher) Unacknowledged() int { return len(r.waiting) }
 
-// send sends what waits and keeps what got no ack.
+// send publishes what waits, and keeps what was not acknowledged.
 func (r *Republisher) send(ctx context.Context) error {
 	ctx, done := r.conn.Epoch(ctx)
 	defer done()
@@ -312,7 +311,7 @@ func (r *Republisher) send(ctx context.Context) error {
 	var acks []jetstream.PubAckFuture
 	var failed error
 	for _, m := range r.waiting {
-		if size := m.Size() - len(m.Subject); r.most > 0 && size > r.most { // so that nothing behind it is stored before it
+		if size := m.Size() - len(m.Subject); r.most > 0 && size > r.most { // so that no later event is stored before it
 			failed = fmt.Errorf("%w: %d bytes with its headers, max_msg_size is %d", errMessageSize, size, r.most)
 			break
 		}
@@ -339,8 +338,9 @@ func (r *Republisher) send(ctx context.Context) error {
 	return failed
 }
 
-// sendCore publishes what waits. When the connection drops before the server has said
-// that all of it arrived, all is published again: a listener may hear events twice.
+// sendCore publishes what waits, without acks. If the connection drops before the server
+// confirms that everything arrived, all is published again: a subscriber may get events
+// twice.
 func (r *Republisher) sendCore(ctx context.Context) error {
 	for _, m := range r.waiting {
 		if err := r.conn.NATS.PublishMsg(m); err != nil {
@@ -349,7 +349,7 @@ func (r *Republisher) sendCore(ctx context.Context) error {
 	}
 	err := r.conn.NATS.FlushWithContext(ctx)
 	if errors.Is(err, nats.ErrConnectionClosed) && !r.conn.NATS.IsClosed() {
-		err = ErrDisconnected // while it waited: what was on the way may be lost
+		err = ErrDisconnected // it reconnected while flushing: messages may be lost
 	}
 	if err != nil {
 		return cause(ctx, err)

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Replicas is who is alive and who holds what.
+// Replicas is which processes are alive and which locks they hold.
 type Replicas struct {
-	Sessions map[string]Session // by replica: those that are alive
+	Sessions map[string]Session // live ones, by replica
 	Locks    map[string]Lock    // by instance, void ones included
 }
 
@@ -30,7 +30,7 @@ func newReplicas() Replicas {
 	return Replicas{Sessions: map[string]Session{}, Locks: map[string]Lock{}}
 }
 
-// told takes in a value.
+// told adds a value of LOCKS.
 func (r Replicas) told(e kvEntry) {
 	var session Session
 	var lock Lock

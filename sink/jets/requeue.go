@@ -9,36 +9,35 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Why a dead letter can't be requeued, beside pipeline.ErrMakingUp; each says what
-// is to be done, if anything is.
+// Errors of a dead letter that can't be requeued, besides pipeline.ErrMakingUp.
 var (
 	// ErrCut: the end of the element is missing.
-	ErrCut = errors.New("bytes are missing: it was cut to what the server took")
-	// ErrNoEvent: the element is none, or has no uuid that it could be told from others by.
-	ErrNoEvent = errors.New("it is no event")
-	// ErrConflict: an event of its uuid is stored, and the uuid is what it goes by.
-	ErrConflict = errors.New("an event of its uuid was stored with other bytes")
-	// ErrStillTooLarge: the server still does not take it.
-	ErrStillTooLarge = errors.New("it is still larger than the server takes")
-	// ErrNotPassed: the live poll may yet come to it.
-	ErrNotPassed = errors.New("the page that it came with may still be asked for")
+	ErrCut = errors.New("bytes are missing: it was cut to the size that the server accepted")
+	// ErrNoEvent: the element is not an event, or has no uuid to identify it by.
+	ErrNoEvent = errors.New("it is not an event")
+	// ErrConflict: an event with its uuid is stored, and an event is identified by its
+	// uuid.
+	ErrConflict = errors.New("an event with its uuid was stored with other bytes")
+	// ErrStillTooLarge: the server still does not accept its size.
+	ErrStillTooLarge = errors.New("it is still larger than the server accepts")
+	// ErrNotPassed: the live poll may still read it.
+	ErrNotPassed = errors.New("the page that it came with may still be requested")
 )
 
-// Requeue stores a dead letter that can be published now as an event of the past,
-// as a repair does, and deletes it. It reports whether it was stored; false: it
-// was stored already. parse reads an element as a page's are read.
+// Requeue stores a dead letter that can be published by now as an event of the past, as a
+// repair does, and deletes it. It reports whether it stored it; false: it was stored
+// already. parse reads an element of a page.
 //
-// What a restart finds: the dead letter, with its event stored or not. It is deleted
-// only after the ack of the event's batch, so nothing is lost; and whoever
-// requeues it again finds the id of a stored event, so nothing is doubled. Two
-// that requeue it at once, or a poller that stores the event meanwhile, are told
-// apart by the events' fence.
+// A restart finds the dead letter, with its event stored or not. It is deleted only after
+// the ack of the event's batch, so nothing is lost; a second requeue finds the stored
+// event's id, so nothing is doubled. The events' fence separates two concurrent requeues,
+// or a requeue and a poller that stores the event meanwhile.
 func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (stored bool, err error) {
 	e, err := d.Requeueable(ctx, l, parse)
 	if err != nil {
 		return false, err
 	}
-	// Its copies were published when it was, or, where that can't be read, who knows when.
+	// Copies of it were published at its time or, if that can't be read, at any time.
 	past := pipeline.Past{Events: []pipeline.Event{e}, Why: pipeline.WhyRepair, Link: l.Link, From: e.Published, Until: e.Published.Add(time.Millisecond)}
 	if e.Published.IsZero() {
 		past.Until = time.Now().AddDate(1000, 0, 0)
@@ -53,8 +52,8 @@ func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]by
 	return r.Stored > 0, d.Delete(ctx, l.Seq)
 }
 
-// Requeueable reads the element of a dead letter, if it is an event that can be
-// stored now.
+// Requeueable returns the element of a dead letter if it is an event that can be stored
+// now.
 func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
 	e, err := d.publishable(ctx, l, parse)
 	if err != nil {
@@ -63,8 +62,8 @@ func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter, parse func(
 	return e, passed(ctx, &Operator{Store: d.Store, Instance: l.Instance}, l, e)
 }
 
-// publishable reads the element of a dead letter, if it is an event that the
-// server takes by now.
+// publishable returns the element of a dead letter if it is an event that the server
+// accepts by now.
 func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
 	if l.Reason == pipeline.FlawConflict {
 		return pipeline.Event{}, ErrConflict
@@ -91,9 +90,9 @@ func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func(
 	return e, nil
 }
 
-// passed returns nil if the live poll has passed an event: all that was persisted up
-// to the watermark is stored or was left out, and it was persisted at most the
-// overlap after it was published; or the link that served it was left.
+// passed returns nil if the live poll has passed an event: everything persisted up to the
+// watermark has been stored or left out, and an event is persisted at most the overlap
+// after its publication; or the link that served it was left.
 func passed(ctx context.Context, o *Operator, l DeadLetter, e pipeline.Event) error {
 	st, err := o.Standing(ctx)
 	if err != nil {

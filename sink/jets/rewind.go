@@ -9,48 +9,48 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Mark says how far a rewind goes back: to a sequence, or, if that is 0, to a time.
+// Mark is how far a rewind goes back: to a sequence or, if that is 0, to a time.
 type Mark struct {
 	Seq  uint64    // to the newest position at or before it
-	Time time.Time // so far that all that the org persisted after it is served again
+	Time time.Time // everything that the org persisted after it is served again
 }
 
-// Move is what an operator's change of position comes to.
+// Move is an operator's change of position.
 type Move struct {
-	From   Step              // where the instance stands
-	Target Step              // the position that a rewind goes back to
-	Since  time.Time         // where a reopened query begins
-	Next   pipeline.Position // what is written; Seq and At are set once it is
+	From   Step              // the current position
+	Target Step              // the target of a rewind
+	Since  time.Time         // beginning of a reopened query
+	Next   pipeline.Position // the position to write; Seq and At are set once it is written
 
-	// Again counts the stored events that the org may serve again: what it serves is
-	// compared with them, and with the pages before them.
+	// Again counts the stored events that the org may serve again; they are compared with
+	// everything from there on, and with the pages before.
 	Again uint64
 }
 
-// What refuses a move, beside pipeline.ErrMakingUp; ErrGap unless it is forced.
+// Errors of a refused move, besides pipeline.ErrMakingUp; force overrides ErrGap.
 var (
-	// ErrGap: the new query begins after the newest event that was read, so events
-	// between the two may be left out.
+	// ErrGap: the new query begins after the newest event read, so events in between may
+	// be left out.
 	ErrGap = errors.New("events would be left out")
-	// ErrNoTarget: no position that is kept lies so far back.
-	ErrNoTarget = errors.New("no position is kept from so far back")
-	// ErrNothingAfter: the position to go back to is the one that the instance is at.
-	ErrNothingAfter = errors.New("the instance stands right there")
-	// ErrOtherQuery: the query asked for is not the one that the position is of.
-	ErrOtherQuery = errors.New("the position is of another query")
-	// ErrMovedOn: what the operator was asked about has changed since.
+	// ErrNoTarget: no position that is kept lies far enough back.
+	ErrNoTarget = errors.New("no position that far back is kept")
+	// ErrNothingAfter: the target is the current position.
+	ErrNothingAfter = errors.New("the instance is at that position already")
+	// ErrOtherQuery: the position belongs to another query than the requested one.
+	ErrOtherQuery = errors.New("the position belongs to another query")
+	// ErrMovedOn: positions have changed since the operator confirmed.
 	ErrMovedOn = errors.New("positions have changed since")
 )
 
-// Rewind goes back to a position out of the instance's own history. What the org
-// then serves again is compared with all that is stored since, through any number
-// of crashes, so nothing is stored twice.
+// Rewind goes back to an earlier position of the instance. Everything that the org then
+// serves again is compared with all events stored since, through any number of crashes,
+// so nothing is stored twice.
 //
-// sure is called once, with what will happen; its error ends it, and nothing is
-// written. It returns the move that was made.
+// sure is called once with the planned move; if it returns an error, nothing is written.
+// Rewind returns the move that was made.
 //
-// It is refused with ErrMakingUp while the newest position has a dedupe_from: the
-// target may lie beyond what is being made up for. force rewinds all the same.
+// It is refused with ErrMakingUp while the newest position has a dedupe_from, because the
+// target may lie before what is being compared. force overrides that.
 func (o *Operator) Rewind(ctx context.Context, to Mark, force bool, sure func(Move) error) (Move, error) {
 	return o.move(ctx, func(ctx context.Context, v *vantage, asked *Move) (Move, error) {
 		m := Move{From: v.step()}
@@ -72,11 +72,10 @@ func (o *Operator) Rewind(ctx context.Context, to Mark, force bool, sure func(Mo
 	}, sure)
 }
 
-// rewound is the position that goes back from at to target. It has the target's
-// published_max, so that a query that has to be reopened before the rewind has
-// come to its end goes back as far, and the target's query: one that was changed
-// since is reopened by the poller, from there. The watermark stays: what was
-// stored is stored.
+// rewound returns the position that goes back from at to target. It has the target's
+// published_max, so that a reopening before the rewind's end goes back as far, and the
+// target's query: if that has changed since, the poller reopens it from there. The
+// watermark stays: stored events remain stored.
 func rewound(at, target pipeline.Position) pipeline.Position {
 	next := at
 	next.Version, next.Why, next.Events = pipeline.PositionVersion, pipeline.WhyRewind, 0
@@ -87,11 +86,11 @@ func rewound(at, target pipeline.Position) pipeline.Position {
 	return next
 }
 
-// Reopen starts a new query from a time, which q makes; q must be the position's
-// own. dedupe_from is what it is whenever a query is reopened.
+// Reopen starts a new query at a time; q must be the position's own query. dedupe_from is
+// set as for any reopening.
 //
-// It is refused with ErrMakingUp as a rewind is, and with ErrGap if since is
-// after published_max, unless it is forced. sure is called as Rewind does.
+// It is refused with ErrMakingUp as a rewind is, and with ErrGap if since is after
+// published_max, unless forced. sure is called as in Rewind.
 func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force bool, sure func(Move) error) (Move, error) {
 	since = pipeline.Clamp(since, time.Now())
 	return o.move(ctx, func(ctx context.Context, v *vantage, _ *Move) (Move, error) {
@@ -99,12 +98,12 @@ func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force b
 		m := Move{From: v.step(), Since: since}
 		switch {
 		case at.Origin != q.Origin:
-			return m, fmt.Errorf("%w: it is of %s, the integration says %s", ErrOtherQuery, at.Origin, q.Origin)
+			return m, fmt.Errorf("%w: the position is of %s, the integration of %s", ErrOtherQuery, at.Origin, q.Origin)
 		case at.Query != q.Hash:
-			return m, fmt.Errorf("%w: the integration's filter or limit was changed and is not taken up yet", ErrOtherQuery)
+			return m, fmt.Errorf("%w: the integration's filter or limit has changed and is not applied yet", ErrOtherQuery)
 		case !force && at.DedupeFrom != 0:
 			return m, pipeline.ErrMakingUp
-		case !force && since.After(at.PublishedMax): // what was not read yet was persisted after that
+		case !force && since.After(at.PublishedMax): // unread events were persisted after that
 			return m, fmt.Errorf("%w: those from %s, the newest that was read, to %s", ErrGap,
 				at.PublishedMax.UTC().Format(time.RFC3339), since.Format(time.RFC3339))
 		}
@@ -117,9 +116,9 @@ func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force b
 	}, sure)
 }
 
-// reopened is the position that starts a query at since. Its published_max is
-// since if that is earlier, as at a start: a query that has to be reopened before
-// this one has come to its end must begin no later.
+// reopened returns the position that starts a query at since. Its published_max is since
+// if that is earlier, as at a start, so that a reopening before the query's end begins no
+// later.
 func reopened(at pipeline.Position, q Query, since time.Time, anchor uint64) pipeline.Position {
 	next := at
 	next.Version, next.Why, next.Events = pipeline.PositionVersion, pipeline.WhyReopen, 0
@@ -131,8 +130,8 @@ func reopened(at pipeline.Position, q Query, since time.Time, anchor uint64) pip
 	return next
 }
 
-// move makes the move that plan says: it asks once, then reads and writes until no
-// other writer comes in between.
+// move makes a move: it asks sure once, then reads, plans and writes until no other
+// writer interferes.
 func (o *Operator) move(ctx context.Context, plan func(context.Context, *vantage, *Move) (Move, error), sure func(Move) error) (Move, error) {
 	m, err := o.attempt(ctx, plan, nil)
 	if err != nil {
@@ -155,9 +154,8 @@ func (o *Operator) move(ctx context.Context, plan func(context.Context, *vantage
 	return m, err
 }
 
-// attempt plans the move as things stand and, if it was asked about, makes it.
-// All is read and written over one connection: see Sink.bind. A restart finds the
-// new position, or none of it.
+// attempt plans the move and, if it was confirmed, makes it. All reads and writes use one
+// connection: see Sink.bind. A restart finds the new position or none of it.
 func (o *Operator) attempt(ctx context.Context, plan func(context.Context, *vantage, *Move) (Move, error), asked *Move) (Move, error) {
 	ctx, done := o.Store.Conn.Epoch(ctx)
 	defer done()
@@ -174,7 +172,7 @@ func (o *Operator) attempt(ctx context.Context, plan func(context.Context, *vant
 	}
 	m.Next = v.sink.at
 	if err := o.tell(ctx, v.sink); err != nil {
-		v.sink.log.Warn("position moved, but CURSORS could not be written; the poller finds out when it next stores something", "err", err)
+		v.sink.log.Warn("position moved, but CURSORS could not be written; the poller notices when it next stores something", "err", err)
 	}
 	return m, nil
 }
@@ -185,10 +183,10 @@ func (v *vantage) step() Step {
 	return step
 }
 
-// target finds the position that a rewind goes back to: the newest one that
-// will do, of this origin or of the same org under another one: a link is a path, which is
-// asked for under the origin that is configured. Those of nobody knows which org do
-// by force alone, and those of another org never.
+// target finds the position to go back to: the newest that qualifies, of this origin or
+// of the same org under another one (a link is a path, which is requested from the
+// configured origin). Positions of an unknown org qualify only by force, those of another
+// org never.
 func (v *vantage) target(ctx context.Context, to Mark, force bool) (Step, error) {
 	own := v.sink.at
 	var oldest Step
@@ -215,14 +213,13 @@ func (v *vantage) target(ctx context.Context, to Mark, force bool) (Step, error)
 	return oldest, ErrNoTarget
 }
 
-// reaches reports whether a position lies so far back.
+// reaches reports whether a position lies far enough back.
 //
-// To a time: nothing that the org persisted after it may lie behind the
-// position's link. What was read up to a position was published at its
-// published_max at the latest, and persisted at most the overlap after that. A
-// query that starts at a time has no more behind it than that time. The link of
-// any other position without events may have been moved by the org alone, to
-// where the log ended when the position was written.
+// For a time: the position's link must serve everything that the org persisted after it.
+// Events read up to a position were published at its published_max at the latest, and
+// persisted at most the overlap later. A query that starts at a time serves everything
+// after that time. The link of any other position without events may have been moved by
+// the org itself, to the end of the log when the position was written.
 func (to Mark) reaches(p pipeline.Position) bool {
 	if to.Seq != 0 {
 		return p.Seq <= to.Seq

@@ -8,17 +8,16 @@ import (
 )
 
 var (
-	// ErrServerURL refuses what can't be the URL of a NATS server.
-	ErrServerURL = errors.New("it is no address of a NATS server")
-	// ErrUserInfo refuses a list of servers in which user and password can't be
-	// told from the rest: nats.go would take a part of the password for a host.
-	ErrUserInfo = errors.New("user and password can't be told from the hosts")
+	// ErrServerURL refuses an invalid URL of a NATS server.
+	ErrServerURL = errors.New("it is not the address of a NATS server")
+	// ErrUserInfo refuses a list of servers in which user and password can't be separated
+	// from the hosts: nats.go would take part of the password for a host.
+	ErrUserInfo = errors.New("user and password can't be separated from the hosts")
 )
 
-// CheckServers reports whether a comma separated list can be one of NATS servers:
-// ErrServerURL or ErrUserInfo if not. An empty element is as good as none. In a list,
-// each element up to the last one with a user must say its scheme and user, since a
-// comma may as well be a part of a password.
+// CheckServers checks a comma separated list of NATS servers: ErrServerURL or
+// ErrUserInfo. Empty elements are ignored. Each element up to the last one with a user
+// must have a scheme and a user, because a comma may be part of a password.
 func CheckServers(urls string) error {
 	list := strings.Split(urls, ",")
 	last := len(list) - 1
@@ -61,13 +60,13 @@ func checkServer(server string) error {
 	case !slices.Contains(serverSchemes, u.Scheme):
 		return ErrServerURL
 	case strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "["):
-		return ErrServerURL // neither a name nor an address of IPv6, which stands in brackets
+		return ErrServerURL // neither a name nor an IPv6 address in brackets
 	}
 	return nil
 }
 
-// Hosts are the servers of a list as they may be shown: hosts and ports alone. Of a
-// list that CheckServers refuses, it shows nothing before the last "@", and no port.
+// Hosts returns the servers of a list without credentials: hosts and ports. Of a list
+// that CheckServers refuses it shows nothing before the last "@", and no ports.
 func Hosts(urls string) string {
 	refused := CheckServers(urls) != nil
 	if refused {
@@ -83,7 +82,7 @@ func Hosts(urls string) string {
 			rest = rest[:end]
 		}
 		if refused {
-			rest, _, _ = strings.Cut(rest, ":") // behind it may stand a password without a host
+			rest, _, _ = strings.Cut(rest, ":") // a password without a host may follow
 		}
 		if host := rest[strings.LastIndexByte(rest, '@')+1:]; host != "" {
 			hosts = append(hosts, host)

@@ -16,17 +16,17 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// session is the process's own session.
+// session is this process's session.
 type session struct {
 	name, id string
 	hash     uint64 // of name
 	started  time.Time
-	revision uint64 // of its key when it was last written; 0: not yet
+	revision uint64 // of its key at the last write; 0: not written yet
 
-	lease context.Context // ends when the session can't be counted on; nil: it never could
+	lease context.Context // ends when the session may have expired; nil: not live yet
 	stood time.Time       // when the lease began
 	end   context.CancelCauseFunc
-	until time.Time // when the lease ends unless it is renewed
+	until time.Time // when the lease ends unless renewed
 	timer *time.Timer
 }
 
@@ -34,10 +34,10 @@ func newSession(name string) session {
 	return session{name: name, id: nuid.Next(), hash: hash(name), started: time.Now().UTC()}
 }
 
-// stands reports whether the session can be counted on.
+// stands reports whether the session is live.
 func (s *session) stands() bool { return s.lease != nil && s.lease.Err() == nil }
 
-// lapse ends the lease, and with it all that is held.
+// lapse ends the lease, and with it all holds.
 func (s *session) lapse(why string) {
 	if s.lease == nil {
 		return
@@ -46,14 +46,14 @@ func (s *session) lapse(why string) {
 	s.end(fmt.Errorf("%w: %s", pipeline.ErrSessionLost, why))
 }
 
-// keep renews the session until ctx ends: each third of the TTL, after a failure
-// sooner, after a reconnect at once. While the watch shows nothing for long, it
-// does not: who can't see what is its own must not keep it from others.
+// keep renews the session until ctx ends: every third of the TTL, sooner after a failure,
+// at once after a reconnect. While the watch has been down for long it does not renew: a
+// process that can't see what it owns must not keep it from others.
 func (l *Locks) keep(ctx context.Context) {
 	failures, limit := 0, l.ttl/3
 	for ctx.Err() == nil {
 		if l.stalled() {
-			l.log.Warn("watch of LOCKS shows nothing: session is not renewed until it does", "replica", l.Replica())
+			l.log.Warn("watch of LOCKS is down: the session is not renewed until it is back", "replica", l.Replica())
 			for ctx.Err() == nil && l.stalled() {
 				_ = await(ctx, l.kick, 0)
 			}
@@ -78,21 +78,21 @@ func (l *Locks) keep(ctx context.Context) {
 		default:
 			next = time.Now().Add(min(l.ttl/40, time.Second))
 			if failures%6 == 0 {
-				limit = l.ttl / 3 // it may be slow, rather than gone
+				limit = l.ttl / 3 // the server may be slow rather than gone
 			}
 		}
 		_ = await(ctx, l.kick, max(time.Until(next), time.Millisecond))
 	}
 }
 
-// limit is how long a renewal may take when the one before took that long. What is
-// sent to a stream without a leader is lost: whoever waits for its answer for long
-// finds the next leader too late.
+// limit returns how long a renewal may take, given the duration of the previous one. A
+// message to a stream without a leader is lost: waiting long for its answer would find
+// the next leader too late.
 func (l *Locks) limit(took time.Duration) time.Duration {
 	return min(max(4*took, l.ttl/10, 500*time.Millisecond), l.ttl/3)
 }
 
-// note keeps since when renewals have gone well.
+// note records since when renewals have succeeded.
 func (l *Locks) note(failed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,15 +104,15 @@ func (l *Locks) note(failed bool) {
 	}
 }
 
-// stalled reports whether the watch has shown nothing for too long. Making one
-// anew takes its time: its silence must be noticed, and a lost leader replaced.
+// stalled reports whether the watch has been down too long. Setting it up again takes
+// time: its silence must be noticed, and a lost leader replaced.
 func (l *Locks) stalled() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.blind.IsZero() && time.Since(l.blind) > max(l.ttl, 2*watchSilence)
 }
 
-// renewNow asks keep for a renewal at once.
+// renewNow makes keep renew at once.
 func (l *Locks) renewNow() {
 	select {
 	case l.kick <- struct{}{}:
@@ -120,7 +120,7 @@ func (l *Locks) renewNow() {
 	}
 }
 
-// renew writes the session's key, whose TTL starts again.
+// renew writes the session's key and so restarts its TTL.
 func (l *Locks) renew(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -138,11 +138,11 @@ func (l *Locks) renew(ctx context.Context, limit time.Duration) error {
 			return err
 		}
 	}
-	return errors.New("session is written by someone else again and again")
+	return errors.New("another process keeps writing this session")
 }
 
-// beat writes the session's key if nobody else did since. It goes by a publish
-// to the key's subject, since a key-value update drops the TTL.
+// beat writes the session's key if nobody else has. It publishes to the key's subject,
+// because a key-value update drops the TTL.
 func (l *Locks) beat(ctx context.Context, s session) error {
 	sent := time.Now()
 	declines, reasons := l.declines()
@@ -155,9 +155,9 @@ func (l *Locks) beat(ctx context.Context, s session) error {
 	return nil
 }
 
-// reconcile finds out why the session's key is not as it was left, and writes it:
-// anew if it is gone, and over that of an earlier process if this one has just
-// come. A process whose name was taken since gives way, under a new name.
+// reconcile finds out why the session's key has changed, and writes it: again if it is
+// gone, or over an earlier process's key if this process has just started. A process
+// whose name was taken later continues under a new name.
 func (l *Locks) reconcile(ctx context.Context, s session) error {
 	m, err := l.store.Conn.value(ctx, BucketLocks, sessionPrefix+s.name)
 	var last uint64
@@ -183,7 +183,7 @@ func (l *Locks) reconcile(ctx context.Context, s session) error {
 	expired := s.revision != 0 && standing.ID == ""
 	s.revision = last
 	if err := l.beat(ctx, s); err != nil {
-		return err // told of when it has worked: it is tried again and again
+		return err // logged once it has succeeded: it is tried repeatedly
 	}
 	switch {
 	case taken:
@@ -194,18 +194,19 @@ func (l *Locks) reconcile(ctx context.Context, s session) error {
 	return nil
 }
 
-// rename gives way to a process that took the name.
+// rename gives the name up to the process that took it.
 func (l *Locks) rename(s session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.session.lapse("another process took the name " + s.name)
 	l.session = newSession(l.base + "-" + strings.ToLower(nuid.Next()[16:]))
-	l.log.Warn("another process took this replica's name: polling stops and goes on under a new one",
+	l.log.Warn("another process took this replica's name: polling stops and continues under a new name",
 		"replica", s.name, "new", l.session.name)
 }
 
-// renewed makes the lease last until the server may let the session expire: its
-// clock started after sent. Others wait for a tenth of the TTL beyond that at least.
+// renewed extends the lease to the earliest time at which the server may expire the
+// session: the server's clock started after sent. Other processes wait at least a tenth
+// of the TTL longer.
 func (l *Locks) renewed(s session, revision uint64, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -228,7 +229,7 @@ func (l *Locks) renewed(s session, revision uint64, sent time.Time) {
 	l.nudgeAll()
 }
 
-// overdue ends the lease when its time has passed.
+// overdue ends the lease when it has run out.
 func (l *Locks) overdue() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -238,9 +239,9 @@ func (l *Locks) overdue() {
 	}
 }
 
-// restate writes the locks that are held anew, if the session's key was found gone
-// without a trace: a purge of the bucket tells no watch, and takes them too. One that
-// stands stays as it is; if it is another's by now, the watch tells.
+// restate writes the held locks again if the session's key was gone without a marker: a
+// purge of the bucket is invisible to a watch and removes them, too. A lock that still
+// exists stays unchanged; if another process has it by now, the watch shows that.
 func (l *Locks) restate(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, l.ttl/3)
 	defer cancel()
@@ -264,8 +265,7 @@ func (l *Locks) restate(ctx context.Context) {
 	wg.Wait()
 }
 
-// sweep gives back the locks of this session that nobody here contends for:
-// they could not be given back when they should have been.
+// sweep releases this session's locks that have no Hold here: an earlier release failed.
 func (l *Locks) sweep(ctx context.Context) {
 	l.mu.Lock()
 	left := map[string]uint64{}
@@ -280,7 +280,7 @@ func (l *Locks) sweep(ctx context.Context) {
 	}
 }
 
-// bye deletes the session. The news of it goes after a while, too.
+// bye deletes the session. Its delete marker expires.
 func (l *Locks) bye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -292,7 +292,7 @@ func (l *Locks) bye(ctx context.Context) {
 	}
 	err := l.delete(ctx, s)
 	if errors.Is(err, pipeline.ErrFenced) {
-		// A renewal that was under way was stored, though nobody heard of it.
+		// A renewal was stored, but its ack was lost.
 		m, err2 := l.store.Conn.value(ctx, BucketLocks, sessionPrefix+s.name)
 		var standing Session
 		if err2 == nil && !gone(m.Header) && json.Unmarshal(m.Data, &standing) == nil && standing.ID == s.id {
@@ -305,7 +305,7 @@ func (l *Locks) bye(ctx context.Context) {
 	}
 }
 
-// delete takes the session's key away, if nobody else wrote it.
+// delete deletes the session's key if nobody else wrote it.
 func (l *Locks) delete(ctx context.Context, s session) error {
 	_, err := l.write(ctx, sessionPrefix+s.name, s.revision, nil, nats.Header{
 		"KV-Operation": {"DEL"}, "Nats-TTL": {seconds(markerTTL)},

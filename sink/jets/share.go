@@ -9,23 +9,23 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// An instance belongs to one of the live replicas, and each of them computes the
-// same one: the replica that ranks highest for the instance's key (rendezvous
-// hashing), so that one that comes or goes moves its own share alone. No clock of
-// another machine has a say in it.
+// An instance is owned by one of the live replicas, and each of them computes the same
+// owner: the replica that ranks highest for the instance's key (rendezvous hashing), so
+// that a replica that comes or goes moves only its own share. No other machine's clock
+// matters.
 
 const (
-	// neglect, in TTLs, is how long a lock stays free before anyone may take it.
+	// neglect, in TTLs, is how long a lock stays free before any replica may take it.
 	neglect = 3
-	// maturity, in TTLs, is how long a replica must be seen alive before
-	// others hand over to it.
+	// maturity, in TTLs, is how long a replica must be alive before others hand over to
+	// it.
 	maturity = 2
-	// stray is how long whoever took a neglected lock keeps it, unless its
-	// owner becomes another.
+	// stray is how long a replica keeps a neglected lock that it took, unless the owner
+	// changes.
 	stray = 5 * time.Minute
 )
 
-// hash and rank are the same in every replica, and must stay so: FNV-1a, mixed
+// Invariant: hash and rank are the same in every replica and every version: FNV-1a, mixed
 // by the finalizer of SplitMix64.
 func hash(name string) uint64 {
 	h := fnv.New64a()
@@ -41,7 +41,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// candidate is a live replica that an instance may belong to.
+// candidate is a live replica that may own an instance.
 type candidate struct {
 	name, id string
 	since    time.Time // when it was first seen
@@ -49,7 +49,7 @@ type candidate struct {
 	rank     uint64
 }
 
-// above orders candidates. Whoever declines has an instance only when all do.
+// above orders candidates. A replica that declines the instance owns it only if all do.
 func (c candidate) above(d candidate) bool {
 	switch {
 	case c.willing != d.willing:
@@ -60,8 +60,8 @@ func (c candidate) above(d candidate) bool {
 	return c.name < d.name
 }
 
-// owner is the replica that a contender's instance belongs to; this one, when it
-// is not shared out.
+// owner returns the replica that owns a contender's instance; this one, if it is not
+// distributed.
 func (l *Locks) owner(c *contender) candidate {
 	own := &l.session
 	owner := candidate{name: own.name, id: own.id, willing: !l.declining(c.Instance), rank: rank(own.hash, c.hash)}
@@ -80,10 +80,9 @@ func (l *Locks) owner(c *contender) candidate {
 	return owner
 }
 
-// neglected returns when a lock that is free from at on has been free for so long
-// that anyone may take it. The time during which nobody could have wanted it, or
-// this process could not have known, does not count. Those that decline it come
-// last.
+// neglected returns when a lock, free since at, may be taken by any replica. The time in
+// which nobody could have wanted it, or this process could not have known, does not
+// count. Replicas that decline it come last.
 func (l *Locks) neglected(c *contender, at time.Time, lock Lock) time.Time {
 	patience := neglect * l.ttl
 	if l.declining(c.Instance) {
@@ -92,7 +91,7 @@ func (l *Locks) neglected(c *contender, at time.Time, lock Lock) time.Time {
 	return newest(at, lock.seen, l.fleet.settled, c.entered, l.session.stood).Add(patience)
 }
 
-// shareOut looks at all contenders anew: the sessions are others than before.
+// shareOut checks all contenders again after a change of sessions.
 func (l *Locks) shareOut() {
 	l.nudgeAll()
 	for _, c := range l.contenders {
@@ -100,8 +99,8 @@ func (l *Locks) shareOut() {
 	}
 }
 
-// reconsider hands over what is held and belongs to another, or says when to look
-// again: a replica that comes and goes is not worth moving anything.
+// reconsider hands over a held instance that another replica owns, or schedules the next
+// check: a replica that comes and goes should move nothing.
 func (l *Locks) reconsider(c *contender) {
 	if c.revision == 0 || l.leaving || !l.fleet.known {
 		return
@@ -125,14 +124,14 @@ func (l *Locks) reconsider(c *contender) {
 	c.lose(fmt.Errorf("%w: %s", pipeline.ErrHandover, owner.name))
 }
 
-// reminder calls back once, at the earliest of the times that it was given. It is
-// not safe for concurrent use, save that the call comes from a goroutine of its own.
+// reminder calls back once, at the earliest of its times. It is not safe for concurrent
+// use; the call runs in its own goroutine.
 type reminder struct {
 	timer *time.Timer
 	at    time.Time
 }
 
-// By makes the call come at the latest then.
+// By schedules the call for at, unless it comes sooner.
 func (r *reminder) By(at time.Time, call func()) {
 	if r.timer != nil && time.Until(r.at) > 0 && !at.Before(r.at) {
 		return
@@ -141,7 +140,7 @@ func (r *reminder) By(at time.Time, call func()) {
 	r.at, r.timer = at, time.AfterFunc(time.Until(at), call)
 }
 
-// Stop makes no call come, but for one that is under way.
+// Stop cancels the call, unless it is running.
 func (r *reminder) Stop() {
 	if r.timer != nil {
 		r.timer.Stop()

@@ -15,23 +15,23 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Query is what an instance asks its org for.
+// Query is an instance's query.
 type Query struct {
-	Origin string                              // where it is asked: https://acme.okta.com
-	Source string                              // ce-source of the events; empty: that of the newest event, or else Origin
-	Hash   string                              // of filter and limit: another one is another query
-	Since  pipeline.Since                      // where a fresh start begins
-	Start  func(since time.Time) pipeline.Link // the request that begins the query at a time
-	Now    func() time.Time                    // the org's clock, as far as it is known; nil: time.Now
+	Origin string                              // where requests go: https://acme.okta.com
+	Source string                              // ce-source of the events; empty: that of the newest event, else Origin
+	Hash   string                              // hash of filter and limit: a change reopens the query
+	Since  pipeline.Since                      // beginning of a fresh start
+	Start  func(since time.Time) pipeline.Link // the link that begins the query at a time
+	Now    func() time.Time                    // the org's clock as far as known; nil: time.Now
 
 	// Org returns the org's own id, which tells whether another origin is the same org.
 	// It is asked at a change of origin, in Sync. Nil: it never is.
 	Org     func(context.Context) (string, error)
-	Another bool // the operator says that another org than before answers at Origin
-	Strict  bool // a change of origin is refused unless the org is known to be the same
+	Another bool // the operator has confirmed that another org answers at Origin
+	Strict  bool // refuse a change of origin unless the org is known to be the same
 }
 
-// now is the org's time, as far as it is known: what since is reckoned from.
+// now returns the org's time as far as known; since is relative to it.
 func (q Query) now() time.Time {
 	if q.Now != nil {
 		return q.Now()
@@ -39,11 +39,11 @@ func (q Query) now() time.Time {
 	return time.Now()
 }
 
-// Sink keeps one instance's events and position in JetStream. It is used by
-// one goroutine at a time.
+// Sink stores one instance's events and position in JetStream. It is used by one
+// goroutine at a time.
 //
-// All that it remembers is set by Sync and moved on by Commit after the ack of
-// a batch. Nothing of it outlives an error: whoever gets one calls Sync.
+// Its state is set by Sync and advanced by Commit after the ack of a batch. No state
+// outlives an error: after an error the caller calls Sync.
 type Sink struct {
 	instance string
 	query    Query
@@ -51,23 +51,23 @@ type Sink struct {
 	trace    *pipeline.Trace
 	log      *slog.Logger
 
-	link      uint64            // generation of the connection that the newest sync read over
-	stream    Extent            // of SIGNALS, as the newest sync found it
+	link      uint64            // generation of the connection that the newest sync used
+	stream    Extent            // of SIGNALS, by the newest sync
 	at        pipeline.Position // the newest position; at.Seq is its fence
 	lastEvent uint64            // sequence of the newest event at or before it: the other fence; 0: none
 	recent    recent            // ids of the events before it
-	compared  time.Time         // latest published of those that the newest sync read; zero: it has no dedupe_from
-	span      span              // ids of the past that events are inserted into; mostly none
+	compared  time.Time         // latest published of the events that the newest sync read; zero: it has no dedupe_from
+	span      span              // ids of the past, for Insert; mostly empty
 	cursor    cursor            // the copy in CURSORS
-	batch     batchSize         // how many messages the server takes at once; learned
-	told      map[id]struct{}   // elements of the page in hand that are told as lost
-	opening   *opening          // the query that begins with the next page; nil: it goes on
-	stood     pipeline.Position // what the newest sync found, before it drafted anything
+	batch     batchSize         // how many messages the server accepts at once; learned
+	told      map[id]struct{}   // elements of the current page that were logged as lost
+	opening   *opening          // the query that begins with the next page; nil: none
+	stood     pipeline.Position // the position that the newest sync found, before any draft
 	fresh     bool              // nothing was committed since the newest sync
-	org       string            // the id that the org gave; empty: not known
-	unfit     bool              // a stream is gone, or was changed: the next sync mends it
+	org       string            // the org's id; empty: not known
+	unfit     bool              // a stream is gone or was changed: the next sync repairs it
 
-	foreignTold time.Time // when it was last told that somebody else publishes here
+	foreignTold time.Time // when a foreign publisher was last logged
 }
 
 var _ pipeline.Sink = (*Sink)(nil)
@@ -83,13 +83,13 @@ func NewSink(store *Store, instance string, q Query, trace *pipeline.Trace, log 
 
 // Commit implements pipeline.Sink.
 //
-// The order of its writes, and what a restart finds after each:
-//  0. the position of a query that begins, if one does: it is gone on from;
-//  1. dead letters, acked: the page is asked for again and they are repeated,
-//     which the duplicate window of DEADLETTER mostly hides; what DEADLETTER will
-//     not take is told in the log before the page goes on without it;
-//  2. the batch, or several: events and position are there, both or neither;
-//  3. CURSORS: it may trail the stream by one page, and Sync heals it.
+// It writes in this order, and a restart finds:
+//   - 0. the position of a new query, if one begins: the query continues from it;
+//   - 1. dead letters, acknowledged: the page is requested again and they are repeated,
+//     which DEADLETTER's duplicate window mostly drops; letters that DEADLETTER refuses
+//     are logged before the page continues without them;
+//   - 2. the batch, or several: events and position are stored, both or neither;
+//   - 3. CURSORS: it may be one page behind the stream, and Sync repairs it.
 func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.Page) (pipeline.Receipt, error) {
 	if at.Seq == 0 || at.Seq != s.at.Seq {
 		return pipeline.Receipt{}, fmt.Errorf("commit after position %d, the newest is %d: %w", at.Seq, s.at.Seq, pipeline.ErrFenced)
@@ -128,13 +128,12 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 	return pipeline.Receipt{Position: s.at, Stored: stored, Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
 }
 
-// bind ties a commit to the connection that the newest sync read over.
+// bind ties a commit to the connection that the newest sync used.
 //
-// A server that comes back with an older copy of its store gives out the same
-// sequences again. Once another poller has fetched the lost pages anew, its
-// positions may stand exactly where ours stood, with other links: both our fences
-// would fit a history that is not ours. Such a server was away, so the
-// connection dropped; whoever reconnects reads the truth first.
+// A server that comes back with an older copy of its store assigns the same sequences
+// again. If another poller has fetched the lost pages by then, its positions may have
+// exactly our sequences with other links: both our fences would fit a foreign history.
+// Such a server was away, so the connection dropped; whoever reconnects must sync first.
 func (s *Sink) bind(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if err := s.store.room(); err != nil {
 		return nil, nil, err
@@ -147,17 +146,17 @@ func (s *Sink) bind(ctx context.Context) (context.Context, context.CancelFunc, e
 	return ctx, done, nil
 }
 
-// catch is a page sorted by what becomes of its elements.
+// catch is a page sorted by what is done with its elements.
 type catch struct {
-	events       []pipeline.Event // to be stored
-	ids          []id             // of those
+	events       []pipeline.Event // to store
+	ids          []id             // of events
 	dead         []letter
 	repeats      int
-	publishedMax time.Time // over all events of the page
+	publishedMax time.Time // over all elements of the page
 }
 
-// sort sifts a page. Before an element becomes a dead letter because of the stream's
-// max_msg_size, the stream is asked for it: an operator may have raised it.
+// sort sifts a page. Before it makes an element a dead letter because of the stream's
+// max_msg_size, it reads that limit again: an operator may have raised it.
 func (s *Sink) sort(ctx context.Context, page pipeline.Page) (catch, error) {
 	c, limit := s.sift(page), s.store.maxMessage()
 	large := func(l letter) bool { return l.event.Flaw == pipeline.FlawTooLarge }
@@ -173,11 +172,11 @@ func (s *Sink) sort(ctx context.Context, page pipeline.Page) (catch, error) {
 	return c, nil
 }
 
-// sift sorts a page's elements. It is done now and not when the page was
-// fetched, since the page before it may hold the same events.
+// sift sorts a page's elements. It runs at commit, not at fetch, because the page before
+// may hold the same events.
 func (s *Sink) sift(page pipeline.Page) catch {
 	limit, envelope := s.store.maxMessage(), s.envelope()
-	seen := make(map[id]int, len(page.Events)) // places
+	seen := make(map[id]int, len(page.Events)) // indexes
 	c := catch{events: make([]pipeline.Event, 0, len(page.Events)), ids: make([]id, 0, len(page.Events))}
 	for place := range page.Events {
 		e := &page.Events[place]
@@ -205,8 +204,8 @@ func (s *Sink) sift(page pipeline.Page) catch {
 	return c
 }
 
-// repeats reports whether an event repeats one of its page, or one that was stored of
-// late, and whether its bytes are others then.
+// repeats reports whether an event repeats one of its page or a recently stored one, and
+// whether its bytes differ.
 func (s *Sink) repeats(e *pipeline.Event, i id, seen map[id]int, events []pipeline.Event) (repeat, conflict bool) {
 	if first, ok := seen[i]; ok {
 		return true, !bytes.Equal(e.Data, events[first].Data)
@@ -219,8 +218,8 @@ func (s *Sink) envelope() *envelope {
 	return newEnvelope(SubjectEvents(s.instance), cmp.Or(s.query.Source, s.query.Origin))
 }
 
-// believable cuts a published that lies after the org's own clock: it would
-// make a reopening start in the future, past events never read.
+// believable limits a published time to the org's own clock: a later one would make a
+// reopening start in the future, past events never read.
 func believable(published, date time.Time) time.Time {
 	if edge := date.Add(time.Second); !date.IsZero() && published.After(edge) { // Date is cut to seconds
 		return edge
@@ -235,12 +234,11 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// write stores a page's events and the position after them: in one batch if
-// the server takes it so, else in parts. It returns the number of events stored.
+// write stores a page's events and the position after them: in one batch if the server
+// accepts it, else in parts. It returns the number of events stored.
 //
-// Each part but the last ends in a position with the page's own link, which
-// says from where on ids must be compared: a restart after it asks for the
-// page again and drops what is there already.
+// Each part but the last ends in a position with the page's own link and a dedupe_from: a
+// restart after it requests the page again and drops the events that are stored.
 func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, error) {
 	stored, tries, most := 0, 0, MaxBatch
 	for {
@@ -248,7 +246,7 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, err
 		last := stored+n == len(c.events)
 		if last && n == 0 && page.Next == page.Link && !s.made(page, c.repeats) {
 			s.at.CompleteThrough = latest(s.at.CompleteThrough, page.Through)
-			return stored, nil // nothing moved: nothing to write
+			return stored, nil // nothing moved, so nothing is written
 		}
 		err := s.part(ctx, page, c, stored, n, last)
 		if errors.Is(err, errTooLarge) && n > 1 {
@@ -260,7 +258,7 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, err
 			err = s.overtake(ctx, err, c.ids[stored:])
 			if err == nil {
 				tries++
-				most = max(n/2, leastForeign) // the sooner it is sent, the fewer come in between
+				most = max(n/2, leastForeign) // a smaller batch leaves less time for foreign messages
 				continue
 			}
 		}
@@ -273,8 +271,8 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c catch) (int, err
 	}
 }
 
-// part stores n events of a page, from the one at index from on, with the
-// position after them, under both fences.
+// part stores n events of a page, starting at index from, with the position after them,
+// under both fences.
 func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n int, last bool) error {
 	events := c.events[from : from+n]
 	pos := s.after(page, events, c.repeats, last)
@@ -285,10 +283,9 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 	if err != nil {
 		return err
 	}
-	// The position's fence says that no other writer came in between. The
-	// event's says that the recent ids cover all that is stored: it closes the
-	// case in which a deleted or rolled-back position makes an old fence
-	// valid again.
+	// The position's fence shows that no other writer came in between. The event's fence
+	// shows that the recent ids cover everything stored: a deleted or rolled-back
+	// position can make an old fence of the first kind valid again.
 	expect(m, s.at.Seq)
 	batch := s.messages(events, m, "")
 	batch.drains = page.More // a quiet org's page goes first
@@ -305,8 +302,8 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c catch, from, n in
 	return nil
 }
 
-// messages are events, the first one fenced, and the position after them. why is
-// empty for those that a live poll brought.
+// messages returns events, the first one fenced, and the position after them. why is
+// empty for a live poll.
 func (s *Sink) messages(events []pipeline.Event, position *nats.Msg, why pipeline.Why) messages {
 	first, rest := s.envelope(), s.envelope()
 	if why != "" {
@@ -327,7 +324,7 @@ func (s *Sink) messages(events []pipeline.Event, position *nats.Msg, why pipelin
 	return messages{len: len(events) + 1, at: at, drains: why != ""}
 }
 
-// send publishes a batch and reports how it went.
+// send publishes a batch and reports the result to the trace.
 func (s *Sink) send(ctx context.Context, msgs messages) (uint64, error) {
 	started := time.Now()
 	seq, err := s.store.publisher.publishEach(ctx, msgs)

@@ -10,14 +10,14 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// own returns ErrForeignAck unless an acknowledgement of what was published to a
-// subject is that of our stream for it.
+// own returns ErrForeignAck unless the acknowledgement of a publish came from our stream
+// for that subject.
 //
-// Where leaf nodes, imports or mappings carry what is published to another site that
-// takes the same subjects, each stream answers, and the first answer is what is read.
-// It says nothing of our stream, so it is a doubt, and a sync settles it. JetStream's
-// API and the buckets' subjects don't cross leaf nodes (server/leafnode.go,
-// nats-server 2.15.2): a sync always reads our own.
+// If leaf nodes, imports or mappings carry messages to another site that takes the same
+// subjects, each stream answers, and the first answer is read. An answer of the other
+// stream says nothing about ours: the outcome is in doubt, and a sync resolves it.
+// JetStream's API and the buckets' subjects don't cross leaf nodes (server/leafnode.go,
+// nats-server 2.15.2): a sync always reads our own stream.
 func (c *Conn) own(subject, stream, domain string) error {
 	wanted, own := streamOf(subject), c.domain.Load()
 	if wanted == "" || own == nil {
@@ -27,15 +27,15 @@ func (c *Conn) own(subject, stream, domain string) error {
 		return nil
 	}
 	c.foreign.Do(func() {
-		c.log.Error("nats: another site takes what is published here: deny signals.>, signal-cursor.> and deadletter.> on the line between them, or name the instances differently",
+		c.log.Error("nats: another site takes messages published here: deny signals.>, signal-cursor.> and deadletter.> on the line between them, or use different instance names",
 			"subject", subject, "stream", stream, "domain", domain, "own_domain", *own)
 	})
 	return fmt.Errorf("stream %s of domain %q, not %s of %q: %w", stream, domain, wanted, *own, ErrForeignAck)
 }
 
-// streamOf is the stream that takes a subject; empty: none of ours does.
+// streamOf returns our stream for a subject; empty: none.
 func streamOf(subject string) string {
-	if _, key, found := strings.Cut(subject, "$KV."); found { // perhaps below the prefix of a domain
+	if _, key, found := strings.Cut(subject, "$KV."); found { // maybe after a domain's prefix
 		bucket, _, _ := strings.Cut(key, ".")
 		return BucketStream(bucket)
 	}
@@ -51,9 +51,9 @@ func streamOf(subject string) string {
 // takersWait is how long Takers waits for another stream's answer.
 const takersWait = 500 * time.Millisecond
 
-// Takers returns the streams that take what is published to a subject, each by its
-// name: more than one answers when another site hears it. The message that finds out
-// is one that every stream refuses. None answers a user who may not publish there.
+// Takers returns the names of the streams that take messages on a subject: more than one
+// if another site receives them, too. It publishes a message that every stream refuses. A
+// user without permission to publish there gets no answer.
 func (c *Conn) Takers(ctx context.Context, subject string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, takersWait)
 	defer cancel()

@@ -10,17 +10,16 @@ import (
 	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
-// span holds the ids of all stored events of an instance that were published in a
-// stretch of time: what events of the past are compared with. The zero span
-// holds none.
+// span holds the ids of all stored events of an instance that were published in a time
+// range: past events are compared with them. The zero span holds none.
 type span struct {
 	from, until time.Time
-	through     uint64 // the sequence through which all are known
+	through     uint64 // the sequence through which all ids are known
 	ids         map[id]struct{}
 	used        time.Time
 }
 
-// spanKept is how long a span is kept that nobody uses.
+// spanKept is how long an unused span is kept.
 const spanKept = 10 * time.Minute
 
 func (p *span) has(i id) bool {
@@ -28,13 +27,13 @@ func (p *span) has(i id) bool {
 	return ok
 }
 
-// holds reports whether an event published then belongs to the span. Where the
-// time is unknown it does.
+// holds reports whether an event with that published time belongs to the span; with an
+// unknown time it does.
 func (p *span) holds(published time.Time) bool {
 	return published.IsZero() || !published.Before(p.from) && published.Before(p.until)
 }
 
-// add takes in events that were just stored, the newest at a sequence.
+// add adds events that were just stored, the newest at a sequence.
 func (p *span) add(events []pipeline.Event, ids []id, through uint64) {
 	if p.ids == nil {
 		return
@@ -51,12 +50,11 @@ func (p *span) add(events []pipeline.Event, ids []id, through uint64) {
 	p.through = through
 }
 
-// know makes the span hold the ids of what is stored of a stretch of time, through
-// the events' fence and never beyond.
+// know loads the ids of the events stored of a time range, through the events' fence and
+// never beyond.
 //
-// It reads from the anchor that a reopening at from would have: all before that
-// was published before from. What was stored since the span was loaded, it was
-// told of.
+// It reads from the anchor that a reopening at from would have: everything before it was
+// published before from. Events stored after the load are added by add.
 func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 	fits := s.span.ids != nil && s.span.from.Equal(from) && s.span.until.Equal(until)
 	if fits && s.span.through == s.lastEvent {
@@ -79,8 +77,8 @@ func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 	return nil
 }
 
-// within calls visit with each stored event of a span that stands at a sequence or
-// after it, through the events' fence, in order.
+// within calls visit, in order, for each stored event of a span from sequence first
+// through the events' fence.
 func (s *Sink) within(ctx context.Context, p *span, first uint64, visit func(audit.StoredEvent)) error {
 	return s.scan(ctx, SubjectEvents(s.instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
 		published := publishedOf(m)
@@ -95,8 +93,7 @@ func (s *Sink) within(ctx context.Context, p *span, first uint64, visit func(aud
 	})
 }
 
-// publishedOf is when a stored event was published, as its header says; zero
-// when it does not.
+// publishedOf returns when a stored event was published, by its header; zero: unknown.
 func publishedOf(m jetstream.Msg) time.Time {
 	t, err := time.Parse(time.RFC3339, headerText(m.Headers(), headerTime))
 	if err != nil {

@@ -15,19 +15,18 @@ import (
 )
 
 const (
-	statusEvery   = 15 * time.Second // between two writes of one instance that tell nothing new
-	statusWriters = 16               // writes under way
+	statusEvery   = 15 * time.Second // between two periodic writes of an instance
+	statusWriters = 16               // concurrent writes
 	statusRetry   = 5 * time.Second
-	statusGrace   = 2 * time.Second // for the last ones, at the end
+	statusGrace   = 2 * time.Second // for the last writes, at the end
 )
 
-// Statuses writes how instances are doing to the bucket STATUS: a change of
-// state, holder, breaker or error at once, all else at most every 15 s. Only
-// the newest status of an instance is written; while NATS is away, nothing is,
-// and then the newest. The farewell of one who leaves, StateUnowned, is written
-// only if nobody else has spoken for the instance since: whoever takes over has
-// the last word, however late the farewell comes. Its last figures are written in the
-// same way. It is safe for concurrent use.
+// Statuses writes instances' statuses to the bucket STATUS: a change of state, holder,
+// breaker or error at once, everything else at most every 15 s. Only an instance's newest
+// status is written; while NATS is away none is. When the process gives an instance up,
+// its last status, StateUnowned, is written only if no other process has written since:
+// the next holder has the last word, however late this write comes. Its last figures are
+// written in the same way. It is safe for concurrent use.
 type Statuses struct {
 	store *Store
 	log   *slog.Logger
@@ -35,25 +34,25 @@ type Statuses struct {
 
 	mu     sync.Mutex
 	drafts map[string]*draft // by instance
-	dirty  map[string]*draft // those whose newest is not written
-	unfit  bool              // the bucket was found gone
+	dirty  map[string]*draft // those whose newest status is not written yet
+	unfit  bool              // the bucket was missing
 }
 
-// draft is the newest status of an instance, and what of it was written.
+// draft is an instance's newest status and the last one written.
 type draft struct {
 	newest  *pipeline.Status // nil: to be deleted
 	written pipeline.Status
-	stored  uint64    // revision of the last one that this process wrote; 0: none
+	stored  uint64    // revision of this process's last write; 0: none
 	due     time.Time // not to be written before
-	last    bool      // another may have spoken: then it is not to be written
+	last    bool      // write only if nobody else has written since
 }
 
-// NewStatuses makes the writer of this process's statuses; log may be nil.
+// NewStatuses returns a writer of this process's statuses; log may be nil.
 func NewStatuses(store *Store, log *slog.Logger) *Statuses {
 	return &Statuses{store: store, log: orDiscard(log), wake: make(chan struct{}, 1), drafts: map[string]*draft{}, dirty: map[string]*draft{}}
 }
 
-// Put hands over an instance's newest status. It never blocks.
+// Put sets an instance's newest status. It never blocks.
 func (s *Statuses) Put(status pipeline.Status) {
 	s.hand(status.Instance, func(d *draft) {
 		if d.newest == nil || telling(d.written) != telling(status) {
@@ -63,14 +62,14 @@ func (s *Statuses) Put(status pipeline.Status) {
 	})
 }
 
-// Delete takes an instance's status away. It never blocks.
+// Delete deletes an instance's status. It never blocks.
 func (s *Statuses) Delete(instance string) {
 	s.hand(instance, func(d *draft) { d.newest, d.due = nil, time.Time{} })
 }
 
-// Leave says that another speaks for an instance from now on. What waits to be
-// written of it since it is no news is written now, unless another has spoken: it
-// goes on from these figures. It never blocks.
+// Leave hands an instance's status over to the next holder, which continues from these
+// figures: a pending periodic write is made now, unless another process has written. It
+// never blocks.
 func (s *Statuses) Leave(instance string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +79,7 @@ func (s *Statuses) Leave(instance string) {
 	}
 }
 
-// telling is what of a status is written at once when it changes.
+// telling returns the fields whose change is written at once.
 func telling(s pipeline.Status) [4]string {
 	return [4]string{string(s.State), s.Holder, s.Breaker, s.LastError}
 }
@@ -106,7 +105,7 @@ func (s *Statuses) rouse() {
 	}
 }
 
-// Run writes until ctx ends, and then, for at most 2 s, what is not written yet.
+// Run writes until ctx ends, and then, for at most 2 s, what is pending.
 func (s *Statuses) Run(ctx context.Context) error {
 	for s.store.Conn.Up(ctx) == nil {
 		next := s.flush(ctx, false)
@@ -123,8 +122,7 @@ func (s *Statuses) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// mend makes a bucket that was deleted anew; what was not written is, with the
-// next try.
+// mend creates a deleted bucket again; pending writes follow with the next flush.
 func (s *Statuses) mend(ctx context.Context) {
 	s.mu.Lock()
 	unfit := s.unfit
@@ -135,8 +133,8 @@ func (s *Statuses) mend(ctx context.Context) {
 	}
 }
 
-// flush writes what is due, or all, and returns how long to wait before more is;
-// 0: until something is handed over.
+// flush writes what is due, or everything, and returns how long to wait for the next; 0:
+// until the next Put.
 func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, statusWriters)
@@ -161,7 +159,7 @@ func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
 	return next
 }
 
-// waits returns the instances to write, and how long they are to wait.
+// waits returns the instances to write, and how long each has to wait.
 func (s *Statuses) waits() map[string]time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +190,7 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 	s.wrote(instance, d, status, stored, err)
 }
 
-// message is a status as it is written; nil: that it is deleted.
+// message returns the message of a status; nil: of its deletion.
 func (s *Statuses) message(instance string, status *pipeline.Status) *nats.Msg {
 	m := &nats.Msg{Subject: s.store.Conn.PutSubject(BucketStatus, Key(instance)), Header: nats.Header{}}
 	if status == nil {
@@ -203,12 +201,12 @@ func (s *Statuses) message(instance string, status *pipeline.Status) *nats.Msg {
 	return m
 }
 
-// wrote takes note of how a write ended, and of when the next one is due.
+// wrote records the result of a write, and when the next one is due.
 func (s *Statuses) wrote(instance string, d *draft, status *pipeline.Status, stored uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if errors.Is(err, pipeline.ErrFenced) {
-		return // another has the word
+		return // another process has written
 	}
 	if err != nil {
 		s.dirty[instance] = d
@@ -229,8 +227,8 @@ func (s *Statuses) wrote(instance string, d *draft, status *pipeline.Status, sto
 	}
 }
 
-// ReadStatus reads an instance's status from the bucket's leader: the zero one if there is
-// none.
+// ReadStatus reads an instance's status from the bucket's leader; the zero Status if
+// there is none.
 func ReadStatus(ctx context.Context, conn *Conn, instance string) (pipeline.Status, error) {
 	m, err := conn.value(ctx, BucketStatus, Key(instance))
 	if errors.Is(err, ErrNoMessage) {
@@ -242,8 +240,8 @@ func ReadStatus(ctx context.Context, conn *Conn, instance string) (pipeline.Stat
 	return statusOf(kvEntry{key: Key(instance), value: m.Data}), nil
 }
 
-// AllStatuses reads the bucket STATUS once, by instance. One that can't be read
-// says so in its LastError.
+// AllStatuses reads the bucket STATUS once, by instance. A status that can't be read says
+// so in its LastError.
 func AllStatuses(ctx context.Context, conn *Conn) ([]pipeline.Status, error) {
 	var all []pipeline.Status
 	err := conn.each(ctx, BucketStatus, keyPrefix+"*", false, func(e kvEntry) {

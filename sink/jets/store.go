@@ -17,34 +17,34 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// LeastBytes is the least size of SIGNALS: a few pages of common events.
-// Positions are evicted along with events, so a smaller one would lose its
-// place as fast as it finds it.
+// LeastBytes is the least size of SIGNALS: a few pages of common events. Positions are
+// evicted along with events, so a smaller stream would lose positions as fast as it gets
+// them.
 const LeastBytes = 64 << 20
 
-// leastMessages is the least count of messages for the same reason.
+// leastMessages is the least number of messages, for the same reason.
 const leastMessages = 10_000
 
 // defaultAge is how long SIGNALS and DEADLETTER keep their messages.
 const defaultAge = 90 * 24 * time.Hour
 
-// deadLetterWindow is how long a dead letter's repeat is recognised.
+// deadLetterWindow is the duplicate window of dead letters.
 const deadLetterWindow = 10 * time.Minute
 
-// markerTTL is how long an expired session's marker stays. A watch that was away
-// for longer finds the key gone.
+// markerTTL is how long an expired session's marker stays. A watch that was away longer
+// finds the key missing.
 const markerTTL = time.Minute
 
-// Config says how streams and buckets are made.
+// Config is how streams and buckets are created.
 type Config struct {
-	Replicas int           // copies; default 1; those with fewer are raised
+	Replicas int           // default 1; existing ones with fewer are raised
 	MaxBytes int64         // of SIGNALS; default no limit; at least LeastBytes
 	MaxAge   time.Duration // of SIGNALS and DEADLETTER; default 90 days
 	Log      *slog.Logger  // nil: none
 
-	// Room returns an error while no events should be stored, since there is no room for
-	// them: nothing is asked of the orgs, and nothing is lost. It is asked before each
-	// batch. nil: there always is.
+	// Room returns an error while there is no room for events: then the orgs get no
+	// requests, and nothing is lost. It is called before each batch. nil: there always is
+	// room.
 	Room func() error
 }
 
@@ -59,9 +59,9 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// openSyncs is how many syncs one process has under way. Each asks the server ten
-// things one after another. Thousands at once, at a start, kept it so busy that
-// sessions were not renewed in time, all locks were lost, and all began again.
+// openSyncs is how many syncs a process runs at once. Each sends the server about ten
+// requests in turn. Thousands at once, at a start, kept the server so busy that sessions
+// were not renewed in time, all locks were lost, and everything began again.
 const openSyncs = 64
 
 // Store is everything kept in JetStream. It is safe for concurrent use.
@@ -73,12 +73,12 @@ type Store struct {
 	syncs      pipeline.Gate // of syncs under way
 	provision  sync.Mutex    // one provisioning at a time in this process
 	msgSize    atomic.Int32  // max_msg_size of SIGNALS; -1: none
-	letterSize atomic.Int32  // of DEADLETTER
+	letterSize atomic.Int32  // the same of DEADLETTER
 }
 
-// Open makes the streams and buckets that are not there and adds to those that
-// are what the sink needs. It never narrows, shrinks or deletes what an operator
-// made. It may be called by several processes at once.
+// Open creates the missing streams and buckets and adds to existing ones what the sink
+// needs. It never narrows, shrinks or deletes anything that an operator made. Several
+// processes may call it at once.
 func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -88,11 +88,10 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	return s, s.Ensure(ctx)
 }
 
-// Attach returns a Store for a command that works beside the service: nothing is
-// made or checked.
+// Attach returns a Store for a command beside the service: nothing is created or checked.
 func Attach(conn *Conn) *Store { return &Store{Conn: conn, publisher: newPublisher(conn)} }
 
-// Ensure does what Open does, for a stream that was deleted since.
+// Ensure does what Open does, for streams deleted since.
 func (s *Store) Ensure(ctx context.Context) error {
 	s.provision.Lock()
 	defer s.provision.Unlock()
@@ -101,8 +100,8 @@ func (s *Store) Ensure(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.ensureBudgets(ctx); err != nil { // nobody is refused for want of them
-		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be made", "err", cmp.Or(ctx.Err(), err))
+	if err := s.ensureBudgets(ctx); err != nil { // no process depends on it
+		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be created", "err", cmp.Or(ctx.Err(), err))
 	}
 	if err := s.ensureLetters(ctx); err != nil {
 		return err
@@ -115,7 +114,7 @@ func (s *Store) Ensure(ctx context.Context) error {
 	return nil
 }
 
-// ensureLetters does it for DEADLETTER alone.
+// ensureLetters ensures DEADLETTER alone.
 func (s *Store) ensureLetters(ctx context.Context) error {
 	letters, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log)
 	if err != nil {
@@ -123,15 +122,15 @@ func (s *Store) ensureLetters(ctx context.Context) error {
 	}
 	size := letters.MaxMsgSize
 	if most := letters.MaxBytes; most > 0 && most < math.MaxInt32 && (size <= 0 || int32(most) < size) {
-		size = int32(most) // a larger one would be acknowledged and dropped at once
+		size = int32(most) // a larger message would be acknowledged and dropped at once
 	}
 	s.letterSize.Store(size)
 	return nil
 }
 
-// mostStored is the largest message that a store on file takes, whatever a server's
-// max_payload says: it has room for the subject and its own figures beside it.
-// Source: nats-server 2.15.2, server/filestore.go, rlBadThresh.
+// mostStored is the largest message that a file store accepts, whatever the server's
+// max_payload: the store adds the subject and its own header. Source: nats-server 2.15.2,
+// server/filestore.go, rlBadThresh.
 const mostStored = 32<<20 - 4<<10
 
 // room returns why no events should be stored now.
@@ -145,11 +144,11 @@ func (s *Store) room() error {
 // limited reports whether SIGNALS has a max_msg_size of its own.
 func (s *Store) limited() bool { return s.msgSize.Load() > 0 }
 
-// maxMessage is the largest message that server and SIGNALS take, in bytes of
+// maxMessage returns the largest message that server and SIGNALS accept, in bytes of
 // headers and data.
 func (s *Store) maxMessage() int { return s.limit(&s.msgSize) }
 
-// measure reads what SIGNALS takes by now.
+// measure reads SIGNALS's current max_msg_size.
 func (s *Store) measure(ctx context.Context) error {
 	signals, err := s.Conn.info(ctx, StreamSignals)
 	if err != nil {
@@ -165,8 +164,8 @@ func (s *Store) measure(ctx context.Context) error {
 	return nil
 }
 
-// maxLetter is the same of DEADLETTER: an element that SIGNALS alone refuses is
-// kept whole.
+// maxLetter returns the same for DEADLETTER: an element that only SIGNALS refuses is kept
+// complete.
 func (s *Store) maxLetter() int { return s.limit(&s.letterSize) }
 
 func (s *Store) limit(stream *atomic.Int32) int {
@@ -181,7 +180,7 @@ func (s *Store) signals() stream {
 	return stream{
 		config: jetstream.StreamConfig{
 			Name:        StreamSignals,
-			Description: "signal-client: events, and the positions that they end at",
+			Description: "signal-client: events, and the positions after them",
 			Subjects:    []string{"signals.>", "signal-cursor.>"},
 			Storage:     jetstream.FileStorage, Compression: jetstream.S2Compression,
 			Discard: jetstream.DiscardOld, MaxAge: s.config.MaxAge, MaxBytes: s.config.MaxBytes,
@@ -222,7 +221,7 @@ func (s *Store) buckets() []stream {
 	}
 }
 
-// bucket is a plain key-value bucket as every NATS client makes them.
+// bucket returns a plain key-value bucket, as every NATS client creates them.
 func (s *Store) bucket(name string, history int64, description string) stream {
 	return stream{
 		config: jetstream.StreamConfig{
@@ -237,11 +236,11 @@ func (s *Store) bucket(name string, history int64, description string) stream {
 	}
 }
 
-// budgetsTTL is how long a value of BUDGETS stands: two of Okta's windows.
+// budgetsTTL is how long a value of BUDGETS is kept: two of Okta's windows.
 const budgetsTTL = 2 * time.Minute
 
-// budgets is the bucket BUDGETS. It is on file: a process that restarts with its own
-// server must still wait where an org has said so.
+// budgets is the bucket BUDGETS. It is stored on file: a process that restarts with its
+// embedded server must still wait if an org has said so.
 func (s *Store) budgets() stream {
 	bucket := s.bucket(BucketBudgets, 1, "what is left of the orgs' rate limits")
 	bucket.config.MaxAge = budgetsTTL
@@ -249,34 +248,34 @@ func (s *Store) budgets() stream {
 	return bucket
 }
 
-// ensureBudgets makes the bucket BUDGETS alone.
+// ensureBudgets ensures the bucket BUDGETS alone.
 func (s *Store) ensureBudgets(ctx context.Context) error {
 	_, err := s.Conn.ensure(ctx, s.budgets(), s.config.Log)
 	return err
 }
 
-// provisions reports whether this process makes streams and buckets: a command, which
-// Attach serves, does not.
+// provisions reports whether this process creates streams and buckets: a command that
+// uses Attach does not.
 func (s *Store) provisions() bool { return s.config.Replicas > 0 }
 
-// backfillsKept is how long a backfill that ended is kept.
+// backfillsKept is how long an ended backfill is kept.
 const backfillsKept = 90 * 24 * time.Hour
 
-// Where a new SIGNALS begins, above the highest sequence that CURSORS knows of.
-// A cursor trails its stream by less than two pages of 1,000.
+// First sequence of a new SIGNALS, above the highest in CURSORS. A cursor is less than
+// two pages of 1,000 behind its stream.
 const (
 	freshPerKey = 2_000
 	freshMargin = 1_000_000
 )
 
-// freshSpread is the range of chance on top: streams that hear each other's messages,
-// of two sites with a line between them, must not come to the same sequences.
+// freshSpread is the range of a random offset: streams of two sites that receive each
+// other's messages must not reach the same sequences.
 const freshSpread = 1_000_000_000_000
 
-// firstSeq is where a new SIGNALS begins: so far above all sequences of the one
-// before that no fence of a poller that slept through the change can fit. A
-// store that lost CURSORS too begins at the margin: what is below it, which any
-// stream made by hand would begin with, stays out of reach all the same.
+// firstSeq returns the first sequence of a new SIGNALS: so far above all sequences of the
+// former stream that no fence of a poller that slept through the change can fit. If
+// CURSORS is lost as well, it starts at the margin, above the sequences of any stream
+// that was created by hand.
 func (s *Store) firstSeq(ctx context.Context) (uint64, error) {
 	highest, keys := uint64(0), map[string]bool{}
 	err := s.Conn.each(ctx, BucketCursors, ">", true, func(e kvEntry) {

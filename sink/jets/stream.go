@@ -16,30 +16,30 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// stream is a stream or bucket as the sink needs it.
+// stream is the required configuration of a stream or bucket.
 type stream struct {
-	config jetstream.StreamConfig // what a new one is made with
-	// firstSeq is asked for the first sequence of a new one; nil: 1.
+	config jetstream.StreamConfig // for creation
+	// firstSeq returns the first sequence of a new stream; nil: 1.
 	firstSeq func(context.Context) (uint64, error)
-	// fit refuses one that can't work.
+	// fit refuses an existing stream that can't work.
 	fit func(jetstream.StreamConfig) error
-	// doubt says what an operator should look at; nil: nothing.
+	// doubt returns warnings about an existing stream; nil: none.
 	doubt func(jetstream.StreamConfig) []string
 }
 
-// doubts says what an operator should look at, copies that nobody asked for among it.
+// doubts returns all warnings, including one about more copies than configured.
 func (s stream) doubts(have jetstream.StreamConfig) []string {
 	var doubts []string
 	if s.doubt != nil {
 		doubts = s.doubt(have)
 	}
 	if asked := s.config.Replicas; asked > 1 && have.Replicas > asked {
-		doubts = append(doubts, fmt.Sprintf("it has %d copies and not %d as configured: what exists is left as it is (nats stream edit --replicas)", have.Replicas, asked))
+		doubts = append(doubts, fmt.Sprintf("it has %d copies and not %d as configured: existing streams are left unchanged (nats stream edit --replicas)", have.Replicas, asked))
 	}
 	return doubts
 }
 
-// info is what JetStream says of a stream.
+// info is JetStream's answer about a stream.
 type info struct {
 	Config  json.RawMessage       `json:"config"`
 	Created time.Time             `json:"created"`
@@ -47,10 +47,10 @@ type info struct {
 	State   jetstream.StreamState `json:"state"`
 }
 
-// errUnusable: a stream that somebody made can't do what it is for.
+// errUnusable: an existing stream can't serve its purpose.
 var errUnusable = errors.New("can't be used")
 
-// config is how the stream is configured.
+// config decodes the stream's configuration.
 func (i *info) config() (c jetstream.StreamConfig, err error) {
 	if err := json.Unmarshal(i.Config, &c); err != nil {
 		return c, fmt.Errorf("read the configuration of a stream: %w", err)
@@ -68,9 +68,8 @@ func (c *Conn) info(ctx context.Context, name string) (*info, error) {
 	return &i, nil
 }
 
-// ensure makes the stream, or adds what it lacks, and returns its
-// configuration. Several processes may do so at once: who finds that another
-// was first looks again.
+// ensure creates the stream, or adds what it lacks, and returns its configuration.
+// Several processes may do so at once: a process that was not the first looks again.
 func (c *Conn) ensure(ctx context.Context, want stream, log *slog.Logger) (jetstream.StreamConfig, error) {
 	name := want.config.Name
 	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: time.Second}
@@ -79,7 +78,7 @@ func (c *Conn) ensure(ctx context.Context, want stream, log *slog.Logger) (jetst
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			err = c.create(ctx, want)
 			if err == nil {
-				log.Info("stream made", "stream", name, "subjects", strings.Join(want.config.Subjects, " "))
+				log.Info("stream created", "stream", name, "subjects", strings.Join(want.config.Subjects, " "))
 			}
 		} else if err == nil {
 			var config jetstream.StreamConfig
@@ -97,7 +96,7 @@ func (c *Conn) ensure(ctx context.Context, want stream, log *slog.Logger) (jetst
 			}
 		}
 	}
-	return jetstream.StreamConfig{}, fmt.Errorf("stream %s is changed by someone else again and again", name)
+	return jetstream.StreamConfig{}, fmt.Errorf("another process keeps changing stream %s", name)
 }
 
 func (c *Conn) create(ctx context.Context, want stream) error {
@@ -115,8 +114,8 @@ func (c *Conn) create(ctx context.Context, want stream) error {
 	return nil
 }
 
-// amend adds to an existing stream what it lacks. The configuration goes back
-// as it came but for that, so that members unknown here stay as they are.
+// amend adds to an existing stream what it lacks. The rest of the configuration is sent
+// back as received, so that unknown members stay unchanged.
 func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log *slog.Logger) (have jetstream.StreamConfig, changed bool, err error) {
 	name := want.config.Name
 	members := map[string]json.RawMessage{}
@@ -145,8 +144,8 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 	return have, true, nil
 }
 
-// lacking returns the members to change so that have can do what want can; none
-// takes anything away.
+// lacking returns the members to change so that have can do what want can; none removes
+// anything.
 func lacking(have, want jetstream.StreamConfig) map[string]any {
 	lacks := map[string]any{}
 	flags := []struct {
@@ -178,8 +177,8 @@ func lacking(have, want jetstream.StreamConfig) map[string]any {
 	return lacks
 }
 
-// widen returns the subjects that a stream must have to take all of want, or
-// none when it does already.
+// widen returns the subjects that a stream must have to take all of want, or none if it
+// does already.
 func widen(have, want []string) []string {
 	missing := slices.DeleteFunc(slices.Clone(want), func(subject string) bool {
 		return slices.ContainsFunc(have, func(pattern string) bool { return covers(pattern, subject) })
@@ -210,7 +209,7 @@ func covers(pattern, subject string) bool {
 	return len(p) == len(s)
 }
 
-// advise says what to do about a refusal that an operator can do something about.
+// advise adds to a refusal what an operator can do about it.
 func advise(err error) error {
 	refusal, ok := errors.AsType[*jetstream.APIError](err)
 	if !ok {
@@ -220,7 +219,7 @@ func advise(err error) error {
 	case 10065: // subjects overlap
 		return fmt.Errorf("%w: another stream takes them (`nats stream find --subject`); take them from it, or remove it", err)
 	case 10074, 10005: // replicas need a cluster, of enough peers
-		return fmt.Errorf("%w: ask for no more replicas than the cluster has servers", err)
+		return fmt.Errorf("%w: configure no more replicas than the cluster has servers", err)
 	case 10047, 10028, 10002, 10023: // no room
 		return fmt.Errorf("%w: give JetStream more room, or the stream fewer bytes", err)
 	}

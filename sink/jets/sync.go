@@ -13,16 +13,16 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// syncTries is how often Sync reads again when another writer moves between its
-// reads and its write. Two that sync at once settle it in one or two.
+// syncTries is how often Sync retries when another writer moves between its reads and its
+// write. Two concurrent syncs settle it in one or two.
 const syncTries = 10
 
-// Sync implements pipeline.Sink. It is the only place that sets position,
-// fences, recent ids and the revision of CURSORS.
+// Sync implements pipeline.Sink. It is the only place that sets position, fences, recent
+// ids and the revision of CURSORS.
 //
-// The newest position in the stream is the truth, whatever CURSORS says; CURSORS
-// is asked only when the stream has none. What it reads may be stale or change
-// under it: the fences have the last word on every write that follows.
+// The newest position in the stream is the truth, whatever CURSORS says; CURSORS is used
+// only if the stream has none. The reads may be stale or outdated by another writer: the
+// fences decide about every write that follows.
 func (s *Sink) Sync(ctx context.Context) (pipeline.Position, error) {
 	var err error
 	for range syncTries {
@@ -34,13 +34,13 @@ func (s *Sink) Sync(ctx context.Context) (pipeline.Position, error) {
 			break
 		}
 	}
-	s.at = pipeline.Position{} // no commit before a sync that succeeds
+	s.at = pipeline.Position{} // no commit before a successful sync
 	return pipeline.Position{}, fmt.Errorf("sync %s: %w", s.instance, err)
 }
 
 func (s *Sink) sync(ctx context.Context) error {
 	if err := s.store.room(); err != nil {
-		return err // before the org is asked for what can't be stored
+		return err // before requests whose events could not be stored
 	}
 	place, err := s.store.syncs.Take(ctx, 1, false)
 	if err != nil {
@@ -53,15 +53,15 @@ func (s *Sink) sync(ctx context.Context) error {
 		}
 		s.unfit = false
 	}
-	ctx, done := s.store.Conn.Epoch(ctx) // all is read over one connection: see bind
+	ctx, done := s.store.Conn.Epoch(ctx) // all reads use one connection: see bind
 	defer done()
 	s.link = s.store.Conn.Generation()
 	s.cursor = cursor{written: s.cursor.written}
 	s.opening, s.fresh = nil, true
 	s.span = span{} // loaded anew when it is needed: the history may be another
-	// The order matters. CURSORS is read first: a writer at work can then only
-	// make the stream look newer than it, never older, which would be a loss.
-	// The stream's extent is read before the position for the same reason.
+	// The order matters. CURSORS is read first: a concurrent writer can then only make
+	// the stream look newer than CURSORS, never older, which would look like a loss. The
+	// stream's extent is read before the position for the same reason.
 	c, err := s.readCursor(ctx)
 	if err != nil {
 		return err
@@ -96,9 +96,9 @@ func (s *Sink) sync(ctx context.Context) error {
 	return nil
 }
 
-// newest returns the newest position that can be read, with the sequence of
-// the newest message on its subject, which is the fence all the same: entry.seq.
-// A seq of 0 says that there is no message, an err that none of them is a position.
+// newest returns the newest position that can be read. Its entry.seq is the sequence of
+// the newest message on the subject, which is the fence in any case. seq 0: there is no
+// message; err: none of them is a position.
 func (s *Sink) newest(ctx context.Context) (entry, error) {
 	m, err := s.store.Conn.Last(ctx, StreamSignals, SubjectPosition(s.instance))
 	if errors.Is(err, ErrNoMessage) {
@@ -114,7 +114,7 @@ func (s *Sink) newest(ctx context.Context) (entry, error) {
 	if errors.Is(top.err, pipeline.ErrNewer) {
 		return entry{}, top.err
 	}
-	s.log.Error("newest position can't be read, going on from the one before", "sequence", top.seq, "err", top.err)
+	s.log.Error("newest position can't be read; continuing from the one before", "sequence", top.seq, "err", top.err)
 	for e, err := range s.history(ctx, top.seq) {
 		switch {
 		case err != nil:
@@ -129,8 +129,7 @@ func (s *Sink) newest(ctx context.Context) (entry, error) {
 	return top, nil
 }
 
-// resume goes on from the newest position in the stream. It leaves s.at and
-// s.lastEvent set.
+// resume continues from the newest position in the stream. It sets s.at and s.lastEvent.
 func (s *Sink) resume(ctx context.Context, newest entry, c *Cursor) error {
 	stood := s.adopt(newest, c)
 	if c != nil && c.StreamSeq > newest.seq && c.StreamCreated.Equal(s.stream.Created) {
@@ -142,12 +141,12 @@ func (s *Sink) resume(ctx context.Context, newest entry, c *Cursor) error {
 		return err
 	}
 	if s.lastEvent > stood {
-		// The position above these events was deleted, or a foreign client wrote
-		// them. They must be compared, and no old fence may fit again.
+		// The position above these events was deleted, or a foreign client wrote them.
+		// They must be compared, and no old fence may fit again.
 		next := s.at
 		next.Why, next.Events = pipeline.WhyCopy, 0
 		next.DedupeFrom = earliest(s.at.DedupeFrom, stood)
-		s.log.Warn("events above the newest position, comparing with all since", "dedupe_from", next.DedupeFrom)
+		s.log.Warn("events above the newest position: comparing with all since", "dedupe_from", next.DedupeFrom)
 		if err := s.place(ctx, next); err != nil {
 			return err
 		}
@@ -155,28 +154,28 @@ func (s *Sink) resume(ctx context.Context, newest entry, c *Cursor) error {
 	return nil
 }
 
-// adopt makes the newest position that can be read the one to go on from, and
-// returns the sequence of its own message.
+// adopt makes the newest readable position the current one and returns the sequence of
+// its own message.
 func (s *Sink) adopt(newest entry, c *Cursor) (stood uint64) {
 	s.at = newest.position
-	stood = s.at.Seq // newest.seq is higher where newer messages are no positions
+	stood = s.at.Seq // newest.seq is higher if newer messages are not positions
 	s.at.Seq = newest.seq
 	if s.follows(c, stood) {
-		s.at.CompleteThrough = latest(s.at.CompleteThrough, c.CompleteThrough) // idle moves live there alone
+		s.at.CompleteThrough = latest(s.at.CompleteThrough, c.CompleteThrough) // idle polls update only CURSORS
 		if c.Org != "" {
-			s.at.Org, s.at.Assumed = c.Org, c.Assumed // so does what was learned meanwhile
+			s.at.Org, s.at.Assumed = c.Org, c.Assumed // so does a newly learned org id
 		}
 	}
 	return stood
 }
 
-// follows reports whether CURSORS holds the position s.at, whose message is at seq.
+// follows reports whether CURSORS names the position s.at, whose message is at seq.
 func (s *Sink) follows(c *Cursor, seq uint64) bool {
 	return c != nil && c.StreamSeq == seq && c.Next == s.at.Link && c.StreamCreated.Equal(s.stream.Created)
 }
 
-// explain says what became of a position that CURSORS knows and the stream
-// does not: the stream is read on from where it stands.
+// explain logs why the stream lacks a position that CURSORS names. Reading continues from
+// the stream's position.
 func (s *Sink) explain(ctx context.Context, c *Cursor) error {
 	purged, err := s.purged(ctx, c)
 	if err != nil {
@@ -187,14 +186,14 @@ func (s *Sink) explain(ctx context.Context, c *Cursor) error {
 		return nil
 	}
 	s.trace.Lost(s.instance)
-	s.log.Error("stream lost events that it had acknowledged; reading on from what it kept",
+	s.log.Error("stream lost acknowledged events; continuing from what it kept",
 		"cursor_seq", c.StreamSeq, "position_seq", s.at.Seq, "complete_through", s.at.CompleteThrough)
 	return nil
 }
 
-// purged reports whether a cursor's position was taken away on purpose: the
-// stream is another one, or goes on beyond a place that is empty now. False: the
-// stream ends before it, or something else stands there: acked data is gone.
+// purged reports whether a cursor's position was removed on purpose: the stream is
+// another one, or continues past a sequence that is empty now. False: acknowledged data
+// is gone, because the stream ends before that sequence or has something else there.
 func (s *Sink) purged(ctx context.Context, c *Cursor) (bool, error) {
 	if !c.StreamCreated.Equal(s.stream.Created) {
 		return true, nil
@@ -209,10 +208,9 @@ func (s *Sink) purged(ctx context.Context, c *Cursor) (bool, error) {
 	return c.StreamSeq <= s.stream.Last, nil
 }
 
-// restore writes a first position where the stream has none that can be read:
-// from CURSORS, or a fresh start. fence is the sequence of the newest message on
-// the subject, 0 for none: whoever finds none writes one, so no commit ever
-// expects 0.
+// restore writes a first position if the stream has none that can be read: from CURSORS,
+// or for a fresh start. fence is the sequence of the newest message on the subject, 0 for
+// none. Invariant: no commit ever expects 0, because restore writes a position first.
 func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 	s.at = pipeline.Position{Seq: fence}
 	if err := s.readLastEvent(ctx); err != nil {
@@ -227,7 +225,7 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 	}
 	if !purged {
 		s.trace.Lost(s.instance)
-		s.log.Error("stream lost events that it had acknowledged; starting again at since", "cursor_seq", c.StreamSeq)
+		s.log.Error("stream lost acknowledged events; starting again at since", "cursor_seq", c.StreamSeq)
 		return s.startAgain(ctx, c)
 	}
 	next := c.Position
@@ -238,12 +236,12 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 	if !c.StreamCreated.Equal(s.stream.Created) {
 		next.DedupeFrom = s.kept()
 	}
-	s.log.Warn("no position in the stream, going on from the cursor", "link", next.Link, "dedupe_from", next.DedupeFrom)
+	s.log.Warn("no position in the stream; continuing from the cursor", "link", next.Link, "dedupe_from", next.DedupeFrom)
 	return s.place(ctx, next)
 }
 
-// start writes the position of a fresh start at since, compared with the ids of
-// all events that are kept.
+// start writes the position of a fresh start at since, with the ids of all kept events
+// compared.
 func (s *Sink) start(ctx context.Context) error {
 	now := s.query.now()
 	since := s.query.Since.At(now)
@@ -253,25 +251,25 @@ func (s *Sink) start(ctx context.Context) error {
 	}
 	s.stood = pipeline.Position{}
 	if asked := s.query.Since.Asked(now); asked.Before(since.Add(-overlap)) {
-		s.stood.CompleteThrough = asked // what is before since was asked for, and is not to be had
+		s.stood.CompleteThrough = asked // the time before since was requested, but Okta no longer keeps it
 	}
 	s.opening = &opening{since: since, begin: s.query.Since.At, stored: true,
 		draft: func(_ context.Context, since time.Time) (pipeline.Position, error) { return s.started(since), nil }}
 	return nil
 }
 
-// started is the position of a fresh start.
+// started returns the position of a fresh start.
 func (s *Sink) started(since time.Time) pipeline.Position {
-	// Nothing persisted before since is asked for, so both times are true of nothing.
+	// Nothing persisted before since is requested, so both times hold.
 	return pipeline.Position{
 		Version: pipeline.PositionVersion, Link: s.query.Start(since), Origin: s.query.Origin, Query: s.query.Hash,
 		CompleteThrough: since, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart, Org: s.org,
 	}
 }
 
-// startAgain is a fresh start after the stream lost what the cursor knows: at
-// since, or where a reopening would start if that is earlier, so that an
-// outage longer than since loses nothing more. The watermark moves back.
+// startAgain is a fresh start after the stream lost what the cursor names: at since, or
+// where a reopening would start if that is earlier, so that an outage longer than since
+// loses nothing more. The watermark moves back.
 func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
 	now := s.query.now()
 	since := s.query.Since.At(now)
@@ -289,8 +287,8 @@ func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
 	})
 }
 
-// place writes a position that no page brought, after s.at's fence, and makes
-// it the newest. A restart finds it, or none of it.
+// place writes a position without a page, after s.at's fence, and makes it the newest. A
+// restart finds it, or none of it.
 func (s *Sink) place(ctx context.Context, next pipeline.Position) error {
 	next.At = time.Now().UTC()
 	m, err := positionMessage(SubjectPosition(s.instance), next)
@@ -306,7 +304,7 @@ func (s *Sink) place(ctx context.Context, next pipeline.Position) error {
 	return nil
 }
 
-// readLastEvent reads the sequence of the instance's newest event: 0 for none.
+// readLastEvent reads the sequence of the instance's newest event; 0: none.
 func (s *Sink) readLastEvent(ctx context.Context) error {
 	s.lastEvent = 0
 	m, err := s.store.Conn.Last(ctx, StreamSignals, SubjectEvents(s.instance))
@@ -317,11 +315,11 @@ func (s *Sink) readLastEvent(ctx context.Context) error {
 		return err
 	}
 	s.lastEvent = m.Seq
-	s.query.Source = cmp.Or(s.query.Source, headerText(m.Header, headerSource)) // an operator may not know it
+	s.query.Source = cmp.Or(s.query.Source, headerText(m.Header, headerSource)) // an operator may not know the source
 	return nil
 }
 
-// kept is the dedupe_from that covers all events kept: 0 when there is none.
+// kept returns the dedupe_from that covers all kept events; 0: there are none.
 func (s *Sink) kept() uint64 {
 	if s.lastEvent == 0 {
 		return 0
@@ -329,7 +327,7 @@ func (s *Sink) kept() uint64 {
 	return max(s.stream.First, 1)
 }
 
-// heal makes CURSORS say what the stream says.
+// heal updates CURSORS from the stream.
 func (s *Sink) heal(ctx context.Context, c *Cursor) error {
 	if s.stands(c) {
 		return nil
@@ -347,9 +345,8 @@ func earliest(a, b uint64) uint64 {
 	return a
 }
 
-// unfit reports an error that says that a stream or a bucket is gone or was
-// changed so that it can't be written as it was: what Store.Ensure mends, or
-// takes note of.
+// unfit reports whether an error means that a stream or bucket is gone, or was changed so
+// that it can't be written as before: Store.Ensure repairs that or records it.
 func unfit(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == jetstream.JSErrCodeStreamNotFound {
 		return true

@@ -15,43 +15,43 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// A watch hears from its server at least each heartbeat; after silence it is
-// taken for dead, whatever the reason: a server that is gone, a bucket that was
-// deleted, and made anew or not.
+// A watch gets at least a heartbeat from its server. After watchSilence it counts as
+// dead, whatever the reason: a server that is gone, or a bucket that was deleted,
+// recreated or not.
 const (
 	watchHeartbeat = 2 * time.Second
 	watchSilence   = 5 * time.Second
 )
 
-// countEvery is how often the keys of a bucket are counted, where those that
-// nobody deleted would be missed: a purge of its stream tells no watch.
+// countEvery is how often the keys of a lasting bucket are counted: a purge of its stream
+// is invisible to a watch.
 const countEvery = 30 * time.Second
 
-// kvEntry is a value of a bucket, or the news that it is gone.
+// kvEntry is a bucket's entry, or its deletion.
 type kvEntry struct {
 	key      string
 	value    []byte
 	revision uint64
 	at       time.Time     // when it was stored
-	ttl      time.Duration // after which it goes; 0: it stays
+	ttl      time.Duration // expires after it; 0: never
 	gone     bool          // deleted, purged or expired
 	expired  bool          // by its TTL
 }
 
-// view is told what a bucket holds. All calls come from the goroutine that
-// watches, one at a time.
+// view receives the content of a bucket. All calls come from the watching goroutine, one
+// at a time.
 type view struct {
-	lasting bool          // keys don't go by themselves: one that is missing was purged
-	fresh   func()        // what was known is void: all entries come again
-	entry   func(kvEntry) // one that stands, or has changed
-	settled func()        // all that is there was told; after each change too
+	lasting bool          // keys don't expire: a missing one was purged
+	fresh   func()        // earlier content is void: all entries come again
+	entry   func(kvEntry) // a current or changed entry
+	settled func()        // everything was delivered; also called after changes
 	ended   func()        // no news until the next fresh
 }
 
-// follow keeps v informed of a bucket's keys until ctx ends. After a reconnect,
-// and whenever the watch is in doubt, it begins afresh: the watch of nats.go
-// would go on from its last sequence, which in a bucket made anew is far ahead
-// of everything. A bucket that was deleted is made anew.
+// follow keeps v up to date with a bucket's keys until ctx ends. After a reconnect, and
+// whenever the watch is in doubt, it starts again: a watch of nats.go would continue from
+// its last sequence, which a recreated bucket has not reached. A deleted bucket is
+// created again.
 func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for {
@@ -64,7 +64,7 @@ func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 			return ctx.Err()
 		}
 		v.ended()
-		s.config.Log.Debug("watch is made anew", "bucket", bucket, "err", err)
+		s.config.Log.Debug("watch restarted", "bucket", bucket, "err", err)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			s.restore(ctx)
 		}
@@ -77,15 +77,15 @@ func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 	}
 }
 
-// restore makes anew what was deleted, or says why it can't.
+// restore creates deleted streams and buckets again, or logs why it can't.
 func (s *Store) restore(ctx context.Context) {
 	if err := s.Ensure(ctx); err != nil && ctx.Err() == nil {
-		s.config.Log.Warn("streams and buckets are not as they must be", "err", err)
+		s.config.Log.Warn("streams and buckets could not be restored", "err", err)
 	}
 }
 
-// each calls found for what a bucket holds under keys: with history all that it
-// remembers, else the newest of each.
+// each calls found for a bucket's entries under keys: with history for all revisions,
+// else for the newest of each.
 func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, found func(kvEntry)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -98,8 +98,8 @@ func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, foun
 	return err
 }
 
-// watch tells v what stands and what changes, until ctx ends or the watch can't
-// be relied on any more. It never returns nil.
+// watch delivers a bucket's entries and changes to v until ctx ends or the watch is in
+// doubt. It never returns nil.
 func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v view) error {
 	ctx, done := c.Epoch(ctx)
 	defer done()
@@ -107,11 +107,11 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	if err != nil {
 		return err
 	}
-	defer func() { _ = sub.Unsubscribe() }() // the server forgets a consumer without interest
+	defer func() { _ = sub.Unsubscribe() }() // the server drops a consumer without a subscriber
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
 		return err
 	}
-	v.fresh() // before the consumer: what is acked until now is told before it settles
+	v.fresh() // before the consumer, so that everything acknowledged until now is delivered before it settles
 	held := horizon{conn: c, bucket: bucket, keys: keys}
 	if err := held.look(ctx); err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
@@ -120,12 +120,12 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
 	}
-	told := waiting == 0 // all that the server has for us
+	told := waiting == 0 // everything that the server had was delivered
 	expected := uint64(1)
 	seen, counted := map[string]bool{}, time.Now()
 	for {
-		// What comes in a crowd settles once: thousands of integrations that are
-		// imported are not shared out anew for each.
+		// A burst settles once: thousands of imported integrations are not distributed
+		// again for each.
 		if here, _, _ := sub.Pending(); told && held.reached() && here == 0 && ctx.Err() == nil {
 			v.settled()
 			told = false
@@ -142,7 +142,7 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		}
 		if m.Reply == "" || m.Header.Get("Status") != "" { // a heartbeat
 			if !held.reached() {
-				_ = held.look(ctx) // what it waits for may be gone
+				_ = held.look(ctx) // the message that it waits for may be gone
 			}
 			continue
 		}
@@ -164,19 +164,19 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	}
 }
 
-// horizon is how far a watch must have come before it has told all: what the leader
-// held when the watch began. The copy that feeds a watch may trail far behind it,
-// after a restart of its server, and knows nothing of what it lacks.
+// horizon is how far a watch must have come before it has delivered everything: what the
+// leader held when it began. The replica that feeds a watch may be far behind, after a
+// restart of its server, and does not know what it lacks.
 type horizon struct {
 	conn         *Conn
 	bucket, keys string
 
-	last uint64 // sequence of the leader's newest message under keys; 0: none
-	told uint64 // sequence of the newest that was told
+	last uint64 // the leader's newest sequence under keys; 0: none
+	told uint64 // the newest sequence delivered
 }
 
-// look asks the leader. It takes the horizon no farther than it was, but nearer
-// where a purge or an age has taken the newest message away.
+// look asks the leader. It never moves the horizon farther away, but nearer if a purge or
+// an age limit has removed the newest message.
 func (h *horizon) look(ctx context.Context) error {
 	m, err := h.conn.Last(ctx, BucketStream(h.bucket), BucketSubject(h.bucket, h.keys))
 	switch {
@@ -190,22 +190,22 @@ func (h *horizon) look(ctx context.Context) error {
 	return nil
 }
 
-// reached reports whether all that the leader held was told.
+// reached reports whether everything that the leader held was delivered.
 func (h *horizon) reached() bool { return h.told >= h.last }
 
-// recount returns an error when a bucket holds fewer keys, deleted ones among them,
-// than a watch of all its keys has seen. One that was put since, and not told yet,
-// can hide that until the next time, but nothing else looks like it. A bucket that
-// can't be asked is left to the watch.
+// recount returns an error if a bucket holds fewer keys, deleted ones included, than a
+// watch of all its keys has seen. A key added since, but not delivered yet, can hide that
+// until the next count; nothing else looks like it. If the bucket can't be asked, the
+// watch decides.
 func (c *Conn) recount(ctx context.Context, bucket string, seen int) error {
 	have, err := c.info(ctx, BucketStream(bucket))
 	if err == nil && have.State.NumSubjects < uint64(seen) {
-		return fmt.Errorf("%d keys of %d are gone without a word", uint64(seen)-have.State.NumSubjects, seen)
+		return fmt.Errorf("%d keys of %d have disappeared", uint64(seen)-have.State.NumSubjects, seen)
 	}
 	return nil
 }
 
-// next waits for a message, for as long as a watch may be silent.
+// next returns the next message, unless the watch is silent for too long.
 func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
 	quiet, cancel := context.WithTimeout(ctx, watchSilence)
 	defer cancel()
@@ -219,8 +219,8 @@ func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
 	return nil, err
 }
 
-// consume makes a consumer that sends a bucket's entries to a subject, and
-// returns how many stand already. It is the server's to forget.
+// consume creates a consumer that sends a bucket's entries to a subject, and returns how
+// many exist already. The server deletes it.
 func (c *Conn) consume(ctx context.Context, bucket, keys, deliver string, history bool) (uint64, error) {
 	stream, filter, name := BucketStream(bucket), BucketSubject(bucket, keys), nuid.Next()
 	policy := "last_per_subject"
@@ -255,13 +255,12 @@ func newKVEntry(bucket string, m *nats.Msg, meta *nats.MsgMetadata) kvEntry {
 	}
 }
 
-// gone reports whether a message says that its key was deleted, purged, or has
-// expired.
+// gone reports whether a message marks its key as deleted, purged or expired.
 func gone(h nats.Header) bool {
 	return h.Get("KV-Operation") != "" && h.Get("KV-Operation") != "PUT" || h.Get("Nats-Marker-Reason") != ""
 }
 
-// encode is for values that can always be encoded.
+// encode encodes a value that can always be encoded.
 func encode(value any) []byte {
 	data, err := json.Marshal(value)
 	if err != nil {
