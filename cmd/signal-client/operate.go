@@ -11,6 +11,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -126,7 +127,7 @@ func (d *desk) client(ctx context.Context, i pipeline.Integration, store *jets.S
 	}
 	return &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
-		Limiter: &okta.Limiter{Exchange: jets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
+		Limiter: &limiter.Limiter{Exchange: jets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(d.stage.RequestTimeout), UserAgent: "signal-client/" + thisBuild().Version,
 	}, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
@@ -42,15 +43,15 @@ func inBorough(t *testing.T, limit int, test func(*borough)) {
 }
 
 // replica is a process of its own: its limiter knows of others by NATS alone.
-func (b *borough) replica(name string) *okta.Limiter {
+func (b *borough) replica(name string) *limiter.Limiter {
 	b.Helper()
 	store := openedOn(b.T, b.server, Config{})
-	return &okta.Limiter{Exchange: NewBudgets(store), Origin: simOrigin, Replica: name}
+	return &limiter.Limiter{Exchange: NewBudgets(store), Origin: simOrigin, Replica: name}
 }
 
 // drain asks again and again by clients of one limiter for a while, and
 // returns when each request went.
-func (b *borough) drain(l *okta.Limiter, clients int, share float64, d time.Duration) (sent []time.Time) {
+func (b *borough) drain(l *limiter.Limiter, clients int, share float64, d time.Duration) (sent []time.Time) {
 	ctx, cancel := context.WithTimeout(b.Context(), d)
 	defer cancel()
 	var mu sync.Mutex
@@ -72,7 +73,7 @@ func (b *borough) drain(l *okta.Limiter, clients int, share float64, d time.Dura
 	return sent
 }
 
-func (b *borough) client(l *okta.Limiter) *okta.Client {
+func (b *borough) client(l *limiter.Limiter) *okta.Client {
 	return &okta.Client{
 		Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limiter: l,
 		HTTP: &http.Client{Transport: b.org.Transport()},
@@ -80,7 +81,7 @@ func (b *borough) client(l *okta.Limiter) *okta.Client {
 }
 
 // poll asks for one page.
-func (b *borough) poll(l *okta.Limiter) {
+func (b *borough) poll(l *limiter.Limiter) {
 	b.Helper()
 	if _, err := b.client(l).Poll(b.Context(), okta.Start("", 2, time.Now())); err != nil {
 		b.Fatal(err)

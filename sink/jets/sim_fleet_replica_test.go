@@ -16,6 +16,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	pollers "github.com/witfoo/signal-client/pipeline/fleet"
 	"github.com/witfoo/signal-client/source/breaker"
+	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -36,18 +37,18 @@ type replica struct {
 
 	mu       sync.Mutex
 	frozen   bool
-	woke     time.Time                // from the newest freeze
-	limiters map[string]*okta.Limiter // by origin
-	guards   map[string]*guard        // by instance
-	unable   map[string]bool          // instances that it can't poll
-	cut      map[string]bool          // hosts that it has no way to
-	wakes    map[string]chan struct{} // by instance
+	woke     time.Time                   // from the newest freeze
+	limiters map[string]*limiter.Limiter // by origin
+	guards   map[string]*guard           // by instance
+	unable   map[string]bool             // instances that it can't poll
+	cut      map[string]bool             // hosts that it has no way to
+	wakes    map[string]chan struct{}    // by instance
 }
 
 func (w *fleetWorld) launch(name string) *replica {
 	ctx, stop := context.WithCancel(w.Context())
 	r := &replica{name: name, w: w, cable: &cable{server: w.server, left: -1}, stop: stop, done: make(chan struct{}),
-		limiters: map[string]*okta.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, cut: map[string]bool{}, wakes: map[string]chan struct{}{},
+		limiters: map[string]*limiter.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, cut: map[string]bool{}, wakes: map[string]chan struct{}{},
 		asks: pipeline.Gate{Capacity: 10}, pages: pipeline.Gate{Capacity: 4 << 20, Spare: fleetBody}}
 	go func() {
 		defer close(r.done)
@@ -107,10 +108,10 @@ func (r *replica) live(ctx context.Context) error {
 // poll is the stage's Poll and Runner.
 func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration, able func(error)) error {
 	r.mu.Lock()
-	unable, limiter := r.unable[i.Instance], r.limiters[i.Origin]
-	if limiter == nil {
-		limiter = &okta.Limiter{Rand: r.w.chanceOf(r.name + i.Origin), Exchange: NewBudgets(store), Origin: i.Origin, Replica: r.name}
-		r.limiters[i.Origin] = limiter
+	unable, budget := r.unable[i.Instance], r.limiters[i.Origin]
+	if budget == nil {
+		budget = &limiter.Limiter{Rand: r.w.chanceOf(r.name + i.Origin), Exchange: NewBudgets(store), Origin: i.Origin, Replica: r.name}
+		r.limiters[i.Origin] = budget
 	}
 	if r.wakes[i.Instance] == nil {
 		r.wakes[i.Instance] = make(chan struct{}, 1)
@@ -121,7 +122,7 @@ func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration
 		return fmt.Errorf("token can't be read here: %w", pipeline.ErrConfig)
 	}
 	client := &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Token: i.Token, Limit: i.Limit, Limiter: limiter, Share: i.RateShare,
+		Instance: i.Instance, Origin: i.Origin, Token: i.Token, Limit: i.Limit, Limiter: budget, Share: i.RateShare,
 		HTTP: &http.Client{Transport: &way{r, i.Instance}}, MaxBody: fleetBody, InFlight: &r.asks, Memory: &r.pages,
 	}
 	q := Query{Origin: i.Origin, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/limiter"
 )
 
 // Client requests the pages of one org's System Log. Set Instance, Origin and Token; the
@@ -22,11 +23,11 @@ type Client struct {
 	LinkHosts []string        // further hosts that a next link may name; requests go to Origin all the same
 	Limit     int             // elements requested by a link; 0: 999
 
-	Limiter *Limiter      // the org's, shared by all of its instances; nil: the Client's own
-	Share   float64       // of the org's limit, above 0, at most 1; 0: 0.5
-	HTTP    *http.Client  // nil: NewHTTPClient(). Its Jar and CheckRedirect are ignored
-	Timeout time.Duration // one request with its body, without waiting for other requests; 0: 60 s
-	MaxBody int64         // bytes of a body, inflated; 0: DefaultMaxBody
+	Limiter *limiter.Limiter // the org's, shared by all of its instances; nil: the Client's own
+	Share   float64          // of the org's limit, above 0, at most 1; 0: 0.5
+	HTTP    *http.Client     // nil: NewHTTPClient(). Its Jar and CheckRedirect are ignored
+	Timeout time.Duration    // one request with its body, without waiting for other requests; 0: 60 s
+	MaxBody int64            // bytes of a body, inflated; 0: DefaultMaxBody
 
 	// Bounds shared by all clients of the process; nil: none. A client at the head of its
 	// log goes before all others, unless it is Later; the same order applies to those
@@ -64,7 +65,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	if err := c.check(asked); err != nil {
 		return pipeline.Page{}, err
 	}
-	if err := c.Limiter.Wait(ctx, Request{Share: c.Share, Rank: c.rank(), Waits: c.waits}); err != nil {
+	if err := c.Limiter.Wait(ctx, limiter.Request{Share: c.Share, Rank: c.rank(), Waits: c.waits}); err != nil {
 		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
 	slot, err := c.InFlight.Take(ctx, 1, c.drains())
@@ -107,18 +108,18 @@ const oldNews = 15 * time.Minute
 
 // rank is the urgency of the next request. Before the first page it is unknown how many
 // events are waiting.
-func (c *Client) rank() Rank {
+func (c *Client) rank() limiter.Rank {
 	switch {
 	case c.Later:
-		return Past
+		return limiter.Past
 	case c.quiet:
-		return Head
+		return limiter.Head
 	}
-	return Drain
+	return limiter.Drain
 }
 
 // drains reports whether other clients of the process go first.
-func (c *Client) drains() bool { return c.rank() != Head }
+func (c *Client) drains() bool { return c.rank() != limiter.Head }
 
 // withDefaults fills in the defaults.
 func (c *Client) withDefaults() {
@@ -128,7 +129,7 @@ func (c *Client) withDefaults() {
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.UserAgent = cmp.Or(c.UserAgent, "signal-client")
 	if c.Limiter == nil {
-		c.Limiter = new(Limiter)
+		c.Limiter = new(limiter.Limiter)
 	}
 	if c.HTTP == nil {
 		c.HTTP = NewHTTPClient()

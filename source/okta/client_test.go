@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/limiter"
 )
 
 const secret = "00SECRETtokenSECRET"
@@ -344,12 +345,12 @@ func TestTokenStaysWithTheOrg(t *testing.T) {
 	}))
 	defer org.Close()
 	keep, _ := cookiejar.New(nil)
-	c := &Client{Instance: "prod", Origin: org.URL, Token: pipeline.NewSecret(secret), Limiter: new(Limiter), HTTP: &http.Client{Jar: keep}}
+	c := &Client{Instance: "prod", Origin: org.URL, Token: pipeline.NewSecret(secret), Limiter: new(limiter.Limiter), HTTP: &http.Client{Jar: keep}}
 	for _, link := range []pipeline.Link{
 		"/api/v1/logs?after=redirect", "/api/v1/logs?after=permanent", "/api/v1/logs?after=link", "/api/v1/logs?after=userinfo",
 		pipeline.Link("@" + elsewhere + "/api/v1/logs"), pipeline.Link(".evil.example.com/api/v1/logs"), pipeline.Link(stranger.URL + "/api/v1/logs"), "",
 	} {
-		*c.Limiter = Limiter{}
+		*c.Limiter = limiter.Limiter{}
 		page, err := c.Poll(t.Context(), link)
 		if err == nil || page.Events != nil || page.Next != "" {
 			t.Errorf("link %q: %+v", link, page)
@@ -361,7 +362,7 @@ func TestTokenStaysWithTheOrg(t *testing.T) {
 			t.Errorf("link %q: %v; want a transient error that names %s", link, err, elsewhere)
 		}
 	}
-	*c.Limiter = Limiter{}
+	*c.Limiter = limiter.Limiter{}
 	if _, err := c.Poll(t.Context(), "/api/v1/logs?after=2"); err != nil || jar != 0 {
 		t.Errorf("%v, %d cookies", err, jar)
 	}
@@ -456,7 +457,7 @@ func BenchmarkPoll(b *testing.B) {
 	})
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Limiter = new(Limiter) // the budget is not what is measured
+		c.Limiter = new(limiter.Limiter) // the budget is not what is measured
 		if _, err := c.Poll(b.Context(), "/api/v1/logs?limit=999&after=1"); err != nil {
 			b.Fatal(err)
 		}

@@ -13,6 +13,8 @@ import (
 	"unicode"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/limiter"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // Error is an answer that is not a page. Every field but Status may be empty: the answer
@@ -61,7 +63,7 @@ const (
 // somebody echoes it, is removed before texts are cut.
 func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline.Link) error {
 	// Even with a broken or oversized body the status decides.
-	body, _ := Read(ctx, resp, 0, &Reservation{Most: maxRefuse})
+	body, _ := page.Read(ctx, resp, 0, &page.Reservation{Most: maxRefuse})
 	h := http.Header{}
 	for _, name := range []string{"X-Okta-Request-Id", "Location", "Retry-After", "Date"} {
 		h.Set(name, c.redact(resp.Header.Get(name)))
@@ -96,7 +98,7 @@ func decodeError(status int, h http.Header, body []byte) *Error {
 		Summary:    text(env.Summary, maxText),
 		ID:         text(env.ID, maxName),
 		RequestID:  clean(h.Get("X-Okta-Request-Id"), maxName),
-		RetryAfter: RetryAfter(h),
+		RetryAfter: limiter.RetryAfter(h),
 	}
 	causes, _ := env.Causes.([]any)
 	for _, cause := range causes {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // An org that can't bring a whole page in time is asked for less from the second
@@ -90,7 +91,7 @@ func TestHeavyQueries(t *testing.T) {
 // Other failures make no page smaller.
 func TestLightFailures(t *testing.T) {
 	var h heavy
-	for _, err := range []error{errors.New("no route to host"), &Error{Status: 503}, &Error{Status: 429}, &Error{Status: 500}, ErrTooLarge} {
+	for _, err := range []error{errors.New("no route to host"), &Error{Status: 503}, &Error{Status: 429}, &Error{Status: 500}, page.ErrTooLarge} {
 		for range 5 {
 			h.failed("/api/v1/logs?limit=999", err)
 		}

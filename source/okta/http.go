@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // NewHTTPClient returns an http.Client for a Client: timeouts on every phase, no
@@ -62,7 +63,7 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	defer cancel(nil)
 	var conn atomic.Value // httptrace.GotConnInfo of the request's connection
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn.Store(i) }})
-	left := NewTimeout(c.Timeout, func() { cancel(ErrLate) })
+	left := page.NewTimeout(c.Timeout, func() { cancel(ErrLate) })
 	page, status, err := c.exchange(ctx, link, c.reservation(link, left))
 	left.Pause()
 	c.requested(fold(status, err), c.Timeout-left.Left())
@@ -89,7 +90,7 @@ func hangUp(conn net.Conn) {
 }
 
 // exchange sends a request and reads its answer. Status 0: no answer.
-func (c *Client) exchange(ctx context.Context, link pipeline.Link, memory *Reservation) (pipeline.Page, int, error) {
+func (c *Client) exchange(ctx context.Context, link pipeline.Link, memory *page.Reservation) (pipeline.Page, int, error) {
 	req, err := c.request(ctx, link)
 	if err != nil {
 		c.Limiter.Failed()
@@ -136,7 +137,7 @@ func (c *Client) observe(resp *http.Response) {
 }
 
 // page reads an answer of status 200: first the link, then the body.
-func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Link, memory *Reservation) (pipeline.Page, error) {
+func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Link, memory *page.Reservation) (pipeline.Page, error) {
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	if err := early(link, date); err != nil {
 		return pipeline.Page{}, err
@@ -145,7 +146,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	if err != nil {
 		return pipeline.Page{}, err
 	}
-	body, err := Read(ctx, resp, c.size, memory)
+	body, err := page.Read(ctx, resp, c.size, memory)
 	if err != nil {
 		return pipeline.Page{}, err
 	}
@@ -198,7 +199,7 @@ func (c *Client) readable(err error) error {
 const eventSize = 4 << 10
 
 // reservation returns the memory that an answer to a link may take.
-func (c *Client) reservation(link pipeline.Link, left *Timeout) *Reservation {
+func (c *Client) reservation(link pipeline.Link, left *page.Timeout) *page.Reservation {
 	full := min(int64(LimitOf(link))*eventSize, c.MaxBody)
-	return &Reservation{Gate: c.Memory, Drains: c.drains(), First: c.size == 0, Full: full, Most: c.MaxBody, Timeout: left}
+	return &page.Reservation{Gate: c.Memory, Drains: c.drains(), First: c.size == 0, Full: full, Most: c.MaxBody, Timeout: left}
 }

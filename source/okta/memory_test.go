@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // full is a gate with nothing left, until give is called.
@@ -92,7 +93,8 @@ func TestTimeGoesOnAfterTheWait(t *testing.T) {
 type stuckBody struct{ ctx context.Context }
 
 func (b *stuckBody) Read([]byte) (int, error) { <-b.ctx.Done(); return 0, b.ctx.Err() }
-func (b *stuckBody) Close() error             { return nil }
+
+func (b *stuckBody) Close() error { return nil }
 
 // Who gives up while it waits leaves nothing behind.
 func TestGivenUpWhileWaiting(t *testing.T) {
@@ -266,7 +268,7 @@ func TestMemoryIsReservedFirst(t *testing.T) {
 		return resp, nil
 	})
 	c.Memory, c.MaxBody = gate, 2<<20
-	if _, err := c.Poll(t.Context(), "/api/v1/logs?limit=10"); !errors.Is(err, ErrTooLarge) || read != 2<<20+1 {
+	if _, err := c.Poll(t.Context(), "/api/v1/logs?limit=10"); !errors.Is(err, page.ErrTooLarge) || read != 2<<20+1 {
 		t.Errorf("%d bytes are read: %v", read, err)
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // next returns the next link of an answer; empty: none. An answer whose link leads to
 // another host is refused as a whole: its sender is not trusted with a cursor.
 func (c *Client) next(values []string) (pipeline.Link, error) {
-	for target, rel := range Links(values) {
-		if !HasRel(rel, "next") {
+	for target, rel := range page.Links(values) {
+		if !page.HasRel(rel, "next") {
 			continue
 		}
 		link, err := c.keep(target)

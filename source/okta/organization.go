@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/limiter"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 const (
@@ -25,7 +27,7 @@ func (c *Client) Organization(ctx context.Context) (string, error) {
 	c.once.Do(c.withDefaults)
 	ctx, cancel := context.WithTimeoutCause(ctx, organizationTime, errors.New("no answer in time"))
 	defer cancel()
-	if err := c.Limiter.Wait(ctx, Request{Share: c.Share, Rank: Past}); err != nil {
+	if err := c.Limiter.Wait(ctx, limiter.Request{Share: c.Share, Rank: limiter.Past}); err != nil {
 		return "", fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
 	defer c.Limiter.Failed()                    // its headers don't show the System Log's budget
@@ -56,7 +58,7 @@ func (c *Client) organization(ctx context.Context) (string, error) {
 	if resp.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("status %d", resp.StatusCode)
 	}
-	body, err := Read(ctx, resp, 0, &Reservation{Most: maxRefuse})
+	body, err := page.Read(ctx, resp, 0, &page.Reservation{Most: maxRefuse})
 	if err != nil {
 		return "", err
 	}

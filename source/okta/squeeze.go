@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // squeeze halves the limit of a link whose page was too large twice, and halves it again
@@ -24,7 +25,7 @@ func (s *squeeze) apply(link pipeline.Link) pipeline.Link {
 
 // failed records a failed attempt at link, which was requested as asked.
 func (s *squeeze) failed(link, asked pipeline.Link, err error) {
-	if !errors.Is(err, ErrTooLarge) {
+	if !errors.Is(err, page.ErrTooLarge) {
 		return
 	}
 	if s.link != link {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/limiter"
 )
 
 // Whoever polls and has to wait for the org's budget for long is told of, with when it
@@ -18,7 +19,7 @@ func TestPollTellsOfALongWait(t *testing.T) {
 		began := time.Now()
 		var mu sync.Mutex
 		told := map[string]time.Duration{}
-		limiter := new(Limiter)
+		limiter := new(limiter.Limiter)
 		poll := func(instance string, later bool) {
 			c := client(func(*http.Request) (*http.Response, error) {
 				time.Sleep(20 * time.Second)

@@ -1,4 +1,7 @@
-package okta
+// Package page has what reading an answer of any org takes: Read inflates a body within
+// bounds of size and memory, and Links reads a Link header. What the body and the links
+// mean is the source's. JSON is scanned by package jsonscan.
+package page
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package okta
+package limiter
 
 import (
 	"context"
