@@ -14,7 +14,7 @@ import (
 // The kill suite: the built binary on real sockets, with simulated orgs in
 // which events happen all the time, killed at random moments. After it the
 // stream is audited: every event once, in order, bytes equal, every watermark
-// true. KILLS says how often the first two kill, half of it each, of 25 each;
+// true. KILLS says how often the first two kill, half of it each, of 10 each;
 // TestKillCluster goes one round for each 25 of them.
 
 // TestKillEmbedded kills service and server at once: they are one process.
@@ -105,5 +105,5 @@ func killsOfEach() int {
 	if n, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
 		return max(n/2, 1)
 	}
-	return 25
+	return 10
 }

@@ -9,7 +9,7 @@ import (
 
 // TestSimulationOfClocks sets the clocks of the pollers' machines by days, forth and back,
 // and has the org stamp a few answers in a row with a time that is a day off.
-func TestSimulationOfClocks(t *testing.T) { simulate(t, clocks, 50) }
+func TestSimulationOfClocks(t *testing.T) { simulate(t, clocks, 20) }
 
 var clocks = trouble{org: true, changes: true, clocks: true}
 

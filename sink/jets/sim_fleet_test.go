@@ -29,12 +29,12 @@ import (
 // TestSimulationFleet has everything befall the fleet: what replicas believe may be
 // old, and what LOCKS says may be others' doing. No event is lost or doubled.
 func TestSimulationFleet(t *testing.T) {
-	simulateFleets(t, fleetTrouble{stream: 11, freezes: true, others: true, full: true}, 6)
+	simulateFleets(t, fleetTrouble{stream: 11, freezes: true, others: true, full: true}, 4)
 }
 
 // TestSimulationFleetApart has no process frozen and nobody else write to LOCKS:
 // then no two replicas ever poll an instance at once.
-func TestSimulationFleetApart(t *testing.T) { simulateFleets(t, fleetTrouble{stream: 12}, 6) }
+func TestSimulationFleetApart(t *testing.T) { simulateFleets(t, fleetTrouble{stream: 12}, 4) }
 
 func simulateFleets(t *testing.T, what fleetTrouble, seeds uint64) {
 	if n, err := strconv.ParseUint(os.Getenv("SIMULATION_SEEDS"), 10, 64); err == nil {

@@ -18,11 +18,11 @@ import (
 // polls, while all of the other troubles go on. The org makes events visible
 // behind the cursor as well. Only backups are left out: a backfill whose stored
 // events are lost is not told of it.
-func TestSimulationOfThePast(t *testing.T) { simulate(t, thePast, 80) }
+func TestSimulationOfThePast(t *testing.T) { simulate(t, thePast, 24) }
 
 // TestSimulationOfThePastInShortPages has the org send short pages as well, while the
 // live poll is far behind and has much of the backfill's span ahead of it.
-func TestSimulationOfThePastInShortPages(t *testing.T) { simulate(t, thePastInShortPages, 60) }
+func TestSimulationOfThePastInShortPages(t *testing.T) { simulate(t, thePastInShortPages, 20) }
 
 var (
 	thePast             = trouble{org: true, operator: true, past: true}

@@ -15,7 +15,7 @@ import (
 // keeps its log: beyond that events are gone, and the positions say which may be.
 // After it the link is taken or refused, and the query or the org's name may be
 // another. What no gap covers is in the stream, once and in order.
-func TestSimulationOfPauses(t *testing.T) { simulate(t, pauses, 50) }
+func TestSimulationOfPauses(t *testing.T) { simulate(t, pauses, 20) }
 
 var pauses = trouble{org: true, pauses: true}
 
