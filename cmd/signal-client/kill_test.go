@@ -14,8 +14,8 @@ import (
 // The kill suite: the built binary on real sockets, with simulated orgs in
 // which events happen all the time, killed at random moments. After it the
 // stream is audited: every event once, in order, bytes equal, every watermark
-// true. KILLS says how often the first two kill, half of it each, of 10 each;
-// TestKillCluster goes one round for each 25 of them.
+// true. KILLS is how many times the first two kill (20), half of it each;
+// TestKillCluster strikes once in each way for each 50 of KILLS, and at least once.
 
 // TestKillEmbedded kills service and server at once: they are one process.
 func TestKillEmbedded(t *testing.T) {
