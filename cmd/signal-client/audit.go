@@ -12,6 +12,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline/audit"
 	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -97,6 +98,23 @@ func (a *auditor) run(cmd *cobra.Command) error {
 		defer a.say("--repair stores what is missing.")
 	}
 	return a.print(r)
+}
+
+// client asks the instance's org within a share of its limit, which it keeps to
+// together with the pollers.
+func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
+	token, err := secretOf(ctx, i)
+	if i.Static && err != nil {
+		err = withheld(i, errors.Unwrap(err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &okta.Client{
+		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
+		Limiter: &limiter.Limiter{Exchange: jets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
+		Share:   share, Timeout: time.Duration(a.stage.RequestTimeout), UserAgent: "signal-client/" + thisBuild().Version,
+	}, nil
 }
 
 func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/source/limiter"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // desk is what commands share that work on an instance beside the service: where
@@ -113,23 +110,6 @@ func (d *desk) unknown(ctx context.Context, store *jets.Store, instance string) 
 		return err
 	}
 	return nil
-}
-
-// client asks the instance's org within a share of its limit, which it keeps to
-// together with the pollers.
-func (d *desk) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
-	token, err := secretOf(ctx, i)
-	if i.Static && err != nil {
-		err = withheld(i, errors.Unwrap(err))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
-		Limiter: &limiter.Limiter{Exchange: jets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
-		Share:   share, Timeout: time.Duration(d.stage.RequestTimeout), UserAgent: "signal-client/" + thisBuild().Version,
-	}, nil
 }
 
 // shareFault is what is wrong with a share of an org's limit.
