@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -41,7 +43,10 @@ func listen(t *testing.T, s *jetstest.Server, silentAfter time.Duration) *listen
 	t.Cleanup(conn.Close)
 	a := newAdvisories(conn, silentAfter, slog.New(slog.DiscardHandler))
 	a.replica = func() string { return "one" }
-	t.Cleanup(inBackground(t.Context(), a.Run))
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = a.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
 	nc := s.Connect(t)
 	sub, err := nc.SubscribeSync(jets.SubjectAdvisory("*", "*"))
 	if err != nil {
@@ -259,9 +264,9 @@ func TestAdvisoriesOfTheService(t *testing.T) {
 		}
 	}
 	startStage(t, readmeStage(natsd, okta.URL))
-	await(adviseDeadLetter)
+	await("dead_letter")
 	fault.Store(&oktatest.Fault{Status: http.StatusUnauthorized, Code: "E0000011"})
-	await(adviseBreakerOpened)
+	await("breaker_opened")
 	if got := refused.Take(); got != "" {
 		t.Errorf("refused: %s", got)
 	}

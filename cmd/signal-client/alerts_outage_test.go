@@ -441,14 +441,14 @@ func TestAlertsOfAnEditedStream(t *testing.T) {
 			alerts               []string
 			edit                 func(*jetstream.StreamConfig)
 		}{
-			{"max_msgs_per_subject", adviseStreamUnfit, severityCritical, []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 500 }},
-			{"", adviseStreamUnfitOver, severityInfo, nil, func(*jetstream.StreamConfig) {}},
-			{"subject_transform", adviseStreamUnfit, severityCritical, []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) {
+			{"max_msgs_per_subject", "stream_unfit", "critical", []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 500 }},
+			{"", "stream_unfit_over", "info", nil, func(*jetstream.StreamConfig) {}},
+			{"subject_transform", "stream_unfit", "critical", []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) {
 				c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "signals.okta.acme", Destination: "signals.elsewhere.acme"}
 			}},
-			{"", adviseStreamUnfitOver, severityInfo, nil, func(*jetstream.StreamConfig) {}},
-			{"max_age is 18250d and not unlimited", adviseStreamUnfit, severityWarning, nil, func(c *jetstream.StreamConfig) { c.MaxAge = ever / 2 }},
-			{"sealed", adviseStreamUnfit, severityCritical, []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.Sealed = true }},
+			{"", "stream_unfit_over", "info", nil, func(*jetstream.StreamConfig) {}},
+			{"max_age is 18250d and not unlimited", "stream_unfit", "warning", nil, func(c *jetstream.StreamConfig) { c.MaxAge = ever / 2 }},
+			{"sealed", "stream_unfit", "critical", []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.Sealed = true }},
 		} {
 			config := made.CachedInfo().Config
 			c.edit(&config)
@@ -462,12 +462,12 @@ func TestAlertsOfAnEditedStream(t *testing.T) {
 			if err := schemas.Validate("advisory", m.Data); err != nil {
 				o.Error(err)
 			}
-			var said advisory
+			var said struct{ Kind, Severity, Message string }
 			if err := json.Unmarshal(m.Data, &said); err != nil || said.Kind != c.kind || said.Severity != c.severity || !strings.Contains(said.Message, c.name) {
 				o.Errorf("got %s, want %s, %s, of %q", m.Data, c.kind, c.severity, c.name)
 			}
 			o.fires(3*time.Minute, c.alerts...)
-			if why := a.ready.Reasons(); (len(why) > 0) != (c.severity == severityCritical) {
+			if why := a.ready.Reasons(); (len(why) > 0) != (c.severity == "critical") {
 				o.Errorf("%s: not ready: %q", c.name, why)
 			}
 		}

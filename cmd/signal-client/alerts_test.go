@@ -99,7 +99,11 @@ func (m *monitor) pass(d time.Duration) []string {
 func (m *monitor) scrape(instance string, target http.Handler) {
 	m.Helper()
 	of := labels.FromStrings("instance", instance, "job", "signal-client")
-	now := map[uint64]bool{m.add(of, "up", truth(target != nil)): true}
+	up := 0.0
+	if target != nil {
+		up = 1
+	}
+	now := map[uint64]bool{m.add(of, "up", up): true}
 	if target != nil {
 		w := httptest.NewRecorder()
 		target.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))

@@ -42,7 +42,7 @@ func newDemo(p *program) *cobra.Command {
 			if err := load(cmd, &logs, &server, &stage); err != nil {
 				return err
 			}
-			if err := d.faults(cmd); err != nil {
+			if err := d.refuse(cmd); err != nil {
 				return err
 			}
 			d.logs = logs
@@ -63,8 +63,8 @@ type demo struct {
 	logs     logConfig
 }
 
-// faults refuses what can't be meant.
-func (d *demo) faults(cmd *cobra.Command) error {
+// refuse refuses what can't be meant.
+func (d *demo) refuse(cmd *cobra.Command) error {
 	var k check
 	k.add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it is a duration above 0", "--for=10s, or leave it out, for until Ctrl-C")
 	k.add(!(d.rate > 0), fmt.Sprintf("--rate=%v", d.rate), "it is events a minute, above 0", "--rate=600, the default")

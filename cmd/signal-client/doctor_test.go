@@ -324,7 +324,7 @@ func TestDoctorJudges(t *testing.T) {
 	without := func(name string) http.Header { h := good.Clone(); h.Del(name); return h }
 	late := good.Clone()
 	late.Set("Date", now.Add(-10*time.Minute).UTC().Format(http.TimeFormat))
-	worked := trial{Verdict: verdictWorks, RateLimit: &pipeline.RateLimit{Limit: 60, Remaining: 50}, Newest: &newestEvent{}}
+	worked := trial{Verdict: verdictWorks, RateLimit: &pipeline.RateLimit{Limit: 60, Remaining: 50}, Newest: new(newestEvent)}
 	unlimited := worked
 	unlimited.RateLimit = nil
 	headers := func(h http.Header, t trial) func(*diagnosis) {

@@ -114,3 +114,13 @@ func TestAnotherOrgIsConfirmed(t *testing.T) {
 		}
 	}
 }
+
+func TestShownState(t *testing.T) {
+	for want, s := range map[pipeline.State]shown{
+		stateEnabled: {Enabled: true}, pipeline.StateDisabled: {}, pipeline.StateConfig: {Enabled: true, Error: "settings.limit: must be at most 999"},
+	} {
+		if got := s.State(); got != want {
+			t.Errorf("%+v is %s, want %s", s, got, want)
+		}
+	}
+}

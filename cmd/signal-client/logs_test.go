@@ -20,7 +20,7 @@ var timeAtEnd = regexp.MustCompile(` time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z
 func logged(t *testing.T, do func(*slog.Logger)) string {
 	t.Helper()
 	var b bytes.Buffer
-	do(logConfig{Level: logLevel(slog.LevelDebug)}.Logger(screen{Writer: &b}))
+	do(slog.New(newConsoleHandler(screen{Writer: &b}, slog.LevelDebug)))
 	line := b.String()
 	if strings.Count(line, "\n") != 1 || !timeAtEnd.MatchString(line) {
 		t.Fatalf("not one line with its time at the end: %q", line)
@@ -73,7 +73,7 @@ func TestConsoleLogInjection(t *testing.T) {
 
 func TestConsoleLogColor(t *testing.T) {
 	var b bytes.Buffer
-	logConfig{}.Logger(screen{Writer: &b, Color: true}).Info("x", "k", "v")
+	slog.New(newConsoleHandler(screen{Writer: &b, Color: true}, slog.LevelInfo)).Info("x", "k", "v")
 	if !strings.HasPrefix(b.String(), "\x1b[32m[INFO]\x1b[0m x ") {
 		t.Errorf("got %q", b.String())
 	}
@@ -101,7 +101,7 @@ func TestLogLevelAndJSON(t *testing.T) {
 
 func TestConsoleLogConcurrent(t *testing.T) {
 	var b bytes.Buffer
-	l := logConfig{}.Logger(screen{Writer: &b})
+	l := slog.New(newConsoleHandler(screen{Writer: &b}, slog.LevelInfo))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

@@ -91,7 +91,7 @@ func newReplay(p *program) *cobra.Command {
 
 func (r *replayer) run(cmd *cobra.Command) error {
 	r.cmd = cmd
-	if err := r.faults(); err != nil {
+	if err := r.refuse(); err != nil {
 		return err
 	}
 	if r.id == "" {
@@ -110,8 +110,8 @@ func (r *replayer) run(cmd *cobra.Command) error {
 	return run.Run(cmd.Context())
 }
 
-// faults refuses what can't be meant, all at once.
-func (r *replayer) faults() error {
+// refuse refuses what can't be meant, all at once.
+func (r *replayer) refuse() error {
 	var k check
 	now := time.Now()
 	k.add(!r.pick.since.IsZero() && !r.pick.until.IsZero() && !r.pick.since.At(now).Before(r.pick.until.At(now)),

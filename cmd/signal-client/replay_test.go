@@ -346,7 +346,7 @@ func TestReplayAgain(t *testing.T) {
 	r.to, r.id, r.limit = "again.{instance}", "try it's", 100
 	r.pick.from = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	run := &replayRun{replayer: r, counts: newCounts(), next: 42, through: 99}
-	run.counts.Add(storedEvent(), now)
+	run.counts.Add(storedEvent(), time.Now())
 	want := `replay --instance 'acme-*,b' --since 2026-11-20T08:00:00Z --speed 10x --to 'again.{instance}' --id 'try it'\''s' --limit 99 --from-seq 42 --to-seq 99`
 	if got := run.again(); got != want {
 		t.Errorf("\n%s, want\n%s", got, want)

@@ -79,52 +79,8 @@ func TestGridFitsTerminal(t *testing.T) {
 	}
 }
 
-// An org's last error and what to try stand below its row, whole, in 80 columns; what
-// is well has nothing below it.
-func TestStatusInEightyColumns(t *testing.T) {
-	const refused = "the token's owner may not read the System Log: give that admin a role that can, such as Read-only Administrator (status 403 E0000006: You do not have permission to perform the requested action)"
-	all := []pipeline.Status{
-		{Instance: "acme", State: pipeline.StatePolling, Holder: "signal-client-7d9f8b6c5-x2x4q", CompleteThrough: now, Events: 1234567, RateLimit: &pipeline.RateLimit{Limit: 600, Remaining: 300}},
-		{Instance: "globex", State: pipeline.StateRefused, Holder: "signal-client-7d9f8b6c5-x2x4q", LastError: refused},
-		{Instance: "initech", State: pipeline.StateConfig, LastError: "settings.limit: must be at most 999"},
-		{Instance: "umbrella", State: pipeline.StateUnowned},
-	}
-	for _, width := range []int{80, 120, 0} {
-		var b bytes.Buffer
-		if err := printStatuses(screen{Writer: &b, Terminal: true, Color: true, Width: func() int { return width }}, all, nil, nil, now); err != nil {
-			t.Fatal(err)
-		}
-		shown := b.String()
-		below := shown[strings.Index(shown, "globex"):strings.Index(shown, "initech")]
-		for _, word := range strings.Fields(refused + " try: signal-client integrations set globex --token-from <file>") {
-			if !strings.Contains(below, word) {
-				t.Errorf("at %d, %q is not below globex:\n%s", width, word, shown)
-			}
-		}
-		for line := range strings.Lines(shown) {
-			n := text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n"))
-			if width > 0 && n > width || n != text.StringWidthWithoutEscSequences(shown[:strings.Index(shown, "\n")]) {
-				t.Errorf("at %d a line has %d columns:\n%s", width, n, shown)
-			}
-		}
-		for _, want := range []string{"signal-client integrations set initech", "signal-client run", "configuration"} {
-			if !strings.Contains(shown, want) {
-				t.Errorf("at %d, no %q in\n%s", width, want, shown)
-			}
-		}
-		if got := shown[strings.Index(shown, "acme"):strings.Index(shown, "globex")]; strings.Contains(got, "try:") {
-			t.Errorf("something is said of what is well:\n%s", got)
-		}
-	}
-}
-
 // What asks for nobody is not red.
 func TestStateColors(t *testing.T) {
-	for _, s := range []shown{{Enabled: true}, {}, {Enabled: true, Error: "settings.limit: must be at most 999"}} {
-		if got := stateColor(s.State()); (got == red) != (s.Error != "") {
-			t.Errorf("%s has the color %s", s.State(), got)
-		}
-	}
 	for state, want := range map[pipeline.State]color{
 		stateEnabled: green, pipeline.StatePolling: green, pipeline.StateCatchingUp: cyan, pipeline.StateRetrying: yellow,
 		pipeline.StateDisabled: dim, pipeline.StateUnowned: red, pipeline.StateConfig: red,
