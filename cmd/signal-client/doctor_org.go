@@ -304,9 +304,9 @@ func (d *diagnosis) request(t trial) {
 			d.fact("no event within 24 hours")
 		}
 	case verdictThrottled:
-		d.warn(t.Verdict+": "+t.Error, t.hint)
+		d.warn(t.Verdict+": "+t.Error, t.Hint)
 	default:
-		d.wrong(t.Verdict+": "+t.Error, t.hint)
+		d.wrong(t.Verdict+": "+t.Error, t.Hint)
 	}
 }
 
@@ -318,7 +318,7 @@ func (d *diagnosis) headers(i pipeline.Integration, t trial, seen *witness) {
 	}
 	const proxy = "look for a proxy on the way that takes them away"
 	switch {
-	case t.RateLimit == nil && t.code != exitOK: // a refusal need not have them
+	case t.RateLimit == nil && t.Code != exitOK: // a refusal need not have them
 	case t.RateLimit == nil:
 		d.warn("no X-Rate-Limit headers: the budget can't be seen, and only refusals slow the service down", proxy)
 	default:
@@ -333,7 +333,7 @@ func (d *diagnosis) headers(i pipeline.Integration, t trial, seen *witness) {
 	if t.Newest != nil && !strings.Contains(strings.Join(seen.header.Values("Link"), ","), "<") {
 		d.wrong("no Link: polling can't go on from page to page", proxy)
 	}
-	if t.code == exitOK && seen.header.Get("X-Okta-Request-Id") == "" {
+	if t.Code == exitOK && seen.header.Get("X-Okta-Request-Id") == "" {
 		d.warn(fmt.Sprintf("no X-Okta-Request-Id: %s may be no Okta, or a proxy takes it away", i.Origin), "check settings.fqdn")
 	}
 }

@@ -47,8 +47,8 @@ type trial struct {
 	RateLimit *pipeline.RateLimit `json:"rate_limit,omitempty"`
 	Error     string              `json:"error,omitempty"`
 
-	hint string
-	code int
+	Hint string `json:"-"` // what to try
+	Code int    `json:"-"` // the exit code
 }
 
 type newestEvent struct {
@@ -95,8 +95,8 @@ func (r *roster) newTest() *cobra.Command {
 				if err := writeJSON(r.Out(), t); err != nil {
 					return err
 				}
-			} else if t.code == exitOK {
-				return t.print(r.Out())
+			} else if t.Code == exitOK {
+				return printTrial(r.Out(), t)
 			}
 			return t.problem()
 		},
@@ -151,15 +151,15 @@ func (t *trial) judge(i pipeline.Integration, err error) {
 		return
 	}
 	t.Error = printable(innermost(err))
-	t.Verdict, t.code, t.hint = verdictFailed, exitFailed, "try again; if it stays, look at what answers there: it may be no Okta, or a proxy on the way"
+	t.Verdict, t.Code, t.Hint = verdictFailed, exitFailed, "try again; if it stays, look at what answers there: it may be no Okta, or a proxy on the way"
 	if answer, ok := errors.AsType[*okta.Error](err); ok {
 		t.Status = answer.Status
 		if answer.ID+answer.RequestID != "" {
-			t.hint = "try again; if it stays, ask Okta's support with the ids above"
+			t.Hint = "try again; if it stays, ask Okta's support with the ids above"
 		}
 		t.judgeAnswer(i)
-		if t.code == exitCredential && answer.Foreign() {
-			t.hint = forbiddenOnTheWay
+		if t.Code == exitCredential && answer.Foreign() {
+			t.Hint = forbiddenOnTheWay
 		}
 		return
 	}
@@ -169,17 +169,17 @@ func (t *trial) judge(i pipeline.Integration, err error) {
 func (t *trial) judgeAnswer(i pipeline.Integration) {
 	switch {
 	case t.Status == http.StatusUnauthorized:
-		t.Verdict, t.code = verdictRefused, exitCredential
-		t.hint = "make a new token in Okta (Security > API > Tokens), then: signal-client integrations set " + i.Instance + " --token-from <file>"
+		t.Verdict, t.Code = verdictRefused, exitCredential
+		t.Hint = "make a new token in Okta (Security > API > Tokens), then: signal-client integrations set " + i.Instance + " --token-from <file>"
 	case t.Status == http.StatusForbidden:
-		t.Verdict, t.code = verdictForbidden, exitCredential
-		t.hint = "give the admin who owns the token a role that may read the System Log, such as Read-only Administrator"
+		t.Verdict, t.Code = verdictForbidden, exitCredential
+		t.Hint = "give the admin who owns the token a role that may read the System Log, such as Read-only Administrator"
 	case t.Status == http.StatusTooManyRequests:
-		t.Verdict, t.hint = verdictThrottled, "wait a minute: the org's clients have used up its limit, all together"
+		t.Verdict, t.Hint = verdictThrottled, "wait a minute: the org's clients have used up its limit, all together"
 	case t.Status == http.StatusNotFound, t.Status >= 300 && t.Status < 400:
-		t.Verdict, t.hint = verdictWrongHost, rightHost(i)
+		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
 	case t.Status >= 400 && t.Status < 500:
-		t.Verdict, t.hint = verdictConfig, "correct the field that is named: signal-client integrations show "+i.Instance
+		t.Verdict, t.Hint = verdictConfig, "correct the field that is named: signal-client integrations show "+i.Instance
 	}
 }
 
@@ -193,21 +193,21 @@ func (t *trial) judgeNetwork(i pipeline.Integration, err error) {
 	_, network := errors.AsType[net.Error](err)
 	switch {
 	case named && dns.IsNotFound:
-		t.Verdict, t.code, t.hint = verdictUnreachable, exitUnreachable, rightHost(i)
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, exitUnreachable, rightHost(i)
 		t.Error = "there is no host " + dns.Name
 	case untrusted:
-		t.Verdict, t.code, t.hint = verdictUnreachable, exitUnreachable, "check the host name, and whether a proxy on the way puts in its own certificate"
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, exitUnreachable, "check the host name, and whether a proxy on the way puts in its own certificate"
 	case network, errors.Is(err, okta.ErrLate):
-		t.Verdict, t.code, t.hint = verdictUnreachable, exitUnreachable, "check the address, and the way there (firewall, proxy, DNS)"
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, exitUnreachable, "check the address, and the way there (firewall, proxy, DNS)"
 	case errors.Is(err, okta.ErrLinkHost):
-		t.hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
+		t.Hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
 	case errors.Is(err, okta.ErrNoPage):
-		t.Verdict, t.hint = verdictWrongHost, rightHost(i)
+		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
 	}
 }
 
-// print is the verdict of what works.
-func (t trial) print(to screen) error {
+// printTrial prints the verdict of what works.
+func printTrial(to screen, t trial) error {
 	took := time.Duration(t.Seconds * float64(time.Second))
 	fmt.Fprintf(to, "%s %s: %s answered in %s.\n", to.Paint(green, "works"), t.Instance, t.Origin, span(took))
 	switch {
@@ -228,9 +228,9 @@ func (t trial) print(to screen) error {
 
 // problem is the verdict of what doesn't; nil when it does.
 func (t trial) problem() error {
-	if t.code == exitOK {
+	if t.Code == exitOK {
 		return nil
 	}
 	op := fmt.Sprintf("%s: %s (%s)", t.Instance, t.Verdict, t.Origin)
-	return &problem{Op: op, Err: errors.New(t.Error), Hint: t.hint, Code: t.code}
+	return &problem{Op: op, Err: errors.New(t.Error), Hint: t.Hint, Code: t.Code}
 }

@@ -24,8 +24,8 @@ func TestTrialHints(t *testing.T) {
 	} {
 		var got trial
 		got.judge(pipeline.Integration{Instance: "acme"}, c.err)
-		if got.Verdict != verdictFailed || got.code != exitFailed || !strings.Contains(got.hint, c.hint) {
-			t.Errorf("of %v: %+v, hint %s", c.err, got, got.hint)
+		if got.Verdict != verdictFailed || got.Code != exitFailed || !strings.Contains(got.Hint, c.hint) {
+			t.Errorf("of %v: %+v, hint %s", c.err, got, got.Hint)
 		}
 	}
 }
