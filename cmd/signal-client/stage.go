@@ -74,6 +74,7 @@ func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share floa
 		Share:     share,
 		HTTP:      s.http,
 		Timeout:   s.timeout,
+		Interval:  i.PollInterval,
 		InFlight:  s.bounds.requests,
 		Memory:    s.bounds.pages,
 		Trace:     s.trace,

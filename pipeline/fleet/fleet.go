@@ -114,14 +114,14 @@ func (c *group) apply(ctx context.Context, stored map[string]pipeline.Entry) {
 	maps.DeleteFunc(c.leaving, func(_ string, left <-chan struct{}) bool { return isClosed(left) })
 	orders := make(map[string]*assignment, len(c.static)+len(stored))
 	for name, e := range c.static {
-		orders[name] = newAssignment(&e, "")
+		orders[name] = &assignment{entry: &e}
 	}
 	for name, e := range stored {
-		orders[name] = newAssignment(&e, e.Integration.Origin)
+		orders[name] = &assignment{entry: &e, key: e.Integration.Origin}
 	}
 	for name, m := range c.members {
 		if orders[name] == nil {
-			m.set(newAssignment(nil, ""))
+			m.set(new(assignment))
 			delete(c.members, name)
 			c.leaving[name] = m.left
 		}

@@ -14,13 +14,8 @@ import (
 
 // assignment is what is to be done with an instance. A newer order replaces it.
 type assignment struct {
-	entry      *pipeline.Entry // nil: the integration was deleted
-	key        string          // the instance's Claim.Key
-	superseded chan struct{}   // closed when a newer order replaces it
-}
-
-func newAssignment(e *pipeline.Entry, key string) *assignment {
-	return &assignment{entry: e, key: key, superseded: make(chan struct{})}
+	entry *pipeline.Entry // nil: the integration was deleted
+	key   string          // the instance's Claim.Key
 }
 
 func (o *assignment) runs() bool {
@@ -55,6 +50,8 @@ type member struct {
 	*Fleet
 	name    string
 	order   atomic.Pointer[assignment] // the newest
+	mu      sync.Mutex                 // held while order is replaced
+	watch   *watch                     // the innermost of those that the order may end; nil: none
 	left    <-chan struct{}            // closed when run has returned
 	log     *slog.Logger
 	backoff pipeline.Backoff
@@ -69,9 +66,28 @@ type member struct {
 
 // set replaces the order, unless the new one means the same.
 func (m *member) set(o *assignment) {
-	if old := m.order.Load(); !old.same(o) {
-		m.order.Store(o)
-		close(old.superseded)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.order.Load().same(o) {
+		return
+	}
+	m.order.Store(o)
+	for w := m.watch; w != nil; w = w.outer {
+		w.look(o)
+	}
+}
+
+// watch is a context that lasts while the newest order is acceptable.
+type watch struct {
+	accepts func(*assignment) bool
+	cancel  context.CancelCauseFunc
+	outer   *watch
+}
+
+// look ends the context with cause ErrChanged if the order is not acceptable.
+func (w *watch) look(newest *assignment) {
+	if !w.accepts(newest) {
+		w.cancel(pipeline.ErrChanged)
 	}
 }
 
@@ -88,10 +104,9 @@ func (m *member) run(ctx context.Context) {
 		if o.entry == nil {
 			return
 		}
-		select {
-		case <-o.superseded:
-		case <-ctx.Done():
-		}
+		unchanged, stop := m.while(ctx, func(newest *assignment) bool { return newest == o })
+		<-unchanged.Done()
+		stop()
 	}
 }
 
@@ -148,22 +163,21 @@ func origin(o *assignment) string {
 	return o.entry.Integration.Origin
 }
 
-// while returns a context that ends with cause ErrChanged once asked refuses the newest
-// order. stop waits for the goroutine that it starts.
-func (m *member) while(ctx context.Context, asked func(*assignment) bool) (_ context.Context, stop func()) {
+// while returns a context that ends with cause ErrChanged once the newest order is not
+// acceptable. The contexts of a member are nested: the one made last is stopped first.
+func (m *member) while(ctx context.Context, accepts func(*assignment) bool) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for o := m.order.Load(); asked(o); o = m.order.Load() {
-			select {
-			case <-o.superseded:
-			case <-ctx.Done():
-				return
-			}
-		}
-		cancel(pipeline.ErrChanged)
-	})
-	return ctx, func() { cancel(nil); wg.Wait() }
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := &watch{accepts, cancel, m.watch}
+	m.watch = w
+	w.look(m.order.Load())
+	return ctx, func() {
+		cancel(nil)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.watch = w.outer
+	}
 }
 
 // steady is how long a poll must run to count as one that did not fail at once.

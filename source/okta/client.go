@@ -36,6 +36,10 @@ type Client struct {
 	Memory   *pipeline.Gate // bytes of pages, from the first byte of a body until the page is released
 	Later    bool           // for requests that are not urgent: those for the past
 
+	// Interval between polls at the head of the log; 0: not known. Where it is longer than
+	// idle connections are kept, none is: a poll at the head closes its own.
+	Interval time.Duration
+
 	Trace     *pipeline.Trace // nil: none
 	UserAgent string          // empty: signal-client
 

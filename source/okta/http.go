@@ -33,9 +33,9 @@ func NewHTTPClient() *http.Client {
 			TLSHandshakeTimeout:    10 * time.Second,
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true, // body.go inflates, within bounds
-			MaxIdleConns:           1000, // an org polled every 5 min does not need one
+			MaxIdleConns:           1000,
 			MaxIdleConnsPerHost:    2,
-			IdleConnTimeout:        90 * time.Second,
+			IdleConnTimeout:        idleConnTime,
 			ExpectContinueTimeout:  time.Second,
 			MaxResponseHeaderBytes: 256 << 10,
 			HTTP2: &http.HTTP2Config{
@@ -46,6 +46,9 @@ func NewHTTPClient() *http.Client {
 		},
 	}
 }
+
+// idleConnTime is how long an idle connection is kept.
+const idleConnTime = 90 * time.Second
 
 // stay follows no redirect: the token must not be sent to its target.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -120,6 +123,7 @@ func (c *Client) request(ctx context.Context, link pipeline.Link) (*http.Request
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w: %w", err, pipeline.ErrConfig)
 	}
+	req.Close = c.quiet && c.Interval > idleConnTime
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("Authorization", "SSWS "+c.Token.Reveal())

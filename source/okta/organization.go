@@ -48,6 +48,7 @@ func (c *Client) organization(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make request: %w: %w", err, pipeline.ErrConfig)
 	}
+	req.Close = c.Interval > idleConnTime
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.UserAgent)
 	resp, err := c.http.Do(req)
