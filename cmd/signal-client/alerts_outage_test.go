@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -81,12 +82,12 @@ type process struct {
 }
 
 // start starts a process, and has it watched. env is its org of the environment, if any.
-func (o *outages) start(name string, env oktaConfig) *process {
+func (o *outages) start(name string, env config.Okta) *process {
 	o.Helper()
 	p := &process{line: &line{server: o.natsd}}
 	p.service = &service{log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), http: &http.Client{Transport: o}}
-	p.config.Stage = stageConfig{Replica: name, SessionTTL: duration(10 * time.Second), RequestTimeout: duration(time.Minute), MaxInFlight: 16, PageMemory: 256 << 20}
-	p.config.Stream = streamConfig{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
+	p.config.Process = config.Process{Replica: name, SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(time.Minute), MaxInFlight: 16, PageMemory: 256 << 20}
+	p.config.Stream = config.Stream{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
 	p.config.Okta = env
 	if err := p.count(); err != nil {
 		o.Fatal(err)
@@ -98,7 +99,7 @@ func (o *outages) start(name string, env oktaConfig) *process {
 		way := func(opts *nats.Options) error {
 			return errors.Join(o.natsd.Option()(opts), nats.InProcessServer(p.line)(opts))
 		}
-		conn, err := dialing{options: []nats.Option{way}}.await(ctx, p.log, func(error) {})
+		conn, err := config.Dialing{Options: []nats.Option{way}}.Await(ctx, p.log, func(error) {})
 		if err != nil {
 			o.Error(err)
 			return
@@ -165,7 +166,7 @@ func (l *line) join() {
 // polling starts a process, and lets it poll acme.
 func (o *outages) polling() *process {
 	o.Helper()
-	p := o.start("a", oktaConfig{})
+	p := o.start("a", config.Okta{})
 	o.pass(time.Minute)
 	o.put("acme", entry)
 	return p
@@ -223,13 +224,13 @@ func (o *outages) counts(n float64) {
 
 func TestAlertsOfNothing(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		a := o.start("a", oktaConfig{Instance: "env", FQDN: "env.okta.com", APIToken: pipeline.NewSecret("right-token"), PollInterval: "1m", Since: "24h"})
+		a := o.start("a", config.Okta{Instance: "env", FQDN: "env.okta.com", APIToken: pipeline.NewSecret("right-token"), PollInterval: "1m", Since: "24h"})
 		o.fires(time.Minute)
 		o.put("acme", entry)
 		o.put("off", strings.Replace(entry, "true", "false", 1))
 		o.fires(30 * time.Minute)
 		o.counts(2)
-		b := o.start("b", oktaConfig{})
+		b := o.start("b", config.Okta{})
 		o.fires(10 * time.Minute)
 		o.natsd.Restart(o)
 		o.fires(10 * time.Minute)
@@ -272,7 +273,7 @@ func TestAlertsOfNATSAway(t *testing.T) {
 func TestAlertsOfNATSAwayAtStart(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.natsd.Stop()
-		o.start("a", oktaConfig{Instance: "env", FQDN: "env.okta.com", APIToken: pipeline.NewSecret("right-token"), PollInterval: "1m", Since: "24h"})
+		o.start("a", config.Okta{Instance: "env", FQDN: "env.okta.com", APIToken: pipeline.NewSecret("right-token"), PollInterval: "1m", Since: "24h"})
 		o.fires(3*time.Minute, "SignalClientNATSAway")
 		o.counts(1)
 		o.fires(3*time.Minute, "SignalClientNATSAway", "SignalClientNotReady")
@@ -299,7 +300,7 @@ func TestAlertsOfNoSession(t *testing.T) {
 func TestAlertsOfWrongIntegrations(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		token := filepath.Join(o.TempDir(), "token")
-		a := o.start("a", oktaConfig{Instance: "env", FQDN: "env.okta.com", APITokenFile: token, PollInterval: "1m", Since: "24h"})
+		a := o.start("a", config.Okta{Instance: "env", FQDN: "env.okta.com", APITokenFile: token, PollInterval: "1m", Since: "24h"})
 		o.fires(4*time.Minute, "SignalClientConfigurationError")
 		o.counts(1)
 		if why := strings.Join(a.ready.Reasons(), ""); !strings.Contains(why, "env") || !strings.Contains(why, token) {
@@ -364,8 +365,8 @@ func TestAlertsOfNoDate(t *testing.T) {
 // Of two processes one dies, one freezes and comes back.
 func TestAlertsOfAReplica(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		a := o.start("a", oktaConfig{})
-		o.start("b", oktaConfig{})
+		a := o.start("a", config.Okta{})
+		o.start("b", config.Okta{})
 		o.pass(time.Minute)
 		for _, name := range []string{"acme", "globex", "hooli", "initech", "umbrella", "stark"} {
 			o.put(name, strings.ReplaceAll(entry, "acme", name))
@@ -447,7 +448,7 @@ func TestAlertsOfAnEditedStream(t *testing.T) {
 				c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "signals.okta.acme", Destination: "signals.elsewhere.acme"}
 			}},
 			{"", "stream_unfit_over", "info", nil, func(*jetstream.StreamConfig) {}},
-			{"max_age is 18250d and not unlimited", "stream_unfit", "warning", nil, func(c *jetstream.StreamConfig) { c.MaxAge = ever / 2 }},
+			{"max_age is 18250d and not unlimited", "stream_unfit", "warning", nil, func(c *jetstream.StreamConfig) { c.MaxAge = config.Ever / 2 }},
 			{"sealed", "stream_unfit", "critical", []string{"SignalClientStreamUnfit"}, func(c *jetstream.StreamConfig) { c.Sealed = true }},
 		} {
 			config := made.CachedInfo().Config
@@ -483,7 +484,7 @@ func TestAlertsOfEventsPassedOver(t *testing.T) {
 		delete(o.targets, "a")
 		a.stop()
 		o.age("acme", 100*24*time.Hour)
-		o.start("b", oktaConfig{})
+		o.start("b", config.Okta{})
 		o.fires(5*time.Minute, "SignalClientPassedOver")
 		o.fires(90 * time.Minute)
 	})
@@ -556,7 +557,7 @@ func (o *outages) edit(stream string, change func(*jetstream.StreamConfig, jetst
 // An element can't be kept, since DEADLETTER is full.
 func TestAlertsOfFullDeadLetters(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
-		o.start("a", oktaConfig{})
+		o.start("a", config.Okta{})
 		o.pass(time.Minute)
 		o.edit(jets.StreamDeadLetter, func(c *jetstream.StreamConfig, _ jetstream.StreamState) {
 			c.Discard, c.MaxMsgs = jetstream.DiscardNew, 1
@@ -590,7 +591,7 @@ func TestAlertsOfLostData(t *testing.T) {
 		// CURSORS is as it was, and knows of what SIGNALS has lost.
 		restore(o, filepath.Join(backup, "jetstream"), filepath.Join(o.natsd.Dir(), "jetstream"))
 		o.natsd.Start(o)
-		o.start("b", oktaConfig{})
+		o.start("b", config.Okta{})
 		o.fires(5*time.Minute, "SignalClientDataLoss")
 	})
 }

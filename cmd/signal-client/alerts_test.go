@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 )
 
 // monitor is a Prometheus with the project's alerts: it scrapes its targets and
@@ -53,12 +54,17 @@ type sample struct {
 	value float64
 }
 
-func (s sample) T() int64                   { return s.at }
-func (s sample) F() float64                 { return s.value }
-func (s sample) H() *native.Histogram       { return nil }
+func (s sample) T() int64 { return s.at }
+
+func (s sample) F() float64 { return s.value }
+
+func (s sample) H() *native.Histogram { return nil }
+
 func (s sample) FH() *native.FloatHistogram { return nil }
-func (s sample) Type() chunkenc.ValueType   { return chunkenc.ValFloat }
-func (s sample) Copy() chunks.Sample        { return s }
+
+func (s sample) Type() chunkenc.ValueType { return chunkenc.ValFloat }
+
+func (s sample) Copy() chunks.Sample { return s }
 
 // newMonitor makes a monitor with deployments/prometheus/rules.yaml.
 func newMonitor(t *testing.T) *monitor {
@@ -108,7 +114,7 @@ func (m *monitor) scrape(instance string, target http.Handler) {
 		w := httptest.NewRecorder()
 		target.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		for line := range strings.Lines(w.Body.String()) {
-			if strings.HasPrefix(line, namespace+"_") && !strings.Contains(line, "_bucket{") {
+			if strings.HasPrefix(line, telemetry.Namespace+"_") && !strings.Contains(line, "_bucket{") {
 				n := strings.LastIndexByte(line, ' ')
 				figure, err := strconv.ParseFloat(strings.TrimSpace(line[n:]), 64)
 				if err != nil {
@@ -222,7 +228,10 @@ type scrapedSet struct {
 	next int
 }
 
-func (s *scrapedSet) Next() bool                        { s.next++; return s.next < len(s.all) }
-func (s *scrapedSet) At() storage.Series                { return s.all[s.next] }
-func (s *scrapedSet) Err() error                        { return nil }
+func (s *scrapedSet) Next() bool { s.next++; return s.next < len(s.all) }
+
+func (s *scrapedSet) At() storage.Series { return s.all[s.next] }
+
+func (s *scrapedSet) Err() error { return nil }
+
 func (s *scrapedSet) Warnings() annotations.Annotations { return nil }

@@ -8,6 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/audit"
 	"github.com/witfoo/signal-client/pipeline/backfill"
@@ -39,14 +44,14 @@ Examples:
 
 // auditor is the command audit.
 type auditor struct {
-	desk
-	since, until moment
+	cli.CommandContext
+	since, until cli.TimeFlag
 	share        float64
 	repair, json bool
 }
 
-func newAudit(p *program) *cobra.Command {
-	a := &auditor{desk: desk{program: p}}
+func newAudit(p *cli.Program) *cobra.Command {
+	a := &auditor{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Prove that nothing is missing, and repair what is",
@@ -59,7 +64,7 @@ func newAudit(p *program) *cobra.Command {
 	cmd.Flags().Float64Var(&a.share, "share", backfill.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
 	cmd.Flags().BoolVar(&a.repair, "repair", false, "store what is missing")
 	cmd.Flags().BoolVar(&a.json, "json", false, "print one JSON document")
-	return a.flags(cmd)
+	return a.Flags(cmd)
 }
 
 func (a *auditor) run(cmd *cobra.Command) error {
@@ -68,18 +73,18 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := shareFault(a.share); err != nil {
+	if err := cli.ShareFault(a.share); err != nil {
 		return err
 	}
 	if since.After(a.since.At(now)) {
-		a.say("Okta keeps 90 days: the audit begins there.")
+		a.Say("Okta keeps 90 days: the audit begins there.")
 	}
-	store, done, err := a.open(cmd)
+	store, done, err := a.Open(cmd)
 	if err != nil {
 		return err
 	}
 	defer done()
-	i, err := a.integration(cmd.Context(), store)
+	i, err := a.Integration(cmd.Context(), store)
 	if err != nil {
 		return err
 	}
@@ -89,13 +94,13 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	}
 	r, err := a.audit(cmd.Context(), store, client, i, since, until)
 	if err != nil && cmd.Context().Err() != nil {
-		a.say("Ended early: %s compared, %d stored. To compare the rest run it again.", count(r.Both, "event"), r.Repaired)
+		a.Say("Ended early: %s compared, %d stored. To compare the rest run it again.", term.Count(r.Both, "event"), r.Repaired)
 	}
 	if err != nil {
 		return auditProblem(err)
 	}
 	if r.Missing > r.Repaired && !a.repair {
-		defer a.say("--repair stores what is missing.")
+		defer a.Say("--repair stores what is missing.")
 	}
 	return a.print(r)
 }
@@ -103,9 +108,9 @@ func (a *auditor) run(cmd *cobra.Command) error {
 // client asks the instance's org within a share of its limit, which it keeps to
 // together with the pollers.
 func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
-	token, err := secretOf(ctx, i)
+	token, err := orgs.SecretOf(ctx, i)
 	if i.Static && err != nil {
-		err = withheld(i, errors.Unwrap(err))
+		err = orgs.Withheld(i, errors.Unwrap(err))
 	}
 	if err != nil {
 		return nil, err
@@ -113,34 +118,34 @@ func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jet
 	return &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
 		Limiter: &limiter.Limiter{Exchange: jets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
-		Share:   share, Timeout: time.Duration(a.stage.RequestTimeout), UserAgent: "signal-client/" + thisBuild().Version,
+		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: "signal-client/" + build.Read().Version,
 	}, nil
 }
 
 func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {
-	line := &progressLine{To: a.Err(), Every: 10 * time.Second}
+	line := &term.ProgressLine{To: a.Err(), Every: 10 * time.Second}
 	defer line.Clear()
 	return (&audit.Audit{
 		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
-		Window: windowOf(i),
+		Window: orgs.WindowOf(i),
 		Ledger: &jets.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
 		Progress: func(through time.Time, r *audit.Report) {
 			part := max(0, float64(through.Sub(since))/float64(until.Sub(since)))
-			line.Show(fmt.Sprintf("%3.0f %% of the span, %s compared, %s", 100*part, count(r.Both, "event"), count(r.Requests, "request")))
+			line.Show(fmt.Sprintf("%3.0f %% of the span, %s compared, %s", 100*part, term.Count(r.Both, "event"), term.Count(r.Requests, "request")))
 		},
 	}).Run(ctx)
 }
 
 // spanOf is the span that two flags name.
-func spanOf(since, until moment, now time.Time) (from, to time.Time, err error) {
+func spanOf(since, until cli.TimeFlag, now time.Time) (from, to time.Time, err error) {
 	from, to = pipeline.Clamp(since.At(now), now), until.At(now)
 	switch {
 	case to.After(now):
-		err = wrong("--until="+until.text, "it is in the future", "leave it out, for now")
+		err = problem.Usage("--until="+until.Text, "it is in the future", "leave it out, for now")
 	case !from.Before(to) && since.At(now).Before(to):
-		err = wrong("--until="+until.text, "Okta keeps 90 days", "--until=1d")
+		err = problem.Usage("--until="+until.Text, "Okta keeps 90 days", "--until=1d")
 	case !from.Before(to):
-		err = wrong("--since="+since.text, "it is not before --until", "--since=24h")
+		err = problem.Usage("--since="+since.Text, "it is not before --until", "--since=24h")
 	}
 	return from.Truncate(time.Millisecond), to.Truncate(time.Millisecond), err
 }
@@ -149,13 +154,13 @@ func spanOf(since, until moment, now time.Time) (from, to time.Time, err error) 
 func auditProblem(err error) error {
 	switch {
 	case errors.Is(err, audit.ErrBehind):
-		return &problem{Op: "audit", Err: err}
+		return &problem.Error{Op: "audit", Err: err}
 	case errors.Is(err, audit.ErrTooMany):
-		return &problem{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait for that; else audit a shorter span, or bring all of it: signal-client backfill start with the same flags", Code: exitFound}
+		return &problem.Error{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait for that; else audit a shorter span, or bring all of it: signal-client backfill start with the same flags", Code: problem.Found}
 	case errors.Is(err, jets.ErrPurged), errors.Is(err, jets.ErrUncompared):
 		return err
 	case errors.Is(err, jets.ErrNoPosition):
-		return &problem{Op: "audit", Err: fmt.Errorf("%w: this org was never polled", err), Hint: "start the service: signal-client run", Code: exitFailed}
+		return &problem.Error{Op: "audit", Err: fmt.Errorf("%w: this org was never polled", err), Hint: "start the service: signal-client run", Code: problem.Failed}
 	}
 	return err
 }

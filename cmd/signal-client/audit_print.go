@@ -6,28 +6,30 @@ import (
 	"strings"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
 // print shows a report; its error says that there are differences.
 func (a *auditor) print(r audit.Report) error {
 	if a.json {
-		if err := writeJSON(a.Out(), r); err != nil {
+		if err := term.WriteJSON(a.Out(), r); err != nil {
 			return err
 		}
 	} else if err := printAudit(a.Out(), r); err != nil {
 		return err
 	}
 	if r.Left() > 0 {
-		return told(exitFound)
+		return problem.ExitCode(problem.Found)
 	}
 	return nil
 }
 
-func printAudit(to screen, r audit.Report) error {
+func printAudit(to term.Screen, r audit.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, published %s to %s\n", r.Instance, r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339))
-	line := func(n int, c color, what string) {
+	line := func(n int, c term.Color, what string) {
 		text := fmt.Sprintf("%9d  %s", n, what)
 		if n > 0 && c != "" {
 			text = to.Paint(c, text)
@@ -35,16 +37,16 @@ func printAudit(to screen, r audit.Report) error {
 		b.WriteString(text + "\n")
 	}
 	line(r.Both, "", "in both")
-	line(r.Missing, red, "missing here"+repaired(r))
-	line(r.Twice, red, "twice here")
-	line(r.HereOnly, yellow, "here only")
+	line(r.Missing, term.Red, "missing here"+repaired(r))
+	line(r.Twice, term.Red, "twice here")
+	line(r.HereOnly, term.Yellow, "here only")
 	if r.Waiting > 0 {
 		line(r.Waiting, "", "not polled yet")
 	}
 	if r.Young > 0 {
 		line(r.Young, "", "here, and too new for the org's search")
 	}
-	fmt.Fprintf(&b, "%s, %s, %s\n", verdictOf(r), count(r.Requests, "request"), time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
+	fmt.Fprintf(&b, "%s, %s, %s\n", verdictOf(r), term.Count(r.Requests, "request"), time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
 	if _, err := io.WriteString(to, b.String()); err != nil {
 		return err
 	}
@@ -65,12 +67,12 @@ func verdictOf(r audit.Report) string {
 	case r.Left() <= 0:
 		return "repaired"
 	}
-	return count(r.Left(), "difference")
+	return term.Count(r.Left(), "difference")
 }
 
 // printFindings lists the first of each kind.
-func printFindings(to screen, r audit.Report) error {
-	g := grid{Title: "The first 20 of each kind", Header: []string{"difference", "published", "type", "uuid", "sequence"}}
+func printFindings(to term.Screen, r audit.Report) error {
+	g := term.Grid{Title: "The first 20 of each kind", Header: []string{"difference", "published", "type", "uuid", "sequence"}}
 	for _, kind := range []struct {
 		name  string
 		found []audit.Finding

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
@@ -15,7 +16,7 @@ func TestAuditShowsBothPlaces(t *testing.T) {
 		HereOnlyFirst: []audit.Finding{{UUID: "o", Seq: 7}},
 	}
 	var b strings.Builder
-	if err := printAudit(screen{Writer: &b}, r); err != nil {
+	if err := printAudit(term.Screen{Writer: &b}, r); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"\tm\t-\n", "\tt\t12, 45\n", "\to\t7\n"} {

@@ -10,6 +10,9 @@ import (
 	"github.com/nats-io/nuid"
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -32,19 +35,19 @@ Examples:
 
 // backfiller is what the commands of backfill share.
 type backfiller struct {
-	desk
+	cli.CommandContext
 	json, dry bool
 }
 
-func newBackfill(p *program) *cobra.Command {
+func newBackfill(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{Use: "backfill", Short: "Store events of the past, as a job with an end", Long: backfillLong}
 	cmd.AddCommand(newBackfillStart(p), newBackfillList(p), newBackfillShow(p), newBackfillCancel(p))
 	return cmd
 }
 
-func newBackfillStart(p *program) *cobra.Command {
-	b := &backfiller{desk: desk{program: p}}
-	var since, until moment
+func newBackfillStart(p *cli.Program) *cobra.Command {
+	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
+	var since, until cli.TimeFlag
 	var share float64
 	cmd := &cobra.Command{
 		Use:   "start",
@@ -62,30 +65,30 @@ Examples:
 	cmd.Flags().Float64Var(&share, "share", backfill.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
 	cmd.Flags().BoolVar(&b.dry, "dry-run", false, "say what would be done, and do nothing")
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the job as JSON")
-	return b.flags(cmd)
+	return b.Flags(cmd)
 }
 
-func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float64) error {
+func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share float64) error {
 	if since.IsZero() {
-		return wrong("--since is missing", "it says from when on events are wanted", "--since=30d")
+		return problem.Usage("--since is missing", "it says from when on events are wanted", "--since=30d")
 	}
-	if err := shareFault(share); err != nil {
+	if err := cli.ShareFault(share); err != nil {
 		return err
 	}
-	store, done, err := b.open(cmd)
+	store, done, err := b.Open(cmd)
 	if err != nil {
 		return err
 	}
 	defer done()
 	ctx := cmd.Context()
-	i, err := b.integration(ctx, store)
+	i, err := b.Integration(ctx, store)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	job, err := backfill.NewJob(jobID(now), b.instance, since.At(now), until.At(now), share, now)
+	job, err := backfill.NewJob(jobID(now), b.Instance, since.At(now), until.At(now), share, now)
 	if err != nil {
-		return &problem{Op: "backfill of " + b.instance, Err: err, Hint: "signal-client backfill start --help", Code: exitUsage}
+		return &problem.Error{Op: "backfill of " + b.Instance, Err: err, Hint: "signal-client backfill start --help", Code: problem.BadUsage}
 	}
 	if !b.dry {
 		if _, err := (&jets.Backfills{Store: store}).Put(ctx, job, 0); err != nil {
@@ -94,7 +97,7 @@ func (b *backfiller) start(cmd *cobra.Command, since, until moment, share float6
 		jets.Wake(store.Conn, job.Instance)
 	}
 	if b.json {
-		return writeJSON(b.Out(), job)
+		return term.WriteJSON(b.Out(), job)
 	}
 	b.tellOf(job, since.At(now), i)
 	return nil
@@ -109,13 +112,13 @@ func (b *backfiller) tellOf(job backfill.Job, since time.Time, i pipeline.Integr
 		fmt.Fprintln(b.Out(), job.ID)
 	}
 	if job.Since.After(since) {
-		b.say("Okta keeps 90 days: the job begins there.")
+		b.Say("Okta keeps 90 days: the job begins there.")
 	}
 	if !i.Enabled {
-		b.say("The org is disabled: the job waits until it is enabled.")
+		b.Say("The org is disabled: the job waits until it is enabled.")
 	}
 	if !b.dry {
-		b.say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
+		b.Say("%s: events from %s to %s. Follow it with: signal-client backfill show %s --watch",
 			job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.ID)
 	}
 }
@@ -126,8 +129,8 @@ func jobID(now time.Time) string {
 	return now.UTC().Format("20060102-150405-") + id[len(id)-4:]
 }
 
-func newBackfillCancel(p *program) *cobra.Command {
-	b := &backfiller{desk: desk{program: p}}
+func newBackfillCancel(p *cli.Program) *cobra.Command {
+	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:               "cancel <job>...",
 		Short:             "End a job; what it stored stays",
@@ -139,19 +142,19 @@ func newBackfillCancel(p *program) *cobra.Command {
 			})
 		},
 	}
-	return b.connection(cmd)
+	return b.Connection(cmd)
 }
 
 func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
 	for {
 		if k.Ended() {
-			b.say("%s: %s already", k.ID, k.State)
+			b.Say("%s: %s already", k.ID, k.State)
 			return nil
 		}
 		k.State, k.EndedAt, k.UpdatedAt = backfill.JobCancelled, time.Now().UTC(), time.Now().UTC()
 		_, err := all.Put(ctx, k.Job, k.Revision)
 		if err == nil {
-			b.say("%s: cancelled after %d events; what it stored stays", k.ID, k.Events)
+			b.Say("%s: cancelled after %d events; what it stored stays", k.ID, k.Events)
 			return nil
 		}
 		if !errors.Is(err, pipeline.ErrChanged) {
@@ -167,9 +170,9 @@ func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.Kep
 func jobsNamed(most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return &problem{Op: "a job is missing", Err: errors.New("usage: " + cmd.UseLine()), Hint: "signal-client backfill list", Code: exitUsage}
+			return &problem.Error{Op: "a job is missing", Err: errors.New("usage: " + cmd.UseLine()), Hint: "signal-client backfill list", Code: problem.BadUsage}
 		}
-		return named(most)(cmd, args)
+		return cli.Named(most)(cmd, args)
 	}
 }
 
@@ -194,26 +197,26 @@ func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Conte
 
 // jobs connects to where the jobs are.
 func (b *backfiller) jobs(cmd *cobra.Command) (*jets.Backfills, func(), error) {
-	store, done, err := b.connect(cmd)
+	store, done, err := b.Connect(cmd)
 	return &jets.Backfills{Store: store}, done, err
 }
 
 // job finds a job by its id.
 func (b *backfiller) job(ctx context.Context, all *jets.Backfills, id string) (jets.KeptJob, error) {
 	kept, err := all.All(ctx)
-	if err := present(err); err != nil {
+	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return jets.KeptJob{}, err
 	}
 	i := slices.IndexFunc(kept, func(k jets.KeptJob) bool { return k.ID == id })
 	if i < 0 {
-		return jets.KeptJob{}, &problem{Op: fmt.Sprintf("no backfill %q", id), Err: errors.New(jets.BucketBackfills + " holds none of that name"), Hint: "signal-client backfill list", Code: exitFailed}
+		return jets.KeptJob{}, &problem.Error{Op: fmt.Sprintf("no backfill %q", id), Err: errors.New(jets.BucketBackfills + " holds none of that name"), Hint: "signal-client backfill list", Code: problem.Failed}
 	}
 	return kept[i], kept[i].Err
 }
 
 // completeJobs offers the jobs that are not given yet.
 func (b *backfiller) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
+	return cli.Offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
 		kept, _ := (&jets.Backfills{Store: store}).All(ctx)
 		for _, k := range kept {
 			if !slices.Contains(args, k.ID) {

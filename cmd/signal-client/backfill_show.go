@@ -12,13 +12,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-func newBackfillList(p *program) *cobra.Command {
-	b := &backfiller{desk: desk{program: p}}
+func newBackfillList(p *cli.Program) *cobra.Command {
+	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -26,8 +29,8 @@ func newBackfillList(p *program) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return b.list(cmd) },
 	}
 	cmd.Flags().BoolVar(&b.json, "json", false, "print one JSON document")
-	cmd.Flags().StringVar(&b.instance, "instance", "", "`name` of the org; default: all")
-	return b.connection(cmd)
+	cmd.Flags().StringVar(&b.Instance, "instance", "", "`name` of the org; default: all")
+	return b.Connection(cmd)
 }
 
 func (b *backfiller) list(cmd *cobra.Command) error {
@@ -37,15 +40,15 @@ func (b *backfiller) list(cmd *cobra.Command) error {
 	}
 	defer done()
 	kept, err := all.All(cmd.Context())
-	if err := present(err); err != nil {
+	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return err
 	}
 	now := time.Now()
 	jobs := []backfill.Job{}
-	g := grid{Title: "Backfills", Header: []string{"job", "instance", "state", "done", "events", "stored", "left", "since", "until", "last error"}, Now: now}
+	g := term.Grid{Title: "Backfills", Header: []string{"job", "instance", "state", "done", "events", "stored", "left", "since", "until", "last error"}, Now: now}
 	for _, k := range slices.Backward(kept) {
 		j := k.Job
-		if b.instance != "" && j.Instance != b.instance {
+		if b.Instance != "" && j.Instance != b.Instance {
 			continue
 		}
 		if err := k.Err; err != nil {
@@ -54,13 +57,13 @@ func (b *backfiller) list(cmd *cobra.Command) error {
 		jobs = append(jobs, j)
 		g.Rows = append(g.Rows, []any{j.ID, j.Instance, string(j.State), part(j), j.Events, j.Stored, left(j, now), j.Since, j.Until, j.LastError})
 	}
-	if len(jobs) == 0 && b.instance != "" {
-		if err := b.unknown(cmd.Context(), all.Store, b.instance); err != nil {
+	if len(jobs) == 0 && b.Instance != "" {
+		if err := b.Unknown(cmd.Context(), all.Store, b.Instance); err != nil {
 			return err
 		}
 	}
 	if b.json {
-		return writeJSON(b.Out(), jobs)
+		return term.WriteJSON(b.Out(), jobs)
 	}
 	return g.Print(b.Out())
 }
@@ -77,13 +80,13 @@ func part(j backfill.Job) string {
 // left is how long a job will go on.
 func left(j backfill.Job, now time.Time) string {
 	if d := j.Left(now); d > 0 {
-		return span(d)
+		return term.Span(d)
 	}
 	return "-"
 }
 
-func newBackfillShow(p *program) *cobra.Command {
-	b := &backfiller{desk: desk{program: p}}
+func newBackfillShow(p *cli.Program) *cobra.Command {
+	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
 	var watch bool
 	cmd := &cobra.Command{
 		Use:               "show <job>",
@@ -101,7 +104,7 @@ func newBackfillShow(p *program) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "follow it to its end")
 	cmd.Flags().BoolVar(&b.json, "json", false, "print JSON; with --watch a line each time")
-	return b.connection(cmd)
+	return b.Connection(cmd)
 }
 
 // obstacle is why nobody goes on with a job; empty: nothing is known to be in the way.
@@ -109,10 +112,10 @@ func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j backfill
 	if j.Ended() {
 		return ""
 	}
-	b.instance = j.Instance
-	i, err := b.integration(ctx, store)
+	b.Instance = j.Instance
+	i, err := b.Integration(ctx, store)
 	switch {
-	case errors.Is(err, errNoIntegration):
+	case errors.Is(err, orgs.ErrNotFound):
 		return fmt.Sprintf("%s is no integration any more; to end the job: signal-client backfill cancel %s", j.Instance, j.ID)
 	case err != nil:
 		return err.Error()
@@ -124,12 +127,12 @@ func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j backfill
 
 func (b *backfiller) show(j backfill.Job, obstacle string) error {
 	if b.json {
-		return writeJSON(b.Out(), j)
+		return term.WriteJSON(b.Out(), j)
 	}
 	var s strings.Builder
 	now := time.Now()
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&s, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&s, "%-12s %s\n", name, term.Printable(fmt.Sprintf(format, args...)))
 	}
 	line("job", "%s", j.ID)
 	line("instance", "%s", j.Instance)
@@ -148,7 +151,7 @@ func (b *backfiller) show(j backfill.Job, obstacle string) error {
 	}
 	line("share", "%g of the org's rate limit", j.Share)
 	if j.Holder != "" {
-		line("holder", "%s, %s", j.Holder, relative(j.UpdatedAt, now))
+		line("holder", "%s, %s", j.Holder, term.Relative(j.UpdatedAt, now))
 	}
 	if j.LastError != "" {
 		line("last error", "%s", j.LastError)
@@ -160,7 +163,7 @@ func (b *backfiller) show(j backfill.Job, obstacle string) error {
 // watch follows a job to its end: in one line that is redrawn on a terminal, in a
 // line for each change elsewhere.
 func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
-	line := &progressLine{To: b.Out()}
+	line := &term.ProgressLine{To: b.Out()}
 	defer line.Done()
 	for {
 		if err := b.tell(line, k.Job); err != nil || k.Ended() {
@@ -180,7 +183,7 @@ func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.Kept
 	}
 }
 
-func (b *backfiller) tell(line *progressLine, j backfill.Job) error {
+func (b *backfiller) tell(line *term.ProgressLine, j backfill.Job) error {
 	if b.json {
 		data, err := json.Marshal(j)
 		if err == nil {

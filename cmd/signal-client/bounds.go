@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -17,12 +18,9 @@ type bounds struct {
 // room of their own: a batch waits there for a poll, which must not wait for it.
 const mostBacklogs = 16
 
-// leastPageMemory holds a page as large as it may be, and the one ahead of it.
-const leastPageMemory = 2 * okta.DefaultMaxBody
-
 // newBounds keeps room for one body that turns out to be as large as it may be
 // while the rest is taken: it is read to its end, and the others wait for it.
-func newBounds(c stageConfig) bounds {
+func newBounds(c config.Process) bounds {
 	return bounds{
 		requests: &pipeline.Gate{Capacity: int64(c.MaxInFlight)},
 		pages:    &pipeline.Gate{Capacity: int64(c.PageMemory), Spare: okta.DefaultMaxBody},

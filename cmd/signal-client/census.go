@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -14,11 +15,11 @@ import (
 // is, seen from here. It counts at each scrape, in memory: NATS is not asked. It is
 // safe for concurrent use.
 type census struct {
-	metrics *metrics
+	metrics *telemetry.Metrics
 	static  []pipeline.Integration
 
 	mu      sync.Mutex
-	board   *board                    // nil: nothing is polled yet, for want of NATS
+	board   *telemetry.StatusBoard    // nil: nothing is polled yet, for want of NATS
 	locks   *jets.Locks               // nil with it
 	entries map[string]pipeline.Entry // nil: not loaded
 }
@@ -27,14 +28,14 @@ type census struct {
 const censusEvery = 5 * time.Second
 
 // Begin says that polling begins, and where it is to be seen.
-func (c *census) Begin(b *board, locks *jets.Locks) {
+func (c *census) Begin(b *telemetry.StatusBoard, locks *jets.Locks) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.board, c.locks = b, locks
 }
 
 // polling is where polling is to be seen; nil: nowhere yet.
-func (c *census) polling() (*board, *jets.Locks) {
+func (c *census) polling() (*telemetry.StatusBoard, *jets.Locks) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.board, c.locks
@@ -84,7 +85,7 @@ func (c *census) States() map[string]string {
 	states := make(map[string]string, len(all))
 	if locks == nil {
 		for _, s := range all {
-			states[s.instance] = stateCutOff
+			states[s.instance] = telemetry.StateCutOff
 		}
 		return states
 	}
@@ -101,23 +102,23 @@ func (c *census) States() map[string]string {
 
 // state says how an integration is; other is the process that holds it instead of
 // this one, known whether that can be told.
-func (s wanted) state(b *board, other string, known bool) string {
+func (s wanted) state(b *telemetry.StatusBoard, other string, known bool) string {
 	state, held := b.State(s.instance)
 	switch {
 	case s.invalid:
-		return stateInvalid
+		return telemetry.StateInvalid
 	case held:
 		return state
 	case !known:
-		return stateCutOff
+		return telemetry.StateCutOff
 	case b.NameTaken(s.instance):
-		return slug(pipeline.StateConfig)
+		return telemetry.Slug(pipeline.StateConfig)
 	case other != "":
-		return stateElsewhere
+		return telemetry.StateElsewhere
 	case state != "": // nobody polls it, and this process knows why
 		return state
 	}
-	return stateUnowned
+	return telemetry.StateUnowned
 }
 
 // Count brings up to date what does not come by hooks: how many integrations nobody
@@ -129,9 +130,9 @@ func (c *census) Count() {
 	nobody := 0
 	for instance, state := range states {
 		switch state {
-		case stateCutOff:
+		case telemetry.StateCutOff:
 			return
-		case stateElsewhere, stateInvalid:
+		case telemetry.StateElsewhere, telemetry.StateInvalid:
 		default:
 			if _, held := board.State(instance); !held {
 				nobody++
@@ -141,7 +142,7 @@ func (c *census) Count() {
 	c.metrics.Unowned(nobody)
 	for _, instance := range c.metrics.Polled() {
 		_, held := board.State(instance)
-		if state, enabled := states[instance]; !held && (!enabled || state == stateElsewhere) {
+		if state, enabled := states[instance]; !held && (!enabled || state == telemetry.StateElsewhere) {
 			c.metrics.Released(instance)
 		}
 	}
@@ -153,7 +154,7 @@ func (c *census) Faults() (faults []string, all bool) {
 	states := c.States()
 	board, _ := c.polling()
 	for _, instance := range slices.Sorted(maps.Keys(states)) {
-		if state := states[instance]; state == stateInvalid || state == slug(pipeline.StateConfig) {
+		if state := states[instance]; state == telemetry.StateInvalid || state == telemetry.Slug(pipeline.StateConfig) {
 			faults = append(faults, "integration "+instance+" can't be polled as configured: "+board.Why(instance))
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -27,7 +29,7 @@ Examples:
   signal-client cursor rewind acme --to 2h --dry-run
   signal-client cursor reopen acme --since 3d`
 
-func newCursor(p *program) *cobra.Command {
+func newCursor(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cursor",
 		Aliases: []string{"position"},
@@ -40,7 +42,7 @@ func newCursor(p *program) *cobra.Command {
 
 // cursors is what the commands of cursor share.
 type cursors struct {
-	desk
+	cli.CommandContext
 	json bool
 }
 
@@ -51,11 +53,11 @@ func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
 		if len(args) == 0 && cmd.Flags().Changed("instance") {
 			return nil
 		}
-		return named(1)(cmd, args)
+		return cli.Named(1)(cmd, args)
 	}
-	cmd.ValidArgsFunction = completeInstances(1)
+	cmd.ValidArgsFunction = cli.CompleteInstances(1)
 	cmd.Flags().BoolVar(&c.json, "json", false, "print one JSON document")
-	c.desk.flags(cmd)
+	c.CommandContext.Flags(cmd)
 	_ = cmd.Flags().MarkHidden("instance")
 	return cmd
 }
@@ -63,13 +65,13 @@ func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
 // operator connects to the NATS where the instance's positions are.
 func (c *cursors) operator(cmd *cobra.Command, args []string) (*jets.Operator, func(), error) {
 	if len(args) == 1 {
-		c.instance = args[0]
+		c.Instance = args[0]
 	}
-	store, done, err := c.open(cmd)
+	store, done, err := c.Open(cmd)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &jets.Operator{Store: store, Instance: c.instance}, done, nil
+	return &jets.Operator{Store: store, Instance: c.Instance}, done, nil
 }
 
 const cursorShowLong = `Show where an org stands: its newest position in the stream, and whether the copy
@@ -79,8 +81,8 @@ Examples:
   signal-client cursor show acme
   signal-client cursor show acme --json | jq -r .position.link`
 
-func newCursorShow(p *program) *cobra.Command {
-	c := &cursors{desk: desk{program: p}}
+func newCursorShow(p *cli.Program) *cobra.Command {
+	c := &cursors{CommandContext: cli.CommandContext{Program: p}}
 	return c.flags(&cobra.Command{
 		Use:   "show <name>",
 		Short: "Show the newest position, and whether CURSORS agrees",
@@ -105,7 +107,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(cmd.Context(), visitTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), cli.VisitTime)
 	defer cancel()
 	st, err := o.Standing(ctx)
 	if err != nil && (!errors.Is(err, jets.ErrNoPosition) || st.Cursor == nil) {
@@ -115,39 +117,39 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 	if !c.json {
 		return c.facts(st, holder, now).Print(c.Out())
 	}
-	s := standing{Instance: c.instance, Position: json.RawMessage("null"), Cursor: st.Cursor, Agrees: st.Agrees, Holder: holder}
+	s := standing{Instance: c.Instance, Position: json.RawMessage("null"), Cursor: st.Cursor, Agrees: st.Agrees, Holder: holder}
 	if st.Seq > 0 {
 		s.Position = stepJSON(st.Step)
 		s.LagSeconds = max(0, now.Sub(st.CompleteThrough).Seconds())
 	}
-	return writeJSON(c.Out(), s)
+	return term.WriteJSON(c.Out(), s)
 }
 
 func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
 	replicas, err := jets.ReadReplicas(ctx, store.Conn)
-	if err != nil || !replicas.Held(c.instance) {
+	if err != nil || !replicas.Held(c.Instance) {
 		return ""
 	}
-	return replicas.Locks[c.instance].Holder
+	return replicas.Locks[c.Instance].Holder
 }
 
 // facts are what is known of a standing, one a line.
-func (c *cursors) facts(st jets.Standing, holder string, now time.Time) grid {
+func (c *cursors) facts(st jets.Standing, holder string, now time.Time) term.Grid {
 	people := c.Out().Terminal
-	g := grid{Title: c.instance, Header: []string{"field", "value"}}
+	g := term.Grid{Title: c.Instance, Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
 	if st.Seq == 0 {
 		add("position", "none in the stream: the next poll goes on from CURSORS")
 	} else {
 		add("position", fmt.Sprint(st.Seq))
-		add("written", when(st.At, now, people))
+		add("written", term.When(st.At, now, people))
 		add("why", reason(st.Step))
-		add("complete through", when(st.CompleteThrough, now, people))
+		add("complete through", term.When(st.CompleteThrough, now, people))
 		add("last event", lastOf(st.Position))
-		add("published max", when(st.PublishedMax, now, people))
+		add("published max", term.When(st.PublishedMax, now, people))
 		add("dedupe from", dedupe(st.Position))
 		if st.Gap != nil {
-			add("may be missing", gapOf(*st.Gap))
+			add("may be missing", cli.GapOf(*st.Gap))
 		}
 		add("origin", st.Origin)
 		if st.Org != "" {
@@ -160,19 +162,11 @@ func (c *cursors) facts(st jets.Standing, holder string, now time.Time) grid {
 		add("link", string(st.Link))
 	}
 	if st.Fence != st.Seq {
-		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is no position: it is passed over", jets.SubjectPosition(c.instance), st.Fence))
+		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is no position: it is passed over", jets.SubjectPosition(c.Instance), st.Fence))
 	}
 	add("CURSORS", agreement(st, now))
 	add("holder", cmp.Or(holder, "none: nobody polls it"))
 	return g
-}
-
-// when is a time, for people with how far away that is.
-func when(t, now time.Time, people bool) any {
-	if !people || t.IsZero() {
-		return t
-	}
-	return fmt.Sprintf("%s, %s", t.UTC().Format("2006-01-02 15:04:05Z"), relative(t, now))
 }
 
 // reason is why a position was written, and who wrote it.
@@ -180,7 +174,7 @@ func reason(s jets.Step) string {
 	text := string(s.Why)
 	switch s.Why {
 	case pipeline.WhyPage, pipeline.WhyPart, pipeline.WhyBackfill, pipeline.WhyRepair:
-		text = fmt.Sprintf("%s, %s", s.Why, count(s.Events, "event"))
+		text = fmt.Sprintf("%s, %s", s.Why, term.Count(s.Events, "event"))
 	}
 	if s.By != "" {
 		text += " by " + s.By
@@ -189,11 +183,6 @@ func reason(s jets.Step) string {
 		text += ": " + s.Note
 	}
 	return text
-}
-
-// gapOf says which events may never have been read.
-func gapOf(gap pipeline.Gap) string {
-	return fmt.Sprintf("events from %s until %s, which Okta dropped before they were read", gap.From.Format(time.RFC3339), gap.Until.Format(time.RFC3339))
 }
 
 func lastOf(p pipeline.Position) string {
@@ -217,7 +206,7 @@ func agreement(st jets.Standing, now time.Time) string {
 	case cursor == nil:
 		return "holds nothing of it: it is written at the next poll"
 	case st.Seq == 0:
-		return fmt.Sprintf("position %d, written %s", cursor.StreamSeq, relative(cursor.UpdatedAt, now))
+		return fmt.Sprintf("position %d, written %s", cursor.StreamSeq, term.Relative(cursor.UpdatedAt, now))
 	case !cursor.StreamCreated.Equal(st.Extent.Created):
 		return "is of another stream SIGNALS: the stream counts"
 	case st.Agrees && cursor.CompleteThrough.After(st.At):

@@ -11,6 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -38,12 +41,12 @@ Examples:
 // historian is the command cursor history.
 type historian struct {
 	cursors
-	since, until moment
+	since, until cli.TimeFlag
 	limit        int
 }
 
-func newCursorHistory(p *program) *cobra.Command {
-	h := &historian{cursors: cursors{desk: desk{program: p}}}
+func newCursorHistory(p *cli.Program) *cobra.Command {
+	h := &historian{cursors: cursors{CommandContext: cli.CommandContext{Program: p}}}
 	cmd := &cobra.Command{
 		Use:     "history <name>",
 		Aliases: []string{"log"},
@@ -59,7 +62,7 @@ func newCursorHistory(p *program) *cobra.Command {
 
 func (h *historian) run(cmd *cobra.Command, args []string) error {
 	if h.limit < 0 {
-		return wrong(fmt.Sprintf("--limit=%d", h.limit), "it is a number of positions, or 0 for all", "--limit 20")
+		return problem.Usage(fmt.Sprintf("--limit=%d", h.limit), "it is a number of positions, or 0 for all", "--limit 20")
 	}
 	o, done, err := h.operator(cmd, args)
 	if err != nil {
@@ -75,7 +78,7 @@ func (h *historian) run(cmd *cobra.Command, args []string) error {
 		for _, s := range steps {
 			list = append(list, stepJSON(s))
 		}
-		return writeJSON(h.Out(), list)
+		return term.WriteJSON(h.Out(), list)
 	}
 	if err := h.grid(steps).Print(h.Out()); err != nil {
 		return err
@@ -113,10 +116,10 @@ func (h *historian) read(ctx context.Context, o *jets.Operator) (steps []jets.St
 	return steps, false, nil
 }
 
-func (h *historian) grid(steps []jets.Step) grid {
+func (h *historian) grid(steps []jets.Step) term.Grid {
 	people := h.Out().Terminal
-	g := grid{
-		Title:  fmt.Sprintf("%s: %s", h.instance, count(len(steps), "position")),
+	g := term.Grid{
+		Title:  fmt.Sprintf("%s: %s", h.Instance, term.Count(len(steps), "position")),
 		Header: []string{"sequence", "written", "why", "events", "complete through", "published max", "link", "by"},
 	}
 	for _, s := range steps {
@@ -143,7 +146,7 @@ func (h *historian) grid(steps []jets.Step) grid {
 func remark(p pipeline.Position) string {
 	var told []string
 	if p.Gap != nil && p.Events == 0 && p.Why != pipeline.WhyPage {
-		told = append(told, "may be missing: "+gapOf(*p.Gap))
+		told = append(told, "may be missing: "+cli.GapOf(*p.Gap))
 	}
 	if p.Assumed != "" && p.Why == pipeline.WhyStart {
 		told = append(told, "assumed: "+p.Assumed)
@@ -165,8 +168,8 @@ func place(link pipeline.Link) string {
 	values, _ := url.ParseQuery(query)
 	for _, name := range []string{"after", "since"} {
 		if v := values.Get(name); v != "" {
-			return cut(name+"="+v, 40)
+			return term.Cut(name+"="+v, 40)
 		}
 	}
-	return cut(string(link), 40)
+	return term.Cut(string(link), 40)
 }

@@ -12,6 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
@@ -52,23 +56,23 @@ Examples:
 // mover is what rewind and reopen share.
 type mover struct {
 	cursors
-	asking
+	cli.Asking
 	force bool
 	note  string
 }
 
-func newMover(p *program) *mover {
-	return &mover{cursors: cursors{desk: desk{program: p}}, asking: asking{in: os.Stdin}}
+func newMover(p *cli.Program) *mover {
+	return &mover{cursors: cursors{CommandContext: cli.CommandContext{Program: p}}, Asking: cli.Asking{In: os.Stdin}}
 }
 
 func (m *mover) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&m.note, "note", "", "why, in a few words; kept with the position")
 	cmd.Flags().BoolVar(&m.force, "force", false, "even though what is being made up for is given up, or events are left out")
-	m.asking.flags(cmd)
+	m.Asking.Flags(cmd)
 	return m.cursors.flags(cmd)
 }
 
-func newCursorRewind(p *program) *cobra.Command {
+func newCursorRewind(p *cli.Program) *cobra.Command {
 	m := newMover(p)
 	var to string
 	cmd := &cobra.Command{
@@ -92,21 +96,21 @@ func newCursorRewind(p *program) *cobra.Command {
 // markOf reads how far a rewind is to go.
 func markOf(to string, now time.Time) (jets.Mark, error) {
 	if to == "" {
-		return jets.Mark{}, wrong("--to is missing", "it says how far back", "--to 2h, or a sequence out of: signal-client cursor history <name>")
+		return jets.Mark{}, problem.Usage("--to is missing", "it says how far back", "--to 2h, or a sequence out of: signal-client cursor history <name>")
 	}
 	if seq, err := strconv.ParseUint(to, 10, 64); err == nil && seq > 0 {
 		return jets.Mark{Seq: seq}, nil
 	}
-	var m moment
+	var m cli.TimeFlag
 	if err := m.Set(to); err != nil {
-		return jets.Mark{}, wrong("--to="+to, err.Error()+", or a sequence", "--to 2h")
+		return jets.Mark{}, problem.Usage("--to="+to, err.Error()+", or a sequence", "--to 2h")
 	}
 	return jets.Mark{Time: m.At(now)}, nil
 }
 
-func newCursorReopen(p *program) *cobra.Command {
+func newCursorReopen(p *cli.Program) *cobra.Command {
 	m := newMover(p)
-	var since moment
+	var since cli.TimeFlag
 	cmd := &cobra.Command{
 		Use:   "reopen <name> --since <time>",
 		Short: "Start a new query from a time",
@@ -115,16 +119,16 @@ func newCursorReopen(p *program) *cobra.Command {
 			now := time.Now()
 			switch {
 			case since.IsZero():
-				return wrong("--since is missing", "it says where the new query begins", "--since 3d")
+				return problem.Usage("--since is missing", "it says where the new query begins", "--since 3d")
 			case since.At(now).After(now):
-				return wrong("--since="+since.text, "it is in the future", "--since 3d")
+				return problem.Usage("--since="+since.Text, "it is in the future", "--since 3d")
 			}
 			return m.run(cmd, args, "reopen", func(ctx context.Context, o *jets.Operator, sure func(jets.Move) error) (jets.Move, error) {
-				i, err := m.integration(ctx, o.Store)
+				i, err := m.Integration(ctx, o.Store)
 				if err != nil {
 					return jets.Move{}, err
 				}
-				return o.Reopen(ctx, queryOf(i, nil), since.At(now), m.force, sure)
+				return o.Reopen(ctx, orgs.QueryOf(i, nil), since.At(now), m.force, sure)
 			})
 		},
 	}
@@ -134,7 +138,7 @@ func newCursorReopen(p *program) *cobra.Command {
 
 // run makes a move: it says what will happen, asks, and says what has.
 func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *jets.Operator, func(jets.Move) error) (jets.Move, error)) error {
-	if err := m.possible("cursor " + verb); err != nil {
+	if err := m.Possible("cursor " + verb); err != nil {
 		return err
 	}
 	o, done, err := m.operator(cmd, args)
@@ -147,54 +151,54 @@ func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(co
 		return m.ask(cmd.Context(), planned, verb)
 	})
 	switch {
-	case errors.Is(err, errDry):
+	case errors.Is(err, cli.ErrDry):
 		return nil
 	case err != nil:
 		return m.moveProblem(cmd.Context(), o.Store, verb, made, err)
 	case m.json:
-		return writeJSON(m.Out(), moveJSON(m.instance, made, false))
+		return term.WriteJSON(m.Out(), moveJSON(m.Instance, made, false))
 	}
 	fmt.Fprintf(m.Err(), "Position %d (%s) is written: %s goes on from there. Follow it with: signal-client cursor show %s\n",
-		made.Next.Seq, made.Next.Why, m.instance, m.instance)
+		made.Next.Seq, made.Next.Why, m.Instance, m.Instance)
 	return nil
 }
 
 // ask says what will happen, and asks whether it shall.
 func (m *mover) ask(ctx context.Context, planned jets.Move, verb string) error {
-	if m.dry && m.json {
-		if err := writeJSON(m.Out(), moveJSON(m.instance, planned, true)); err != nil {
+	if m.Dry && m.json {
+		if err := term.WriteJSON(m.Out(), moveJSON(m.Instance, planned, true)); err != nil {
 			return err
 		}
-		return errDry
+		return cli.ErrDry
 	}
 	to := m.Err()
-	if m.dry {
+	if m.Dry {
 		to = m.Out()
 	}
 	m.explain(to, planned)
-	if m.dry {
-		return errDry
+	if m.Dry {
+		return cli.ErrDry
 	}
-	return m.confirm(ctx, to, fmt.Sprintf("%s %s?", map[string]string{"rewind": "Rewind", "reopen": "Reopen"}[verb], m.instance), "moved")
+	return m.Confirm(ctx, to, fmt.Sprintf("%s %s?", map[string]string{"rewind": "Rewind", "reopen": "Reopen"}[verb], m.Instance), "moved")
 }
 
 // explain says what a move comes to.
-func (m *mover) explain(to screen, planned jets.Move) {
+func (m *mover) explain(to term.Screen, planned jets.Move) {
 	now := time.Now()
-	line := func(format string, args ...any) { fmt.Fprintln(to, printable(fmt.Sprintf(format, args...))) }
+	line := func(format string, args ...any) { fmt.Fprintln(to, term.Printable(fmt.Sprintf(format, args...))) }
 	from, target := planned.From, planned.Target
 	line("%s stands at position %d (%s), written %s; it is complete through %s.",
-		m.instance, from.Seq, from.Why, relative(from.At, now), from.CompleteThrough.UTC().Format(time.RFC3339))
+		m.Instance, from.Seq, from.Why, term.Relative(from.At, now), from.CompleteThrough.UTC().Format(time.RFC3339))
 	if target.Seq > 0 {
 		line("It goes back to position %d (%s), written %s, %s. No event read up to there was published after %s.",
-			target.Seq, target.Why, target.At.UTC().Format(time.RFC3339), relative(target.At, now), target.PublishedMax.UTC().Format(time.RFC3339))
+			target.Seq, target.Why, target.At.UTC().Format(time.RFC3339), term.Relative(target.At, now), target.PublishedMax.UTC().Format(time.RFC3339))
 	} else {
 		line("It starts a new query: %s", planned.Next.Link)
 	}
 	line("What Okta serves again is compared with the %s stored since sequence %d: none is stored twice, and what is missing is stored.",
-		count(int(planned.Again), "event"), planned.Next.DedupeFrom)
+		term.Count(int(planned.Again), "event"), planned.Next.DedupeFrom)
 	if requests := planned.Again/uint64(okta.LimitOf(planned.Next.Link)) + 1; requests > 1 {
-		line("That takes about %s of the org's budget.", count(int(requests), "request"))
+		line("That takes about %s of the org's budget.", term.Count(int(requests), "request"))
 	}
 	if from.Query != planned.Next.Query {
 		line("The filter or limit was changed since: the poller reopens its query from there.")
@@ -238,19 +242,19 @@ func whoami() string {
 
 // moveProblem says what to do about a move that was refused.
 func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string, at jets.Move, err error) error {
-	op, name := verb+" "+m.instance, m.instance
+	op, name := verb+" "+m.Instance, m.Instance
 	switch {
 	case errors.Is(err, pipeline.ErrMakingUp):
-		return &problem{Op: op, Code: exitFailed, Err: fmt.Errorf("what was served before still comes again: position %d says dedupe_from %d", at.From.Seq, at.From.DedupeFrom),
+		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("what was served before still comes again: position %d says dedupe_from %d", at.From.Seq, at.From.DedupeFrom),
 			Hint: fmt.Sprintf("wait until signal-client cursor show %s says dedupe from 0; or --force, which gives that up", name)}
 	case errors.Is(err, jets.ErrNoTarget) && at.Target.Seq > 0:
-		return &problem{Op: op, Code: exitFailed, Err: fmt.Errorf("the oldest position of this org that is kept is %d, written %s", at.Target.Seq, at.Target.At.UTC().Format(time.RFC3339)),
+		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("the oldest position of this org that is kept is %d, written %s", at.Target.Seq, at.Target.At.UTC().Format(time.RFC3339)),
 			Hint: fmt.Sprintf("signal-client cursor reopen %s --since <time>", name)}
 	case errors.Is(err, jets.ErrNothingAfter):
-		return &problem{Op: op, Code: exitFailed, Err: fmt.Errorf("it stands right there: nothing was stored after position %d", at.Target.Seq),
+		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("it stands right there: nothing was stored after position %d", at.Target.Seq),
 			Hint: "an earlier --to; for events that Okta made visible late: signal-client audit --instance " + name + " --repair"}
 	case errors.Is(err, jets.ErrGap), errors.Is(err, jets.ErrOtherQuery), errors.Is(err, jets.ErrMovedOn):
-		return &problem{Op: op, Err: err}
+		return &problem.Error{Op: op, Err: err}
 	}
 	return m.problem(ctx, store, verb, err)
 }
@@ -260,9 +264,9 @@ func (c *cursors) problem(ctx context.Context, store *jets.Store, act string, er
 	if !errors.Is(err, jets.ErrNoPosition) || errors.Is(err, jets.ErrPurged) {
 		return err
 	}
-	if unknown := c.unknown(ctx, store, c.instance); unknown != nil {
+	if unknown := c.Unknown(ctx, store, c.Instance); unknown != nil {
 		return unknown
 	}
-	return &problem{Op: act + " " + c.instance, Err: fmt.Errorf("%w on %s: it was never polled", jets.ErrNoPosition, jets.SubjectPosition(c.instance)),
-		Hint: "is it enabled, and does the service run? look: signal-client status", Code: exitFailed}
+	return &problem.Error{Op: act + " " + c.Instance, Err: fmt.Errorf("%w on %s: it was never polled", jets.ErrNoPosition, jets.SubjectPosition(c.Instance)),
+		Hint: "is it enabled, and does the service run? look: signal-client status", Code: problem.Failed}
 }

@@ -12,6 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -31,7 +34,7 @@ Examples:
   signal-client deadletter requeue 12
   signal-client deadletter purge --instance acme --older-than 30d`
 
-func newDeadletter(p *program) *cobra.Command {
+func newDeadletter(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "deadletter",
 		Aliases: []string{"deadletters", "dlq"},
@@ -44,7 +47,7 @@ func newDeadletter(p *program) *cobra.Command {
 
 // letters is what the commands of deadletter share.
 type letters struct {
-	desk
+	cli.CommandContext
 	reason string
 	json   bool
 	dryRun bool // of requeue
@@ -69,11 +72,11 @@ func (l *letters) fault() error {
 	if l.reason == "" || slices.Contains(reasons(), l.reason) {
 		return nil
 	}
-	return wrong("--reason="+l.reason, "it is one of "+strings.Join(reasons(), ", "), "--reason="+nearestOr(l.reason, reasons()))
+	return problem.Usage("--reason="+l.reason, "it is one of "+strings.Join(reasons(), ", "), "--reason="+nearestOr(l.reason, reasons()))
 }
 
 func nearestOr(word string, candidates []string) string {
-	if near := nearest(word, candidates); near != "" {
+	if near := problem.Nearest(word, candidates); near != "" {
 		return near
 	}
 	return candidates[0]
@@ -84,7 +87,7 @@ func (l *letters) deadLetters(cmd *cobra.Command) (*jets.DeadLetters, func(), er
 	if err := l.fault(); err != nil {
 		return nil, nil, err
 	}
-	store, done, err := l.connect(cmd)
+	store, done, err := l.Connect(cmd)
 	return &jets.DeadLetters{Store: store}, done, err
 }
 
@@ -94,7 +97,7 @@ func sequences(args []string) ([]uint64, error) {
 	for i, arg := range args {
 		seq, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil || seq == 0 {
-			return nil, wrong(fmt.Sprintf("%q is no sequence", arg), "dead letters are named by their sequence in DEADLETTER", "signal-client deadletter list")
+			return nil, problem.Usage(fmt.Sprintf("%q is no sequence", arg), "dead letters are named by their sequence in DEADLETTER", "signal-client deadletter list")
 		}
 		seqs[i] = seq
 	}
@@ -106,8 +109,8 @@ func letterProblem(seq uint64, err error) error {
 	if !errors.Is(err, jets.ErrNoMessage) {
 		return err
 	}
-	return &problem{Op: fmt.Sprintf("no dead letter %d", seq), Err: errors.New(jets.StreamDeadLetter + " holds none at that sequence"),
-		Hint: "signal-client deadletter list", Code: exitFailed}
+	return &problem.Error{Op: fmt.Sprintf("no dead letter %d", seq), Err: errors.New(jets.StreamDeadLetter + " holds none at that sequence"),
+		Hint: "signal-client deadletter list", Code: problem.Failed}
 }
 
 // letterDoc is a dead letter for programs.
@@ -135,7 +138,7 @@ func docOf(l jets.DeadLetter) letterDoc {
 const firstBytes = 60
 
 func beginning(data []byte) string {
-	return printable(strings.ToValidUTF8(string(data[:min(len(data), firstBytes)]), "\uFFFD"))
+	return term.Printable(strings.ToValidUTF8(string(data[:min(len(data), firstBytes)]), "\uFFFD"))
 }
 
 const deadletterShowLong = `Show one dead letter: what is known of it, and its bytes, with what could steer a
@@ -145,19 +148,19 @@ Examples:
   signal-client deadletter show 12
   signal-client deadletter show 12 --raw > element.json`
 
-func newDeadletterShow(p *program) *cobra.Command {
-	l := &letters{desk: desk{program: p}}
+func newDeadletterShow(p *cli.Program) *cobra.Command {
+	l := &letters{CommandContext: cli.CommandContext{Program: p}}
 	var raw bool
 	cmd := &cobra.Command{
 		Use:   "show <sequence>",
 		Short: "Show one, with its bytes",
 		Long:  deadletterShowLong,
-		Args:  named(1),
+		Args:  cli.Named(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return l.show(cmd, args, raw) },
 	}
 	cmd.Flags().BoolVar(&raw, "raw", false, "write the bytes alone")
 	cmd.Flags().BoolVar(&l.json, "json", false, "print one JSON document")
-	return l.connection(cmd)
+	return l.Connection(cmd)
 }
 
 func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
@@ -184,7 +187,7 @@ func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
 		} else {
 			doc.DataBase64 = base64.StdEncoding.EncodeToString(letter.Data)
 		}
-		return writeJSON(l.Out(), doc)
+		return term.WriteJSON(l.Out(), doc)
 	}
 	return l.print(letter)
 }
@@ -194,10 +197,10 @@ const shownBytes = 4 << 10
 
 func (l *letters) print(letter jets.DeadLetter) error {
 	out := l.Out()
-	g := grid{Title: fmt.Sprintf("dead letter %d", letter.Seq), Header: []string{"field", "value"}}
+	g := term.Grid{Title: fmt.Sprintf("dead letter %d", letter.Seq), Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
 	add("sequence", letter.Seq)
-	add("time", when(letter.Time, time.Now(), out.Terminal))
+	add("time", term.When(letter.Time, time.Now(), out.Terminal))
 	add("instance", letter.Instance)
 	add("reason", inFull(letter))
 	add("size", sizeOf(letter))
@@ -207,9 +210,9 @@ func (l *letters) print(letter jets.DeadLetter) error {
 	}
 	fmt.Fprintln(out)
 	text := strings.ToValidUTF8(string(letter.Data[:min(len(letter.Data), shownBytes)]), "\uFFFD")
-	fmt.Fprintln(out, printable(text))
+	fmt.Fprintln(out, term.Printable(text))
 	if len(letter.Data) > shownBytes {
-		fmt.Fprintf(l.Err(), "Those are the first %s of %s bytes; all: signal-client deadletter show %d --raw\n", human(shownBytes), human(uint64(letter.Kept)), letter.Seq)
+		fmt.Fprintf(l.Err(), "Those are the first %s of %s bytes; all: signal-client deadletter show %d --raw\n", term.Number(shownBytes), term.Number(uint64(letter.Kept)), letter.Seq)
 	}
 	return nil
 }
@@ -229,7 +232,7 @@ func inFull(l jets.DeadLetter) string {
 
 func sizeOf(l jets.DeadLetter) string {
 	if l.Cut() {
-		return fmt.Sprintf("%s bytes; the first %s are kept", human(uint64(l.Size)), human(uint64(l.Kept)))
+		return fmt.Sprintf("%s bytes; the first %s are kept", term.Number(uint64(l.Size)), term.Number(uint64(l.Kept)))
 	}
-	return human(uint64(l.Size)) + " bytes, all of them kept"
+	return term.Number(uint64(l.Size)) + " bytes, all of them kept"
 }

@@ -6,6 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -19,30 +22,30 @@ Examples:
 // letterList is the command deadletter list.
 type letterList struct {
 	letters
-	since moment
+	since cli.TimeFlag
 	limit int
 }
 
-func newDeadletterList(p *program) *cobra.Command {
-	l := &letterList{letters: letters{desk: desk{program: p}}}
+func newDeadletterList(p *cli.Program) *cobra.Command {
+	l := &letterList{letters: letters{CommandContext: cli.CommandContext{Program: p}}}
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List what could not be stored",
 		Long:    deadletterListLong,
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd) },
 	}
 	l.choose(cmd)
 	cmd.Flags().Var(&l.since, "since", "kept since: an age or a time")
 	cmd.Flags().IntVar(&l.limit, "limit", 100, "the newest so many; 0: all")
 	cmd.Flags().BoolVar(&l.json, "json", false, "print one JSON document")
-	return l.flags(cmd)
+	return l.Flags(cmd)
 }
 
 func (l *letterList) run(cmd *cobra.Command) error {
 	if l.limit < 0 {
-		return wrong(fmt.Sprintf("--limit=%d", l.limit), "it is a number of dead letters, or 0 for all", "--limit 100")
+		return problem.Usage(fmt.Sprintf("--limit=%d", l.limit), "it is a number of dead letters, or 0 for all", "--limit 100")
 	}
 	all, done, err := l.deadLetters(cmd)
 	if err != nil {
@@ -50,24 +53,24 @@ func (l *letterList) run(cmd *cobra.Command) error {
 	}
 	defer done()
 	docs, left, err := l.read(cmd, all)
-	if err := present(err); err != nil {
+	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return err
 	}
-	if len(docs) == 0 && l.instance != "" {
-		if err := l.unknown(cmd.Context(), all.Store, l.instance); err != nil {
+	if len(docs) == 0 && l.Instance != "" {
+		if err := l.Unknown(cmd.Context(), all.Store, l.Instance); err != nil {
 			return err
 		}
 	}
 	if l.json {
-		return writeJSON(l.Out(), docs)
+		return term.WriteJSON(l.Out(), docs)
 	}
 	out := l.Out()
 	if len(docs) == 0 && out.Terminal {
 		_, err := fmt.Fprintln(out, "No dead letters.")
 		return err
 	}
-	g := grid{
-		Title:  count(len(docs), "dead letter"),
+	g := term.Grid{
+		Title:  term.Count(len(docs), "dead letter"),
 		Header: []string{"sequence", "time", "instance", "reason", "size", "kept", "first bytes"},
 	}
 	for _, d := range docs {
@@ -77,7 +80,7 @@ func (l *letterList) run(cmd *cobra.Command) error {
 		return err
 	}
 	if left > 0 {
-		fmt.Fprintf(l.Err(), "Not listed: %s. --limit 0 lists all.\n", count(left, "older one"))
+		fmt.Fprintf(l.Err(), "Not listed: %s. --limit 0 lists all.\n", term.Count(left, "older one"))
 	}
 	return nil
 }
@@ -89,7 +92,7 @@ func (l *letterList) read(cmd *cobra.Command, all *jets.DeadLetters) (docs []let
 	if !l.since.IsZero() {
 		since = l.since.At(time.Now())
 	}
-	for letter, err := range all.All(cmd.Context(), l.instance, since, false) {
+	for letter, err := range all.All(cmd.Context(), l.Instance, since, false) {
 		if err != nil {
 			return docs, left, err
 		}

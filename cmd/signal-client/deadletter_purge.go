@@ -11,6 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -29,13 +32,13 @@ var never time.Time
 // letterPurge is the command deadletter purge.
 type letterPurge struct {
 	letters
-	asking
-	older moment
+	cli.Asking
+	older cli.TimeFlag
 	all   bool
 }
 
-func newDeadletterPurge(p *program) *cobra.Command {
-	l := &letterPurge{letters: letters{desk: desk{program: p}}, asking: asking{in: os.Stdin}}
+func newDeadletterPurge(p *cli.Program) *cobra.Command {
+	l := &letterPurge{letters: letters{CommandContext: cli.CommandContext{Program: p}}, Asking: cli.Asking{In: os.Stdin}}
 	cmd := &cobra.Command{
 		Use:     "purge [<sequence>...]",
 		Aliases: []string{"rm", "delete"},
@@ -47,9 +50,9 @@ func newDeadletterPurge(p *program) *cobra.Command {
 	l.choose(cmd)
 	cmd.Flags().Var(&l.older, "older-than", "kept before: an age or a time")
 	cmd.Flags().BoolVar(&l.all, "all", false, "of every org and reason, where no other flag says less")
-	l.asking.flags(cmd)
+	l.Asking.Flags(cmd)
 	cmd.Flags().BoolVar(&l.json, "json", false, "with --dry-run: print one JSON document")
-	return l.letters.flags(cmd)
+	return l.letters.Flags(cmd)
 }
 
 // doomed are the dead letters that are to be deleted, and what there is of each
@@ -64,16 +67,16 @@ type letterKind struct{ instance, reason string }
 
 func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 	seqs, err := sequences(args)
-	chosen := l.all || l.instance != "" || l.reason != "" || !l.older.IsZero()
+	chosen := l.all || l.Instance != "" || l.reason != "" || !l.older.IsZero()
 	switch {
 	case err != nil:
 		return err
 	case len(seqs) > 0 && chosen:
-		return wrong("sequences and flags", "it is either these, or all that the flags choose", "leave one out")
+		return problem.Usage("sequences and flags", "it is either these, or all that the flags choose", "leave one out")
 	case len(seqs) == 0 && !chosen:
-		return wrong("nothing is named", "it would be all there is", "name sequences, --instance, --reason or --older-than; or --all, if it is meant")
+		return problem.Usage("nothing is named", "it would be all there is", "name sequences, --instance, --reason or --older-than; or --all, if it is meant")
 	}
-	if err := l.possible("deadletter purge"); err != nil {
+	if err := l.Possible("deadletter purge"); err != nil {
 		return err
 	}
 	all, done, err := l.deadLetters(cmd)
@@ -82,11 +85,11 @@ func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 	}
 	defer done()
 	d, err := l.find(cmd.Context(), all, seqs)
-	if err := present(err); err != nil {
+	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return err
 	}
-	if len(d.letters) == 0 && l.instance != "" {
-		if err := l.unknown(cmd.Context(), all.Store, l.instance); err != nil {
+	if len(d.letters) == 0 && l.Instance != "" {
+		if err := l.Unknown(cmd.Context(), all.Store, l.Instance); err != nil {
 			return err
 		}
 	}
@@ -112,7 +115,7 @@ func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []ui
 		return d, nil
 	}
 	now := time.Now()
-	for letter, err := range all.All(ctx, l.instance, never, true) {
+	for letter, err := range all.All(ctx, l.Instance, never, true) {
 		switch {
 		case err != nil:
 			return d, err
@@ -128,15 +131,15 @@ func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []ui
 // purge says what will be deleted, asks, and deletes.
 func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed) error {
 	to := l.Err()
-	if l.dry {
+	if l.Dry {
 		to = l.Out()
 	}
-	if l.dry && l.json {
+	if l.Dry && l.json {
 		docs := []letterDoc{}
 		for _, letter := range d.letters {
 			docs = append(docs, docOf(letter))
 		}
-		return writeJSON(to, docs)
+		return term.WriteJSON(to, docs)
 	}
 	if len(d.letters) == 0 {
 		fmt.Fprintln(to, "There is nothing to delete.")
@@ -146,18 +149,18 @@ func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed
 		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.reason, b.reason))
 	})
 	for _, k := range kinds {
-		fmt.Fprintln(to, printable(fmt.Sprintf("%s of %s: %s", count(d.kinds[k], "dead letter"), k.instance, cmp.Or(k.reason, "no reason given"))))
+		fmt.Fprintln(to, term.Printable(fmt.Sprintf("%s of %s: %s", term.Count(d.kinds[k], "dead letter"), k.instance, cmp.Or(k.reason, "no reason given"))))
 	}
-	if l.dry {
+	if l.Dry {
 		return nil
 	}
-	if err := l.confirm(ctx, to, fmt.Sprintf("Delete %s for good?", count(len(d.letters), "dead letter")), "deleted"); err != nil {
+	if err := l.Confirm(ctx, to, fmt.Sprintf("Delete %s for good?", term.Count(len(d.letters), "dead letter")), "deleted"); err != nil {
 		return err
 	}
 	if err := l.delete(ctx, all, d); err != nil {
 		return err
 	}
-	fmt.Fprintf(to, "Deleted %s.\n", count(len(d.letters), "dead letter"))
+	fmt.Fprintf(to, "Deleted %s.\n", term.Count(len(d.letters), "dead letter"))
 	return nil
 }
 
@@ -178,7 +181,7 @@ func (l *letterPurge) delete(ctx context.Context, all *jets.DeadLetters, d doome
 	}
 	for n, letter := range d.letters {
 		if err := all.Delete(ctx, letter.Seq); err != nil {
-			return fmt.Errorf("purge: %d of %s were deleted: %w", n, count(len(d.letters), "dead letter"), err)
+			return fmt.Errorf("purge: %d of %s were deleted: %w", n, term.Count(len(d.letters), "dead letter"), err)
 		}
 	}
 	return nil

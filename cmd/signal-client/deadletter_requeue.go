@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
@@ -29,8 +32,8 @@ Examples:
   signal-client deadletter requeue 12 13
   signal-client deadletter requeue --instance acme`
 
-func newDeadletterRequeue(p *program) *cobra.Command {
-	l := &letters{desk: desk{program: p}}
+func newDeadletterRequeue(p *cli.Program) *cobra.Command {
+	l := &letters{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:   "requeue <sequence>... | --instance <name>",
 		Short: "Store those that can be stored now",
@@ -39,7 +42,7 @@ func newDeadletterRequeue(p *program) *cobra.Command {
 		RunE:  l.requeue,
 	}
 	cmd.Flags().BoolVar(&l.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	return l.flags(cmd)
+	return l.Flags(cmd)
 }
 
 // anyArgs takes any words: the command reads them itself.
@@ -50,10 +53,10 @@ func (l *letters) requeue(cmd *cobra.Command, args []string) error {
 	switch {
 	case err != nil:
 		return err
-	case len(seqs) > 0 && l.instance != "":
-		return wrong("sequences and --instance", "it is either these, or all too_large ones of that org", "leave one out")
-	case len(seqs) == 0 && l.instance == "":
-		return wrong("nothing is named", "usage: "+cmd.UseLine(), "signal-client deadletter list --reason too_large")
+	case len(seqs) > 0 && l.Instance != "":
+		return problem.Usage("sequences and --instance", "it is either these, or all too_large ones of that org", "leave one out")
+	case len(seqs) == 0 && l.Instance == "":
+		return problem.Usage("nothing is named", "usage: "+cmd.UseLine(), "signal-client deadletter list --reason too_large")
 	}
 	all, done, err := l.deadLetters(cmd)
 	if err != nil {
@@ -61,11 +64,11 @@ func (l *letters) requeue(cmd *cobra.Command, args []string) error {
 	}
 	defer done()
 	if len(seqs) == 0 {
-		if seqs, err = tooLarge(cmd.Context(), all, l.instance); err != nil {
+		if seqs, err = tooLarge(cmd.Context(), all, l.Instance); err != nil {
 			return err
 		}
 		if len(seqs) == 0 {
-			err = l.unknown(cmd.Context(), all.Store, l.instance)
+			err = l.Unknown(cmd.Context(), all.Store, l.Instance)
 		}
 		if err != nil {
 			return err
@@ -74,19 +77,19 @@ func (l *letters) requeue(cmd *cobra.Command, args []string) error {
 	refused := 0
 	for _, seq := range seqs {
 		if err := l.requeueOne(cmd.Context(), all, seq); err != nil {
-			p, ok := errors.AsType[*problem](err)
+			p, ok := errors.AsType[*problem.Error](err)
 			if !ok {
 				return err
 			}
 			refused++
-			p.print(l.Err())
+			p.Print(l.Err())
 		}
 	}
 	switch {
 	case len(seqs) == 0:
-		fmt.Fprintf(l.Err(), "%s has no dead letters that are too_large.\n", l.instance)
+		fmt.Fprintf(l.Err(), "%s has no dead letters that are too_large.\n", l.Instance)
 	case refused > 0:
-		return &problem{Op: fmt.Sprintf("%d of %s not requeued", refused, count(len(seqs), "dead letter")), Err: errors.New("see above"), Hint: "signal-client deadletter requeue --help", Code: exitFailed}
+		return &problem.Error{Op: fmt.Sprintf("%d of %s not requeued", refused, term.Count(len(seqs), "dead letter")), Err: errors.New("see above"), Hint: "signal-client deadletter requeue --help", Code: problem.Failed}
 	}
 	return nil
 }
@@ -133,7 +136,7 @@ func requeueProblem(letter jets.DeadLetter, err error) error {
 	hint := "" // what remedies says
 	switch {
 	case errors.Is(err, jets.ErrCut):
-		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, human(uint64(letter.Kept)), human(uint64(letter.Size)))
+		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, term.Number(uint64(letter.Kept)), term.Number(uint64(letter.Size)))
 		hint = fmt.Sprintf("raise max_payload of the NATS server, then: signal-client audit --instance %s --since <before %s> --repair", letter.Instance, letter.Time.Format("2006-01-02"))
 	case errors.Is(err, jets.ErrNoEvent):
 		err = fmt.Errorf("%w (%s), and nothing identifies it", jets.ErrNoEvent, letter.Reason)
@@ -142,5 +145,5 @@ func requeueProblem(letter jets.DeadLetter, err error) error {
 	default:
 		return err
 	}
-	return &problem{Op: fmt.Sprintf("dead letter %d of %s is not requeued", letter.Seq, letter.Instance), Err: err, Hint: hint, Code: exitFailed}
+	return &problem.Error{Op: fmt.Sprintf("dead letter %d of %s is not requeued", letter.Seq, letter.Instance), Err: err, Hint: hint, Code: problem.Failed}
 }

@@ -11,6 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -29,17 +33,17 @@ Examples:
 While it runs, see the events in another terminal:
   nats sub 'signals.okta.*'`
 
-func newDemo(p *program) *cobra.Command {
-	var logs logConfig
+func newDemo(p *cli.Program) *cobra.Command {
+	var logs config.Log
 	d := &demo{out: p.Out, err: p.Err}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch it work, with simulated orgs and a server of its own",
 		Long:  demoLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var server serverConfig
-			var stage stageConfig
-			if err := load(cmd, &logs, &server, &stage); err != nil {
+			var server config.Server
+			var stage config.Process
+			if err := config.Load(cmd, &logs, &server, &stage); err != nil {
 				return err
 			}
 			if err := d.refuse(cmd); err != nil {
@@ -49,33 +53,33 @@ func newDemo(p *program) *cobra.Command {
 			return d.run(cmd.Context(), server.Listen, stage)
 		},
 	}
-	cmd.Flags().Var((*durationFlag)(&d.lasts), "for", "end after this `duration`; default: at Ctrl-C")
+	cmd.Flags().Var((*cli.DurationFlag)(&d.lasts), "for", "end after this `duration`; default: at Ctrl-C")
 	cmd.Flags().Float64Var(&d.rate, "rate", 600, "`events` a minute that happen in the orgs, together")
-	addFlags(cmd, &logs)
+	config.AddFlags(cmd, &logs)
 	return cmd
 }
 
 // demo is the service on simulated orgs.
 type demo struct {
-	out, err func() screen
+	out, err func() term.Screen
 	lasts    time.Duration // 0: until it is interrupted
 	rate     float64
-	logs     logConfig
+	logs     config.Log
 }
 
 // refuse refuses what can't be meant.
 func (d *demo) refuse(cmd *cobra.Command) error {
-	var k check
-	k.add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it is a duration above 0", "--for=10s, or leave it out, for until Ctrl-C")
-	k.add(!(d.rate > 0), fmt.Sprintf("--rate=%v", d.rate), "it is events a minute, above 0", "--rate=600, the default")
-	return errors.Join(k.errs...)
+	var k problem.Checks
+	k.Add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it is a duration above 0", "--for=10s, or leave it out, for until Ctrl-C")
+	k.Add(!(d.rate > 0), fmt.Sprintf("--rate=%v", d.rate), "it is events a minute, above 0", "--rate=600, the default")
+	return errors.Join(k.Errs...)
 }
 
 // demoSettle is how long the end waits for what has happened in the orgs to be
 // stored.
 const demoSettle = time.Minute
 
-func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error {
+func (d *demo) run(ctx context.Context, listen string, stage config.Process) error {
 	figures := &figures{started: time.Now(), each: map[string]*figure{}}
 	dir, err := os.MkdirTemp("", "signal-client-demo-")
 	if err != nil {
@@ -91,7 +95,7 @@ func (d *demo) run(ctx context.Context, listen string, stage stageConfig) error 
 	c := d.config(ctx, dir, listen, stage)
 	d.introduce(c)
 	to := d.out()
-	line := &progressLine{To: d.err(), Every: 5 * time.Second}
+	line := &term.ProgressLine{To: d.err(), Every: 5 * time.Second}
 	line.To.Terminal = line.To.Terminal && to.Terminal // a line that is redrawn would be torn by what a pipe prints
 	to.Writer = line.Above(to.Writer)
 	var store *jets.Store
@@ -147,20 +151,20 @@ func (d *demo) over(ctx, running context.Context) context.Context {
 
 // config is the service's: nothing of it is from the environment but where to
 // listen, so that a real token or server is never part of a demo.
-func (d *demo) config(ctx context.Context, dir, listen string, stage stageConfig) config {
-	return config{
-		Server: serverConfig{Listen: freeAddress(ctx, listen), DataDir: dir},
-		Stream: streamConfig{Replicas: 1, MaxAge: duration(24 * time.Hour)},
-		Stage: stageConfig{
+func (d *demo) config(ctx context.Context, dir, listen string, stage config.Process) config.Config {
+	return config.Config{
+		Server: config.Server{Listen: freeAddress(ctx, listen), DataDir: dir},
+		Stream: config.Stream{Replicas: 1, MaxAge: config.Duration(24 * time.Hour)},
+		Process: config.Process{
 			HTTPAddr: freeAddress(ctx, stage.HTTPAddr), Replica: "demo",
-			SessionTTL: duration(10 * time.Second), RequestTimeout: duration(30 * time.Second),
+			SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(30 * time.Second),
 		},
 	}
 }
 
-func (d *demo) introduce(c config) {
+func (d *demo) introduce(c config.Config) {
 	server := ""
-	if c.Server.Listen != defaultListen {
+	if c.Server.Listen != config.DefaultListen {
 		server = " --server nats://" + c.Server.Listen
 	}
 	fmt.Fprintf(d.out(), `Two simulated Okta orgs (%s), an embedded NATS server and the service, all in this process.
@@ -170,7 +174,7 @@ Watch their events in another terminal:
 
 Metrics: http://%s/metrics   Store, until the end: %s   %s
 
-`, strings.Join(demoNames(), " and "), server, c.Stage.HTTPAddr, c.Server.DataDir, d.untilWhen())
+`, strings.Join(demoNames(), " and "), server, c.Process.HTTPAddr, c.Server.DataDir, d.untilWhen())
 }
 
 func (d *demo) untilWhen() string {
@@ -182,9 +186,9 @@ func (d *demo) untilWhen() string {
 
 func (d *demo) summarize(f *figures, verdict error) {
 	total, parts := f.Totals()
-	fmt.Fprintf(d.out(), "\nStored %s events in %s: %s.\n", human(total), span(time.Since(f.started)), parts)
+	fmt.Fprintf(d.out(), "\nStored %s events in %s: %s.\n", term.Number(total), term.Span(time.Since(f.started)), parts)
 	if first := f.First(); first > 0 {
-		fmt.Fprintf(d.out(), "The first one was in JetStream %s after the start.\n", span(first))
+		fmt.Fprintf(d.out(), "The first one was in JetStream %s after the start.\n", term.Span(first))
 	}
 	if verdict == nil {
 		fmt.Fprint(d.out(), "Read back and compared with the orgs: every event is there exactly once, in Okta's order, byte for byte.\n")
@@ -196,7 +200,7 @@ func (d *demo) summarize(f *figures, verdict error) {
 // there, else a free one that is.
 func freeAddress(ctx context.Context, addr string) string {
 	var listen net.ListenConfig
-	if host, err := hostOf(addr); err == nil && embedded.Loopback(host) {
+	if host, err := config.HostOf(addr); err == nil && embedded.Loopback(host) {
 		if ln, err := listen.Listen(ctx, "tcp", addr); err == nil {
 			defer ln.Close()
 			return ln.Addr().String()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -18,7 +19,7 @@ func (o *demoOrgs) Audit(ctx context.Context, store *jets.Store) error {
 	defer cancel()
 	for _, d := range o.each {
 		if err := d.audit(ctx, store.Conn.JS); err != nil {
-			return &problem{Op: "audit " + d.name, Err: err, Hint: "run the demo again; if it stays, please report it with its output", Code: exitFound}
+			return &problem.Error{Op: "audit " + d.name, Err: err, Hint: "run the demo again; if it stays, please report it with its output", Code: problem.Found}
 		}
 	}
 	return nil

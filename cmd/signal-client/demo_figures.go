@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -79,13 +80,13 @@ func (f *figures) Totals() (uint64, string) {
 	for _, name := range demoNames() {
 		n := f.Stored(name)
 		total += n
-		parts = append(parts, name+" "+human(n))
+		parts = append(parts, name+" "+term.Number(n))
 	}
 	return total, strings.Join(parts, ", ")
 }
 
 // showUntil shows the figures until ctx ends.
-func (f *figures) showUntil(ctx context.Context, line *progressLine) {
+func (f *figures) showUntil(ctx context.Context, line *term.ProgressLine) {
 	const every = 250 * time.Millisecond
 	rate := &speed{}
 	rate.Of(0, f.started)
@@ -98,7 +99,7 @@ func (f *figures) showUntil(ctx context.Context, line *progressLine) {
 // Line is the figures in words; rate is in events a second.
 func (f *figures) Line(rate uint64) string {
 	total, parts := f.Totals()
-	return fmt.Sprintf("%s events stored (%s), %s/s%s", human(total), parts, human(rate), f.worst())
+	return fmt.Sprintf("%s events stored (%s), %s/s%s", term.Number(total), parts, term.Number(rate), f.worst())
 }
 
 // worst is the lag of the instance that is farthest behind, and the fewest
@@ -120,7 +121,7 @@ func (f *figures) worst() string {
 	if !known || time.Since(through) > time.Hour { // the watermark follows with the next page
 		return ", catching up"
 	}
-	return fmt.Sprintf(", complete up to %s ago, %d requests left", span(time.Since(through)), left)
+	return fmt.Sprintf(", complete up to %s ago, %d requests left", term.Span(time.Since(through)), left)
 }
 
 // speed is how fast a count grows, over the last seconds. It is for one

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -124,9 +126,9 @@ func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) e
 			return nil
 		}
 		if pipeline.Sleep(ctx, 50*time.Millisecond) != nil {
-			return &problem{
+			return &problem.Error{
 				Op:   "store what has happened",
-				Err:  fmt.Errorf("%s of %s events were stored after %s more", human(stored), human(there), most),
+				Err:  fmt.Errorf("%s of %s events were stored after %s more", term.Number(stored), term.Number(there), most),
 				Hint: "this machine is busy: run the demo again, or for longer (--for), or with a smaller --rate",
 			}
 		}

@@ -8,6 +8,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
 const doctorLong = `Check all that polling stands on, and say what to do about what is wrong: NATS (its
@@ -52,21 +57,21 @@ const (
 // doctor is one look at everything.
 type doctor struct {
 	doctorFlags
-	nats   natsConfig
-	server serverConfig
-	stream streamConfig
-	okta   oktaConfig
+	nats   config.NATS
+	server config.Server
+	stream config.Stream
+	okta   config.Okta
 
 	oktaFault error // the environment's org can't be right; nil: it can, or there is none
 }
 
-func newDoctor(p *program) *cobra.Command {
+func newDoctor(p *cli.Program) *cobra.Command {
 	d := &doctor{doctorFlags: doctorFlags{timeout: 10 * time.Second}}
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check NATS, the streams, the fleet, each org and this machine",
 		Long:  doctorLong,
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := d.load(cmd); err != nil {
 				return d.refused(p.Out(), err)
@@ -84,10 +89,10 @@ func newDoctor(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&d.format, "format", formatText, "text, json, prometheus or nagios")
 	cmd.Flags().BoolVar(&d.json, "json", false, "the same as --format json")
 	cmd.Flags().StringSliceVar(&d.instances, "instance", nil, "check the org of this `name` alone; may be repeated")
-	cmd.Flags().Var((*durationFlag)(&d.timeout), "timeout", "longest time for one check")
+	cmd.Flags().Var((*cli.DurationFlag)(&d.timeout), "timeout", "longest time for one check")
 	cmd.Flags().BoolVar(&d.offline, "offline", false, "ask no org: no DNS, no TLS, no request")
-	addFlags(cmd, &d.nats)
-	_ = cmd.RegisterFlagCompletionFunc("instance", completeInstances(0))
+	config.AddFlags(cmd, &d.nats)
+	_ = cmd.RegisterFlagCompletionFunc("instance", cli.CompleteInstances(0))
 	return cmd
 }
 
@@ -98,21 +103,21 @@ func (d *doctor) load(cmd *cobra.Command) error {
 		d.format = formatJSON
 	}
 	if !slices.Contains([]string{formatText, formatJSON, formatPrometheus, formatNagios}, d.format) {
-		return wrong("--format="+d.format, "it is text, json, prometheus or nagios", "--format=text")
+		return problem.Usage("--format="+d.format, "it is text, json, prometheus or nagios", "--format=text")
 	}
 	if d.timeout < 100*time.Millisecond {
-		return wrong(fmt.Sprintf("--timeout=%s", d.timeout), "it is at least 100ms", "--timeout=10s")
+		return problem.Usage(fmt.Sprintf("--timeout=%s", d.timeout), "it is at least 100ms", "--timeout=10s")
 	}
-	d.oktaFault = load(cmd, &d.okta)
-	return load(cmd, &d.nats, &d.server, &d.stream)
+	d.oktaFault = config.Load(cmd, &d.okta)
+	return config.Load(cmd, &d.nats, &d.server, &d.stream)
 }
 
 // dialing says how NATS is reached, as the other commands do.
-func (d *doctor) dialing() (dialing, error) {
+func (d *doctor) dialing() (config.Dialing, error) {
 	if d.nats.Embedded() {
-		return d.server.toEmbedded(), nil
+		return d.server.ToEmbedded(), nil
 	}
-	return d.nats.dialing()
+	return d.nats.Dialing()
 }
 
 // asked reports whether an org is to be looked at.
@@ -139,15 +144,15 @@ func (d *doctor) examine(ctx context.Context) (*checkup, error) {
 }
 
 // refused is what a doctor ends with that can't begin: to nagios a report of nothing.
-func (d *doctor) refused(to screen, err error) error {
+func (d *doctor) refused(to term.Screen, err error) error {
 	if d.format != formatNagios {
 		return err
 	}
 	var texts []string
-	for _, e := range split(err) {
-		p := explain(e)
-		texts = append(texts, printable(strings.TrimSuffix(fmt.Sprintf("%s: %v", p.Op, p.Err), ": <nil>")))
+	for _, e := range problem.Split(err) {
+		p := problem.Of(e)
+		texts = append(texts, term.Printable(strings.TrimSuffix(fmt.Sprintf("%s: %v", p.Op, p.Err), ": <nil>")))
 	}
 	fmt.Fprintf(to, "SIGNAL-CLIENT UNKNOWN - %s\n", strings.Join(texts, "; "))
-	return told(nagiosUnknown)
+	return problem.ExitCode(nagiosUnknown)
 }

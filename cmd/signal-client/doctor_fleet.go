@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -27,7 +29,7 @@ func (s *scene) fleetExams() []exam {
 func (s *scene) whole(check func(d *diagnosis)) func(context.Context, *diagnosis) {
 	return func(_ context.Context, d *diagnosis) {
 		if s.fleetErr != nil {
-			d.wrong(s.fleetErr.Error(), hintFor(s.fleetErr))
+			d.wrong(s.fleetErr.Error(), problem.Hint(s.fleetErr))
 			return
 		}
 		check(d)
@@ -42,9 +44,9 @@ func (s *scene) replicasFound(d *diagnosis) {
 	}
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(s.replicas.Sessions)) {
-		names = append(names, fmt.Sprintf("%s (%s)", name, count(len(s.replicas.HeldBy(name)), "org")))
+		names = append(names, fmt.Sprintf("%s (%s)", name, term.Count(len(s.replicas.HeldBy(name)), "org")))
 		if ago, late := s.overdue(s.replicas.Sessions[name]); late {
-			d.wrong(fmt.Sprintf("the session of %s was renewed %s ago, and has not expired either: NATS stores nothing of it", name, span(ago)),
+			d.wrong(fmt.Sprintf("the session of %s was renewed %s ago, and has not expired either: NATS stores nothing of it", name, term.Span(ago)),
 				"look at the server's log; if JetStream is full, give it more room (max_file_store, the disk) or the streams fewer bytes; an embedded server goes on by itself when its disk has room")
 		}
 		if declines := s.replicas.Sessions[name].Declines; len(declines) > 0 {
@@ -90,7 +92,7 @@ func (s *scene) owners(d *diagnosis) {
 	}
 	switch {
 	case s.writtenErr != nil:
-		d.wrong(s.writtenErr.Error(), hintFor(s.writtenErr))
+		d.wrong(s.writtenErr.Error(), problem.Hint(s.writtenErr))
 	case len(unowned) > 0 && len(s.replicas.Sessions) == 0:
 		d.wrong("nobody polls "+few(unowned), "signal-client run")
 	case len(unowned) > 0:
@@ -100,7 +102,7 @@ func (s *scene) owners(d *diagnosis) {
 	case enabled == 0:
 		d.fact("no org is enabled in INTEGRATIONS")
 	default:
-		d.fact("each of %s enabled is polled", count(enabled, "org"))
+		d.fact("each of %s enabled is polled", term.Count(enabled, "org"))
 	}
 }
 
@@ -116,7 +118,7 @@ func (s *scene) locks(d *diagnosis) {
 		}
 	}
 	if len(void) > 0 {
-		d.warn(fmt.Sprintf("%s void, of sessions that are gone: %s", count(len(void), "lock"), few(void)), "nothing by hand: whoever polls next takes them")
+		d.warn(fmt.Sprintf("%s void, of sessions that are gone: %s", term.Count(len(void), "lock"), few(void)), "nothing by hand: whoever polls next takes them")
 	}
 	d.fact("%d held", held)
 }
@@ -144,7 +146,7 @@ func (s *scene) progress(o org, d *diagnosis) {
 func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 	behind := "no watermark yet"
 	if !status.CompleteThrough.IsZero() {
-		behind = "complete up to " + relative(status.CompleteThrough, s.now)
+		behind = "complete up to " + term.Relative(status.CompleteThrough, s.now)
 	}
 	facts := fmt.Sprintf("%s, %s", status.State, behind)
 	late := time.Duration(status.LagSeconds*float64(time.Second)) > tolerance(o)
@@ -152,9 +154,9 @@ func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 	case pipeline.StateUnowned:
 		d.wrong("nobody polls it, "+behind, "signal-client run")
 	case pipeline.StateRefused, pipeline.StateConfig:
-		d.wrong(facts+": "+cut(status.LastError, 200), "correct what it names; it is taken up within seconds")
+		d.wrong(facts+": "+term.Cut(status.LastError, 200), "correct what it names; it is taken up within seconds")
 	case pipeline.StateRetrying:
-		d.warn(facts+": "+cut(status.LastError, 200), fmt.Sprintf("nothing by hand unless it stays; a page that takes too long: signal-client integrations set %s limit=200; a link that Okta refuses: signal-client cursor reopen %s --since <time>", o.instance, o.instance))
+		d.warn(facts+": "+term.Cut(status.LastError, 200), fmt.Sprintf("nothing by hand unless it stays; a page that takes too long: signal-client integrations set %s limit=200; a link that Okta refuses: signal-client cursor reopen %s --since <time>", o.instance, o.instance))
 	case pipeline.StateCatchingUp, pipeline.StateThrottled:
 		if late {
 			d.warn(facts, "nothing by hand: how fast it catches up is up to the org's rate limit, and settings.rate_share")
@@ -175,7 +177,7 @@ func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 	d.fact("%s", facts)
 	if status.LastEvent != nil {
 		if at, ok := lastEvent(status).(time.Time); ok {
-			d.fact("last event %s", relative(at, s.now))
+			d.fact("last event %s", term.Relative(at, s.now))
 		}
 	}
 }

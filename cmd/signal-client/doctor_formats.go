@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
 // prometheus is the report in the text exposition format, for a textfile
@@ -10,19 +13,19 @@ import (
 func (c *checkup) prometheus() string {
 	var b strings.Builder
 	head := func(name, help string) {
-		fmt.Fprintf(&b, "# HELP %s_%s %s\n# TYPE %[1]s_%[2]s gauge\n", namespace, name, help)
+		fmt.Fprintf(&b, "# HELP %s_%s %s\n# TYPE %[1]s_%[2]s gauge\n", telemetry.Namespace, name, help)
 	}
 	head("doctor_check_result", "Result of a check of signal-client doctor: 0 ok, 1 warning, 2 wrong, 3 skipped.")
 	for _, f := range c.Findings {
 		fmt.Fprintf(&b, "%s_doctor_check_result{group=%s,check=%s,%s=%s} %d\n",
-			namespace, labelValue(f.Group), labelValue(f.Check), labelIntegration, labelValue(f.Instance), nagiosOf(f.Result))
+			telemetry.Namespace, labelValue(f.Group), labelValue(f.Check), telemetry.LabelIntegration, labelValue(f.Instance), nagiosOf(f.Result))
 	}
 	head("doctor_checks", "Checks of signal-client doctor, by result.")
 	for n, result := range outcomes {
-		fmt.Fprintf(&b, "%s_doctor_checks{result=%s} %d\n", namespace, labelValue(string(result)), []int{c.OK, c.Warnings, c.Wrong, c.Skipped}[n])
+		fmt.Fprintf(&b, "%s_doctor_checks{result=%s} %d\n", telemetry.Namespace, labelValue(string(result)), []int{c.OK, c.Warnings, c.Wrong, c.Skipped}[n])
 	}
 	head("doctor_timestamp_seconds", "When signal-client doctor looked.")
-	fmt.Fprintf(&b, "%s_doctor_timestamp_seconds %d\n", namespace, c.At.Unix())
+	fmt.Fprintf(&b, "%s_doctor_timestamp_seconds %d\n", telemetry.Namespace, c.At.Unix())
 	return b.String()
 }
 
@@ -60,7 +63,7 @@ func (c *checkup) nagios() string {
 		}
 	}
 	if len(lines) > 0 {
-		what = cut(lines[0], 160)
+		what = term.Cut(lines[0], 160)
 		if more := len(lines) - 1; more > 0 {
 			what += fmt.Sprintf(" (and %d more)", more)
 		}
@@ -85,4 +88,4 @@ func remedied(f finding) string {
 }
 
 // unpiped makes a text fit for a plugin's output, where a bar begins the figures.
-func unpiped(text string) string { return strings.ReplaceAll(printable(text), "|", "/") }
+func unpiped(text string) string { return strings.ReplaceAll(term.Printable(text), "|", "/") }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -19,7 +21,7 @@ import (
 type scene struct {
 	*doctor
 	now     time.Time
-	dial    dialing
+	dial    config.Dialing
 	conn    *jets.Conn // nil: there is none, for away
 	away    error
 	took    time.Duration // to connect
@@ -42,7 +44,7 @@ func (d *doctor) look(ctx context.Context) *scene {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	s.conn, s.away = s.dial.connect(ctx, slog.New(slog.DiscardHandler))
+	s.conn, s.away = s.dial.Connect(ctx, slog.New(slog.DiscardHandler))
 	s.took = time.Since(s.now)
 	if s.away == nil {
 		s.read(ctx)
@@ -62,7 +64,7 @@ func (s *scene) read(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.account, s.accountErr = s.conn.JS.AccountInfo(ctx) })
 	wg.Go(func() {
-		s.streams, s.streamsErr = s.conn.Inspect(ctx, s.stream.asked())
+		s.streams, s.streamsErr = s.conn.Inspect(ctx, s.stream.Asked())
 	})
 	wg.Go(func() {
 		var statuses []pipeline.Status
@@ -74,7 +76,7 @@ func (s *scene) read(ctx context.Context) {
 	})
 	wg.Go(func() {
 		written, err := (&jets.Integrations{Store: store}).Written(ctx)
-		s.writtenErr, s.written = present(err), map[string]jets.Written{}
+		s.writtenErr, s.written = jets.IgnoreMissingBucket(err), map[string]jets.Written{}
 		for _, w := range written {
 			s.written[w.Instance] = w
 		}
@@ -82,7 +84,7 @@ func (s *scene) read(ctx context.Context) {
 	wg.Go(func() {
 		var err error
 		s.letters, err = jets.CountDeadLetters(ctx, store.Conn)
-		s.lettersErr = present(err)
+		s.lettersErr = jets.IgnoreMissingBucket(err)
 	})
 	wg.Wait()
 }
@@ -102,8 +104,8 @@ func (s *scene) orgs() []org {
 	each := map[string]org{}
 	for instance, status := range s.statuses {
 		each[instance] = org{instance: instance}
-		if w, ok := fromStatus(status); ok {
-			i, err := fromEnvironmentOf(w, s.okta.APITokenFile)
+		if w, ok := orgs.FromStatus(status); ok {
+			i, err := orgs.ReadEnvironment(w, s.okta.APITokenFile)
 			each[instance] = org{instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, theirs: true}
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/embedded"
 )
 
@@ -27,12 +29,12 @@ func (s *scene) machineExams() []exam {
 
 // settings finds those in the environment that do nothing.
 func (s *scene) settings(_ context.Context, d *diagnosis) {
-	c := config{NATS: s.nats, Server: s.server, Okta: s.okta}
-	for _, u := range c.unusedSettings(nil) {
-		if u.setting == "OKTA_API_TOKEN_FILE" && slices.ContainsFunc(s.orgs(), func(o org) bool { return o.theirs }) {
+	c := config.Config{NATS: s.nats, Server: s.server, Okta: s.okta}
+	for _, u := range c.UnusedSettings(nil) {
+		if u.Setting == "OKTA_API_TOKEN_FILE" && slices.ContainsFunc(s.orgs(), func(o org) bool { return o.theirs }) {
 			continue // the token of an org that a service has from its environment
 		}
-		d.warn(fmt.Sprintf("%s does nothing: %s", u.setting, u.why), u.try)
+		d.warn(fmt.Sprintf("%s does nothing: %s", u.Setting, u.Why), u.Try)
 	}
 	d.fact("each one in the environment of this command is used")
 }
@@ -47,7 +49,7 @@ func (s *scene) store(_ context.Context, d *diagnosis) {
 	info, err := os.Stat(filepath.Join(dir, "jetstream"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.conn != nil:
-		d.warn(fmt.Sprintf("%s holds none, though a server answers at %s: it keeps its store elsewhere", dir, s.dial.where), "SIGNAL_CLIENT_DATA_DIR=<the service's>")
+		d.warn(fmt.Sprintf("%s holds none, though a server answers at %s: it keeps its store elsewhere", dir, s.dial.Where), "SIGNAL_CLIENT_DATA_DIR=<the service's>")
 	case errors.Is(err, fs.ErrNotExist):
 		d.warn(dir+" holds none yet", "signal-client run makes it; SIGNAL_CLIENT_DATA_DIR if it is elsewhere")
 	case err != nil:
@@ -99,8 +101,8 @@ func openFiles(_ context.Context, d *diagnosis) {
 	case err != nil:
 		d.skip("limit of open files: " + err.Error())
 	case most < leastFiles:
-		d.warn(fmt.Sprintf("a process may open %s files", human(most)), fmt.Sprintf("ulimit -n %d, or LimitNOFILE= in the unit, when there are hundreds of orgs", 16*leastFiles))
+		d.warn(fmt.Sprintf("a process may open %s files", term.Number(most)), fmt.Sprintf("ulimit -n %d, or LimitNOFILE= in the unit, when there are hundreds of orgs", 16*leastFiles))
 	default:
-		d.fact("a process may open %s", human(most))
+		d.fact("a process may open %s", term.Number(most))
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -41,27 +44,27 @@ func (s *scene) natsExams() []exam {
 
 func (s *scene) reachable(_ context.Context, d *diagnosis) {
 	if s.connected() {
-		d.fact("%s", s.dial.where)
+		d.fact("%s", s.dial.Where)
 		if s.conn != nil {
-			d.fact("server %s, connected in %s", s.conn.NATS.ConnectedServerName(), span(s.took))
+			d.fact("server %s, connected in %s", s.conn.NATS.ConnectedServerName(), term.Span(s.took))
 		}
 		return
 	}
-	p := explain(s.away)
-	if s.nats.Embedded() && p.Code == exitUnreachable {
+	p := problem.Of(s.away)
+	if s.nats.Embedded() && p.Code == problem.Unreachable {
 		p.Hint = "start the service (signal-client run), or say where NATS is: NATS_URL=nats://<host>:4222"
 	}
-	if s.dial.where == "" {
+	if s.dial.Where == "" {
 		d.wrong(fmt.Sprintf("%s: %v", p.Op, p.Err), p.Hint)
 		return
 	}
-	d.wrong(describeAway(s.dial.where, s.away), p.Hint)
+	d.wrong(config.DescribeAway(s.dial.Where, s.away), p.Hint)
 }
 
 func (s *scene) version(_ context.Context, d *diagnosis) {
 	switch {
 	case errors.Is(s.away, jets.ErrServerTooOld):
-		d.wrong(headed(s.away).Err.Error(), hintFor(s.away))
+		d.wrong(problem.Plain(s.away).Err.Error(), problem.Hint(s.away))
 	case !s.connected():
 		d.skip(notReached)
 	case s.conn != nil:
@@ -74,11 +77,11 @@ func (s *scene) version(_ context.Context, d *diagnosis) {
 func (s *scene) jetStream(_ context.Context, d *diagnosis) {
 	switch {
 	case errors.Is(s.away, jets.ErrNoJetStream):
-		d.wrong("it is off for this account", hintFor(s.away))
+		d.wrong("it is off for this account", problem.Hint(s.away))
 	case s.conn == nil:
 		d.skip(notReached)
 	case s.accountErr != nil:
-		d.wrong(s.accountErr.Error(), hintFor(s.accountErr))
+		d.wrong(s.accountErr.Error(), problem.Hint(s.accountErr))
 	default:
 		d.fact("on")
 		if s.account.Domain != "" {
@@ -146,13 +149,13 @@ func (s *scene) roundTrip(_ context.Context, d *diagnosis) {
 	took := time.Since(began)
 	switch {
 	case err != nil:
-		d.wrong(err.Error(), hintFor(err))
+		d.wrong(err.Error(), problem.Hint(err))
 	case took > 2*time.Second:
-		d.wrong(span(took), "look at the network and the load of the server: sessions are renewed in thirds of SIGNAL_CLIENT_SESSION_TTL")
+		d.wrong(term.Span(took), "look at the network and the load of the server: sessions are renewed in thirds of SIGNAL_CLIENT_SESSION_TTL")
 	case took > 250*time.Millisecond:
-		d.warn(span(took), "run the service nearer to NATS: each page waits for it twice")
+		d.warn(term.Span(took), "run the service nearer to NATS: each page waits for it twice")
 	default:
-		d.fact("%s", span(took))
+		d.fact("%s", term.Span(took))
 	}
 }
 
@@ -174,7 +177,7 @@ func (s *scene) clock(_ context.Context, d *diagnosis) {
 // skew judges how far another clock is from ours.
 func (d *diagnosis) skew(whose string, skew, uncertain time.Duration) {
 	beyond := skew.Abs() - uncertain
-	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, span(skew.Abs()), ahead(skew))
+	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, term.Span(skew.Abs()), ahead(skew))
 	const remedy = "set both clocks by NTP (chronyc tracking, timedatectl): what is stored stays exact, but lags and times are told wrong"
 	switch {
 	case beyond > time.Minute:
@@ -182,7 +185,7 @@ func (d *diagnosis) skew(whose string, skew, uncertain time.Duration) {
 	case beyond > 2*time.Second:
 		d.warn(text, remedy)
 	case beyond <= 0:
-		d.fact("%s clock and this machine's agree within %s", whose, span(uncertain))
+		d.fact("%s clock and this machine's agree within %s", whose, term.Span(uncertain))
 	default:
 		d.fact("%s", text)
 	}
@@ -213,7 +216,7 @@ func (s *scene) context(_ context.Context, d *diagnosis) {
 
 // selectedContext is the name of the context that the nats command would use.
 func selectedContext() string {
-	path, err := contextPath("any")
+	path, err := config.ContextPath("any")
 	if err != nil {
 		return ""
 	}
@@ -221,5 +224,5 @@ func selectedContext() string {
 	if err != nil {
 		return ""
 	}
-	return cut(printable(strings.TrimSpace(string(name))), 60)
+	return term.Cut(term.Printable(strings.TrimSpace(string(name))), 60)
 }

@@ -15,6 +15,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
@@ -24,7 +28,7 @@ import (
 func (s *scene) orgExams() []exam {
 	var exams []exam
 	if s.oktaFault != nil {
-		p := explain(split(s.oktaFault)[0])
+		p := problem.Of(problem.Split(s.oktaFault)[0])
 		exams = append(exams, one(groupInstance, "environment", func(_ context.Context, d *diagnosis) {
 			d.wrong(fmt.Sprintf("%s: %v", p.Op, p.Err), p.Hint)
 		}))
@@ -34,11 +38,11 @@ func (s *scene) orgExams() []exam {
 		exams = append(exams, skipped(groupInstance, "integrations", notReached+", so INTEGRATIONS is not read"))
 	case s.writtenErr != nil:
 		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *diagnosis) {
-			d.wrong(s.writtenErr.Error(), hintFor(s.writtenErr))
+			d.wrong(s.writtenErr.Error(), problem.Hint(s.writtenErr))
 		}))
 	case len(orgs) == 0 && len(s.instances) == 0:
 		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *diagnosis) {
-			d.warn("no org is configured", firstCommand)
+			d.warn("no org is configured", cli.FirstCommand)
 		}))
 	}
 	for _, o := range s.orgs() {
@@ -53,10 +57,10 @@ func (s *scene) unknown() error {
 	if s.conn == nil || s.writtenErr != nil || s.oktaFault != nil {
 		return nil
 	}
-	orgs := s.orgs()
+	all := s.orgs()
 	for _, instance := range s.instances {
-		if !slices.ContainsFunc(orgs, func(o org) bool { return o.instance == instance }) {
-			return besidesEnvironment(noIntegration(instance, slices.Sorted(maps.Keys(s.written))))
+		if !slices.ContainsFunc(all, func(o org) bool { return o.instance == instance }) {
+			return orgs.BesidesEnvironment(orgs.NotFound(instance, slices.Sorted(maps.Keys(s.written))))
 		}
 	}
 	return nil
@@ -124,7 +128,7 @@ func (s *scene) ask(ctx context.Context, i pipeline.Integration, add func(string
 		return
 	}
 	client, seen := witnessed()
-	t := try(ctx, i, token, client)
+	t := orgs.Probe(ctx, i, token, client)
 	add("request", func(d *diagnosis) { d.request(t) })
 	add("headers", func(d *diagnosis) { d.headers(i, t, seen) })
 }
@@ -133,11 +137,11 @@ func (o org) configuration(d *diagnosis) {
 	i := o.entry.Integration
 	switch {
 	case o.entry.Err != nil:
-		d.wrong(o.entry.Err.Error(), correction(o.instance, o.entry.Err))
+		d.wrong(o.entry.Err.Error(), orgs.Correction(o.instance, o.entry.Err))
 	case !i.Enabled:
 		d.skip("it is disabled")
 	default:
-		d.fact("%s every %s", i.Origin, exactSpan(i.PollInterval))
+		d.fact("%s every %s", i.Origin, term.ExactSpan(i.PollInterval))
 		if o.ours && !o.stored {
 			d.fact("from the environment")
 		}
@@ -153,7 +157,7 @@ func (d *diagnosis) token(i pipeline.Integration, err error) {
 	case i.Static && (err != nil || i.TokenFile == "" && i.Token.IsZero()):
 		d.skip("the service has it from its environment, doctor has not; to ask the org: OKTA_API_TOKEN_FILE=<file>, here")
 	case err != nil:
-		d.wrong(innermost(err), change+", or run doctor where the service runs, as its user")
+		d.wrong(problem.Innermost(err), change+", or run doctor where the service runs, as its user")
 	case i.TokenFile == "" && i.Token.IsZero():
 		d.wrong("there is none", change)
 	case i.TokenFile == "":
@@ -198,7 +202,7 @@ func (d *diagnosis) dns(ctx context.Context, origin string) {
 	case named && dns.IsNotFound:
 		d.wrong("there is no host "+u.Hostname(), "correct settings.fqdn: the org's host name, as in the browser but without -admin")
 	case err != nil:
-		d.wrong(printable(err.Error()), "check this machine's DNS")
+		d.wrong(term.Printable(err.Error()), "check this machine's DNS")
 	default:
 		slices.Sort(addresses)
 		d.fact("%s is %s", u.Hostname(), few(addresses))
@@ -228,7 +232,7 @@ func (d *diagnosis) tls(ctx context.Context, origin string, config *tls.Config) 
 	}
 	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		d.wrong(printable(err.Error()), tlsRemedy(err))
+		d.wrong(term.Printable(err.Error()), tlsRemedy(err))
 		return
 	}
 	defer conn.Close()
@@ -241,7 +245,7 @@ func (d *diagnosis) tls(ctx context.Context, origin string, config *tls.Config) 
 		}
 	}
 	days := int(math.Floor(time.Until(end).Hours() / 24))
-	text := fmt.Sprintf("%s, issued by %s, %s left", tls.VersionName(state.Version), printable(issuer(leaf.Issuer.Organization, leaf.Issuer.CommonName)), count(days, "day"))
+	text := fmt.Sprintf("%s, issued by %s, %s left", tls.VersionName(state.Version), term.Printable(issuer(leaf.Issuer.Organization, leaf.Issuer.CommonName)), term.Count(days, "day"))
 	const remedy = "have the certificate renewed: after that the org can't be asked (a custom domain's is yours to renew, in Okta or by Okta)"
 	switch {
 	case days < hardlyADays:
@@ -294,16 +298,16 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // request tells what became of the one request.
-func (d *diagnosis) request(t trial) {
+func (d *diagnosis) request(t orgs.Probed) {
 	switch t.Verdict {
-	case verdictWorks:
-		d.fact("answered in %s", span(time.Duration(t.Seconds*float64(time.Second))))
+	case orgs.VerdictWorks:
+		d.fact("answered in %s", term.Span(time.Duration(t.Seconds*float64(time.Second))))
 		if t.Newest != nil {
-			d.fact("newest event %s", relative(t.Newest.Published, time.Now()))
+			d.fact("newest event %s", term.Relative(t.Newest.Published, time.Now()))
 		} else {
 			d.fact("no event within 24 hours")
 		}
-	case verdictThrottled:
+	case orgs.VerdictThrottled:
 		d.warn(t.Verdict+": "+t.Error, t.Hint)
 	default:
 		d.wrong(t.Verdict+": "+t.Error, t.Hint)
@@ -311,14 +315,14 @@ func (d *diagnosis) request(t trial) {
 }
 
 // headers judges what the answer says beside its body.
-func (d *diagnosis) headers(i pipeline.Integration, t trial, seen *witness) {
+func (d *diagnosis) headers(i pipeline.Integration, t orgs.Probed, seen *witness) {
 	if seen.header == nil {
 		d.skip("there was no answer")
 		return
 	}
 	const proxy = "look for a proxy on the way that takes them away"
 	switch {
-	case t.RateLimit == nil && t.Code != exitOK: // a refusal need not have them
+	case t.RateLimit == nil && t.Code != problem.OK: // a refusal need not have them
 	case t.RateLimit == nil:
 		d.warn("no X-Rate-Limit headers: the budget can't be seen, and only refusals slow the service down", proxy)
 	default:
@@ -333,7 +337,7 @@ func (d *diagnosis) headers(i pipeline.Integration, t trial, seen *witness) {
 	if t.Newest != nil && !strings.Contains(strings.Join(seen.header.Values("Link"), ","), "<") {
 		d.wrong("no Link: polling can't go on from page to page", proxy)
 	}
-	if t.Code == exitOK && seen.header.Get("X-Okta-Request-Id") == "" {
+	if t.Code == problem.OK && seen.header.Get("X-Okta-Request-Id") == "" {
 		d.warn(fmt.Sprintf("no X-Okta-Request-Id: %s may be no Okta, or a proxy takes it away", i.Origin), "check settings.fqdn")
 	}
 }

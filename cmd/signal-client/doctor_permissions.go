@@ -2,34 +2,25 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/sink/jets"
 )
-
-// permit is a subject that the service must be able to publish or subscribe to.
-type permit struct {
-	subject   string
-	subscribe bool
-	optional  bool   // polling goes on without
-	grant     string // what topics.Permissions grants for it
-}
 
 // probe ends the subjects that are tried out. No instance, key, consumer or
 // filter looks like it: signals.okta.* does not match signals.okta.probe.doctor.
 const probe = "probe.doctor"
 
 // permits are those that topics.Permissions grants the service.
-func permits(c *jets.Conn) []permit {
-	var all []permit
-	publish := func(subject, grant string) { all = append(all, permit{subject: subject, grant: grant}) }
+func permits(c *jets.Conn) []jets.Permission {
+	var all []jets.Permission
+	publish := func(subject, grant string) { all = append(all, jets.Permission{Subject: subject, Grant: grant}) }
 	for _, subject := range []string{jets.SubjectEvents(""), jets.SubjectPosition(""), jets.SubjectDeadLetter("")} {
 		publish(subject+probe, subject+">")
 	}
@@ -42,12 +33,12 @@ func permits(c *jets.Conn) []permit {
 			publish(c.APIPrefix+".STREAM."+act+"."+stream, c.APIPrefix+".STREAM."+act+".*")
 		}
 	}
-	all = append(all, permit{subject: jets.SubjectWake("probe_doctor"), optional: true, grant: jets.SubjectWake("*")})
+	all = append(all, jets.Permission{Subject: jets.SubjectWake("probe_doctor"), Optional: true, Grant: jets.SubjectWake("*")})
 	for _, act := range []string{"CREATE", "MSG.NEXT", "INFO", "DELETE"} {
 		publish(c.APIPrefix+".CONSUMER."+act+"."+jets.StreamSignals+".probe", c.APIPrefix+".CONSUMER.>")
 	}
 	subscribe := func(subject, grant string, optional bool) {
-		all = append(all, permit{subject: subject, subscribe: true, optional: optional, grant: grant})
+		all = append(all, jets.Permission{Subject: subject, Subscribe: true, Optional: optional, Grant: grant})
 	}
 	subscribe(c.NATS.NewInbox(), "_INBOX.>", false)
 	for _, subject := range []string{jets.SubjectWake("*"), jets.SubjectReplicas, jets.SubjectReplica("*")} {
@@ -63,21 +54,21 @@ func permits(c *jets.Conn) []permit {
 // or changed.
 func (s *scene) permissions(ctx context.Context, d *diagnosis) {
 	// A connection of its own: what the server refuses is told to the connection.
-	conn, err := s.dial.connect(ctx, slog.New(slog.DiscardHandler))
+	conn, err := s.dial.Connect(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
-		d.wrong(err.Error(), hintFor(err))
+		d.wrong(err.Error(), problem.Hint(err))
 		return
 	}
 	defer conn.Close()
 	var needed, optional []string
 	for _, p := range permits(conn) {
-		allowed, err := p.try(ctx, conn.NATS)
+		allowed, err := p.Try(ctx, conn.NATS)
 		switch {
 		case err != nil:
-			d.wrong(fmt.Sprintf("%s can't be tried: %v", p.subject, err), hintFor(err))
+			d.wrong(fmt.Sprintf("%s can't be tried: %v", p.Subject, err), problem.Hint(err))
 			return
 		case allowed:
-		case p.optional:
+		case p.Optional:
 			optional = append(optional, p.String())
 		default:
 			needed = append(needed, p.String())
@@ -92,35 +83,4 @@ func (s *scene) permissions(ctx context.Context, d *diagnosis) {
 		d.warn("refused, which polling goes on without: "+strings.Join(optional, ", "), remedy)
 	}
 	d.fact("all that the service publishes, asks and listens to is granted")
-}
-
-// String is what is to be granted.
-func (p permit) String() string {
-	if p.subscribe {
-		return "subscribe " + p.grant
-	}
-	return "publish " + p.grant
-}
-
-// try returns whether the server lets it pass. The answer to a refusal comes
-// before that to the flush.
-func (p permit) try(ctx context.Context, nc *nats.Conn) (allowed bool, err error) {
-	if p.subscribe {
-		sub, err := nc.SubscribeSync(p.subject)
-		if err != nil {
-			return false, err
-		}
-		defer func() { _ = sub.Unsubscribe() }()
-	} else {
-		m := nats.NewMsg(p.subject)
-		m.Header.Set(nats.ExpectedStreamHdr, "none (tried out by signal-client doctor)")
-		if err := nc.PublishMsg(m); err != nil {
-			return false, err
-		}
-	}
-	if err := nc.FlushWithContext(ctx); err != nil {
-		return false, err
-	}
-	refusal := nc.LastError()
-	return !errors.Is(refusal, nats.ErrPermissionViolation) || !strings.Contains(refusal.Error(), `"`+p.subject+`"`), nil
 }

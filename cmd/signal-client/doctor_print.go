@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
 // checkup is all that was found, as schemas/doctor.json says.
@@ -47,23 +50,23 @@ func newCheckup(findings []finding) *checkup {
 }
 
 // print writes the report and returns the exit code that goes with it.
-func (c *checkup) print(to screen, format string) error {
+func (c *checkup) print(to term.Screen, format string) error {
 	var err error
 	switch format {
 	case formatJSON:
-		err = writeJSON(to, c)
+		err = term.WriteJSON(to, c)
 	case formatPrometheus:
 		_, err = io.WriteString(to, c.prometheus())
 	case formatNagios:
 		if _, err = io.WriteString(to, c.nagios()); err == nil && c.Result != outcomeOK {
-			err = told(c.nagiosCode())
+			err = problem.ExitCode(c.nagiosCode())
 		}
 		return err
 	default:
 		err = c.text(to)
 	}
 	if err == nil && c.Wrong > 0 {
-		err = told(exitFound)
+		err = problem.ExitCode(problem.Found)
 	}
 	return err
 }
@@ -73,7 +76,7 @@ func (c *checkup) print(to screen, format string) error {
 const mostShown = 20
 
 // text writes a line for each finding, by group.
-func (c *checkup) text(to screen) error {
+func (c *checkup) text(to term.Screen) error {
 	var b strings.Builder
 	shown, left := c.shown()
 	width := 0
@@ -89,7 +92,7 @@ func (c *checkup) text(to screen) error {
 		b.WriteString(f.line(to, width) + "\n")
 	}
 	if left > 0 {
-		fmt.Fprintf(&b, "%s more, in order\n", count(left, "org"))
+		fmt.Fprintf(&b, "%s more, in order\n", term.Count(left, "org"))
 	}
 	fmt.Fprintf(&b, "\n%s\n", c.summary())
 	_, err := io.WriteString(to, b.String())
@@ -125,16 +128,16 @@ func (f finding) heading() string {
 	return headings[f.Group]
 }
 
-func (f finding) line(to screen, width int) string {
+func (f finding) line(to term.Screen, width int) string {
 	result := to.Paint(outcomeColor[f.Result], fmt.Sprintf("%-7s", f.Result))
-	return fmt.Sprintf("  %s  %-*s  %s", result, width, f.Check, printable(f.Found+remedied(f)))
+	return fmt.Sprintf("  %s  %-*s  %s", result, width, f.Check, term.Printable(f.Found+remedied(f)))
 }
 
-var outcomeColor = map[outcome]color{
-	outcomeOK: green, outcomeWarning: yellow, outcomeWrong: red, outcomeSkipped: dim,
+var outcomeColor = map[outcome]term.Color{
+	outcomeOK: term.Green, outcomeWarning: term.Yellow, outcomeWrong: term.Red, outcomeSkipped: term.Dim,
 }
 
 // summary counts.
 func (c *checkup) summary() string {
-	return fmt.Sprintf("%d ok, %s, %d wrong, %d skipped.", c.OK, count(c.Warnings, "warning"), c.Wrong, c.Skipped)
+	return fmt.Sprintf("%d ok, %s, %d wrong, %d skipped.", c.OK, term.Count(c.Warnings, "warning"), c.Wrong, c.Skipped)
 }

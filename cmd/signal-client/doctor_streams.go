@@ -11,6 +11,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -22,7 +25,7 @@ func (s *scene) streamExams() []exam {
 	}
 	if s.streamsErr != nil {
 		return []exam{one(groupStreams, "streams and buckets", func(_ context.Context, d *diagnosis) {
-			d.wrong(s.streamsErr.Error(), hintFor(s.streamsErr))
+			d.wrong(s.streamsErr.Error(), problem.Hint(s.streamsErr))
 		})}
 	}
 	var exams []exam
@@ -53,7 +56,7 @@ func (s *scene) streamFound(i jets.Inspection, d *diagnosis) {
 		d.wrong("it is gone", "start the service again: it makes what is missing at its start")
 		return
 	case i.Info == nil:
-		d.wrong(i.Unfit.Error(), hintFor(i.Unfit))
+		d.wrong(i.Unfit.Error(), problem.Hint(i.Unfit))
 		return
 	}
 	if i.Unfit != nil {
@@ -70,7 +73,7 @@ func (s *scene) streamFound(i jets.Inspection, d *diagnosis) {
 	if i.Bucket {
 		what = "value"
 	}
-	d.fact("%s", count(int(state.Msgs), what))
+	d.fact("%s", term.Count(int(state.Msgs), what))
 	s.streamRoom(i, d)
 	d.copies(config, i.Info.Cluster)
 }
@@ -127,9 +130,9 @@ func (d *diagnosis) peer(peer *jetstream.PeerInfo) {
 	case peer.Offline:
 		d.warn(fmt.Sprintf("its copy on %s is offline", peer.Name), remedy)
 	case peer.Lag > mostLag:
-		d.warn(fmt.Sprintf("its copy on %s trails by %s operations", peer.Name, human(peer.Lag)), remedy)
+		d.warn(fmt.Sprintf("its copy on %s trails by %s operations", peer.Name, term.Number(peer.Lag)), remedy)
 	case !peer.Current:
-		d.warn(fmt.Sprintf("its copy on %s is not current, last seen %s ago", peer.Name, span(peer.Active)), remedy)
+		d.warn(fmt.Sprintf("its copy on %s is not current, last seen %s ago", peer.Name, term.Span(peer.Active)), remedy)
 	}
 }
 
@@ -160,25 +163,25 @@ func (s *scene) retention(_ context.Context, d *diagnosis) {
 	full := config.MaxBytes > 0 && float64(state.Bytes) >= nearlyFull*float64(config.MaxBytes)
 	switch {
 	case full && age < 24*time.Hour:
-		d.wrong(fmt.Sprintf("the stream is full, and reaches back %s only", span(age)), "raise its max_bytes: nats stream edit SIGNALS; consumers that trail by more than that miss events")
+		d.wrong(fmt.Sprintf("the stream is full, and reaches back %s only", term.Span(age)), "raise its max_bytes: nats stream edit SIGNALS; consumers that trail by more than that miss events")
 	case full && (config.MaxAge == 0 || age < config.MaxAge*9/10):
-		d.warn(fmt.Sprintf("the stream is full, and reaches back %s, not %s", span(age), agesText(config.MaxAge)), "raise its max_bytes if consumers or replays need more: nats stream edit SIGNALS")
+		d.warn(fmt.Sprintf("the stream is full, and reaches back %s, not %s", term.Span(age), agesText(config.MaxAge)), "raise its max_bytes if consumers or replays need more: nats stream edit SIGNALS")
 	default:
-		d.fact("the oldest message is %s old, of at most %s", span(age), agesText(config.MaxAge))
+		d.fact("the oldest message is %s old, of at most %s", term.Span(age), agesText(config.MaxAge))
 	}
 }
 
 func agesText(most time.Duration) string {
-	if most == 0 || most >= ever {
+	if most == 0 || most >= config.Ever {
 		return "any age"
 	}
-	return span(most)
+	return term.Span(most)
 }
 
 // deadLetters says what waits in DEADLETTER.
 func (s *scene) deadLetters(_ context.Context, d *diagnosis) {
 	if s.lettersErr != nil {
-		d.wrong(s.lettersErr.Error(), hintFor(s.lettersErr))
+		d.wrong(s.lettersErr.Error(), problem.Hint(s.lettersErr))
 		return
 	}
 	var total uint64
@@ -186,14 +189,14 @@ func (s *scene) deadLetters(_ context.Context, d *diagnosis) {
 	for _, instance := range slices.Sorted(maps.Keys(s.letters)) {
 		if s.asked(instance) {
 			total += s.letters[instance]
-			parts = append(parts, fmt.Sprintf("%s %s", instance, human(s.letters[instance])))
+			parts = append(parts, fmt.Sprintf("%s %s", instance, term.Number(s.letters[instance])))
 		}
 	}
 	if total == 0 {
 		d.fact("none")
 		return
 	}
-	d.warn(fmt.Sprintf("%s could not be published: %s", count(int(total), "element"), few(parts)), "signal-client deadletter list")
+	d.warn(fmt.Sprintf("%s could not be published: %s", term.Count(int(total), "element"), few(parts)), "signal-client deadletter list")
 }
 
 // few lists the first of many.

@@ -25,6 +25,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -58,7 +62,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 	}
 	before := everything(t, admin)
 	find := func(user string) finding {
-		d := &doctor{doctorFlags: doctorFlags{timeout: clitest.Patience}, nats: natsConfig{URL: clitest.UserURL(natsd, user)}}
+		d := &doctor{doctorFlags: doctorFlags{timeout: clitest.Patience}, nats: config.NATS{URL: clitest.UserURL(natsd, user)}}
 		s := d.look(t.Context())
 		defer s.close()
 		if s.away != nil {
@@ -90,7 +94,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 	// answer comes, so this takes the whole time; a busy machine may need more.
 	var f finding
 	for timeout := time.Second; timeout <= 16*time.Second && !strings.Contains(f.Remedy, "help permissions"); timeout *= 2 {
-		d := &doctor{doctorFlags: doctorFlags{timeout: timeout}, nats: natsConfig{URL: clitest.UserURL(natsd, "siem")}}
+		d := &doctor{doctorFlags: doctorFlags{timeout: timeout}, nats: config.NATS{URL: clitest.UserURL(natsd, "siem")}}
 		s := d.look(t.Context())
 		defer s.close()
 		var g diagnosis
@@ -151,7 +155,7 @@ func TestCheckupFormats(t *testing.T) {
 	}{
 		{"ok", []finding{ok, away}, 0, 0, "SIGNAL-CLIENT OK - 1 ok, 0 warnings, 0 wrong, 1 skipped. | ok=1 warnings=0 wrong=0 skipped=1"},
 		{"warning", []finding{ok, warning}, 0, 1, "SIGNAL-CLIENT WARNING - warning: streams SIGNALS: it lacks / something; try: nats stream edit | ok=1 warnings=1 wrong=0 skipped=0"},
-		{"wrong", []finding{warning, bad}, exitFound, 2, `SIGNAL-CLIENT CRITICAL - wrong: acme request: status 401\nmore; try: make a new token (and 1 more) | ok=0 warnings=1 wrong=1 skipped=0`},
+		{"wrong", []finding{warning, bad}, problem.Found, 2, `SIGNAL-CLIENT CRITICAL - wrong: acme request: status 401\nmore; try: make a new token (and 1 more) | ok=0 warnings=1 wrong=1 skipped=0`},
 		{"nothing", []finding{away}, 0, 3, "SIGNAL-CLIENT UNKNOWN - 0 ok, 0 warnings, 0 wrong, 1 skipped. | ok=0 warnings=0 wrong=0 skipped=1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,8 +163,8 @@ func TestCheckupFormats(t *testing.T) {
 			print := func(format string) (string, int) {
 				var b bytes.Buffer
 				code := 0
-				if err := r.print(screen{Writer: &b}, format); err != nil {
-					exit, ok := errors.AsType[told](err)
+				if err := r.print(term.Screen{Writer: &b}, format); err != nil {
+					exit, ok := errors.AsType[problem.ExitCode](err)
 					if !ok {
 						t.Fatal(err)
 					}
@@ -198,7 +202,7 @@ func TestCheckupOfManyOrgs(t *testing.T) {
 		findings = append(findings, f)
 	}
 	var b bytes.Buffer
-	_ = newCheckup(findings).print(screen{Writer: &b}, formatText)
+	_ = newCheckup(findings).print(term.Screen{Writer: &b}, formatText)
 	if want := "Org org-7\n  wrong    request  works\n24 orgs more, in order\n\n24 ok, 0 warnings, 1 wrong, 0 skipped.\n"; b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
@@ -306,7 +310,7 @@ func TestDoctorFindsAnotherSite(t *testing.T) {
 		}
 	}
 	for range 100 { // until the line stands
-		d := &doctor{doctorFlags: doctorFlags{timeout: clitest.Patience}, nats: natsConfig{URL: leaf.URL()}}
+		d := &doctor{doctorFlags: doctorFlags{timeout: clitest.Patience}, nats: config.NATS{URL: leaf.URL()}}
 		s := d.look(t.Context())
 		var g diagnosis
 		s.otherSites(t.Context(), &g)
@@ -324,10 +328,10 @@ func TestDoctorJudges(t *testing.T) {
 	without := func(name string) http.Header { h := good.Clone(); h.Del(name); return h }
 	late := good.Clone()
 	late.Set("Date", now.Add(-10*time.Minute).UTC().Format(http.TimeFormat))
-	worked := trial{Verdict: verdictWorks, RateLimit: &pipeline.RateLimit{Limit: 60, Remaining: 50}, Newest: new(newestEvent)}
+	worked := orgs.Probed{Verdict: orgs.VerdictWorks, RateLimit: &pipeline.RateLimit{Limit: 60, Remaining: 50}, Newest: new(orgs.NewestEvent)}
 	unlimited := worked
 	unlimited.RateLimit = nil
-	headers := func(h http.Header, t trial) func(*diagnosis) {
+	headers := func(h http.Header, t orgs.Probed) func(*diagnosis) {
 		return func(d *diagnosis) { d.headers(pipeline.Integration{}, t, &witness{header: h, at: now}) }
 	}
 	copies := func(config int, c jetstream.ClusterInfo) func(*diagnosis) {
@@ -362,7 +366,7 @@ func TestDoctorJudges(t *testing.T) {
 		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Current: true, Lag: 5000}}}), outcomeWarning, "trails by 5,000"},
 		{func(d *diagnosis) { d.tls(t.Context(), "http://127.0.0.1:1", nil) }, outcomeOK, "plain http"},
 		{func(d *diagnosis) { d.dns(t.Context(), "http://127.0.0.1:1") }, outcomeOK, "is an address"},
-		{func(d *diagnosis) { d.request(trial{Verdict: verdictThrottled}) }, outcomeWarning, verdictThrottled},
+		{func(d *diagnosis) { d.request(orgs.Probed{Verdict: orgs.VerdictThrottled}) }, outcomeWarning, orgs.VerdictThrottled},
 	} {
 		var d diagnosis
 		c.judge(&d)

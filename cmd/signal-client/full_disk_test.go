@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -110,12 +111,12 @@ type onDisk struct{ *service }
 func startOnDisk(t *testing.T, dir string, org *oktatest.Org) (_ onDisk, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: org.Transport()}, config: config{
-		Server: serverConfig{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0"},
-		Stream: streamConfig{Replicas: 1, MaxAge: duration(24 * time.Hour)},
-		Stage: stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "one", SessionTTL: duration(10 * time.Second), RequestTimeout: duration(10 * time.Second),
+	s := &service{log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: org.Transport()}, config: config.Config{
+		Server: config.Server{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0"},
+		Stream: config.Stream{Replicas: 1, MaxAge: config.Duration(24 * time.Hour)},
+		Process: config.Process{HTTPAddr: "127.0.0.1:0", Replica: "one", SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(10 * time.Second),
 			MaxInFlight: 16, PageMemory: 64 << 20},
-		Okta: oktaConfig{Instance: "acme", BaseURL: "http://127.0.0.1:1", APIToken: pipeline.NewSecret("00token"), PollInterval: "1s", Since: "24h"},
+		Okta: config.Okta{Instance: "acme", BaseURL: "http://127.0.0.1:1", APIToken: pipeline.NewSecret("00token"), PollInterval: "1s", Since: "24h"},
 	}}
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
 const healthcheckLong = `Ask the signal-client on this machine whether it lives; exit 0 if it does.
@@ -25,7 +27,7 @@ restarts what is unhealthy should ask without --ready.`
 // newHealthcheck makes the command by which a container without a shell checks
 // itself.
 func newHealthcheck() *cobra.Command {
-	var c stageConfig
+	var c config.Process
 	var ready bool
 	cmd := &cobra.Command{
 		Use:    "healthcheck",
@@ -33,14 +35,14 @@ func newHealthcheck() *cobra.Command {
 		Long:   healthcheckLong,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := load(cmd, &c); err != nil {
+			if err := config.Load(cmd, &c); err != nil {
 				return err
 			}
 			path := "/healthz"
 			if ready {
 				path = "/readyz"
 			}
-			return healthcheck(cmd, "http://"+reachable(c.HTTPAddr)+path)
+			return healthcheck(cmd, "http://"+config.Reachable(c.HTTPAddr)+path)
 		},
 	}
 	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it can do its work, not only whether it lives")
@@ -55,25 +57,13 @@ func healthcheck(cmd *cobra.Command, url string) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return &problem{Op: "ask " + url, Err: errors.Unwrap(err), Hint: "signal-client run", Code: exitFailed}
+		return &problem.Error{Op: "ask " + url, Err: errors.Unwrap(err), Hint: "signal-client run", Code: problem.Failed}
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		reasons, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 		cause := cmp.Or(strings.Join(strings.Split(strings.TrimSpace(string(reasons)), "\n"), "; "), resp.Status)
-		return &problem{Op: "ask " + url, Err: errors.New(cause), Hint: "signal-client status, and its log", Code: exitFailed}
+		return &problem.Error{Op: "ask " + url, Err: errors.New(cause), Hint: "signal-client status, and its log", Code: problem.Failed}
 	}
 	return nil
-}
-
-// reachable is the address by which one that is listened on is reached.
-func reachable(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }

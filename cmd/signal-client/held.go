@@ -5,14 +5,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
 // holding tells metrics, board and others which instances this process holds.
 type holding struct {
 	pipeline.Locks
-	metrics *metrics
-	board   *board
+	metrics *telemetry.Metrics
+	board   *telemetry.StatusBoard
 	gone    func(instance string)                                               // told of each that is not held any more; nil: nobody
 	status  func(ctx context.Context, instance string) (pipeline.Status, error) // as the holder before left it
 	count   atomic.Int64

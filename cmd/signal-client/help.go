@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/topics"
 )
 
@@ -11,7 +13,7 @@ func newTopics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "configuration", Short: "Every variable and flag, with its default", Long: topics.Configuration(settings())},
 		{Use: "states", Short: "What the state of an org means, and what to do", Long: topics.States()},
-		{Use: "exit-codes", Short: "What the exit codes mean", Long: topics.ExitCodes(exitCodes)},
+		{Use: "exit-codes", Short: "What the exit codes mean", Long: topics.ExitCodes(problem.ExitCodes)},
 		{Use: "permissions", Short: "A nats.conf with the permissions of the service and its consumers", Long: topics.Permissions},
 		{Use: "troubleshooting", Short: "What to look at when something does not work", Long: topics.Troubleshooting},
 	}
@@ -20,8 +22,8 @@ func newTopics() []*cobra.Command {
 // settings are all variables that the program reads.
 func settings() []topics.Variable {
 	var all []topics.Variable
-	for _, s := range new(config).sections() {
-		for v := range variables(s) {
+	for _, s := range new(config.Config).Sections() {
+		for v := range config.Variables(s) {
 			all = append(all, topics.Variable{Name: v.Name, Flag: v.Flag(), Desc: v.Desc, Default: v.Default})
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
 // shutdownGrace is how long requests in flight may take once the service is
@@ -57,7 +59,7 @@ func listenHTTP(addr string) (net.Listener, error) {
 	if err == nil {
 		return ln, nil
 	}
-	p := &problem{Op: "serve HTTP on " + addr, Err: err, Code: exitFailed,
+	p := &problem.Error{Op: "serve HTTP on " + addr, Err: err, Code: problem.Failed,
 		Hint: "SIGNAL_CLIENT_HTTP_ADDR=<an address of this machine>:8000"}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		p.Err = errors.New("another process listens there, maybe another signal-client")

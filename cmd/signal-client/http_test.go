@@ -12,12 +12,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 )
 
 func TestPages(t *testing.T) {
 	var reasons atomic.Pointer[[]string]
 	reasons.Store(&[]string{})
-	mux := newMux(func() []string { return *reasons.Load() }, func() []string { return []string{"one org is wrong"} }, newMetrics().Handler())
+	mux := newMux(func() []string { return *reasons.Load() }, func() []string { return []string{"one org is wrong"} }, telemetry.NewMetrics().Handler())
 	for _, c := range []struct {
 		method, path string
 		reasons      []string
@@ -50,7 +53,7 @@ func TestAddressInUse(t *testing.T) {
 	}
 	defer ln.Close()
 	_, err = listenHTTP(ln.Addr().String())
-	p, ok := errors.AsType[*problem](err)
+	p, ok := errors.AsType[*problem.Error](err)
 	if !ok || !strings.Contains(p.Op, ln.Addr().String()) || !strings.Contains(p.Hint, "SIGNAL_CLIENT_HTTP_ADDR") {
 		t.Errorf("got %#v", err)
 	}
@@ -97,17 +100,6 @@ func TestServeSaysWhyItEnded(t *testing.T) {
 	ln.Close()
 	if err := serveHTTP(t.Context(), ln, http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no error from a closed listener")
-	}
-}
-
-func TestReachable(t *testing.T) {
-	for addr, want := range map[string]string{
-		"127.0.0.1:8000": "127.0.0.1:8000", "0.0.0.0:8000": "127.0.0.1:8000", ":8000": "127.0.0.1:8000",
-		"[::]:8000": "127.0.0.1:8000", "[::1]:8000": "[::1]:8000", "stage:80": "stage:80",
-	} {
-		if got := reachable(addr); got != want {
-			t.Errorf("%s: got %s, want %s", addr, got, want)
-		}
 	}
 }
 

@@ -8,6 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -36,9 +40,9 @@ func (r *roster) newAddOkta() *cobra.Command {
 		Use:   "okta <name>",
 		Short: "Add an Okta org",
 		Long:  integrationsAddLong,
-		Args:  named(1),
+		Args:  cli.Named(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v := newValue(!disabled)
+			v := orgs.NewValue(!disabled)
 			fromFlags(cmd, v)
 			return r.add(cmd, args[0], v, tokenFrom)
 		},
@@ -52,9 +56,9 @@ func (r *roster) newAddOkta() *cobra.Command {
 
 // addSettables gives a command a flag for each field.
 func addSettables(cmd *cobra.Command) {
-	for _, f := range settables {
-		if f.flag != "" {
-			cmd.Flags().Var(newFlagValue(f.what), f.flag, f.desc)
+	for _, f := range orgs.Fields {
+		if f.Flag != "" {
+			cmd.Flags().Var(config.NewFlagValue(f.What), f.Flag, f.Desc)
 		}
 	}
 	_ = cmd.MarkFlagFilename("token-file")
@@ -62,9 +66,9 @@ func addSettables(cmd *cobra.Command) {
 
 // fromFlags takes over what the flags of a command say, and reports whether they
 // say anything.
-func fromFlags(cmd *cobra.Command, v value) (any bool) {
-	for _, f := range settables {
-		if flag := cmd.Flags().Lookup(f.flag); f.flag != "" && flag.Changed {
+func fromFlags(cmd *cobra.Command, v orgs.Value) (any bool) {
+	for _, f := range orgs.Fields {
+		if flag := cmd.Flags().Lookup(f.Flag); f.Flag != "" && flag.Changed {
 			v.Assign(f, flag.Value.String())
 			any = true
 		}
@@ -75,16 +79,16 @@ func fromFlags(cmd *cobra.Command, v value) (any bool) {
 // placeholder stands for a token that was not asked for yet.
 var placeholder = pipeline.NewSecret("placeholder")
 
-func (r *roster) add(cmd *cobra.Command, instance string, v value, tokenFrom string) error {
+func (r *roster) add(cmd *cobra.Command, instance string, v orgs.Value, tokenFrom string) error {
 	if err := oneOfEach(cmd); err != nil {
 		return err
 	}
-	file, _ := v.At(tokenFilePath).(string)
+	file, _ := v.At(orgs.TokenFilePath).(string)
 	if file == "" {
 		// All else is checked before somebody goes and fetches a token.
 		v.SetToken(placeholder)
 	}
-	if _, errs := v.check(instance, v.labelled); errs != nil {
+	if _, errs := v.Check(instance, v.Labelled); errs != nil {
 		return errors.Join(errs...)
 	}
 	all, done, err := r.openToWrite(cmd)
@@ -106,7 +110,7 @@ func (r *roster) add(cmd *cobra.Command, instance string, v value, tokenFrom str
 		}
 		v.SetToken(token)
 	}
-	i, errs := v.check(instance, v.labelled)
+	i, errs := v.Check(instance, v.Labelled)
 	if errs != nil {
 		return errors.Join(errs...)
 	}
@@ -115,8 +119,8 @@ func (r *roster) add(cmd *cobra.Command, instance string, v value, tokenFrom str
 		return err
 	}
 	r.noteFile(cmd.Context(), i)
-	r.say("Added %s: %s. %s", instance, i.Origin, afterwards(i))
-	r.say("Try its token: signal-client integrations test %s", instance)
+	r.Say("Added %s: %s. %s", instance, i.Origin, afterwards(i))
+	r.Say("Try its token: signal-client integrations test %s", instance)
 	return nil
 }
 
@@ -135,16 +139,16 @@ func (r *roster) noteFile(ctx context.Context, i pipeline.Integration) {
 		return
 	}
 	if _, err := i.Secret(ctx); err != nil {
-		r.say("note: the token's file can't be read here: %v; where the service runs it must be", err)
+		r.Say("note: the token's file can't be read here: %v; where the service runs it must be", err)
 	}
 }
 
 func exists(instance string) error {
-	return &problem{
+	return &problem.Error{
 		Op:   fmt.Sprintf("add %s", instance),
 		Err:  errors.New("there is an integration of that name"),
 		Hint: fmt.Sprintf("signal-client integrations set %s --fqdn …, or another name", instance),
-		Code: exitFailed,
+		Code: problem.Failed,
 	}
 }
 
@@ -152,7 +156,7 @@ func exists(instance string) error {
 func oneOfEach(cmd *cobra.Command) error {
 	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}} {
 		if cmd.Flags().Changed(pair[0]) && cmd.Flags().Changed(pair[1]) {
-			return wrong(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them can be meant", "leave one of them out")
+			return problem.Usage(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them can be meant", "leave one of them out")
 		}
 	}
 	return nil

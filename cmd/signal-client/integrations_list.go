@@ -1,111 +1,23 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-// shown is an integration as list and show print it: with all defaults filled
-// in, and nothing of its token.
-type shown struct {
-	Instance            string    `json:"instance"`
-	Enabled             bool      `json:"enabled"`
-	Name                string    `json:"name"`
-	Origin              string    `json:"origin"`
-	PollIntervalSeconds float64   `json:"poll_interval_seconds"`
-	Since               string    `json:"since"`
-	Filter              string    `json:"filter"`
-	Limit               int       `json:"limit"`
-	RateShare           float64   `json:"rate_share"`
-	LinkHosts           []string  `json:"link_hosts"`
-	Token               string    `json:"token"` // set, file or none
-	TokenFile           string    `json:"token_file,omitempty"`
-	Revision            uint64    `json:"revision"`
-	WrittenAt           time.Time `json:"written_at,omitzero"`
-	Environment         bool      `json:"environment,omitempty"` // it is not in INTEGRATIONS: a service has it from its environment
-	Error               string    `json:"error,omitempty"`       // the value is wrong: all above but the instance is empty
-
-	Interval time.Duration `json:"-"` // PollIntervalSeconds
-}
-
-// show reads a value as the service does.
-func show(w jets.Written) shown {
-	i, err := pipeline.ParseIntegration(w.Instance, w.Value)
-	s := shown{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
-	if err != nil {
-		s.Error = err.Error()
-		return s
-	}
-	s.fill(i)
-	return s
-}
-
-func (s *shown) fill(i pipeline.Integration) {
-	s.Enabled, s.Name, s.Origin = i.Enabled, i.Name, i.Origin
-	s.Interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
-	s.Since, s.Filter, s.Limit, s.RateShare = sinceText(i.Since), i.Filter, i.Limit, i.RateShare
-	s.LinkHosts = append(s.LinkHosts, i.LinkHosts...)
-	s.Token, s.TokenFile = "none", i.TokenFile
-	if !i.Token.IsZero() {
-		s.Token = "set"
-	} else if i.TokenFile != "" {
-		s.Token = "file"
-	}
-}
-
-// showEnvironment reads what a service has from its environment. In some of its files,
-// or in a variable, there is a token.
-func showEnvironment(w jets.Written) shown {
-	s := show(w)
-	if i, err := fromEnvironmentOf(w, ""); err == nil {
-		s.fill(i)
-		s.Error = ""
-	}
-	s.Environment, s.WrittenAt = true, time.Time{}
-	if s.Token == "none" {
-		s.Token = "set"
-	}
-	return s
-}
-
-func sinceText(s pipeline.Since) string {
-	if !s.Moment.IsZero() {
-		return s.Moment.Format(time.RFC3339)
-	}
-	return exactSpan(s.Age)
-}
-
 // changedOf is when the value was written, or where it stands instead.
-func changedOf(s shown) any {
+func changedOf(s orgs.Shown) any {
 	if s.Environment {
 		return "environment"
 	}
 	return s.WrittenAt
 }
-
-// State is a word for the list.
-func (s shown) State() pipeline.State {
-	switch {
-	case s.Error != "":
-		return pipeline.StateConfig
-	case !s.Enabled:
-		return pipeline.StateDisabled
-	}
-	return stateEnabled
-}
-
-// stateEnabled is that of an org as it is configured; how it is doing is not
-// looked up.
-const stateEnabled pipeline.State = "enabled"
 
 const integrationsListLong = `List the orgs in INTEGRATIONS, and those that a service has from its environment
 (OKTA_FQDN), with "environment" for when they were changed. How they are doing is
@@ -122,14 +34,14 @@ func (r *roster) newList() *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   "List the orgs",
 		Long:    integrationsListLong,
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := r.list(cmd)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return writeJSON(r.Out(), list)
+				return term.WriteJSON(r.Out(), list)
 			}
 			return r.printList(list)
 		},
@@ -138,55 +50,32 @@ func (r *roster) newList() *cobra.Command {
 	return r.flags(cmd)
 }
 
-func (r *roster) list(cmd *cobra.Command) ([]shown, error) {
+func (r *roster) list(cmd *cobra.Command) ([]orgs.Shown, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return listed(cmd.Context(), all)
+	return orgs.List(cmd.Context(), all)
 }
 
-// listed is what INTEGRATIONS holds, and what services have from their environment, by
-// name.
-func listed(ctx context.Context, all *jets.Integrations) ([]shown, error) {
-	written, err := all.Written(ctx)
-	if err := present(err); err != nil {
-		return nil, err
-	}
-	list := []shown{} // [] rather than null
-	stored := map[string]bool{}
-	for _, w := range written {
-		list = append(list, show(w))
-		stored[w.Instance] = true
-	}
-	statuses, err := jets.AllStatuses(ctx, all.Store.Conn)
-	for _, s := range statuses {
-		if w, ok := fromStatus(s); ok && !stored[s.Instance] {
-			list = append(list, showEnvironment(w))
-		}
-	}
-	slices.SortFunc(list, func(a, b shown) int { return strings.Compare(a.Instance, b.Instance) })
-	return list, present(err)
-}
-
-func (r *roster) printList(list []shown) error {
+func (r *roster) printList(list []orgs.Shown) error {
 	out := r.Out()
 	if len(list) == 0 && out.Terminal {
-		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+firstCommand)
+		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+cli.FirstCommand)
 		return err
 	}
-	g := grid{
-		Title:  count(len(list), "org"),
+	g := term.Grid{
+		Title:  term.Count(len(list), "org"),
 		Header: []string{"instance", "state", "name", "origin", "poll interval", "token", "changed", "error"},
 	}
 	for _, s := range list {
 		text, interval := s.Error, ""
 		if out.Terminal {
-			text = cut(text, 60)
+			text = term.Cut(text, 60)
 		}
 		if s.Error == "" {
-			interval = exactSpan(s.Interval)
+			interval = term.ExactSpan(s.Interval)
 		}
 		g.Rows = append(g.Rows, []any{s.Instance, s.State(), s.Name, s.Origin, interval, s.Token, changedOf(s), text})
 	}
@@ -206,15 +95,15 @@ func (r *roster) newShow() *cobra.Command {
 		Aliases:           []string{"info"},
 		Short:             "Show one org's configuration",
 		Long:              integrationsShowLong,
-		Args:              named(1),
-		ValidArgsFunction: completeInstances(1),
+		Args:              cli.Named(1),
+		ValidArgsFunction: cli.CompleteInstances(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := r.shown(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return writeJSON(r.Out(), s)
+				return term.WriteJSON(r.Out(), s)
 			}
 			return r.printOne(s)
 		},
@@ -223,29 +112,18 @@ func (r *roster) newShow() *cobra.Command {
 	return r.flags(cmd)
 }
 
-func (r *roster) shown(cmd *cobra.Command, instance string) (shown, error) {
+func (r *roster) shown(cmd *cobra.Command, instance string) (orgs.Shown, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
-		return shown{}, err
+		return orgs.Shown{}, err
 	}
 	defer done()
-	return lookUp(cmd.Context(), all, instance)
+	return orgs.LookUp(cmd.Context(), all, instance)
 }
 
-// lookUp is one org, wherever it is configured.
-func lookUp(ctx context.Context, all *jets.Integrations, instance string) (shown, error) {
-	w, err := find(ctx, all, instance)
-	if errors.Is(err, errNoIntegration) {
-		if there, ok := environment(ctx, all.Store, instance); ok {
-			return showEnvironment(there), nil
-		}
-	}
-	return show(w), err
-}
-
-func (r *roster) printOne(s shown) error {
+func (r *roster) printOne(s orgs.Shown) error {
 	out := r.Out()
-	g := grid{Title: s.Instance, Header: []string{"field", "value"}}
+	g := term.Grid{Title: s.Instance, Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
 	add("instance", s.Instance)
 	add("state", s.State())
@@ -254,7 +132,7 @@ func (r *roster) printOne(s shown) error {
 	} else {
 		add("name", s.Name)
 		add("origin", s.Origin)
-		add("poll interval", exactSpan(s.Interval))
+		add("poll interval", term.ExactSpan(s.Interval))
 		add("since", s.Since)
 		add("filter", s.Filter)
 		add("limit", s.Limit)
@@ -281,24 +159,24 @@ func (r *roster) newExport() *cobra.Command {
 		Use:   "export",
 		Short: "Print all orgs as JSON, without tokens",
 		Long:  integrationsExportLong,
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			written, err := r.written(cmd)
 			if err != nil {
 				return err
 			}
-			list := []value{}
+			list := []orgs.Value{}
 			for _, w := range written {
-				v, err := readValue(w.Value)
+				v, err := orgs.ReadValue(w.Value)
 				if err != nil {
-					r.say("left out %s: its value is no JSON object", w.Instance)
+					r.Say("left out %s: its value is no JSON object", w.Instance)
 					continue
 				}
 				v = v.WithoutSecrets()
 				v["instance"] = w.Instance
 				list = append(list, v)
 			}
-			return writeJSON(r.Out(), list)
+			return term.WriteJSON(r.Out(), list)
 		},
 	}
 	cmd.Flags().Bool("json", true, "print one JSON document, which it does anyway")

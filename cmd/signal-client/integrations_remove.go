@@ -9,6 +9,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -30,11 +34,11 @@ func (r *roster) newRemove() *cobra.Command {
 		Aliases:           []string{"rm"},
 		Short:             "Forget orgs; their events stay",
 		Long:              integrationsRemoveLong,
-		Args:              named(0),
-		ValidArgsFunction: completeInstances(0),
+		Args:              cli.Named(0),
+		ValidArgsFunction: cli.CompleteInstances(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !yes && !force && !isTerminal(r.in) {
-				return wrong("remove "+strings.Join(args, " "), "it asks first, and there is no terminal to ask on", "--yes, if it is meant")
+			if !yes && !force && !term.IsTerminal(r.in) {
+				return problem.Usage("remove "+strings.Join(args, " "), "it asks first, and there is no terminal to ask on", "--yes, if it is meant")
 			}
 			all, done, err := r.open(cmd)
 			if err != nil {
@@ -57,7 +61,7 @@ func (r *roster) newRemove() *cobra.Command {
 }
 
 func (r *roster) remove(ctx context.Context, all *jets.Integrations, instance string, sure bool) error {
-	w, err := find(ctx, all, instance)
+	w, err := orgs.Find(ctx, all, instance)
 	if err != nil {
 		return err
 	}
@@ -67,16 +71,16 @@ func (r *roster) remove(ctx context.Context, all *jets.Integrations, instance st
 		if i, err := pipeline.ParseIntegration(instance, w.Value); err == nil {
 			at = i.Origin
 		}
-		r.say("%s (%s) will not be polled any more, and its configuration is forgotten.", instance, at)
-		r.say("%s", stays)
-		if err := confirm(ctx, r.in, r.Err(), "Remove "+instance+"?", "removed"); err != nil {
+		r.Say("%s (%s) will not be polled any more, and its configuration is forgotten.", instance, at)
+		r.Say("%s", stays)
+		if err := cli.Confirm(ctx, r.in, r.Err(), "Remove "+instance+"?", "removed"); err != nil {
 			return err
 		}
 	}
 	if err := all.Delete(ctx, instance, w.Revision); err != nil {
 		return err
 	}
-	r.say("Removed %s. %s", instance, stays)
+	r.Say("Removed %s. %s", instance, stays)
 	return nil
 }
 
@@ -84,7 +88,7 @@ func (r *roster) remove(ctx context.Context, all *jets.Integrations, instance st
 func whatStays(ctx context.Context, conn *jets.Conn, instance string) string {
 	events := "Its events"
 	if n, ok := countEvents(ctx, conn, instance); ok {
-		events = "Its " + count(int(n), "event")
+		events = "Its " + term.Count(int(n), "event")
 	}
 	return fmt.Sprintf("%s on %s and its position stay: added again under this name, for the same org, it goes on where it stood.",
 		events, jets.SubjectEvents(instance))

@@ -1,15 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
 )
 
 const integrationsSetLong = `Change some fields of an org and leave all others as they are, those that other
@@ -39,7 +40,7 @@ func (r *roster) newSet() *cobra.Command {
 		Aliases:           []string{"edit"},
 		Short:             "Change some fields of an org",
 		Long:              integrationsSetLong,
-		Args:              named(0),
+		Args:              cli.Named(0),
 		ValidArgsFunction: r.completeFields(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.set(cmd, args[0], args[1:], tokenFrom, another)
@@ -53,13 +54,13 @@ func (r *roster) newSet() *cobra.Command {
 
 // completeFields offers a name first, and then what can be set.
 func (r *roster) completeFields() cobra.CompletionFunc {
-	instances := completeInstances(1)
+	instances := cli.CompleteInstances(1)
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return instances(cmd, args, begun)
 		}
 		var fields []cobra.Completion
-		for _, name := range fieldNames() {
+		for _, name := range orgs.FieldNames() {
 			fields = append(fields, name+"=")
 		}
 		return fields, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
@@ -70,13 +71,13 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 	if err := oneOfEach(cmd); err != nil {
 		return err
 	}
-	asked := value{}
+	asked := orgs.Value{}
 	flags := fromFlags(cmd, asked)
 	if err := assignAll(cmd, asked, assignments); err != nil {
 		return err
 	}
 	if !flags && len(assignments) == 0 && tokenFrom == "" && !another {
-		return wrong("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
+		return problem.Usage("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
 	}
 	var token pipeline.Secret
 	if tokenFrom != "" {
@@ -85,7 +86,7 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 			return err
 		}
 	}
-	return r.change(cmd, instance, "Changed", func(v value) error {
+	return r.change(cmd, instance, "Changed", func(v orgs.Value) error {
 		fromFlags(cmd, v)
 		if !token.IsZero() {
 			v.SetToken(token)
@@ -101,21 +102,21 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 }
 
 // assignAll takes over arguments such as poll_interval=1m.
-func assignAll(cmd *cobra.Command, v value, assignments []string) error {
+func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
 	var errs []error
 	for _, a := range assignments {
 		name, text, ok := strings.Cut(a, "=")
-		if looksSecret(name) {
+		if orgs.LooksSecret(name) {
 			// Not what it was to be set to, should there be a log of this.
-			errs = append(errs, wrong("a token as an argument", "others on this machine can read arguments", "--token-from <file>, or - for standard input; if the token is a real one, make a new one"))
+			errs = append(errs, problem.Usage("a token as an argument", "others on this machine can read arguments", "--token-from <file>, or - for standard input; if the token is a real one, make a new one"))
 			continue
 		}
-		f, known := fieldOf(name)
+		f, known := orgs.FieldOf(name)
 		switch {
 		case !ok:
-			errs = append(errs, wrong(fmt.Sprintf("argument %q", a), "it is no field=value", cmd.CommandPath()+" <name> poll_interval=1m"))
+			errs = append(errs, problem.Usage(fmt.Sprintf("argument %q", a), "it is no field=value", cmd.CommandPath()+" <name> poll_interval=1m"))
 		case !known:
-			errs = append(errs, unknownField(name, "field "+name))
+			errs = append(errs, orgs.UnknownField(name, "field "+name))
 		default:
 			v.Assign(f, text)
 		}
@@ -123,45 +124,32 @@ func assignAll(cmd *cobra.Command, v value, assignments []string) error {
 	return errors.Join(errs...)
 }
 
-func looksSecret(name string) bool {
-	name = strings.ToLower(strings.ReplaceAll(name, "-", "_"))
-	return name == "token" || name == "api_token" || name == tokenPath
-}
-
-func unknownField(name, op string) error {
-	try := "one of " + strings.Join(fieldNames(), ", ")
-	if near := nearest(name, fieldNames()); near != "" {
-		try = near
-	}
-	return wrong(op, "an integration has no such field that could be set", try)
-}
-
 // mostTries is how often a change is made to what somebody else changed just then.
 const mostTries = 3
 
 // change edits what stands, and writes it if nobody else did meanwhile; if so, it
 // edits that.
-func (r *roster) change(cmd *cobra.Command, instance, done string, edit func(value) error) error {
+func (r *roster) change(cmd *cobra.Command, instance, done string, edit func(orgs.Value) error) error {
 	all, end, err := r.open(cmd)
 	if err != nil {
 		return err
 	}
 	defer end()
 	for try := 1; ; try++ {
-		i, changed, err := changeOnce(cmd.Context(), all, instance, edit)
+		i, changed, err := orgs.Change(cmd.Context(), all, instance, edit)
 		switch {
 		case errors.Is(err, pipeline.ErrChanged) && try < mostTries:
 			continue
 		case err != nil:
 			return err
 		case !changed:
-			r.say("%s is like that already: nothing was written.", instance)
+			r.Say("%s is like that already: nothing was written.", instance)
 			return nil
 		}
 		if i.Enabled {
 			r.noteFile(cmd.Context(), i)
 		}
-		r.say("%s %s: %s. %s", done, instance, i.Origin, effect(i))
+		r.Say("%s %s: %s. %s", done, instance, i.Origin, effect(i))
 		return nil
 	}
 }
@@ -171,35 +159,6 @@ func effect(i pipeline.Integration) string {
 		return "It is not polled while it is disabled."
 	}
 	return "It takes effect within seconds."
-}
-
-func changeOnce(ctx context.Context, all *jets.Integrations, instance string, edit func(value) error) (pipeline.Integration, bool, error) {
-	var none pipeline.Integration
-	before, err := find(ctx, all, instance)
-	if err != nil {
-		return none, false, err
-	}
-	was, err := readValue(before.Value)
-	if err != nil {
-		return none, false, &problem{
-			Op: "read the integration " + instance, Err: fmt.Errorf("its value is no JSON object: %w", err), Code: exitFailed,
-			Hint: "signal-client integrations remove " + instance + ", then add it",
-		}
-	}
-	v := was.Clone()
-	if err := edit(v); err != nil {
-		return none, false, err
-	}
-	i, errs := v.check(instance, v.labelled)
-	if errs != nil {
-		return none, false, errors.Join(errs...)
-	}
-	v.Tidy(i)
-	if v.Equal(was) {
-		return i, false, nil
-	}
-	_, err = all.Put(ctx, instance, v.Encode(), before.Revision)
-	return i, err == nil, err
 }
 
 // newSwitch makes enable and disable.
@@ -213,11 +172,11 @@ func (r *roster) newSwitch(verb string, on bool) *cobra.Command {
 		Use:               verb + " <name>...",
 		Short:             map[bool]string{true: "Poll orgs again", false: "Stop polling orgs"}[on],
 		Long:              long,
-		Args:              named(0),
-		ValidArgsFunction: completeInstances(0),
+		Args:              cli.Named(0),
+		ValidArgsFunction: cli.CompleteInstances(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, instance := range args {
-				err := r.change(cmd, instance, done, func(v value) error { v.Put("enabled", on); return nil })
+				err := r.change(cmd, instance, done, func(v orgs.Value) error { v.Put("enabled", on); return nil })
 				if err != nil {
 					return err
 				}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -33,7 +35,7 @@ func (r *roster) readToken(ctx context.Context, from string) (pipeline.Secret, e
 		}
 		defer f.Close()
 		return tokenIn(f, from)
-	case isTerminal(r.in):
+	case term.IsTerminal(r.in):
 		return r.askToken(ctx)
 	}
 	return tokenIn(r.in, "standard input")
@@ -41,7 +43,7 @@ func (r *roster) readToken(ctx context.Context, from string) (pipeline.Secret, e
 
 // askToken asks on the terminal.
 func (r *roster) askToken(ctx context.Context) (pipeline.Secret, error) {
-	typed, err := askHidden(ctx, r.in, r.Err(), "API token (in Okta: Security > API > Tokens; nothing is shown): ")
+	typed, err := term.AskHidden(ctx, r.in, r.Err(), "API token (in Okta: Security > API > Tokens; nothing is shown): ")
 	switch {
 	case ctx.Err() != nil:
 		return pipeline.Secret{}, ctx.Err()
@@ -66,25 +68,10 @@ func tokenIn(from io.Reader, where string) (pipeline.Secret, error) {
 }
 
 func noToken(where string, err error) error {
-	return &problem{
+	return &problem.Error{
 		Op:   "read the API token from " + where,
 		Err:  err,
 		Hint: "--token-from <file>, or --token-file <path> for a file that the service reads; Okta makes tokens under Security > API > Tokens",
-		Code: exitUsage,
+		Code: problem.BadUsage,
 	}
-}
-
-// secretOf is the token of an integration, which must have one that can be read here.
-func secretOf(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
-	token, err := i.Secret(ctx)
-	if err == nil && token.IsZero() {
-		err = errors.New("none is configured")
-	}
-	if err != nil {
-		err = &problem{
-			Op: "read the token of " + i.Instance, Err: err, Code: exitUsage,
-			Hint: "run this where the service runs, or: signal-client integrations set " + i.Instance + " --token-from <file>",
-		}
-	}
-	return token, err
 }

@@ -14,6 +14,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
 func main() { os.Exit(execute(os.Args[1:])) }
@@ -25,7 +28,7 @@ func execute(args []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	p := &program{color: colorAuto}
+	p := &cli.Program{Color: term.ColorAuto}
 	root := newRoot(p)
 	root.SetArgs(args)
 	return p.Report(ctx, root.ExecuteContext(ctx))

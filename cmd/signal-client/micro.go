@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -29,7 +31,7 @@ const presenceSubject = micro.APIPrefix + ".PING." + serviceName
 type presence struct {
 	conn    *jets.Conn
 	replica func() string // may change
-	board   *board
+	board   *telemetry.StatusBoard
 	log     *slog.Logger
 	started time.Time
 
@@ -76,7 +78,7 @@ func (p *presence) keep(ctx context.Context) {
 func (p *presence) granted(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, presenceEvery)
 	defer cancel()
-	allowed, err := permit{subject: presenceSubject, subscribe: true}.try(ctx, p.conn.NATS)
+	allowed, err := jets.Permission{Subject: presenceSubject, Subscribe: true}.Try(ctx, p.conn.NATS)
 	return allowed || err != nil // who can't tell tries
 }
 
@@ -88,7 +90,7 @@ func (p *presence) leave() {
 }
 
 func (p *presence) register() (err error) {
-	b := thisBuild()
+	b := build.Read()
 	p.name = p.replica()
 	config := micro.Config{
 		Name:        serviceName,

@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -72,7 +74,7 @@ func TestReplicasAnswer(t *testing.T) {
 		}
 	}})
 	second := readmeStage(natsd, okta.URL)
-	second.Stage.Replica, second.Okta = "other", oktaConfig{}
+	second.Process.Replica, second.Okta = "other", config.Okta{}
 	end := startStage(t, second)
 	<-polling
 	nc, err := nats.Connect(clitest.UserURL(natsd, "admin"))
@@ -161,7 +163,7 @@ func TestPresence(t *testing.T) {
 	}
 	t.Cleanup(conn.Close)
 	name := "one"
-	p := &presence{conn: conn, replica: func() string { return name }, board: &board{}, log: slog.New(slog.DiscardHandler)}
+	p := &presence{conn: conn, replica: func() string { return name }, board: &telemetry.StatusBoard{}, log: slog.New(slog.DiscardHandler)}
 	p.keep(t.Context())
 	t.Cleanup(p.leave)
 	nc := natsd.Connect(t)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -46,8 +47,8 @@ func (h *natsHolder) Away() string {
 }
 
 // figures is what metrics are made of.
-func (h *natsHolder) figures() natsFigures {
-	var f natsFigures
+func (h *natsHolder) figures() telemetry.NATSFigures {
+	var f telemetry.NATSFigures
 	conn := h.get()
 	if conn == nil {
 		return f
@@ -69,7 +70,7 @@ func (h *natsHolder) figures() natsFigures {
 		return f
 	}
 	info := stream.CachedInfo()
-	f.Stream = &streamFigures{Bytes: info.State.Bytes, Limit: info.Config.MaxBytes, First: info.State.FirstTime}
+	f.Stream = &telemetry.StreamFigures{Bytes: info.State.Bytes, Limit: info.Config.MaxBytes, First: info.State.FirstTime}
 	if info.State.Msgs == 0 {
 		f.Stream.First = time.Time{}
 	}

@@ -3,75 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
-
-// What the service waits for at its start, and what it ends with.
-func TestFinal(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want bool
-	}{
-		{nats.ErrNoServers, false},
-		{nats.ErrTimeout, false},
-		{syscall.ECONNREFUSED, false},
-		{jets.ErrDisconnected, false},
-		{errors.New("something new"), false}, // a service rather waits than gives up
-		{jets.ErrServerTooOld, true},
-		{jets.ErrNoJetStream, false}, // a leaf node whose line is down, an account that is being set up
-		{nats.ErrAuthorization, true},
-		{nats.ErrAuthExpired, true},
-		{&fs.PathError{Op: "open", Path: "stage.creds", Err: fs.ErrNotExist}, true},
-		{&url.Error{Op: "parse", URL: ":", Err: errors.New("bad")}, true},
-	} {
-		if got := final(fmt.Errorf("connect to nats: %w", c.err)); got != c.want {
-			t.Errorf("%v: final %v, want %v", c.err, got, c.want)
-		}
-	}
-}
-
-// A service that starts on a leaf node, with the JetStream of its hub, waits while the
-// line is down, and is told for what. A command says it, and ends with code 5.
-func TestJetStreamIsNotThereYet(t *testing.T) {
-	port, err := jetstest.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	jetstest.Config{Domain: "hub", LeafPort: port}.Run(t)
-	line := jetstest.NewLine(t, fmt.Sprintf("127.0.0.1:%d", port))
-	line.Cut()
-	leaf := jetstest.Config{Domain: "leaf", LeafOf: line.URL(), Listen: true}.Run(t)
-	d := dialing{servers: leaf.URL(), where: jets.Hosts(leaf.URL()), dialer: jets.Dialer{Domain: "hub"}}
-
-	if _, err := d.connect(t.Context(), slog.New(slog.DiscardHandler)); explain(err).Code != exitUnreachable {
-		t.Errorf("a command gets %v", err)
-	}
-	var waited string
-	conn, err := d.await(t.Context(), slog.New(slog.DiscardHandler), func(err error) {
-		waited = describeAway(d.where, err)
-		line.Mend()
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.Close()
-	if !strings.Contains(waited, "JetStream") || strings.Contains(waited, "not reachable") {
-		t.Errorf("while it waited: %q", waited)
-	}
-}
 
 func TestPasses(t *testing.T) {
 	for _, c := range []struct {
@@ -88,38 +26,5 @@ func TestPasses(t *testing.T) {
 		if got := passes(fmt.Errorf("make stream SIGNALS: %w", c.err)); got != c.want {
 			t.Errorf("%v: passes %v, want %v", c.err, got, c.want)
 		}
-	}
-}
-
-// A context's domain and credentials are taken along; variables override it.
-func TestContext(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("XDG_CONFIG_HOME", dir)
-	path := filepath.Join(dir, "nats", "context", "hub.json")
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	context := `{"url":"nats://hub:4222","user":"stage","password":"s3cret","jetstream_domain":"hub","inbox_prefix":"_IN"}`
-	if err := os.WriteFile(path, []byte(context), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"hub", path} {
-		d, err := natsConfig{Context: name}.dialing()
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := nats.GetDefaultOptions()
-		for _, option := range d.options {
-			if err := option(&o); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if d.servers != "nats://hub:4222" || d.dialer.Domain != "hub" || o.User != "stage" || o.Password != "s3cret" || o.InboxPrefix != "_IN" {
-			t.Errorf("%s: %+v %+v", name, d, o)
-		}
-	}
-	d, err := natsConfig{Context: "hub", URL: "nats://other:4222"}.dialing()
-	if err != nil || d.servers != "nats://other:4222" || d.where != "other:4222" {
-		t.Errorf("with NATS_URL: %+v, %v", d, err)
 	}
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -21,6 +18,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -53,7 +52,7 @@ func TestReadmeServer(t *testing.T) {
 	end()
 	for _, to := range []string{"", "signals-replay.acme"} {
 		args := []string{"replay", "--limit", "3", "--dry-run=" + strconv.FormatBool(to == ""), "--to", to, "--nats-url", clitest.UserURL(natsd, "replay")}
-		if code := execute(args); code != exitOK {
+		if code := execute(args); code != problem.OK {
 			t.Errorf("%q: exit code %d", args, code)
 		}
 	}
@@ -78,52 +77,27 @@ func TestReadmeServer(t *testing.T) {
 	}
 }
 
-// What a user must not ask gets no answer; the command says why.
-func TestDeniedRequestsAreToldOf(t *testing.T) {
-	natsd, _ := clitest.Server(t)
-	conn, err := jets.Connect(t.Context(), clitest.UserURL(natsd, "stage"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := errors.Join(conn.NATS.Publish("$JS.API.STREAM.MSG.DELETE.DEADLETTER", nil), conn.NATS.FlushTimeout(clitest.Patience)); err != nil {
-		t.Fatal(err)
-	}
-	p := new(program)
-	p.closing(conn)()
-	for err, want := range map[error]int{
-		fmt.Errorf("delete 1: %w", context.DeadlineExceeded): exitCredential, fmt.Errorf("list streams: %w", nats.ErrTimeout): exitCredential,
-		fmt.Errorf("look at it: %w", jets.ErrNoMessage): exitFailed,
-	} {
-		var b bytes.Buffer
-		code := report(screen{Writer: &b}, p.reason(err))
-		if told := strings.Contains(b.String(), `"$JS.API.STREAM.MSG.DELETE.DEADLETTER"`); code != want || told != (want == exitCredential) {
-			t.Errorf("%v: exit code %d\n%s", err, code, b.String())
-		}
-	}
-}
-
-func readmeStage(s *server.Server, okta string) config {
+func readmeStage(s *server.Server, okta string) config.Config {
 	return stageOn(clitest.UserURL(s, "stage"), okta)
 }
 
 // stageOn is the configuration of a service that polls one org.
-func stageOn(nats, okta string) config {
-	return config{
-		NATS:   natsConfig{URL: nats},
-		Stream: streamConfig{Replicas: 1, MaxAge: duration(time.Hour)},
-		Stage:  stageConfig{HTTPAddr: "127.0.0.1:0", Replica: "readme", SessionTTL: duration(10 * time.Second), RequestTimeout: duration(10 * time.Second)},
-		Okta: oktaConfig{Instance: "acme", BaseURL: okta, APIToken: pipeline.NewSecret("right-token"),
+func stageOn(nats, okta string) config.Config {
+	return config.Config{
+		NATS:    config.NATS{URL: nats},
+		Stream:  config.Stream{Replicas: 1, MaxAge: config.Duration(time.Hour)},
+		Process: config.Process{HTTPAddr: "127.0.0.1:0", Replica: "readme", SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(10 * time.Second)},
+		Okta: config.Okta{Instance: "acme", BaseURL: okta, APIToken: pipeline.NewSecret("right-token"),
 			PollInterval: "1s", Since: "24h"},
 	}
 }
 
 // startStage runs the service until end is called, and returns when its streams
 // stand.
-func startStage(t *testing.T, c config) (end func()) { return startTraced(t, c, nil) }
+func startStage(t *testing.T, c config.Config) (end func()) { return startTraced(t, c, nil) }
 
 // startTraced is startStage, with hooks.
-func startTraced(t *testing.T, c config, trace *pipeline.Trace) (end func()) {
+func startTraced(t *testing.T, c config.Config, trace *pipeline.Trace) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := make(chan struct{})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 )
 
@@ -75,7 +76,7 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("commands %q, want 2", commands)
 	}
 	args := strings.Fields(strings.TrimPrefix(commands[0], "go run ./cmd/signal-client "))
-	if cmd, _, err := newRoot(new(program)).Find(args); err != nil || cmd.Name() != "run" {
+	if cmd, _, err := newRoot(new(cli.Program)).Find(args); err != nil || cmd.Name() != "run" {
 		t.Errorf("%s: %v, %v", commands[0], cmd.Name(), err)
 	}
 	ci, err := os.ReadFile(root + "/.ci/run")
@@ -90,7 +91,7 @@ func TestReadme(t *testing.T) {
 // Each command of the program has a line in the README.
 func TestReadmeCommands(t *testing.T) {
 	text := clitest.Documents(t)["README.md"]
-	for _, cmd := range newRoot(new(program)).Commands() {
+	for _, cmd := range newRoot(new(cli.Program)).Commands() {
 		if cmd.Runnable() && !strings.Contains(text, "| `"+cmd.Name()+"` |") {
 			t.Errorf("the README has no line for %s", cmd.Name())
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -48,7 +49,7 @@ func (s *service) reload(ctx context.Context, stage *stage) error {
 }
 
 // fingerprint changes with the files that NATS is reached with.
-func fingerprint(ctx context.Context, c natsConfig) [sha256.Size]byte {
+func fingerprint(ctx context.Context, c config.NATS) [sha256.Size]byte {
 	all := sha256.New()
 	for _, path := range []string{c.Creds, c.CA, c.Cert, c.Key, c.NKey} {
 		if path == "" {

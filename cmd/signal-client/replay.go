@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nuid"
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -49,7 +51,7 @@ Examples:
 
 // replayer is the command replay.
 type replayer struct {
-	desk
+	cli.CommandContext
 	pick           pick
 	tempo          tempo
 	fromSeq, toSeq uint64
@@ -60,8 +62,8 @@ type replayer struct {
 	cmd *cobra.Command
 }
 
-func newReplay(p *program) *cobra.Command {
-	r := &replayer{desk: desk{program: p}}
+func newReplay(p *cli.Program) *cobra.Command {
+	r := &replayer{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Bring stored events again, to standard output or a subject",
@@ -85,8 +87,8 @@ func newReplay(p *program) *cobra.Command {
 	f.Uint64Var(&r.limit, "limit", 0, "end after so many `events`; 0: all")
 	f.BoolVar(&r.dryRun, "dry-run", false, "count events and bytes only")
 	f.BoolVar(&r.json, "json", false, "with --dry-run or --to: print the counts as one JSON document")
-	_ = cmd.RegisterFlagCompletionFunc("instance", completeInstances(0))
-	return r.connection(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("instance", cli.CompleteInstances(0))
+	return r.Connection(cmd)
 }
 
 func (r *replayer) run(cmd *cobra.Command) error {
@@ -97,7 +99,7 @@ func (r *replayer) run(cmd *cobra.Command) error {
 	if r.id == "" {
 		r.id = nuid.Next()
 	}
-	store, done, err := r.connect(cmd)
+	store, done, err := r.Connect(cmd)
 	if err != nil {
 		return err
 	}
@@ -112,19 +114,19 @@ func (r *replayer) run(cmd *cobra.Command) error {
 
 // refuse refuses what can't be meant, all at once.
 func (r *replayer) refuse() error {
-	var k check
+	var k problem.Checks
 	now := time.Now()
-	k.add(!r.pick.since.IsZero() && !r.pick.until.IsZero() && !r.pick.since.At(now).Before(r.pick.until.At(now)),
+	k.Add(!r.pick.since.IsZero() && !r.pick.until.IsZero() && !r.pick.since.At(now).Before(r.pick.until.At(now)),
 		fmt.Sprintf("--since=%s --until=%s", &r.pick.since, &r.pick.until), "the second is not after the first", "--since=24h --until=1h")
-	k.add(r.toSeq != 0 && r.toSeq < r.fromSeq, fmt.Sprintf("--from-seq=%d --to-seq=%d", r.fromSeq, r.toSeq), "the second lies before the first", "give them in the stream's order")
-	k.add(r.toSeq == 0 && r.cmd.Flags().Changed("to-seq"), "--to-seq=0", "sequences begin at 1", "leave it out, for all up to the newest")
-	k.add(!(r.tempo.rate > 0) && r.cmd.Flags().Changed("rate"), fmt.Sprintf("--rate=%v", r.tempo.rate), "it is events a second, above 0", "--rate=1000, or leave it out, for as fast as it goes")
-	k.add(r.tempo.rate > 0 && r.tempo.speed > 0, "--rate and --speed", "the one sets the pace, or the other", "leave one out")
-	k.add(r.to == "" && r.id != "", "--id without --to", "it is a header of what is published", "--to=signals-replay.{instance}")
-	k.add(r.json && r.to == "" && !r.dryRun, "--json without --dry-run or --to", "standard output has the events, a JSON document each", "leave it out")
-	k.add(strings.ContainsFunc(r.id, func(c rune) bool { return c <= ' ' || c > '~' }) || len(r.id) > 64, fmt.Sprintf("--id=%q", r.id), "it is a header's value: up to 64 visible characters of ASCII", "--id=incident-42")
-	k.errs = append(k.errs, r.pick.prepare(now)...)
-	return errors.Join(k.errs...)
+	k.Add(r.toSeq != 0 && r.toSeq < r.fromSeq, fmt.Sprintf("--from-seq=%d --to-seq=%d", r.fromSeq, r.toSeq), "the second lies before the first", "give them in the stream's order")
+	k.Add(r.toSeq == 0 && r.cmd.Flags().Changed("to-seq"), "--to-seq=0", "sequences begin at 1", "leave it out, for all up to the newest")
+	k.Add(!(r.tempo.rate > 0) && r.cmd.Flags().Changed("rate"), fmt.Sprintf("--rate=%v", r.tempo.rate), "it is events a second, above 0", "--rate=1000, or leave it out, for as fast as it goes")
+	k.Add(r.tempo.rate > 0 && r.tempo.speed > 0, "--rate and --speed", "the one sets the pace, or the other", "leave one out")
+	k.Add(r.to == "" && r.id != "", "--id without --to", "it is a header of what is published", "--to=signals-replay.{instance}")
+	k.Add(r.json && r.to == "" && !r.dryRun, "--json without --dry-run or --to", "standard output has the events, a JSON document each", "leave it out")
+	k.Add(strings.ContainsFunc(r.id, func(c rune) bool { return c <= ' ' || c > '~' }) || len(r.id) > 64, fmt.Sprintf("--id=%q", r.id), "it is a header's value: up to 64 visible characters of ASCII", "--id=incident-42")
+	k.Errs = append(k.Errs, r.pick.prepare(now)...)
+	return errors.Join(k.Errs...)
 }
 
 // publisher opens the target of some instances' events.
@@ -133,7 +135,7 @@ func (r *replayRun) publisher(ctx context.Context, instances []string) (*jets.Re
 		Subject: r.to, ID: r.id, Instances: instances,
 		Held: func(err error) { r.progress.Held(err) },
 	})
-	p := &problem{Op: "replay to " + r.to, Err: err, Code: exitUsage}
+	p := &problem.Error{Op: "replay to " + r.to, Err: err, Code: problem.BadUsage}
 	switch {
 	case errors.Is(err, jets.ErrSubject):
 		p.Hint = "--to 'signals-replay.{instance}', or any subject without wildcards"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -61,14 +62,14 @@ func (c *counts) Each() []counted {
 }
 
 // Print shows the counts, the total last.
-func (c *counts) Print(to screen) error {
-	g := grid{Title: "Would be replayed", Header: []string{"instance", "events", "bytes", "first", "last"}}
+func (c *counts) Print(to term.Screen) error {
+	g := term.Grid{Title: "Would be replayed", Header: []string{"instance", "events", "bytes", "first", "last"}}
 	total := c.total
 	total.Instance = "total"
 	for _, one := range append(c.Each(), total) {
 		row := []any{one.Instance, fmt.Sprint(one.Events), fmt.Sprint(one.Bytes), one.First, one.Last}
 		if to.Terminal {
-			row[1], row[2] = human(one.Events), humanize.IBytes(one.Bytes)
+			row[1], row[2] = term.Number(one.Events), humanize.IBytes(one.Bytes)
 		}
 		g.Rows = append(g.Rows, row)
 	}

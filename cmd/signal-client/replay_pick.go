@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -15,8 +17,8 @@ import (
 // pick is which of the stored events are brought again.
 type pick struct {
 	instances, types, ips []string
-	actors, outcomes      nameList
-	since, until          moment
+	actors, outcomes      cli.NameList
+	since, until          cli.TimeFlag
 
 	from, before time.Time // zero: open
 	networks     []netip.Prefix
@@ -24,7 +26,7 @@ type pick struct {
 
 // prepare reads what stands for more than text, and returns what is wrong.
 func (p *pick) prepare(now time.Time) []error {
-	var k check
+	var k problem.Checks
 	if !p.since.IsZero() {
 		p.from = p.since.At(now)
 	}
@@ -38,18 +40,18 @@ func (p *pick) prepare(now time.Time) []error {
 	for _, f := range patterns {
 		for _, pattern := range f.list {
 			_, err := path.Match(pattern, "")
-			k.add(err != nil, fmt.Sprintf("--%s=%s", f.flag, pattern), "it is no pattern", "write \\ before [ that stands for itself")
-			k.add(pattern == "", fmt.Sprintf("--%s=%s", f.flag, strings.Join(f.list, ",")), "one of the names is empty", "take out the comma too many")
+			k.Add(err != nil, fmt.Sprintf("--%s=%s", f.flag, pattern), "it is no pattern", "write \\ before [ that stands for itself")
+			k.Add(pattern == "", fmt.Sprintf("--%s=%s", f.flag, strings.Join(f.list, ",")), "one of the names is empty", "take out the comma too many")
 		}
 	}
-	k.add(slices.Contains(p.actors, ""), "--actor="+p.actors.String(), "one of the names is empty", "take out the comma too many")
-	k.add(slices.Contains(p.outcomes, ""), "--outcome="+p.outcomes.String(), "one of the names is empty", "take out the comma too many")
+	k.Add(slices.Contains(p.actors, ""), "--actor="+p.actors.String(), "one of the names is empty", "take out the comma too many")
+	k.Add(slices.Contains(p.outcomes, ""), "--outcome="+p.outcomes.String(), "one of the names is empty", "take out the comma too many")
 	for _, text := range p.ips {
 		network, err := network(text)
-		k.add(err != nil, "--ip="+text, "it is neither an address nor a network", "--ip=203.0.113.7, or --ip=203.0.113.0/24")
+		k.Add(err != nil, "--ip="+text, "it is neither an address nor a network", "--ip=203.0.113.7, or --ip=203.0.113.0/24")
 		p.networks = append(p.networks, network)
 	}
-	return k.errs
+	return k.Errs
 }
 
 func network(text string) (netip.Prefix, error) {
@@ -71,7 +73,7 @@ func network(text string) (netip.Prefix, error) {
 // Takes reports whether an event is among them. Its body is read only when its
 // headers have not ruled it out.
 func (p *pick) Takes(e *jets.Stored) bool {
-	if len(p.types) > 0 && !matches(p.types, e.Type()) {
+	if len(p.types) > 0 && !cli.Matches(p.types, e.Type()) {
 		return false
 	}
 	if !p.from.IsZero() || !p.before.IsZero() {
@@ -95,7 +97,7 @@ func happened(e *jets.Stored) time.Time {
 // another type, it does not match; whatever else is in the body does not matter.
 func (p *pick) takesBody(data []byte) bool {
 	return p.takesActor(data) && p.takesIP(data) &&
-		(len(p.outcomes) == 0 || p.outcomes.anyOf(jsonscan.Text(data, "outcome", "result")))
+		(len(p.outcomes) == 0 || p.outcomes.AnyOf(jsonscan.Text(data, "outcome", "result")))
 }
 
 func (p *pick) takesActor(data []byte) bool {
@@ -103,7 +105,7 @@ func (p *pick) takesActor(data []byte) bool {
 		return true
 	}
 	actor := jsonscan.Member(data, "actor")
-	return p.actors.anyOf(jsonscan.Text(actor, "id"), jsonscan.Text(actor, "alternateId"), jsonscan.Text(actor, "displayName"))
+	return p.actors.AnyOf(jsonscan.Text(actor, "id"), jsonscan.Text(actor, "alternateId"), jsonscan.Text(actor, "displayName"))
 }
 
 func (p *pick) takesIP(data []byte) bool {

@@ -9,13 +9,14 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
 // replayProgress tells how far a replay is, and what befalls it. It is safe for
 // concurrent use.
 type replayProgress struct {
-	line    progressLine
+	line    term.ProgressLine
 	verb    string
 	silent  bool // the events themselves are on the screen
 	started time.Time
@@ -27,8 +28,8 @@ type replayProgress struct {
 	held error     // why events that were published have no ack yet
 }
 
-func newReplayProgress(to screen, silent bool, verb string) *replayProgress {
-	return &replayProgress{line: progressLine{To: to, Every: 10 * time.Second}, silent: silent, verb: verb, started: time.Now()}
+func newReplayProgress(to term.Screen, silent bool, verb string) *replayProgress {
+	return &replayProgress{line: term.ProgressLine{To: to, Every: 10 * time.Second}, silent: silent, verb: verb, started: time.Now()}
 }
 
 // Start tells until what it returns is called.
@@ -57,8 +58,8 @@ func (p *replayProgress) text() string {
 	if p.held != nil {
 		left = "waiting: " + p.held.Error()
 	}
-	return fmt.Sprintf("%s events %s, %s/s, %s, %.0f %% of the range, %s", human(p.events.Load()), p.verb,
-		human(uint64(float64(p.events.Load())/taken.Seconds())), humanize.IBytes(p.bytes.Load()), 100*part, left)
+	return fmt.Sprintf("%s events %s, %s/s, %s, %.0f %% of the range, %s", term.Number(p.events.Load()), p.verb,
+		term.Number(uint64(float64(p.events.Load())/taken.Seconds())), humanize.IBytes(p.bytes.Load()), 100*part, left)
 }
 
 // timeLeft is how long the rest takes if it goes on like this.
@@ -66,7 +67,7 @@ func timeLeft(taken time.Duration, part float64) string {
 	if part <= 0 {
 		return "?"
 	}
-	return span(time.Duration(float64(taken) * (1 - part) / part))
+	return term.Span(time.Duration(float64(taken) * (1 - part) / part))
 }
 
 // done is how much of the range was read.
@@ -99,7 +100,7 @@ func (p *replayProgress) Away(err error) {
 		p.note("NATS is back")
 		return
 	}
-	p.note("NATS is away, waiting for it; Ctrl-C ends the replay: " + printable(err.Error()))
+	p.note("NATS is away, waiting for it; Ctrl-C ends the replay: " + term.Printable(err.Error()))
 }
 
 // Held says that events wait for an ack, and why, or with nil that none does any more.
@@ -110,7 +111,7 @@ func (p *replayProgress) Held(err error) {
 	p.mu.Unlock()
 	switch {
 	case was == nil && err != nil:
-		p.note("What was published is not acknowledged, waiting for it; Ctrl-C ends the replay: " + printable(err.Error()))
+		p.note("What was published is not acknowledged, waiting for it; Ctrl-C ends the replay: " + term.Printable(err.Error()))
 	case was != nil && err == nil:
 		p.note("What was published is acknowledged now")
 	}

@@ -12,6 +12,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -54,7 +57,7 @@ type replayOut interface {
 
 // prepare finds out where the events go and which part of the stream is read.
 func (r *replayRun) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, visitTime)
+	ctx, cancel := context.WithTimeout(ctx, cli.VisitTime)
 	defer cancel()
 	known, err := jets.Instances(ctx, r.store.Conn)
 	if err != nil {
@@ -103,14 +106,14 @@ func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) 
 		if slices.ContainsFunc(names, func(name string) bool { ok, _ := path.Match(wanted, name); return ok }) {
 			continue
 		}
-		if err := r.unknown(ctx, r.store, wanted); err != nil && !strings.ContainsAny(wanted, `*?[\`) {
+		if err := r.Unknown(ctx, r.store, wanted); err != nil && !strings.ContainsAny(wanted, `*?[\`) {
 			return err
 		}
 		note := fmt.Sprintf("%s holds no event of %s", jets.StreamSignals, wanted)
-		if near := nearest(wanted, names); near != "" {
+		if near := problem.Nearest(wanted, names); near != "" {
 			note += "; is " + near + " meant?"
 		}
-		fmt.Fprintln(r.Err(), printable(note))
+		fmt.Fprintln(r.Err(), term.Printable(note))
 	}
 	return nil
 }
@@ -119,7 +122,7 @@ func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) 
 func (r *replayRun) selected(known map[string]uint64) []string {
 	var names []string
 	for name := range known {
-		if len(r.pick.instances) == 0 || matches(r.pick.instances, name) {
+		if len(r.pick.instances) == 0 || cli.Matches(r.pick.instances, name) {
 			names = append(names, name)
 		}
 	}
@@ -154,7 +157,7 @@ func (r *replayRun) Run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if errors.Is(err, jets.ErrRefused) {
-		return &problem{Op: "replay to " + r.to, Err: err}
+		return &problem.Error{Op: "replay to " + r.to, Err: err}
 	}
 	return err
 }
@@ -258,15 +261,15 @@ func (r *replayRun) report(done bool) error {
 	var err error
 	switch {
 	case r.json:
-		err = writeJSON(r.Out(), r.summary(done))
+		err = term.WriteJSON(r.Out(), r.summary(done))
 	case r.dryRun:
 		err = r.counts.Print(r.Out())
 	}
 	took := time.Since(r.began)
 	t := r.counts.total
-	line := fmt.Sprintf("%s %s, %s, in %s", count(int(t.Events), "event"), r.verb(), humanize.IBytes(t.Bytes), span(took))
+	line := fmt.Sprintf("%s %s, %s, in %s", term.Count(int(t.Events), "event"), r.verb(), humanize.IBytes(t.Bytes), term.Span(took))
 	if t.Events > 0 && took > 0 && !r.dryRun {
-		line += fmt.Sprintf(" (%s/s)", human(uint64(float64(t.Events)/took.Seconds())))
+		line += fmt.Sprintf(" (%s/s)", term.Number(uint64(float64(t.Events)/took.Seconds())))
 	}
 	if r.target != nil {
 		line += ", to " + r.to
@@ -287,7 +290,7 @@ func (r *replayRun) report(done bool) error {
 		fmt.Fprintf(r.Err(), "Go on from sequence %d:\n  %s\n", r.next, r.again())
 		if r.target != nil && len(r.under) > r.target.Unacknowledged() {
 			fmt.Fprintf(r.Err(), "It brings %s that are stored already: within the stream's duplicate window (2 minutes unless set) they are dropped there\n",
-				count(len(r.under)-r.target.Unacknowledged(), "event"))
+				term.Count(len(r.under)-r.target.Unacknowledged(), "event"))
 		}
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-json"
 	"github.com/nats-io/nats.go"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
@@ -129,13 +130,13 @@ func TestReplayPicksRealEvents(t *testing.T) {
 		for _, name := range []string{e.Actor.ID, e.Actor.AlternateID, e.Actor.DisplayName} {
 			p := pick{types: []string{real.Type()}}
 			if name != "" {
-				p.actors = nameList{strings.ToUpper(name)}
+				p.actors = cli.NameList{strings.ToUpper(name)}
 			}
 			if _, err := network(e.Client.IPAddress); err == nil { // some are made unreadable
 				p.ips = []string{e.Client.IPAddress}
 			}
 			if e.Outcome.Result != "" {
-				p.outcomes = nameList{strings.ToLower(e.Outcome.Result)}
+				p.outcomes = cli.NameList{strings.ToLower(e.Outcome.Result)}
 			}
 			if errs := p.prepare(time.Now()); len(errs) > 0 {
 				t.Fatal(real.ID(), errs)
@@ -143,7 +144,7 @@ func TestReplayPicksRealEvents(t *testing.T) {
 			if !p.Takes(real) {
 				t.Errorf("%s: not found by its own type, actor, address and outcome", real.ID())
 			}
-			if p.outcomes = (nameList{"never"}); p.Takes(real) {
+			if p.outcomes = (cli.NameList{"never"}); p.Takes(real) {
 				t.Errorf("%s: found by another outcome", real.ID())
 			}
 		}
@@ -156,7 +157,7 @@ func TestReplayPicksOddEvents(t *testing.T) {
 	const actor, client, outcome = `"actor":{"id":"00u1"}`, `"client":{"ipAddress":"203.0.113.7"}`, `"outcome":{"result":"FAILURE"}`
 	odd := []string{`"text"`, `null`, `[{"id":"00u1"}]`, `7`, `true`, `{}`, `{"id":7,"ipAddress":7,"result":7}`, `{"ID":"00u2","IPAddress":"::1","Result":"SUCCESS"}`}
 	filters := map[string]pick{
-		actor: {actors: nameList{"00u1"}}, client: {ips: []string{"203.0.113.7"}}, outcome: {outcomes: nameList{"FAILURE"}},
+		actor: {actors: cli.NameList{"00u1"}}, client: {ips: []string{"203.0.113.7"}}, outcome: {outcomes: cli.NameList{"FAILURE"}},
 	}
 	for own, p := range filters {
 		if errs := p.prepare(time.Now()); len(errs) > 0 {
@@ -209,21 +210,21 @@ func TestReplayPicksOddNames(t *testing.T) {
 		`a,`:                        {"a", ""},
 		`"a,b, ""c"" [d]",e, "f",g`: {`a,b, "c" [d]`, `e, "f"`, "g"},
 	} {
-		var list nameList
+		var list cli.NameList
 		if _ = list.Set(text); !slices.Equal(list, want) {
 			t.Errorf("%s: %q, want %q", text, list, want)
 		}
-		var again nameList
+		var again cli.NameList
 		if _ = again.Set(list.String()); !slices.Equal(list, again) {
 			t.Errorf("%s: again %q, want %q", list.String(), again, list)
 		}
 		for _, name := range want {
-			if name != "" && !list.anyOf(strings.ToUpper(name)) {
+			if name != "" && !list.AnyOf(strings.ToUpper(name)) {
 				t.Errorf("%s does not find %s", text, name)
 			}
 		}
 	}
-	if list := (nameList{"ops*", "[xy]z"}); !list.anyOf("Ops (night)") || !list.anyOf("yz") || list.anyOf("no", "") {
+	if list := (cli.NameList{"ops*", "[xy]z"}); !list.AnyOf("Ops (night)") || !list.AnyOf("yz") || list.AnyOf("no", "") {
 		t.Error("patterns")
 	}
 }
@@ -322,9 +323,9 @@ func (d *disk) Write(b []byte) (int, error) {
 
 // A slash is a character of a name like any other.
 func TestReplayPicksNamesWithSlashes(t *testing.T) {
-	list := nameList{"*bot", "a?b"}
+	list := cli.NameList{"*bot", "a?b"}
 	for name, want := range map[string]bool{"CI/CD Bot": true, "a/b": true, "CI/CD": false} {
-		if got := list.anyOf(name); got != want {
+		if got := list.AnyOf(name); got != want {
 			t.Errorf("%s: %t, want %t", name, got, want)
 		}
 	}
@@ -335,8 +336,8 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, fmt.Errorf("full") }
 
 func TestReplayAgain(t *testing.T) {
-	p := &program{}
-	r := &replayer{desk: desk{program: p}}
+	p := &cli.Program{}
+	r := &replayer{CommandContext: cli.CommandContext{Program: p}}
 	cmd := newReplay(p)
 	r.cmd = cmd
 	err := cmd.ParseFlags([]string{"--instance", "acme-*,b", "--since=24h", "--limit=100", "--from-seq=5", "--speed=10x", "--to=again.{instance}"})

@@ -1,57 +1,13 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 )
-
-// program is what every command shares.
-type program struct {
-	color  colorMode
-	denied error // what NATS did not let this user do; nil: nothing is known of
-}
-
-// Out is where results go, and the log of the service, which is its result.
-func (p *program) Out() screen { return newScreen(os.Stdout, p.color) }
-
-// Err is where everything else goes: progress and errors.
-func (p *program) Err() screen { return newScreen(os.Stderr, p.color) }
-
-// say tells, on standard error, what a command did: its result is in NATS.
-func (p *program) say(format string, args ...any) {
-	_, _ = io.WriteString(p.Err(), printable(fmt.Sprintf(format, args...))+"\n")
-}
-
-// Report prints a command's error, if it has one, and returns the exit code. A
-// command that was interrupted and says no more than that needs no explanation.
-// (The service returns nil then: to be told to stop is its good end.)
-func (p *program) Report(ctx context.Context, err error) int {
-	switch {
-	case err == nil:
-		return exitOK
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return exitInterrupted
-	}
-	if code, ok := errors.AsType[told](err); ok {
-		return int(code)
-	}
-	return report(p.Err(), p.reason(err))
-}
-
-// reason is an error's, where it says no more than that no answer came: to what a
-// user must not ask NATS gives none.
-func (p *program) reason(err error) error {
-	if p.denied == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) {
-		return err
-	}
-	return &problem{Op: explain(err).Op, Err: p.denied}
-}
 
 const rootLong = `Pull the Okta System Log of any number of orgs into NATS JetStream, every event exactly once.
 
@@ -65,21 +21,21 @@ Into your own NATS:
   NATS_URL=nats://nats.example.com:4222 NATS_CREDS=stage.creds signal-client run`
 
 // newRoot builds the command tree.
-func newRoot(p *program) *cobra.Command {
+func newRoot(p *cli.Program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "signal-client",
 		Short:         "Okta System Log into NATS JetStream, every event exactly once",
 		Long:          rootLong,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       thisBuild().String(),
-		Args:          knownCommand,
+		Version:       build.Read().String(),
+		Args:          cli.KnownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(os.Stdout)
 	root.SetErr(os.Stderr)
-	root.PersistentFlags().Var(&p.color, "color", "colour the output: `when` is auto, always or never")
-	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().Var(&p.Color, "color", "colour the output: `when` is auto, always or never")
+	root.SetFlagErrorFunc(cli.FlagError)
 	root.SuggestionsMinimumDistance = 2
 	root.SetUsageTemplate(usage)
 	root.SetVersionTemplate("signal-client {{.Version}}\n")
@@ -138,9 +94,9 @@ func complete(root *cobra.Command) {
 		case cmd.Name() == "help":
 			cmd.Hidden = true
 		case cmd.HasSubCommands():
-			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			cmd.Args, cmd.RunE = cli.KnownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case cmd.Args == nil:
-			cmd.Args = noArgs
+			cmd.Args = cli.NoArgs
 		}
 		if cmd.Name() == "completion" {
 			cmd.Short, cmd.Long = "Print a shell's completion script", completionLong

@@ -11,6 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -38,27 +41,27 @@ SIGHUP reads the files of tokens and of NATS again, and says what has changed.
 Every flag is the override of a variable, named in brackets. Secrets have
 variables only, since flags are seen in the list of processes.`
 
-func newRun(p *program) *cobra.Command {
+func newRun(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Poll the configured orgs into JetStream (the service)",
 		Long:  runLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hup := hangups() // first of all: it must not end the service
-			c, err := loadConfig(cmd)
+			c, err := config.LoadConfig(cmd)
 			if err != nil {
 				return err
 			}
 			s := &service{config: c, log: c.Log.Logger(p.Out()), hup: hup}
-			s.config.Stage.Replica = replicaName(cmd.Context(), c)
-			for _, u := range c.unusedSettings(cmd) {
-				s.log.Warn("a setting does nothing", "setting", u.setting, "why", u.why, "try", u.try)
+			s.config.Process.Replica = replicaName(cmd.Context(), c)
+			for _, u := range c.UnusedSettings(cmd) {
+				s.log.Warn("a setting does nothing", "setting", u.Setting, "why", u.Why, "try", u.Try)
 			}
 			defer endInTime(cmd.Context(), s.log)()
 			return s.Run(cmd.Context())
 		},
 	}
-	addFlags(cmd, new(config).sections()...)
+	config.AddFlags(cmd, new(config.Config).Sections()...)
 	return cmd
 }
 
@@ -72,7 +75,7 @@ func endInTime(ctx context.Context, log *slog.Logger) (ended func() bool) {
 	return context.AfterFunc(ctx, func() {
 		time.Sleep(longestEnd)
 		log.Warn("ended before all was in order: it took too long")
-		os.Exit(exitFailed)
+		os.Exit(problem.Failed)
 	})
 }
 
@@ -80,9 +83,9 @@ func endInTime(ctx context.Context, log *slog.Logger) (ended func() bool) {
 // has: two of one name would take each other's session. Beside an embedded store,
 // which one process at a time can use, it is kept there: whoever starts again
 // after a crash takes its own session over, and need not wait for it to expire.
-func replicaName(ctx context.Context, c config) string {
-	if c.Stage.Replica != "" {
-		return c.Stage.Replica
+func replicaName(ctx context.Context, c config.Config) string {
+	if c.Process.Replica != "" {
+		return c.Process.Replica
 	}
 	if !c.NATS.Embedded() {
 		return newReplicaName()

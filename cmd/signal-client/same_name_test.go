@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -21,8 +22,8 @@ func TestTwoOrgsOfOneName(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.other = oktatest.New(oktatest.Config{Seed: 2, Tokens: []string{"other-token"}})
 		o.other.Generate(50, time.Hour)
-		env := func(fqdn, token string) oktaConfig {
-			return oktaConfig{FQDN: fqdn, APIToken: pipeline.NewSecret(token), PollInterval: "1m", Since: "24h"}
+		env := func(fqdn, token string) config.Okta {
+			return config.Okta{FQDN: fqdn, APIToken: pipeline.NewSecret(token), PollInterval: "1m", Since: "24h"}
 		}
 		first := env("acme.okta.com", "right-token")
 		a := o.start("a", first)

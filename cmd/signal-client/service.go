@@ -15,6 +15,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -25,7 +28,7 @@ import (
 // It starts from the outside in: HTTP, NATS, streams and buckets, the session,
 // the fleet; and ends in the reverse order.
 type service struct {
-	config config
+	config config.Config
 	log    *slog.Logger
 	trace  *pipeline.Trace // further hooks; nil: none
 	http   *http.Client    // that asks the orgs; nil: okta's
@@ -35,7 +38,7 @@ type service struct {
 
 	hup <-chan os.Signal // has it read again what can change; nil: nothing does
 
-	metrics *metrics
+	metrics *telemetry.Metrics
 	census  *census
 	ready   readiness
 	nats    natsHolder
@@ -47,22 +50,22 @@ const drainGrace = 500 * time.Millisecond
 
 // Run serves until ctx ends; then it returns nil, in good order.
 func (s *service) Run(ctx context.Context) error {
-	b := thisBuild()
+	b := build.Read()
 	log := s.log
 	if b.Revision != "unknown" {
 		log = log.With("revision", b.Revision)
 	}
-	log.Info("signal-client "+b.Version, "replica", s.config.Stage.Replica)
+	log.Info("signal-client "+b.Version, "replica", s.config.Process.Replica)
 	if err := s.count(); err != nil {
 		return err
 	}
 	s.ready.Waiting("starting")
 
-	ln, err := listenHTTP(s.config.Stage.HTTPAddr)
+	ln, err := listenHTTP(s.config.Process.HTTPAddr)
 	if err != nil {
 		return err
 	}
-	s.log.Info("http: serving /healthz /readyz /metrics", "url", "http://"+reachable(ln.Addr().String()))
+	s.log.Info("http: serving /healthz /readyz /metrics", "url", "http://"+config.Reachable(ln.Addr().String()))
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -119,37 +122,37 @@ func (s *service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error
 	if s.config.NATS.Embedded() {
 		return s.openEmbedded(ctx)
 	}
-	d, err := s.config.NATS.dialing()
+	d, err := s.config.NATS.Dialing()
 	if err != nil {
 		return nil, nil, err
 	}
-	d.dialer.Silence = time.Duration(s.config.Stage.SessionTTL)
-	s.ready.Waiting(fmt.Sprintf("NATS at %s is not connected yet", d.where))
+	d.Dialer.Silence = time.Duration(s.config.Process.SessionTTL)
+	s.ready.Waiting(fmt.Sprintf("NATS at %s is not connected yet", d.Where))
 	said := rarely{every: time.Minute}
-	conn, err := d.await(ctx, s.log, func(err error) {
-		reason := describeAway(d.where, err)
+	conn, err := d.Await(ctx, s.log, func(err error) {
+		reason := config.DescribeAway(d.Where, err)
 		s.ready.Waiting(reason)
 		missing := "it"
 		if errors.Is(err, jets.ErrNoJetStream) {
 			missing = "JetStream"
 		}
-		said.Do(reason, func() { s.log.Warn("nats: waiting for "+missing, "servers", d.where, "err", err) })
+		said.Do(reason, func() { s.log.Warn("nats: waiting for "+missing, "servers", d.Where, "err", err) })
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	s.log.Info("nats: connected", "server", jets.Hosts(conn.NATS.ConnectedUrlRedacted()), "name", conn.NATS.ConnectedServerName(), "version", conn.NATS.ConnectedServerVersion())
-	s.nats.where = d.where
+	s.nats.where = d.Where
 	return conn, nil, nil
 }
 
 func (s *service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
 	s.ready.Waiting("the embedded NATS server is starting")
-	server, err := startEmbedded(ctx, s.config.Server, s.log)
+	server, err := config.StartEmbedded(ctx, s.config.Server, s.log)
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := dialing{options: []nats.Option{server.InProcess()}}.connect(ctx, s.log)
+	conn, err := config.Dialing{Options: []nats.Option{server.InProcess()}}.Connect(ctx, s.log)
 	if err != nil {
 		return nil, server, err
 	}
@@ -181,7 +184,7 @@ func (s *service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 	said := rarely{every: time.Minute}
 	backoff := pipeline.Backoff{Max: 5 * time.Second}
 	for {
-		config := s.config.Stream.asked()
+		config := s.config.Stream.Asked()
 		config.Log = s.log
 		if s.server != nil {
 			config.Room = s.server.Short

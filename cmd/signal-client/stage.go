@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
@@ -21,8 +24,8 @@ type stage struct {
 	locks    *jets.Locks
 	http     *http.Client
 	timeout  time.Duration // of one request
-	metrics  *metrics
-	board    *board
+	metrics  *telemetry.Metrics
+	board    *telemetry.StatusBoard
 	trace    *pipeline.Trace // of all who want to know, metrics and board among them
 	log      *slog.Logger
 	limiters limiters
@@ -41,7 +44,7 @@ type stage struct {
 // brings, the runner carries to the sink.
 func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(error)) *pipeline.Runner {
 	clock := s.clocks.Of(i.Origin)
-	client, query := s.client(i, token, i.RateShare), queryOf(i, clock)
+	client, query := s.client(i, token, i.RateShare), orgs.QueryOf(i, clock)
 	query.Org = client.Organization
 	return &pipeline.Runner{
 		Instance: i.Instance,
@@ -78,7 +81,7 @@ func (s *stage) client(i pipeline.Integration, token pipeline.Secret, share floa
 		InFlight:  s.bounds.requests,
 		Memory:    s.bounds.pages,
 		Trace:     s.trace,
-		UserAgent: "signal-client/" + thisBuild().Version,
+		UserAgent: "signal-client/" + build.Read().Version,
 	}
 }
 
@@ -97,7 +100,7 @@ func (s *stage) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.
 		return nil
 	}
 	ask := func(share float64) pipeline.Source { return s.later(i, token, share) }
-	return s.backlogs.Of(i.Instance, ask, windowOf(i))
+	return s.backlogs.Of(i.Instance, ask, orgs.WindowOf(i))
 }
 
 // informed is a Source that is not asked before the process has heard which instances

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -17,7 +16,6 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/breaker"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // sourceFunc is a pipeline.Source.
@@ -95,168 +93,6 @@ func TestOneLimiterForAnOrigin(t *testing.T) {
 	}
 	if a, b := l.Of("https://a"), l.Of("https://b"); a == b {
 		t.Error("two origins share a limiter")
-	}
-}
-
-func TestInWords(t *testing.T) {
-	unauthorized := &okta.Error{Status: 401, Code: "E0000011", Summary: "Invalid token provided", Kind: pipeline.ErrCredential}
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{nil, ""},
-		{fmt.Errorf("ask https://a: %w", unauthorized), "Okta refuses the API token: make a new one under Security > API > Tokens (status 401 E0000011: Invalid token provided)"},
-		{&pipeline.NotBefore{At: time.Now(), Err: fmt.Errorf("breaker is open: %w", unauthorized)}, "Okta refuses the API token: make a new one"},
-		{&okta.Error{Status: 403, Code: "E0000006", Kind: pipeline.ErrCredential}, "the token's owner may not read the System Log"},
-		{&okta.Error{Status: 403, Summary: "Access Denied", Kind: pipeline.ErrCredential}, "something on the way to Okta forbids the request"},
-		{&okta.Error{Status: 401, Summary: "Sign in", Kind: pipeline.ErrCredential}, "something on the way to Okta forbids the request"},
-		{&okta.Error{Status: 429, Kind: pipeline.ErrThrottled}, "Okta's rate limit is used up"},
-		{&okta.Error{Status: 404, Kind: pipeline.ErrConfig}, "there is no System Log at this address"},
-		{&okta.Error{Status: 400, Summary: "Invalid filter", Kind: pipeline.ErrConfig}, "Okta refuses the request as it is configured: correct what it names, such as settings.filter; a new query begins by: signal-client cursor reopen (status 400: Invalid filter"},
-		{&okta.Error{Status: 400, Summary: "The request was not valid", Kind: pipeline.ErrLink}, "Okta refuses a link that it made itself: if it still does in a minute, a new query begins where all is known to be stored; at once it does by: signal-client cursor reopen (status 400"},
-		{fmt.Errorf("ask https://a: %w", &okta.Error{Status: 500, Code: "E0000009", Summary: "Your last request took too long"}), "the page takes too long: smaller ones are asked for by themselves; a lower settings.limit makes"},
-		{&okta.Error{Status: 504}, "the page takes too long"},
-		{&okta.Error{Status: 503}, "Okta fails; it is asked again (status 503"},
-		{errors.New("body: \x1b[31mcut short\n"), `body: \x1b[31mcut short\n`},
-	} {
-		if got := inWords(c.err); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
-			t.Errorf("%v:\ngot  %s\nwant %s…", c.err, got, c.want)
-		}
-	}
-	_, err := (pipeline.Integration{TokenFile: "/nowhere/token"}).Secret(t.Context())
-	if got := inWords(err); !strings.Contains(got, "the token's file can't be read") || !strings.Contains(got, "/nowhere/token") {
-		t.Errorf("missing token file: %s", got)
-	}
-}
-
-// A status begins when an instance is held, follows its poll, and ends with it.
-func TestBoard(t *testing.T) {
-	var published []pipeline.Status
-	var erased []string
-	b := &board{
-		replica: func() string { return "one" },
-		publish: func(s pipeline.Status) { published = append(published, s) },
-		erase:   func(instance string) { erased = append(erased, instance) },
-	}
-	last := func() pipeline.Status { return published[len(published)-1] }
-	trace := pipeline.Traces(b.Trace())
-	at := pipeline.Position{CompleteThrough: time.Now().Add(-time.Minute), LastEvent: &pipeline.LastEvent{UUID: "u"}}
-
-	trace.Moved("prod", pipeline.StatePolling, at, time.Now())
-	if len(published) != 0 {
-		t.Error("published an instance that is not held")
-	}
-	b.Held("prod")
-	b.Carry("prod", 100)
-	trace.Failed("prod", pipeline.ErrThrottled)
-	trace.Budget("prod", pipeline.RateLimit{Limit: 120, Remaining: 7})
-	trace.Breaker("prod", breaker.Open, false)
-	trace.Moved("prod", pipeline.StateThrottled, at, time.Now())
-	s := last()
-	if s.Holder != "one" || s.State != pipeline.StateThrottled || s.RateLimit.Remaining != 7 || s.Breaker != breaker.Open || s.LastError == "" || s.LagSeconds < 60 {
-		t.Errorf("throttled: %+v", s)
-	}
-	trace.Committed("prod", pipeline.Page{}, pipeline.Receipt{Stored: 3}, 0)
-	trace.Committed("prod", pipeline.Page{}, pipeline.Receipt{Stored: 4}, 0)
-	trace.Moved("prod", pipeline.StatePolling, at, time.Now())
-	if s := last(); s.Events != 107 || s.LastError != "" || s.LastSuccess.IsZero() || s.LastEvent.UUID != "u" {
-		t.Errorf("polling: %+v", s)
-	}
-	b.Report("prod", pipeline.StateUnowned, nil)
-	if s := last(); s.State != pipeline.StateUnowned || s.Holder != "" || s.Events != 107 {
-		t.Errorf("unowned: %+v", s)
-	}
-	b.Gone("prod")
-	b.Report("prod", pipeline.StateDisabled, nil)
-	if s := last(); s.State != pipeline.StateDisabled || s.Holder != "" || s.Events != 0 || s.Breaker != "" {
-		t.Errorf("disabled: %+v", s)
-	}
-	b.Report("prod", "", nil)
-	if !slices.Equal(erased, []string{"prod"}) {
-		t.Errorf("erased %v", erased)
-	}
-}
-
-// The next poll that a status names is yet to come: not one that is under way, or
-// that was due while the last one took its time.
-func TestBoardNamesNoPastPoll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var last pipeline.Status
-		b := &board{replica: func() string { return "one" }, publish: func(s pipeline.Status) { last = s }}
-		trace := pipeline.Traces(b.Trace())
-		b.Held("prod")
-		next := time.Now().Add(time.Second)
-		trace.Moved("prod", pipeline.StatePolling, pipeline.Position{}, next)
-		if !last.NextPoll.Equal(next) {
-			t.Errorf("planned for %s, told %s", next, last.NextPoll)
-		}
-		time.Sleep(3 * time.Second)
-		trace.Polled("prod", pipeline.Page{}, 2*time.Second)
-		if s := b.All()[0]; !s.NextPoll.IsZero() {
-			t.Errorf("last poll %s, next poll %s", s.LastPoll, s.NextPoll)
-		}
-		trace.Moved("prod", pipeline.StatePolling, pipeline.Position{}, next.Add(time.Second))
-		if !last.NextPoll.IsZero() {
-			t.Errorf("last poll %s, next poll %s", last.LastPoll, last.NextPoll)
-		}
-	})
-}
-
-// An instance that is held and not heard of for long after its poll was due is
-// stalled; what ended by itself keeps its state until it is held again.
-func TestBoardSaysWhoIsStalled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &board{replica: func() string { return "one" }, publish: func(pipeline.Status) {}, erase: func(string) {}, silence: 5 * time.Minute}
-		trace := pipeline.Traces(b.Trace())
-		is := func(state string, held bool) {
-			t.Helper()
-			if s, h := b.State("prod"); s != state || h != held {
-				t.Errorf("%q, held %v; want %q, %v", s, h, state, held)
-			}
-		}
-		is("", false)
-		b.Held("prod")
-		is("new", true)
-		time.Sleep(6 * time.Minute)
-		is("stalled", true)
-		trace.Moved("prod", pipeline.StateRefused, pipeline.Position{}, time.Now().Add(15*time.Minute))
-		time.Sleep(19 * time.Minute)
-		is("credential_refused", true)
-		time.Sleep(2 * time.Minute)
-		is("stalled", true)
-		trace.Requested("prod", "200", time.Second)
-		is("credential_refused", true)
-		b.Report("prod", pipeline.StateConfig, io.EOF)
-		b.Gone("prod")
-		is("configuration_error", false)
-		b.Held("prod")
-		is("new", true)
-		b.Gone("prod")
-		is("", false)
-	})
-}
-
-// An instance whose next poll has to wait for the org's budget is throttled, and says
-// until when; what more is known of it is not written over.
-func TestBoardSaysWhoWaits(t *testing.T) {
-	until := time.Now().Add(time.Hour)
-	for state, want := range map[pipeline.State]pipeline.State{
-		pipeline.StateNew:        pipeline.StateThrottled,
-		pipeline.StatePolling:    pipeline.StateThrottled,
-		pipeline.StateThrottled:  pipeline.StateThrottled,
-		pipeline.StateCatchingUp: pipeline.StateCatchingUp,
-		pipeline.StateRetrying:   pipeline.StateRetrying,
-		pipeline.StateRefused:    pipeline.StateRefused,
-	} {
-		var last pipeline.Status
-		b := &board{replica: func() string { return "one" }, publish: func(s pipeline.Status) { last = s }}
-		trace := pipeline.Traces(b.Trace())
-		b.Held("prod")
-		trace.Moved("prod", state, pipeline.Position{}, time.Time{})
-		trace.Waits("prod", until)
-		if told := last.NextPoll.Equal(until); last.State != want || told != (want == pipeline.StateThrottled) {
-			t.Errorf("%s that waits is %s, next poll %s", state, last.State, last.NextPoll)
-		}
 	}
 }
 

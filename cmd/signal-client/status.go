@@ -12,6 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -44,9 +48,9 @@ type statusFlags struct {
 	watch          time.Duration // 0: once
 }
 
-func newStatus(p *program) *cobra.Command {
-	var n natsConfig
-	var s serverConfig
+func newStatus(p *cli.Program) *cobra.Command {
+	var n config.NATS
+	var s config.Server
 	var f statusFlags
 	cmd := &cobra.Command{
 		Use:   "status [<name>...]",
@@ -58,40 +62,40 @@ func newStatus(p *program) *cobra.Command {
 				return err
 			}
 			f.instances = args
-			if err := load(cmd, &n, &s); err != nil {
+			if err := config.Load(cmd, &n, &s); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), visitTime)
+			ctx, cancel := context.WithTimeout(cmd.Context(), cli.VisitTime)
 			defer cancel()
-			conn, err := visit(ctx, n, s)
+			conn, err := cli.Visit(ctx, n, s)
 			if err != nil {
 				return err
 			}
 			defer conn.Close()
 			store := jets.Attach(conn)
 			if f.watch > 0 {
-				return (&watching{program: p, statusFlags: f}).Run(cmd.Context(), jets.NewLookout(store.Conn))
+				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), jets.NewLookout(store.Conn))
 			}
 			return statusOnce(ctx, p, store, f)
 		},
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document; with --watch one a line")
 	cmd.Flags().BoolVar(&f.replicas, "replicas", false, "show the processes that poll, and their shares, instead of the orgs")
-	cmd.Flags().Var((*durationFlag)(&f.watch), "watch", "go on, and show what changes, looking every `interval` (2s if none is given)")
+	cmd.Flags().Var((*cli.DurationFlag)(&f.watch), "watch", "go on, and show what changes, looking every `interval` (2s if none is given)")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
-	addFlags(cmd, &n)
-	cmd.ValidArgsFunction = completeInstances(0)
+	config.AddFlags(cmd, &n)
+	cmd.ValidArgsFunction = cli.CompleteInstances(0)
 	return cmd
 }
 
 func (f statusFlags) fault(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("watch") && f.watch < 100*time.Millisecond {
-		return wrong(fmt.Sprintf("--watch=%s", f.watch), "it is an interval, at least 100ms", "--watch=2s")
+		return problem.Usage(fmt.Sprintf("--watch=%s", f.watch), "it is an interval, at least 100ms", "--watch=2s")
 	}
 	return nil
 }
 
-func statusOnce(ctx context.Context, p *program, store *jets.Store, f statusFlags) error {
+func statusOnce(ctx context.Context, p *cli.Program, store *jets.Store, f statusFlags) error {
 	now := time.Now()
 	all, replicas, err := readStatuses(ctx, store, now)
 	if err == nil {
@@ -101,9 +105,9 @@ func statusOnce(ctx context.Context, p *program, store *jets.Store, f statusFlag
 	case err != nil:
 		return err
 	case f.json && f.replicas:
-		return writeJSON(p.Out(), shares(replicas))
+		return term.WriteJSON(p.Out(), shares(replicas))
 	case f.json:
-		return writeJSON(p.Out(), all)
+		return term.WriteJSON(p.Out(), all)
 	case f.replicas:
 		return printShares(p.Out(), shares(replicas))
 	case len(f.instances) == 1:
@@ -117,7 +121,7 @@ func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipe
 	stored, err := jets.AllStatuses(ctx, store.Conn)
 	entries, err2 := (&jets.Integrations{Store: store}).All(ctx)
 	replicas, err3 := jets.ReadReplicas(ctx, store.Conn)
-	if err := errors.Join(present(err), present(err2), present(err3)); err != nil {
+	if err := errors.Join(jets.IgnoreMissingBucket(err), jets.IgnoreMissingBucket(err2), jets.IgnoreMissingBucket(err3)); err != nil {
 		return nil, replicas, err
 	}
 	return together(jets.Overview{Statuses: stored, Entries: entries, Replicas: replicas}, now), replicas, nil
@@ -199,13 +203,13 @@ func asOf(now time.Time, s pipeline.Status, held, stored bool, entry pipeline.En
 
 // printStatuses shows the orgs, and to people the processes that poll them.
 // paces are what is known of each org's speed; nil: nothing of any.
-func printStatuses(out screen, all []pipeline.Status, replicas []share, paces map[string]pace, now time.Time) error {
+func printStatuses(out term.Screen, all []pipeline.Status, replicas []share, paces map[string]pace, now time.Time) error {
 	if len(all) == 0 && out.Terminal {
-		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+firstCommand)
+		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+cli.FirstCommand)
 		return err
 	}
-	g := grid{
-		Title:  count(len(all), "org") + tally(all),
+	g := term.Grid{
+		Title:  term.Count(len(all), "org") + tally(all),
 		Header: statusHeader(paces != nil),
 		Now:    now,
 	}
@@ -240,7 +244,7 @@ func tally(all []pipeline.Status) string {
 	})
 	var parts []string
 	for _, state := range states {
-		parts = append(parts, fmt.Sprintf("%s %s", human(uint64(counts[state])), state))
+		parts = append(parts, fmt.Sprintf("%s %s", term.Number(uint64(counts[state])), state))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -259,7 +263,7 @@ func statusHeader(paced bool) []string {
 func statusRow(s pipeline.Status, people bool) []any {
 	row := []any{s.Instance, s.State, s.Holder, lag(s, people), lastEvent(s), fmt.Sprint(s.Events), budget(s)}
 	if people {
-		row[5] = human(s.Events)
+		row[5] = term.Number(s.Events)
 	}
 	return row
 }
@@ -272,7 +276,7 @@ func lag(s pipeline.Status, people bool) string {
 	case s.CompleteThrough.IsZero():
 		return ""
 	case people:
-		return span(time.Duration(s.LagSeconds * float64(time.Second)))
+		return term.Span(time.Duration(s.LagSeconds * float64(time.Second)))
 	}
 	return fmt.Sprintf("%.0f", s.LagSeconds)
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -19,7 +22,7 @@ func notes(s pipeline.Status) []string {
 		lines = append(lines, "try: "+try)
 	}
 	if s.Gap != nil {
-		lines = append(lines, "may be missing: "+gapOf(*s.Gap))
+		lines = append(lines, "may be missing: "+cli.GapOf(*s.Gap))
 	}
 	if s.Assumed != "" {
 		lines = append(lines, "assumed: "+s.Assumed)
@@ -35,7 +38,7 @@ const untimed = "only events move it, since the org's answers have no Date; look
 
 // remedyOf is what to do about a state that does not pass by itself; "": nothing.
 func remedyOf(s pipeline.Status) string {
-	_, static := fromStatus(s)
+	_, static := orgs.FromStatus(s)
 	switch {
 	case s.State == pipeline.StateRefused && static:
 		return "put a new token where the service's OKTA_API_TOKEN_FILE or OKTA_API_TOKEN has it"
@@ -68,7 +71,7 @@ func chosen(all []pipeline.Status, instances []string) ([]pipeline.Status, error
 	}
 	for _, instance := range instances {
 		if !slices.Contains(known, instance) {
-			p := noIntegration(instance, known)
+			p := orgs.NotFound(instance, known)
 			p.Hint = "signal-client status"
 			return nil, p
 		}
@@ -77,8 +80,8 @@ func chosen(all []pipeline.Status, instances []string) ([]pipeline.Status, error
 }
 
 // printStatus shows one org whole.
-func printStatus(out screen, s pipeline.Status, now time.Time) error {
-	g := grid{Title: s.Instance, Header: []string{"field", "value"}, Now: now}
+func printStatus(out term.Screen, s pipeline.Status, now time.Time) error {
+	g := term.Grid{Title: s.Instance, Header: []string{"field", "value"}, Now: now}
 	add := func(name string, v any) {
 		if at, ok := v.(time.Time); v != "" && !(ok && at.IsZero()) {
 			g.Rows = append(g.Rows, []any{name, v})
@@ -89,7 +92,7 @@ func printStatus(out screen, s pipeline.Status, now time.Time) error {
 	add("last error", s.LastError)
 	add("try", remedyOf(s))
 	if s.Gap != nil {
-		add("may be missing", gapOf(*s.Gap))
+		add("may be missing", cli.GapOf(*s.Gap))
 	}
 	add("assumed", s.Assumed)
 	add("holder", s.Holder)
@@ -98,7 +101,7 @@ func printStatus(out screen, s pipeline.Status, now time.Time) error {
 		add("watermark", untimed)
 	}
 	add("last event", lastEvent(s))
-	add("events stored", human(s.Events))
+	add("events stored", term.Number(s.Events))
 	add("last poll", s.LastPoll)
 	add("last success", s.LastSuccess)
 	add("next poll", s.NextPoll)
@@ -106,9 +109,9 @@ func printStatus(out screen, s pipeline.Status, now time.Time) error {
 	add("breaker", s.Breaker)
 	if a := s.Audit; a != nil {
 		add("last audit", a.At)
-		add("it found", fmt.Sprintf("%s on both sides, %d missing, %d stored twice, %d here only", human(uint64(a.Both)), a.Missing, a.Twice, a.HereOnly))
+		add("it found", fmt.Sprintf("%s on both sides, %d missing, %d stored twice, %d here only", term.Number(uint64(a.Both)), a.Missing, a.Twice, a.HereOnly))
 	}
-	if _, static := fromStatus(s); static {
+	if _, static := orgs.FromStatus(s); static {
 		add("configured by", "the service's environment")
 	}
 	add("written", s.UpdatedAt)

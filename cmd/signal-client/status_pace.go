@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -69,7 +70,7 @@ func paceCells(p pace, people bool) []any {
 	}
 	switch {
 	case p.CatchUpSec != nil && people:
-		rest = span(time.Duration(*p.CatchUpSec * float64(time.Second)))
+		rest = term.Span(time.Duration(*p.CatchUpSec * float64(time.Second)))
 	case p.CatchUpSec != nil:
 		rest = fmt.Sprintf("%.0f", *p.CatchUpSec)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -80,7 +81,7 @@ func TestStatusInEightyColumns(t *testing.T) {
 	}
 	for _, width := range []int{80, 120, 0} {
 		var b bytes.Buffer
-		if err := printStatuses(screen{Writer: &b, Terminal: true, Color: true, Width: func() int { return width }}, all, nil, nil, today); err != nil {
+		if err := printStatuses(term.Screen{Writer: &b, Terminal: true, Color: true, Width: func() int { return width }}, all, nil, nil, today); err != nil {
 			t.Fatal(err)
 		}
 		shown := b.String()

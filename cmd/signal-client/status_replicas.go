@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -41,8 +42,8 @@ func shares(r jets.Replicas) []share {
 	return all
 }
 
-func shareGrid(all []share) grid {
-	g := grid{Title: count(len(all), "replica"), Header: []string{"replica", "orgs", "share", "started", "declines"}}
+func shareGrid(all []share) term.Grid {
+	g := term.Grid{Title: term.Count(len(all), "replica"), Header: []string{"replica", "orgs", "share", "started", "declines"}}
 	for _, s := range all {
 		g.Rows = append(g.Rows, []any{s.Replica, s.Orgs, percent(s.Share), s.StartedAt, strings.Join(s.Declines, ",")})
 	}
@@ -50,14 +51,14 @@ func shareGrid(all []share) grid {
 }
 
 // printShares shows the replicas, and below them why orgs are declined.
-func printShares(out screen, all []share) error {
+func printShares(out term.Screen, all []share) error {
 	if err := shareGrid(all).Print(out); err != nil {
 		return err
 	}
 	for _, s := range all {
 		for _, org := range s.Declines {
 			if reason := s.Reasons[org]; reason != "" {
-				fmt.Fprintf(out, "%s declines %s: %s\n", s.Replica, org, printable(reason))
+				fmt.Fprintf(out, "%s declines %s: %s\n", s.Replica, org, term.Printable(reason))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -15,7 +16,7 @@ func TestSharesSayWhy(t *testing.T) {
 		"node-2": {ID: "b"},
 	}})
 	var out bytes.Buffer
-	if err := printShares(screen{Writer: &out}, all); err != nil {
+	if err := printShares(term.Screen{Writer: &out}, all); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); !strings.Contains(got, "acme,initech") || strings.Contains(got, "\x1b") ||

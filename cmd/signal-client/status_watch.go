@@ -10,13 +10,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // watching shows how things stand, again and again.
 type watching struct {
-	*program
+	*cli.Program
 	statusFlags
 
 	paces   map[string]pace // by instance
@@ -40,7 +42,7 @@ func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
 		}
 		v := l.Look()
 		switch {
-		case !v.Complete && v.Away != nil && time.Since(began) > visitTime:
+		case !v.Complete && v.Away != nil && time.Since(began) > cli.VisitTime:
 			return v.Away
 		case !v.Complete:
 			continue
@@ -74,7 +76,7 @@ func (w *watching) sayAway(err error) {
 	if away := err != nil; away != w.away {
 		w.away = away
 		if away {
-			fmt.Fprintln(w.Err(), "NATS is away: "+printable(err.Error()))
+			fmt.Fprintln(w.Err(), "NATS is away: "+term.Printable(err.Error()))
 		} else {
 			fmt.Fprintln(w.Err(), "NATS is back")
 		}
@@ -82,13 +84,13 @@ func (w *watching) sayAway(err error) {
 }
 
 // draw draws over what is on the terminal, as much as it can hold.
-func (w *watching) draw(out screen, all []pipeline.Status, replicas []share, away error, now time.Time) error {
+func (w *watching) draw(out term.Screen, all []pipeline.Status, replicas []share, away error, now time.Time) error {
 	var b bytes.Buffer
 	to := out
 	to.Writer = &b
 	fmt.Fprintf(&b, "%s, every %s; Ctrl-C ends it\n", now.Format(time.TimeOnly), w.watch)
 	if away != nil {
-		fmt.Fprintln(&b, out.Paint(red, "NATS is away, this is how things stood last: ")+printable(away.Error()))
+		fmt.Fprintln(&b, out.Paint(term.Red, "NATS is away, this is how things stood last: ")+term.Printable(away.Error()))
 	}
 	var err error
 	if w.replicas {
@@ -103,7 +105,7 @@ func (w *watching) draw(out screen, all []pipeline.Status, replicas []share, awa
 		w.started = true
 		fmt.Fprint(out, "\x1b[2J")
 	}
-	_, err = fmt.Fprint(out, "\x1b[H"+fitting(b.String(), terminalHeight())+"\x1b[J")
+	_, err = fmt.Fprint(out, "\x1b[H"+fitting(b.String(), term.TerminalHeight())+"\x1b[J")
 	return err
 }
 
@@ -131,7 +133,7 @@ type replicaLine struct {
 }
 
 // append adds what has changed.
-func (w *watching) append(out screen, all []pipeline.Status, replicas []share, now time.Time) error {
+func (w *watching) append(out term.Screen, all []pipeline.Status, replicas []share, now time.Time) error {
 	var rows [][]any
 	var documents []any
 	at := now.UTC().Truncate(time.Millisecond)
@@ -169,7 +171,7 @@ func (w *watching) changed(name string, now any) bool {
 	return true
 }
 
-func (w *watching) write(out screen, header []string, rows [][]any, documents []any) error {
+func (w *watching) write(out term.Screen, header []string, rows [][]any, documents []any) error {
 	if w.json {
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
@@ -180,7 +182,7 @@ func (w *watching) write(out screen, header []string, rows [][]any, documents []
 		}
 		return nil
 	}
-	g := grid{Header: header, Rows: rows, Headless: w.started}
+	g := term.Grid{Header: header, Rows: rows, Headless: w.started}
 	w.started = true
 	return g.Print(out)
 }

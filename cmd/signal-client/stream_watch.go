@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -19,7 +20,7 @@ import (
 // not told again. It is safe for concurrent use.
 type streamWatch struct {
 	store      *jets.Store
-	advisories *advisories
+	advisories *telemetry.Advisories
 	log        *slog.Logger
 
 	mu    sync.Mutex
@@ -34,9 +35,9 @@ type streamFault struct {
 
 func (f streamFault) severity() string {
 	if f.unfit != "" {
-		return severityCritical
+		return telemetry.SeverityCritical
 	}
-	return severityWarning
+	return telemetry.SeverityWarning
 }
 
 func (f streamFault) String() string {
@@ -110,10 +111,10 @@ func (w *streamWatch) take(stream string, now streamFault, tell bool) {
 		w.log.Warn("stream is not configured as it should be", "stream", stream, "why", now.String())
 	default:
 		w.log.Info("stream is as it should be again", "stream", stream)
-		w.advisories.tell(adviseStreamUnfitOver, name, severityInfo, nil)
+		w.advisories.Tell(telemetry.AdviseStreamUnfitOver, name, telemetry.SeverityInfo, nil)
 		return
 	}
-	w.advisories.tell(adviseStreamUnfit, name, now.severity(), map[string]any{"error": now.String()})
+	w.advisories.Tell(telemetry.AdviseStreamUnfit, name, now.severity(), map[string]any{"error": now.String()})
 }
 
 // Unready says which of the streams that events and positions are stored in, or locks,

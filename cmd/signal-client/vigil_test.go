@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
@@ -37,7 +38,7 @@ func TestLogOfNATSAway(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		book := &logbook{}
 		o.log = slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		o.start("a", oktaConfig{})
+		o.start("a", config.Okta{})
 		time.Sleep(time.Minute)
 		for _, instance := range []string{"acme", "globex", "hooli"} {
 			o.put(instance, strings.ReplaceAll(entry, "acme", instance))

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/fleet"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -19,9 +22,9 @@ import (
 // fleet ends, then the session, which frees the locks, then what is left of STATUS
 // is written; whoever takes the locks has the last word there all the same.
 func (s *service) work(ctx context.Context, store *jets.Store) error {
-	advisories := newAdvisories(store.Conn, time.Duration(s.config.Stage.SilentAfter), s.log)
+	advisories := telemetry.NewAdvisories(store.Conn, time.Duration(s.config.Process.SilentAfter), s.log)
 	seen := new(jets.SnapshotSeen)
-	locks, err := jets.NewLocks(store, jets.LocksConfig{Seen: seen, Replica: s.config.Stage.Replica, TTL: time.Duration(s.config.Stage.SessionTTL), Log: s.log,
+	locks, err := jets.NewLocks(store, jets.LocksConfig{Seen: seen, Replica: s.config.Process.Replica, TTL: time.Duration(s.config.Process.SessionTTL), Log: s.log,
 		Took: func(instance string, from jets.Lock, expired bool) {
 			s.metrics.Took(expired)
 			advisories.Took(instance, from, expired)
@@ -34,15 +37,15 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer inBackground(afterwards, statuses.Run)()
 	defer inBackground(afterwards, locks.Run)()
 	context.AfterFunc(ctx, locks.Leave)
-	advisories.replica = locks.Replica
+	advisories.Replica = locks.Replica
 	defer inBackground(afterwards, advisories.Run)()
 
-	b := &board{replica: locks.Replica, publish: statuses.Put, erase: statuses.Delete, leave: statuses.Leave,
-		silence: stalledAfter + time.Duration(s.config.Stage.RequestTimeout)}
+	b := &telemetry.StatusBoard{Replica: locks.Replica, Publish: statuses.Put, Erase: statuses.Delete, Leave: statuses.Leave,
+		Silence: stalledAfter + time.Duration(s.config.Process.RequestTimeout)}
 	for _, i := range s.census.static {
-		b.static = map[string]json.RawMessage{i.Instance: s.config.Okta.public()}
+		b.Static = map[string]json.RawMessage{i.Instance: s.config.Okta.Public()}
 	}
-	spans, err := newSpans(ctx, locks.Replica(), s.log)
+	spans, err := telemetry.NewSpans(ctx, locks.Replica(), s.log)
 	if err != nil {
 		s.log.Warn("traces are not exported", "err", err)
 	}
@@ -54,7 +57,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 	defer stage.wakes.Listen(store.Conn.NATS, s.log)()
 	defer inBackground(ctx, (&presence{conn: store.Conn, replica: locks.Replica, board: b, log: s.log}).Run)()
 	defer inBackground(ctx, func(ctx context.Context) error {
-		if err := pipeline.Sleep(ctx, 2*time.Duration(s.config.Stage.SessionTTL)); err != nil { // the sessions of those that were killed
+		if err := pipeline.Sleep(ctx, 2*time.Duration(s.config.Process.SessionTTL)); err != nil { // the sessions of those that were killed
 			return err
 		}
 		return jets.Forget(ctx, store.Conn)
@@ -77,16 +80,16 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 }
 
 // stage is what polls, within the bounds of this process.
-func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *jets.Locks, b *board, trace *pipeline.Trace) *stage {
-	within := newBounds(s.config.Stage)
+func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *jets.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *stage {
+	within := newBounds(s.config.Process)
 	s.metrics.WatchBounds(within.requests, within.pages)
 	st := &stage{
-		store: store, seen: seen, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.config.Stage.RequestTimeout),
+		store: store, seen: seen, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.config.Process.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
 		limiters:   limiters{exchange: jets.NewBudgets(store), replica: locks.Replica()},
 		bounds:     within,
 		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
-		auditEvery: time.Duration(s.config.Stage.AuditEvery),
+		auditEvery: time.Duration(s.config.Process.AuditEvery),
 	}
 	st.wakes.before = st.guards.Try
 	return st
@@ -147,7 +150,7 @@ func (s *service) count() error {
 	if err != nil {
 		return err
 	}
-	s.metrics = newMetrics()
+	s.metrics = telemetry.NewMetrics()
 	s.census = &census{metrics: s.metrics, static: static}
 	s.metrics.WatchIntegrations(s.census.States, s.census.replicas)
 	s.metrics.WatchNATS(s.nats.figures)
@@ -171,17 +174,11 @@ func (s *service) static() ([]pipeline.Integration, error) {
 // firstStep says how the first org is added.
 func (s *service) firstStep() string {
 	server := ""
-	if at := s.config.Server.Listen; s.config.NATS.Embedded() && at != defaultListen {
-		server = "NATS_URL=nats://" + reachable(at) + " "
+	if at := s.config.Server.Listen; s.config.NATS.Embedded() && at != config.DefaultListen {
+		server = "NATS_URL=nats://" + config.Reachable(at) + " "
 	}
-	return "add an org with: " + server + firstCommand
+	return "add an org with: " + server + cli.FirstCommand
 }
-
-// firstCommand adds an org.
-const firstCommand = "signal-client integrations add okta acme --fqdn acme.okta.com"
-
-// defaultListen is where a command looks when it is not told otherwise.
-const defaultListen = "127.0.0.1:4222"
 
 // inBackground runs f until the function that it returns is called, which waits
 // for it.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
@@ -47,7 +48,7 @@ func TestLocksAreFreedBeforeStatusIsWritten(t *testing.T) {
 		if err := s.count(); err != nil {
 			t.Fatal(err)
 		}
-		s.config.Stage.Replica, s.config.Stage.SessionTTL = "a", duration(10*time.Second)
+		s.config.Process.Replica, s.config.Process.SessionTTL = "a", config.Duration(10*time.Second)
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Minute, stop)
 		began := time.Now()

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/backfill"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// CommandContext is what commands share that work on an instance beside the service: where
+// NATS is, and the instance that the environment may configure.
+type CommandContext struct {
+	*Program
+	Instance string
+	nats     config.NATS
+	server   config.Server // from the environment alone, as all that follow
+	okta     config.Okta
+	Stage    config.Process
+}
+
+// Flags gives a command those that all of them have. The org may be its argument
+// as well.
+func (d *CommandContext) Flags(cmd *cobra.Command) *cobra.Command {
+	if cmd.Args == nil {
+		cmd.Args = d.argument
+		cmd.ValidArgsFunction = CompleteInstances(1)
+	}
+	cmd.Flags().StringVar(&d.Instance, "instance", "", "`name` of the org, as in INTEGRATIONS")
+	_ = cmd.RegisterFlagCompletionFunc("instance", CompleteInstances(0))
+	return d.Connection(cmd)
+}
+
+// argument takes the org from a command's argument.
+func (d *CommandContext) argument(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 && !cmd.Flags().Changed("instance") {
+		d.Instance = args[0]
+		return nil
+	}
+	return NoArgs(cmd, args)
+}
+
+// Connection gives a command the flags that say where NATS is.
+func (d *CommandContext) Connection(cmd *cobra.Command) *cobra.Command {
+	config.AddFlags(cmd, &d.nats)
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// Open connects a command that works on one instance.
+func (d *CommandContext) Open(cmd *cobra.Command) (*jets.Store, func(), error) {
+	if d.Instance == "" {
+		return nil, nil, problem.Usage("--instance is missing", "it names the org", cmd.CommandPath()+" --help")
+	}
+	return d.Connect(cmd)
+}
+
+// Connect connects to NATS.
+func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error) {
+	if err := config.Load(cmd, &d.nats, &d.server, &d.okta, &d.Stage); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), VisitTime)
+	defer cancel()
+	conn, err := Visit(ctx, d.nats, d.server)
+	if err != nil {
+		return nil, nil, err
+	}
+	return jets.Attach(conn), d.Closing(conn), nil
+}
+
+// Integration reads how the instance is configured: in INTEGRATIONS, or else in
+// the environment.
+func (d *CommandContext) Integration(ctx context.Context, store *jets.Store) (pipeline.Integration, error) {
+	all := &jets.Integrations{Store: store}
+	if !d.okta.IsZero() && d.okta.Name() == d.Instance {
+		w, err := all.Get(ctx, d.Instance)
+		if err := jets.IgnoreMissingBucket(err); err != nil {
+			return pipeline.Integration{}, err
+		}
+		if w.Value == nil {
+			return d.okta.Integration()
+		}
+	}
+	w, err := orgs.Find(ctx, all, d.Instance)
+	if errors.Is(err, orgs.ErrNotFound) {
+		if there, ok := orgs.FromEnvironment(ctx, store, d.Instance); ok {
+			return orgs.ReadEnvironment(there, d.okta.APITokenFile)
+		}
+	}
+	if p, ok := errors.AsType[*problem.Error](err); ok && errors.Is(err, orgs.ErrNotFound) {
+		err = orgs.BesidesEnvironment(p)
+	}
+	if err != nil {
+		return pipeline.Integration{}, err
+	}
+	return orgs.Parse(w)
+}
+
+// Unknown is the error of an instance that is configured nowhere, for a command that
+// found nothing of it; nil: it is configured, or that can't be told.
+func (d *CommandContext) Unknown(ctx context.Context, store *jets.Store, instance string) error {
+	asked := *d
+	asked.Instance = instance
+	if _, err := asked.Integration(ctx, store); errors.Is(err, orgs.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// ShareFault is what is wrong with a share of an org's limit.
+func ShareFault(share float64) error {
+	if share > 0 && share <= 1 {
+		return nil
+	}
+	return problem.Usage(fmt.Sprintf("--share=%v", share), "it is a part of the org's limit, above 0 and 1 at most",
+		fmt.Sprintf("--share=%v, the default", backfill.DefaultJobShare))
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// completionTime is how long a shell waits for names.
+const completionTime = 300 * time.Millisecond
+
+// Offered are the names that a shell is offered, out of what NATS holds. Where that
+// can't be asked, it offers nothing and says nothing.
+func Offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobra.Completion) ([]cobra.Completion, cobra.ShellCompDirective) {
+	const nothing = cobra.ShellCompDirectiveNoFileComp
+	var n config.NATS
+	var s config.Server
+	if config.Load(cmd, &n, &s) != nil {
+		return nil, nothing
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+	defer cancel()
+	conn, err := Visit(ctx, n, s)
+	if err != nil {
+		return nil, nothing
+	}
+	defer conn.Close()
+	return names(ctx, jets.Attach(conn)), nothing
+}
+
+// CompleteInstances offers the names in INTEGRATIONS that are not given yet, most of
+// them at most; 0: any number.
+func CompleteInstances(most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if most > 0 && len(args) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return Offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
+			written, err := (&jets.Integrations{Store: store}).Written(ctx)
+			if err != nil {
+				return nil
+			}
+			for _, w := range written {
+				if i, err := pipeline.ParseIntegration(w.Instance, w.Value); !slices.Contains(args, w.Instance) {
+					all = append(all, offer(w.Instance, i, err))
+				}
+			}
+			return all
+		})
+	}
+}
+
+func offer(instance string, i pipeline.Integration, err error) cobra.Completion {
+	if err != nil {
+		return instance
+	}
+	return cobra.CompletionWithDesc(instance, i.Origin)
+}

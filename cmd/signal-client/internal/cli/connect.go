@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// VisitTime bounds what a command waits for NATS.
+const VisitTime = 15 * time.Second
+
+// Visit connects a command to the NATS that a service works with.
+func Visit(ctx context.Context, n config.NATS, s config.Server) (*jets.Conn, error) {
+	if !n.Embedded() {
+		d, err := n.Dialing()
+		if err != nil {
+			return nil, err
+		}
+		return d.Connect(ctx, slog.New(slog.DiscardHandler))
+	}
+	conn, err := s.ToEmbedded().Connect(ctx, slog.New(slog.DiscardHandler))
+	if err == nil {
+		return conn, nil
+	}
+	p := problem.Of(err)
+	if p.Code == problem.Unreachable {
+		p.Hint = "start the service (signal-client run), or say where NATS is: NATS_URL=nats://<host>:4222; if the service listens elsewhere: SIGNAL_CLIENT_NATS_LISTEN=<its address>"
+	}
+	return nil, &p
+}
+
+// Closing closes a command's connection, and keeps what was refused on it.
+func (p *Program) Closing(conn *jets.Conn) func() {
+	return func() {
+		if refusal := conn.NATS.LastError(); errors.Is(refusal, nats.ErrPermissionViolation) {
+			p.denied = refusal
+		}
+		conn.Close()
+	}
+}

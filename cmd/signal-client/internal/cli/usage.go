@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+)
+
+// What is said of a command line that can't be meant so.
+
+// KnownCommand refuses a word that is no command, and names the nearest one.
+func KnownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	try := cmd.CommandPath() + " --help"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		try = cmd.CommandPath() + " " + near[0]
+	}
+	return &problem.Error{
+		Op:   fmt.Sprintf("unknown command %q", args[0]),
+		Err:  errors.New(cmd.CommandPath() + " has no such command"),
+		Hint: try,
+		Code: problem.BadUsage,
+	}
+}
+
+// NoArgs refuses words after a command that takes none.
+func NoArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &problem.Error{
+		Op:   fmt.Sprintf("unexpected argument %q", args[0]),
+		Err:  fmt.Errorf("%s takes flags only", cmd.CommandPath()),
+		Hint: cmd.CommandPath() + " --help",
+		Code: problem.BadUsage,
+	}
+}
+
+// FlagError gives a refused flag its three parts, with the nearest flag there is.
+func FlagError(cmd *cobra.Command, err error) error {
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return valueError(cmd, bad)
+	}
+	p := problem.Plain(err)
+	p.Hint, p.Code = cmd.CommandPath()+" --help", problem.BadUsage
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+		name := unknown.GetSpecifiedName()
+		p.Op, p.Err = "unknown flag --"+name, errors.New(cmd.CommandPath()+" has no such flag")
+		if near := problem.Nearest(name, flagNames(cmd)); near != "" {
+			p.Hint = cmd.CommandPath() + " --" + near
+		}
+	}
+	if bare, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		p.Op, p.Err = "--"+bare.GetFlag().Name+" needs a value", errors.New("nothing follows it")
+	}
+	return &p
+}
+
+// flagKinds say what a flag of a plain type takes. The others say it themselves.
+var flagKinds = map[string]string{
+	"int":      "it is a whole number",
+	"uint64":   "it is a whole number, not below 0",
+	"float64":  "it is a number",
+	"duration": "it is a duration, such as 30s, 5m or 7d",
+	"bool":     "it stands alone, or is true or false",
+}
+
+// valueError is the problem of a flag's value that can't be read.
+func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
+	flag := bad.GetFlag()
+	p := &problem.Error{
+		Op:   fmt.Sprintf("--%s=%s", flag.Name, bad.GetValue()),
+		Err:  bad.Unwrap(),
+		Hint: cmd.CommandPath() + " --help",
+		Code: problem.BadUsage,
+	}
+	kind, plain := flagKinds[flag.Value.Type()]
+	switch {
+	case plain && errors.Is(bad, strconv.ErrRange):
+		p.Err = errors.New("no number goes that far")
+	case plain:
+		p.Err = errors.New(kind)
+	}
+	if plain && !slices.Contains([]string{"0", "0s", "false"}, flag.DefValue) {
+		p.Hint = fmt.Sprintf("--%s=%s, the default", flag.Name, flag.DefValue)
+	}
+	return p
+}
+
+// flagNames lists the flags that the command takes.
+func flagNames(cmd *cobra.Command) []string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	return names
+}
+
+// Named checks that one name stands behind a command, or more, but so many at
+// most; 0: any number.
+func Named(most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		p := &problem.Error{Hint: cmd.CommandPath() + " --help", Code: problem.BadUsage}
+		switch {
+		case len(args) == 0:
+			p.Op, p.Err = "a name is missing", errors.New("usage: "+cmd.UseLine())
+		case most > 0 && len(args) > most:
+			p.Op, p.Err = fmt.Sprintf("unexpected argument %q", args[most]), errors.New("usage: "+cmd.UseLine())
+		default:
+			return nil
+		}
+		return p
+	}
+}
+
+// FirstCommand adds an org.
+const FirstCommand = "signal-client integrations add okta acme --fqdn acme.okta.com"

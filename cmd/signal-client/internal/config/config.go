@@ -1,0 +1,116 @@
+package config
+
+import (
+	"cmp"
+	"log/slog"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+//go:generate go test -run ^TestReadmeConfiguration$ -update ../..
+
+// Config is all that can be set, in the order in which it is documented.
+// Each section is read by itself, so that a command is never refused for a
+// variable that it doesn't use.
+//
+// In the tags: envconfig is the variable, default its default, desc what the
+// documents and the help of the flag say.
+type Config struct {
+	NATS    NATS
+	Server  Server
+	Stream  Stream
+	Process Process
+	Okta    Okta
+	Log     Log
+}
+
+// Sections lists pointers to the sections of c.
+func (c *Config) Sections() []section {
+	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Okta, &c.Log}
+}
+
+// NATS says which NATS to use, and as whom: as the nats command knows it.
+type NATS struct {
+	URL string `envconfig:"NATS_URL" desc:"NATS servers, comma separated; empty: an embedded server"`
+	// Secret: as the nats command has it, a user without a password is a token.
+	User     pipeline.Secret `envconfig:"NATS_USER" desc:"user; without NATS_PASSWORD: a token"`
+	Password pipeline.Secret `envconfig:"NATS_PASSWORD" desc:"the user's password, which may hold any character here"`
+	Token    pipeline.Secret `envconfig:"NATS_TOKEN" desc:"token"`
+	Creds    string          `envconfig:"NATS_CREDS" desc:"credentials file"`
+	NKey     string          `envconfig:"NATS_NKEY" desc:"file of the seed of a user NKEY"`
+	CA       string          `envconfig:"NATS_CA" desc:"file of the certificate authority to trust"`
+	Cert     string          `envconfig:"NATS_CERT" desc:"client certificate file"`
+	Key      string          `envconfig:"NATS_KEY" desc:"client key file"`
+	Context  string          `envconfig:"NATS_CONTEXT" desc:"a context of the nats command, by name or path; only followed when set here"`
+}
+
+// Embedded reports whether the program is to bring its own server.
+func (c NATS) Embedded() bool { return c.URL == "" && c.Context == "" }
+
+// Server is the embedded server's.
+type Server struct {
+	Listen   string          `envconfig:"SIGNAL_CLIENT_NATS_LISTEN" default:"127.0.0.1:4222" desc:"where the embedded server listens"`
+	User     string          `envconfig:"SIGNAL_CLIENT_NATS_USER" desc:"user of the embedded server; needed when it listens on another address than loopback"`
+	Password pipeline.Secret `envconfig:"SIGNAL_CLIENT_NATS_PASSWORD" desc:"the user's password"`
+	Sync     syncEvery       `envconfig:"SIGNAL_CLIENT_NATS_SYNC" default:"always" desc:"when the embedded server syncs to disk: 'always' (a power loss costs nothing that was acknowledged) or an interval"`
+	DataDir  string          `envconfig:"SIGNAL_CLIENT_DATA_DIR" default:"data" desc:"directory of the embedded server's store; one process at a time"`
+}
+
+// Stream is how the stream and the buckets are provisioned.
+type Stream struct {
+	Replicas int      `envconfig:"SIGNAL_CLIENT_NATS_REPLICAS" default:"1" desc:"copies of the stream and the buckets"`
+	MaxBytes byteSize `envconfig:"SIGNAL_CLIENT_STREAM_MAX_BYTES" default:"0" desc:"size at which the stream drops its oldest events, such as 200GiB; 0: no limit of its own"`
+	MaxAge   Duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"90d" desc:"age at which the stream drops events; 0: never"`
+}
+
+// Ever is the age of a stream that drops nothing for its age.
+const Ever = 100 * 365 * 24 * time.Hour
+
+// Asked is what the streams and buckets are to be.
+func (c Stream) Asked() jets.Config {
+	return jets.Config{Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(time.Duration(c.MaxAge), Ever)}
+}
+
+// Process is how this process works.
+type Process struct {
+	HTTPAddr       string   `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where /healthz, /readyz and /metrics are served"`
+	Replica        string   `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"name of this process in locks and logs; default: host name and a random part"`
+	SessionTTL     Duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"time without a sign of life after which other replicas take over this one's instances; whole seconds, at least 2"`
+	RequestTimeout Duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
+	MaxInFlight    int      `envconfig:"SIGNAL_CLIENT_MAX_IN_FLIGHT" default:"256" desc:"most requests to Okta at a time, of all instances together"`
+	PageMemory     byteSize `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
+	SilentAfter    Duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"report an org as silent, once, after this long without an event; 0s: never"`
+	AuditEvery     Duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often to audit each org's hour before the last one, best 1h; 0s: never"`
+}
+
+// Okta is one instance straight from the environment.
+type Okta struct {
+	Instance     string          `envconfig:"OKTA_INSTANCE" desc:"name of the instance that the OKTA_ variables configure; default: the first label of the fqdn, or else of the base URL"`
+	FQDN         string          `envconfig:"OKTA_FQDN" desc:"the org's host name, such as acme.okta.com"`
+	BaseURL      string          `envconfig:"OKTA_BASE_URL" desc:"used instead of OKTA_FQDN; plain http for loopback hosts only"`
+	APIToken     pipeline.Secret `envconfig:"OKTA_API_TOKEN" desc:"API token of a read-only admin"`
+	APITokenFile string          `envconfig:"OKTA_API_TOKEN_FILE" desc:"file that holds the API token"`
+	PollInterval string          `envconfig:"OKTA_POLL_INTERVAL" default:"5m" desc:"time between two looks at the head of the log; at least 1s"`
+	Since        string          `envconfig:"OKTA_SINCE" default:"24h" desc:"where the first start begins: an age such as 24h or 7d, or a time such as 2026-11-20 or in RFC 3339; Okta keeps 90 days"`
+	Filter       string          `envconfig:"OKTA_FILTER" desc:"filter expression of the System Log API; empty: everything"`
+}
+
+// Log is how the program logs.
+type Log struct {
+	Format logFormat `envconfig:"SIGNAL_CLIENT_LOG_FORMAT" default:"console" desc:"console or json"`
+	Level  logLevel  `envconfig:"SIGNAL_CLIENT_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+}
+
+// Logger makes the logger that is asked for.
+func (c Log) Logger(to term.Screen) *slog.Logger {
+	if c.Format == logJSON {
+		return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: c.Level}))
+	}
+	return slog.New(term.NewConsoleHandler(to, c.Level))
+}
+
+// DefaultListen is where a command looks when it is not told otherwise.
+const DefaultListen = "127.0.0.1:4222"

@@ -1,0 +1,113 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// The instance that the environment configures goes the way of those in
+// INTEGRATIONS: it is made a value of that bucket, for the one reader there is.
+
+// IsZero reports whether no instance is configured in the environment.
+func (c Okta) IsZero() bool { return c.FQDN == "" && c.BaseURL == "" }
+
+// Integration is the instance that the environment configures. It has passed
+// load's checks when c has.
+func (c Okta) Integration() (pipeline.Integration, error) {
+	return pipeline.ParseIntegration(c.Name(), c.value())
+}
+
+func (c *Okta) faults() []error {
+	var k problem.Checks
+	if c.IsZero() { // a token's file alone is fine: the systemd unit names one in any case
+		k.Add(!c.APIToken.IsZero() || c.Instance != "" || c.Filter != "", "OKTA_FQDN is not set",
+			"other OKTA_ variables are, so an instance seems to be meant", "OKTA_FQDN=acme.okta.com")
+		return k.Errs
+	}
+	k.Add(c.APIToken.IsZero() && c.APITokenFile == "", "OKTA_API_TOKEN is not set", "Okta serves its System Log to a token's owner only",
+		"OKTA_API_TOKEN_FILE=<file>; make a token in Okta under Security > API > Tokens")
+	k.Add(!c.APIToken.IsZero() && c.APITokenFile != "", "OKTA_API_TOKEN and OKTA_API_TOKEN_FILE are both set",
+		"only one of them can be meant", "unset OKTA_API_TOKEN")
+	if len(k.Errs) > 0 {
+		return k.Errs
+	}
+	_, err := c.Integration()
+	return problem.Complaints(err, c.setting)
+}
+
+// setting is the variable behind a field of the value, with what it is set to.
+func (c *Okta) setting(field string) string {
+	switch field {
+	case "instance":
+		return "OKTA_INSTANCE=" + c.Name()
+	case "settings.fqdn":
+		return "OKTA_FQDN=" + term.WithoutUser(c.FQDN)
+	case "settings.base_url":
+		return "OKTA_BASE_URL" // not its value: user info may be in there
+	case "settings.since":
+		return "OKTA_SINCE=" + c.Since
+	case "settings.filter":
+		return "OKTA_FILTER=" + c.Filter
+	case "poll_interval":
+		return "OKTA_POLL_INTERVAL=" + c.PollInterval
+	case "credentials.api_token":
+		return "OKTA_API_TOKEN"
+	case "credentials.api_token_file":
+		return "OKTA_API_TOKEN_FILE=" + c.APITokenFile
+	}
+	return fmt.Sprintf("OKTA_ variables (%s)", field)
+}
+
+// Name is the instance's: as configured, or the first label of the org's host.
+func (c Okta) Name() string {
+	if c.Instance != "" {
+		return c.Instance
+	}
+	origin, err := pipeline.ParseOrigin(c.FQDN)
+	if err != nil {
+		origin, _ = pipeline.ParseOrigin(c.BaseURL) // a wrong one is complained of elsewhere
+	}
+	_, host, _ := strings.Cut(origin, "://")
+	label, _, _ := strings.Cut(host, ".")
+	if _, err := netip.ParseAddrPort(host); err == nil || label == "" || strings.ContainsAny(label, "[:") {
+		return "okta"
+	}
+	return label
+}
+
+// value is the instance as INTEGRATIONS would hold it.
+func (c Okta) value() []byte {
+	type object map[string]any
+	settings := object{"fqdn": c.FQDN, "since": c.Since, "filter": c.Filter}
+	if c.BaseURL != "" {
+		settings["base_url"] = c.BaseURL
+	}
+	credentials := object{}
+	switch {
+	case c.APITokenFile != "":
+		credentials["api_token_file"] = c.APITokenFile
+	case !c.APIToken.IsZero():
+		credentials["api_token"] = c.APIToken.Reveal()
+	}
+	value, err := json.Marshal(object{"poll_interval": c.PollInterval, "settings": settings, "credentials": credentials})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return value
+}
+
+// What a service has from its environment alone, other processes know from STATUS: the
+// value that INTEGRATIONS would hold, without a token. One in INTEGRATIONS of the same
+// name wins.
+
+// Public is the instance as a service shows it in STATUS.
+func (c Okta) Public() json.RawMessage {
+	c.APIToken = pipeline.Secret{}
+	return c.value()
+}

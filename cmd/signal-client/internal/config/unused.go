@@ -1,0 +1,112 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+)
+
+// unused is a setting that does nothing, with why, and what to do.
+type unused struct{ Setting, Why, Try string }
+
+// UnusedSettings finds what was set and does nothing: variables that nobody knows,
+// those of an org without an org, and those of the embedded server where none is
+// used. A cmd of nil has no flags.
+func (c *Config) UnusedSettings(cmd *cobra.Command) []unused {
+	var found []unused
+	note := func(s section, why, try string, but ...string) {
+		for v := range Variables(s) {
+			if name := v.given(cmd); name != "" && !slices.Contains(but, v.Name) {
+				found = append(found, unused{name, why, try})
+			}
+		}
+	}
+	if c.Okta.IsZero() {
+		note(&c.Okta, "it is of an org that the environment configures, and there is none", "OKTA_FQDN=<the org's host name>, or take it out")
+	}
+	if !c.NATS.Embedded() {
+		// The directory is set in images and units, whatever is used.
+		note(&c.Server, "it is the embedded server's, and NATS_URL or NATS_CONTEXT names another", "take it out; NATS_USER and NATS_PASSWORD are those of another server", "SIGNAL_CLIENT_DATA_DIR")
+	}
+	found = append(found, c.NATS.unusedUser()...)
+	return append(found, unknownVariables(os.Environ())...)
+}
+
+// given is the name under which the variable was set, as itself or as a flag; "" if
+// it was not.
+func (v variable) given(cmd *cobra.Command) string {
+	if cmd != nil {
+		if flag := cmd.Flags().Lookup(v.Flag()); flag != nil && flag.Changed {
+			return "--" + flag.Name
+		}
+	}
+	if os.Getenv(v.Name) != "" {
+		return v.Name
+	}
+	return ""
+}
+
+// unusedUser finds what gives way to another variable, see as.
+func (c NATS) unusedUser() []unused {
+	var found []unused
+	first := ""
+	for _, by := range []struct {
+		variable string
+		set      bool
+	}{{"NATS_USER and NATS_PASSWORD", !c.Password.IsZero()}, {"NATS_CREDS", c.Creds != ""}, {"NATS_NKEY", c.NKey != ""}} {
+		switch {
+		case by.set && first != "":
+			found = append(found, unused{by.variable, first + " says who connects, and comes first", "unset one of them"})
+		case by.set:
+			first = by.variable
+		}
+	}
+	return found
+}
+
+// ofKubernetes are the variables that Kubernetes sets for a service of that name.
+var ofKubernetes = regexp.MustCompile(`^SIGNAL_CLIENT(_[A-Z0-9_]+)?(_SERVICE_HOST=|_SERVICE_PORT(_[A-Z0-9_]+)?=|_PORT=\w+://|_PORT_\d+_(TCP|UDP|SCTP)(_ADDR|_PORT|_PROTO)?=)`)
+
+// longer is the first of the known names that has all the words of a name, such as
+// OKTA_API_TOKEN for OKTA_TOKEN; "": none has.
+func longer(name string, known []string) string {
+	for _, one := range known {
+		words := strings.Split(one, "_")
+		if !slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool { return !slices.Contains(words, word) }) {
+			return one
+		}
+	}
+	return ""
+}
+
+// unknownVariables finds those whose name begins as ours do.
+func unknownVariables(environ []string) []unused {
+	var known []string
+	for _, s := range new(Config).Sections() {
+		for v := range Variables(s) {
+			known = append(known, v.Name)
+		}
+	}
+	var found []unused
+	for _, one := range environ {
+		name, value, _ := strings.Cut(one, "=")
+		ours := strings.HasPrefix(name, "SIGNAL_CLIENT_") || strings.HasPrefix(name, "OKTA_")
+		if !ours || value == "" || slices.Contains(known, name) || ofKubernetes.MatchString(name+"="+value) {
+			continue
+		}
+		u := unused{name, "signal-client knows no such variable", "take it out; signal-client run --help lists those there are"}
+		if near := cmp.Or(problem.Nearest(name, known), longer(name, known)); near != "" {
+			u.Try = fmt.Sprintf("%s, if that is meant", near)
+		}
+		found = append(found, u)
+	}
+	slices.SortFunc(found, func(a, b unused) int { return strings.Compare(a.Setting, b.Setting) })
+	return found
+}

@@ -1,0 +1,54 @@
+package orgs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+func LooksSecret(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "-", "_"))
+	return name == "token" || name == "api_token" || name == tokenPath
+}
+
+func UnknownField(name, op string) error {
+	try := "one of " + strings.Join(FieldNames(), ", ")
+	if near := problem.Nearest(name, FieldNames()); near != "" {
+		try = near
+	}
+	return problem.Usage(op, "an integration has no such field that could be set", try)
+}
+
+func Change(ctx context.Context, all *jets.Integrations, instance string, edit func(Value) error) (pipeline.Integration, bool, error) {
+	var none pipeline.Integration
+	before, err := Find(ctx, all, instance)
+	if err != nil {
+		return none, false, err
+	}
+	was, err := ReadValue(before.Value)
+	if err != nil {
+		return none, false, &problem.Error{
+			Op: "read the integration " + instance, Err: fmt.Errorf("its value is no JSON object: %w", err), Code: problem.Failed,
+			Hint: "signal-client integrations remove " + instance + ", then add it",
+		}
+	}
+	v := was.Clone()
+	if err := edit(v); err != nil {
+		return none, false, err
+	}
+	i, errs := v.Check(instance, v.Labelled)
+	if errs != nil {
+		return none, false, errors.Join(errs...)
+	}
+	v.Tidy(i)
+	if v.Equal(was) {
+		return i, false, nil
+	}
+	_, err = all.Put(ctx, instance, v.Encode(), before.Revision)
+	return i, err == nil, err
+}

@@ -1,0 +1,102 @@
+package orgs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/schemas"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// Find reads the value of an instance that must be there.
+func Find(ctx context.Context, all *jets.Integrations, instance string) (jets.Written, error) {
+	w, err := all.Get(ctx, instance)
+	if err := jets.IgnoreMissingBucket(err); err != nil {
+		return w, err
+	}
+	if w.Value != nil {
+		return w, nil
+	}
+	if there, ok := FromEnvironment(ctx, all.Store, instance); ok {
+		i, _ := ReadEnvironment(there, "")
+		return w, inEnvironment(instance, i)
+	}
+	written, err := all.Written(ctx)
+	if err != nil {
+		written = nil // what is near is a courtesy
+	}
+	return w, NotFound(instance, names(written))
+}
+
+var ErrNotFound = errors.New(jets.BucketIntegrations + " holds none of that name")
+
+// NotFound is the error of a name that is none of those that stand. It matches
+// errNoIntegration.
+func NotFound(instance string, standing []string) *problem.Error {
+	p := &problem.Error{
+		Op:   fmt.Sprintf("no integration %q", instance),
+		Err:  ErrNotFound,
+		Hint: "signal-client integrations list",
+		Code: problem.Failed,
+	}
+	if near := problem.Nearest(instance, standing); near != "" {
+		p.Err = fmt.Errorf("%w; there is %s", p.Err, near)
+	}
+	return p
+}
+
+// BesidesEnvironment adds to the hint of a command that knows the environment's org
+// as well.
+func BesidesEnvironment(p *problem.Error) *problem.Error {
+	p.Hint += "; for an org that the service has from its environment, set the same OKTA_ variables here"
+	return p
+}
+
+// Parse reads a value as the service does.
+func Parse(w jets.Written) (pipeline.Integration, error) {
+	i, err := pipeline.ParseIntegration(w.Instance, w.Value)
+	if err != nil {
+		err = &problem.Error{
+			Op: "read the integration " + w.Instance, Err: err, Code: problem.BadUsage,
+			Hint: Correction(w.Instance, err),
+		}
+	}
+	return i, err
+}
+
+// Correction is the command that mends a value which the service can't read. Where
+// the name is wrong, or the whole of the value, no field can be set.
+func Correction(instance string, err error) string {
+	wrongs, _ := errors.AsType[*pipeline.ConfigError](err)
+	if wrongs != nil && slices.ContainsFunc(wrongs.Complaints, func(c schemas.Complaint) bool { return c.Field == "" || c.Field == "instance" }) {
+		return "signal-client integrations remove " + instance + ", then add it"
+	}
+	return "signal-client integrations set " + instance + " <field>=<value>"
+}
+
+func names(written []jets.Written) []string {
+	all := make([]string, len(written))
+	for i, w := range written {
+		all[i] = w.Instance
+	}
+	return all
+}
+
+// SecretOf is the token of an integration, which must have one that can be read here.
+func SecretOf(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
+	token, err := i.Secret(ctx)
+	if err == nil && token.IsZero() {
+		err = errors.New("none is configured")
+	}
+	if err != nil {
+		err = &problem.Error{
+			Op: "read the token of " + i.Instance, Err: err, Code: problem.BadUsage,
+			Hint: "run this where the service runs, or: signal-client integrations set " + i.Instance + " --token-from <file>",
+		}
+	}
+	return token, err
+}

@@ -1,0 +1,148 @@
+package orgs
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// ParseCandidates reads orgs from a JSON list or from CSV, whichever it is. What is
+// wrong with one of them it leaves to prepare.
+func ParseCandidates(path string, data []byte) ([]Candidate, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets begin with that
+	first := bytes.TrimSpace(data)
+	switch {
+	case len(first) == 0:
+		return nil, problem.Usage("read "+path, "it is empty", "a header row and a row for each org: instance,fqdn,api_token_file")
+	case !utf8.Valid(data):
+		return nil, problem.Usage("read "+path, "it is not UTF-8", "save it as that (spreadsheets call it CSV UTF-8)")
+	case first[0] == '[' || first[0] == '{':
+		return candidatesJSON(path, first)
+	}
+	return candidatesCSV(path, data)
+}
+
+func candidatesJSON(path string, data []byte) ([]Candidate, error) {
+	if data[0] == '{' {
+		return nil, problem.Usage("read "+path, "it is one object, not a list", `[{"instance": "acme", "settings": {"fqdn": "acme.okta.com"}, …}]`)
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, problem.Usage("read "+path, "it is no JSON list: "+err.Error(), "signal-client integrations export, to see one")
+	}
+	var candidates []Candidate
+	for n, raw := range list {
+		c := Candidate{Place: fmt.Sprintf("entry %d", n+1)}
+		v, err := ReadValue(raw)
+		if err != nil {
+			c.fault = problem.Usage(c.Place, "it is no JSON object", `{"instance": "acme", "settings": {"fqdn": "acme.okta.com"}, …}`)
+		}
+		c.Instance, _ = v["instance"].(string)
+		delete(v, "instance")
+		c.Value = v
+		candidates = append(candidates, c)
+	}
+	return candidates, nil
+}
+
+func candidatesCSV(path string, data []byte) ([]Candidate, error) {
+	r := csv.NewReader(bytes.NewReader(data))
+	r.TrimLeadingSpace = true
+	r.FieldsPerRecord = -1 // each row that has too few or too many is named
+	if header, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n")); !bytes.Contains(header, []byte(",")) && bytes.Contains(header, []byte(";")) {
+		r.Comma = ';' // as spreadsheets of many countries write it
+	}
+	var columns []func(*Candidate, string)
+	var candidates []Candidate
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return candidates, nil
+		}
+		if err != nil {
+			return nil, problem.Usage("read "+path, csvFault(err), "a header row, and a row for each org: instance,fqdn,api_token_file")
+		}
+		if strings.TrimSpace(strings.Join(row, "")) == "" {
+			continue // spreadsheets leave such behind
+		}
+		line, _ := r.FieldPos(0)
+		if columns == nil {
+			if columns, err = columnsOf(line, row); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		candidates = append(candidates, candidateOf(line, row, columns))
+	}
+}
+
+func candidateOf(line int, row []string, columns []func(*Candidate, string)) Candidate {
+	c := Candidate{Place: fmt.Sprintf("line %d", line), Value: NewValue(true)}
+	if len(row) != len(columns) {
+		c.fault = problem.Usage(c.Place, fmt.Sprintf("it has %s, and the header %d", term.Count(len(row), "cell"), len(columns)), "as many cells as columns")
+		return c
+	}
+	for i, cell := range row {
+		columns[i](&c, strings.TrimSpace(cell))
+	}
+	return c
+}
+
+// csvFault shows nothing of the row: a token may be in it.
+func csvFault(err error) string {
+	if at, ok := errors.AsType[*csv.ParseError](err); ok {
+		return fmt.Sprintf("line %d: %v", at.Line, at.Err)
+	}
+	return err.Error()
+}
+
+// columnsOf says what each column's cells are.
+func columnsOf(line int, header []string) ([]func(*Candidate, string), error) {
+	instance := func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), "instance") }
+	if !slices.ContainsFunc(header, instance) {
+		// Nothing of it is shown: without a header this is an org, and may hold its token.
+		return nil, problem.Usage(fmt.Sprintf("line %d is no header", line), "no column is called instance, and each org needs a name", "instance,fqdn,api_token_file as the first row")
+	}
+	var errs []error
+	columns := make([]func(*Candidate, string), len(header))
+	seen := map[string]bool{}
+	for i, name := range header {
+		f, known := FieldOf(name)
+		switch {
+		case instance(name):
+			f.path = "instance"
+			columns[i] = func(c *Candidate, cell string) { c.Instance = cell }
+		case LooksSecret(strings.TrimSpace(name)):
+			f.path = tokenPath
+			columns[i] = func(c *Candidate, cell string) {
+				if cell != "" {
+					c.Value.Put(tokenPath, pipeline.NewSecret(cell).Reveal())
+				}
+			}
+		case known:
+			columns[i] = func(c *Candidate, cell string) {
+				if cell != "" {
+					c.Value.fill(f, cell)
+				}
+			}
+		default:
+			errs = append(errs, UnknownField(name, fmt.Sprintf("column %q", name)))
+			continue
+		}
+		if seen[f.path] {
+			errs = append(errs, problem.Usage(fmt.Sprintf("column %q", name), "it is there twice", "take one of them out"))
+		}
+		seen[f.path] = true
+	}
+	return columns, errors.Join(errs...)
+}

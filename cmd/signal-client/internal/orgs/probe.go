@@ -1,0 +1,155 @@
+package orgs
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// tryTime bounds the one request.
+const tryTime = 20 * time.Second
+
+// tryReach is how far back the newest event may lie.
+const tryReach = 24 * time.Hour
+
+// Probed is what became of one request.
+type Probed struct {
+	Instance  string              `json:"instance"`
+	Origin    string              `json:"origin"`
+	Verdict   string              `json:"verdict"`
+	Status    int                 `json:"status,omitempty"` // of HTTP; absent: no answer
+	Seconds   float64             `json:"seconds"`
+	Newest    *NewestEvent        `json:"newest_event,omitempty"` // of the last 24 hours
+	RateLimit *pipeline.RateLimit `json:"rate_limit,omitempty"`
+	Error     string              `json:"error,omitempty"`
+
+	Hint string `json:"-"` // what to try
+	Code int    `json:"-"` // the exit code
+}
+
+type NewestEvent struct {
+	UUID      string    `json:"uuid"`
+	Type      string    `json:"type"`
+	Published time.Time `json:"published"`
+}
+
+// The verdicts.
+const (
+	VerdictWorks       = "works"
+	verdictRefused     = "credential refused"
+	verdictForbidden   = "forbidden"
+	verdictWrongHost   = "wrong host"
+	verdictUnreachable = "unreachable"
+	VerdictThrottled   = "rate limit used up"
+	verdictConfig      = "request refused"
+	verdictFailed      = "failed"
+	VerdictUntried     = "not tried" // nobody was asked
+)
+
+// Probe asks once, in a bounded request that brings the newest event first: Okta
+// takes that order with an until only. client may be nil.
+func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, client *http.Client) Probed {
+	t := Probed{Instance: i.Instance, Origin: i.Origin}
+	source := &okta.Client{
+		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, HTTP: client,
+		Limit: 1, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + build.Read().Version,
+		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
+	}
+	began := time.Now()
+	link := string(okta.Start(i.Filter, 1, began.Add(-tryReach)))
+	link = strings.Replace(link, "sortOrder=ASCENDING", "sortOrder=DESCENDING", 1)
+	newest := pipeline.Link(link + "&until=" + url.QueryEscape(began.UTC().Format(time.RFC3339)))
+	page, err := source.Poll(ctx, newest)
+	t.Seconds = time.Since(began).Seconds()
+	t.judge(i, err)
+	if err == nil {
+		t.Status = http.StatusOK
+		for _, e := range page.Events[:min(1, len(page.Events))] {
+			t.Newest = &NewestEvent{UUID: e.UUID, Type: e.Type, Published: e.Published}
+		}
+	}
+	return t
+}
+
+// judge says what the outcome means.
+func (t *Probed) judge(i pipeline.Integration, err error) {
+	if err == nil {
+		t.Verdict = VerdictWorks
+		return
+	}
+	t.Error = term.Printable(problem.Innermost(err))
+	t.Verdict, t.Code, t.Hint = verdictFailed, problem.Failed, "try again; if it stays, look at what answers there: it may be no Okta, or a proxy on the way"
+	if answer, ok := errors.AsType[*okta.Error](err); ok {
+		t.Status = answer.Status
+		if answer.ID+answer.RequestID != "" {
+			t.Hint = "try again; if it stays, ask Okta's support with the ids above"
+		}
+		t.judgeAnswer(i)
+		if t.Code == problem.BadCredential && answer.Foreign() {
+			t.Hint = problem.ForbiddenOnTheWay
+		}
+		return
+	}
+	t.judgeNetwork(i, err)
+}
+
+func (t *Probed) judgeAnswer(i pipeline.Integration) {
+	switch {
+	case t.Status == http.StatusUnauthorized:
+		t.Verdict, t.Code = verdictRefused, problem.BadCredential
+		t.Hint = "make a new token in Okta (Security > API > Tokens), then: signal-client integrations set " + i.Instance + " --token-from <file>"
+	case t.Status == http.StatusForbidden:
+		t.Verdict, t.Code = verdictForbidden, problem.BadCredential
+		t.Hint = "give the admin who owns the token a role that may read the System Log, such as Read-only Administrator"
+	case t.Status == http.StatusTooManyRequests:
+		t.Verdict, t.Hint = VerdictThrottled, "wait a minute: the org's clients have used up its limit, all together"
+	case t.Status == http.StatusNotFound, t.Status >= 300 && t.Status < 400:
+		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
+	case t.Status >= 400 && t.Status < 500:
+		t.Verdict, t.Hint = verdictConfig, "correct the field that is named: signal-client integrations show "+i.Instance
+	}
+}
+
+func rightHost(i pipeline.Integration) string {
+	return "write the org's own host name, as in the browser but without -admin: signal-client integrations set " + i.Instance + " fqdn=acme.okta.com"
+}
+
+func (t *Probed) judgeNetwork(i pipeline.Integration, err error) {
+	dns, named := errors.AsType[*net.DNSError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, network := errors.AsType[net.Error](err)
+	switch {
+	case named && dns.IsNotFound:
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, rightHost(i)
+		t.Error = "there is no host " + dns.Name
+	case untrusted:
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the host name, and whether a proxy on the way puts in its own certificate"
+	case network, errors.Is(err, okta.ErrLate):
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the address, and the way there (firewall, proxy, DNS)"
+	case errors.Is(err, okta.ErrLinkHost):
+		t.Hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
+	case errors.Is(err, okta.ErrNoPage):
+		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
+	}
+}
+
+// Problem is the verdict of what doesn't; nil when it does.
+func (t Probed) Problem() error {
+	if t.Code == problem.OK {
+		return nil
+	}
+	op := fmt.Sprintf("%s: %s (%s)", t.Instance, t.Verdict, t.Origin)
+	return &problem.Error{Op: op, Err: errors.New(t.Error), Hint: t.Hint, Code: t.Code}
+}

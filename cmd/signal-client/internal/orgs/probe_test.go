@@ -1,0 +1,32 @@
+package orgs
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// A hint names what there is: ids, or a host that could be allowed.
+func TestTrialHints(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		hint string
+	}{
+		{&okta.Error{Status: 500, ID: "oae1"}, "ask Okta's support with the ids above"},
+		{&okta.Error{Status: 500, RequestID: "Xq1"}, "ask Okta's support with the ids above"},
+		{&okta.Error{Status: 502}, "look at what answers there"},
+		{errors.New("malformed HTTP response"), "look at what answers there"},
+		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", okta.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
+	} {
+		var got Probed
+		got.judge(pipeline.Integration{Instance: "acme"}, c.err)
+		if got.Verdict != verdictFailed || got.Code != problem.Failed || !strings.Contains(got.Hint, c.hint) {
+			t.Errorf("of %v: %+v, hint %s", c.err, got, got.Hint)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package orgs
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// Shown is an integration as list and show print it: with all defaults filled
+// in, and nothing of its token.
+type Shown struct {
+	Instance            string    `json:"instance"`
+	Enabled             bool      `json:"enabled"`
+	Name                string    `json:"name"`
+	Origin              string    `json:"origin"`
+	PollIntervalSeconds float64   `json:"poll_interval_seconds"`
+	Since               string    `json:"since"`
+	Filter              string    `json:"filter"`
+	Limit               int       `json:"limit"`
+	RateShare           float64   `json:"rate_share"`
+	LinkHosts           []string  `json:"link_hosts"`
+	Token               string    `json:"token"` // set, file or none
+	TokenFile           string    `json:"token_file,omitempty"`
+	Revision            uint64    `json:"revision"`
+	WrittenAt           time.Time `json:"written_at,omitzero"`
+	Environment         bool      `json:"environment,omitempty"` // it is not in INTEGRATIONS: a service has it from its environment
+	Error               string    `json:"error,omitempty"`       // the value is wrong: all above but the instance is empty
+
+	Interval time.Duration `json:"-"` // PollIntervalSeconds
+}
+
+// show reads a value as the service does.
+func show(w jets.Written) Shown {
+	i, err := pipeline.ParseIntegration(w.Instance, w.Value)
+	s := Shown{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
+	if err != nil {
+		s.Error = err.Error()
+		return s
+	}
+	s.fill(i)
+	return s
+}
+
+func (s *Shown) fill(i pipeline.Integration) {
+	s.Enabled, s.Name, s.Origin = i.Enabled, i.Name, i.Origin
+	s.Interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
+	s.Since, s.Filter, s.Limit, s.RateShare = sinceText(i.Since), i.Filter, i.Limit, i.RateShare
+	s.LinkHosts = append(s.LinkHosts, i.LinkHosts...)
+	s.Token, s.TokenFile = "none", i.TokenFile
+	if !i.Token.IsZero() {
+		s.Token = "set"
+	} else if i.TokenFile != "" {
+		s.Token = "file"
+	}
+}
+
+// showEnvironment reads what a service has from its environment. In some of its files,
+// or in a variable, there is a token.
+func showEnvironment(w jets.Written) Shown {
+	s := show(w)
+	if i, err := ReadEnvironment(w, ""); err == nil {
+		s.fill(i)
+		s.Error = ""
+	}
+	s.Environment, s.WrittenAt = true, time.Time{}
+	if s.Token == "none" {
+		s.Token = "set"
+	}
+	return s
+}
+
+func sinceText(s pipeline.Since) string {
+	if !s.Moment.IsZero() {
+		return s.Moment.Format(time.RFC3339)
+	}
+	return term.ExactSpan(s.Age)
+}
+
+// State is a word for the list.
+func (s Shown) State() pipeline.State {
+	switch {
+	case s.Error != "":
+		return pipeline.StateConfig
+	case !s.Enabled:
+		return pipeline.StateDisabled
+	}
+	return term.StateEnabled
+}
+
+// List is what INTEGRATIONS holds, and what services have from their environment, by
+// name.
+func List(ctx context.Context, all *jets.Integrations) ([]Shown, error) {
+	written, err := all.Written(ctx)
+	if err := jets.IgnoreMissingBucket(err); err != nil {
+		return nil, err
+	}
+	list := []Shown{} // [] rather than null
+	stored := map[string]bool{}
+	for _, w := range written {
+		list = append(list, show(w))
+		stored[w.Instance] = true
+	}
+	statuses, err := jets.AllStatuses(ctx, all.Store.Conn)
+	for _, s := range statuses {
+		if w, ok := FromStatus(s); ok && !stored[s.Instance] {
+			list = append(list, showEnvironment(w))
+		}
+	}
+	slices.SortFunc(list, func(a, b Shown) int { return strings.Compare(a.Instance, b.Instance) })
+	return list, jets.IgnoreMissingBucket(err)
+}
+
+// LookUp is one org, wherever it is configured.
+func LookUp(ctx context.Context, all *jets.Integrations, instance string) (Shown, error) {
+	w, err := Find(ctx, all, instance)
+	if errors.Is(err, ErrNotFound) {
+		if there, ok := FromEnvironment(ctx, all.Store, instance); ok {
+			return showEnvironment(there), nil
+		}
+	}
+	return show(w), err
+}

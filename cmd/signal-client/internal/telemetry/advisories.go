@@ -1,0 +1,350 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/breaker"
+)
+
+// The kinds of advisories: the token of the subject, too.
+const (
+	adviseBreakerOpened = "breaker_opened"
+	adviseBreakerClosed = "breaker_closed"
+	adviseCursorRefused = "cursor_refused"
+	adviseDataLost      = "data_lost"
+	adviseGapFound      = "gap_found"
+	advisePassedOver    = "passed_over"
+	adviseDeadLetter    = "dead_letter"
+	adviseLetterLost    = "dead_letter_lost"
+	adviseTakeover      = "takeover"
+	adviseSilent        = "silent"
+	adviseSilentOver    = "silent_over"
+
+	AdviseStreamUnfit     = "stream_unfit" // of a stream, whose name stands for the instance
+	AdviseStreamUnfitOver = "stream_unfit_over"
+)
+
+// advisory tells a rule or a pager what has happened to an instance, as
+// schemas/advisory.json says.
+type advisory struct {
+	Version  int            `json:"version"`
+	Kind     string         `json:"kind"`
+	Instance string         `json:"instance"`
+	Severity string         `json:"severity"` // info, warning or critical
+	At       time.Time      `json:"at"`       // the first of Count
+	Replica  string         `json:"replica"`  // that tells it
+	Count    int            `json:"count"`
+	Message  string         `json:"message"` // in a sentence
+	Fields   map[string]any `json:"fields,omitempty"`
+}
+
+const (
+	SeverityInfo     = "info"
+	SeverityWarning  = "warning"
+	SeverityCritical = "critical"
+)
+
+// advisoryKey is what one advisory at a time is sent on.
+type advisoryKey struct{ kind, instance string }
+
+// advisoryPause is how long the next advisory of a topic waits for others to be
+// told along with it: a storm is one message with a count.
+const advisoryPause = 10 * time.Second
+
+// Advisories tells of what happens to instances on
+// signal-client.advisory.<kind>.<instance>, by core NATS: whoever listens at the
+// time hears it. Nothing that calls it is kept waiting, and nothing depends on it.
+// It is safe for concurrent use.
+type Advisories struct {
+	silentAfter time.Duration // an org that brings nothing for so long is silent; 0: none is
+	Replica     func() string // may change
+	conn        *jets.Conn
+	log         *slog.Logger
+	wake        chan struct{}
+
+	mu      sync.Mutex
+	waiting map[advisoryKey]*advisory
+	sent    map[advisoryKey]time.Time // those within the pause, and a few more
+	each    map[string]*lastReported  // by instance, of those that are polled here
+}
+
+// lastReported is what an instance was last told of.
+type lastReported struct {
+	open, opening bool // its breaker; opening: it is told with the error to come
+	refused       bool
+	silent        bool
+}
+
+// NewAdvisories makes the advisories of a process; its replica is set before Run.
+func NewAdvisories(conn *jets.Conn, silentAfter time.Duration, log *slog.Logger) *Advisories {
+	return &Advisories{
+		silentAfter: silentAfter, conn: conn, log: log, wake: make(chan struct{}, 1),
+		waiting: map[advisoryKey]*advisory{}, sent: map[advisoryKey]time.Time{}, each: map[string]*lastReported{},
+	}
+}
+
+// Trace returns the hooks that advisories are made of.
+func (a *Advisories) Trace() *pipeline.Trace {
+	return &pipeline.Trace{
+		Breaker: a.breaker,
+		Failed:  a.failed,
+		Moved:   a.moved,
+		Lost:    a.lost,
+		PassedOver: func(instance string, gap pipeline.Gap) {
+			a.Tell(advisePassedOver, instance, SeverityCritical, map[string]any{
+				"from": gap.From.Format(time.RFC3339), "until": gap.Until.Format(time.RFC3339)})
+		},
+		Audited: func(instance string, r pipeline.Audited) {
+			if r.Missing > 0 {
+				a.Gap(instance, r.Missing, r.Since, r.Until)
+			}
+		},
+		DeadLetter: func(instance string, flaw pipeline.Flaw) {
+			a.Tell(adviseDeadLetter, instance, SeverityWarning, map[string]any{"reasons": map[string]int{string(flaw): 1}})
+		},
+		DeadLetterLost: func(instance string, flaw pipeline.Flaw) {
+			a.Tell(adviseLetterLost, instance, SeverityCritical, map[string]any{"reasons": map[string]int{string(flaw): 1}})
+		},
+	}
+}
+
+// of calls f with what an instance was last told of.
+func (a *Advisories) of(instance string, f func(*lastReported)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.each[instance] == nil {
+		a.each[instance] = new(lastReported)
+	}
+	f(a.each[instance])
+}
+
+// Gone forgets an instance that is no longer polled here.
+func (a *Advisories) Gone(instance string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.each, instance)
+}
+
+// breaker is told of each state. A probe that fails opens nothing anew.
+func (a *Advisories) breaker(instance, state string, refused bool) {
+	closed := false
+	a.of(instance, func(t *lastReported) {
+		switch state {
+		case breaker.Open:
+			t.opening = !t.open || t.refused != refused
+			t.open, t.refused = true, refused
+		case breaker.Closed:
+			closed = t.open && !t.opening
+			t.open, t.opening = false, false
+		}
+	})
+	if closed {
+		a.Tell(adviseBreakerClosed, instance, SeverityInfo, nil)
+	}
+}
+
+func (a *Advisories) failed(instance string, err error) {
+	opened, refused := false, false
+	a.of(instance, func(t *lastReported) { opened, t.opening, refused = t.opening, false, t.refused })
+	if opened {
+		severity := SeverityWarning
+		if refused {
+			severity = SeverityCritical
+		}
+		a.Tell(adviseBreakerOpened, instance, severity, map[string]any{"credential_refused": refused, "error": problem.Explain(err)})
+	}
+	if errors.Is(err, pipeline.ErrCursor) {
+		a.Tell(adviseCursorRefused, instance, SeverityWarning, map[string]any{"error": problem.Explain(err)})
+	}
+}
+
+func (a *Advisories) lost(instance string) {
+	a.Tell(adviseDataLost, instance, SeverityCritical, nil)
+}
+
+// moved looks, at each poll that reaches the head of the log, how long an org has
+// been silent.
+func (a *Advisories) moved(instance string, state pipeline.State, at pipeline.Position, _ time.Time) {
+	if a.silentAfter == 0 || state != pipeline.StatePolling || at.PublishedMax.IsZero() {
+		return
+	}
+	quiet := time.Since(at.PublishedMax)
+	silent, changed := quiet >= a.silentAfter, false
+	a.of(instance, func(t *lastReported) { changed, t.silent = t.silent != silent, silent })
+	switch {
+	case !changed:
+	case silent:
+		a.Tell(adviseSilent, instance, SeverityWarning, map[string]any{
+			"last_published": at.PublishedMax.UTC().Format(time.RFC3339), "silent_seconds": int(quiet.Seconds())})
+	default:
+		a.Tell(adviseSilentOver, instance, SeverityInfo, map[string]any{
+			"last_published": at.PublishedMax.UTC().Format(time.RFC3339)})
+	}
+}
+
+// Took tells that an instance's lock was taken whose holder's session has ended:
+// expired, when nobody said goodbye.
+func (a *Advisories) Took(instance string, from jets.Lock, expired bool) {
+	severity := SeverityInfo
+	if expired {
+		severity = SeverityWarning
+	}
+	a.log.Info("taken over", "instance", instance, "from", from.Holder, "expired", expired)
+	a.Tell(adviseTakeover, instance, severity, map[string]any{"from": from.Holder, "expired": expired})
+}
+
+// Gap tells that an audit found events missing in the stream.
+func (a *Advisories) Gap(instance string, missing int, from, until time.Time) {
+	a.Tell(adviseGapFound, instance, SeverityCritical, map[string]any{
+		"missing": missing, "from": from.UTC().Format(time.RFC3339), "until": until.UTC().Format(time.RFC3339)})
+}
+
+// Tell has an advisory sent, or counts it with the one that waits.
+func (a *Advisories) Tell(kind, instance, severity string, fields map[string]any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	one := advisoryKey{kind, instance}
+	next := &advisory{Version: 1, Kind: kind, Instance: instance, Severity: severity, At: time.Now().UTC(), Count: 1, Fields: fields}
+	if before := a.waiting[one]; before != nil {
+		next.At, next.Count = before.At, before.Count+1
+		addUp(next.Fields["reasons"], before.Fields["reasons"])
+	}
+	a.waiting[one] = next
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// addUp adds the counts of one map to another.
+func addUp(to, from any) {
+	sums, _ := to.(map[string]int)
+	counts, _ := from.(map[string]int)
+	for reason, n := range counts {
+		sums[reason] += n
+	}
+}
+
+// Run sends until ctx ends, and then what waits.
+func (a *Advisories) Run(ctx context.Context) error {
+	for {
+		wait := a.flush(false)
+		var due <-chan time.Time
+		if wait > 0 {
+			due = time.After(wait)
+		}
+		select {
+		case <-a.wake:
+		case <-due:
+		case <-ctx.Done():
+			a.flush(true)
+			return ctx.Err()
+		}
+	}
+}
+
+// retryAway is how often it is tried whether NATS is back.
+const retryAway = time.Second
+
+// flush sends what is due, or all, oldest first, and returns how long the rest
+// waits; 0: there is none.
+func (a *Advisories) flush(all bool) time.Duration {
+	var wait time.Duration
+	for _, one := range a.topics() {
+		due := a.due(one)
+		if due <= 0 || all {
+			due = a.send(one)
+		}
+		if due > 0 && (wait == 0 || due < wait) {
+			wait = due
+		}
+	}
+	return wait
+}
+
+func (a *Advisories) topics() []advisoryKey {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.sent, func(_ advisoryKey, at time.Time) bool { return time.Since(at) > advisoryPause })
+	return slices.SortedFunc(maps.Keys(a.waiting), func(x, y advisoryKey) int { return a.waiting[x].At.Compare(a.waiting[y].At) })
+}
+
+// due is how long an advisory is still to wait.
+func (a *Advisories) due(one advisoryKey) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, sent := a.sent[one]
+	if !sent {
+		return 0
+	}
+	return advisoryPause - time.Since(at)
+}
+
+// send publishes an advisory, or returns after how long to try again.
+func (a *Advisories) send(one advisoryKey) time.Duration {
+	if !a.conn.Connected() {
+		return retryAway
+	}
+	a.mu.Lock()
+	next := a.waiting[one]
+	delete(a.waiting, one)
+	a.sent[one] = time.Now()
+	a.mu.Unlock()
+	next.Replica = a.Replica()
+	next.Message = next.sentence()
+	data, err := json.Marshal(next)
+	if err == nil {
+		err = a.conn.NATS.Publish(jets.SubjectAdvisory(one.kind, one.instance), data)
+	}
+	if err != nil {
+		a.log.Debug("advisory not sent", "kind", one.kind, "instance", one.instance, "err", err)
+	}
+	return 0
+}
+
+// sentence says it to people.
+func (a *advisory) sentence() string {
+	f := a.Fields
+	switch a.Kind {
+	case adviseBreakerOpened:
+		return fmt.Sprintf("%s is hardly asked any more: %v", a.Instance, f["error"])
+	case adviseBreakerClosed:
+		return fmt.Sprintf("%s answers again: it is polled as configured", a.Instance)
+	case adviseCursorRefused:
+		return fmt.Sprintf("%s refuses the cursor: a new query begins where all is known to be stored, if it does so again", a.Instance)
+	case adviseDataLost:
+		return fmt.Sprintf("the stream has lost acknowledged data of %s: it is fetched again as far as Okta has it", a.Instance)
+	case adviseGapFound:
+		return fmt.Sprintf("%v events of %s from %v until %v are not in the stream: signal-client audit --instance %s --repair", f["missing"], a.Instance, f["from"], f["until"], a.Instance)
+	case advisePassedOver:
+		return fmt.Sprintf("events of %s from %v until %v may be missing for good: nobody read them while Okta kept them", a.Instance, f["from"], f["until"])
+	case adviseDeadLetter:
+		return fmt.Sprintf("%s of %s could not be published, see: signal-client deadletter list", term.Count(a.Count, "element"), a.Instance)
+	case adviseLetterLost:
+		return fmt.Sprintf("%s of %s could not be published, and DEADLETTER takes no more: make room in it; the log of %s names what is lost", term.Count(a.Count, "element"), a.Instance, a.Replica)
+	case adviseTakeover:
+		return fmt.Sprintf("%s is polled by %s now, after the session of %v ended", a.Instance, a.Replica, f["from"])
+	case adviseSilent:
+		return fmt.Sprintf("%s has brought no event that was published after %v", a.Instance, f["last_published"])
+	case AdviseStreamUnfit:
+		return fmt.Sprintf("the stream or bucket %s is not as it must be: %v", strings.ToUpper(a.Instance), f["error"])
+	case AdviseStreamUnfitOver:
+		return fmt.Sprintf("the stream or bucket %s is as it should be again", strings.ToUpper(a.Instance))
+	case adviseSilentOver:
+		return fmt.Sprintf("%s brings events again", a.Instance)
+	}
+	return a.Kind + " " + a.Instance
+}

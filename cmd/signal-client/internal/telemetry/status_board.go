@@ -1,0 +1,252 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/breaker"
+)
+
+// StatusBoard keeps the status of each instance as the hooks of its poll tell it, and
+// hands it on at each change. It is safe for concurrent use.
+type StatusBoard struct {
+	Replica func() string              // may change
+	Publish func(pipeline.Status)      // must not block
+	Erase   func(instance string)      // must not block
+	Leave   func(instance string)      // another speaks of the instance from now on; nil: nothing; must not block
+	Static  map[string]json.RawMessage // of the instances that the environment configures, as STATUS shows it
+	Silence time.Duration              // after which an instance that is due counts as stalled; 0: never
+
+	mu     sync.Mutex
+	each   map[string]*pipeline.Status
+	signs  map[string]sign    // of life, of those in each
+	failed map[string]failure // how polling ended by itself, of those that are not held
+	taken  map[string]bool    // instances whose name another process polls another org under
+}
+
+// failure is in which state polling ended by itself, and why.
+type failure struct {
+	state pipeline.State
+	why   string
+}
+
+// sign is when an instance's poll was last heard of, and when its next one is due.
+type sign struct{ at, due time.Time }
+
+// Trace returns the hooks that feed the board.
+func (b *StatusBoard) Trace() *pipeline.Trace {
+	return &pipeline.Trace{
+		Polled: func(instance string, _ pipeline.Page, _ time.Duration) {
+			b.note(instance, func(s *pipeline.Status) { s.LastPoll = time.Now() })
+		},
+		Failed: func(instance string, err error) {
+			b.note(instance, func(s *pipeline.Status) { s.LastError = problem.Explain(err) })
+		},
+		Committed: func(instance string, _ pipeline.Page, r pipeline.Receipt, _ time.Duration) {
+			b.note(instance, func(s *pipeline.Status) {
+				s.Events += uint64(r.Stored)
+				s.LastSuccess, s.LastError = time.Now(), ""
+			})
+		},
+		Moved: b.moved,
+		Requested: func(instance, _ string, _ time.Duration) {
+			b.note(instance, func(s *pipeline.Status) { s.LastPoll = time.Now() })
+		},
+		Budget: func(instance string, limit pipeline.RateLimit) {
+			b.note(instance, func(s *pipeline.Status) { s.RateLimit = &limit })
+		},
+		Audited: func(instance string, r pipeline.Audited) {
+			b.note(instance, func(s *pipeline.Status) {
+				s.Audit = &r
+				b.Publish(b.dated(*s))
+			})
+		},
+		Untimed: func(instance string, untimed bool) {
+			b.note(instance, func(s *pipeline.Status) { s.Untimed = untimed })
+		},
+		Waits: b.waits,
+		Breaker: func(instance, state string, _ bool) {
+			b.note(instance, func(s *pipeline.Status) { s.Breaker = state })
+		},
+	}
+}
+
+// moved is told last of all that happens to a poll, so it is what publishes.
+func (b *StatusBoard) moved(instance string, state pipeline.State, at pipeline.Position, next time.Time) {
+	b.note(instance, func(s *pipeline.Status) {
+		s.State, s.NextPoll = state, next.UTC()
+		s.CompleteThrough, s.LastEvent = at.CompleteThrough, at.LastEvent
+		s.Gap, s.Assumed = at.Gap, at.Assumed
+		b.signs[instance] = sign{time.Now(), next}
+		b.Publish(b.dated(*s))
+	})
+}
+
+// waits is told while nothing else happens to a poll, so it publishes too. What says
+// more than that the budget is used up stays: more is waiting, or something is wrong.
+func (b *StatusBoard) waits(instance string, until time.Time) {
+	b.note(instance, func(s *pipeline.Status) {
+		b.signs[instance] = sign{time.Now(), until}
+		switch s.State {
+		case pipeline.StateNew, pipeline.StatePolling, pipeline.StateThrottled:
+			s.State, s.NextPoll = pipeline.StateThrottled, until.UTC()
+			b.Publish(b.dated(*s))
+		}
+	})
+}
+
+// Held begins an instance's status: this replica holds it now.
+func (b *StatusBoard) Held(instance string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.each == nil {
+		b.each, b.signs = map[string]*pipeline.Status{}, map[string]sign{}
+	}
+	b.each[instance] = b.fresh(instance)
+	delete(b.taken, instance)
+	b.signs[instance] = sign{at: time.Now()}
+	delete(b.failed, instance)
+}
+
+// Carry goes on counting from what the holder before had counted.
+func (b *StatusBoard) Carry(instance string, events uint64) {
+	b.note(instance, func(s *pipeline.Status) { s.Events += events })
+}
+
+// Gone ends it: whoever polls the instance next speaks of it.
+func (b *StatusBoard) Gone(instance string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.each, instance)
+	delete(b.signs, instance)
+	if b.Leave != nil {
+		b.Leave(instance)
+	}
+}
+
+// Report says of an instance what its poll can't; the empty state that it is no
+// more.
+func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended(instance, state, problem.Explain(err))
+	delete(b.taken, instance)
+	if state == "" {
+		b.Erase(instance)
+		return
+	}
+	s := b.each[instance]
+	if s == nil {
+		s = b.fresh(instance)
+		s.Holder, s.Breaker = "", "" // nobody polls what is disabled or can't be read
+	}
+	s.State, s.NextPoll, s.LastError = state, time.Time{}, problem.Explain(err)
+	if state == pipeline.StateUnowned {
+		s.Holder = ""
+	}
+	b.Publish(b.dated(*s))
+}
+
+// Taken says that another process polls another org under an instance's name.
+func (b *StatusBoard) Taken(instance string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.taken == nil {
+		b.taken = map[string]bool{}
+	}
+	b.taken[instance] = true
+}
+
+// NameTaken reports whether an instance that is not held here has the name of another.
+func (b *StatusBoard) NameTaken(instance string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.taken[instance]
+}
+
+// ended keeps how polling ended by itself, for as long as nobody polls.
+func (b *StatusBoard) ended(instance string, state pipeline.State, why string) {
+	switch state {
+	case "", pipeline.StateDisabled, pipeline.StateUnowned:
+		delete(b.failed, instance)
+	default:
+		if b.failed == nil {
+			b.failed = map[string]failure{}
+		}
+		b.failed[instance] = failure{state, why}
+	}
+}
+
+// State is the state of an instance as a metric's label has it, and whether it is
+// held here. One that is not held has the state in which polling ended here, or none.
+func (b *StatusBoard) State(instance string) (state string, held bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.each[instance]
+	if s == nil {
+		return Slug(b.failed[instance].state), false
+	}
+	last := b.signs[instance]
+	if quiet := min(time.Since(last.at), time.Since(last.due)); b.Silence > 0 && quiet > b.Silence {
+		return stateStalled, true
+	}
+	return Slug(s.State), true
+}
+
+// Why is what is wrong with an instance, in words.
+func (b *StatusBoard) Why(instance string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.each[instance]; s != nil {
+		return s.LastError
+	}
+	return b.failed[instance].why
+}
+
+// All is the status of each instance that is held, by name, as of now.
+func (b *StatusBoard) All() []pipeline.Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]pipeline.Status, 0, len(b.each))
+	for _, instance := range slices.Sorted(maps.Keys(b.each)) {
+		all = append(all, b.dated(*b.each[instance]))
+	}
+	return all
+}
+
+func (b *StatusBoard) fresh(instance string) *pipeline.Status {
+	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, Holder: b.Replica(), Breaker: breaker.Closed, Environment: b.Static[instance]}
+}
+
+// note changes the status of an instance that is held.
+func (b *StatusBoard) note(instance string, change func(*pipeline.Status)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.each[instance]; s != nil {
+		b.signs[instance] = sign{time.Now(), b.signs[instance].due}
+		change(s)
+	}
+}
+
+// dated is the status as of now. A next poll that is due is none that is planned:
+// it is under way, or waits for the org's budget.
+func (b *StatusBoard) dated(s pipeline.Status) pipeline.Status {
+	now := time.Now().UTC()
+	s.UpdatedAt = now
+	if !s.NextPoll.After(now) {
+		s.NextPoll = time.Time{}
+	}
+	s.LastPoll, s.LastSuccess = s.LastPoll.UTC(), s.LastSuccess.UTC()
+	if !s.CompleteThrough.IsZero() {
+		s.LagSeconds = max(0, now.Sub(s.CompleteThrough).Seconds())
+	}
+	if s.RateLimit != nil {
+		s.RateLimit = new(*s.RateLimit)
+	}
+	return s
+}

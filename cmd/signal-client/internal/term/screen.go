@@ -1,0 +1,196 @@
+package term
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/term"
+)
+
+// ColorMode says when output is coloured.
+type ColorMode string
+
+const (
+	ColorAuto   ColorMode = "auto"   // on a terminal that is not told otherwise
+	colorAlways ColorMode = "always" // whatever it is
+	colorNever  ColorMode = "never"
+)
+
+// Set reads the flag's value.
+func (m *ColorMode) Set(value string) error {
+	switch ColorMode(value) {
+	case ColorAuto, colorAlways, colorNever:
+		*m = ColorMode(value)
+		return nil
+	}
+	return errors.New("it is auto, always or never")
+}
+
+// String is the flag's value.
+func (m *ColorMode) String() string { return string(*m) }
+
+// Type names the flag's value in help texts.
+func (m *ColorMode) Type() string { return "when" }
+
+// Color is an ANSI colour.
+type Color string
+
+const (
+	Red    Color = "31"
+	Green  Color = "32"
+	Yellow Color = "33"
+	cyan   Color = "36"
+	Dim    Color = "2"
+)
+
+// Screen is one of the two output streams, and what may be shown there. The
+// zero value of all but Writer is a pipe.
+type Screen struct {
+	io.Writer
+	Terminal bool       // someone is looking: relative times, tables, redrawn lines
+	Color    bool       // colours are welcome
+	Width    func() int // of the terminal, in columns; nil or 0: not known
+}
+
+// NewScreen looks at what the file is. NO_COLOR and TERM=dumb are heard.
+func NewScreen(f *os.File, mode ColorMode) Screen {
+	fd := int(f.Fd())
+	s := Screen{Writer: f, Terminal: term.IsTerminal(fd)}
+	s.Color = mode == colorAlways ||
+		mode == ColorAuto && s.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	s.Width = func() int {
+		width, _, err := term.GetSize(fd)
+		if err != nil {
+			return 0
+		}
+		return width
+	}
+	return s
+}
+
+// IsTerminal reports whether a person sits at the file.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// TerminalHeight is how many lines standard output shows; 0: not known.
+func TerminalHeight() int {
+	_, height, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return height
+}
+
+// AskHidden asks on the terminal that in is, and shows nothing of what is typed or
+// pasted. Told to end meanwhile, it leaves behind a terminal that echoes again.
+func AskHidden(ctx context.Context, in *os.File, to Screen, question string) ([]byte, error) {
+	fd := int(in.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = term.Restore(fd, before) }()
+	defer fmt.Fprintln(to)
+	fmt.Fprint(to, question)
+	type result struct {
+		typed []byte
+		err   error
+	}
+	answer := make(chan result, 1)
+	go func() {
+		typed, err := term.ReadPassword(fd)
+		answer <- result{typed, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case a := <-answer:
+		return a.typed, a.err
+	}
+}
+
+// Paint colours the text where colours are welcome.
+func (s Screen) Paint(c Color, text string) string {
+	if !s.Color {
+		return text
+	}
+	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
+}
+
+// Printable makes text fit for one line of a terminal or a log. Much of what is
+// shown comes from elsewhere (an org's answer, a header), and must neither
+// break a line nor steer a terminal.
+func Printable(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, steers) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if !steers(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
+
+// steers reports whether a rune is anything but a visible one or a space.
+func steers(r rune) bool { return !unicode.IsPrint(r) }
+
+// Masked takes out of a text what stands between "//" and the last "@": there may be a
+// user and a password, however they are written.
+func Masked(text string) string {
+	last := strings.LastIndexByte(text, '@')
+	if first := strings.Index(text, "//"); first >= 0 && first < last {
+		return text[:first+2] + "…" + text[last:]
+	}
+	return text
+}
+
+// Number shows a count in a form that can be read at a glance: 1,234,567.
+func Number(n uint64) string { return humanize.Comma(int64(n)) }
+
+// Count says how many there are of what.
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Number(uint64(n)) + " " + what + "s"
+}
+
+// Cut is the beginning of a text that is too long for a table; --json has all.
+func Cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+// WriteJSON writes one document, as every --json does.
+func WriteJSON(to Screen, v any) error {
+	enc := json.NewEncoder(to)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// WithoutUser takes user and password out of what may be a URL, however they are
+// written.
+func WithoutUser(at string) string {
+	user := strings.LastIndexByte(at, '@') + 1
+	scheme, _, found := strings.Cut(at[:user], "//")
+	if found {
+		return scheme + "//" + at[user:]
+	}
+	return at[user:]
+}
