@@ -9,12 +9,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// announced logs how many integrations there are, when that changes.
+// announced logs the number of integrations whenever it changes.
 type announced struct {
 	pipeline.Integrations
 	static int
 	log    *slog.Logger
-	loaded func(map[string]pipeline.Entry) // told of all, each time
+	loaded func(map[string]pipeline.Entry) // called with all entries on each change
 	hint   string                          // how to add the first one
 }
 
@@ -31,7 +31,7 @@ func (a *announced) Watch(ctx context.Context, changed func(map[string]pipeline.
 	})
 }
 
-// count says in words how many integrations there are.
+// count returns the number of integrations in words.
 func (a *announced) count(entries map[string]pipeline.Entry) string {
 	var disabled, wrong int
 	for _, e := range entries {
@@ -51,7 +51,7 @@ func (a *announced) count(entries map[string]pipeline.Entry) string {
 		what  string
 	}{
 		{len(entries), "stored in INTEGRATIONS"}, {a.static, "from the environment"},
-		{disabled, "disabled"}, {wrong, "with a wrong value"},
+		{disabled, "disabled"}, {wrong, "with an invalid value"},
 	} {
 		if p.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.what))

@@ -21,20 +21,19 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-const auditLong = `Hold what an org shows of its log against what is stored of it, event by event.
+const auditLong = `Compare what an org shows of its log with what is stored of it, event by event.
 
-The org is asked for the events of a span, in requests of their own that the poller
-does not use and within a share of its rate limit. An event that it shows and
-that is not stored is missing, unless the poller is yet to come to it. Events that
-Okta makes visible behind a cursor that has passed are found in no other way.
+The events of a span are requested separately from the poller's requests, within a
+share of the org's rate limit. An event that the org shows and that is not stored is
+missing, unless the poller has not reached it yet. Only an audit finds events that
+Okta makes visible behind a cursor that has passed. --repair stores what is missing,
+through the same fences as the poller, with the header Signal-Origin: repair. The
+service may run meanwhile.
 
---repair stores what is missing, through the same fences as the poller, with the
-header Signal-Origin: repair. The service may go on meanwhile.
+Okta's search may lack events that it logged late: "here only" counts those, and those
+that an earlier filter let in. Events of the last 10 minutes are not counted.
 
-Okta's search may lack events that it logged late: "here only" are such, or those
-that an earlier filter let in. Those of the last 10 minutes are not counted.
-
-Exit codes: 0 no difference, or all that was missing is stored now; 3 differences;
+Exit codes: 0 no difference, or everything missing is stored now; 3 differences;
 4 the credential is refused; 5 NATS or the org can't be reached.
 
 Examples:
@@ -59,8 +58,8 @@ func newAudit(p *cli.Program) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.run(cmd) },
 	}
 	_ = a.since.Set("24h")
-	cmd.Flags().Var(&a.since, "since", "events that happened from this time on: an age or a time")
-	cmd.Flags().Var(&a.until, "until", "and before this one; default: now")
+	cmd.Flags().Var(&a.since, "since", "start of the span, by when events happened: an age or a time")
+	cmd.Flags().Var(&a.until, "until", "end of the span: an age or a time; default: now")
 	cmd.Flags().Float64Var(&a.share, "share", backfill.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
 	cmd.Flags().BoolVar(&a.repair, "repair", false, "store what is missing")
 	cmd.Flags().BoolVar(&a.json, "json", false, "print one JSON document")
@@ -77,7 +76,7 @@ func (a *auditor) run(cmd *cobra.Command) error {
 		return err
 	}
 	if since.After(a.since.At(now)) {
-		a.Say("Okta keeps 90 days: the audit begins there.")
+		a.Say("Okta keeps 90 days: the audit starts there.")
 	}
 	store, done, err := a.Open(cmd)
 	if err != nil {
@@ -94,7 +93,7 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	}
 	r, err := a.audit(cmd.Context(), store, client, i, since, until)
 	if err != nil && cmd.Context().Err() != nil {
-		a.Say("Ended early: %s compared, %d stored. To compare the rest run it again.", term.Count(r.Both, "event"), r.Repaired)
+		a.Say("Interrupted: %s compared, %d stored. Run it again to compare the rest.", term.Count(r.Both, "event"), r.Repaired)
 	}
 	if err != nil {
 		return auditProblem(err)
@@ -136,12 +135,12 @@ func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Cli
 	}).Run(ctx)
 }
 
-// spanOf is the span that two flags name.
+// spanOf returns the span between two flags.
 func spanOf(since, until cli.TimeFlag, now time.Time) (from, to time.Time, err error) {
 	from, to = pipeline.Clamp(since.At(now), now), until.At(now)
 	switch {
 	case to.After(now):
-		err = problem.Usage("--until="+until.Text, "it is in the future", "leave it out, for now")
+		err = problem.Usage("--until="+until.Text, "it is in the future", "leave it out: the default is now")
 	case !from.Before(to) && since.At(now).Before(to):
 		err = problem.Usage("--until="+until.Text, "Okta keeps 90 days", "--until=1d")
 	case !from.Before(to):
@@ -150,13 +149,13 @@ func spanOf(since, until cli.TimeFlag, now time.Time) (from, to time.Time, err e
 	return from.Truncate(time.Millisecond), to.Truncate(time.Millisecond), err
 }
 
-// auditProblem says what to do about an audit that came to no end.
+// auditProblem adds to an audit's error what to do about it.
 func auditProblem(err error) error {
 	switch {
 	case errors.Is(err, audit.ErrBehind):
 		return &problem.Error{Op: "audit", Err: err}
 	case errors.Is(err, audit.ErrTooMany):
-		return &problem.Error{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait for that; else audit a shorter span, or bring all of it: signal-client backfill start with the same flags", Code: problem.Found}
+		return &problem.Error{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait until it is over; else audit a shorter span, or store the whole span: signal-client backfill start with the same flags", Code: problem.Found}
 	case errors.Is(err, jets.ErrPurged), errors.Is(err, jets.ErrUncompared):
 		return err
 	case errors.Is(err, jets.ErrNoPosition):

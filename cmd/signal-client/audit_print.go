@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
-// print shows a report; its error says that there are differences.
+// print shows a report; its error is the exit code for differences.
 func (a *auditor) print(r audit.Report) error {
 	if a.json {
 		if err := term.WriteJSON(a.Out(), r); err != nil {
@@ -44,7 +44,7 @@ func printAudit(to term.Screen, r audit.Report) error {
 		line(r.Waiting, "", "not polled yet")
 	}
 	if r.Young > 0 {
-		line(r.Young, "", "here, and too new for the org's search")
+		line(r.Young, "", "here, but too new for the org's search")
 	}
 	fmt.Fprintf(&b, "%s, %s, %s\n", verdictOf(r), term.Count(r.Requests, "request"), time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
 	if _, err := io.WriteString(to, b.String()); err != nil {
@@ -90,7 +90,7 @@ func printFindings(to term.Screen, r audit.Report) error {
 	return g.Print(to)
 }
 
-// places are the sequences at which an event stands.
+// places returns the sequences of an event's copies.
 func places(f audit.Finding) any {
 	switch {
 	case f.Seq == 0:

@@ -11,16 +11,16 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// The standing audit looks at the hour before the last one: what Okta logged late
-// is there by then, and what a rule missed is not long past.
+// The standing audit covers the hour before the last hour: Okta has made late events
+// visible by then, and what is missing is not yet old.
 const (
 	auditFrom  = 2 * time.Hour
 	auditUntil = time.Hour
 )
 
-// auditing audits an instance again and again while it is polled here, at its own
-// moment of each interval, so that a restart leaves none out and the orgs take
-// turns. It repairs nothing: somebody should know first.
+// auditing audits an instance regularly while it is polled here, at the instance's own
+// tick of each interval, so that no audit is lost at a restart and the orgs take turns.
+// It repairs nothing: an operator should see it first.
 func (s *stage) auditing(ctx context.Context, i pipeline.Integration, token pipeline.Secret) (stop func()) {
 	if s.auditEvery <= 0 {
 		return func() {}
@@ -48,7 +48,7 @@ func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipelin
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		log.Warn("audit came to no end", "err", err)
+		log.Warn("audit did not finish", "err", err)
 	default:
 		s.trace.Audited(i.Instance, r.Counts())
 		if r.Differences() == 0 {

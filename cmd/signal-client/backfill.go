@@ -18,13 +18,13 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const backfillLong = `Store an org's events of the past, as far as they are not stored: from before the
-first start, or of a time that an earlier filter left out.
+const backfillLong = `Store an org's past events that are not stored yet: from before the first start, or
+that an earlier filter left out.
 
-A backfill is a job. Whoever polls the org carries it out between the polls, so live
-events go first, within a share of the org's rate limit, and goes on with it after a
-restart or a takeover. Events that are stored already are left out, by their ids.
-Those that it brings carry the header Signal-Origin: backfill, and come after newer
+A backfill is a job. The process that polls the org runs it between polls, so live
+events go first, within a share of the org's rate limit, and it continues after a
+restart or a takeover. Events that are stored already are recognised by their ids.
+Events that it stores have the header Signal-Origin: backfill, and come after newer
 ones in the stream.
 
 Examples:
@@ -33,14 +33,14 @@ Examples:
   signal-client backfill show 20261122-141503-7f3a --watch
   signal-client backfill cancel 20261122-141503-7f3a`
 
-// backfiller is what the commands of backfill share.
+// backfiller is shared by the backfill commands.
 type backfiller struct {
 	cli.CommandContext
 	json, dry bool
 }
 
 func newBackfill(p *cli.Program) *cobra.Command {
-	cmd := &cobra.Command{Use: "backfill", Short: "Store events of the past, as a job with an end", Long: backfillLong}
+	cmd := &cobra.Command{Use: "backfill", Short: "Store past events, as a job", Long: backfillLong}
 	cmd.AddCommand(newBackfillStart(p), newBackfillList(p), newBackfillShow(p), newBackfillCancel(p))
 	return cmd
 }
@@ -51,26 +51,26 @@ func newBackfillStart(p *cli.Program) *cobra.Command {
 	var share float64
 	cmd := &cobra.Command{
 		Use:   "start",
-		Short: "Write a job",
-		Long: `Write a job for whoever polls the org. It is taken up at once, or after the org's
-jobs before it.
+		Short: "Create a job",
+		Long: `Create a job for the process that polls the org. It starts at once, or after the
+org's earlier jobs.
 
 Examples:
   signal-client backfill start --instance acme --since 30d --until 7d
   signal-client backfill start --instance acme --since 2026-10-01 --until 2026-11-01 --share 0.2`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.start(cmd, since, until, share) },
 	}
-	cmd.Flags().Var(&since, "since", "events that happened from this time on: an age or a time; Okta keeps 90 days")
-	cmd.Flags().Var(&until, "until", "and before this one; default: now")
+	cmd.Flags().Var(&since, "since", "start of the span, by when events happened: an age or a time; Okta keeps 90 days")
+	cmd.Flags().Var(&until, "until", "end of the span: an age or a time; default: now")
 	cmd.Flags().Float64Var(&share, "share", backfill.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
-	cmd.Flags().BoolVar(&b.dry, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().BoolVar(&b.dry, "dry-run", false, "show what would be done, and do nothing")
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the job as JSON")
 	return b.Flags(cmd)
 }
 
 func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share float64) error {
 	if since.IsZero() {
-		return problem.Usage("--since is missing", "it says from when on events are wanted", "--since=30d")
+		return problem.Usage("--since is missing", "it is the start of the span", "--since=30d")
 	}
 	if err := cli.ShareFault(share); err != nil {
 		return err
@@ -103,16 +103,16 @@ func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share 
 	return nil
 }
 
-// tellOf says what a new job, asked for from a time on, does; or would do.
+// tellOf prints what a new job does or, with --dry-run, would do.
 func (b *backfiller) tellOf(job backfill.Job, since time.Time, i pipeline.Integration) {
 	if b.dry {
-		fmt.Fprintf(b.Out(), "A job would bring the events of %s from %s to %s, within %g of its rate limit.\n",
+		fmt.Fprintf(b.Out(), "A job would store the events of %s from %s to %s, within %g of its rate limit.\n",
 			job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.Share)
 	} else {
 		fmt.Fprintln(b.Out(), job.ID)
 	}
 	if job.Since.After(since) {
-		b.Say("Okta keeps 90 days: the job begins there.")
+		b.Say("Okta keeps 90 days: the job starts there.")
 	}
 	if !i.Enabled {
 		b.Say("The org is disabled: the job waits until it is enabled.")
@@ -123,7 +123,7 @@ func (b *backfiller) tellOf(job backfill.Job, since time.Time, i pipeline.Integr
 	}
 }
 
-// jobID is a name that sorts by time.
+// jobID returns a new id that sorts by time.
 func jobID(now time.Time) string {
 	id := nuid.Next()
 	return now.UTC().Format("20060102-150405-") + id[len(id)-4:]
@@ -133,7 +133,7 @@ func newBackfillCancel(p *cli.Program) *cobra.Command {
 	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:               "cancel <job>...",
-		Short:             "End a job; what it stored stays",
+		Short:             "End a job; stored events remain",
 		Args:              jobsNamed(0),
 		ValidArgsFunction: b.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -154,19 +154,19 @@ func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.Kep
 		k.State, k.EndedAt, k.UpdatedAt = backfill.JobCancelled, time.Now().UTC(), time.Now().UTC()
 		_, err := all.Put(ctx, k.Job, k.Revision)
 		if err == nil {
-			b.Say("%s: cancelled after %d events; what it stored stays", k.ID, k.Events)
+			b.Say("%s: cancelled after %d events; stored events remain", k.ID, k.Events)
 			return nil
 		}
 		if !errors.Is(err, pipeline.ErrChanged) {
 			return err
 		}
-		if k, err = b.job(ctx, all, k.ID); err != nil { // its holder was faster
+		if k, err = b.job(ctx, all, k.ID); err != nil { // the holder has updated it: try again
 			return err
 		}
 	}
 }
 
-// jobsNamed is named for jobs.
+// jobsNamed requires job ids as arguments.
 func jobsNamed(most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -176,7 +176,7 @@ func jobsNamed(most int) cobra.PositionalArgs {
 	}
 }
 
-// each calls f with each of the jobs that are named.
+// each calls f with each of the named jobs.
 func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Context, *jets.Backfills, jets.KeptJob) error) error {
 	all, done, err := b.jobs(cmd)
 	if err != nil {
@@ -195,7 +195,7 @@ func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Conte
 	return nil
 }
 
-// jobs connects to where the jobs are.
+// jobs connects to NATS and returns its jobs.
 func (b *backfiller) jobs(cmd *cobra.Command) (*jets.Backfills, func(), error) {
 	store, done, err := b.Connect(cmd)
 	return &jets.Backfills{Store: store}, done, err
@@ -214,7 +214,7 @@ func (b *backfiller) job(ctx context.Context, all *jets.Backfills, id string) (j
 	return kept[i], kept[i].Err
 }
 
-// completeJobs offers the jobs that are not given yet.
+// completeJobs completes job ids that are not given yet.
 func (b *backfiller) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return cli.Offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
 		kept, _ := (&jets.Backfills{Store: store}).All(ctx)

@@ -68,7 +68,7 @@ func (b *backfiller) list(cmd *cobra.Command) error {
 	return g.Print(b.Out())
 }
 
-// part is how much of its span a job has done.
+// part returns the share of a job's span that is done.
 func part(j backfill.Job) string {
 	span := j.Until.Sub(j.Since)
 	if span <= 0 {
@@ -77,7 +77,7 @@ func part(j backfill.Job) string {
 	return fmt.Sprintf("%.0f %%", 100*float64(j.DoneThrough.Sub(j.Since))/float64(span))
 }
 
-// left is how long a job will go on.
+// left returns a job's estimated time left.
 func left(j backfill.Job, now time.Time) string {
 	if d := j.Left(now); d > 0 {
 		return term.Span(d)
@@ -90,7 +90,7 @@ func newBackfillShow(p *cli.Program) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:               "show <job>",
-		Short:             "Show a job, and follow it",
+		Short:             "Show a job, or follow it",
 		Args:              jobsNamed(1),
 		ValidArgsFunction: b.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -102,12 +102,12 @@ func newBackfillShow(p *cli.Program) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "follow it to its end")
-	cmd.Flags().BoolVar(&b.json, "json", false, "print JSON; with --watch a line each time")
+	cmd.Flags().BoolVar(&watch, "watch", false, "follow it until it ends")
+	cmd.Flags().BoolVar(&b.json, "json", false, "print JSON; with --watch one line per change")
 	return b.Connection(cmd)
 }
 
-// obstacle is why nobody goes on with a job; empty: nothing is known to be in the way.
+// obstacle returns why a job makes no progress; empty: no known reason.
 func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j backfill.Job) string {
 	if j.Ended() {
 		return ""
@@ -116,7 +116,7 @@ func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j backfill
 	i, err := b.Integration(ctx, store)
 	switch {
 	case errors.Is(err, orgs.ErrNotFound):
-		return fmt.Sprintf("%s is no integration any more; to end the job: signal-client backfill cancel %s", j.Instance, j.ID)
+		return fmt.Sprintf("%s is no longer an integration; to end the job: signal-client backfill cancel %s", j.Instance, j.ID)
 	case err != nil:
 		return err.Error()
 	case !i.Enabled:
@@ -142,7 +142,7 @@ func (b *backfiller) show(j backfill.Job, obstacle string) error {
 	}
 	line("span", "%s to %s", j.Since.Format(time.RFC3339), j.Until.Format(time.RFC3339))
 	line("done", "%s, through %s", part(j), j.DoneThrough.Format(time.RFC3339))
-	line("events", "%d in %d pages and %d windows; %d stored, %d were already", j.Events, j.Pages, j.Windows, j.Stored, j.Events-j.Stored-j.DeadLetters)
+	line("events", "%d in %d pages and %d windows; %d stored, %d stored before", j.Events, j.Pages, j.Windows, j.Stored, j.Events-j.Stored-j.DeadLetters)
 	if j.DeadLetters > 0 {
 		line("dead letters", "%d", j.DeadLetters)
 	}
@@ -160,8 +160,8 @@ func (b *backfiller) show(j backfill.Job, obstacle string) error {
 	return err
 }
 
-// watch follows a job to its end: in one line that is redrawn on a terminal, in a
-// line for each change elsewhere.
+// watch follows a job until it ends: in one line that is redrawn on a terminal, else in a
+// line per change.
 func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
 	line := &term.ProgressLine{To: b.Out()}
 	defer line.Done()

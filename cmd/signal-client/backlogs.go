@@ -12,11 +12,11 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// backlogs gives the runners of instances their backfills, as they stand in
-// BACKFILLS. It is safe for concurrent use.
+// backlogs gives instances' runners their backfills, from BACKFILLS. It is safe for
+// concurrent use.
 type backlogs struct {
 	kept    *jets.Backfills
-	room    *pipeline.Gate // of batches in memory, of all instances together; nil: no bound
+	room    *pipeline.Gate // bounds batches in memory, over all instances; nil: no bound
 	replica func() string
 	log     *slog.Logger
 
@@ -24,7 +24,7 @@ type backlogs struct {
 	jobs map[string][]jets.KeptJob // by instance, the oldest first
 }
 
-// Run keeps informed of the jobs until ctx ends.
+// Run keeps the jobs up to date until ctx ends.
 func (b *backlogs) Run(ctx context.Context) error {
 	return b.kept.Watch(ctx, func(jobs map[string][]jets.KeptJob) {
 		b.mu.Lock()
@@ -33,7 +33,7 @@ func (b *backlogs) Run(ctx context.Context) error {
 	})
 }
 
-// first is the oldest job of an instance that has not ended.
+// first returns an instance's oldest job that has not ended.
 func (b *backlogs) first(instance string) (jets.KeptJob, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -45,21 +45,21 @@ func (b *backlogs) first(instance string) (jets.KeptJob, bool) {
 	return jets.KeptJob{}, false
 }
 
-// Of is the backlog of an instance. ask makes the source for a job, within its
-// share; window makes its requests.
+// Of returns an instance's backlog. ask returns the source for a job, within its share;
+// window returns its requests.
 func (b *backlogs) Of(instance string, ask func(share float64) pipeline.Source, window pipeline.Window) pipeline.Backlog {
 	return &backlog{backlogs: b, instance: instance, ask: ask, window: window}
 }
 
-// backlog is one instance's: one job after another.
+// backlog runs one instance's jobs, one after another.
 type backlog struct {
 	*backlogs
 	instance string
 	ask      func(share float64) pipeline.Source
 	window   pipeline.Window
 
-	at       *backfill.Backfill // nil: none is under way
-	revision uint64             // of its job as it stands
+	at       *backfill.Backfill // nil: none is running
+	revision uint64             // of its job
 }
 
 var _ pipeline.Backlog = (*backlog)(nil)
@@ -75,22 +75,22 @@ func (b *backlog) Next(ctx context.Context, due time.Time) (*pipeline.Past, erro
 		b.begin(job)
 	}
 	if b.at.Job.Ended() {
-		return nil, nil // and the watch is about to tell
+		return nil, nil // the watch will show the next job
 	}
 	return b.next(ctx, due)
 }
 
-// leastTurn is how long a backfill waits for its turn at least, however soon the
-// head is to be polled again: else one whose polls take long would never have it.
+// leastTurn is the least time that a backfill waits for its turn, even if the head is due
+// sooner: otherwise an instance with slow polls would never get a turn.
 const leastTurn = time.Second
 
-// next brings the job's next batch, if there is room for one more before due.
+// next returns the job's next batch, if there is memory for one more before due.
 func (b *backlog) next(ctx context.Context, due time.Time) (*pipeline.Past, error) {
 	turn, cancel := context.WithTimeout(ctx, max(time.Until(due), leastTurn))
 	defer cancel()
 	room, err := b.room.Take(turn, 1, true)
 	if err != nil {
-		return nil, nil // it is another's; the head is polled first
+		return nil, nil // another instance has it; the head is polled first
 	}
 	past, err := b.at.Next(ctx, due)
 	if past == nil {
@@ -102,13 +102,13 @@ func (b *backlog) next(ctx context.Context, due time.Time) (*pipeline.Past, erro
 }
 
 func (b *backlog) begin(job jets.KeptJob) {
-	b.log.Info("backfill begins", "instance", b.instance, "job", job.ID, "since", job.Since, "until", job.Until, "done_through", job.DoneThrough)
+	b.log.Info("backfill starts", "instance", b.instance, "job", job.ID, "since", job.Since, "until", job.Until, "done_through", job.DoneThrough)
 	b.revision = job.Revision
 	b.at = &backfill.Backfill{Job: job.Job, Source: b.ask(job.Share), Window: b.window, Save: b.save}
 }
 
-// save writes the job. When somebody else has written it, he cancelled it, or
-// works on it: what stands is gone on from.
+// save writes the job. If somebody else has written it, it was cancelled, or another
+// process runs it: the stored job counts.
 func (b *backlog) save(ctx context.Context, j backfill.Job) error {
 	j.Holder = b.replica()
 	revision, err := b.kept.Put(ctx, j, b.revision)

@@ -6,20 +6,20 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// bounds keep what this process has in use at once, of all instances together. An
-// org that drains goes after those that don't.
+// bounds limit what this process uses at once, over all instances. Orgs that drain go
+// after those that don't.
 type bounds struct {
 	requests *pipeline.Gate // in flight
 	pages    *pipeline.Gate // bytes of pages in memory
-	backlogs *pipeline.Gate // batches of backfills in memory, of 8 MiB or a page more
+	backlogs *pipeline.Gate // batches of backfills in memory, each 8 MiB plus up to a page
 }
 
-// mostBacklogs is how many backfills have a batch in memory at a time. They have
-// room of their own: a batch waits there for a poll, which must not wait for it.
+// mostBacklogs is how many backfills have a batch in memory at once. They have a bound of
+// their own: a batch waits in memory for a poll, which must not wait for the batch.
 const mostBacklogs = 16
 
-// newBounds keeps room for one body that turns out to be as large as it may be
-// while the rest is taken: it is read to its end, and the others wait for it.
+// newBounds reserves memory for one body of the largest size: even if the rest is used,
+// it is read to its end while the others wait.
 func newBounds(c config.Process) bounds {
 	return bounds{
 		requests: &pipeline.Gate{Capacity: int64(c.MaxInFlight)},

@@ -11,51 +11,50 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// census says of each enabled integration that this process knows in which state it
-// is, seen from here. It counts at each scrape, in memory: NATS is not asked. It is
-// safe for concurrent use.
+// census reports the state of each enabled integration, as this process sees it. It
+// counts in memory at each scrape, without asking NATS. It is safe for concurrent use.
 type census struct {
 	metrics *telemetry.Metrics
 	static  []pipeline.Integration
 
 	mu      sync.Mutex
-	board   *telemetry.StatusBoard    // nil: nothing is polled yet, for want of NATS
-	locks   *jets.Locks               // nil with it
+	board   *telemetry.StatusBoard    // nil: NATS was not reached yet
+	locks   *jets.Locks               // nil: likewise
 	entries map[string]pipeline.Entry // nil: not loaded
 }
 
-// censusEvery is how often it is looked who is no longer polled here.
+// censusEvery is how often to check which instances are no longer polled here.
 const censusEvery = 5 * time.Second
 
-// Begin says that polling begins, and where it is to be seen.
+// Begin sets the sources once polling begins.
 func (c *census) Begin(b *telemetry.StatusBoard, locks *jets.Locks) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.board, c.locks = b, locks
 }
 
-// polling is where polling is to be seen; nil: nowhere yet.
+// polling returns the sources; nil: polling has not begun.
 func (c *census) polling() (*telemetry.StatusBoard, *jets.Locks) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.board, c.locks
 }
 
-// Set takes the integrations that stand.
+// Set sets the current integrations.
 func (c *census) Set(entries map[string]pipeline.Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.entries = entries
 }
 
-// wanted is an integration that somebody is to poll.
+// wanted is an integration that should be polled.
 type wanted struct {
 	instance string
 	invalid  bool
 }
 
-// enabled lists the integrations that somebody is to poll. One whose value
-// can't be read counts: nobody can tell that it is disabled.
+// enabled lists the integrations that should be polled. One with an invalid value counts,
+// because it may be enabled.
 func (c *census) enabled() []wanted {
 	c.mu.Lock()
 	entries := c.entries
@@ -100,8 +99,8 @@ func (c *census) States() map[string]string {
 	return states
 }
 
-// state says how an integration is; other is the process that holds it instead of
-// this one, known whether that can be told.
+// state returns an integration's state; other is another process that holds it, known:
+// whether that can be told.
 func (s wanted) state(b *telemetry.StatusBoard, other string, known bool) string {
 	state, held := b.State(s.instance)
 	switch {
@@ -115,15 +114,15 @@ func (s wanted) state(b *telemetry.StatusBoard, other string, known bool) string
 		return telemetry.Slug(pipeline.StateConfig)
 	case other != "":
 		return telemetry.StateElsewhere
-	case state != "": // nobody polls it, and this process knows why
+	case state != "": // not polled, and this process knows why
 		return state
 	}
 	return telemetry.StateUnowned
 }
 
-// Count brings up to date what does not come by hooks: how many integrations nobody
-// polls, and whose series end, since another process polls them now, or none is to.
-// What it can't find out it leaves as it was.
+// Count updates the series without hooks: how many integrations nobody polls, and whose
+// series end because another process polls them or they are disabled. Figures that can't
+// be determined stay unchanged.
 func (c *census) Count() {
 	states := c.States()
 	board, _ := c.polling()
@@ -148,8 +147,8 @@ func (c *census) Count() {
 	}
 }
 
-// Faults says, for whoever looks at /readyz, which integrations nobody can poll as
-// they are configured; all tells whether there is no other.
+// Faults returns, for /readyz, the integrations that can't be polled as configured; all:
+// there are no others.
 func (c *census) Faults() (faults []string, all bool) {
 	states := c.States()
 	board, _ := c.polling()
@@ -161,7 +160,7 @@ func (c *census) Faults() (faults []string, all bool) {
 	return faults, len(faults) > 0 && len(faults) == len(states)
 }
 
-// replicas is how many processes have a live session; 0: that can't be told.
+// replicas returns the number of live sessions; 0: not known.
 func (c *census) replicas() int {
 	_, locks := c.polling()
 	if locks == nil {

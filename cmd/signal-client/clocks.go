@@ -6,15 +6,14 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// clocks are what is believed of the orgs' clocks, one per origin: what is known of
-// one outlives a poll that begins anew. Its zero value is ready; it is safe for
-// concurrent use.
+// clocks keeps the estimates of the orgs' clocks, one per origin, across restarts of
+// their polls. The zero value is ready; it is safe for concurrent use.
 type clocks struct {
 	mu   sync.Mutex
 	each map[string]*pipeline.Clock // by origin
 }
 
-// Of is the origin's.
+// Of returns an origin's clock.
 func (c *clocks) Of(origin string) *pipeline.Clock {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,12 +16,12 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const cursorLong = `Look at where an org stands, and go back.
+const cursorLong = `Show an org's position, and go back.
 
 After each page the service writes a position into the stream SIGNALS, in one
-transaction with the page's events: the link to ask Okta for next, and how far the
-org is complete. They are all kept, and are the history that a rewind goes back
-in. The bucket CURSORS holds a copy of the newest one.
+transaction with the page's events: the link to request next, and the time up to
+which the org is complete. All positions are kept; a rewind goes back to one of
+them. The bucket CURSORS holds a copy of the newest one.
 
 Examples:
   signal-client cursor show acme
@@ -33,21 +33,20 @@ func newCursor(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cursor",
 		Aliases: []string{"position"},
-		Short:   "Show where an org stands, and go back",
+		Short:   "Show an org's position, and go back",
 		Long:    cursorLong,
 	}
 	cmd.AddCommand(newCursorShow(p), newCursorHistory(p), newCursorRewind(p), newCursorReopen(p))
 	return cmd
 }
 
-// cursors is what the commands of cursor share.
+// cursors is shared by the cursor commands.
 type cursors struct {
 	cli.CommandContext
 	json bool
 }
 
-// flags gives a command those that all of them have, and lets the org be its
-// argument.
+// flags adds the common flags, and makes the org an argument.
 func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && cmd.Flags().Changed("instance") {
@@ -62,7 +61,7 @@ func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// operator connects to the NATS where the instance's positions are.
+// operator connects to NATS and returns the instance's Operator.
 func (c *cursors) operator(cmd *cobra.Command, args []string) (*jets.Operator, func(), error) {
 	if len(args) == 1 {
 		c.Instance = args[0]
@@ -74,8 +73,7 @@ func (c *cursors) operator(cmd *cobra.Command, args []string) (*jets.Operator, f
 	return &jets.Operator{Store: store, Instance: c.Instance}, done, nil
 }
 
-const cursorShowLong = `Show where an org stands: its newest position in the stream, and whether the copy
-in CURSORS agrees.
+const cursorShowLong = `Show an org's newest position in the stream, and whether the copy in CURSORS agrees.
 
 Examples:
   signal-client cursor show acme
@@ -91,12 +89,12 @@ func newCursorShow(p *cli.Program) *cobra.Command {
 	})
 }
 
-// standing is what cursor show prints.
+// standing is the output of cursor show --json.
 type standing struct {
 	Instance   string          `json:"instance"`
-	Position   json.RawMessage `json:"position"` // with "sequence"; null: the stream has none
+	Position   json.RawMessage `json:"position"` // with "sequence"; null: none in the stream
 	LagSeconds float64         `json:"lag_seconds"`
-	Cursor     *jets.Cursor    `json:"cursor"` // what CURSORS holds
+	Cursor     *jets.Cursor    `json:"cursor"` // from CURSORS
 	Agrees     bool            `json:"agrees"`
 	Holder     string          `json:"holder"`
 }
@@ -133,13 +131,13 @@ func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
 	return replicas.Locks[c.Instance].Holder
 }
 
-// facts are what is known of a standing, one a line.
+// facts returns the standing, one fact per row.
 func (c *cursors) facts(st jets.Standing, holder string, now time.Time) term.Grid {
 	people := c.Out().Terminal
 	g := term.Grid{Title: c.Instance, Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
 	if st.Seq == 0 {
-		add("position", "none in the stream: the next poll goes on from CURSORS")
+		add("position", "none in the stream: the next poll continues from CURSORS")
 	} else {
 		add("position", fmt.Sprint(st.Seq))
 		add("written", term.When(st.At, now, people))
@@ -162,14 +160,14 @@ func (c *cursors) facts(st jets.Standing, holder string, now time.Time) term.Gri
 		add("link", string(st.Link))
 	}
 	if st.Fence != st.Seq {
-		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is no position: it is passed over", jets.SubjectPosition(c.Instance), st.Fence))
+		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is not a position and is skipped", jets.SubjectPosition(c.Instance), st.Fence))
 	}
 	add("CURSORS", agreement(st, now))
-	add("holder", cmp.Or(holder, "none: nobody polls it"))
+	add("holder", cmp.Or(holder, "none: it is not polled"))
 	return g
 }
 
-// reason is why a position was written, and who wrote it.
+// reason returns why a position was written, and by whom.
 func reason(s jets.Step) string {
 	text := string(s.Why)
 	switch s.Why {
@@ -194,39 +192,38 @@ func lastOf(p pipeline.Position) string {
 
 func dedupe(p pipeline.Position) string {
 	if p.DedupeFrom == 0 {
-		return "0: what comes is compared with the newest events"
+		return "0: pages are compared with the newest events"
 	}
-	return fmt.Sprintf("%d: what was served before comes again, and is compared with all that is stored since", p.DedupeFrom)
+	return fmt.Sprintf("%d: known events are served again, and compared with everything stored since", p.DedupeFrom)
 }
 
-// agreement says how CURSORS stands to the stream.
+// agreement compares CURSORS with the stream.
 func agreement(st jets.Standing, now time.Time) string {
 	cursor := st.Cursor
 	switch {
 	case cursor == nil:
-		return "holds nothing of it: it is written at the next poll"
+		return "has no entry: the next poll writes it"
 	case st.Seq == 0:
 		return fmt.Sprintf("position %d, written %s", cursor.StreamSeq, term.Relative(cursor.UpdatedAt, now))
 	case !cursor.StreamCreated.Equal(st.Extent.Created):
-		return "is of another stream SIGNALS: the stream counts"
+		return "belongs to another stream SIGNALS; the stream counts"
 	case st.Agrees && cursor.CompleteThrough.After(st.At):
-		return "agrees; idle polls since"
+		return "agrees, with idle polls since"
 	case st.Agrees:
 		return "agrees"
 	case cursor.StreamSeq < st.Seq:
-		return fmt.Sprintf("is behind, at position %d: it is written at the next poll", cursor.StreamSeq)
+		return fmt.Sprintf("is behind, at position %d; the next poll writes it", cursor.StreamSeq)
 	}
 	return fmt.Sprintf("is ahead, at position %d: positions were deleted or lost; the stream counts", cursor.StreamSeq)
 }
 
-// stepJSON is a position as it stands in the stream, with its sequence and who
-// wrote it.
+// stepJSON returns a position as stored, with its sequence and author.
 func stepJSON(s jets.Step) json.RawMessage {
 	own := struct {
 		Sequence uint64 `json:"sequence"`
 		By       string `json:"by,omitempty"`
 		Note     string `json:"note,omitempty"`
-		Error    string `json:"error,omitempty"` // it can't be read: there is no more
+		Error    string `json:"error,omitempty"` // it can't be read: no other members
 	}{s.Seq, s.By, s.Note, ""}
 	if s.Err != nil {
 		own.Error = s.Err.Error()

@@ -18,20 +18,20 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const cursorHistoryLong = `List an org's positions, the newest first: when each was written and why, how many
-events came with it, and how far the org was complete.
+const cursorHistoryLong = `List an org's positions, the newest first: when and why each was written, how many
+events came with it, and up to when the org was complete.
 
 Why:
   page      the events of a page, and the link after it
-  part      a page that the server takes in parts only
-  start     a start at the org's since; under another host name, from what was read last
-  reopen    a new query: Okta refused the link, the filter changed, or by hand
-  rewind    somebody went back
+  part      a page that was stored in parts
+  start     a start at the org's since; under another host name, from the last event read
+  reopen    a new query: Okta refused the link, the filter changed, or by an operator
+  rewind    an operator went back
   restore   the stream had no position, CURSORS had one
-  copy      events stood above the newest position
+  copy      there were events above the newest position
   gap       nobody polled for longer than Okta keeps its log
-  backfill  events of the past, by a backfill
-  repair    events of the past, which an audit missed
+  backfill  past events, by a backfill
+  repair    past events that an audit found missing
 
 Examples:
   signal-client cursor history acme
@@ -54,7 +54,7 @@ func newCursorHistory(p *cli.Program) *cobra.Command {
 		Long:    cursorHistoryLong,
 		RunE:    h.run,
 	}
-	cmd.Flags().IntVar(&h.limit, "limit", 20, "so many at most; 0: all")
+	cmd.Flags().IntVar(&h.limit, "limit", 20, "at most this many; 0: all")
 	cmd.Flags().Var(&h.since, "since", "written since: an age or a time")
 	cmd.Flags().Var(&h.until, "until", "written until: an age or a time")
 	return h.flags(cmd)
@@ -62,7 +62,7 @@ func newCursorHistory(p *cli.Program) *cobra.Command {
 
 func (h *historian) run(cmd *cobra.Command, args []string) error {
 	if h.limit < 0 {
-		return problem.Usage(fmt.Sprintf("--limit=%d", h.limit), "it is a number of positions, or 0 for all", "--limit 20")
+		return problem.Usage(fmt.Sprintf("--limit=%d", h.limit), "it must be a number of positions, or 0 for all", "--limit 20")
 	}
 	o, done, err := h.operator(cmd, args)
 	if err != nil {
@@ -84,12 +84,12 @@ func (h *historian) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if more {
-		fmt.Fprintf(h.Err(), "There are older ones: --limit 0 lists all, --until %s those before.\n", steps[len(steps)-1].At.Format(time.RFC3339))
+		fmt.Fprintf(h.Err(), "There are older positions: --limit 0 lists all, --until %s the earlier ones.\n", steps[len(steps)-1].At.Format(time.RFC3339))
 	}
 	return nil
 }
 
-// read collects what is asked for, and reports whether there is more of it.
+// read collects the requested positions, and reports whether there are more.
 func (h *historian) read(ctx context.Context, o *jets.Operator) (steps []jets.Step, more bool, err error) {
 	now, seen := time.Now(), false
 	for s, err := range o.History(ctx) {
@@ -142,7 +142,7 @@ func (h *historian) grid(steps []jets.Step) term.Grid {
 	return g
 }
 
-// remark is what a position tells beside its place, on the one that was written to tell it.
+// remark returns what a position reports besides its place.
 func remark(p pipeline.Position) string {
 	var told []string
 	if p.Gap != nil && p.Events == 0 && p.Why != pipeline.WhyPage {
@@ -154,7 +154,7 @@ func remark(p pipeline.Position) string {
 	return strings.Join(told, "; ")
 }
 
-// stamp is a time for a list of times: to the second, and not relative.
+// stamp formats a time in a list: to the second, not relative.
 func stamp(t time.Time, people bool) any {
 	if !people || t.IsZero() {
 		return t
@@ -162,7 +162,7 @@ func stamp(t time.Time, people bool) any {
 	return t.UTC().Format("01-02 15:04:05")
 }
 
-// place is what tells a link from others: its cursor, or its since.
+// place returns the identifying part of a link: its cursor, or its since.
 func place(link pipeline.Link) string {
 	_, query, _ := strings.Cut(string(link), "?")
 	values, _ := url.ParseQuery(query)

@@ -21,39 +21,39 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-const cursorRewindLong = `Go back to a position of the past, so that the org serves again what it logged since:
-for what it made visible late, or what was deleted from the stream by mistake.
+const cursorRewindLong = `Go back to an earlier position, so that the org serves again what it has logged since:
+for events that it made visible late, or that were deleted from the stream by mistake.
 
-What is served again is compared with what is stored, by uuid, so that nothing is
-stored twice; what is missing is stored. That holds through crashes, takeovers and a
-second poller. A running service takes it up at once, otherwise the next one does.
+Events that are served again are compared with the stored ones by uuid: none is stored
+twice, and missing ones are stored. That holds through crashes, takeovers and a second
+poller. A running service goes back at once, otherwise the next one does.
 
---to a time goes back so far that all that Okta logged after it is served again; Okta
-may log an event up to an hour after it happened, so it mostly goes an hour farther.
+--to a time serves again everything that Okta logged after it; because Okta may log
+an event up to an hour after it happened, it usually goes back one hour more.
 --to a sequence goes to the newest position at or before it.
 
-It is refused while an earlier rewind or reopening is not over; --force gives that
-up. It asks first. Without a terminal it needs --yes.
+It is refused while an earlier rewind or reopening is unfinished; --force abandons
+that one. It asks for confirmation; without a terminal it needs --yes.
 
 Examples:
   signal-client cursor rewind acme --to 2h --dry-run
   signal-client cursor rewind acme --to 2026-11-22T08:00:00Z --note "CHG-1204"
   signal-client cursor rewind acme --to 1000212 --yes`
 
-const cursorReopenLong = `Start a new query from a time, with the org's filter and limit: when Okta does not
-accept the positions of the past any more, such as a link that is too old (the service
-does it by itself, mostly), or none is kept from so far back.
+const cursorReopenLong = `Start a new query at a time, with the org's filter and limit: when Okta no longer
+accepts earlier positions, because their links are too old (the service mostly does
+that by itself), or when no position that far back is kept.
 
-What is served again is compared with what is stored, by uuid, so that nothing is
-stored twice. Okta keeps 90 days. A time after the newest event would leave events out: it
-is refused, as it is while an earlier rewind or reopening is not over, unless --force
-is given. It asks first. Without a terminal it needs --yes.
+Events that are served again are compared with the stored ones by uuid: none is stored
+twice. Okta keeps 90 days. A time after the newest event would leave events out: it is
+refused, as it is while an earlier rewind or reopening is unfinished, unless --force
+is given. It asks for confirmation; without a terminal it needs --yes.
 
 Examples:
   signal-client cursor reopen acme --since 3d --dry-run
   signal-client cursor reopen acme --since 2026-11-20T00:00:00Z --yes`
 
-// mover is what rewind and reopen share.
+// mover is shared by rewind and reopen.
 type mover struct {
 	cursors
 	cli.Asking
@@ -66,8 +66,8 @@ func newMover(p *cli.Program) *mover {
 }
 
 func (m *mover) flags(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&m.note, "note", "", "why, in a few words; kept with the position")
-	cmd.Flags().BoolVar(&m.force, "force", false, "even though what is being made up for is given up, or events are left out")
+	cmd.Flags().StringVar(&m.note, "note", "", "reason, in a few words; kept with the position")
+	cmd.Flags().BoolVar(&m.force, "force", false, "override: abandon an unfinished rewind, or accept a gap")
 	m.Asking.Flags(cmd)
 	return m.cursors.flags(cmd)
 }
@@ -77,7 +77,7 @@ func newCursorRewind(p *cli.Program) *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
 		Use:   "rewind <name> --to <time or sequence>",
-		Short: "Go back, so that the org serves again what it logged since",
+		Short: "Go back, so that the org serves again what it has logged since",
 		Long:  cursorRewindLong,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			mark, err := markOf(to, time.Now())
@@ -89,14 +89,14 @@ func newCursorRewind(p *cli.Program) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "", "how far: an age, a `time`, or a sequence of SIGNALS")
+	cmd.Flags().StringVar(&to, "to", "", "how far back: an age, a `time`, or a sequence of SIGNALS")
 	return m.flags(cmd)
 }
 
-// markOf reads how far a rewind is to go.
+// markOf parses how far a rewind goes back.
 func markOf(to string, now time.Time) (jets.Mark, error) {
 	if to == "" {
-		return jets.Mark{}, problem.Usage("--to is missing", "it says how far back", "--to 2h, or a sequence out of: signal-client cursor history <name>")
+		return jets.Mark{}, problem.Usage("--to is missing", "it is how far to go back", "--to 2h, or a sequence from: signal-client cursor history <name>")
 	}
 	if seq, err := strconv.ParseUint(to, 10, 64); err == nil && seq > 0 {
 		return jets.Mark{Seq: seq}, nil
@@ -113,13 +113,13 @@ func newCursorReopen(p *cli.Program) *cobra.Command {
 	var since cli.TimeFlag
 	cmd := &cobra.Command{
 		Use:   "reopen <name> --since <time>",
-		Short: "Start a new query from a time",
+		Short: "Start a new query at a time",
 		Long:  cursorReopenLong,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now := time.Now()
 			switch {
 			case since.IsZero():
-				return problem.Usage("--since is missing", "it says where the new query begins", "--since 3d")
+				return problem.Usage("--since is missing", "it is where the new query starts", "--since 3d")
 			case since.At(now).After(now):
 				return problem.Usage("--since="+since.Text, "it is in the future", "--since 3d")
 			}
@@ -132,11 +132,11 @@ func newCursorReopen(p *cli.Program) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().Var(&since, "since", "where it begins: an age or a time")
+	cmd.Flags().Var(&since, "since", "start of the query: an age or a time")
 	return m.flags(cmd)
 }
 
-// run makes a move: it says what will happen, asks, and says what has.
+// run makes a move: it shows what will happen, asks, and prints the result.
 func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *jets.Operator, func(jets.Move) error) (jets.Move, error)) error {
 	if err := m.Possible("cursor " + verb); err != nil {
 		return err
@@ -158,12 +158,12 @@ func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(co
 	case m.json:
 		return term.WriteJSON(m.Out(), moveJSON(m.Instance, made, false))
 	}
-	fmt.Fprintf(m.Err(), "Position %d (%s) is written: %s goes on from there. Follow it with: signal-client cursor show %s\n",
+	fmt.Fprintf(m.Err(), "Position %d (%s) is written: %s continues from there. Follow it with: signal-client cursor show %s\n",
 		made.Next.Seq, made.Next.Why, m.Instance, m.Instance)
 	return nil
 }
 
-// ask says what will happen, and asks whether it shall.
+// ask shows what will happen, and asks for confirmation.
 func (m *mover) ask(ctx context.Context, planned jets.Move, verb string) error {
 	if m.Dry && m.json {
 		if err := term.WriteJSON(m.Out(), moveJSON(m.Instance, planned, true)); err != nil {
@@ -182,45 +182,45 @@ func (m *mover) ask(ctx context.Context, planned jets.Move, verb string) error {
 	return m.Confirm(ctx, to, fmt.Sprintf("%s %s?", map[string]string{"rewind": "Rewind", "reopen": "Reopen"}[verb], m.Instance), "moved")
 }
 
-// explain says what a move comes to.
+// explain prints the effect of a move.
 func (m *mover) explain(to term.Screen, planned jets.Move) {
 	now := time.Now()
 	line := func(format string, args ...any) { fmt.Fprintln(to, term.Printable(fmt.Sprintf(format, args...))) }
 	from, target := planned.From, planned.Target
-	line("%s stands at position %d (%s), written %s; it is complete through %s.",
+	line("%s is at position %d (%s), written %s; it is complete through %s.",
 		m.Instance, from.Seq, from.Why, term.Relative(from.At, now), from.CompleteThrough.UTC().Format(time.RFC3339))
 	if target.Seq > 0 {
-		line("It goes back to position %d (%s), written %s, %s. No event read up to there was published after %s.",
+		line("It goes back to position %d (%s), written %s, %s. No event read up to that position was published after %s.",
 			target.Seq, target.Why, target.At.UTC().Format(time.RFC3339), term.Relative(target.At, now), target.PublishedMax.UTC().Format(time.RFC3339))
 	} else {
 		line("It starts a new query: %s", planned.Next.Link)
 	}
-	line("What Okta serves again is compared with the %s stored since sequence %d: none is stored twice, and what is missing is stored.",
+	line("Events that Okta serves again are compared with the %s stored since sequence %d: none is stored twice, and missing ones are stored.",
 		term.Count(int(planned.Again), "event"), planned.Next.DedupeFrom)
 	if requests := planned.Again/uint64(okta.LimitOf(planned.Next.Link)) + 1; requests > 1 {
 		line("That takes about %s of the org's budget.", term.Count(int(requests), "request"))
 	}
 	if from.Query != planned.Next.Query {
-		line("The filter or limit was changed since: the poller reopens its query from there.")
+		line("The filter or limit has changed since: the poller reopens its query from there.")
 	}
 	if from.DedupeFrom != 0 {
-		line("What position %d was making up for (dedupe_from %d) is given up where it is not served again.", from.Seq, from.DedupeFrom)
+		line("The unfinished rewind or reopening of position %d (dedupe_from %d) is abandoned where its events are not served again.", from.Seq, from.DedupeFrom)
 	}
 	if planned.Since.After(from.PublishedMax) {
-		line("Events from %s to %s are left out, and the watermark will pass over them.",
+		line("Events from %s to %s are left out, although the watermark will pass them.",
 			from.PublishedMax.UTC().Format(time.RFC3339), planned.Since.Format(time.RFC3339))
 	}
 }
 
-// moveJSON is a move for programs.
+// moveJSON is the output of a move with --json.
 func moveJSON(instance string, m jets.Move, dry bool) any {
 	doc := struct {
 		Instance string          `json:"instance"`
 		DryRun   bool            `json:"dry_run"`
 		From     json.RawMessage `json:"from"`
 		Target   json.RawMessage `json:"target,omitempty"` // of a rewind
-		Position json.RawMessage `json:"position"`         // what is written; its sequence is 0 if it was not
-		Events   uint64          `json:"events"`           // stored events to be compared with
+		Position json.RawMessage `json:"position"`         // as written; its sequence is 0 if it was not written
+		Events   uint64          `json:"events"`           // stored events that are compared
 	}{instance, dry, stepJSON(m.From), nil, stepJSON(jets.Step{Position: m.Next}), m.Again}
 	if m.Target.Seq > 0 {
 		doc.Target = stepJSON(m.Target)
@@ -228,7 +228,7 @@ func moveJSON(instance string, m jets.Move, dry bool) any {
 	return doc
 }
 
-// whoami names who runs the command: user@host.
+// whoami returns the user of the command: user@host.
 func whoami() string {
 	name, host := strconv.Itoa(os.Getuid()), "unknown"
 	if u, err := user.Current(); err == nil {
@@ -240,26 +240,26 @@ func whoami() string {
 	return name + "@" + host
 }
 
-// moveProblem says what to do about a move that was refused.
+// moveProblem adds to a refused move's error what to do about it.
 func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string, at jets.Move, err error) error {
 	op, name := verb+" "+m.Instance, m.Instance
 	switch {
 	case errors.Is(err, pipeline.ErrMakingUp):
-		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("what was served before still comes again: position %d says dedupe_from %d", at.From.Seq, at.From.DedupeFrom),
-			Hint: fmt.Sprintf("wait until signal-client cursor show %s says dedupe from 0; or --force, which gives that up", name)}
+		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("an earlier rewind or reopening is unfinished: position %d has dedupe_from %d", at.From.Seq, at.From.DedupeFrom),
+			Hint: fmt.Sprintf("wait until signal-client cursor show %s says dedupe from 0; or use --force, which abandons it", name)}
 	case errors.Is(err, jets.ErrNoTarget) && at.Target.Seq > 0:
 		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("the oldest position of this org that is kept is %d, written %s", at.Target.Seq, at.Target.At.UTC().Format(time.RFC3339)),
 			Hint: fmt.Sprintf("signal-client cursor reopen %s --since <time>", name)}
 	case errors.Is(err, jets.ErrNothingAfter):
-		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("it stands right there: nothing was stored after position %d", at.Target.Seq),
-			Hint: "an earlier --to; for events that Okta made visible late: signal-client audit --instance " + name + " --repair"}
+		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("it is there already: nothing was stored after position %d", at.Target.Seq),
+			Hint: "use an earlier --to; for events that Okta made visible late: signal-client audit --instance " + name + " --repair"}
 	case errors.Is(err, jets.ErrGap), errors.Is(err, jets.ErrOtherQuery), errors.Is(err, jets.ErrMovedOn):
 		return &problem.Error{Op: op, Err: err}
 	}
 	return m.problem(ctx, store, verb, err)
 }
 
-// problem says what to do about an org that has no position.
+// problem adds to the error of an org without a position what to do about it.
 func (c *cursors) problem(ctx context.Context, store *jets.Store, act string, err error) error {
 	if !errors.Is(err, jets.ErrNoPosition) || errors.Is(err, jets.ErrPurged) {
 		return err

@@ -19,14 +19,15 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const deadletterLong = `Look at what Okta served and was not stored as an event: the stream DEADLETTER.
+const deadletterLong = `Show elements that Okta served and that could not be stored as events: the stream
+DEADLETTER.
 
 Reasons:
-  not_an_object  the element of the page is no JSON object
-  no_uuid        it has no uuid, or one that is no printable text
-  too_large      it is larger than the NATS server takes; its end may be cut off
+  not_an_object  the element of the page is not a JSON object
+  no_uuid        it has no uuid, or one that is not printable text
+  too_large      it is larger than the NATS server accepts; its end may be cut off
   conflicting_repeat
-                 its uuid came before, with other bytes: those are stored
+                 an earlier event has its uuid, but other bytes; that one is stored
 
 Examples:
   signal-client deadletter list
@@ -38,24 +39,24 @@ func newDeadletter(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "deadletter",
 		Aliases: []string{"deadletters", "dlq"},
-		Short:   "Look at what could not be stored, and requeue or delete it",
+		Short:   "Show what could not be stored, and requeue or delete it",
 		Long:    deadletterLong,
 	}
 	cmd.AddCommand(newDeadletterList(p), newDeadletterShow(p), newDeadletterRequeue(p), newDeadletterPurge(p))
 	return cmd
 }
 
-// letters is what the commands of deadletter share.
+// letters is shared by the deadletter commands.
 type letters struct {
 	cli.CommandContext
 	reason string
 	json   bool
-	dryRun bool // of requeue
+	dryRun bool // for requeue
 }
 
-// choose gives a command the flags that choose among dead letters.
+// choose adds the flags that select dead letters.
 func (l *letters) choose(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&l.reason, "reason", "", "of this `reason` only: "+strings.Join(reasons(), ", "))
+	cmd.Flags().StringVar(&l.reason, "reason", "", "only with this `reason`: "+strings.Join(reasons(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(reasons(), cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -67,12 +68,12 @@ func reasons() []string {
 	return all
 }
 
-// fault is what is wrong with the reason that was given.
+// fault returns the problem of an unknown reason.
 func (l *letters) fault() error {
 	if l.reason == "" || slices.Contains(reasons(), l.reason) {
 		return nil
 	}
-	return problem.Usage("--reason="+l.reason, "it is one of "+strings.Join(reasons(), ", "), "--reason="+nearestOr(l.reason, reasons()))
+	return problem.Usage("--reason="+l.reason, "it must be one of "+strings.Join(reasons(), ", "), "--reason="+nearestOr(l.reason, reasons()))
 }
 
 func nearestOr(word string, candidates []string) string {
@@ -82,7 +83,7 @@ func nearestOr(word string, candidates []string) string {
 	return candidates[0]
 }
 
-// deadLetters connects to where they are kept.
+// deadLetters connects to NATS and returns its dead letters.
 func (l *letters) deadLetters(cmd *cobra.Command) (*jets.DeadLetters, func(), error) {
 	if err := l.fault(); err != nil {
 		return nil, nil, err
@@ -91,29 +92,29 @@ func (l *letters) deadLetters(cmd *cobra.Command) (*jets.DeadLetters, func(), er
 	return &jets.DeadLetters{Store: store}, done, err
 }
 
-// sequences reads the arguments of a command.
+// sequences parses the arguments.
 func sequences(args []string) ([]uint64, error) {
 	seqs := make([]uint64, len(args))
 	for i, arg := range args {
 		seq, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil || seq == 0 {
-			return nil, problem.Usage(fmt.Sprintf("%q is no sequence", arg), "dead letters are named by their sequence in DEADLETTER", "signal-client deadletter list")
+			return nil, problem.Usage(fmt.Sprintf("%q is not a sequence", arg), "dead letters are identified by their sequence in DEADLETTER", "signal-client deadletter list")
 		}
 		seqs[i] = seq
 	}
 	return seqs, nil
 }
 
-// letterProblem says what to do about a dead letter that is not there.
+// letterProblem adds to the error of a missing dead letter what to do about it.
 func letterProblem(seq uint64, err error) error {
 	if !errors.Is(err, jets.ErrNoMessage) {
 		return err
 	}
-	return &problem.Error{Op: fmt.Sprintf("no dead letter %d", seq), Err: errors.New(jets.StreamDeadLetter + " holds none at that sequence"),
+	return &problem.Error{Op: fmt.Sprintf("no dead letter %d", seq), Err: errors.New(jets.StreamDeadLetter + " has none at that sequence"),
 		Hint: "signal-client deadletter list", Code: problem.Failed}
 }
 
-// letterDoc is a dead letter for programs.
+// letterDoc is a dead letter in JSON output.
 type letterDoc struct {
 	Sequence   uint64    `json:"sequence"`
 	Time       time.Time `json:"time"`
@@ -141,8 +142,8 @@ func beginning(data []byte) string {
 	return term.Printable(strings.ToValidUTF8(string(data[:min(len(data), firstBytes)]), "\uFFFD"))
 }
 
-const deadletterShowLong = `Show one dead letter: what is known of it, and its bytes, with what could steer a
-terminal written out. --raw writes the bytes alone, as they are.
+const deadletterShowLong = `Show one dead letter: its facts and its bytes, with terminal control characters
+escaped. --raw writes only the bytes, unchanged.
 
 Examples:
   signal-client deadletter show 12
@@ -158,7 +159,7 @@ func newDeadletterShow(p *cli.Program) *cobra.Command {
 		Args:  cli.Named(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return l.show(cmd, args, raw) },
 	}
-	cmd.Flags().BoolVar(&raw, "raw", false, "write the bytes alone")
+	cmd.Flags().BoolVar(&raw, "raw", false, "write only the bytes")
 	cmd.Flags().BoolVar(&l.json, "json", false, "print one JSON document")
 	return l.Connection(cmd)
 }
@@ -192,7 +193,7 @@ func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
 	return l.print(letter)
 }
 
-// shownBytes is how much of a dead letter is shown.
+// shownBytes is how much of a dead letter is printed.
 const shownBytes = 4 << 10
 
 func (l *letters) print(letter jets.DeadLetter) error {
@@ -212,17 +213,17 @@ func (l *letters) print(letter jets.DeadLetter) error {
 	text := strings.ToValidUTF8(string(letter.Data[:min(len(letter.Data), shownBytes)]), "\uFFFD")
 	fmt.Fprintln(out, term.Printable(text))
 	if len(letter.Data) > shownBytes {
-		fmt.Fprintf(l.Err(), "Those are the first %s of %s bytes; all: signal-client deadletter show %d --raw\n", term.Number(shownBytes), term.Number(uint64(letter.Kept)), letter.Seq)
+		fmt.Fprintf(l.Err(), "These are the first %s of %s bytes; for all: signal-client deadletter show %d --raw\n", term.Number(shownBytes), term.Number(uint64(letter.Kept)), letter.Seq)
 	}
 	return nil
 }
 
 func inFull(l jets.DeadLetter) string {
 	meaning := map[pipeline.Flaw]string{
-		pipeline.FlawNotObject: "the element is no JSON object",
-		pipeline.FlawNoUUID:    "it has no uuid, or one that is no printable text",
-		pipeline.FlawTooLarge:  "it is larger than the server took",
-		pipeline.FlawConflict:  "its uuid came before, with other bytes",
+		pipeline.FlawNotObject: "the element is not a JSON object",
+		pipeline.FlawNoUUID:    "it has no uuid, or one that is not printable text",
+		pipeline.FlawTooLarge:  "it is larger than the server accepted",
+		pipeline.FlawConflict:  "an earlier event has its uuid, but other bytes",
 	}[l.Reason]
 	if meaning == "" {
 		return string(l.Reason)

@@ -12,7 +12,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const deadletterListLong = `List what could not be stored, the newest last.
+const deadletterListLong = `List elements that could not be stored, the newest last.
 
 Examples:
   signal-client deadletter list
@@ -38,14 +38,14 @@ func newDeadletterList(p *cli.Program) *cobra.Command {
 	}
 	l.choose(cmd)
 	cmd.Flags().Var(&l.since, "since", "kept since: an age or a time")
-	cmd.Flags().IntVar(&l.limit, "limit", 100, "the newest so many; 0: all")
+	cmd.Flags().IntVar(&l.limit, "limit", 100, "show the newest N; 0: all")
 	cmd.Flags().BoolVar(&l.json, "json", false, "print one JSON document")
 	return l.Flags(cmd)
 }
 
 func (l *letterList) run(cmd *cobra.Command) error {
 	if l.limit < 0 {
-		return problem.Usage(fmt.Sprintf("--limit=%d", l.limit), "it is a number of dead letters, or 0 for all", "--limit 100")
+		return problem.Usage(fmt.Sprintf("--limit=%d", l.limit), "it must be a number of dead letters, or 0 for all", "--limit 100")
 	}
 	all, done, err := l.deadLetters(cmd)
 	if err != nil {
@@ -85,7 +85,7 @@ func (l *letterList) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// read collects the newest of those that are asked for, and counts what is left out.
+// read collects the newest of the selected dead letters, and counts the rest.
 func (l *letterList) read(cmd *cobra.Command, all *jets.DeadLetters) (docs []letterDoc, left int, err error) {
 	docs = []letterDoc{} // [] rather than null
 	var since time.Time

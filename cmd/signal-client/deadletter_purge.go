@@ -17,9 +17,9 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const deadletterPurgeLong = `Delete dead letters for good: some, named by their sequences, or all that the flags
-choose. It says what it deletes, by org and reason, and asks. Without a terminal it
-needs --yes. Those that come meanwhile stay.
+const deadletterPurgeLong = `Delete dead letters for good: those with the given sequences, or all that the flags
+select. It shows what it deletes, by org and reason, and asks for confirmation;
+without a terminal it needs --yes. Dead letters that arrive meanwhile stay.
 
 Examples:
   signal-client deadletter purge 12 13
@@ -42,23 +42,22 @@ func newDeadletterPurge(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "purge [<sequence>...]",
 		Aliases: []string{"rm", "delete"},
-		Short:   "Delete some, or all of a kind",
+		Short:   "Delete some, or all that match",
 		Long:    deadletterPurgeLong,
 		Args:    anyArgs,
 		RunE:    l.run,
 	}
 	l.choose(cmd)
 	cmd.Flags().Var(&l.older, "older-than", "kept before: an age or a time")
-	cmd.Flags().BoolVar(&l.all, "all", false, "of every org and reason, where no other flag says less")
+	cmd.Flags().BoolVar(&l.all, "all", false, "all orgs and reasons, unless narrowed by other flags")
 	l.Asking.Flags(cmd)
 	cmd.Flags().BoolVar(&l.json, "json", false, "with --dry-run: print one JSON document")
 	return l.letters.Flags(cmd)
 }
 
-// doomed are the dead letters that are to be deleted, and what there is of each
-// kind.
+// doomed is the dead letters to delete, and their number by kind.
 type doomed struct {
-	named   bool // by their sequences
+	named   bool // given by their sequences
 	letters []jets.DeadLetter
 	kinds   map[letterKind]int
 }
@@ -72,9 +71,9 @@ func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 	case err != nil:
 		return err
 	case len(seqs) > 0 && chosen:
-		return problem.Usage("sequences and flags", "it is either these, or all that the flags choose", "leave one out")
+		return problem.Usage("sequences and flags", "give sequences, or flags that select them", "leave one of them out")
 	case len(seqs) == 0 && !chosen:
-		return problem.Usage("nothing is named", "it would be all there is", "name sequences, --instance, --reason or --older-than; or --all, if it is meant")
+		return problem.Usage("nothing is selected", "it would delete everything", "give sequences, --instance, --reason or --older-than; or --all to confirm that")
 	}
 	if err := l.Possible("deadletter purge"); err != nil {
 		return err
@@ -96,7 +95,7 @@ func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 	return l.purge(cmd.Context(), all, d)
 }
 
-// find looks for what is to be deleted.
+// find collects the dead letters to delete.
 func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []uint64) (doomed, error) {
 	d := doomed{named: len(seqs) > 0, kinds: map[letterKind]int{}}
 	add := func(letter jets.DeadLetter) {
@@ -120,7 +119,7 @@ func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []ui
 		case err != nil:
 			return d, err
 		case !l.older.IsZero() && !letter.Time.Before(l.older.At(now)):
-			return d, nil // they stand in the order in which they were kept
+			return d, nil // they are in order of arrival
 		case l.reason == "" || string(letter.Reason) == l.reason:
 			add(letter)
 		}
@@ -128,7 +127,7 @@ func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []ui
 	return d, nil
 }
 
-// purge says what will be deleted, asks, and deletes.
+// purge shows what it deletes, asks, and deletes.
 func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed) error {
 	to := l.Err()
 	if l.Dry {
@@ -149,7 +148,7 @@ func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed
 		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.reason, b.reason))
 	})
 	for _, k := range kinds {
-		fmt.Fprintln(to, term.Printable(fmt.Sprintf("%s of %s: %s", term.Count(d.kinds[k], "dead letter"), k.instance, cmp.Or(k.reason, "no reason given"))))
+		fmt.Fprintln(to, term.Printable(fmt.Sprintf("%s of %s: %s", term.Count(d.kinds[k], "dead letter"), k.instance, cmp.Or(k.reason, "no reason"))))
 	}
 	if l.Dry {
 		return nil
@@ -164,8 +163,8 @@ func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed
 	return nil
 }
 
-// delete deletes them: one by one, or, where they are all that an org has up to the
-// newest of them, at once.
+// delete deletes them one by one, or at once if they are all of an org's up to the newest
+// of them.
 func (l *letterPurge) delete(ctx context.Context, all *jets.DeadLetters, d doomed) error {
 	if !d.named && l.reason == "" {
 		through := map[string]uint64{}

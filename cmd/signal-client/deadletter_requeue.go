@@ -17,16 +17,16 @@ import (
 
 const deadletterRequeueLong = `Store dead letters that can be published now, and delete them from DEADLETTER.
 
-That is: a whole element with a uuid that was larger than the NATS server took, when
-max_payload of the server, or max_msg_size of SIGNALS, has been raised. It is stored
-as a repair is: compared with what is stored, never twice, with the header
-Signal-Origin: repair. The dead letter is deleted after that; when the command is
-interrupted between the two, run it again.
+These are complete elements with a uuid that were larger than the NATS server
+accepted, once max_payload of the server, or max_msg_size of SIGNALS, was raised.
+They are stored as by a repair: compared with stored events, never twice, with the
+header Signal-Origin: repair. The dead letter is deleted after that; if the command
+is interrupted in between, run it again.
 
-What can't be requeued:
-  - one whose end was cut off: audit --repair or a backfill may bring it from Okta,
+These can't be requeued:
+  - one whose end was cut off: audit --repair or a backfill may fetch it from Okta,
     which keeps 90 days; then delete it with purge
-  - one that is no object or has no uuid: nothing tells it from others
+  - one that is not an object or has no uuid: nothing identifies it
 
 Examples:
   signal-client deadletter requeue 12 13
@@ -41,11 +41,11 @@ func newDeadletterRequeue(p *cli.Program) *cobra.Command {
 		Args:  anyArgs,
 		RunE:  l.requeue,
 	}
-	cmd.Flags().BoolVar(&l.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().BoolVar(&l.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	return l.Flags(cmd)
 }
 
-// anyArgs takes any words: the command reads them itself.
+// anyArgs accepts any arguments: the command parses them itself.
 func anyArgs(*cobra.Command, []string) error { return nil }
 
 func (l *letters) requeue(cmd *cobra.Command, args []string) error {
@@ -54,9 +54,9 @@ func (l *letters) requeue(cmd *cobra.Command, args []string) error {
 	case err != nil:
 		return err
 	case len(seqs) > 0 && l.Instance != "":
-		return problem.Usage("sequences and --instance", "it is either these, or all too_large ones of that org", "leave one out")
+		return problem.Usage("sequences and --instance", "give sequences, or --instance for all too_large ones of that org", "leave one of them out")
 	case len(seqs) == 0 && l.Instance == "":
-		return problem.Usage("nothing is named", "usage: "+cmd.UseLine(), "signal-client deadletter list --reason too_large")
+		return problem.Usage("nothing is selected", "usage: "+cmd.UseLine(), "signal-client deadletter list --reason too_large")
 	}
 	all, done, err := l.deadLetters(cmd)
 	if err != nil {
@@ -106,7 +106,8 @@ func tooLarge(ctx context.Context, all *jets.DeadLetters, instance string) (seqs
 	return seqs, nil
 }
 
-// requeueOne requeues one, and says so. It returns a *problem where it is refused.
+// requeueOne requeues one dead letter and prints the result. If it is refused, the error
+// is a *problem.
 func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uint64) error {
 	letter, err := all.Get(ctx, seq)
 	if err != nil {
@@ -131,9 +132,9 @@ func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uin
 	return nil
 }
 
-// requeueProblem says what to do about a dead letter that can't be requeued.
+// requeueProblem adds to a refused requeue's error what to do about it.
 func requeueProblem(letter jets.DeadLetter, err error) error {
-	hint := "" // what remedies says
+	hint := "" // empty: by remedies
 	switch {
 	case errors.Is(err, jets.ErrCut):
 		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, term.Number(uint64(letter.Kept)), term.Number(uint64(letter.Size)))

@@ -21,9 +21,8 @@ import (
 
 const demoLong = `Watch it work: two simulated orgs, an embedded NATS server and the service in one process.
 
-It needs no account and no server, touches neither yours nor your data
-directory, and leaves nothing behind. Ctrl-C ends it with a summary, and exit
-code 0.
+It needs no account and no server, uses neither your NATS nor your data directory,
+and leaves nothing behind. Ctrl-C ends it with a summary and exit code 0.
 
 Examples:
   signal-client demo
@@ -38,7 +37,7 @@ func newDemo(p *cli.Program) *cobra.Command {
 	d := &demo{out: p.Out, err: p.Err}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch it work, with simulated orgs and a server of its own",
+		Short: "Watch it work, with simulated orgs and an embedded server",
 		Long:  demoLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var server config.Server
@@ -54,15 +53,15 @@ func newDemo(p *cli.Program) *cobra.Command {
 		},
 	}
 	cmd.Flags().Var((*cli.DurationFlag)(&d.lasts), "for", "end after this `duration`; default: at Ctrl-C")
-	cmd.Flags().Float64Var(&d.rate, "rate", 600, "`events` a minute that happen in the orgs, together")
+	cmd.Flags().Float64Var(&d.rate, "rate", 600, "`events` per minute in the orgs, together")
 	config.AddFlags(cmd, &logs)
 	return cmd
 }
 
-// demo is the service on simulated orgs.
+// demo runs the service on simulated orgs.
 type demo struct {
 	out, err func() term.Screen
-	lasts    time.Duration // 0: until it is interrupted
+	lasts    time.Duration // 0: until interrupted
 	rate     float64
 	logs     config.Log
 }
@@ -70,20 +69,19 @@ type demo struct {
 // refuse refuses what can't be meant.
 func (d *demo) refuse(cmd *cobra.Command) error {
 	var k problem.Checks
-	k.Add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it is a duration above 0", "--for=10s, or leave it out, for until Ctrl-C")
-	k.Add(!(d.rate > 0), fmt.Sprintf("--rate=%v", d.rate), "it is events a minute, above 0", "--rate=600, the default")
+	k.Add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it must be a duration above 0", "--for=10s, or leave it out to run until Ctrl-C")
+	k.Add(!(d.rate > 0), fmt.Sprintf("--rate=%v", d.rate), "it must be a number of events per minute above 0", "--rate=600, the default")
 	return errors.Join(k.Errs...)
 }
 
-// demoSettle is how long the end waits for what has happened in the orgs to be
-// stored.
+// demoSettle is how long the end waits until all events of the orgs are stored.
 const demoSettle = time.Minute
 
 func (d *demo) run(ctx context.Context, listen string, stage config.Process) error {
 	figures := &figures{started: time.Now(), each: map[string]*figure{}}
 	dir, err := os.MkdirTemp("", "signal-client-demo-")
 	if err != nil {
-		return fmt.Errorf("make a directory for the demo: %w", err)
+		return fmt.Errorf("create a directory for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	orgs, err := startOrgs(context.WithoutCancel(ctx), d.rate)
@@ -96,7 +94,7 @@ func (d *demo) run(ctx context.Context, listen string, stage config.Process) err
 	d.introduce(c)
 	to := d.out()
 	line := &term.ProgressLine{To: d.err(), Every: 5 * time.Second}
-	line.To.Terminal = line.To.Terminal && to.Terminal // a line that is redrawn would be torn by what a pipe prints
+	line.To.Terminal = line.To.Terminal && to.Terminal // a pipe's output would break a redrawn line
 	to.Writer = line.Above(to.Writer)
 	var store *jets.Store
 	service := &service{
@@ -113,7 +111,7 @@ func (d *demo) run(ctx context.Context, listen string, stage config.Process) err
 		return <-ended
 	}
 	orgs.Quiet()
-	line.Show("what has happened until now is stored and compared with the orgs")
+	line.Show("storing the remaining events and comparing them with the orgs")
 	verdict := orgs.Settle(running, figures, demoSettle)
 	line.Done()
 	if verdict == nil {
@@ -125,8 +123,8 @@ func (d *demo) run(ctx context.Context, listen string, stage config.Process) err
 	return errors.Join(verdict, err)
 }
 
-// apart runs the service until end is called. running has ended then, or when the
-// service has by itself; ended brings its error.
+// apart runs the service until end is called. running ends then, or when the service ends
+// by itself; ended receives its error.
 func apart(ctx context.Context, s *service) (running context.Context, end context.CancelCauseFunc, ended <-chan error) {
 	running, end = context.WithCancelCause(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
@@ -138,8 +136,8 @@ func apart(ctx context.Context, s *service) (running context.Context, end contex
 	return running, end, done
 }
 
-// over is done when the demo is to end: after its time, when interrupted, or when the
-// service has ended by itself.
+// over ends when the demo is to end: after its time, on interrupt, or when the service
+// ends by itself.
 func (d *demo) over(ctx, running context.Context) context.Context {
 	over, done := context.WithCancel(ctx)
 	context.AfterFunc(running, done)
@@ -149,8 +147,8 @@ func (d *demo) over(ctx, running context.Context) context.Context {
 	return over
 }
 
-// config is the service's: nothing of it is from the environment but where to
-// listen, so that a real token or server is never part of a demo.
+// config returns the service's configuration. Only the listen address is from the
+// environment, so that a real token or server is never part of a demo.
 func (d *demo) config(ctx context.Context, dir, listen string, stage config.Process) config.Config {
 	return config.Config{
 		Server: config.Server{Listen: freeAddress(ctx, listen), DataDir: dir},
@@ -196,8 +194,8 @@ func (d *demo) summarize(f *figures, verdict error) {
 	fmt.Fprint(d.out(), "\nYour own org: OKTA_FQDN=acme.okta.com OKTA_API_TOKEN_FILE=okta.token signal-client run\n")
 }
 
-// freeAddress is the address if it is of this machine alone and nothing listens
-// there, else a free one that is.
+// freeAddress returns the address if it is a loopback address without a listener, else a
+// free one.
 func freeAddress(ctx context.Context, addr string) string {
 	var listen net.ListenConfig
 	if host, err := config.HostOf(addr); err == nil && embedded.Loopback(host) {
@@ -208,7 +206,7 @@ func freeAddress(ctx context.Context, addr string) string {
 	}
 	ln, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return addr // what listens there will say what is wrong
+		return addr // the listener reports what is wrong
 	}
 	defer ln.Close()
 	return ln.Addr().String()

@@ -12,14 +12,14 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Audit reads the stream and compares it with the orgs' own logs: every event
-// once, in order, its bytes as they are.
+// Audit reads the stream and compares it with the orgs' own logs: every event once, in
+// order, byte for byte.
 func (o *demoOrgs) Audit(ctx context.Context, store *jets.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, d := range o.each {
 		if err := d.audit(ctx, store.Conn.JS); err != nil {
-			return &problem.Error{Op: "audit " + d.name, Err: err, Hint: "run the demo again; if it stays, please report it with its output", Code: problem.Found}
+			return &problem.Error{Op: "audit " + d.name, Err: err, Hint: "run the demo again; if it fails again, please report it with its output", Code: problem.Found}
 		}
 	}
 	return nil
@@ -51,7 +51,7 @@ func (d *demoOrg) audit(ctx context.Context, js jetstream.JetStream) error {
 			return fmt.Errorf("read the stream: %w", err)
 		}
 		if id := m.Headers().Get("ce-id"); id != e.UUID {
-			return fmt.Errorf("event %d is %s, the stream has %s there", i+1, e.UUID, id)
+			return fmt.Errorf("event %d is %s, but %s in the stream", i+1, e.UUID, id)
 		}
 		if !bytes.Equal(m.Data(), e.Data) {
 			return fmt.Errorf("event %d, %s: its bytes differ", i+1, e.UUID)

@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// figures are what the demo's progress line shows. It is safe for concurrent use.
+// figures is the content of the demo's progress line. It is safe for concurrent use.
 type figures struct {
 	started time.Time
 
@@ -20,11 +20,11 @@ type figures struct {
 	each  map[string]*figure
 }
 
-// figure is one instance's.
+// figure is one instance's part of it.
 type figure struct {
 	stored  uint64
-	through time.Time // all until then is stored
-	left    int       // requests in this window
+	through time.Time // the watermark
+	left    int       // requests left in this window
 }
 
 // Trace returns the hooks that feed the figures.
@@ -56,14 +56,14 @@ func (f *figures) note(instance string, change func(*figure)) {
 	change(f.each[instance])
 }
 
-// First is how long after the start the first event was stored; 0: none was.
+// First returns how long after the start the first event was stored; 0: none yet.
 func (f *figures) First() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.first
 }
 
-// Stored is how many of an instance's events are.
+// Stored returns how many of an instance's events are stored.
 func (f *figures) Stored(instance string) uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,7 +73,7 @@ func (f *figures) Stored(instance string) uint64 {
 	return f.each[instance].stored
 }
 
-// Totals is how many events are stored, in all and in words for each instance.
+// Totals returns how many events are stored, in total and in words by instance.
 func (f *figures) Totals() (uint64, string) {
 	var total uint64
 	var parts []string
@@ -96,14 +96,14 @@ func (f *figures) showUntil(ctx context.Context, line *term.ProgressLine) {
 	}
 }
 
-// Line is the figures in words; rate is in events a second.
+// Line returns the figures in words; rate is in events per second.
 func (f *figures) Line(rate uint64) string {
 	total, parts := f.Totals()
 	return fmt.Sprintf("%s events stored (%s), %s/s%s", term.Number(total), parts, term.Number(rate), f.worst())
 }
 
-// worst is the lag of the instance that is farthest behind, and the fewest
-// requests left to one.
+// worst returns the lag of the instance that is farthest behind, and the fewest requests
+// left.
 func (f *figures) worst() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,14 +124,14 @@ func (f *figures) worst() string {
 	return fmt.Sprintf(", complete up to %s ago, %d requests left", term.Span(time.Since(through)), left)
 }
 
-// speed is how fast a count grows, over the last seconds. It is for one
-// goroutine.
+// speed is the growth of a count over the last seconds. It is not safe for concurrent
+// use.
 type speed struct {
 	counts []uint64
 	times  []time.Time
 }
 
-// Of is the growth a second.
+// Of returns the growth per second.
 func (s *speed) Of(count uint64, now time.Time) uint64 {
 	const window = 20
 	s.counts, s.times = append(s.counts, count), append(s.times, now)

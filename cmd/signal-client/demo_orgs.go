@@ -17,20 +17,20 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// demoSpecs are the orgs of a demo.
+// demoSpecs describes the demo's orgs.
 var demoSpecs = []struct {
 	name    string
 	title   string
 	history int     // events of the last day, to catch up with
-	share   float64 // of the events that happen
+	share   float64 // of the new events
 }{
 	{"acme", "Acme Corporation", 4000, 0.75},
 	{"globex", "Globex", 600, 0.25},
 }
 
 const (
-	demoToken    = "demo" // of no worth anywhere else
-	demoRequests = 600    // a minute
+	demoToken    = "demo" // worthless anywhere else
+	demoRequests = 600    // per minute
 	demoInterval = 2 * time.Second
 )
 
@@ -42,21 +42,21 @@ func demoNames() []string {
 	return names
 }
 
-// demoOrg is a simulated org, served on a port of this machine.
+// demoOrg is a simulated org on a local port.
 type demoOrg struct {
 	*oktatest.Org
 	name, title, url string
 	server           *http.Server
 }
 
-// demoOrgs are the orgs of a demo, at work.
+// demoOrgs is the running orgs of a demo.
 type demoOrgs struct {
 	each  []*demoOrg
 	quiet context.CancelFunc
 	wg    sync.WaitGroup
 }
 
-// startOrgs starts the orgs. Stop must be called.
+// startOrgs starts the orgs. Call Stop.
 func startOrgs(ctx context.Context, perMinute float64) (*demoOrgs, error) {
 	ctx, quiet := context.WithCancel(ctx)
 	o := &demoOrgs{quiet: quiet}
@@ -80,7 +80,7 @@ func startOrgs(ctx context.Context, perMinute float64) (*demoOrgs, error) {
 	return o, nil
 }
 
-// Quiet lets nothing more happen in the orgs.
+// Quiet stops new events in the orgs.
 func (o *demoOrgs) Quiet() { o.quiet() }
 
 // Stop ends the orgs.
@@ -92,7 +92,7 @@ func (o *demoOrgs) Stop() {
 	o.wg.Wait()
 }
 
-// Put configures the orgs in INTEGRATIONS.
+// Put writes the orgs to INTEGRATIONS.
 func (o *demoOrgs) Put(ctx context.Context, store *jets.Store) error {
 	type object map[string]any
 	all := &jets.Integrations{Store: store}
@@ -112,8 +112,8 @@ func (o *demoOrgs) Put(ctx context.Context, store *jets.Store) error {
 	return nil
 }
 
-// Settle waits until as many events are stored as there are, for at most a
-// time. Its error says how many are not.
+// Settle waits, at most most, until all events are stored. Its error says how many are
+// not.
 func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -127,8 +127,8 @@ func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) e
 		}
 		if pipeline.Sleep(ctx, 50*time.Millisecond) != nil {
 			return &problem.Error{
-				Op:   "store what has happened",
-				Err:  fmt.Errorf("%s of %s events were stored after %s more", term.Number(stored), term.Number(there), most),
+				Op:   "store the remaining events",
+				Err:  fmt.Errorf("%s of %s events were stored after another %s", term.Number(stored), term.Number(there), most),
 				Hint: "this machine is busy: run the demo again, or for longer (--for), or with a smaller --rate",
 			}
 		}

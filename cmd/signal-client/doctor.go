@@ -15,20 +15,20 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-const doctorLong = `Check all that polling stands on, and say what to do about what is wrong: NATS (its
+const doctorLong = `Check everything that polling needs, and say what to do about problems: NATS (its
 version, JetStream, permissions, limits, clock), each stream and bucket, the
 processes that poll, each org (configuration, token, DNS, TLS, one request, the
 answer's headers, how far it is complete), dead letters, and this machine.
 
-It changes nothing. Each enabled org is asked once, from this machine, which takes
-one request of its budget; with --offline none is. A token's file is read here, so
-run it where the service runs, with the service's variables. Without NATS it says
-what can be said without. Without NATS_URL it looks for the embedded server of the
-signal-client that runs on this machine, and at the directory of its store.
+It changes nothing. Each enabled org gets one request from this machine, out of its
+budget; with --offline none does. Token files are read here, so run it where the
+service runs, with the service's variables. Without NATS it checks the rest. Without
+NATS_URL it looks for the embedded server of a signal-client running on this machine,
+and at its data directory.
 
 Each line is one check: ok, warning, wrong or skipped, what was found, and what to
 try. Exit codes: 0 nothing is wrong, though there may be warnings; 3 something is.
-With --format nagios: 0 ok, 1 warnings, 2 something is wrong, 3 nothing is known.
+With --format nagios: 0 ok, 1 warnings, 2 something is wrong, 3 unknown.
 
 Examples:
   signal-client doctor
@@ -37,7 +37,7 @@ Examples:
   signal-client doctor --json | jq -r '.findings[] | select(.result == "wrong") | .remedy'
   signal-client doctor --format prometheus > /var/lib/node_exporter/signal-client.prom`
 
-// doctorFlags is what a doctor is asked for.
+// doctorFlags is the flags of doctor.
 type doctorFlags struct {
 	format    string
 	json      bool
@@ -46,7 +46,7 @@ type doctorFlags struct {
 	offline   bool
 }
 
-// The formats of a doctor's report.
+// Formats of a doctor's report.
 const (
 	formatText       = "text"
 	formatJSON       = "json"
@@ -54,7 +54,7 @@ const (
 	formatNagios     = "nagios"
 )
 
-// doctor is one look at everything.
+// doctor is one run of all checks.
 type doctor struct {
 	doctorFlags
 	nats   config.NATS
@@ -62,7 +62,7 @@ type doctor struct {
 	stream config.Stream
 	okta   config.Okta
 
-	oktaFault error // the environment's org can't be right; nil: it can, or there is none
+	oktaFault error // why the environment's org is invalid; nil: it is valid, or there is none
 }
 
 func newDoctor(p *cli.Program) *cobra.Command {
@@ -88,16 +88,16 @@ func newDoctor(p *cli.Program) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&d.format, "format", formatText, "text, json, prometheus or nagios")
 	cmd.Flags().BoolVar(&d.json, "json", false, "the same as --format json")
-	cmd.Flags().StringSliceVar(&d.instances, "instance", nil, "check the org of this `name` alone; may be repeated")
+	cmd.Flags().StringSliceVar(&d.instances, "instance", nil, "check only the org of this `name`; may be repeated")
 	cmd.Flags().Var((*cli.DurationFlag)(&d.timeout), "timeout", "longest time for one check")
-	cmd.Flags().BoolVar(&d.offline, "offline", false, "ask no org: no DNS, no TLS, no request")
+	cmd.Flags().BoolVar(&d.offline, "offline", false, "send nothing to the orgs: no DNS, no TLS, no request")
 	config.AddFlags(cmd, &d.nats)
 	_ = cmd.RegisterFlagCompletionFunc("instance", cli.CompleteInstances(0))
 	return cmd
 }
 
-// load reads flags and variables. What is wrong with the environment's org alone
-// is a finding.
+// load reads flags and variables. A fault of the environment's org is a finding, not an
+// error.
 func (d *doctor) load(cmd *cobra.Command) error {
 	if d.json {
 		d.format = formatJSON
@@ -112,7 +112,7 @@ func (d *doctor) load(cmd *cobra.Command) error {
 	return config.Load(cmd, &d.nats, &d.server, &d.stream)
 }
 
-// dialing says how NATS is reached, as the other commands do.
+// dialing returns how NATS is reached, as in other commands.
 func (d *doctor) dialing() (config.Dialing, error) {
 	if d.nats.Embedded() {
 		return d.server.ToEmbedded(), nil
@@ -120,14 +120,13 @@ func (d *doctor) dialing() (config.Dialing, error) {
 	return d.nats.Dialing()
 }
 
-// asked reports whether an org is to be looked at.
+// asked reports whether an org is to be checked.
 func (d *doctor) asked(instance string) bool {
 	return len(d.instances) == 0 || slices.Contains(d.instances, instance)
 }
 
-// examine looks at everything. First what all else stands on is read; then the
-// checks run side by side, and stand in the report in their order. It refuses to
-// look at an org that there is not.
+// examine runs all checks. It first reads what they need; then they run concurrently and
+// are reported in order. It returns an error for an org that does not exist.
 func (d *doctor) examine(ctx context.Context) (*checkup, error) {
 	s := d.look(ctx)
 	defer s.close()
@@ -143,7 +142,8 @@ func (d *doctor) examine(ctx context.Context) (*checkup, error) {
 	return newCheckup(perform(ctx, exams, d.timeout)), nil
 }
 
-// refused is what a doctor ends with that can't begin: to nagios a report of nothing.
+// refused returns the error of a check that could not start; --format nagios prints
+// UNKNOWN.
 func (d *doctor) refused(to term.Screen, err error) error {
 	if d.format != formatNagios {
 		return err

@@ -18,10 +18,10 @@ const (
 	outcomeSkipped outcome = "skipped"
 )
 
-// outcomes are all, from good to bad, with what can't be told at the end.
+// outcomes lists all, from good to bad, then skipped.
 var outcomes = []outcome{outcomeOK, outcomeWarning, outcomeWrong, outcomeSkipped}
 
-// The groups of checks.
+// Groups of checks.
 const (
 	groupNATS     = "nats"
 	groupStreams  = "streams"
@@ -30,23 +30,23 @@ const (
 	groupMachine  = "machine"
 )
 
-// finding is what a check found.
+// finding is the result of one check.
 type finding struct {
 	Group    string  `json:"group"`
-	Instance string  `json:"instance,omitempty"` // of the group instance
+	Instance string  `json:"instance,omitempty"` // in the group instance
 	Check    string  `json:"check"`
 	Result   outcome `json:"result"`
 	Found    string  `json:"found"`
 	Remedy   string  `json:"remedy,omitempty"`
 }
 
-// exam is one check, or several of which one needs the other.
+// exam is one check, or several that depend on each other.
 type exam struct {
 	group, instance, check string
 	run                    func(ctx context.Context) []finding
 }
 
-// one is a check by itself.
+// one returns an exam of one check.
 func one(group, check string, run func(ctx context.Context, d *diagnosis)) exam {
 	return exam{group: group, check: check, run: func(ctx context.Context) []finding {
 		var d diagnosis
@@ -55,13 +55,13 @@ func one(group, check string, run func(ctx context.Context, d *diagnosis)) exam 
 	}}
 }
 
-// skipped is a check that can't be made.
+// skipped returns an exam that is skipped.
 func skipped(group, check, why string) exam {
 	return one(group, check, func(_ context.Context, d *diagnosis) { d.skip(why) })
 }
 
-// diagnosis gathers what one check finds. The worst of it is the result; facts
-// are told when there is nothing worse.
+// diagnosis collects what one check finds. Its worst finding is the result; facts are
+// shown if there is none.
 type diagnosis struct {
 	result          outcome // empty: ok
 	facts, problems []string
@@ -111,8 +111,8 @@ const (
 	overtime  = 500 * time.Millisecond
 )
 
-// perform makes all exams, some at a time and each within limit, and returns what
-// they found in their order.
+// perform runs all exams, mostExams at a time and each within limit, and returns their
+// findings in order.
 func perform(ctx context.Context, exams []exam, limit time.Duration) []finding {
 	results := make([][]finding, len(exams))
 	slots := make(chan struct{}, mostExams)
@@ -132,8 +132,8 @@ func perform(ctx context.Context, exams []exam, limit time.Duration) []finding {
 	return all
 }
 
-// within makes an exam. One that does not heed its context, such as a read of a
-// file on a server that is gone, is left behind: the process ends soon.
+// within runs an exam within limit. One that ignores its context, such as reading a file
+// on a dead network file system, is abandoned: the process ends soon.
 func (e exam) within(ctx context.Context, limit time.Duration) []finding {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -146,7 +146,7 @@ func (e exam) within(ctx context.Context, limit time.Duration) []finding {
 		return found
 	case <-late.C:
 		var d diagnosis
-		d.wrong(fmt.Sprintf("no end within %s", limit), "look whether what it reads hangs, or give it longer: --timeout")
+		d.wrong(fmt.Sprintf("not finished within %s", limit), "check whether what it reads hangs, or allow more time: --timeout")
 		return []finding{d.finding(e.group, e.instance, e.check)}
 	}
 }

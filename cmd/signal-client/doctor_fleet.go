@@ -13,7 +13,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// fleetExams are about the processes that poll.
+// fleetExams returns the checks of the polling processes.
 func (s *scene) fleetExams() []exam {
 	if s.conn == nil {
 		return []exam{skipped(groupFleet, "replicas", notReached), skipped(groupFleet, "owners", notReached), skipped(groupFleet, "locks", notReached)}
@@ -25,7 +25,7 @@ func (s *scene) fleetExams() []exam {
 	}
 }
 
-// whole makes a check that needs the buckets.
+// whole wraps a check that needs the buckets.
 func (s *scene) whole(check func(d *diagnosis)) func(context.Context, *diagnosis) {
 	return func(_ context.Context, d *diagnosis) {
 		if s.fleetErr != nil {
@@ -36,18 +36,18 @@ func (s *scene) whole(check func(d *diagnosis)) func(context.Context, *diagnosis
 	}
 }
 
-// replicasFound says who is alive.
+// replicasFound reports which processes are alive.
 func (s *scene) replicasFound(d *diagnosis) {
 	if len(s.replicas.Sessions) == 0 {
-		d.wrong("no process polls", "signal-client run")
+		d.wrong("no process is polling", "signal-client run")
 		return
 	}
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(s.replicas.Sessions)) {
 		names = append(names, fmt.Sprintf("%s (%s)", name, term.Count(len(s.replicas.HeldBy(name)), "org")))
 		if ago, late := s.overdue(s.replicas.Sessions[name]); late {
-			d.wrong(fmt.Sprintf("the session of %s was renewed %s ago, and has not expired either: NATS stores nothing of it", name, term.Span(ago)),
-				"look at the server's log; if JetStream is full, give it more room (max_file_store, the disk) or the streams fewer bytes; an embedded server goes on by itself when its disk has room")
+			d.wrong(fmt.Sprintf("the session of %s was renewed %s ago and has not expired: NATS is not storing anything", name, term.Span(ago)),
+				"look at the server's log; if JetStream is full, give it more room (max_file_store, the disk) or the streams fewer bytes; an embedded server continues by itself when its disk has room")
 		}
 		if declines := s.replicas.Sessions[name].Declines; len(declines) > 0 {
 			d.warn(fmt.Sprintf("%s declines %s", name, few(declines)), "see why: signal-client status --replicas")
@@ -56,18 +56,17 @@ func (s *scene) replicasFound(d *diagnosis) {
 	d.fact("%d alive: %s", len(names), few(names))
 }
 
-// expiryGrace is how late a session may expire: after a change of leader it takes
-// NATS seconds.
+// expiryGrace is how late a session may expire: after a change of leader NATS needs
+// seconds.
 const expiryGrace = 10 * time.Second
 
-// overdue reports whether a session should have expired, and how long ago it was
-// renewed.
+// overdue reports whether a session should have expired, and how long ago it was renewed.
 func (s *scene) overdue(session jets.Session) (ago time.Duration, late bool) {
 	ago = s.now.Add(s.skewOf(jets.BucketLocks)).Sub(session.RenewedAt)
 	return ago, session.TTL > 0 && ago > session.TTL+expiryGrace
 }
 
-// skewOf is how far the clock of a bucket's server is ahead of ours.
+// skewOf returns how far the clock of a bucket's server is ahead of the local one.
 func (s *scene) skewOf(bucket string) time.Duration {
 	for _, i := range s.streams {
 		if i.Name == bucket && i.Info != nil {
@@ -77,7 +76,7 @@ func (s *scene) skewOf(bucket string) time.Duration {
 	return 0
 }
 
-// owners says which enabled orgs nobody polls.
+// owners reports enabled orgs that nobody polls.
 func (s *scene) owners(d *diagnosis) {
 	var unowned []string
 	enabled := 0
@@ -96,9 +95,9 @@ func (s *scene) owners(d *diagnosis) {
 	case len(unowned) > 0 && len(s.replicas.Sessions) == 0:
 		d.wrong("nobody polls "+few(unowned), "signal-client run")
 	case len(unowned) > 0:
-		d.wrong("nobody polls "+few(unowned), "look at last error: signal-client status; a lock that was just left is taken within seconds")
+		d.wrong("nobody polls "+few(unowned), "see the last error in: signal-client status; a released lock is taken within seconds")
 	case enabled == 0 && len(s.instances) > 0:
-		d.skip("none of those that were asked for is enabled in INTEGRATIONS")
+		d.skip("none of the given orgs is enabled in INTEGRATIONS")
 	case enabled == 0:
 		d.fact("no org is enabled in INTEGRATIONS")
 	default:
@@ -106,7 +105,7 @@ func (s *scene) owners(d *diagnosis) {
 	}
 }
 
-// locks counts those of sessions that are gone.
+// locks reports locks of sessions that have ended.
 func (s *scene) locks(d *diagnosis) {
 	var void []string
 	held := 0
@@ -118,12 +117,12 @@ func (s *scene) locks(d *diagnosis) {
 		}
 	}
 	if len(void) > 0 {
-		d.warn(fmt.Sprintf("%s void, of sessions that are gone: %s", term.Count(len(void), "lock"), few(void)), "nothing by hand: whoever polls next takes them")
+		d.warn(fmt.Sprintf("%s void, because their sessions have ended: %s", term.Count(len(void), "lock"), few(void)), "nothing to do: the next poller takes them")
 	}
 	d.fact("%d held", held)
 }
 
-// progress says how far an org is complete.
+// progress reports how far an org is complete.
 func (s *scene) progress(o org, d *diagnosis) {
 	status, known := s.statuses[o.instance]
 	switch {
@@ -137,7 +136,7 @@ func (s *scene) progress(o org, d *diagnosis) {
 		d.skip("it is not polled")
 		return
 	case !known || status.UpdatedAt.IsZero():
-		d.warn("it was not polled yet", "wait a few seconds, or start a process: signal-client run")
+		d.warn("it has not been polled yet", "wait a few seconds, or start a process: signal-client run")
 		return
 	}
 	s.judge(o, status, d)
@@ -154,25 +153,25 @@ func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 	case pipeline.StateUnowned:
 		d.wrong("nobody polls it, "+behind, "signal-client run")
 	case pipeline.StateRefused, pipeline.StateConfig:
-		d.wrong(facts+": "+term.Cut(status.LastError, 200), "correct what it names; it is taken up within seconds")
+		d.wrong(facts+": "+term.Cut(status.LastError, 200), "correct what it names; the change applies within seconds")
 	case pipeline.StateRetrying:
-		d.warn(facts+": "+term.Cut(status.LastError, 200), fmt.Sprintf("nothing by hand unless it stays; a page that takes too long: signal-client integrations set %s limit=200; a link that Okta refuses: signal-client cursor reopen %s --since <time>", o.instance, o.instance))
+		d.warn(facts+": "+term.Cut(status.LastError, 200), fmt.Sprintf("nothing to do unless it persists; for a page that takes too long: signal-client integrations set %s limit=200; for a link that Okta refuses: signal-client cursor reopen %s --since <time>", o.instance, o.instance))
 	case pipeline.StateCatchingUp, pipeline.StateThrottled:
 		if late {
-			d.warn(facts, "nothing by hand: how fast it catches up is up to the org's rate limit, and settings.rate_share")
+			d.warn(facts, "nothing to do: the org's rate limit and settings.rate_share decide how fast it catches up")
 		}
 	default:
 		if late {
-			d.wrong(facts, "look at the service's log, and at: signal-client status")
+			d.wrong(facts, "look at the service's log and at: signal-client status")
 		}
 	}
 	if gap := status.Gap; gap != nil {
-		d.warn(fmt.Sprintf("events from %s until %s may be missing for good: nobody read them while Okta kept them", gap.From.Format(time.RFC3339), gap.Until.Format(time.RFC3339)),
-			"nothing by hand: it is told for 90 days; see: signal-client cursor history "+o.instance)
+		d.warn(fmt.Sprintf("events from %s until %s may be missing for good: they were not read while Okta kept them", gap.From.Format(time.RFC3339), gap.Until.Format(time.RFC3339)),
+			"nothing to do: it is reported for 90 days; see: signal-client cursor history "+o.instance)
 	}
 	if status.Assumed != "" {
-		d.warn("taken for true, since Okta did not say which org it is: "+status.Assumed,
-			"check it; another org needs a name of its own: signal-client integrations add")
+		d.warn("assumed, because Okta did not say which org it is: "+status.Assumed,
+			"check it; another org needs another name: signal-client integrations add")
 	}
 	d.fact("%s", facts)
 	if status.LastEvent != nil {
@@ -182,7 +181,7 @@ func (s *scene) judge(o org, status pipeline.Status, d *diagnosis) {
 	}
 }
 
-// tolerance is how far behind an org may be, as in the alert SignalClientStalled.
+// tolerance returns how far behind an org may be, as in the alert SignalClientStalled.
 func tolerance(o org) time.Duration {
 	interval := o.entry.Integration.PollInterval
 	if interval == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-// prometheus is the report in the text exposition format, for a textfile
-// collector. What was found stays out of the labels: it changes.
+// prometheus returns the report in the text exposition format, for a textfile collector.
+// What was found is not in the labels, because it varies.
 func (c *checkup) prometheus() string {
 	var b strings.Builder
 	head := func(name, help string) {
@@ -24,20 +24,20 @@ func (c *checkup) prometheus() string {
 	for n, result := range outcomes {
 		fmt.Fprintf(&b, "%s_doctor_checks{result=%s} %d\n", telemetry.Namespace, labelValue(string(result)), []int{c.OK, c.Warnings, c.Wrong, c.Skipped}[n])
 	}
-	head("doctor_timestamp_seconds", "When signal-client doctor looked.")
+	head("doctor_timestamp_seconds", "When signal-client doctor ran.")
 	fmt.Fprintf(&b, "%s_doctor_timestamp_seconds %d\n", telemetry.Namespace, c.At.Unix())
 	return b.String()
 }
 
-// labelValue is a label's value.
+// labelValue quotes a label's value.
 func labelValue(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
 }
 
-// nagiosUnknown is the exit code of a plugin that can't tell.
+// nagiosUnknown is the exit code of a plugin without a result.
 const nagiosUnknown = 3
 
-// nagiosOf is an outcome as nagios counts: 0, 1, 2, 3.
+// nagiosOf returns an outcome as nagios counts: 0, 1, 2, 3.
 func nagiosOf(o outcome) int {
 	for n, each := range outcomes {
 		if o == each {
@@ -49,8 +49,8 @@ func nagiosOf(o outcome) int {
 
 func (c *checkup) nagiosCode() int { return nagiosOf(c.Result) }
 
-// nagios is the report for a monitoring plugin's runner: a status line with
-// what is worst and the counts, then a line for each finding that is not ok.
+// nagios returns the report as a monitoring plugin's output: a status line with the worst
+// findings and the counts, then a line for each finding that is not ok.
 func (c *checkup) nagios() string {
 	state := []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[c.nagiosCode()]
 	what := c.summary()
@@ -72,7 +72,7 @@ func (c *checkup) nagios() string {
 	return strings.Join(append([]string{status}, lines...), "\n") + "\n"
 }
 
-// name says of what a finding is.
+// name returns what a finding is about.
 func (f finding) name() string {
 	if f.Instance != "" {
 		return f.Instance + " " + f.Check
@@ -87,5 +87,5 @@ func remedied(f finding) string {
 	return "; try: " + f.Remedy
 }
 
-// unpiped makes a text fit for a plugin's output, where a bar begins the figures.
+// unpiped replaces bars, which separate the figures in a plugin's output.
 func unpiped(text string) string { return strings.ReplaceAll(term.Printable(text), "|", "/") }

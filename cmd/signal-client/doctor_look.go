@@ -17,12 +17,12 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// scene is what the checks look at, read once.
+// scene is what the checks examine, read once.
 type scene struct {
 	*doctor
 	now     time.Time
 	dial    config.Dialing
-	conn    *jets.Conn // nil: there is none, for away
+	conn    *jets.Conn // nil: not connected, see away
 	away    error
 	took    time.Duration // to connect
 	account *jetstream.AccountInfo
@@ -31,12 +31,12 @@ type scene struct {
 	statuses map[string]pipeline.Status
 	replicas jets.Replicas
 	written  map[string]jets.Written
-	letters  map[string]uint64 // dead letters that wait, by instance
+	letters  map[string]uint64 // dead letters, by instance
 
 	accountErr, streamsErr, fleetErr, writtenErr, lettersErr error
 }
 
-// look connects to NATS and reads what is there, each within the timeout.
+// look connects to NATS and reads everything, each part within the timeout.
 func (d *doctor) look(ctx context.Context) *scene {
 	s := &scene{doctor: d, now: time.Now()}
 	if s.dial, s.away = d.dialing(); s.away != nil {
@@ -58,7 +58,7 @@ func (s *scene) close() {
 	}
 }
 
-// read asks NATS for all that the checks need. Each part has its own error.
+// read reads from NATS what the checks need. Each part has its own error.
 func (s *scene) read(ctx context.Context) {
 	store := &jets.Store{Conn: s.conn}
 	var wg sync.WaitGroup
@@ -89,17 +89,16 @@ func (s *scene) read(ctx context.Context) {
 	wg.Wait()
 }
 
-// org is an instance to look at.
+// org is an instance to check.
 type org struct {
 	instance string
 	entry    pipeline.Entry
 	stored   bool // in INTEGRATIONS
-	ours     bool // in this command's environment
-	theirs   bool // in the environment of a service, as STATUS tells
+	ours     bool // from this command's environment
+	theirs   bool // from a service's environment, by STATUS
 }
 
-// orgs lists the instances that are stored, that the environment configures, and
-// that a status tells of, by name.
+// orgs lists, by name, the instances in INTEGRATIONS, in the environment and in STATUS.
 func (s *scene) orgs() []org {
 	each := map[string]org{}
 	for instance, status := range s.statuses {
@@ -130,7 +129,7 @@ func (o org) enabled() bool {
 	return (o.stored || o.ours || o.theirs) && o.entry.Err == nil && o.entry.Integration.Enabled
 }
 
-// connected reports whether NATS was reached, fit or not.
+// connected reports whether NATS was reached, usable or not.
 func (s *scene) connected() bool {
 	return s.conn != nil || errors.Is(s.away, jets.ErrServerTooOld) || errors.Is(s.away, jets.ErrNoJetStream)
 }

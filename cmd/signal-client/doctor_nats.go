@@ -20,7 +20,7 @@ import (
 
 const notReached = "NATS is not reached"
 
-// natsExams are about the server and the account.
+// natsExams returns the checks of the server and the account.
 func (s *scene) natsExams() []exam {
 	exams := []exam{
 		one(groupNATS, "reachable", s.reachable),
@@ -52,7 +52,7 @@ func (s *scene) reachable(_ context.Context, d *diagnosis) {
 	}
 	p := problem.Of(s.away)
 	if s.nats.Embedded() && p.Code == problem.Unreachable {
-		p.Hint = "start the service (signal-client run), or say where NATS is: NATS_URL=nats://<host>:4222"
+		p.Hint = "start the service (signal-client run), or set NATS_URL=nats://<host>:4222"
 	}
 	if s.dial.Where == "" {
 		d.wrong(fmt.Sprintf("%s: %v", p.Op, p.Err), p.Hint)
@@ -90,7 +90,7 @@ func (s *scene) jetStream(_ context.Context, d *diagnosis) {
 	}
 }
 
-// limits are those of the account, and of a message.
+// limits checks the limits of the account and of a message.
 func (s *scene) limits(_ context.Context, d *diagnosis) {
 	payload := s.conn.NATS.MaxPayload()
 	d.fact("messages of up to %s", humanize.IBytes(uint64(payload)))
@@ -108,12 +108,12 @@ func (s *scene) limits(_ context.Context, d *diagnosis) {
 		name = strings.TrimPrefix(name+" ", " ")
 		d.usage(name+"storage of the account", t.Store, t.Limits.MaxStore)
 		if most := t.Limits.MaxStreams; most > 0 && t.Streams >= most && s.missing() > 0 {
-			d.wrong(fmt.Sprintf("the account has all of its %d %sstreams, and %d are still to be made", most, name, s.missing()), "have the account's limit raised")
+			d.wrong(fmt.Sprintf("the account has all of its %d %sstreams, and %d are still to be created", most, name, s.missing()), "have the account's limit raised")
 		}
 	}
 }
 
-// usage judges how full something is. A limit of 0 or less is none.
+// usage reports how full something is. A limit of 0 or less means no limit.
 func (d *diagnosis) usage(what string, used uint64, limit int64) {
 	if limit <= 0 {
 		d.fact("%s: %s in use, no limit", what, humanize.IBytes(used))
@@ -121,7 +121,7 @@ func (d *diagnosis) usage(what string, used uint64, limit int64) {
 	}
 	share := float64(used) / float64(limit)
 	text := fmt.Sprintf("%s: %s of %s in use (%.0f %%)", what, humanize.IBytes(used), humanize.IBytes(uint64(limit)), 100*share)
-	const remedy = "give it more room: nothing can be stored when it is full"
+	const remedy = "give it more room: nothing can be stored once it is full"
 	switch {
 	case share >= 0.97:
 		d.wrong(text, remedy)
@@ -132,7 +132,7 @@ func (d *diagnosis) usage(what string, used uint64, limit int64) {
 	}
 }
 
-// missing counts streams and buckets that are not made.
+// missing counts streams and buckets that don't exist.
 func (s *scene) missing() int {
 	n := 0
 	for _, i := range s.streams {
@@ -151,15 +151,15 @@ func (s *scene) roundTrip(_ context.Context, d *diagnosis) {
 	case err != nil:
 		d.wrong(err.Error(), problem.Hint(err))
 	case took > 2*time.Second:
-		d.wrong(term.Span(took), "look at the network and the load of the server: sessions are renewed in thirds of SIGNAL_CLIENT_SESSION_TTL")
+		d.wrong(term.Span(took), "check the network and the server's load: sessions are renewed every third of SIGNAL_CLIENT_SESSION_TTL")
 	case took > 250*time.Millisecond:
-		d.warn(term.Span(took), "run the service nearer to NATS: each page waits for it twice")
+		d.warn(term.Span(took), "run the service closer to NATS: each page waits for two round trips")
 	default:
 		d.fact("%s", term.Span(took))
 	}
 }
 
-// clock compares the server's with ours, by the answer that took the least time.
+// clock compares the server's clock with the local one, by the fastest answer.
 func (s *scene) clock(_ context.Context, d *diagnosis) {
 	var best *jets.Inspection
 	for n := range s.streams {
@@ -174,11 +174,11 @@ func (s *scene) clock(_ context.Context, d *diagnosis) {
 	d.skew("the server's", best.Skew, best.Took/2)
 }
 
-// skew judges how far another clock is from ours.
+// skew reports how far another clock is from the local one.
 func (d *diagnosis) skew(whose string, skew, uncertain time.Duration) {
 	beyond := skew.Abs() - uncertain
 	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, term.Span(skew.Abs()), ahead(skew))
-	const remedy = "set both clocks by NTP (chronyc tracking, timedatectl): what is stored stays exact, but lags and times are told wrong"
+	const remedy = "synchronize both clocks by NTP (chronyc tracking, timedatectl): stored data stays exact, but reported lags and times are wrong"
 	switch {
 	case beyond > time.Minute:
 		d.wrong(text, remedy)
@@ -198,8 +198,8 @@ func ahead(skew time.Duration) string {
 	return "ahead of"
 }
 
-// context says which context the nats command has selected: the service follows
-// none but the one that NATS_CONTEXT names, and people expect otherwise.
+// context reports which context the nats command has selected: the service follows only
+// NATS_CONTEXT, which may surprise.
 func (s *scene) context(_ context.Context, d *diagnosis) {
 	selected := selectedContext()
 	switch {
@@ -208,13 +208,13 @@ func (s *scene) context(_ context.Context, d *diagnosis) {
 	case selected == "":
 		d.fact("none is selected in the nats command")
 	case s.nats.Embedded():
-		d.warn(fmt.Sprintf("%s is selected in the nats command, and not followed: the embedded server is used", selected), "NATS_CONTEXT="+selected+" if it was meant")
+		d.warn(fmt.Sprintf("%s is selected in the nats command but not followed: the embedded server is used", selected), "NATS_CONTEXT="+selected+" if that was intended")
 	default:
-		d.fact("%s is selected in the nats command, and not followed: NATS_URL says where NATS is", selected)
+		d.fact("%s is selected in the nats command but not followed: NATS_URL names the server", selected)
 	}
 }
 
-// selectedContext is the name of the context that the nats command would use.
+// selectedContext returns the name of the nats command's selected context.
 func selectedContext() string {
 	path, err := config.ContextPath("any")
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// orgExams are about each org.
+// orgExams returns the checks of each org.
 func (s *scene) orgExams() []exam {
 	var exams []exam
 	if s.oktaFault != nil {
@@ -51,8 +51,8 @@ func (s *scene) orgExams() []exam {
 	return exams
 }
 
-// unknown is the error of an org that was asked for and is none; nil also when that
-// can't be told.
+// unknown returns the error of a given org that does not exist; nil also if that can't be
+// told.
 func (s *scene) unknown() error {
 	if s.conn == nil || s.writtenErr != nil || s.oktaFault != nil {
 		return nil
@@ -66,8 +66,8 @@ func (s *scene) unknown() error {
 	return nil
 }
 
-// orgFound looks at one org, from its configuration to its answer. What one check
-// needs of another that failed is skipped.
+// orgFound checks one org, from its configuration to its answer. A check is skipped if
+// one that it needs has failed.
 func (s *scene) orgFound(ctx context.Context, o org) []finding {
 	var all []finding
 	add := func(check string, look func(*diagnosis)) outcome {
@@ -90,7 +90,7 @@ func (s *scene) orgFound(ctx context.Context, o org) []finding {
 	return all
 }
 
-// somebodyElse warns when the newest message on an org's subject is none of the service's.
+// somebodyElse warns if the newest message on an org's subject is not the service's.
 func (s *scene) somebodyElse(ctx context.Context, o org, d *diagnosis) {
 	if s.conn == nil {
 		return
@@ -99,19 +99,19 @@ func (s *scene) somebodyElse(ctx context.Context, o org, d *diagnosis) {
 	defer cancel()
 	m, err := s.conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(o.instance))
 	if err == nil && m.Foreign() {
-		d.warn(fmt.Sprintf("somebody else publishes on %s (message %d), which delays its events", m.Subject, m.Seq),
-			"allow that to the service's user alone, in the permissions of NATS")
+		d.warn(fmt.Sprintf("another client publishes on %s (message %d) and delays its events", m.Subject, m.Seq),
+			"allow only the service's user to publish there, in the permissions of NATS")
 	}
 }
 
-// ask looks at the way to an org, and asks it once.
+// ask checks the way to an org, and sends it one request.
 func (s *scene) ask(ctx context.Context, i pipeline.Integration, add func(string, func(*diagnosis)) outcome) {
 	token, err := i.Secret(ctx)
 	add("token", func(d *diagnosis) { d.token(i, err) })
 	if s.offline {
 		return
 	}
-	const before = "the check before it failed"
+	const before = "an earlier check failed"
 	way := add("dns", func(d *diagnosis) { d.dns(ctx, i.Origin) })
 	if way != outcomeWrong {
 		way = add("tls", func(d *diagnosis) { d.tls(ctx, i.Origin, &tls.Config{MinVersion: tls.VersionTLS12}) })
@@ -121,7 +121,7 @@ func (s *scene) ask(ctx context.Context, i pipeline.Integration, add func(string
 	if way == outcomeWrong || err != nil || token.IsZero() {
 		why := before
 		if way != outcomeWrong && i.Static {
-			why = "there is no token here to ask with"
+			why = "there is no token here to send a request with"
 		}
 		add("request", func(d *diagnosis) { d.skip(why) })
 		add("headers", func(d *diagnosis) { d.skip(why) })
@@ -155,7 +155,7 @@ func (d *diagnosis) token(i pipeline.Integration, err error) {
 	change := "signal-client integrations set " + i.Instance + " --token-file <file>"
 	switch {
 	case i.Static && (err != nil || i.TokenFile == "" && i.Token.IsZero()):
-		d.skip("the service has it from its environment, doctor has not; to ask the org: OKTA_API_TOKEN_FILE=<file>, here")
+		d.skip("the service has it from its environment, doctor does not; to send the org a request: OKTA_API_TOKEN_FILE=<file>, here")
 	case err != nil:
 		d.wrong(problem.Innermost(err), change+", or run doctor where the service runs, as its user")
 	case i.TokenFile == "" && i.Token.IsZero():
@@ -164,13 +164,13 @@ func (d *diagnosis) token(i pipeline.Integration, err error) {
 		d.fact("it is set")
 	default:
 		if info, err := os.Stat(i.TokenFile); err == nil && info.Mode().Perm()&0o004 != 0 {
-			d.warn(fmt.Sprintf("%s can be read by everyone on this machine", i.TokenFile), "chmod o-r "+i.TokenFile)
+			d.warn(fmt.Sprintf("%s is readable by every user of this machine", i.TokenFile), "chmod o-r "+i.TokenFile)
 		}
 		d.fact("%s can be read", i.TokenFile)
 	}
 }
 
-// proxied is the proxy on the way to an org; empty: none.
+// proxied returns the proxy for an org; empty: none.
 func proxied(ctx context.Context, origin string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, origin, nil)
 	if err != nil {
@@ -209,13 +209,13 @@ func (d *diagnosis) dns(ctx context.Context, origin string) {
 	}
 }
 
-// Days that a certificate has left: it should have been renewed by then.
+// Days until a certificate expires; by then it should have been renewed.
 const (
 	fewDays     = 14
 	hardlyADays = 2
 )
 
-// tls looks at the chain that the org shows.
+// tls checks the certificates that the org presents.
 func (d *diagnosis) tls(ctx context.Context, origin string, config *tls.Config) {
 	u, _ := url.Parse(origin)
 	if u.Scheme != "https" {
@@ -223,7 +223,7 @@ func (d *diagnosis) tls(ctx context.Context, origin string, config *tls.Config) 
 		return
 	}
 	if proxy, err := proxied(ctx, origin); proxy != "" || err != nil {
-		d.skip(strings.TrimSpace("the proxy "+proxy) + " is on the way; the request tells")
+		d.skip(strings.TrimSpace("the proxy "+proxy) + " is in between; the request shows")
 		return
 	}
 	address := u.Host
@@ -246,7 +246,7 @@ func (d *diagnosis) tls(ctx context.Context, origin string, config *tls.Config) 
 	}
 	days := int(math.Floor(time.Until(end).Hours() / 24))
 	text := fmt.Sprintf("%s, issued by %s, %s left", tls.VersionName(state.Version), term.Printable(issuer(leaf.Issuer.Organization, leaf.Issuer.CommonName)), term.Count(days, "day"))
-	const remedy = "have the certificate renewed: after that the org can't be asked (a custom domain's is yours to renew, in Okta or by Okta)"
+	const remedy = "have the certificate renewed before it expires and requests fail (a custom domain's certificate is yours to renew, in Okta or by Okta)"
 	switch {
 	case days < hardlyADays:
 		d.wrong(text, remedy)
@@ -266,12 +266,12 @@ func issuer(organization []string, name string) string {
 
 func tlsRemedy(err error) string {
 	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
-		return "check the host name, and whether a proxy on the way puts in its own certificate: its authority belongs into this machine's trust store"
+		return "check the host name, and whether a proxy presents its own certificate: its authority must be in this machine's trust store"
 	}
-	return "check the way there (firewall, proxy)"
+	return "check the network (firewall, proxy)"
 }
 
-// witness keeps the headers of the last answer.
+// witness records the headers of the last answer.
 type witness struct {
 	http.RoundTripper
 	header http.Header
@@ -297,7 +297,7 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// request tells what became of the one request.
+// request reports the result of the one request.
 func (d *diagnosis) request(t orgs.Probed) {
 	switch t.Verdict {
 	case orgs.VerdictWorks:
@@ -314,30 +314,30 @@ func (d *diagnosis) request(t orgs.Probed) {
 	}
 }
 
-// headers judges what the answer says beside its body.
+// headers checks the answer's headers.
 func (d *diagnosis) headers(i pipeline.Integration, t orgs.Probed, seen *witness) {
 	if seen.header == nil {
 		d.skip("there was no answer")
 		return
 	}
-	const proxy = "look for a proxy on the way that takes them away"
+	const proxy = "check for a proxy that removes them"
 	switch {
 	case t.RateLimit == nil && t.Code != problem.OK: // a refusal need not have them
 	case t.RateLimit == nil:
-		d.warn("no X-Rate-Limit headers: the budget can't be seen, and only refusals slow the service down", proxy)
+		d.warn("no X-Rate-Limit headers: the budget is unknown, and only refusals slow the service down", proxy)
 	default:
 		d.fact("%d of %d requests left", t.RateLimit.Remaining, t.RateLimit.Limit)
 	}
 	if date, err := http.ParseTime(seen.header.Get("Date")); err != nil {
 		d.warn("no Date: only events move the watermark", proxy)
 	} else {
-		// It is cut to seconds.
+		// Date is cut to seconds.
 		d.skew("the org's", date.Add(500*time.Millisecond).Sub(seen.at), seen.took+500*time.Millisecond)
 	}
 	if t.Newest != nil && !strings.Contains(strings.Join(seen.header.Values("Link"), ","), "<") {
-		d.wrong("no Link: polling can't go on from page to page", proxy)
+		d.wrong("no Link: polling can't continue from page to page", proxy)
 	}
 	if t.Code == problem.OK && seen.header.Get("X-Okta-Request-Id") == "" {
-		d.warn(fmt.Sprintf("no X-Okta-Request-Id: %s may be no Okta, or a proxy takes it away", i.Origin), "check settings.fqdn")
+		d.warn(fmt.Sprintf("no X-Okta-Request-Id: %s may not be Okta, or a proxy removes it", i.Origin), "check settings.fqdn")
 	}
 }

@@ -4,7 +4,7 @@ package main
 
 import "errors"
 
-// errUnknown: the system is not asked for it.
+// errUnknown: not implemented on this system.
 var errUnknown = errors.New("not known on this system")
 
 func filesLimit() (uint64, error) { return 0, errUnknown }

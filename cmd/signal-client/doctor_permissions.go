@@ -13,11 +13,11 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// probe ends the subjects that are tried out. No instance, key, consumer or
-// filter looks like it: signals.okta.* does not match signals.okta.probe.doctor.
+// probe ends the subjects that are tried. No instance, key, consumer or filter matches
+// it: signals.okta.* does not match signals.okta.probe.doctor.
 const probe = "probe.doctor"
 
-// permits are those that topics.Permissions grants the service.
+// permits returns what topics.Permissions grants the service.
 func permits(c *jets.Conn) []jets.Permission {
 	var all []jets.Permission
 	publish := func(subject, grant string) { all = append(all, jets.Permission{Subject: subject, Grant: grant}) }
@@ -48,12 +48,11 @@ func permits(c *jets.Conn) []jets.Permission {
 	return all
 }
 
-// permissions tries out what the service must be allowed, as the user of this
-// command. What is published for it carries a header that makes every stream
-// refuse it, and requests are empty, which no API takes: nothing is stored, made
-// or changed.
+// permissions tries the service's permissions with this command's user. Messages carry a
+// header that makes every stream refuse them, and requests are empty, which no API
+// accepts: nothing is stored, created or changed.
 func (s *scene) permissions(ctx context.Context, d *diagnosis) {
-	// A connection of its own: what the server refuses is told to the connection.
+	// A separate connection, because the server reports refusals per connection.
 	conn, err := s.dial.Connect(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.wrong(err.Error(), problem.Hint(err))
@@ -75,12 +74,12 @@ func (s *scene) permissions(ctx context.Context, d *diagnosis) {
 		}
 	}
 	needed, optional = slices.Compact(needed), slices.Compact(optional)
-	const remedy = "grant this user what the stage has in: signal-client help permissions"
+	const remedy = "grant this user the service's permissions: signal-client help permissions"
 	if len(needed) > 0 {
 		d.wrong("refused: "+strings.Join(needed, ", "), remedy)
 	}
 	if len(optional) > 0 {
-		d.warn("refused, which polling goes on without: "+strings.Join(optional, ", "), remedy)
+		d.warn("refused, but polling works without: "+strings.Join(optional, ", "), remedy)
 	}
-	d.fact("all that the service publishes, asks and listens to is granted")
+	d.fact("everything that the service publishes, requests and subscribes to is permitted")
 }

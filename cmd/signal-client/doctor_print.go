@@ -12,7 +12,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-// checkup is all that was found, as schemas/doctor.json says.
+// checkup is the doctor's report, as in schemas/doctor.json.
 type checkup struct {
 	Version  int       `json:"version"`
 	At       time.Time `json:"at"`
@@ -49,7 +49,7 @@ func newCheckup(findings []finding) *checkup {
 	return c
 }
 
-// print writes the report and returns the exit code that goes with it.
+// print writes the report and returns its exit code.
 func (c *checkup) print(to term.Screen, format string) error {
 	var err error
 	switch format {
@@ -71,8 +71,7 @@ func (c *checkup) print(to term.Screen, format string) error {
 	return err
 }
 
-// mostShown is how many orgs are told of line by line; of more, only those that
-// are not in order.
+// mostShown is how many orgs are listed line by line; of more, only those with findings.
 const mostShown = 20
 
 // text writes a line for each finding, by group.
@@ -92,14 +91,14 @@ func (c *checkup) text(to term.Screen) error {
 		b.WriteString(f.line(to, width) + "\n")
 	}
 	if left > 0 {
-		fmt.Fprintf(&b, "%s more, in order\n", term.Count(left, "org"))
+		fmt.Fprintf(&b, "%s more, all ok\n", term.Count(left, "org"))
 	}
 	fmt.Fprintf(&b, "\n%s\n", c.summary())
 	_, err := io.WriteString(to, b.String())
 	return err
 }
 
-// shown are the findings to show, and of how many orgs none is.
+// shown returns the findings to show, and the number of orgs without any.
 func (c *checkup) shown() (shown []finding, left int) {
 	orgs, ill := map[string]bool{}, map[string]bool{}
 	for _, f := range c.Findings {

@@ -135,7 +135,7 @@ func TestExamsAreBounded(t *testing.T) {
 			one("a", "ends", func(_ context.Context, d *diagnosis) { d.fact("at once") }),
 		}
 		found := perform(t.Context(), exams, time.Second)
-		if len(found) != 3 || found[0].Result != outcomeWrong || found[0].Found != "no end within 1s" ||
+		if len(found) != 3 || found[0].Result != outcomeWrong || found[0].Found != "not finished within 1s" ||
 			found[1].Found != context.DeadlineExceeded.Error() || found[2].Found != "at once" {
 			t.Errorf("found %+v", found)
 		}
@@ -203,7 +203,7 @@ func TestCheckupOfManyOrgs(t *testing.T) {
 	}
 	var b bytes.Buffer
 	_ = newCheckup(findings).print(term.Screen{Writer: &b}, formatText)
-	if want := "Org org-7\n  wrong    request  works\n24 orgs more, in order\n\n24 ok, 0 warnings, 1 wrong, 0 skipped.\n"; b.String() != want {
+	if want := "Org org-7\n  wrong    request  works\n24 orgs more, all ok\n\n24 ok, 0 warnings, 1 wrong, 0 skipped.\n"; b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 }

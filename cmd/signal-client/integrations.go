@@ -57,7 +57,7 @@ func newIntegrations(p *cli.Program) *cobra.Command {
 // roster is what the commands of integrations share.
 type roster struct {
 	*cli.Program
-	in   *os.File // the keyboard, or what stands in its place
+	in   *os.File // the keyboard, or a test's substitute
 	nats config.NATS
 	// The embedded server's variables, and those of streams and buckets, are
 	// read from the environment alone.

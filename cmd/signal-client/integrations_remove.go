@@ -38,7 +38,7 @@ func (r *roster) newRemove() *cobra.Command {
 		ValidArgsFunction: cli.CompleteInstances(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes && !force && !term.IsTerminal(r.in) {
-				return problem.Usage("remove "+strings.Join(args, " "), "it asks first, and there is no terminal to ask on", "--yes, if it is meant")
+				return problem.Usage("remove "+strings.Join(args, " "), "it asks for confirmation, and there is no terminal", "--yes, if it is meant")
 			}
 			all, done, err := r.open(cmd)
 			if err != nil {

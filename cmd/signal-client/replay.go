@@ -72,7 +72,7 @@ func newReplay(p *cli.Program) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&r.pick.instances, "instance", nil, "`names` of the orgs, or patterns; default: all")
-	f.Var(&r.pick.since, "since", "events that happened from this time on: an age or a time")
+	f.Var(&r.pick.since, "since", "start of the span, by when events happened: an age or a time")
 	f.Var(&r.pick.until, "until", "and before this one")
 	f.Uint64Var(&r.fromSeq, "from-seq", 0, "first `sequence` of the stream; default: the first kept")
 	f.Uint64Var(&r.toSeq, "to-seq", 0, "last `sequence`; default: the newest at the start")

@@ -190,9 +190,9 @@ func TestIntegrationsAreAnnounced(t *testing.T) {
 	}
 	a.static = 1
 	for want, entries := range map[string]map[string]pipeline.Entry{
-		"integrations: 1 from the environment":                                                             {},
-		"integrations: 1 stored in INTEGRATIONS, 1 from the environment":                                   {"a": good},
-		"integrations: 3 stored in INTEGRATIONS, 1 from the environment, 1 disabled, 1 with a wrong value": {"a": good, "b": {}, "c": {Err: io.EOF}},
+		"integrations: 1 from the environment":                                                                {},
+		"integrations: 1 stored in INTEGRATIONS, 1 from the environment":                                      {"a": good},
+		"integrations: 3 stored in INTEGRATIONS, 1 from the environment, 1 disabled, 1 with an invalid value": {"a": good, "b": {}, "c": {Err: io.EOF}},
 	} {
 		if got := a.count(entries); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

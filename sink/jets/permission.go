@@ -16,7 +16,7 @@ type Permission struct {
 	Grant     string // what topics.Permissions grants for it
 }
 
-// String is what is to be granted.
+// String returns what to grant.
 func (p Permission) String() string {
 	if p.Subscribe {
 		return "subscribe " + p.Grant

@@ -12,7 +12,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// completionTime is how long a shell waits for names.
+// completionTime is how long a shell waits for completions.
 const completionTime = 300 * time.Millisecond
 
 // Offered are the names that a shell is offered, out of what NATS holds. Where that

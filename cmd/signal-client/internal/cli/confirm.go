@@ -16,15 +16,15 @@ import (
 
 // Asking is how a command asks before it does what can't be taken back.
 type Asking struct {
-	In  *os.File // the keyboard, or what stands in its place
-	yes bool     // it was answered beforehand
-	Dry bool     // nothing is done
+	In  *os.File // the keyboard, or a test's substitute
+	yes bool     // answered by --yes
+	Dry bool     // --dry-run: nothing is done
 }
 
 // Flags gives a command --yes and --dry-run.
 func (a *Asking) Flags(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "don't ask")
-	cmd.Flags().BoolVar(&a.Dry, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "don't ask for confirmation")
+	cmd.Flags().BoolVar(&a.Dry, "dry-run", false, "show what would be done, and do nothing")
 }
 
 // Possible refuses what can't be asked, before anything is looked at.
@@ -32,7 +32,7 @@ func (a *Asking) Possible(what string) error {
 	if a.yes || a.Dry || term.IsTerminal(a.In) {
 		return nil
 	}
-	return problem.Usage(what, "it asks first, and there is no terminal to ask on", "--yes, if it is meant, or --dry-run")
+	return problem.Usage(what, "it asks for confirmation, and there is no terminal", "--yes to confirm, or --dry-run")
 }
 
 // Confirm asks, unless it was answered beforehand. done is what is not done
@@ -50,7 +50,7 @@ func Confirm(ctx context.Context, in *os.File, to term.Screen, question, done st
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(in).ReadString('\n')
-		answer <- line // nobody may wait for it any more
+		answer <- line // buffered: the caller may have given up
 	}()
 	select {
 	case <-ctx.Done():

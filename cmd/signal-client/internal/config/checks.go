@@ -32,11 +32,11 @@ func (c *NATS) faults() []error {
 	k.Add(c.Key != "" && c.Cert == "", "NATS_KEY is set, NATS_CERT is not",
 		"a client key needs its certificate", "NATS_CERT=<file>")
 	k.Add(!c.Password.IsZero() && c.User.IsZero(), "NATS_PASSWORD is set, NATS_USER is not",
-		"a password is a user's", "NATS_USER=<user>; a token alone is NATS_TOKEN")
+		"a password needs a user", "NATS_USER=<user>; for a token alone use NATS_TOKEN")
 	if given := c.connecting(); c.Embedded() && len(given) > 0 {
 		k.Add(true, strings.Join(given, ", ")+" without NATS_URL",
-			"without NATS_URL or NATS_CONTEXT an embedded server is used, which knows none of them",
-			"NATS_URL=nats://<host>:4222, or unset the others; the embedded server's own are SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD")
+			"without NATS_URL or NATS_CONTEXT the embedded server is used, to which they don't apply",
+			"NATS_URL=nats://<host>:4222, or unset the others; for the embedded server use SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD")
 	}
 	for _, f := range []struct{ name, path string }{{"NATS_CREDS", c.Creds}, {"NATS_NKEY", c.NKey}, {"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key}} {
 		if f.name == "NATS_CREDS" && strings.ContainsAny(f.path, "~$") {
@@ -46,13 +46,13 @@ func (c *NATS) faults() []error {
 			continue
 		}
 		if _, err := pipeline.ReadFile(context.Background(), f.path, 1<<20); err != nil {
-			k.Add(true, f.name+"="+f.path, "it can't be read: "+cmp.Or(errors.Unwrap(err), err).Error(), f.name+"=<a file that this user may read>")
+			k.Add(true, f.name+"="+f.path, "it can't be read: "+cmp.Or(errors.Unwrap(err), err).Error(), f.name+"=<a file that this user can read>")
 		}
 	}
 	return k.Errs
 }
 
-// connecting lists the variables that are set of how to connect, but for the servers.
+// connecting lists the set variables about connecting, except those that name servers.
 func (c *NATS) connecting() []string {
 	var given []string
 	for v := range Variables(c) {
@@ -66,13 +66,13 @@ func (c *NATS) connecting() []string {
 func (c *Server) faults() []error {
 	var k problem.Checks
 	host, err := HostOf(c.Listen)
-	k.Add(err != nil, "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen, "it is an address with a port", "SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4222")
+	k.Add(err != nil, "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen, "it must be an address with a port", "SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4222")
 	k.Add(err == nil && !embedded.Loopback(host) && (c.User == "" || c.Password.IsZero()), "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen,
-		"the embedded server would be open to everyone who reaches that address",
+		"the embedded server would be open to everyone who can reach that address",
 		"set SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD, or listen on 127.0.0.1:4222")
 	k.Add((c.User == "") != c.Password.IsZero(), "SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD",
 		"one is set without the other", "set both, or neither")
-	k.Add(c.DataDir == "", "SIGNAL_CLIENT_DATA_DIR is empty", "the embedded server keeps its store there", "SIGNAL_CLIENT_DATA_DIR=data")
+	k.Add(c.DataDir == "", "SIGNAL_CLIENT_DATA_DIR is empty", "the embedded server stores its data there", "SIGNAL_CLIENT_DATA_DIR=data")
 	return k.Errs
 }
 
@@ -81,38 +81,38 @@ func (c *Stream) faults() []error {
 	k.Add(c.Replicas < 1 || c.Replicas > 5, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d", c.Replicas),
 		"a stream has 1 to 5 copies", "SIGNAL_CLIENT_NATS_REPLICAS=3")
 	k.Add(c.MaxBytes > 0 && c.MaxBytes < jets.LeastBytes, fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_BYTES=%d", c.MaxBytes),
-		"it holds less than a few pages; it is at least 64MiB, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_BYTES=200GiB")
+		"it holds less than a few pages; use at least 64MiB, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_BYTES=200GiB")
 	k.Add(c.MaxAge != 0 && c.MaxAge < Duration(time.Hour), fmt.Sprintf("SIGNAL_CLIENT_STREAM_MAX_AGE=%s", c.MaxAge),
-		"events would be gone before anyone reads them; it is at least 1h, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_AGE=90d")
+		"events would be deleted before anyone reads them; use at least 1h, or 0 for no limit", "SIGNAL_CLIENT_STREAM_MAX_AGE=90d")
 	return k.Errs
 }
 
 func (c *Process) faults() []error {
 	var k problem.Checks
 	_, err := HostOf(c.HTTPAddr)
-	k.Add(err != nil, "SIGNAL_CLIENT_HTTP_ADDR="+c.HTTPAddr, "it is an address with a port", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8000")
+	k.Add(err != nil, "SIGNAL_CLIENT_HTTP_ADDR="+c.HTTPAddr, "it must be an address with a port", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8000")
 	k.Add(c.SessionTTL < Duration(2*time.Second) || c.SessionTTL%Duration(time.Second) != 0, fmt.Sprintf("SIGNAL_CLIENT_SESSION_TTL=%s", c.SessionTTL),
 		"NATS counts the TTL of a key in whole seconds, and three renewals must fit: at least 2s", "SIGNAL_CLIENT_SESSION_TTL=10s")
 	k.Add(c.RequestTimeout < Duration(time.Second), fmt.Sprintf("SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=%s", c.RequestTimeout),
-		"a page of 1,000 events takes Okta seconds; it is at least 1s", "SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=60s")
+		"Okta needs seconds for a page of 1,000 events; use at least 1s", "SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=60s")
 	k.Add(c.MaxInFlight < 1, fmt.Sprintf("SIGNAL_CLIENT_MAX_IN_FLIGHT=%d", c.MaxInFlight),
-		"no org would ever be asked; it is at least 1", "SIGNAL_CLIENT_MAX_IN_FLIGHT=256")
+		"no request would ever be sent; use at least 1", "SIGNAL_CLIENT_MAX_IN_FLIGHT=256")
 	k.Add(c.PageMemory < leastPageMemory, fmt.Sprintf("SIGNAL_CLIENT_PAGE_MEMORY=%d", c.PageMemory),
-		"a page may have 64MiB, and so may the one that is fetched while it is stored; it is at least 128MiB", "SIGNAL_CLIENT_PAGE_MEMORY=256MiB")
+		"a page may have 64MiB, and so may the next one, fetched while it is stored; use at least 128MiB", "SIGNAL_CLIENT_PAGE_MEMORY=256MiB")
 	k.Add(c.SilentAfter < 0 || c.SilentAfter > 0 && c.SilentAfter < Duration(time.Second), fmt.Sprintf("SIGNAL_CLIENT_SILENT_AFTER=%s", c.SilentAfter),
-		"it is at least 1s, or 0s for never", "SIGNAL_CLIENT_SILENT_AFTER=24h")
+		"use at least 1s, or 0s for never", "SIGNAL_CLIENT_SILENT_AFTER=24h")
 	k.Add(c.AuditEvery < 0 || c.AuditEvery > 0 && c.AuditEvery < Duration(time.Second), fmt.Sprintf("SIGNAL_CLIENT_AUDIT_EVERY=%s", c.AuditEvery),
-		"it is at least 1s, or 0s for never", "SIGNAL_CLIENT_AUDIT_EVERY=1h")
+		"use at least 1s, or 0s for never", "SIGNAL_CLIENT_AUDIT_EVERY=1h")
 	return k.Errs
 }
 
 func (c *Log) faults() []error { return nil }
 
-// faultsTogether checks what one section can't see alone.
+// faultsTogether checks settings of several sections against each other.
 func (c *Config) faultsTogether() []error {
 	var k problem.Checks
 	k.Add(c.NATS.Embedded() && c.Stream.Replicas > 1, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d without NATS_URL", c.Stream.Replicas),
-		"the embedded server is one server, and can keep one copy", "NATS_URL=nats://<host>:4222, or SIGNAL_CLIENT_NATS_REPLICAS=1")
+		"the embedded server is a single server and keeps one copy", "NATS_URL=nats://<host>:4222, or SIGNAL_CLIENT_NATS_REPLICAS=1")
 	if _, err := okta.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: "okta.com"}}); err != nil {
 		setting, cause, _ := strings.Cut(err.Error(), " ")
 		k.Add(true, setting, "it "+cause, "HTTPS_PROXY=http://<host>:<port>")
@@ -120,11 +120,11 @@ func (c *Config) faultsTogether() []error {
 	return k.Errs
 }
 
-// percentEncode is how a password gets into a URL.
+// percentEncode explains how to write a password in a URL.
 const percentEncode = "write the characters , / ? # % @ of a password percent-encoded: %2C %2F %3F %23 %25 %40"
 
-// mayBeProxy reports whether it can be the URL of a proxy. What stands behind an "@"
-// in a path is the rest of a password.
+// mayBeProxy reports whether a value can be a proxy's URL. An "@" in its path belongs to
+// the rest of a password.
 func mayBeProxy(proxy string) bool {
 	u, err := url.Parse(proxy)
 	return err == nil && u.Host != "" && !strings.Contains(u.Path+u.RawQuery+u.Fragment, "@")
@@ -140,7 +140,8 @@ func HostOf(addr string) (string, error) {
 	return host, err
 }
 
-// leastPageMemory holds a page as large as it may be, and the one ahead of it.
+// leastPageMemory holds two pages of the largest size: the current one and the prefetched
+// one.
 const leastPageMemory = 2 * okta.DefaultMaxBody
 
 // Reachable is the address by which one that is listened on is reached.

@@ -35,7 +35,7 @@ func (c *Config) Sections() []section {
 // NATS says which NATS to use, and as whom: as the nats command knows it.
 type NATS struct {
 	URL string `envconfig:"NATS_URL" desc:"NATS servers, comma separated; empty: an embedded server"`
-	// Secret: as the nats command has it, a user without a password is a token.
+	// A secret, because as in the nats command a user without a password is a token.
 	User     pipeline.Secret `envconfig:"NATS_USER" desc:"user; without NATS_PASSWORD: a token"`
 	Password pipeline.Secret `envconfig:"NATS_PASSWORD" desc:"the user's password, which may hold any character here"`
 	Token    pipeline.Secret `envconfig:"NATS_TOKEN" desc:"token"`
@@ -47,7 +47,7 @@ type NATS struct {
 	Context  string          `envconfig:"NATS_CONTEXT" desc:"a context of the nats command, by name or path; only followed when set here"`
 }
 
-// Embedded reports whether the program is to bring its own server.
+// Embedded reports whether the embedded server is used.
 func (c NATS) Embedded() bool { return c.URL == "" && c.Context == "" }
 
 // Server is the embedded server's.
@@ -104,7 +104,7 @@ type Log struct {
 	Level  logLevel  `envconfig:"SIGNAL_CLIENT_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
 }
 
-// Logger makes the logger that is asked for.
+// Logger returns the configured logger.
 func (c Log) Logger(to term.Screen) *slog.Logger {
 	if c.Format == logJSON {
 		return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: c.Level}))

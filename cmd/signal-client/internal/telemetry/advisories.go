@@ -19,7 +19,7 @@ import (
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
-// The kinds of advisories: the token of the subject, too.
+// Kinds of advisories, also the kind token of their subjects.
 const (
 	adviseBreakerOpened = "breaker_opened"
 	adviseBreakerClosed = "breaker_closed"
@@ -33,21 +33,20 @@ const (
 	adviseSilent        = "silent"
 	adviseSilentOver    = "silent_over"
 
-	AdviseStreamUnfit     = "stream_unfit" // of a stream, whose name stands for the instance
+	AdviseStreamUnfit     = "stream_unfit" // the instance token is the stream's name
 	AdviseStreamUnfitOver = "stream_unfit_over"
 )
 
-// advisory tells a rule or a pager what has happened to an instance, as
-// schemas/advisory.json says.
+// advisory is the payload of an advisory, as in schemas/advisory.json.
 type advisory struct {
 	Version  int            `json:"version"`
 	Kind     string         `json:"kind"`
 	Instance string         `json:"instance"`
 	Severity string         `json:"severity"` // info, warning or critical
-	At       time.Time      `json:"at"`       // the first of Count
-	Replica  string         `json:"replica"`  // that tells it
+	At       time.Time      `json:"at"`       // time of the first of Count
+	Replica  string         `json:"replica"`  // the sender
 	Count    int            `json:"count"`
-	Message  string         `json:"message"` // in a sentence
+	Message  string         `json:"message"` // one sentence
 	Fields   map[string]any `json:"fields,omitempty"`
 }
 
@@ -60,8 +59,8 @@ const (
 // advisoryKey is what one advisory at a time is sent on.
 type advisoryKey struct{ kind, instance string }
 
-// advisoryPause is how long the next advisory of a topic waits for others to be
-// told along with it: a storm is one message with a count.
+// advisoryPause is the least time between two advisories of a topic: a burst becomes one
+// message with a count.
 const advisoryPause = 10 * time.Second
 
 // Advisories tells of what happens to instances on
@@ -69,7 +68,7 @@ const advisoryPause = 10 * time.Second
 // time hears it. Nothing that calls it is kept waiting, and nothing depends on it.
 // It is safe for concurrent use.
 type Advisories struct {
-	silentAfter time.Duration // an org that brings nothing for so long is silent; 0: none is
+	silentAfter time.Duration // an org without events for this long is silent; 0: never
 	Replica     func() string // may change
 	conn        *jets.Conn
 	log         *slog.Logger
@@ -77,13 +76,13 @@ type Advisories struct {
 
 	mu      sync.Mutex
 	waiting map[advisoryKey]*advisory
-	sent    map[advisoryKey]time.Time // those within the pause, and a few more
-	each    map[string]*lastReported  // by instance, of those that are polled here
+	sent    map[advisoryKey]time.Time // sent within advisoryPause
+	each    map[string]*lastReported  // by instance polled here
 }
 
 // lastReported is what an instance was last told of.
 type lastReported struct {
-	open, opening bool // its breaker; opening: it is told with the error to come
+	open, opening bool // breaker state; opening: reported with the next error
 	refused       bool
 	silent        bool
 }
@@ -96,7 +95,7 @@ func NewAdvisories(conn *jets.Conn, silentAfter time.Duration, log *slog.Logger)
 	}
 }
 
-// Trace returns the hooks that advisories are made of.
+// Trace returns the hooks that create advisories.
 func (a *Advisories) Trace() *pipeline.Trace {
 	return &pipeline.Trace{
 		Breaker: a.breaker,
@@ -121,7 +120,7 @@ func (a *Advisories) Trace() *pipeline.Trace {
 	}
 }
 
-// of calls f with what an instance was last told of.
+// of calls f with the instance's last reported state.
 func (a *Advisories) of(instance string, f func(*lastReported)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,7 +137,7 @@ func (a *Advisories) Gone(instance string) {
 	delete(a.each, instance)
 }
 
-// breaker is told of each state. A probe that fails opens nothing anew.
+// breaker records each state. A failed probe does not count as another opening.
 func (a *Advisories) breaker(instance, state string, refused bool) {
 	closed := false
 	a.of(instance, func(t *lastReported) {
@@ -175,8 +174,8 @@ func (a *Advisories) lost(instance string) {
 	a.Tell(adviseDataLost, instance, SeverityCritical, nil)
 }
 
-// moved looks, at each poll that reaches the head of the log, how long an org has
-// been silent.
+// moved checks, at each poll that reaches the head of the log, how long the org has been
+// silent.
 func (a *Advisories) moved(instance string, state pipeline.State, at pipeline.Position, _ time.Time) {
 	if a.silentAfter == 0 || state != pipeline.StatePolling || at.PublishedMax.IsZero() {
 		return
@@ -195,8 +194,8 @@ func (a *Advisories) moved(instance string, state pipeline.State, at pipeline.Po
 	}
 }
 
-// Took tells that an instance's lock was taken whose holder's session has ended:
-// expired, when nobody said goodbye.
+// Took reports the takeover of a lock whose holder's session ended; expired: without the
+// holder deleting it.
 func (a *Advisories) Took(instance string, from jets.Lock, expired bool) {
 	severity := SeverityInfo
 	if expired {
@@ -206,7 +205,7 @@ func (a *Advisories) Took(instance string, from jets.Lock, expired bool) {
 	a.Tell(adviseTakeover, instance, severity, map[string]any{"from": from.Holder, "expired": expired})
 }
 
-// Gap tells that an audit found events missing in the stream.
+// Gap reports that an audit found events missing in the stream.
 func (a *Advisories) Gap(instance string, missing int, from, until time.Time) {
 	a.Tell(adviseGapFound, instance, SeverityCritical, map[string]any{
 		"missing": missing, "from": from.UTC().Format(time.RFC3339), "until": until.UTC().Format(time.RFC3339)})
@@ -238,7 +237,7 @@ func addUp(to, from any) {
 	}
 }
 
-// Run sends until ctx ends, and then what waits.
+// Run sends until ctx ends, and then sends what waits.
 func (a *Advisories) Run(ctx context.Context) error {
 	for {
 		wait := a.flush(false)
@@ -256,11 +255,11 @@ func (a *Advisories) Run(ctx context.Context) error {
 	}
 }
 
-// retryAway is how often it is tried whether NATS is back.
+// retryAway is how often the connection is checked while NATS is away.
 const retryAway = time.Second
 
-// flush sends what is due, or all, oldest first, and returns how long the rest
-// waits; 0: there is none.
+// flush sends what is due, or everything, the oldest first, and returns how long the rest
+// waits; 0: nothing waits.
 func (a *Advisories) flush(all bool) time.Duration {
 	var wait time.Duration
 	for _, one := range a.topics() {
@@ -282,7 +281,7 @@ func (a *Advisories) topics() []advisoryKey {
 	return slices.SortedFunc(maps.Keys(a.waiting), func(x, y advisoryKey) int { return a.waiting[x].At.Compare(a.waiting[y].At) })
 }
 
-// due is how long an advisory is still to wait.
+// due returns how long an advisory still waits.
 func (a *Advisories) due(one advisoryKey) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -293,7 +292,8 @@ func (a *Advisories) due(one advisoryKey) time.Duration {
 	return advisoryPause - time.Since(at)
 }
 
-// send publishes an advisory, or returns after how long to try again.
+// send publishes an advisory; if NATS is away, it returns how long to wait before a
+// retry.
 func (a *Advisories) send(one advisoryKey) time.Duration {
 	if !a.conn.Connected() {
 		return retryAway
@@ -315,36 +315,36 @@ func (a *Advisories) send(one advisoryKey) time.Duration {
 	return 0
 }
 
-// sentence says it to people.
+// sentence returns the advisory's message.
 func (a *advisory) sentence() string {
 	f := a.Fields
 	switch a.Kind {
 	case adviseBreakerOpened:
-		return fmt.Sprintf("%s is hardly asked any more: %v", a.Instance, f["error"])
+		return fmt.Sprintf("requests to %s are paused: %v", a.Instance, f["error"])
 	case adviseBreakerClosed:
-		return fmt.Sprintf("%s answers again: it is polled as configured", a.Instance)
+		return fmt.Sprintf("%s answers again and is polled as configured", a.Instance)
 	case adviseCursorRefused:
-		return fmt.Sprintf("%s refuses the cursor: a new query begins where all is known to be stored, if it does so again", a.Instance)
+		return fmt.Sprintf("%s refuses the cursor; if it does so again, a new query starts early enough to miss nothing", a.Instance)
 	case adviseDataLost:
-		return fmt.Sprintf("the stream has lost acknowledged data of %s: it is fetched again as far as Okta has it", a.Instance)
+		return fmt.Sprintf("the stream has lost acknowledged data of %s; it is fetched again as far as Okta still has it", a.Instance)
 	case adviseGapFound:
 		return fmt.Sprintf("%v events of %s from %v until %v are not in the stream: signal-client audit --instance %s --repair", f["missing"], a.Instance, f["from"], f["until"], a.Instance)
 	case advisePassedOver:
-		return fmt.Sprintf("events of %s from %v until %v may be missing for good: nobody read them while Okta kept them", a.Instance, f["from"], f["until"])
+		return fmt.Sprintf("events of %s from %v until %v may be missing for good: they were not read while Okta kept them", a.Instance, f["from"], f["until"])
 	case adviseDeadLetter:
 		return fmt.Sprintf("%s of %s could not be published, see: signal-client deadletter list", term.Count(a.Count, "element"), a.Instance)
 	case adviseLetterLost:
-		return fmt.Sprintf("%s of %s could not be published, and DEADLETTER takes no more: make room in it; the log of %s names what is lost", term.Count(a.Count, "element"), a.Instance, a.Replica)
+		return fmt.Sprintf("%s of %s could not be published, and DEADLETTER refuses them: make room in it; the log of %s names what is lost", term.Count(a.Count, "element"), a.Instance, a.Replica)
 	case adviseTakeover:
 		return fmt.Sprintf("%s is polled by %s now, after the session of %v ended", a.Instance, a.Replica, f["from"])
 	case adviseSilent:
-		return fmt.Sprintf("%s has brought no event that was published after %v", a.Instance, f["last_published"])
+		return fmt.Sprintf("no event of %s is newer than %v", a.Instance, f["last_published"])
 	case AdviseStreamUnfit:
-		return fmt.Sprintf("the stream or bucket %s is not as it must be: %v", strings.ToUpper(a.Instance), f["error"])
+		return fmt.Sprintf("the stream or bucket %s has an unsuitable configuration: %v", strings.ToUpper(a.Instance), f["error"])
 	case AdviseStreamUnfitOver:
-		return fmt.Sprintf("the stream or bucket %s is as it should be again", strings.ToUpper(a.Instance))
+		return fmt.Sprintf("the configuration of the stream or bucket %s is suitable again", strings.ToUpper(a.Instance))
 	case adviseSilentOver:
-		return fmt.Sprintf("%s brings events again", a.Instance)
+		return fmt.Sprintf("%s has new events again", a.Instance)
 	}
 	return a.Kind + " " + a.Instance
 }

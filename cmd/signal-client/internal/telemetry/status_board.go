@@ -18,24 +18,24 @@ type StatusBoard struct {
 	Replica func() string              // may change
 	Publish func(pipeline.Status)      // must not block
 	Erase   func(instance string)      // must not block
-	Leave   func(instance string)      // another speaks of the instance from now on; nil: nothing; must not block
-	Static  map[string]json.RawMessage // of the instances that the environment configures, as STATUS shows it
-	Silence time.Duration              // after which an instance that is due counts as stalled; 0: never
+	Leave   func(instance string)      // another process reports the instance from now on; nil: none; must not block
+	Static  map[string]json.RawMessage // configuration of the environment's instances, for STATUS
+	Silence time.Duration              // an instance that is overdue by this counts as stalled; 0: never
 
 	mu     sync.Mutex
 	each   map[string]*pipeline.Status
 	signs  map[string]sign    // of life, of those in each
-	failed map[string]failure // how polling ended by itself, of those that are not held
-	taken  map[string]bool    // instances whose name another process polls another org under
+	failed map[string]failure // why polling ended by itself, for instances not held
+	taken  map[string]bool    // instances whose name another process uses for another org
 }
 
-// failure is in which state polling ended by itself, and why.
+// failure is the state and reason with which polling ended by itself.
 type failure struct {
 	state pipeline.State
 	why   string
 }
 
-// sign is when an instance's poll was last heard of, and when its next one is due.
+// sign is when a poll last reported, and when its next one is due.
 type sign struct{ at, due time.Time }
 
 // Trace returns the hooks that feed the board.
@@ -76,7 +76,7 @@ func (b *StatusBoard) Trace() *pipeline.Trace {
 	}
 }
 
-// moved is told last of all that happens to a poll, so it is what publishes.
+// moved publishes: it is the last hook of everything that happens to a poll.
 func (b *StatusBoard) moved(instance string, state pipeline.State, at pipeline.Position, next time.Time) {
 	b.note(instance, func(s *pipeline.Status) {
 		s.State, s.NextPoll = state, next.UTC()
@@ -87,8 +87,8 @@ func (b *StatusBoard) moved(instance string, state pipeline.State, at pipeline.P
 	})
 }
 
-// waits is told while nothing else happens to a poll, so it publishes too. What says
-// more than that the budget is used up stays: more is waiting, or something is wrong.
+// waits publishes StateThrottled: no other hook fires while a poll waits for its budget.
+// States that say more (catching up, retrying, refused) are kept.
 func (b *StatusBoard) waits(instance string, until time.Time) {
 	b.note(instance, func(s *pipeline.Status) {
 		b.signs[instance] = sign{time.Now(), until}
@@ -100,7 +100,7 @@ func (b *StatusBoard) waits(instance string, until time.Time) {
 	})
 }
 
-// Held begins an instance's status: this replica holds it now.
+// Held starts an instance's status: this replica holds it now.
 func (b *StatusBoard) Held(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,12 +113,12 @@ func (b *StatusBoard) Held(instance string) {
 	delete(b.failed, instance)
 }
 
-// Carry goes on counting from what the holder before had counted.
+// Carry adds the previous holder's count.
 func (b *StatusBoard) Carry(instance string, events uint64) {
 	b.note(instance, func(s *pipeline.Status) { s.Events += events })
 }
 
-// Gone ends it: whoever polls the instance next speaks of it.
+// Gone ends an instance's status here: its next holder reports it.
 func (b *StatusBoard) Gone(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,8 +129,8 @@ func (b *StatusBoard) Gone(instance string) {
 	}
 }
 
-// Report says of an instance what its poll can't; the empty state that it is no
-// more.
+// Report sets a state that the poll can't report; the empty state: the instance was
+// deleted.
 func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,7 +143,7 @@ func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 	s := b.each[instance]
 	if s == nil {
 		s = b.fresh(instance)
-		s.Holder, s.Breaker = "", "" // nobody polls what is disabled or can't be read
+		s.Holder, s.Breaker = "", "" // a disabled or invalid instance has no holder
 	}
 	s.State, s.NextPoll, s.LastError = state, time.Time{}, problem.Explain(err)
 	if state == pipeline.StateUnowned {
@@ -152,7 +152,7 @@ func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 	b.Publish(b.dated(*s))
 }
 
-// Taken says that another process polls another org under an instance's name.
+// Taken records that another process polls another org under the instance's name.
 func (b *StatusBoard) Taken(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -162,14 +162,14 @@ func (b *StatusBoard) Taken(instance string) {
 	b.taken[instance] = true
 }
 
-// NameTaken reports whether an instance that is not held here has the name of another.
+// NameTaken reports whether another process uses the name of an instance not held here.
 func (b *StatusBoard) NameTaken(instance string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.taken[instance]
 }
 
-// ended keeps how polling ended by itself, for as long as nobody polls.
+// ended records how polling ended by itself, until somebody polls again.
 func (b *StatusBoard) ended(instance string, state pipeline.State, why string) {
 	switch state {
 	case "", pipeline.StateDisabled, pipeline.StateUnowned:
@@ -182,8 +182,8 @@ func (b *StatusBoard) ended(instance string, state pipeline.State, why string) {
 	}
 }
 
-// State is the state of an instance as a metric's label has it, and whether it is
-// held here. One that is not held has the state in which polling ended here, or none.
+// State returns an instance's state as a metric label, and whether it is held here. If it
+// is not held, the state is the one in which polling ended here, or empty.
 func (b *StatusBoard) State(instance string) (state string, held bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -198,7 +198,7 @@ func (b *StatusBoard) State(instance string) (state string, held bool) {
 	return Slug(s.State), true
 }
 
-// Why is what is wrong with an instance, in words.
+// Why returns the instance's last error, in words.
 func (b *StatusBoard) Why(instance string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -208,7 +208,7 @@ func (b *StatusBoard) Why(instance string) string {
 	return b.failed[instance].why
 }
 
-// All is the status of each instance that is held, by name, as of now.
+// All returns the current status of each held instance, by name.
 func (b *StatusBoard) All() []pipeline.Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -223,7 +223,7 @@ func (b *StatusBoard) fresh(instance string) *pipeline.Status {
 	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, Holder: b.Replica(), Breaker: breaker.Closed, Environment: b.Static[instance]}
 }
 
-// note changes the status of an instance that is held.
+// note changes the status of a held instance.
 func (b *StatusBoard) note(instance string, change func(*pipeline.Status)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -233,8 +233,8 @@ func (b *StatusBoard) note(instance string, change func(*pipeline.Status)) {
 	}
 }
 
-// dated is the status as of now. A next poll that is due is none that is planned:
-// it is under way, or waits for the org's budget.
+// dated returns the status as of now. A next poll that is due is dropped: it is running,
+// or waits for the org's budget.
 func (b *StatusBoard) dated(s pipeline.Status) pipeline.Status {
 	now := time.Now().UTC()
 	s.UpdatedAt = now
