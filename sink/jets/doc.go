@@ -173,6 +173,14 @@
 //   - Each new stream begins at a random sequence above the least that old fences allow,
 //     so that one site's fences do not fit the other's stream.
 //
+// # Why not jetstreamext
+//
+// The batch publisher of orbit.go/jetstreamext (v0.3.2) awaits the first message's ack
+// without a context and commits over whatever connection there is by then, so a commit
+// could not be bound to the connection of its sync; its one-call form also holds all
+// messages of a page at once. Its GetBatch may be answered by a stale replica and takes
+// one subject filter; decisions need the leader, and scans several filters.
+//
 // # What it does not guarantee
 //
 //   - Two streams that receive each other's messages and were created to begin at the
