@@ -80,7 +80,7 @@ func TestRunnerWrongDate(t *testing.T) {
 			}
 			return time.Now()
 		}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Trace: &Trace{
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Trace: &Trace{
 			Committed: func(_ string, _ Page, r Receipt, _ time.Duration) {
 				if lag := time.Since(r.Position.CompleteThrough); lag < 0 || lag > 4*time.Minute && len(org.polls) > 1 {
 					t.Errorf("after request %d the watermark is %v old", len(org.polls), lag)
@@ -103,7 +103,7 @@ func TestRunnerClockSetBack(t *testing.T) {
 			}
 		}
 		clock := &Clock{Local: func() time.Time { return time.Now().Add(off) }}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Clock: clock})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Clock: clock})
 		later(20 * time.Minute)
 		for i := range len(org.times) - 1 {
 			if rest := org.times[i+1].Sub(org.times[i]); rest > time.Minute {

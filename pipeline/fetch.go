@@ -47,10 +47,10 @@ const mostUndated = 3
 func (w *walk) time() {
 	switch {
 	case !w.untimed && w.head.undated >= mostUndated:
-		w.Log.Warn("okta: answers have no Date header: only events move the watermark, and it stands still while there are none; " +
+		w.Log.Warn(w.Kind + ": answers have no Date header: only events move the watermark, and it stands still while there are none; " +
 			"configure the proxy between here and the org to pass that header on")
 	case w.untimed && w.head.undated == 0:
-		w.Log.Info("okta: answers have a Date header again")
+		w.Log.Info(w.Kind + ": answers have a Date header again")
 	default:
 		return
 	}

@@ -70,7 +70,7 @@ func TestRunnerEmptyPages(t *testing.T) {
 		org.add(7)
 		org.hollow = map[int]int{5: 2}
 		caught := ""
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Trace: &Trace{
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Trace: &Trace{
 			Polled: func(_ string, p Page, _ time.Duration) { caught += fmt.Sprint(len(p.Events), p.CaughtUp, " ") },
 		}})
 		synctest.Wait()

@@ -5,6 +5,7 @@ import "time"
 // Integration is the configuration of one instance, read from INTEGRATIONS or the
 // environment, checked and with defaults filled in.
 type Integration struct {
+	Kind         *Kind
 	Instance     string
 	Name         string // display name
 	Enabled      bool
@@ -28,14 +29,9 @@ type Since struct {
 	Moment time.Time
 }
 
-// Retention is how long Okta keeps its log; older requests are clamped to it. Source:
-// Okta's System Log reference (90 days), read 2026-08-21.
-const Retention = 90 * 24 * time.Hour
-
-// At resolves a Since, clamped to a minute less than the org's retention, so that the
-// request is not too old when it arrives. A time in the future becomes now: no position
-// may claim completeness up to a time to come.
-func (s Since) At(now time.Time) time.Time { return Clamp(s.Asked(now), now) }
+// At resolves a Since, clamped to the retention of a kind's orgs. A time in the future
+// becomes now: no position may claim completeness up to a time to come.
+func (s Since) At(now time.Time, k *Kind) time.Time { return k.Clamp(s.Asked(now), now) }
 
 // Asked is At without the clamping.
 func (s Since) Asked(now time.Time) time.Time {
@@ -47,12 +43,4 @@ func (s Since) Asked(now time.Time) time.Time {
 		return now
 	}
 	return at
-}
-
-// Clamp moves a time beyond the org's retention to its edge.
-func Clamp(at, now time.Time) time.Time {
-	if edge := now.Add(-Retention + time.Minute); at.Before(edge) {
-		return edge.UTC()
-	}
-	return at.UTC()
 }

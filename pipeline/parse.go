@@ -104,7 +104,7 @@ func (d *draft) interval() time.Duration {
 		field = "poll_interval_minutes"
 		interval = time.Duration(min(minutes, 1e6) * float64(time.Minute))
 	}
-	if interval < time.Second || interval > Retention {
+	if interval < time.Second || interval > 90*24*time.Hour {
 		d.complain(field, "must be 1 second to 90 days", advice[field])
 	}
 	return interval

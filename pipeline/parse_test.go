@@ -221,9 +221,9 @@ func TestSinceAt(t *testing.T) {
 		{Since{Age: time.Hour}, now.Add(-time.Hour)},
 		{Since{Moment: now.Add(-2 * time.Hour)}, now.Add(-2 * time.Hour)},
 		{Since{Moment: now.AddDate(1, 0, 0)}, now},
-		{Since{Age: 200 * 24 * time.Hour}, now.Add(-Retention + time.Minute)},
+		{Since{Age: 200 * 24 * time.Hour}, now.Add(-90*24*time.Hour + time.Minute)},
 	} {
-		if got := c.since.At(now); !got.Equal(c.want) {
+		if got := c.since.At(now, &Kind{Retention: 90 * 24 * time.Hour}); !got.Equal(c.want) {
 			t.Errorf("%+v is %s, want %s", c.since, got, c.want)
 		}
 	}

@@ -60,7 +60,7 @@ func (w *walk) makeUp(ctx context.Context, due time.Time) {
 	}
 	past, err := w.Backlog.Next(ctx, due)
 	if err != nil && ctx.Err() == nil {
-		w.Log.Warn("okta: backlog waits", "err", err, "retry_in", time.Until(due).Round(time.Second))
+		w.Log.Warn(w.Kind+": backlog waits", "err", err, "retry_in", time.Until(due).Round(time.Second))
 		w.trace.Failed(w.Instance, err)
 	}
 	w.past, w.head.batch = past, w.head.mark()
@@ -89,10 +89,10 @@ func (w *walk) insert(ctx context.Context) error {
 	}
 	w.at = r.Position
 	w.trace.Inserted(w.Instance, past, r)
-	w.Log.Info(fmt.Sprintf("okta: %s of %d events", past.Why, len(past.Events)),
+	w.Log.Info(fmt.Sprintf("%s: %s of %d events", w.Kind, past.Why, len(past.Events)),
 		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters)
 	if err := w.Backlog.Stored(ctx, r); err != nil {
-		w.Log.Warn("okta: progress of the backlog not written", "err", err)
+		w.Log.Warn(w.Kind+": progress of the backlog not written", "err", err)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func TestRunnerInsertsAfterTheHead(t *testing.T) {
 			org.add(4) // more than a page, seen by the request for the past already
 			backlog.batches[0] = append(backlog.batches[0], org.log[len(org.log)-1])
 		}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Hour, Backlog: backlog})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Hour, Backlog: backlog})
 		later(time.Minute)
 		if backlog.stored != 3 || len(sink.stored) != len(org.log)+3 {
 			t.Errorf("%d of 3 of the past are stored, %d in all beside %d of the log: %q", backlog.stored, len(sink.stored), len(org.log), sink.calls)
@@ -102,7 +102,7 @@ func TestRunnerInsertsAfterShortPages(t *testing.T) {
 			org.add(5) // three pages, seen by the request for the past already
 			backlog.batches[0] = append(backlog.batches[0], org.log[len(org.log)-1])
 		}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Hour, Backlog: backlog})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Hour, Backlog: backlog})
 		later(time.Minute)
 		if backlog.stored != 1 || len(sink.stored) != len(org.log)+1 {
 			t.Errorf("%d of 1 of the past are stored, %d in all beside %d of the log: %q", backlog.stored, len(sink.stored), len(org.log), sink.calls)
@@ -116,7 +116,7 @@ func TestRunnerKeepsThePastBack(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{at: Position{Link: placeLink(0), Seq: 5, DedupeFrom: 2}}
 		org.add(2)
 		backlog := &memoryBacklog{batches: [][]Event{{{UUID: "old"}}}}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Backlog: backlog})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Backlog: backlog})
 		later(10 * time.Minute)
 		if sink.count("insert") != 0 {
 			t.Errorf("inserted while dedupe_from is set: %q", sink.calls)
@@ -138,7 +138,7 @@ func TestRunnerAfterAFailedInsert(t *testing.T) {
 					return true, nil
 				}
 				backlog := &memoryBacklog{batches: [][]Event{{{UUID: "old"}}}, errs: []error{errors.New("busy")}}
-				run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Backlog: backlog})
+				run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Backlog: backlog})
 				later(5 * time.Minute)
 				if len(sink.stored) != 1 || sink.count("insert") != 2 || len(backlog.batches) != 0 {
 					t.Errorf("stored %v, left %v: %q", sink.stored, backlog.batches, sink.calls)
@@ -154,7 +154,7 @@ func TestRunnerIsWoken(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
 		org.add(2)
 		wake := make(chan struct{}, 1)
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Hour, Wake: wake})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Hour, Wake: wake})
 		later(time.Second)
 		polls := len(org.polls)
 		sink.at.Link, sink.at.Seq = placeLink(0), sink.at.Seq+1 // as an operator rewinds

@@ -18,6 +18,7 @@ import (
 // It holds nothing that exactness needs: if it is killed at any line, the Sync of its
 // successor reads everything from the sink.
 type Runner struct {
+	Kind     string // its name, in log lines
 	Instance string
 	Source   Source
 	Sink     Sink
@@ -186,7 +187,7 @@ func (w *walk) identify(ctx context.Context) {
 	w.asked = true
 	org, err := w.Org(ctx)
 	if err != nil {
-		w.Log.Info("okta: the org's id is not known", "err", err)
+		w.Log.Info(w.Kind+": the org's id is not known", "err", err)
 		return
 	}
 	w.org = org
@@ -274,7 +275,7 @@ func (w *walk) commit(ctx context.Context, page Page) error {
 	if len(page.Events) == 0 {
 		level = slog.LevelDebug
 	}
-	w.Log.Log(ctx, level, fmt.Sprintf("okta: fetched %d events", len(page.Events)),
+	w.Log.Log(ctx, level, fmt.Sprintf("%s: fetched %d events", w.Kind, len(page.Events)),
 		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters, "more", page.More)
 	return nil
 }
@@ -329,7 +330,7 @@ func (w *walk) reopen(ctx context.Context, refusal error) error {
 	}
 	w.refused.reopened(at.Link)
 	w.head.restart()
-	w.Log.Warn("okta: cursor refused, reopening the query", "link", at.Link, "dedupe_from", at.DedupeFrom)
+	w.Log.Warn(w.Kind+": cursor refused, reopening the query", "link", at.Link, "dedupe_from", at.DedupeFrom)
 	w.ill = ""
 	w.moved(at, StateCatchingUp, time.Time{})
 	return nil
@@ -346,7 +347,7 @@ func (w *walk) failed(err error, state State, wait time.Duration) {
 	if wait > 0 { // else the Source decides how long to wait
 		facts = append(facts, "retry_in", wait.Round(time.Millisecond))
 	}
-	w.Log.Warn("okta: "+string(state), facts...)
+	w.Log.Warn(w.Kind+": "+string(state), facts...)
 	w.ended(err, state, wait)
 }
 

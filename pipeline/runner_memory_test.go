@@ -55,7 +55,7 @@ func TestRunnerGivesMemoryBack(t *testing.T) {
 						return true, nil
 					}
 					source := &roomySource{memoryOrg: org, pages: &Gate{Capacity: 2}}
-					stop := run(t, &Runner{Source: source, Sink: sink, Interval: time.Hour})
+					stop := run(t, &Runner{Kind: "okta", Source: source, Sink: sink, Interval: time.Hour})
 					later(ends)
 					if used := source.pages.Used(); used != 0 && ends > 20*time.Second {
 						t.Errorf("%d pages are in memory while it rests", used)
@@ -98,7 +98,7 @@ func TestRunnerGivesMemoryOfThePastBack(t *testing.T) {
 				return true, nil
 			}
 			backlog := &roomyBacklog{&memoryBacklog{batches: [][]Event{{{UUID: "a"}}, {{UUID: "b"}}, {{UUID: "c"}}}}, &Gate{Capacity: 1}}
-			stop := run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Backlog: backlog})
+			stop := run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Backlog: backlog})
 			later(12 * time.Second)
 			if used := backlog.room.Used(); used != 1 {
 				t.Errorf("%d batches are in memory, want the first", used)

@@ -17,7 +17,7 @@ func TestRunnerDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
 		org.add(10)
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		synctest.Wait()
 		sink.want(t, org)
 		wantCalls(t, sink.calls, "sync", "commit 0", "commit 3", "commit 6", "commit 9")
@@ -29,7 +29,7 @@ func TestRunnerFetchesOneAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 2}, &memorySink{takes: time.Second}
 		org.add(9)
-		run(t, &Runner{Source: org, Sink: sink})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink})
 		synctest.Wait()
 		wantCalls(t, org.polls, "0", "2") // the first is committed, the second is there
 		later(time.Second)
@@ -52,7 +52,7 @@ func TestRunnerAfterAFailedCommit(t *testing.T) {
 						}
 						return true, nil
 					}
-					run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+					run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 					later(5 * time.Minute)
 					sink.want(t, org)
 					if n := sink.count("sync"); n != 2 {
@@ -80,7 +80,7 @@ func TestRunnerLooksIllUntilItStores(t *testing.T) {
 		}
 		var states []State
 		trace := &Trace{Moved: func(_ string, state State, _ Position, _ time.Time) { states = append(states, state) }}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Trace: trace})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Trace: trace})
 		later(25 * time.Second) // the first page is stored, the second refused
 		states = nil
 		later(10 * time.Minute)
@@ -107,7 +107,7 @@ func TestRunnerFenced(t *testing.T) {
 			}
 			return true, nil
 		}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		later(5 * time.Minute)
 		sink.want(t, org)
 		wantCalls(t, sink.calls[:5], "sync", "commit 0", "commit 3", "sync", "commit 9")
@@ -127,7 +127,7 @@ func TestRunnerWatermark(t *testing.T) {
 			org.add(len(org.polls) % 2)
 			_ = Sleep(ctx, 2*time.Second)
 		}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		later(10*time.Minute + 30*time.Second)
 		if sink.at.CompleteThrough.IsZero() {
 			t.Fatal("no watermark")
@@ -151,7 +151,7 @@ func TestRunnerWatermarkOfFullPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{takes: time.Second}
 		org.add(50)
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		later(8*time.Second + 500*time.Millisecond)
 		if !sink.at.CompleteThrough.IsZero() || len(sink.stored) != 40 {
 			t.Errorf("complete through %v after %d events of 50", sink.at.CompleteThrough, len(sink.stored))
@@ -164,7 +164,7 @@ func TestRunnerWatermarkOfFullPages(t *testing.T) {
 func TestRunnerIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{}
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		later(time.Hour + time.Second)
 		if n := len(org.polls); n != 62 {
 			t.Errorf("%d requests in an hour of 60 intervals", n)
@@ -178,7 +178,7 @@ func TestRunnerMakesUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{at: Position{Link: placeLink(0), Seq: 1, Why: WhyRewind, DedupeFrom: 1}}
 		org.add(7)
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		synctest.Wait()
 		wantCalls(t, org.polls, "0", "5", "7")
 	})
@@ -189,7 +189,7 @@ func TestRunnerDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5, stuck: true}, &memorySink{}
 		org.add(20)
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		later(10*time.Minute + time.Second)
 		if n := len(org.polls); n > 12 {
 			t.Errorf("%d requests in ten intervals", n)
@@ -208,7 +208,7 @@ func TestRunnerFinishesTheCommitInHand(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				org, sink := &memoryOrg{limit: 3}, &memorySink{takes: c.takes}
 				org.add(10)
-				stop := run(t, &Runner{Source: org, Sink: sink})
+				stop := run(t, &Runner{Kind: "okta", Source: org, Sink: sink})
 				later(time.Second)
 				began := time.Now()
 				stop()
@@ -229,7 +229,7 @@ func TestRunnerGivesUpTheRequestInHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
 		org.between = func(ctx context.Context) { _ = Sleep(ctx, time.Hour) }
-		stop := run(t, &Runner{Source: org, Sink: sink})
+		stop := run(t, &Runner{Kind: "okta", Source: org, Sink: sink})
 		later(time.Second)
 		began := time.Now()
 		stop()
@@ -248,7 +248,7 @@ func TestRunnerCursorRefused(t *testing.T) {
 				org, sink := &memoryOrg{limit: 3}, &memorySink{}
 				org.add(10)
 				org.refuse(refusals, ErrCursor)
-				run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+				run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 				later(10 * time.Minute)
 				sink.want(t, org)
 				if n := sink.count("reopen"); n != reopens {
@@ -262,7 +262,7 @@ func TestRunnerCursorRefused(t *testing.T) {
 			org, sink := &memoryOrg{limit: 3}, &memorySink{}
 			org.add(10)
 			org.errs = []error{ErrCursor, nil, ErrCursor, nil, ErrCursor}
-			run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+			run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 			later(10 * time.Minute)
 			sink.want(t, org)
 			if n := sink.count("reopen"); n != 0 {
@@ -293,7 +293,7 @@ func TestRunnerLinkRefused(t *testing.T) {
 				if c.all {
 					org.leads = ErrLink
 				}
-				run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+				run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 				later(5 * time.Hour)
 				if n := sink.count("reopen"); n < c.least || n > c.most {
 					t.Errorf("reopened %d times in five hours, want %d to %d", n, c.least, c.most)
@@ -313,7 +313,7 @@ func TestRunnerOwnQueryRefused(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
 		org.refuse(1000, ErrCursor)
 		var state State
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute,
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute,
 			Trace: &Trace{Moved: func(_ string, s State, _ Position, _ time.Time) { state = s }}})
 		later(5 * time.Hour)
 		inOrder()
@@ -347,7 +347,7 @@ func TestRunnerWaitsAfterFailures(t *testing.T) {
 				org.add(5)
 				org.errs = []error{c.err}
 				var states []State
-				run(t, &Runner{Source: org, Sink: sink, Interval: 2 * time.Minute, Trace: &Trace{
+				run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: 2 * time.Minute, Trace: &Trace{
 					Moved: func(_ string, s State, _ Position, _ time.Time) { states = append(states, s) },
 				}})
 				later(10 * time.Minute)
@@ -368,7 +368,7 @@ func TestRunnerWhileTheSinkIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{away: errors.New("no connection")}
 		org.add(5)
-		stop := run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute})
+		stop := run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute})
 		later(10 * time.Minute)
 		if n := sink.count("sync"); n < 20 || n > 120 || len(org.polls) != 0 {
 			t.Errorf("%d syncs and %d requests in ten minutes", n, len(org.polls))
@@ -385,13 +385,13 @@ func TestRunnerWhileTheSinkIsAway(t *testing.T) {
 func TestRunnerEndsAtANewerPosition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, ending := range []error{ErrNewer, ErrConfig} {
-			err := (&Runner{Instance: "prod", Source: &memoryOrg{}, Sink: &memorySink{away: fmt.Errorf("sync: %w", ending)}}).Run(t.Context())
+			err := (&Runner{Kind: "okta", Instance: "prod", Source: &memoryOrg{}, Sink: &memorySink{away: fmt.Errorf("sync: %w", ending)}}).Run(t.Context())
 			if !errors.Is(err, ending) {
 				t.Errorf("after %v Run returned %v", ending, err)
 			}
 		}
 		sink := &memorySink{away: fmt.Errorf("sync: %w", ErrNewer)}
-		err := (&Runner{Instance: "prod", Source: &memoryOrg{limit: 3}, Sink: sink}).Run(t.Context())
+		err := (&Runner{Kind: "okta", Instance: "prod", Source: &memoryOrg{limit: 3}, Sink: sink}).Run(t.Context())
 		if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "prod") {
 			t.Errorf("Run = %v", err)
 		}
@@ -448,7 +448,7 @@ func TestRunnerAsksWhichOrg(t *testing.T) {
 				sink.at.Link, sink.at.Seq = placeLink(0), 1
 				org.add(5)
 				asked := 0
-				run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Org: func(context.Context) (string, error) {
+				run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Org: func(context.Context) (string, error) {
 					asked++
 					if len(sink.stored) < 5 {
 						t.Errorf("asked when %d of 5 events were stored", len(sink.stored))

@@ -21,7 +21,7 @@ func TestRunnerWithoutDates(t *testing.T) {
 			return time.Time{}
 		}
 		var told []bool
-		run(t, &Runner{Source: org, Sink: sink, Interval: time.Minute, Trace: &Trace{
+		run(t, &Runner{Kind: "okta", Source: org, Sink: sink, Interval: time.Minute, Trace: &Trace{
 			Untimed: func(_ string, untimed bool) { told = append(told, untimed) },
 		}})
 		later(10 * time.Minute)

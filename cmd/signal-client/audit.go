@@ -10,6 +10,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -126,7 +127,7 @@ func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Cli
 	defer line.Clear()
 	return (&audit.Audit{
 		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
-		Window: orgs.WindowOf(i),
+		Window: i.Kind.Window(i),
 		Ledger: &jets.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
 		Progress: func(through time.Time, r *audit.Report) {
 			part := max(0, float64(through.Sub(since))/float64(until.Sub(since)))
@@ -137,7 +138,7 @@ func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Cli
 
 // spanOf returns the span between two flags.
 func spanOf(since, until cli.TimeFlag, now time.Time) (from, to time.Time, err error) {
-	from, to = pipeline.Clamp(since.At(now), now), until.At(now)
+	from, to = kinds.Default.Clamp(since.At(now), now), until.At(now)
 	switch {
 	case to.After(now):
 		err = problem.Usage("--until="+until.Text, "it is in the future", "leave it out: the default is now")

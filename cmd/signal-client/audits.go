@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/audit"
 	"github.com/witfoo/signal-client/pipeline/backfill"
@@ -42,7 +41,7 @@ func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipelin
 	r, err := (&audit.Audit{
 		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
 		Source: s.later(i, token, backfill.DefaultJobShare),
-		Window: orgs.WindowOf(i),
+		Window: i.Kind.Window(i),
 		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance, Source: i.Source},
 	}).Run(ctx)
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -86,7 +87,7 @@ func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share 
 		return err
 	}
 	now := time.Now()
-	job, err := backfill.NewJob(jobID(now), b.Instance, since.At(now), until.At(now), share, now)
+	job, err := backfill.NewJob(kinds.Default, jobID(now), b.Instance, since.At(now), until.At(now), share, now)
 	if err != nil {
 		return &problem.Error{Op: "backfill of " + b.Instance, Err: err, Hint: "signal-client backfill start --help", Code: problem.BadUsage}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -72,7 +73,7 @@ func newRush(t *testing.T, log oktatest.Synthesize) *rush {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := jets.Open(t.Context(), conn, jets.Config{})
+	store, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func (c *farConn) Read(p []byte) (int, error) {
 // poll polls an instance as the fleet does.
 func (r *rush) poll(ctx context.Context, instance string, interval time.Duration, limit int) {
 	i := pipeline.Integration{
-		Instance: instance, Origin: "https://" + instance + ".okta.com", PollInterval: interval,
+		Kind: kinds.Default, Instance: instance, Origin: "https://" + instance + ".okta.com", PollInterval: interval,
 		Limit: limit, RateShare: 1, Since: pipeline.Since{Age: 48 * time.Hour},
 	}
 	if err := r.stage.Runner(i, pipeline.NewSecret("token"), nil).Run(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -60,7 +61,7 @@ func (s *scene) close() {
 
 // read reads from NATS what the checks need. Each part has its own error.
 func (s *scene) read(ctx context.Context) {
-	store := &jets.Store{Conn: s.conn}
+	store := &jets.Store{Conn: s.conn, Kind: kinds.Default}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.account, s.accountErr = s.conn.JS.AccountInfo(ctx) })
 	wg.Go(func() {
@@ -113,7 +114,7 @@ func (s *scene) orgs() []org {
 		each[i.Instance] = org{instance: i.Instance, entry: pipeline.Entry{Integration: i, Err: err}, ours: true}
 	}
 	for instance, w := range s.written {
-		i, err := pipeline.ParseIntegration(instance, w.Value)
+		i, err := kinds.Default.Read(instance, w.Value)
 		each[instance] = org{instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, stored: true}
 	}
 	maps.DeleteFunc(each, func(instance string, _ org) bool { return !s.asked(instance) })

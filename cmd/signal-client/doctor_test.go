@@ -26,6 +26,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -45,7 +46,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stage.Close()
-	if _, err := jets.Open(t.Context(), stage, jets.Config{}); err != nil {
+	if _, err := jets.Open(t.Context(), stage, jets.Config{Kind: kinds.Default}); err != nil {
 		t.Fatal(err)
 	}
 	if got := refused.Take(); got != "" {
@@ -109,7 +110,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 // everything is the state of all streams, as text.
 func everything(t *testing.T, c *jets.Conn) string {
 	t.Helper()
-	all, err := c.Inspect(t.Context(), jets.Config{})
+	all, err := c.Inspect(t.Context(), jets.Config{Kind: kinds.Default})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestDoctorFindsSomebodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := jets.Open(t.Context(), conn, jets.Config{}); err != nil {
+	if _, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default}); err != nil {
 		t.Fatal(err)
 	}
 	s := &scene{conn: conn}
@@ -305,7 +306,7 @@ func TestDoctorFindsAnotherSite(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if _, err := jets.Open(t.Context(), conn, jets.Config{}); err != nil {
+		if _, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -403,7 +404,7 @@ func TestDoctorJudgesSessions(t *testing.T) {
 func TestDoctorJudgesProgress(t *testing.T) {
 	now := time.Now()
 	s := &scene{doctor: &doctor{}, now: now, conn: new(jets.Conn)}
-	stored := org{instance: "acme", stored: true, entry: pipeline.Entry{Integration: pipeline.Integration{Enabled: true, PollInterval: time.Minute}}}
+	stored := org{instance: "acme", stored: true, entry: pipeline.Entry{Integration: pipeline.Integration{Kind: kinds.Default, Enabled: true, PollInterval: time.Minute}}}
 	for _, c := range []struct {
 		state pipeline.State
 		lag   time.Duration

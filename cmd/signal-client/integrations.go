@@ -10,6 +10,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -83,7 +84,7 @@ func (r *roster) open(cmd *cobra.Command) (*jets.Integrations, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &jets.Integrations{Store: jets.Attach(conn)}, r.Closing(conn), nil
+	return &jets.Integrations{Store: jets.Attach(conn, kinds.Default)}, r.Closing(conn), nil
 }
 
 // written reads all values once, by instance.

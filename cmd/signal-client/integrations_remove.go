@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
-	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -68,7 +68,7 @@ func (r *roster) remove(ctx context.Context, all *jets.Integrations, instance st
 	stays := whatStays(ctx, all.Store.Conn, instance)
 	if !sure {
 		at := "its value is wrong"
-		if i, err := pipeline.ParseIntegration(instance, w.Value); err == nil {
+		if i, err := kinds.Default.Read(instance, w.Value); err == nil {
 			at = i.Origin
 		}
 		r.Say("%s (%s) will not be polled any more, and its configuration is forgotten.", instance, at)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
@@ -94,7 +95,7 @@ func (r *roster) set(cmd *cobra.Command, instance string, assignments []string, 
 		if err := assignAll(cmd, v, assignments); err != nil || !another {
 			return err
 		}
-		if i, err := pipeline.ParseIntegration(instance, v.Encode()); err == nil { // what is wrong is complained of later
+		if i, err := kinds.Default.Read(instance, v.Encode()); err == nil { // what is wrong is complained of later
 			v.Put("settings.another_org", i.Origin)
 		}
 		return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -109,7 +110,7 @@ func (k *killStand) configure() {
 		return err == nil
 	})
 	type object map[string]any
-	all := &jets.Integrations{Store: jets.Attach(k.conn)}
+	all := &jets.Integrations{Store: jets.Attach(k.conn, kinds.Default)}
 	for _, org := range k.orgs {
 		value, err := json.Marshal(object{
 			"poll_interval": "1s",

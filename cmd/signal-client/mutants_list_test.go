@@ -128,18 +128,18 @@ var mutants = []mutant{
 
 	// Reopening.
 	{"reopened from now", jetsPkg, "TestReopenComparesAll|TestReopenBeforeAnyEvent", []edit{
-		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-overlap)\n	if !since", "	since := now\n	if !since"}}},
+		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-s.store.Kind.Lateness)\n	if !since", "	since := now\n	if !since"}}},
 	{"reopened from complete_through", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-overlap)\n	if !since", "	since := at.CompleteThrough\n	if !since"}}},
+		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-s.store.Kind.Lateness)\n	if !since", "	since := at.CompleteThrough\n	if !since"}}},
 	{"reopened without the overlap", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-overlap)\n	if !since", "	since := at.PublishedMax\n	if !since"}}},
+		{"sink/jets/reopen.go", "	since := at.PublishedMax.Add(-s.store.Kind.Lateness)\n	if !since", "	since := at.PublishedMax\n	if !since"}}},
 	{"dedupe_from not set", jetsPkg, "TestReopenComparesAll", []edit{
 		{"sink/jets/reopen.go", "			next.DedupeFrom = earliest(at.DedupeFrom, anchor)\n", "			_ = anchor\n"}}},
 	{"dedupe_from moved on by the next reopening", jetsPkg, "TestReopenTwice", []edit{
 		{"sink/jets/reopen.go", "earliest(at.DedupeFrom, anchor)", "anchor"},
 		{"sink/jets/reopen.go", "p.DedupeFrom == 0 && ", ""}}},
 	{"the anchor without the overlap", jetsPkg, "TestReopenComparesAll", []edit{
-		{"sink/jets/reopen.go", "Before(since.Add(-overlap))", "Before(since)"}}},
+		{"sink/jets/reopen.go", "Before(since.Add(-s.store.Kind.Lateness))", "Before(since)"}}},
 	{"dedupe_from gone after a page", jetsPkg, "TestReopenComparesAll", []edit{
 		{"sink/jets/position.go", "	if made || s.at.Why == pipeline.WhyPart {\n", "	if true {\n"}}},
 	{"dedupe_from gone while known events come", jetsPkg, "TestReopenComparesAll", []edit{
@@ -209,7 +209,7 @@ var mutants = []mutant{
 		{"sink/jets/span.go", "	if fits && s.span.through == s.lastEvent {\n", "	if fits {\n"},
 		{"sink/jets/sync.go", "	s.span = span{} // loaded anew when it is needed: the history may be another\n", ""}}},
 	{"the ids of a span without the overlap", jetsPkg, "TestInsertKnowsWhatCameLate", []edit{
-		{"sink/jets/span.go", "		anchor, err := s.anchor(ctx, from)\n", "		anchor, err := s.anchor(ctx, from.Add(20*time.Minute).Add(overlap))\n"}}},
+		{"sink/jets/span.go", "		anchor, err := s.anchor(ctx, from)\n", "		anchor, err := s.anchor(ctx, from.Add(20*time.Minute).Add(s.store.Kind.Lateness))\n"}}},
 	{"a batch of the past stored before the head is polled", pipelinePkg, "TestRunnerInsertsAfterTheHead", []edit{
 		{"pipeline/past.go", "	w.past, w.head.batch = past, w.head.mark()\n", "	if w.past = past; w.past != nil {\n		_ = w.insert(ctx)\n	}\n"}}},
 	{"a batch of the past stored after any page that is not full", pipelinePkg, "TestRunnerInsertsAfterShortPages", []edit{

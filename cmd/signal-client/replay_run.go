@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -182,7 +183,7 @@ func (r *replayRun) flushRest(ctx context.Context, err error) error {
 // bring walks through the range.
 func (r *replayRun) bring(ctx context.Context) error {
 	all := jets.Range{
-		Instances: r.pick.instances, From: r.fromSeq, Through: r.toSeq,
+		Kind: kinds.Default, Instances: r.pick.instances, From: r.fromSeq, Through: r.toSeq,
 		Begun: func(from, through uint64) {
 			r.from, r.through, r.next = from, through, from
 			r.progress.Begun(from, through)

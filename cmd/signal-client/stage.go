@@ -47,6 +47,7 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(
 	client, query := s.client(i, token, i.RateShare), orgs.QueryOf(i, clock)
 	query.Org = client.Organization
 	return &pipeline.Runner{
+		Kind:     i.Kind.Name,
 		Instance: i.Instance,
 		Source:   informed{s.guards.Before(client, i, token, s.trace), s.heard},
 		Sink:     jets.NewSink(s.store, i.Instance, query, s.trace, s.log),
@@ -100,7 +101,7 @@ func (s *stage) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.
 		return nil
 	}
 	ask := func(share float64) pipeline.Source { return s.later(i, token, share) }
-	return s.backlogs.Of(i.Instance, ask, orgs.WindowOf(i))
+	return s.backlogs.Of(i.Instance, ask, i.Kind.Window(i))
 }
 
 // informed is a Source that is not asked before the process has heard which instances
@@ -135,7 +136,7 @@ func (s *stage) Poll(ctx context.Context, i pipeline.Integration, able func(erro
 		if !errors.Is(err, errRotated) {
 			return err
 		}
-		s.log.Info("okta: the token's file holds another token", "instance", i.Instance, "file", i.TokenFile)
+		s.log.Info(i.Kind.Name+": the token's file holds another token", "instance", i.Instance, "file", i.TokenFile)
 	}
 }
 
@@ -176,7 +177,7 @@ func (s *stage) look(ctx context.Context, i pipeline.Integration, token pipeline
 			return false, context.Cause(ctx)
 		case err != nil:
 			said.Do(err.Error(), func() {
-				s.log.Warn("okta: the token's file can't be read; polling goes on with the token read before", "instance", i.Instance, "err", err)
+				s.log.Warn(i.Kind.Name+": the token's file can't be read; polling goes on with the token read before", "instance", i.Instance, "err", err)
 			})
 		case now != token:
 			end(errRotated)

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/breaker"
@@ -39,7 +40,7 @@ func TestGuards(t *testing.T) {
 		asked := 0
 		counting := sourceFunc(func() error { asked++; return nil })
 		first := pipeline.NewSecret("first")
-		i := pipeline.Integration{Instance: "prod", Origin: "https://acme.okta.com", PollInterval: time.Minute}
+		i := pipeline.Integration{Kind: kinds.Default, Instance: "prod", Origin: "https://acme.okta.com", PollInterval: time.Minute}
 		var g guards
 		if _, err := g.Before(refusing, i, first, trace).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
 			t.Fatal(err)
@@ -100,7 +101,7 @@ func TestOneLimiterForAnOrigin(t *testing.T) {
 func TestStatusAsOfNow(t *testing.T) {
 	now := time.Now()
 	written := pipeline.Status{Instance: "prod", State: pipeline.StatePolling, Holder: "one", UpdatedAt: now, CompleteThrough: now.Add(-time.Minute)}
-	on := pipeline.Entry{Integration: pipeline.Integration{Enabled: true}}
+	on := pipeline.Entry{Integration: pipeline.Integration{Kind: kinds.Default, Enabled: true}}
 	for _, c := range []struct {
 		name   string
 		status pipeline.Status
@@ -183,7 +184,7 @@ func TestEveryWhileStops(t *testing.T) {
 }
 
 func TestIntegrationsAreAnnounced(t *testing.T) {
-	good := pipeline.Entry{Integration: pipeline.Integration{Enabled: true}}
+	good := pipeline.Entry{Integration: pipeline.Integration{Kind: kinds.Default, Enabled: true}}
 	a := announced{hint: "do this", log: slog.New(slog.DiscardHandler)}
 	if got := a.count(nil); got != "integrations: none; do this" {
 		t.Error(got)

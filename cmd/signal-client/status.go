@@ -14,6 +14,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -72,9 +73,9 @@ func newStatus(p *cli.Program) *cobra.Command {
 				return err
 			}
 			defer conn.Close()
-			store := jets.Attach(conn)
+			store := jets.Attach(conn, kinds.Default)
 			if f.watch > 0 {
-				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), jets.NewLookout(store.Conn))
+				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), jets.NewLookout(store.Conn, kinds.Default))
 			}
 			return statusOnce(ctx, p, store, f)
 		},

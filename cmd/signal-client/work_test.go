@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
@@ -25,7 +26,7 @@ func TestLocksAreFreedBeforeStatusIsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(conn.Close)
-		store, err := jets.Open(t.Context(), conn, jets.Config{})
+		store, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default})
 		if err != nil {
 			t.Fatal(err)
 		}

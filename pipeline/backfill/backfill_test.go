@@ -12,6 +12,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline/pipelinetest"
 )
 
+var kind = &pipeline.Kind{Title: "Okta", Retention: 90 * 24 * time.Hour}
+
 // carry carries a job out, as a Runner does, and returns what it brought.
 func carry(t *testing.T, b *Backfill, rounds int) (brought []pipeline.Event) {
 	t.Helper()
@@ -39,7 +41,7 @@ func carry(t *testing.T, b *Backfill, rounds int) (brought []pipeline.Event) {
 
 func newBackfill(t *testing.T, a *pipelinetest.Archive, since, until time.Time) (*Backfill, *[]Job) {
 	t.Helper()
-	job, err := NewJob("1", "prod", since, until, 0, until.Add(time.Hour))
+	job, err := NewJob(kind, "1", "prod", since, until, 0, until.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,9 +153,9 @@ func TestNewJob(t *testing.T) {
 		{pipelinetest.LongAgo, now, -1, "share"},
 		{now.Add(-200 * 24 * time.Hour), now.Add(-100 * 24 * time.Hour), 0, "90 days"},
 	} {
-		j, err := NewJob("1", "prod", c.since, c.until, c.share, now)
+		j, err := NewJob(kind, "1", "prod", c.since, c.until, c.share, now)
 		if c.wrong == "" {
-			if err != nil || j.Since.Before(now.Add(-pipeline.Retention)) || j.State != JobWaiting {
+			if err != nil || j.Since.Before(now.Add(-kind.Retention)) || j.State != JobWaiting {
 				t.Errorf("%v to %v: %+v, %v", c.since, c.until, j, err)
 			}
 		} else if err == nil || !strings.Contains(err.Error(), c.wrong) {

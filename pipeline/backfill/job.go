@@ -66,7 +66,7 @@ func (j *Job) Left(now time.Time) time.Duration {
 
 // NewJob returns a backfill of a span, cut to milliseconds as requests are. share 0 is
 // DefaultJobShare. Its errors name the wrong value.
-func NewJob(id, instance string, since, until time.Time, share float64, now time.Time) (Job, error) {
+func NewJob(kind *pipeline.Kind, id, instance string, since, until time.Time, share float64, now time.Time) (Job, error) {
 	since, until = since.UTC().Truncate(time.Millisecond), until.UTC().Truncate(time.Millisecond)
 	switch {
 	case !since.Before(until):
@@ -75,10 +75,10 @@ func NewJob(id, instance string, since, until time.Time, share float64, now time
 		return Job{}, fmt.Errorf("until %s is in the future; the live poll stores new events", until.Format(time.RFC3339))
 	case share < 0 || share > 1:
 		return Job{}, errors.New("share must be above 0 and at most 1")
-	case until.Before(now.Add(-pipeline.Retention)):
-		return Job{}, fmt.Errorf("until %s: Okta keeps 90 days", until.Format(time.RFC3339))
+	case until.Before(now.Add(-kind.Retention)):
+		return Job{}, fmt.Errorf("until %s: %s", until.Format(time.RFC3339), kind.Keeps())
 	}
-	since = pipeline.Clamp(since, now).Truncate(time.Millisecond)
+	since = kind.Clamp(since, now).Truncate(time.Millisecond)
 	if share == 0 {
 		share = DefaultJobShare
 	}

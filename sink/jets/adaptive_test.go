@@ -47,7 +47,7 @@ func inBeatWith(t *testing.T, interval time.Duration, c oktatest.Config, n int, 
 		}
 		b := &beat{T: t, org: oktatest.New(c), conn: dialed(t, jetstest.Run(t)), interval: interval}
 		b.org.Generate(n, time.Hour)
-		store, err := Open(t.Context(), b.conn, Config{})
+		store, err := Open(t.Context(), b.conn, Config{Kind: kind})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func inBeatWith(t *testing.T, interval time.Duration, c oktatest.Config, n int, 
 		}
 		go func() {
 			defer close(done)
-			_ = (&pipeline.Runner{Instance: "prod", Interval: interval, Backlog: b.backlog,
+			_ = (&pipeline.Runner{Kind: "okta", Instance: "prod", Interval: interval, Backlog: b.backlog,
 				Trace:  &pipeline.Trace{Moved: b.moved},
 				Source: breaker.Wrap("prod", b.client, nil), Sink: NewSink(store, "prod", q, nil, nil)}).Run(ctx)
 		}()
@@ -111,7 +111,7 @@ func (b *beat) delays() []time.Duration {
 	for _, e := range b.org.Events() {
 		visible[e.UUID] = e.Persisted
 	}
-	st := &fixture{T: b.T, store: Attach(b.conn)}
+	st := &fixture{T: b.T, store: Attach(b.conn, kind)}
 	var list []time.Duration
 	for m := range st.messages(StreamSignals) {
 		if m.Subject == SubjectEvents("prod") {

@@ -18,7 +18,7 @@ func TestBackfills(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	all := &Backfills{Store: st.store}
 	now := time.Now()
-	job, err := backfill.NewJob("20261122-0001", "prod", now.Add(-48*time.Hour), now.Add(-24*time.Hour), 0, now)
+	job, err := backfill.NewJob(kind, "20261122-0001", "prod", now.Add(-48*time.Hour), now.Add(-24*time.Hour), 0, now)
 	st.ok(err)
 	revision, err := all.Put(t.Context(), job, 0)
 	st.ok(err)

@@ -28,7 +28,7 @@ func BenchmarkCommit(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(conn.Close)
-	store, err := Open(b.Context(), conn, Config{MaxBytes: 512 << 20})
+	store, err := Open(b.Context(), conn, Config{Kind: kind, MaxBytes: 512 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func BenchmarkSift(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(conn.Close)
-	s := NewSink(Attach(conn), "prod", query(), nil, nil)
+	s := NewSink(Attach(conn, kind), "prod", query(), nil, nil)
 	p := benchPage()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -70,7 +70,7 @@ func BenchmarkSift(b *testing.B) {
 // BenchmarkEventMessage makes the message of an event, encoding aside.
 func BenchmarkEventMessage(b *testing.B) {
 	e := event(1)
-	v := newEnvelope(SubjectEvents("prod"), origin)
+	v := newEnvelope(SubjectEvents("prod"), origin, kind.TypePrefix)
 	b.ReportAllocs()
 	for b.Loop() {
 		v.Of(&e)

@@ -45,7 +45,7 @@ func inBorough(t *testing.T, limit int, test func(*borough)) {
 // replica is a process of its own: its limiter knows of others by NATS alone.
 func (b *borough) replica(name string) *limiter.Limiter {
 	b.Helper()
-	store := openedOn(b.T, b.server, Config{})
+	store := openedOn(b.T, b.server, Config{Kind: kind})
 	return &limiter.Limiter{Exchange: NewBudgets(store), Origin: simOrigin, Replica: name}
 }
 
@@ -109,7 +109,7 @@ func (b *borough) refused() (n int) {
 // written is how many messages BUDGETS has taken.
 func (b *borough) written() int {
 	b.Helper()
-	i, err := openedOn(b.T, b.server, Config{}).Conn.info(b.Context(), BucketStream(BucketBudgets))
+	i, err := openedOn(b.T, b.server, Config{Kind: kind}).Conn.info(b.Context(), BucketStream(BucketBudgets))
 	if err != nil {
 		b.Fatal(err)
 	}

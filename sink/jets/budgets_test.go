@@ -79,7 +79,7 @@ func TestBudgetKey(t *testing.T) {
 
 func TestBudgetsReadAndWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		b := NewBudgets(store)
 		if got, err := b.Read(t.Context(), origin); err != nil || !reflect.DeepEqual(got, pipeline.Budget{}) {
 			t.Errorf("before any: %+v, %v", got, err)
@@ -114,7 +114,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 // Times are by the reader's clock, however wrong the writer's is.
 func TestBudgetsOfAForeignClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudgets(openedOn(t, jetstest.Run(t), Config{}))
+		b := NewBudgets(openedOn(t, jetstest.Run(t), Config{Kind: kind}))
 		now := time.Now().UTC()
 		for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
 			theirs := now.Add(ahead)
@@ -142,7 +142,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 		written := map[string]bool{}
 		var wg sync.WaitGroup
 		for i := range n {
-			name, b := fmt.Sprint("replica-", i), NewBudgets(openedOn(t, s, Config{}))
+			name, b := fmt.Sprint("replica-", i), NewBudgets(openedOn(t, s, Config{Kind: kind}))
 			wg.Go(func() {
 				for range 20 {
 					err := b.Write(t.Context(), origin, func(stands pipeline.Budget) pipeline.Budget {
@@ -162,7 +162,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		got, err := NewBudgets(store).Read(t.Context(), origin)
 		i, err2 := store.Conn.info(t.Context(), BucketStream(BucketBudgets))
 		if err := errors.Join(err, err2); err != nil {
@@ -179,11 +179,11 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 func TestBudgetsWithoutTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		if err := store.Conn.JS.DeleteStream(t.Context(), BucketStream(BucketBudgets)); err != nil {
 			t.Fatal(err)
 		}
-		visitor := NewBudgets(Attach(store.Conn))
+		visitor := NewBudgets(Attach(store.Conn, kind))
 		for range 2 {
 			if _, err := visitor.Read(t.Context(), origin); !errors.Is(err, jetstream.ErrStreamNotFound) {
 				t.Errorf("visitor: %v", err)
@@ -213,7 +213,7 @@ func TestOpenWithoutBudgets(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		store, err := Open(t.Context(), c, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		store, err := Open(t.Context(), c, Config{Kind: kind, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "BUDGETS can't be created") {
 			t.Fatalf("%v\n%s", err, log.String())
 		}

@@ -21,7 +21,7 @@ import (
 func TestLocksWaitForIntegrations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		seen := new(SnapshotSeen)
 		slow := make(chan struct{}, 1) // full: what INTEGRATIONS says is not acted upon
 		var watch sync.WaitGroup
@@ -81,7 +81,7 @@ func TestPollsWaitForIntegrations(t *testing.T) {
 
 func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 	s := jetstest.Run(t)
-	operator := &Integrations{Store: openedOn(t, s, Config{})}
+	operator := &Integrations{Store: openedOn(t, s, Config{Kind: kind})}
 	put := func(revision uint64, enabled bool) uint64 {
 		value := fmt.Sprintf(`{"enabled":%v,"settings":{"base_url":"http://127.0.0.1:1"},"credentials":{"api_token":"t"}}`, enabled)
 		revision, err := operator.Put(t.Context(), "acme", []byte(value), revision)
@@ -98,7 +98,7 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := Open(t.Context(), conn, Config{})
+	store, err := Open(t.Context(), conn, Config{Kind: kind})
 	if err != nil {
 		t.Fatal(err)
 	}

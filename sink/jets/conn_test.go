@@ -136,7 +136,7 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 // Even the demand for a watch may come twice.
 func TestConsumerAskedForTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{})
+		store := opened(t, jetstest.Run(t), Config{Kind: kind})
 		if _, err := store.Conn.put(t.Context(), BucketLocks, "okta.acme", 0, &nats.Msg{Data: []byte(`{}`), Header: nats.Header{}}); err != nil {
 			t.Fatal(err)
 		}

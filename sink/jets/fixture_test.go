@@ -42,7 +42,7 @@ func newProcess(t *testing.T) (*fixture, *jetstest.Process) {
 	}
 	t.Cleanup(conn.Close)
 	f := &fixture{T: t}
-	f.store, err = Open(t.Context(), conn, Config{})
+	f.store, err = Open(t.Context(), conn, Config{Kind: kind})
 	f.ok(err)
 	return f, server
 }
@@ -71,7 +71,7 @@ func openedOn(t *testing.T, s *jetstest.Server, cfg Config) *Store {
 // open connects as a process that starts does.
 func (f *fixture) open() {
 	f.Helper()
-	f.store = openedOn(f.T, f.server, Config{})
+	f.store = openedOn(f.T, f.server, Config{Kind: kind})
 }
 
 // ok ends the test if there is an error.
@@ -186,7 +186,7 @@ func link(n int) pipeline.Link { return pipeline.Link(fmt.Sprintf("/api/v1/logs?
 // eventMessage is the message of an instance's event.
 func eventMessage(instance string, e pipeline.Event) *nats.Msg {
 	return &nats.Msg{Subject: SubjectEvents(instance), Data: e.Data, Header: nats.Header{
-		headerSpecVersion: {"1.0"}, headerID: {e.UUID}, headerSource: {origin}, headerType: {typePrefix + e.Type},
+		headerSpecVersion: {"1.0"}, headerID: {e.UUID}, headerSource: {origin}, headerType: {kind.TypePrefix + e.Type},
 		headerTime: {e.Time}, headerContentType: {"application/json"},
 	}}
 }

@@ -36,6 +36,7 @@ func TestSomebodyElsePublishes(t *testing.T) {
 	stored := make(chan int, total)
 	wg.Go(func() {
 		_ = (&pipeline.Runner{
+			Kind:     "okta",
 			Instance: "prod", Interval: time.Second, Sink: sink,
 			Source: &okta.Client{Instance: "prod", Origin: origin, Token: pipeline.NewSecret("00secret"), Limit: limit,
 				HTTP: &http.Client{Transport: org.Transport()}},

@@ -11,7 +11,7 @@ import (
 // holds, that was never stored, or that is back, is not.
 func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		ctx := t.Context()
 		if err := Forget(ctx, store.Conn); err != nil {
 			t.Fatal(err)

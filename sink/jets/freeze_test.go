@@ -30,7 +30,7 @@ func contend(url string) int {
 		fmt.Println(err)
 		return 1
 	}
-	store, err := Open(ctx, conn, Config{})
+	store, err := Open(ctx, conn, Config{Kind: kind})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -86,7 +86,7 @@ func TestLockOfFrozenProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	locks, err := NewLocks(openedOn(t, s, Config{}), LocksConfig{Replica: "other", TTL: 2 * time.Second})
+	locks, err := NewLocks(openedOn(t, s, Config{Kind: kind}), LocksConfig{Replica: "other", TTL: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func TestNoRoom(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	full := errors.New("full")
 	var room error
-	store, err := Open(t.Context(), st.store.Conn, Config{Room: func() error { return room }})
+	store, err := Open(t.Context(), st.store.Conn, Config{Kind: kind, Room: func() error { return room }})
 	st.ok(err)
 	st.store = store
 	s := st.synced()

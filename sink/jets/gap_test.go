@@ -139,7 +139,7 @@ func TestDraftedByAWrongClock(t *testing.T) {
 				t.Fatalf("a query that leaves out what was not read: %v", err)
 			}
 			s = st.later(q, 91, &told)
-			if want := event(100).Published.Add(-overlap).Format(time.RFC3339); !strings.HasSuffix(string(s.at.Link), want) {
+			if want := event(100).Published.Add(-kind.Lateness).Format(time.RFC3339); !strings.HasSuffix(string(s.at.Link), want) {
 				t.Fatalf("goes on with %q, want since %s", s.at.Link, want)
 			}
 			st.commit(s, dated(short(s, 2, events(90, 200)), 1))

@@ -103,7 +103,7 @@ func BenchmarkHistory(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(conn.Close)
-	store, err := Open(b.Context(), conn, Config{})
+	store, err := Open(b.Context(), conn, Config{Kind: kind})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -263,7 +263,7 @@ func (st *stand) cutInsertAt(instance string, bytes int) bool {
 	conn, err := Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
 	st.ok(err)
 	defer conn.Close()
-	s := NewSink(Attach(conn), instance, query(), nil, nil)
+	s := NewSink(Attach(conn, kind), instance, query(), nil, nil)
 	_, err = s.Sync(st.Context())
 	st.ok(err)
 	st.commit(s, page(s, 1, events(6, 8)))

@@ -22,7 +22,7 @@ func TestInspect(t *testing.T) {
 	t.Cleanup(conn.Close)
 	inspect := func() map[string]Inspection {
 		t.Helper()
-		all, err := conn.Inspect(ctx, Config{MaxBytes: LeastBytes})
+		all, err := conn.Inspect(ctx, Config{Kind: kind, MaxBytes: LeastBytes})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,18 +69,18 @@ func TestWhatIsNotAppliedIsTold(t *testing.T) {
 		have  jetstream.StreamConfig
 		told  string // by SIGNALS; empty: nothing
 	}{
-		{Config{}, jetstream.StreamConfig{MaxAge: 90 * day}, ""},
-		{Config{}, jetstream.StreamConfig{MaxAge: 365 * day}, ""},
-		{Config{}, jetstream.StreamConfig{MaxAge: 30 * day}, "max_age is 30d and not 90d"},
-		{Config{MaxAge: 180 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 180d"},
-		{Config{MaxAge: 30 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 30d"},
-		{Config{MaxAge: 30 * day}, jetstream.StreamConfig{}, "max_age is unlimited and not 30d"},
-		{Config{MaxAge: century}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not unlimited"},
-		{Config{MaxAge: century}, jetstream.StreamConfig{}, ""},
-		{Config{MaxBytes: LeastBytes}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, "max_bytes is 1073741824 and not 67108864"},
-		{Config{}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, ""},
-		{Config{Replicas: 2}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, "3 copies and not 2"},
-		{Config{}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, ""},
+		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 90 * day}, ""},
+		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 365 * day}, ""},
+		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 30 * day}, "max_age is 30d and not 90d"},
+		{Config{Kind: kind, MaxAge: 180 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 180d"},
+		{Config{Kind: kind, MaxAge: 30 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 30d"},
+		{Config{Kind: kind, MaxAge: 30 * day}, jetstream.StreamConfig{}, "max_age is unlimited and not 30d"},
+		{Config{Kind: kind, MaxAge: century}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not unlimited"},
+		{Config{Kind: kind, MaxAge: century}, jetstream.StreamConfig{}, ""},
+		{Config{Kind: kind, MaxBytes: LeastBytes}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, "max_bytes is 1073741824 and not 67108864"},
+		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, ""},
+		{Config{Kind: kind, Replicas: 2}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, "3 copies and not 2"},
+		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, ""},
 	} {
 		asked, err := c.asked.withDefaults()
 		if err != nil {

@@ -47,7 +47,7 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 			case e.gone:
 				delete(entries, instance)
 			default:
-				entries[instance] = parse(instance, e.value)
+				entries[instance] = parse(i.Store.Kind, instance, e.value)
 			}
 		},
 		settled: func() {
@@ -69,15 +69,15 @@ func (i *Integrations) All(ctx context.Context) (map[string]pipeline.Entry, erro
 	entries := map[string]pipeline.Entry{}
 	err := i.Store.Conn.each(ctx, BucketIntegrations, ">", false, func(e kvEntry) {
 		if instance, ours := strings.CutPrefix(e.key, keyPrefix); ours && !e.gone {
-			entries[instance] = parse(instance, e.value)
+			entries[instance] = parse(i.Store.Kind, instance, e.value)
 		}
 	})
 	return entries, err
 }
 
-func parse(instance string, value []byte) pipeline.Entry {
-	integration, err := pipeline.ParseIntegration(instance, value)
-	return pipeline.Entry{Integration: integration, Err: err}
+func parse(kind *pipeline.Kind, instance string, value []byte) pipeline.Entry {
+	i, err := kind.Read(instance, value)
+	return pipeline.Entry{Integration: i, Err: err}
 }
 
 // Written is a value of INTEGRATIONS as stored, valid or not.

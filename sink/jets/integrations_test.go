@@ -76,7 +76,7 @@ func (w *watched) want(t *testing.T, filters map[string]string) {
 func TestIntegrationsWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		w := watching(t, store, nil)
 		w.want(t, map[string]string{})
 		if _, times := w.told(); times != 1 {
@@ -113,7 +113,7 @@ func TestIntegrationsWatch(t *testing.T) {
 func TestIntegrationsSurviveRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		putKey(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
 		putKey(t, store, BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
 		s.Stop()
@@ -141,7 +141,7 @@ func TestIntegrationsSurviveRestart(t *testing.T) {
 // once is read from its beginning.
 func TestIntegrationsBucketMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		for i := range 20 {
 			putKey(t, store, BucketIntegrations, "okta.a", fmt.Sprintf(integration, fmt.Sprint(i)))
 		}
@@ -170,7 +170,7 @@ func TestIntegrationsBucketMadeAnew(t *testing.T) {
 
 func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 	s := jetstest.Run(t)
-	store := openedOn(t, s, Config{})
+	store := openedOn(t, s, Config{Kind: kind})
 	all := &Integrations{Store: store}
 	ctx := t.Context()
 	if w, err := all.Get(ctx, "a"); err != nil || w.Value != nil || w.Revision != 0 {
@@ -217,7 +217,7 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer // written by the watch alone, read after synctest.Wait
 		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		store := openedOn(t, jetstest.Run(t), Config{Log: logger})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind, Log: logger})
 		for _, instance := range []string{"a", "b", "c"} {
 			putKey(t, store, BucketIntegrations, Key(instance), fmt.Sprintf(integration, instance))
 		}

@@ -29,7 +29,7 @@ func TestLeaderOfLocksKilled(t *testing.T) {
 		}
 		t.Cleanup(conn.Close)
 		for { // as the service does: a cluster is slow at first
-			store, err := Open(ctx, conn, Config{Replicas: 3})
+			store, err := Open(ctx, conn, Config{Kind: kind, Replicas: 3})
 			if err == nil {
 				return store
 			}

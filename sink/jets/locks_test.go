@@ -103,7 +103,7 @@ func run(t *testing.T, s *jetstest.Server, r *record, name string, cfg LocksConf
 	for _, instance := range instances {
 		claims = append(claims, pipeline.Claim{Instance: instance})
 	}
-	return claim(t, openedOn(t, s, Config{}), r, name, cfg, claims...)
+	return claim(t, openedOn(t, s, Config{Kind: kind}), r, name, cfg, claims...)
 }
 
 // claim does the same on a store of its own.
@@ -146,7 +146,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 		r.awaitHolder("acme", "a")
 		var said strings.Builder
 		log := slog.New(slog.NewTextHandler(&said, nil))
-		b := claim(t, openedOn(t, s, Config{}), r, "b", LocksConfig{Log: log}, pipeline.Claim{Instance: "acme"}, pipeline.Claim{Instance: "other", Key: "https://other"})
+		b := claim(t, openedOn(t, s, Config{Kind: kind}), r, "b", LocksConfig{Log: log}, pipeline.Claim{Instance: "acme"}, pipeline.Claim{Instance: "other", Key: "https://other"})
 		time.Sleep(10 * time.Minute)
 		b.rest()
 		synctest.Wait()
@@ -499,7 +499,7 @@ func TestLockGrace(t *testing.T) {
 func TestLockTakenWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		putKey(t, store, BucketLocks, "session.other", `{"id":"x"}`)
 		putKey(t, store, BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
 		s.Stop()
@@ -554,7 +554,7 @@ func TestLockGivenBackLater(t *testing.T) {
 func TestSessionOutlastsBlindness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 10 * time.Second
-		locks, err := NewLocks(openedOn(t, jetstest.Run(t), Config{}), LocksConfig{Replica: "a", TTL: ttl})
+		locks, err := NewLocks(openedOn(t, jetstest.Run(t), Config{Kind: kind}), LocksConfig{Replica: "a", TTL: ttl})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -589,7 +589,7 @@ func TestSessionOutlastsBlindness(t *testing.T) {
 func TestLocksTakenAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		p := claim(t, openedOn(t, s, Config{}), r, "a", LocksConfig{})
+		p := claim(t, openedOn(t, s, Config{Kind: kind}), r, "a", LocksConfig{})
 		all, err := p.locks.open.Take(t.Context(), openLocks, false)
 		if err != nil {
 			t.Fatal(err)

@@ -69,7 +69,7 @@ func TestEndDuringRenewal(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
 		one := run(t, s, r, "one", LocksConfig{}, "prod")
 		r.awaitHolder("prod", "one")
-		conn := openedOn(t, s, Config{}).Conn
+		conn := openedOn(t, s, Config{Kind: kind}).Conn
 		key := BucketSubject(BucketLocks, sessionPrefix+"one")
 		stored, err := conn.Last(t.Context(), BucketStream(BucketLocks), key)
 		if err != nil {
@@ -94,9 +94,9 @@ func TestNameTaken(t *testing.T) {
 		s := jetstest.Run(t)
 		r := newRecord(t)
 		at := func(origin string) pipeline.Claim { return pipeline.Claim{Instance: "acme", Origin: origin} }
-		one := claim(t, openedOn(t, s, Config{}), r, "one", LocksConfig{}, at("https://acme.okta.com"))
+		one := claim(t, openedOn(t, s, Config{Kind: kind}), r, "one", LocksConfig{}, at("https://acme.okta.com"))
 		r.awaitHolder("acme", "one")
-		two := claim(t, openedOn(t, s, Config{}), r, "two", LocksConfig{})
+		two := claim(t, openedOn(t, s, Config{Kind: kind}), r, "two", LocksConfig{})
 		time.Sleep(time.Second)
 		held := func(context.Context) { t.Error("held beside another") }
 		err := two.locks.Hold(t.Context(), at("https://acme.oktapreview.com"), held)

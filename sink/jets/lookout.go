@@ -44,10 +44,10 @@ type outlook struct {
 }
 
 // NewLookout returns a watcher of the buckets; Run keeps it up to date.
-func NewLookout(conn *Conn) *Lookout {
+func NewLookout(conn *Conn, kind *pipeline.Kind) *Lookout {
 	return &Lookout{conn: conn, buckets: map[string]*outlook{
 		BucketStatus:       {read: func(e kvEntry) any { return statusOf(e) }},
-		BucketIntegrations: {read: func(e kvEntry) any { return parse(strings.TrimPrefix(e.key, keyPrefix), e.value) }},
+		BucketIntegrations: {read: func(e kvEntry) any { return parse(kind, strings.TrimPrefix(e.key, keyPrefix), e.value) }},
 		BucketLocks:        {read: func(e kvEntry) any { return e }},
 	}}
 }

@@ -14,7 +14,7 @@ func TestLookout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
 		conn := dialed(t, s)
-		l := NewLookout(conn)
+		l := NewLookout(conn, kind)
 		if l.Look().Complete {
 			t.Error("complete before it has looked")
 		}
@@ -30,7 +30,7 @@ func TestLookout(t *testing.T) {
 			t.Error("looking made a bucket")
 		}
 
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		putKey(t, store, BucketStatus, "okta.b", `{"state":"polling"}`)
 		putKey(t, store, BucketStatus, "okta.a", `[]`)
 		putKey(t, store, BucketIntegrations, "okta.a", `{}`)

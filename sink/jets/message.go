@@ -33,20 +33,18 @@ const (
 	headerMsgID         = "Nats-Msg-Id"
 )
 
-// typePrefix turns an Okta eventType into a CloudEvents type.
-const typePrefix = "com.okta."
-
 // envelope makes the messages of events: Okta's bytes, and headers that a consumer routes
 // by. It reuses one message: a client copies a message when it sends it, and a thousand
 // per page would cost more than their bytes. There is no Nats-Msg-Id: exactness comes
 // from the fence, and the server would refuse a whole batch for one repeat.
 type envelope struct {
+	prefix        string // of the types
 	msg           nats.Msg
 	id, typ, time []string // values of the headers that vary
 }
 
-func newEnvelope(subject, source string) *envelope {
-	v := &envelope{id: []string{""}, typ: []string{""}, time: []string{""}}
+func newEnvelope(subject, source, prefix string) *envelope {
+	v := &envelope{prefix: prefix, id: []string{""}, typ: []string{""}, time: []string{""}}
 	v.msg = nats.Msg{Subject: subject, Header: nats.Header{
 		headerSpecVersion: {"1.0"},
 		headerID:          v.id,
@@ -61,7 +59,7 @@ func newEnvelope(subject, source string) *envelope {
 func (v *envelope) Of(e *pipeline.Event) *nats.Msg {
 	v.msg.Data = e.Data
 	v.id[0] = encodeHeader(e.UUID)
-	v.typ[0] = typePrefix + cmp.Or(fitting(e.Type), "unknown")
+	v.typ[0] = v.prefix + cmp.Or(fitting(e.Type), "unknown")
 	if v.time[0] = fitting(e.Time); v.time[0] != "" {
 		v.msg.Header[headerTime] = v.time
 	} else {

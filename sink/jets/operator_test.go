@@ -390,7 +390,7 @@ func (st *stand) rewindCut(to uint64, writes int) bool {
 	conn, err := Connect(st.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 	st.ok(err)
 	defer conn.Close()
-	o := &Operator{Store: Attach(conn), Instance: "prod"}
+	o := &Operator{Store: Attach(conn, kind), Instance: "prod"}
 	_, err = o.Rewind(st.Context(), Mark{Seq: to}, false, func(Move) error {
 		w.cutAfter(writes)
 		return nil
@@ -409,7 +409,7 @@ func TestIdlePollerNoticesARewind(t *testing.T) {
 			HTTP: &http.Client{Transport: org.Transport()}}
 		q := Query{Origin: origin, Hash: okta.Query("", 10), Since: pipeline.Since{Age: 3 * time.Hour},
 			Start: func(since time.Time) pipeline.Link { return okta.Start("", 10, since) }}
-		runner := &pipeline.Runner{Instance: "prod", Source: source, Sink: NewSink(st.store, "prod", q, nil, nil), Interval: 5 * time.Minute}
+		runner := &pipeline.Runner{Kind: "okta", Instance: "prod", Source: source, Sink: NewSink(st.store, "prod", q, nil, nil), Interval: 5 * time.Minute}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {

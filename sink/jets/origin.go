@@ -56,7 +56,7 @@ func (s *Sink) renamed(assumed string) opening {
 	at := s.at
 	return opening{
 		begin: func(now time.Time) time.Time {
-			since := s.query.Since.At(now)
+			since := s.since(now)
 			if back := s.back(at, now); !at.PublishedMax.IsZero() && back.Before(since) {
 				since = back
 			}
@@ -75,7 +75,7 @@ func (s *Sink) renamed(assumed string) opening {
 func (s *Sink) elsewhere() opening {
 	at := s.at
 	return opening{
-		begin: s.query.Since.At,
+		begin: s.since,
 		draft: func(ctx context.Context, since time.Time) (pipeline.Position, error) {
 			next, err := s.startOver(ctx, at, since)
 			next.CompleteThrough, next.Org, next.Gap, next.LastEvent = since, s.org, nil, nil

@@ -50,7 +50,7 @@ func TestOriginChangeGoesBack(t *testing.T) {
 		q := under(ownDomain, id)
 		q.Since.Age = time.Hour
 		s = st.syncedAs(q)
-		if want := event(180).Published.Add(-overlap); !strings.HasSuffix(string(s.at.Link), want.Format(time.RFC3339)) {
+		if want := event(180).Published.Add(-kind.Lateness); !strings.HasSuffix(string(s.at.Link), want.Format(time.RFC3339)) {
 			t.Errorf("org %q: goes on with %q, want since %v", id, s.at.Link, want)
 		}
 		if s.at.DedupeFrom <= s.stream.First || s.at.Origin != ownDomain || !s.at.CompleteThrough.Equal(through) {

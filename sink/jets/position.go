@@ -21,7 +21,7 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, l
 	if last {
 		pos.CompleteThrough = latest(pos.CompleteThrough, page.Through)
 	}
-	if pos.Gap != nil && pos.CompleteThrough.Sub(pos.Gap.Until) > 2*pipeline.Retention {
+	if pos.Gap != nil && pos.CompleteThrough.Sub(pos.Gap.Until) > 2*s.store.Kind.Retention {
 		pos.Gap = nil // the stream no longer keeps what came after it
 	}
 	made := last && s.made(page, repeats)

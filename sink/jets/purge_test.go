@@ -18,7 +18,7 @@ func TestLocksOutlastAPurge(t *testing.T) {
 		a := run(t, s, r, "a", LocksConfig{}, "acme", "other")
 		r.awaitHolder("acme", "a")
 		r.awaitHolder("other", "a")
-		conn := openedOn(t, s, Config{}).Conn
+		conn := openedOn(t, s, Config{Kind: kind}).Conn
 		kv, err := conn.JS.KeyValue(t.Context(), BucketLocks)
 		if err != nil {
 			t.Fatal(err)

@@ -9,10 +9,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// overlap is how far before published_max a reopened query starts. An event that Okta
-// persists later than this after its publication may be missed or doubled when a
-// reopening falls in between. Okta gives no bound ("rare").
-const overlap = time.Hour
+// clockDoubt is how far the org's clock and ours may be apart before both are doubted.
+const clockDoubt = time.Hour
 
 // opening is a query that begins with the next page. Its position is written when the org
 // has answered it, not before: a request that is never answered, because a host name or a
@@ -47,7 +45,7 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 	if date.IsZero() {
 		date = now
 	}
-	sure := date.Sub(now).Abs() <= overlap // else the next answers decide whose clock is wrong
+	sure := date.Sub(now).Abs() <= clockDoubt // else the next answers decide whose clock is wrong
 	next, write := s.at, false
 	if o := s.opening; o != nil {
 		write = !o.stored
@@ -98,9 +96,9 @@ func (s *Sink) beginEarlier(ctx context.Context, since time.Time) error {
 func (s *Sink) passedOver(now time.Time) *pipeline.Gap {
 	known := s.stood.CompleteThrough
 	if !s.stood.PublishedMax.IsZero() {
-		known = latest(known, s.stood.PublishedMax.Add(-overlap))
+		known = latest(known, s.stood.PublishedMax.Add(-s.store.Kind.Lateness))
 	}
-	edge := now.Add(-pipeline.Retention).UTC()
+	edge := now.Add(-s.store.Kind.Retention).UTC()
 	gap := &pipeline.Gap{From: known.UTC(), Until: edge}
 	if before := s.stood.Gap; before != nil && !known.After(before.Until) {
 		known, gap.From = before.Until, before.From
@@ -154,7 +152,7 @@ func (s *Sink) reopen(ctx context.Context) error {
 			next.Version, next.Query = pipeline.PositionVersion, s.query.Hash
 			next.Link, next.Why, next.Events = s.query.Start(since), pipeline.WhyReopen, 0
 			next.DedupeFrom = earliest(at.DedupeFrom, anchor)
-			if since.Before(at.PublishedMax.Add(-overlap)) { // published_max came from a wrong clock
+			if since.Before(at.PublishedMax.Add(-s.store.Kind.Lateness)) { // published_max came from a wrong clock
 				next.PublishedMax = since
 			}
 			return next, nil
@@ -165,13 +163,13 @@ func (s *Sink) reopen(ctx context.Context) error {
 // future by the org's clock came from a start with a wrong clock: then since is used, or
 // the watermark if that is earlier.
 func (s *Sink) back(at pipeline.Position, now time.Time) time.Time {
-	since := at.PublishedMax.Add(-overlap)
+	since := at.PublishedMax.Add(-s.store.Kind.Lateness)
 	if !since.After(now) {
-		return pipeline.Clamp(since, now)
+		return s.store.Kind.Clamp(since, now)
 	}
-	since = s.query.Since.At(now)
-	if through := at.CompleteThrough.Add(-overlap); !at.CompleteThrough.IsZero() && through.Before(since) {
-		since = pipeline.Clamp(through, now)
+	since = s.since(now)
+	if through := at.CompleteThrough.Add(-s.store.Kind.Lateness); !at.CompleteThrough.IsZero() && through.Before(since) {
+		since = s.store.Kind.Clamp(through, now)
 	}
 	return since
 }
@@ -200,7 +198,7 @@ func (s *Sink) anchorOf(ctx context.Context, since time.Time, org string) (seq u
 		if e.err != nil || !sameOrg(p.Org, org) {
 			continue
 		}
-		if known = true; p.DedupeFrom == 0 && p.PublishedMax.Before(since.Add(-overlap)) {
+		if known = true; p.DedupeFrom == 0 && p.PublishedMax.Before(since.Add(-s.store.Kind.Lateness)) {
 			return e.seq, known, nil
 		}
 	}

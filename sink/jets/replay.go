@@ -11,15 +11,17 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
 // Range selects stored events to read. The zero value selects all.
 type Range struct {
-	Instances []string // names, or patterns with *; none: every instance
-	From      uint64   // first sequence; 0: the first kept
-	Through   uint64   // last sequence, included; 0: the newest when reading begins
-	Lanes     int      // how many parts are read concurrently; 0: 4
+	Kind      *pipeline.Kind // whose events
+	Instances []string       // names, or patterns with *; none: every instance
+	From      uint64         // first sequence; 0: the first kept
+	Through   uint64         // last sequence, included; 0: the newest when reading begins
+	Lanes     int            // how many parts are read concurrently; 0: 4
 
 	// Begun, unless nil, is called with the actual range: From and Through are the
 	// stream's if they were left out or lie outside.
@@ -40,6 +42,7 @@ const defaultLanes = 4
 
 // Stored is a stored event.
 type Stored struct {
+	kind     *pipeline.Kind
 	Instance string
 	Seq      uint64
 	At       time.Time   // when the server stored it
@@ -48,16 +51,16 @@ type Stored struct {
 }
 
 // newStored returns the event of a consumer's message.
-func newStored(m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
+func newStored(kind *pipeline.Kind, m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
 	return &Stored{
-		Instance: instanceOf(m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
+		kind: kind, Instance: instanceOf(m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
 		Header: orEmpty(m.Headers()), Data: m.Data(),
 	}
 }
 
 // storedOf returns the event of a message read from the leader.
-func storedOf(m *RawMsg) *Stored {
-	return &Stored{Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
+func storedOf(kind *pipeline.Kind, m *RawMsg) *Stored {
+	return &Stored{kind: kind, Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
 }
 
 func orEmpty(h nats.Header) nats.Header {
@@ -74,7 +77,7 @@ func (e *Stored) ID() string { return eventID(e.Header, e.Data) }
 // Type returns Okta's eventType, from header or body as ID does.
 func (e *Stored) Type() string {
 	if v := e.Header[headerType]; len(v) > 0 {
-		return strings.TrimPrefix(decodeHeader(v[0]), typePrefix)
+		return strings.TrimPrefix(decodeHeader(v[0]), e.kind.TypePrefix)
 	}
 	return jsonscan.Text(e.Data, "eventType")
 }

@@ -102,7 +102,7 @@ func (l *lane) take(m jetstream.Msg) error {
 	l.pending = meta.NumPending
 	seq := meta.Sequence.Stream
 	if seq <= l.part.through && seq >= l.at && l.wanted[m.Subject()] {
-		l.found = append(l.found, newStored(m, meta))
+		l.found = append(l.found, newStored(l.Kind, m, meta))
 	}
 	l.advance(seq)
 	return nil
@@ -123,7 +123,7 @@ func (l *lane) ask(ctx context.Context) error {
 		return nil
 	}
 	if next.Seq <= l.part.through && l.wanted[next.Subject] {
-		l.found = append(l.found, storedOf(next))
+		l.found = append(l.found, storedOf(l.Kind, next))
 	}
 	l.advance(next.Seq)
 	l.leave(ctx) // a new consumer sees what its replica has by then

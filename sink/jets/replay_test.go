@@ -54,10 +54,10 @@ func TestEventsOfRanges(t *testing.T) {
 			st := newFixture(t, jetstest.Config{})
 			l := lay(st, uint64(seed), 4000, 12, longest)
 			for round := range 2 {
-				check(l, Range{})
+				check(l, Range{Kind: kind})
 				for range 8 {
 					a, b := uint64(l.rand.IntN(len(l.msgs))), uint64(l.rand.IntN(len(l.msgs)))
-					r := Range{From: l.base + min(a, b), Through: l.base + max(a, b), Lanes: 1 + l.rand.IntN(5)}
+					r := Range{Kind: kind, From: l.base + min(a, b), Through: l.base + max(a, b), Lanes: 1 + l.rand.IntN(5)}
 					switch l.rand.IntN(4) {
 					case 0:
 						r.Through = 0
@@ -86,7 +86,7 @@ func TestEventsWhileTheStreamGrows(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	l := lay(st, 1, 3000, 3, 50)
 	n, end := 0, uint64(0)
-	r := Range{Instances: []string{"org-01"}, Begun: func(_, through uint64) { end = through }}
+	r := Range{Kind: kind, Instances: []string{"org-01"}, Begun: func(_, through uint64) { end = through }}
 	for e, err := range Events(t.Context(), st.store.Conn, r) {
 		st.ok(err)
 		if e.Seq > end {
@@ -115,7 +115,7 @@ func TestEventsThroughARestart(t *testing.T) {
 	for _, instances := range [][]string{{"org-01"}, nil} {
 		var seqs []uint64
 		var told []error
-		r := Range{Instances: instances, Away: func(err error) { told = append(told, err) }}
+		r := Range{Kind: kind, Instances: instances, Away: func(err error) { told = append(told, err) }}
 		for e, err := range Events(t.Context(), st.store.Conn, r) {
 			st.ok(err)
 			if seqs = append(seqs, e.Seq); len(seqs) == 500 {
@@ -147,7 +147,7 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 	cut := l.base + 14_000
 	seen := map[uint64]bool{}
 	var gone [][2]uint64
-	r := Range{Lanes: 1, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
+	r := Range{Kind: kind, Lanes: 1, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
 	for e, err := range Events(t.Context(), st.store.Conn, r) {
 		st.ok(err)
 		if seen[e.Seq] = true; len(seen) == 100 {
@@ -178,7 +178,7 @@ func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
 	st.ok(err)
 	for _, purge := range []bool{true, false} {
 		var gone [][2]uint64
-		n, all := 0, Range{Lanes: 1, Instances: []string{"org-01"}, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
+		n, all := 0, Range{Kind: kind, Lanes: 1, Instances: []string{"org-01"}, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
 		for _, err := range Events(t.Context(), st.store.Conn, all) {
 			st.ok(err)
 			if n++; n == 100 && purge {
@@ -197,7 +197,7 @@ func TestEventsOfAStreamMadeAnew(t *testing.T) {
 		lay(st, 1, 16_000, 2, 50)
 		var last error
 		n := 0
-		for _, err := range Events(t.Context(), st.store.Conn, Range{Lanes: 1}) {
+		for _, err := range Events(t.Context(), st.store.Conn, Range{Kind: kind, Lanes: 1}) {
 			if n++; n == 100 {
 				synctest.Wait() // the lane is as far ahead as it may be: it asks for nothing while there is no stream
 				st.ok(st.store.Conn.JS.DeleteStream(t.Context(), StreamSignals))
@@ -219,14 +219,14 @@ func TestEventsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var last error
-	for _, err := range Events(ctx, st.store.Conn, Range{}) {
+	for _, err := range Events(ctx, st.store.Conn, Range{Kind: kind}) {
 		cancel()
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
 		t.Errorf("ended with %v", last)
 	}
-	for range Events(t.Context(), st.store.Conn, Range{}) {
+	for range Events(t.Context(), st.store.Conn, Range{Kind: kind}) {
 		break
 	}
 }
@@ -236,7 +236,7 @@ func TestEventsCancelled(t *testing.T) {
 func TestEventsLargeAndTakenSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := layLarge(newFixture(t, jetstest.Config{}), 600_000, 1_000_000, 1_400_000)
-		read(l, Range{Lanes: 1, Away: func(err error) { t.Errorf("away: %v", err) }}, func(n int) {
+		read(l, Range{Kind: kind, Lanes: 1, Away: func(err error) { t.Errorf("away: %v", err) }}, func(n int) {
 			if n < 5 {
 				time.Sleep(2 * idleTime)
 			}
@@ -249,7 +249,7 @@ func TestEventsLostOnTheirWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := layLarge(newFixture(t, jetstest.Config{}), 900_000)
 		stolen := 0
-		read(l, Range{Lanes: 1}, func(n int) {
+		read(l, Range{Kind: kind, Lanes: 1}, func(n int) {
 			if n < 5 {
 				time.Sleep(time.Second)
 				stolen += steal(l.fixture)
@@ -316,7 +316,7 @@ func TestEventsLeaveNoConsumer(t *testing.T) {
 		for end := range 3 {
 			ctx, cancel := context.WithCancel(t.Context())
 			n := 0
-			for range Events(ctx, st.store.Conn, Range{Instances: []string{"org-01"}}) {
+			for range Events(ctx, st.store.Conn, Range{Kind: kind, Instances: []string{"org-01"}}) {
 				if n++; n == 300 && end == 1 {
 					break
 				} else if n == 300 && end == 2 {
@@ -339,7 +339,7 @@ func TestEventsRefused(t *testing.T) {
 			st := newFixture(t, jetstest.Config{Password: "p", Deny: deny})
 			lay(st, 1, 100, 3, 50)
 			var last error
-			for _, err := range Events(t.Context(), st.store.Conn, Range{}) {
+			for _, err := range Events(t.Context(), st.store.Conn, Range{Kind: kind}) {
 				last = err
 			}
 			if !errors.Is(last, nats.ErrPermissionViolation) {

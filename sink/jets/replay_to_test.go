@@ -74,7 +74,7 @@ func TestRepublishThroughARestart(t *testing.T) {
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
 	st.ok(err)
 	var want []string
-	for e, err := range Events(t.Context(), st.store.Conn, Range{}) {
+	for e, err := range Events(t.Context(), st.store.Conn, Range{Kind: kind}) {
 		st.ok(err)
 		st.ok(r.Publish(t.Context(), e))
 		if want = append(want, e.ID()); len(want) == 1000 {
@@ -106,7 +106,7 @@ func TestRepublishEnded(t *testing.T) {
 	r, err := NewRepublisher(t.Context(), st.store.Conn, Target{Subject: "again", ID: "r1"})
 	st.ok(err)
 	ctx, cancel := context.WithCancel(t.Context())
-	for e, err := range Events(t.Context(), st.store.Conn, Range{}) {
+	for e, err := range Events(t.Context(), st.store.Conn, Range{Kind: kind}) {
 		st.ok(err)
 		st.ok(r.Publish(ctx, e))
 	}

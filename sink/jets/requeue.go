@@ -84,7 +84,7 @@ func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func(
 	if err := d.Store.measure(ctx); err != nil {
 		return e, err
 	}
-	if limit := d.Store.maxMessage(); newEnvelope(SubjectEvents(l.Instance), "").Larger(&e, limit) {
+	if limit := d.Store.maxMessage(); newEnvelope(SubjectEvents(l.Instance), "", d.Store.Kind.TypePrefix).Larger(&e, limit) {
 		return e, fmt.Errorf("%w: %d bytes with its headers", ErrStillTooLarge, limit)
 	}
 	return e, nil
@@ -101,7 +101,7 @@ func passed(ctx context.Context, o *Operator, l DeadLetter, e pipeline.Event) er
 	if st.DedupeFrom != 0 {
 		return pipeline.ErrMakingUp
 	}
-	if !e.Published.IsZero() && !e.Published.Add(overlap).After(st.CompleteThrough) {
+	if !e.Published.IsZero() && !e.Published.Add(o.Store.Kind.Lateness).After(st.CompleteThrough) {
 		return nil
 	}
 	if st.Link == l.Link {
@@ -114,7 +114,7 @@ func passed(ctx context.Context, o *Operator, l DeadLetter, e pipeline.Event) er
 		if step.Err == nil && step.Link == l.Link {
 			return nil
 		}
-		if step.Err == nil && step.At.Before(l.Time.Add(-overlap)) {
+		if step.Err == nil && step.At.Before(l.Time.Add(-o.Store.Kind.Lateness)) {
 			break
 		}
 	}

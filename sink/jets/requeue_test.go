@@ -97,7 +97,7 @@ func TestRequeue(t *testing.T) {
 	if len(all) != 3 || all[0].Cut() || all[0].Kept != len(large(2).Data) || all[0].Instance != "prod" || all[0].Reason != pipeline.FlawTooLarge {
 		t.Fatalf("dead letters: %d, the first %+v", len(all), all[0].Header)
 	}
-	d := &DeadLetters{Store: Attach(st.store.Conn)}
+	d := &DeadLetters{Store: Attach(st.store.Conn, kind)}
 	if _, err := d.Requeue(t.Context(), all[0], okta.Element); !errors.Is(err, ErrStillTooLarge) {
 		t.Fatalf("too large still: %v", err)
 	}
@@ -111,7 +111,7 @@ func TestRequeue(t *testing.T) {
 		t.Errorf("a conflicting repeat: %v", err)
 	}
 	st.limitSignals(-1)
-	d.Store = Attach(st.store.Conn)
+	d.Store = Attach(st.store.Conn, kind)
 	cut := all[0]
 	cut.Kept--
 	if _, err := d.Requeue(t.Context(), cut, okta.Element); !errors.Is(err, ErrCut) {
@@ -178,7 +178,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 		conn, err := Connect(t.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 		st.ok(err)
 		w.cutAfter(writes)
-		_, err = (&DeadLetters{Store: Attach(conn)}).Requeue(t.Context(), letter, okta.Element)
+		_, err = (&DeadLetters{Store: Attach(conn, kind)}).Requeue(t.Context(), letter, okta.Element)
 		conn.Close()
 		_, gone := (&DeadLetters{Store: st.store}).Get(t.Context(), letter.Seq)
 		switch n := countOf(st, instance); {
@@ -272,7 +272,7 @@ func TestDeadLettersAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := Open(ctx, conn, Config{})
+	store, err := Open(ctx, conn, Config{Kind: kind})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func rewound(at, target pipeline.Position) pipeline.Position {
 // It is refused with ErrMakingUp as a rewind is, and with ErrGap if since is after
 // published_max, unless forced. sure is called as in Rewind.
 func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force bool, sure func(Move) error) (Move, error) {
-	since = pipeline.Clamp(since, time.Now())
+	since = o.Store.Kind.Clamp(since, time.Now())
 	return o.move(ctx, func(ctx context.Context, v *vantage, _ *Move) (Move, error) {
 		at := v.sink.at
 		m := Move{From: v.step(), Since: since}
@@ -202,7 +202,7 @@ func (v *vantage) target(ctx context.Context, to Mark, force bool) (Step, error)
 			continue
 		}
 		oldest = stepOf(e)
-		if !to.reaches(oldest.Position) {
+		if !to.reaches(oldest.Position, v.sink.store.Kind.Lateness) {
 			continue
 		}
 		if oldest.Seq == v.stood && oldest.DedupeFrom == 0 {
@@ -217,10 +217,10 @@ func (v *vantage) target(ctx context.Context, to Mark, force bool) (Step, error)
 //
 // For a time: the position's link must serve everything that the org persisted after it.
 // Events read up to a position were published at its published_max at the latest, and
-// persisted at most the overlap later. A query that starts at a time serves everything
+// persisted at most the lateness later. A query that starts at a time serves everything
 // after that time. The link of any other position without events may have been moved by
 // the org itself, to the end of the log when the position was written.
-func (to Mark) reaches(p pipeline.Position) bool {
+func (to Mark) reaches(p pipeline.Position, lateness time.Duration) bool {
 	if to.Seq != 0 {
 		return p.Seq <= to.Seq
 	}
@@ -228,5 +228,5 @@ func (to Mark) reaches(p pipeline.Position) bool {
 		return !p.PublishedMax.After(to.Time)
 	}
 	moved := (p.Why == pipeline.WhyPage || p.Why == pipeline.WhyPart) && p.Events > 0
-	return !p.PublishedMax.Add(overlap).After(to.Time) && (moved || !p.At.After(to.Time))
+	return !p.PublishedMax.Add(lateness).After(to.Time) && (moved || !p.At.After(to.Time))
 }

@@ -105,6 +105,7 @@ func (st *stand) poll(instance string, elements [][]byte) {
 	q := Query{Origin: origin, Hash: okta.Query("", limit), Since: pipeline.Since{},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }, Org: client.Organization}
 	runner := &pipeline.Runner{
+		Kind:     "okta",
 		Instance: instance,
 		Source:   client,
 		Sink:     NewSink(st.store, instance, q, nil, nil),
@@ -138,7 +139,7 @@ func (st *stand) wantBytes(stream, subject string, want [][]byte) []*jetstream.R
 func checkHeaders(t *testing.T, m *jetstream.RawStreamMsg) {
 	t.Helper()
 	for _, name := range []string{headerID, headerType, headerTime} {
-		if v := m.Header[name]; len(v) != 1 || v[0] == "" || v[0] == typePrefix+"unknown" {
+		if v := m.Header[name]; len(v) != 1 || v[0] == "" || v[0] == kind.TypePrefix+"unknown" {
 			t.Errorf("message %d: %s is %q", m.Sequence, name, v)
 		}
 	}

@@ -142,7 +142,7 @@ type team struct {
 func inTeam(t *testing.T, claims []pipeline.Claim, test func(*testing.T, *team), names ...string) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &team{T: t, server: jetstest.Run(t), record: newRecord(t), claims: claims, process: map[string]*process{}}
-		m.watcher = openedOn(t, m.server, Config{})
+		m.watcher = openedOn(t, m.server, Config{Kind: kind})
 		for _, name := range names {
 			m.join(name)
 		}
@@ -154,7 +154,7 @@ func inTeam(t *testing.T, claims []pipeline.Claim, test func(*testing.T, *team),
 
 func (m *team) join(name string) {
 	m.Helper()
-	m.process[name] = claim(m.T, openedOn(m.T, m.server, Config{}), m.record, name, LocksConfig{}, m.claims...)
+	m.process[name] = claim(m.T, openedOn(m.T, m.server, Config{Kind: kind}), m.record, name, LocksConfig{}, m.claims...)
 }
 
 func TestShares(t *testing.T) {
@@ -280,7 +280,7 @@ func TestSharesStay(t *testing.T) {
 func TestNeglectedLocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		putKey(t, store, BucketLocks, "session.ghost", `{"id":"x","declines":["org-0","org-1","org-2"]}`)
 		a := claim(t, store, r, "a", LocksConfig{}, orgs(40)...)
 		time.Sleep(29 * time.Second)
@@ -349,7 +349,7 @@ func TestStalledWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(conn.Close)
-		store, err := Open(t.Context(), conn, Config{})
+		store, err := Open(t.Context(), conn, Config{Kind: kind})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +363,7 @@ func TestStalledWatch(t *testing.T) {
 		for name := range stream.ConsumerNames(t.Context()).Name() {
 			watches = append(watches, name)
 		}
-		claim(t, openedOn(t, s, Config{}), r, "b", LocksConfig{}, orgs(20)...)
+		claim(t, openedOn(t, s, Config{Kind: kind}), r, "b", LocksConfig{}, orgs(20)...)
 		time.Sleep(time.Minute)
 		before := r.held()
 		if n := r.shares()["a"]; n < 5 || n > 15 {
@@ -406,7 +406,7 @@ type crew struct {
 }
 
 func (c *crew) join(name string) {
-	store, seen := openedOn(c.T, c.server, Config{}), new(SnapshotSeen)
+	store, seen := openedOn(c.T, c.server, Config{Kind: kind}), new(SnapshotSeen)
 	locks, err := NewLocks(store, LocksConfig{Replica: name, Seen: seen})
 	if err != nil {
 		c.Fatal(err)
@@ -501,7 +501,7 @@ func (c *crew) polled(times int, holder string) {
 func TestDeclinedInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		c := &crew{T: t, record: newRecord(t), server: s, store: openedOn(t, s, Config{}), unable: map[string]bool{}}
+		c := &crew{T: t, record: newRecord(t), server: s, store: openedOn(t, s, Config{Kind: kind}), unable: map[string]bool{}}
 		for i := range 9 {
 			putKey(t, c.store, BucketIntegrations, fmt.Sprintf("okta.org-%d", i),
 				fmt.Sprintf(`{"enabled":true,"settings":{"fqdn":"org-%d.okta.com"},"credentials":{"api_token":"x"}}`, i))
@@ -579,7 +579,7 @@ func (c *crew) requests() map[string]int {
 func TestRefusedInstancesMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		c := &crew{T: t, record: newRecord(t), server: s, store: openedOn(t, s, Config{}), unable: map[string]bool{}}
+		c := &crew{T: t, record: newRecord(t), server: s, store: openedOn(t, s, Config{Kind: kind}), unable: map[string]bool{}}
 		c.put("first")
 		names := []string{"a", "b", "c"}
 		for _, name := range names {
@@ -634,7 +634,7 @@ func TestRefusedInstancesMove(t *testing.T) {
 func TestRefusedInstancesOfTheEnvironmentMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		c := &crew{T: t, record: newRecord(t), server: s, store: openedOn(t, s, Config{}), unable: map[string]bool{},
+		c := &crew{T: t, record: newRecord(t), server: s, store: openedOn(t, s, Config{Kind: kind}), unable: map[string]bool{},
 			static: []pipeline.Integration{{Instance: "acme", Enabled: true, Origin: "https://acme.okta.com", Token: pipeline.NewSecret("x")}}}
 		c.join("a")
 		c.join("b")

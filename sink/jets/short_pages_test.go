@@ -105,7 +105,7 @@ func (s several) Stored(ctx context.Context, r pipeline.Receipt) error { return 
 func (b *beat) backfills(spans ...time.Duration) several {
 	var list several
 	for i := 0; i < len(spans); i += 2 {
-		job, err := backfill.NewJob(string(rune('1'+i)), "prod", time.Now().Add(-spans[i]), time.Now().Add(-spans[i+1]), 0, time.Now())
+		job, err := backfill.NewJob(kind, string(rune('1'+i)), "prod", time.Now().Add(-spans[i]), time.Now().Add(-spans[i+1]), 0, time.Now())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestBusyOrgHasAPast(t *testing.T) {
 		from := b.org.Now()
 		b.org.ExpireCursors()
 		time.Sleep(3 * time.Minute)
-		st := &fixture{T: b.T, store: Attach(b.conn)}
+		st := &fixture{T: b.T, store: Attach(b.conn, kind)}
 		positions := positions(st)
 		if last := positions[len(positions)-1]; last.DedupeFrom != 0 {
 			b.Errorf("dedupe_from is %d three minutes after a reopening", last.DedupeFrom)

@@ -98,7 +98,7 @@ func (w *fleetWorld) static() []pipeline.Integration {
 	var list []pipeline.Integration
 	for _, t := range w.tenants {
 		if t.lone {
-			i, err := pipeline.ParseIntegration(t.name, w.value(t, true))
+			i, err := kind.Read(t.name, w.value(t, true))
 			w.must(err)
 			list = append(list, i)
 		}

@@ -35,7 +35,7 @@ func (w *fleetWorld) peace() {
 	}
 	w.must(w.admin.Up(w.Context()))
 	w.clear()
-	_, err := Open(w.Context(), w.admin, Config{}) // INTEGRATIONS may be gone
+	_, err := Open(w.Context(), w.admin, Config{Kind: kind}) // INTEGRATIONS may be gone
 	w.must(err)
 	w.forget()
 	for _, t := range w.tenants {

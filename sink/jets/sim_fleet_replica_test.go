@@ -76,7 +76,7 @@ func (r *replica) live(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	store, err := Open(ctx, conn, Config{Log: log})
+	store, err := Open(ctx, conn, Config{Kind: kind, Log: log})
 	if err != nil {
 		return err
 	}
@@ -129,6 +129,7 @@ func (r *replica) poll(ctx context.Context, store *Store, i pipeline.Integration
 		Start: func(since time.Time) pipeline.Link { return okta.Start(i.Filter, i.Limit, since) }}
 	log := r.w.log.With("process", r.name)
 	return (&pipeline.Runner{
+		Kind:     "okta",
 		Instance: i.Instance, Interval: i.PollInterval, Able: able, Wake: wake, Log: log,
 		Source:  gatedSource{r.guard(client, i), &r.gate},
 		Sink:    &gatedSink{Sink: NewSink(store, i.Instance, q, nil, log), gate: &r.gate},

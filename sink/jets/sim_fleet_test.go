@@ -111,7 +111,7 @@ func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fl
 	}
 	w.admin = conn
 	t.Cleanup(conn.Close)
-	if _, err := Open(t.Context(), conn, Config{}); err != nil {
+	if _, err := Open(t.Context(), conn, Config{Kind: kind}); err != nil {
 		t.Fatal(err)
 	}
 	w.settle()

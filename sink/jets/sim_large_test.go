@@ -33,6 +33,7 @@ func TestSimulationOfLargeEvents(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
 		defer stop()
 		st.ok((&pipeline.Runner{
+			Kind:     "okta",
 			Instance: "prod",
 			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
 				HTTP: &http.Client{Transport: org.Transport()}},

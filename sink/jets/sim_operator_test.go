@@ -21,7 +21,7 @@ func (w *world) moveByHand(ctx context.Context) {
 	}
 	defer conn.Close()
 	defer wire.cut(true)
-	o := &Operator{Store: Attach(conn), Instance: "prod", By: "operator", Log: w.log}
+	o := &Operator{Store: Attach(conn, kind), Instance: "prod", By: "operator", Log: w.log}
 	cut, think := w.rng.IntN(12), time.Duration(w.rng.Int64N(int64(5*time.Second)))
 	sure := func(m Move) error {
 		w.log.Info("by hand", "from", m.From.Seq, "next", m.Next, "again", m.Again)

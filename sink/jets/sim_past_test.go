@@ -45,7 +45,7 @@ func (w *world) makeHistory() {
 		return
 	}
 	from, until := w.started.Add(-150*time.Minute), w.started.Add(-20*time.Minute)
-	w.history.job, _ = backfill.NewJob("1", "prod", from, until, 0, w.started)
+	w.history.job, _ = backfill.NewJob(kind, "1", "prod", from, until, 0, w.started)
 }
 
 // save is the bucket: whoever comes last, a poller frozen long ago too, is believed.
@@ -109,7 +109,7 @@ func (w *world) examine() (audit.Report, error) {
 		Window: func(since, until time.Time) pipeline.Link {
 			return okta.Window(w.asks.filter, w.asks.limit, since, until)
 		},
-		Ledger: &Ledger{Store: Attach(conn), Instance: "prod"},
+		Ledger: &Ledger{Store: Attach(conn, kind), Instance: "prod"},
 	}).Run(ctx)
 }
 

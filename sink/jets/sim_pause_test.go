@@ -62,7 +62,7 @@ func (w *world) gap(ctx context.Context, conn *Conn) *pipeline.Gap {
 // is read, so a gap reaches a little farther than it says.
 func (w *world) excuse(a *jetstest.Audit, gap *pipeline.Gap) error {
 	if w.ages == 0 {
-		a.Kept = w.resumed.Add(time.Hour - pipeline.Retention) // the stream keeps no more, either
+		a.Kept = w.resumed.Add(time.Hour - kind.Retention) // the stream keeps no more, either
 	}
 	if gap == nil {
 		return nil

@@ -45,7 +45,7 @@ func (p *poller) live(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	store, err := Open(ctx, conn, Config{MaxAge: p.w.ages})
+	store, err := Open(ctx, conn, Config{Kind: kind, MaxAge: p.w.ages})
 	if err != nil {
 		return err
 	}
@@ -55,6 +55,7 @@ func (p *poller) live(ctx context.Context) error {
 	query.Now = clock.Now
 	sink := NewSink(store, "prod", query, nil, p.w.log)
 	return (&pipeline.Runner{
+		Kind:     "okta",
 		Clock:    clock,
 		Instance: "prod", Interval: 20 * time.Second, Log: p.w.log.With("poller", p.name),
 		Source:  gatedSource{breaker.Wrap("prod", source, nil), &p.gate},

@@ -291,7 +291,7 @@ func (w *world) operate() {
 		return
 	}
 	defer conn.Close()
-	st := &fixture{T: w.T, store: Attach(conn)}
+	st := &fixture{T: w.T, store: Attach(conn, kind)}
 	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
 	defer cancel()
 	switch w.rng.IntN(6) {

@@ -174,6 +174,7 @@ func (s *site) poll(ctx context.Context, org *oktatest.Org) {
 	query := Query{Origin: origin, Hash: okta.Query("", 5), Since: pipeline.Since{Age: time.Hour},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", 5, since) }}
 	err := (&pipeline.Runner{
+		Kind:     "okta",
 		Instance: "prod", Interval: 30 * time.Millisecond, Backoff: pipeline.Backoff{Min: 10 * time.Millisecond, Max: 50 * time.Millisecond},
 		Source: gatedSource{source, &s.gate},
 		Sink:   &restingSink{NewSink(s.store, "prod", query, nil, nil), &s.gate},

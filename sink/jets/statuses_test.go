@@ -47,7 +47,7 @@ func status(instance string, state pipeline.State, events uint64) pipeline.Statu
 
 func TestStatuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		w, stop := writing(t, store)
 		w.Put(status("b", pipeline.StateNew, 0))
 		w.Put(status("a", pipeline.StatePolling, 1))
@@ -78,9 +78,9 @@ func TestStatuses(t *testing.T) {
 func TestStatusesOfOneWhoLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := jetstest.Run(t)
-		store := openedOn(t, server, Config{})
+		store := openedOn(t, server, Config{Kind: kind})
 		first, stop := writing(t, store)
-		next, _ := writing(t, openedOn(t, server, Config{}))
+		next, _ := writing(t, openedOn(t, server, Config{Kind: kind}))
 		unowned := func(instances ...string) {
 			for _, instance := range instances {
 				first.Put(status(instance, pipeline.StateUnowned, 9))
@@ -112,7 +112,7 @@ func TestStatusesOfOneWhoLeaves(t *testing.T) {
 // quicker, and that one goes on from there.
 func TestStatusesAreCarriedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		if s, err := ReadStatus(t.Context(), store.Conn, "a"); err != nil || s.Events != 0 {
 			t.Errorf("before anything was written: %+v, %v", s, err)
 		}
@@ -131,7 +131,7 @@ func TestStatusesAreCarriedOn(t *testing.T) {
 // What is news is written, even by one who leaves.
 func TestStatusesLastNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		w, _ := writing(t, store)
 		w.Put(status("a", pipeline.StatePolling, 1))
 		synctest.Wait()
@@ -144,7 +144,7 @@ func TestStatusesLastNews(t *testing.T) {
 // A thousand updates a second cost no more than one message each 15 s.
 func TestStatusesAreSparing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		w, _ := writing(t, store)
 		for i := range 600 {
 			w.Put(status("a", pipeline.StatePolling, uint64(i)))
@@ -160,7 +160,7 @@ func TestStatusesAreSparing(t *testing.T) {
 func TestStatusesSurviveOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := openedOn(t, s, Config{})
+		store := openedOn(t, s, Config{Kind: kind})
 		w, _ := writing(t, store)
 		w.Put(status("a", pipeline.StatePolling, 1))
 		wantStatus(t, store, "a polling 1")
@@ -178,7 +178,7 @@ func TestStatusesSurviveOutage(t *testing.T) {
 
 func TestStatusesOutliveTheirBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		w, _ := writing(t, store)
 		w.Put(status("a", pipeline.StatePolling, 1))
 		synctest.Wait()
@@ -193,7 +193,7 @@ func TestStatusesOutliveTheirBucket(t *testing.T) {
 
 func TestStatusUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := openedOn(t, jetstest.Run(t), Config{})
+		store := openedOn(t, jetstest.Run(t), Config{Kind: kind})
 		putKey(t, store, BucketStatus, "okta.a", "no json")
 		all, err := AllStatuses(t.Context(), store.Conn)
 		if err != nil || len(all) != 1 || all[0].Instance != "a" || all[0].LastError == "" {

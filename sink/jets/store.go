@@ -37,10 +37,11 @@ const markerTTL = time.Minute
 
 // Config is how streams and buckets are created.
 type Config struct {
-	Replicas int           // default 1; existing ones with fewer are raised
-	MaxBytes int64         // of SIGNALS; default no limit; at least LeastBytes
-	MaxAge   time.Duration // of SIGNALS and DEADLETTER; default 90 days
-	Log      *slog.Logger  // nil: none
+	Kind     *pipeline.Kind // of the sources whose events are stored
+	Replicas int            // default 1; existing ones with fewer are raised
+	MaxBytes int64          // of SIGNALS; default no limit; at least LeastBytes
+	MaxAge   time.Duration  // of SIGNALS and DEADLETTER; default 90 days
+	Log      *slog.Logger   // nil: none
 
 	// Room returns an error while there is no room for events: then the orgs get no
 	// requests, and nothing is lost. It is called before each batch. nil: there always is
@@ -66,8 +67,8 @@ const openSyncs = 64
 
 // Store is everything kept in JetStream. It is safe for concurrent use.
 type Store struct {
-	Conn *Conn
-
+	Conn       *Conn
+	Kind       *pipeline.Kind // of the sources
 	config     Config
 	publisher  *publisher
 	syncs      pipeline.Gate // of syncs under way
@@ -84,12 +85,14 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Conn: conn, config: cfg, publisher: newPublisher(conn), syncs: pipeline.Gate{Capacity: openSyncs}}
+	s := &Store{Conn: conn, Kind: cfg.Kind, config: cfg, publisher: newPublisher(conn), syncs: pipeline.Gate{Capacity: openSyncs}}
 	return s, s.Ensure(ctx)
 }
 
 // Attach returns a Store for a command beside the service: nothing is created or checked.
-func Attach(conn *Conn) *Store { return &Store{Conn: conn, publisher: newPublisher(conn)} }
+func Attach(conn *Conn, kind *pipeline.Kind) *Store {
+	return &Store{Conn: conn, Kind: kind, publisher: newPublisher(conn)}
+}
 
 // Ensure does what Open does, for streams deleted since.
 func (s *Store) Ensure(ctx context.Context) error {

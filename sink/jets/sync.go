@@ -240,20 +240,23 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 	return s.place(ctx, next)
 }
 
+// since returns the beginning of a fresh start.
+func (s *Sink) since(now time.Time) time.Time { return s.query.Since.At(now, s.store.Kind) }
+
 // start writes the position of a fresh start at since, with the ids of all kept events
 // compared.
 func (s *Sink) start(ctx context.Context) error {
 	now := s.query.now()
-	since := s.query.Since.At(now)
+	since := s.since(now)
 	s.log.Info("starting afresh", "since", since)
 	if err := s.place(ctx, s.started(since)); err != nil {
 		return err
 	}
 	s.stood = pipeline.Position{}
-	if asked := s.query.Since.Asked(now); asked.Before(since.Add(-overlap)) {
-		s.stood.CompleteThrough = asked // the time before since was requested, but Okta no longer keeps it
+	if asked := s.query.Since.Asked(now); asked.Before(since.Add(-s.store.Kind.Lateness)) {
+		s.stood.CompleteThrough = asked // the time before since was requested, but the org no longer keeps it
 	}
-	s.opening = &opening{since: since, begin: s.query.Since.At, stored: true,
+	s.opening = &opening{since: since, begin: s.since, stored: true,
 		draft: func(_ context.Context, since time.Time) (pipeline.Position, error) { return s.started(since), nil }}
 	return nil
 }
@@ -272,8 +275,8 @@ func (s *Sink) started(since time.Time) pipeline.Position {
 // loses nothing more. The watermark moves back.
 func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
 	now := s.query.now()
-	since := s.query.Since.At(now)
-	if reopened := pipeline.Clamp(c.PublishedMax.Add(-overlap), now); !c.PublishedMax.IsZero() && reopened.Before(since) {
+	since := s.since(now)
+	if reopened := s.store.Kind.Clamp(c.PublishedMax.Add(-s.store.Kind.Lateness), now); !c.PublishedMax.IsZero() && reopened.Before(since) {
 		since = reopened
 	}
 	through := since

@@ -23,7 +23,7 @@ func TestWatchOverACopyThatTrails(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := Open(t.Context(), conn, Config{Replicas: 3})
+	store, err := Open(t.Context(), conn, Config{Kind: kind, Replicas: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func (b *bubble) run(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := jets.Open(ctx, conn, jets.Config{})
+	store, err := jets.Open(ctx, conn, jets.Config{Kind: okta.Kind})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +48,7 @@ func (b *bubble) run(ctx context.Context, t *testing.T) {
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", b.limit, since) },
 	}
 	runner := &pipeline.Runner{
+		Kind:     "okta",
 		Instance: "acme", Interval: b.interval, Trace: &b.trace,
 		Source: breaker.Wrap("acme", client, &b.trace), Sink: jets.NewSink(store, "acme", query, &b.trace, nil),
 	}

@@ -106,7 +106,7 @@ func (d *drains) bare(t *testing.T) drained {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := jets.Open(t.Context(), conn, jets.Config{}); err != nil {
+	if _, err := jets.Open(t.Context(), conn, jets.Config{Kind: okta.Kind}); err != nil {
 		t.Fatal(err)
 	}
 	cmd, stdin := child(t, "bare", bareTask{d.nats, d.org, drainInstance, drainEvents, okta.DefaultLimit})

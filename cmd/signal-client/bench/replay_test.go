@@ -68,7 +68,7 @@ func (l replayLayout) measure(t *testing.T, r *report, binary, org string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	store, err := jets.Open(t.Context(), conn, jets.Config{})
+	store, err := jets.Open(t.Context(), conn, jets.Config{Kind: okta.Kind})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func consumeOne(ctx context.Context, conn *jets.Conn) (int, error) {
 }
 
 func readOne(ctx context.Context, store *jets.Store) (n int, err error) {
-	for _, err := range jets.Events(ctx, store.Conn, jets.Range{Instances: []string{replayInstance}}) {
+	for _, err := range jets.Events(ctx, store.Conn, jets.Range{Kind: okta.Kind, Instances: []string{replayInstance}}) {
 		if err != nil {
 			return n, err
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // fleet is what replicas of the service stand between: orgs and a server.
@@ -41,7 +42,7 @@ func newFleet(t *testing.T, binary string, groups ...hostGroup) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	if f.store, err = jets.Open(t.Context(), conn, jets.Config{}); err != nil {
+	if f.store, err = jets.Open(t.Context(), conn, jets.Config{Kind: okta.Kind}); err != nil {
 		t.Fatal(err)
 	}
 	f.js = conn.JS

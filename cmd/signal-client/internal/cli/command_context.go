@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
@@ -73,7 +74,7 @@ func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error
 	if err != nil {
 		return nil, nil, err
 	}
-	return jets.Attach(conn), d.Closing(conn), nil
+	return jets.Attach(conn, kinds.Default), d.Closing(conn), nil
 }
 
 // Integration reads how the instance is configured: in INTEGRATIONS, or else in

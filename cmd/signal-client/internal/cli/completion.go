@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -31,7 +32,7 @@ func Offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobr
 		return nil, nothing
 	}
 	defer conn.Close()
-	return names(ctx, jets.Attach(conn)), nothing
+	return names(ctx, jets.Attach(conn, kinds.Default)), nothing
 }
 
 // CompleteInstances offers the names in INTEGRATIONS that are not given yet, most of
@@ -47,7 +48,7 @@ func CompleteInstances(most int) cobra.CompletionFunc {
 				return nil
 			}
 			for _, w := range written {
-				if i, err := pipeline.ParseIntegration(w.Instance, w.Value); !slices.Contains(args, w.Instance) {
+				if i, err := kinds.Default.Read(w.Instance, w.Value); !slices.Contains(args, w.Instance) {
 					all = append(all, offer(w.Instance, i, err))
 				}
 			}

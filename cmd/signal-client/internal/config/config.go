@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -71,7 +72,7 @@ const Ever = 100 * 365 * 24 * time.Hour
 
 // Asked is what the streams and buckets are to be.
 func (c Stream) Asked() jets.Config {
-	return jets.Config{Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(time.Duration(c.MaxAge), Ever)}
+	return jets.Config{Kind: kinds.Default, Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(time.Duration(c.MaxAge), Ever)}
 }
 
 // Process is how this process works.

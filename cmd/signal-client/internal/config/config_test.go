@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -200,15 +201,15 @@ func TestEnvironmentInstance(t *testing.T) {
 		want pipeline.Integration
 	}{
 		{map[string]string{"OKTA_FQDN": "https://Acme.okta.com/", "OKTA_API_TOKEN": "t", "OKTA_SINCE": "7d"},
-			pipeline.Integration{Instance: "acme", Origin: "https://acme.okta.com", Source: "https://acme.okta.com", PollInterval: 5 * time.Minute, Since: pipeline.Since{Age: 7 * 24 * time.Hour}, Token: pipeline.NewSecret("t")}},
+			pipeline.Integration{Kind: kinds.Default, Instance: "acme", Origin: "https://acme.okta.com", Source: "https://acme.okta.com", PollInterval: 5 * time.Minute, Since: pipeline.Since{Age: 7 * 24 * time.Hour}, Token: pipeline.NewSecret("t")}},
 		{map[string]string{"OKTA_BASE_URL": "http://127.0.0.1:8080", "OKTA_API_TOKEN_FILE": "f", "OKTA_POLL_INTERVAL": "1s"},
-			pipeline.Integration{Instance: "okta", Origin: "http://127.0.0.1:8080", Source: "http://127.0.0.1:8080", PollInterval: time.Second, Since: day, TokenFile: "f"}},
+			pipeline.Integration{Kind: kinds.Default, Instance: "okta", Origin: "http://127.0.0.1:8080", Source: "http://127.0.0.1:8080", PollInterval: time.Second, Since: day, TokenFile: "f"}},
 		{map[string]string{"OKTA_BASE_URL": "http://localhost:8080", "OKTA_API_TOKEN": "t"},
-			pipeline.Integration{Instance: "okta", Origin: "http://localhost:8080", Source: "http://localhost:8080", PollInterval: 5 * time.Minute, Since: day, Token: pipeline.NewSecret("t")}},
+			pipeline.Integration{Kind: kinds.Default, Instance: "okta", Origin: "http://localhost:8080", Source: "http://localhost:8080", PollInterval: 5 * time.Minute, Since: day, Token: pipeline.NewSecret("t")}},
 		{map[string]string{"OKTA_FQDN": "acme.okta.com", "OKTA_BASE_URL": "http://localhost:8080", "OKTA_API_TOKEN": "t"},
-			pipeline.Integration{Instance: "acme", Origin: "http://localhost:8080", Source: "https://acme.okta.com", PollInterval: 5 * time.Minute, Since: day, Token: pipeline.NewSecret("t")}},
+			pipeline.Integration{Kind: kinds.Default, Instance: "acme", Origin: "http://localhost:8080", Source: "https://acme.okta.com", PollInterval: 5 * time.Minute, Since: day, Token: pipeline.NewSecret("t")}},
 		{map[string]string{"OKTA_INSTANCE": "prod", "OKTA_FQDN": "login.acme.com", "OKTA_API_TOKEN": "t", "OKTA_FILTER": `a eq "b"`},
-			pipeline.Integration{Instance: "prod", Origin: "https://login.acme.com", Source: "https://login.acme.com", PollInterval: 5 * time.Minute, Since: day, Filter: `a eq "b"`, Token: pipeline.NewSecret("t")}},
+			pipeline.Integration{Kind: kinds.Default, Instance: "prod", Origin: "https://login.acme.com", Source: "https://login.acme.com", PollInterval: 5 * time.Minute, Since: day, Filter: `a eq "b"`, Token: pipeline.NewSecret("t")}},
 	} {
 		c.want.Enabled, c.want.Limit, c.want.RateShare = true, 999, 0.5
 		loaded, err := read(t, c.env)

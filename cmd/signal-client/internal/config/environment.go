@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -20,7 +21,7 @@ func (c Okta) IsZero() bool { return c.FQDN == "" && c.BaseURL == "" }
 // Integration is the instance that the environment configures. It has passed
 // load's checks when c has.
 func (c Okta) Integration() (pipeline.Integration, error) {
-	return pipeline.ParseIntegration(c.Name(), c.value())
+	return kinds.Default.Read(c.Name(), c.value())
 }
 
 func (c *Okta) faults() []error {

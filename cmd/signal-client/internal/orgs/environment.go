@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -37,7 +38,7 @@ func ReadEnvironment(w jets.Written, tokenFile string) (pipeline.Integration, er
 		return pipeline.Integration{}, fmt.Errorf("read %s of STATUS: %w", w.Instance, err)
 	}
 	v["enabled"] = false // else a token would be asked for
-	i, err := pipeline.ParseIntegration(w.Instance, v.Encode())
+	i, err := kinds.Default.Read(w.Instance, v.Encode())
 	i.Enabled, i.Static, i.TokenFile = true, true, cmp.Or(tokenFile, i.TokenFile)
 	return i, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
@@ -58,7 +59,7 @@ func BesidesEnvironment(p *problem.Error) *problem.Error {
 
 // Parse reads a value as the service does.
 func Parse(w jets.Written) (pipeline.Integration, error) {
-	i, err := pipeline.ParseIntegration(w.Instance, w.Value)
+	i, err := kinds.Default.Read(w.Instance, w.Value)
 	if err != nil {
 		err = &problem.Error{
 			Op: "read the integration " + w.Instance, Err: err, Code: problem.BadUsage,

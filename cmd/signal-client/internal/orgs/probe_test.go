@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/okta"
@@ -24,7 +25,7 @@ func TestTrialHints(t *testing.T) {
 		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", okta.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
 	} {
 		var got Probed
-		got.judge(pipeline.Integration{Instance: "acme"}, c.err)
+		got.judge(pipeline.Integration{Kind: kinds.Default, Instance: "acme"}, c.err)
 		if got.Verdict != verdictFailed || got.Code != problem.Failed || !strings.Contains(got.Hint, c.hint) {
 			t.Errorf("of %v: %+v, hint %s", c.err, got, got.Hint)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -37,7 +38,7 @@ type Shown struct {
 
 // show reads a value as the service does.
 func show(w jets.Written) Shown {
-	i, err := pipeline.ParseIntegration(w.Instance, w.Value)
+	i, err := kinds.Default.Read(w.Instance, w.Value)
 	s := Shown{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
 	if err != nil {
 		s.Error = err.Error()

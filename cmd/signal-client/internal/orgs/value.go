@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -277,7 +278,7 @@ func plainValue(text string) any {
 // Check reads the value as the service will, and makes a problem of each field
 // that it would complain of. label says how the user knows a field.
 func (v Value) Check(instance string, label func(field string) string) (pipeline.Integration, []error) {
-	i, err := pipeline.ParseIntegration(instance, v.Encode())
+	i, err := kinds.Default.Read(instance, v.Encode())
 	if err == nil {
 		return i, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -106,7 +107,7 @@ func TestAnotherOrgIsConfirmed(t *testing.T) {
 		`"https://acme.okta.com"`: true, `"acme.okta.com"`: true, `"https://acme.oktapreview.com"`: false, `""`: false, `"-"`: false,
 	} {
 		data := `{"settings":{"fqdn":"acme.okta.com","another_org":` + text + `},"credentials":{"api_token":"00abc"}}`
-		i, err := pipeline.ParseIntegration("acme", []byte(data))
+		i, err := kinds.Default.Read("acme", []byte(data))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -36,7 +37,7 @@ func TestInWords(t *testing.T) {
 			t.Errorf("%v:\ngot  %s\nwant %s…", c.err, got, c.want)
 		}
 	}
-	_, err := (pipeline.Integration{TokenFile: "/nowhere/token"}).Secret(t.Context())
+	_, err := (pipeline.Integration{Kind: kinds.Default, TokenFile: "/nowhere/token"}).Secret(t.Context())
 	if got := Explain(err); !strings.Contains(got, "the token's file can't be read") || !strings.Contains(got, "/nowhere/token") {
 		t.Errorf("missing token file: %s", got)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/breaker"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // listener hears advisories, in a bubble.
@@ -118,7 +119,7 @@ func TestAdvisories(t *testing.T) {
 		if a := l.next(adviseGapFound, SeverityCritical, 1); a.Fields["missing"] != 7.0 {
 			t.Errorf("got %+v", a)
 		}
-		l.PassedOver("acme", pipeline.Gap{From: time.Now().Add(-100 * 24 * time.Hour), Until: time.Now().Add(-pipeline.Retention)})
+		l.PassedOver("acme", pipeline.Gap{From: time.Now().Add(-100 * 24 * time.Hour), Until: time.Now().Add(-okta.Retention)})
 		if a := l.next(advisePassedOver, SeverityCritical, 1); a.Fields["from"] == nil || !strings.Contains(a.Message, "for good") {
 			t.Errorf("got %+v", a)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 )
 
@@ -50,7 +51,7 @@ func watched() *Metrics {
 
 // drive does to an instance what happens to one in good order.
 func drive(m *Metrics, instance string) {
-	m.Acquired(pipeline.Integration{Instance: instance, PollInterval: 5 * time.Minute})
+	m.Acquired(pipeline.Integration{Kind: kinds.Default, Instance: instance, PollInterval: 5 * time.Minute})
 	h := pipeline.Traces(m.Trace())
 	h.Requested(instance, "200", time.Second)
 	h.Budget(instance, pipeline.RateLimit{Limit: 60, Remaining: 41})
@@ -84,7 +85,7 @@ func TestMetricsOfASilentOrg(t *testing.T) {
 	h := pipeline.Traces(m.Trace())
 	at := pipeline.Position{PublishedMax: time.Unix(1700000001, 0)}
 	for _, instance := range []string{"fresh", "silent"} {
-		m.Acquired(pipeline.Integration{Instance: instance, PollInterval: time.Minute})
+		m.Acquired(pipeline.Integration{Kind: kinds.Default, Instance: instance, PollInterval: time.Minute})
 		h.Moved(instance, pipeline.StateNew, at, time.Time{})
 		at.LastEvent = &pipeline.LastEvent{UUID: "u"}
 	}
@@ -197,7 +198,7 @@ func TestMetricsSeriesPerInstance(t *testing.T) {
 func TestMetricsUnknownIsAbsent(t *testing.T) {
 	m := NewMetrics()
 	m.WatchNATS(func() NATSFigures { return NATSFigures{} })
-	m.Acquired(pipeline.Integration{Instance: "prod"})
+	m.Acquired(pipeline.Integration{Kind: kinds.Default, Instance: "prod"})
 	h := pipeline.Traces(m.Trace())
 	h.Moved("prod", pipeline.StateNew, pipeline.Position{}, time.Time{})
 	for _, s := range scrape(t, m) {
@@ -232,7 +233,7 @@ func TestMetricsConcurrent(t *testing.T) {
 // A closed breaker refuses nothing, whatever opened it before.
 func TestMetricsBreakerClosed(t *testing.T) {
 	m := NewMetrics()
-	m.Acquired(pipeline.Integration{Instance: "prod"})
+	m.Acquired(pipeline.Integration{Kind: kinds.Default, Instance: "prod"})
 	h := pipeline.Traces(m.Trace())
 	h.Breaker("prod", "open", true)
 	h.Breaker("prod", "closed", true)
