@@ -20,7 +20,7 @@ const (
 // idleFleets measures what orgs cost in which nothing happens.
 func idleFleets(t *testing.T, r *report, binary string) {
 	few, many := number("SIGNAL_CLIENT_BENCH_FEW", 1_000), number("SIGNAL_CLIENT_BENCH_MANY", 10_000)
-	idleFleet(t, r, binary, few, 150, 3)
+	idleFleet(t, r, binary, few, 120, 3)
 	idleFleet(t, r, binary, many, 800, 20)
 }
 
