@@ -1,6 +1,10 @@
 package pipeline
 
-import "time"
+import (
+	"time"
+
+	"github.com/witfoo/signal-client/schemas"
+)
 
 // Integration is the configuration of one instance, read from INTEGRATIONS or the
 // environment, checked and with defaults filled in.
@@ -44,3 +48,12 @@ func (s Since) Asked(now time.Time) time.Time {
 	}
 	return at
 }
+
+// ConfigError lists everything that is wrong with an integration, in one line: each
+// field, what is wrong with it, and what to write. It matches ErrConfig.
+type ConfigError struct{ Complaints []schemas.Complaint }
+
+func (e *ConfigError) Error() string { return (&schemas.Error{Complaints: e.Complaints}).Error() }
+
+// Is reports whether target is ErrConfig.
+func (e *ConfigError) Is(target error) bool { return target == ErrConfig }

@@ -106,7 +106,7 @@ func (s *scene) somebodyElse(ctx context.Context, o org, d *diagnosis) {
 
 // ask checks the way to an org, and sends it one request.
 func (s *scene) ask(ctx context.Context, i pipeline.Integration, add func(string, func(*diagnosis)) outcome) {
-	token, err := i.Secret(ctx)
+	token, err := okta.Token(ctx, i)
 	add("token", func(d *diagnosis) { d.token(i, err) })
 	if s.offline {
 		return

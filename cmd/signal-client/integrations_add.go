@@ -13,6 +13,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 const integrationsAddLong = `Add an Okta org under a name: 1 to 63 small letters, digits and hyphens. Its events
@@ -138,7 +139,7 @@ func (r *roster) noteFile(ctx context.Context, i pipeline.Integration) {
 	if i.TokenFile == "" {
 		return
 	}
-	if _, err := i.Secret(ctx); err != nil {
+	if _, err := okta.Token(ctx, i); err != nil {
 		r.Say("note: the token's file can't be read here: %v; where the service runs it must be", err)
 	}
 }

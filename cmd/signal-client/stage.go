@@ -128,7 +128,7 @@ var errRotated = errors.New("token changed")
 func (s *stage) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
 	s.metrics.Acquired(i)
 	for {
-		token, err := i.Secret(ctx)
+		token, err := okta.Token(ctx, i)
 		if err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (s *stage) look(ctx context.Context, i pipeline.Integration, token pipeline
 	var mu sync.Mutex
 	said := rarely{every: time.Hour}
 	return func() (bool, error) {
-		now, err := i.Secret(ctx)
+		now, err := okta.Token(ctx, i)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {

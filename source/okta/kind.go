@@ -18,7 +18,7 @@ var Kind = &pipeline.Kind{
 	Retention:  Retention,
 	Lateness:   time.Hour,
 
-	Parse: pipeline.ParseIntegration,
+	Parse: ParseIntegration,
 	Start: func(i pipeline.Integration, since time.Time) pipeline.Link { return Start(i.Filter, i.Limit, since) },
 	Window: func(i pipeline.Integration) pipeline.Window {
 		return func(since, until time.Time) pipeline.Link { return Window(i.Filter, i.Limit, since, until) }

@@ -83,17 +83,17 @@ func (c *Client) checkHost(authority string) error {
 	if strings.ContainsAny(authority, `@\`) {
 		return errors.New("has user info")
 	}
-	link := splitHost(authority)
+	link := hostOf(authority)
 	if link.name == "" {
 		return errors.New("names no host")
 	}
-	if origin, err := url.Parse(c.Origin); err == nil && splitHost(origin.Host) == link {
+	if origin, err := url.Parse(c.Origin); err == nil && hostOf(origin.Host) == link {
 		return nil
 	}
-	if link.port == "" && slices.ContainsFunc(pipeline.OktaDomains, link.under) {
+	if link.port == "" && slices.ContainsFunc(domains, link.under) {
 		return nil
 	}
-	if slices.ContainsFunc(c.LinkHosts, func(allowed string) bool { return splitHost(allowed) == link }) {
+	if slices.ContainsFunc(c.LinkHosts, func(allowed string) bool { return hostOf(allowed) == link }) {
 		return nil
 	}
 	return fmt.Errorf("leads to host %.100q, which is %w", c.redact(authority), ErrLinkHost)
@@ -105,7 +105,7 @@ var ErrLinkHost = errors.New("neither the org's nor in settings.link_hosts")
 // host is a host's lower-case name and its port, empty for the default ones.
 type host struct{ name, port string }
 
-func splitHost(authority string) host {
+func hostOf(authority string) host {
 	name, port, err := net.SplitHostPort(authority)
 	if err != nil {
 		name, port = strings.Trim(authority, "[]"), ""

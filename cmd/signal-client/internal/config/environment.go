@@ -10,6 +10,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // The instance that the environment configures goes the way of those in
@@ -70,9 +71,9 @@ func (c Okta) Name() string {
 	if c.Instance != "" {
 		return c.Instance
 	}
-	origin, err := pipeline.ParseOrigin(c.FQDN)
+	origin, err := okta.ParseOrigin(c.FQDN)
 	if err != nil {
-		origin, _ = pipeline.ParseOrigin(c.BaseURL) // a wrong one is complained of elsewhere
+		origin, _ = okta.ParseOrigin(c.BaseURL) // a wrong one is complained of elsewhere
 	}
 	_, host, _ := strings.Cut(origin, "://")
 	label, _, _ := strings.Cut(host, ".")

@@ -11,6 +11,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // Find reads the value of an instance that must be there.
@@ -89,7 +90,7 @@ func names(written []jets.Written) []string {
 
 // SecretOf is the token of an integration, which must have one that can be read here.
 func SecretOf(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
-	token, err := i.Secret(ctx)
+	token, err := okta.Token(ctx, i)
 	if err == nil && token.IsZero() {
 		err = errors.New("none is configured")
 	}

@@ -37,7 +37,7 @@ func TestInWords(t *testing.T) {
 			t.Errorf("%v:\ngot  %s\nwant %s…", c.err, got, c.want)
 		}
 	}
-	_, err := (pipeline.Integration{Kind: kinds.Default, TokenFile: "/nowhere/token"}).Secret(t.Context())
+	_, err := okta.Token(t.Context(), pipeline.Integration{Kind: kinds.Default, TokenFile: "/nowhere/token"})
 	if got := Explain(err); !strings.Contains(got, "the token's file can't be read") || !strings.Contains(got, "/nowhere/token") {
 		t.Errorf("missing token file: %s", got)
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package okta
 
 import (
 	"errors"
@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// OktaDomains are the domains under which Okta serves orgs; a custom domain is under none
+// domains are the domains under which Okta serves orgs; a custom domain is under none
 // of them. Read-only. Source: Okta's "Find your domain" guide, read 2026-08-21; the last
 // three are common knowledge.
-var OktaDomains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
+var domains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
 
 // ParseOrigin turns what people paste into an origin such as "https://acme.okta.com": a
 // host name, or a URL with a path, in any case. A port is kept unless it is the scheme's
@@ -106,7 +106,7 @@ func checkHost(host string) error {
 	if len(host) > 253 || !hostName.MatchString(host) {
 		return fmt.Errorf("is not a host name: %.60q (write one such as acme.okta.com)", host)
 	}
-	for _, suffix := range OktaDomains {
+	for _, suffix := range domains {
 		if host == suffix {
 			return fmt.Errorf("names no org (write the org's own host name, such as acme.%s)", suffix)
 		}

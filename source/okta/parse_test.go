@@ -1,4 +1,4 @@
-package pipeline
+package okta
 
 import (
 	"encoding/json"
@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
-func parse(t *testing.T, data string) Integration {
+func parse(t *testing.T, data string) pipeline.Integration {
 	t.Helper()
 	i, err := ParseIntegration("acme", []byte(data))
 	if err != nil {
@@ -22,9 +24,9 @@ func parse(t *testing.T, data string) Integration {
 
 func TestParseIntegrationFillsInTheDefaults(t *testing.T) {
 	got := parse(t, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"00abc"}}`)
-	want := Integration{
+	want := pipeline.Integration{
 		Instance: "acme", Enabled: true, Origin: "https://acme.okta.com", Source: "https://acme.okta.com", PollInterval: 5 * time.Minute,
-		Since: Since{Age: 24 * time.Hour}, Limit: 999, RateShare: 0.5, Token: NewSecret("00abc"),
+		Since: pipeline.Since{Age: 24 * time.Hour}, Limit: 999, RateShare: 0.5, Token: pipeline.NewSecret("00abc"),
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -36,9 +38,9 @@ func TestParseIntegrationTakesEverything(t *testing.T) {
 		"settings":{"fqdn":"ignored.okta.com","base_url":"http://127.0.0.1:8080/","since":"2026-11-01T00:00:00+01:00","filter":"eventType eq \"x\"",
 		"limit":100,"rate_share":0.25,"link_hosts":["https://Login.Acme.com/"],"colour":"blue"},
 		"credentials":{"api_token_file":"/run/secrets/acme"},"owner":{"team":7}}`)
-	want := Integration{
+	want := pipeline.Integration{
 		Instance: "acme", Name: "Okta Production Org", Enabled: true, Origin: "http://127.0.0.1:8080", Source: "https://ignored.okta.com", PollInterval: 30 * time.Second,
-		Since: Since{Moment: time.Date(2026, 10, 31, 23, 0, 0, 0, time.UTC)}, Filter: `eventType eq "x"`, Limit: 100, RateShare: 0.25,
+		Since: pipeline.Since{Moment: time.Date(2026, 10, 31, 23, 0, 0, 0, time.UTC)}, Filter: `eventType eq "x"`, Limit: 100, RateShare: 0.25,
 		LinkHosts: []string{"login.acme.com"}, TokenFile: "/run/secrets/acme",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -107,12 +109,12 @@ func TestParseIntegrationNamesEachWrongField(t *testing.T) {
 		{``, []string{"the value is not valid JSON"}},
 	} {
 		i, err := ParseIntegration("acme", []byte(tc.data))
-		wrong, ok := errors.AsType[*ConfigError](err)
-		if !ok || !errors.Is(err, ErrConfig) {
+		wrong, ok := errors.AsType[*pipeline.ConfigError](err)
+		if !ok || !errors.Is(err, pipeline.ErrConfig) {
 			t.Errorf("%s: %v is no *ConfigError", tc.data, err)
 			continue
 		}
-		if !reflect.DeepEqual(i, Integration{Instance: "acme"}) {
+		if !reflect.DeepEqual(i, pipeline.Integration{Instance: "acme"}) {
 			t.Errorf("%s: an integration came with the error: %+v", tc.data, i)
 		}
 		if len(wrong.Complaints) != len(tc.want) {
@@ -148,29 +150,29 @@ func TestSecretReadsTheTokenFile(t *testing.T) {
 		}
 		return path
 	}
-	i := Integration{TokenFile: write("token", " 00abc\r\n")}
-	if s, err := i.Secret(t.Context()); err != nil || s.Reveal() != "00abc" {
+	i := pipeline.Integration{TokenFile: write("token", " 00abc\r\n")}
+	if s, err := Token(t.Context(), i); err != nil || s.Reveal() != "00abc" {
 		t.Errorf("Secret = %q, %v", s.Reveal(), err)
 	}
-	if s, err := (Integration{Token: NewSecret("00def")}).Secret(t.Context()); err != nil || s.Reveal() != "00def" {
+	if s, err := Token(t.Context(), pipeline.Integration{Token: pipeline.NewSecret("00def")}); err != nil || s.Reveal() != "00def" {
 		t.Errorf("Secret without a file = %q, %v", s.Reveal(), err)
 	}
-	if s, err := (Integration{TokenFile: write("marked", "\ufeff00abc\n")}).Secret(t.Context()); err != nil || s.Reveal() != "00abc" {
+	if s, err := Token(t.Context(), pipeline.Integration{TokenFile: write("marked", "\ufeff00abc\n")}); err != nil || s.Reveal() != "00abc" {
 		t.Errorf("Secret after a byte order mark = %q, %v", s.Reveal(), err)
 	}
 	for data, want := range map[string]string{"SSWS 00abc": "begins with SSWS", "\xff\xfe0\x000\x00a\x00": "UTF-16"} {
-		_, err := (Integration{TokenFile: write("odd", data)}).Secret(t.Context())
+		_, err := Token(t.Context(), pipeline.Integration{TokenFile: write("odd", data)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", data, err)
 		}
 	}
 	for _, path := range []string{filepath.Join(dir, "absent"), write("empty", " \n"), write("two", "00abc 00def"), dir} {
-		_, err := (Integration{TokenFile: path}).Secret(t.Context())
-		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "00abc") {
+		_, err := Token(t.Context(), pipeline.Integration{TokenFile: path})
+		if !errors.Is(err, pipeline.ErrConfig) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "00abc") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	_, err := (Integration{TokenFile: filepath.Join(dir, "absent")}).Secret(t.Context())
+	_, err := Token(t.Context(), pipeline.Integration{TokenFile: filepath.Join(dir, "absent")})
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v does not match os.ErrNotExist", err)
 	}
@@ -200,7 +202,7 @@ func FuzzParseIntegration(f *testing.F) {
 		}
 		i, err := ParseIntegration("acme", []byte(data))
 		if err != nil {
-			if !errors.Is(err, ErrConfig) || strings.Contains(err.Error(), token) {
+			if !errors.Is(err, pipeline.ErrConfig) || strings.Contains(err.Error(), token) {
 				t.Errorf("%s: %v", data, err)
 			}
 			return
@@ -215,15 +217,15 @@ func FuzzParseIntegration(f *testing.F) {
 func TestSinceAt(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
-		since Since
+		since pipeline.Since
 		want  time.Time
 	}{
-		{Since{Age: time.Hour}, now.Add(-time.Hour)},
-		{Since{Moment: now.Add(-2 * time.Hour)}, now.Add(-2 * time.Hour)},
-		{Since{Moment: now.AddDate(1, 0, 0)}, now},
-		{Since{Age: 200 * 24 * time.Hour}, now.Add(-90*24*time.Hour + time.Minute)},
+		{pipeline.Since{Age: time.Hour}, now.Add(-time.Hour)},
+		{pipeline.Since{Moment: now.Add(-2 * time.Hour)}, now.Add(-2 * time.Hour)},
+		{pipeline.Since{Moment: now.AddDate(1, 0, 0)}, now},
+		{pipeline.Since{Age: 200 * 24 * time.Hour}, now.Add(-Retention + time.Minute)},
 	} {
-		if got := c.since.At(now, &Kind{Retention: 90 * 24 * time.Hour}); !got.Equal(c.want) {
+		if got := c.since.At(now, Kind); !got.Equal(c.want) {
 			t.Errorf("%+v is %s, want %s", c.since, got, c.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package okta
 
 import (
 	"cmp"
@@ -7,29 +7,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/witfoo/signal-client/schemas"
+	"github.com/witfoo/signal-client/pipeline"
 )
-
-// ConfigError lists everything that is wrong with an integration, in one line: each
-// field, what is wrong with it, and what to write. It matches ErrConfig.
-type ConfigError struct{ Complaints []schemas.Complaint }
-
-func (e *ConfigError) Error() string { return (&schemas.Error{Complaints: e.Complaints}).Error() }
-
-// Is reports whether target is ErrConfig.
-func (e *ConfigError) Is(target error) bool { return target == ErrConfig }
 
 // ParseIntegration reads a value of INTEGRATIONS, checks it and fills in the defaults;
 // "enabled" defaults to true. It is lenient, because there are other writers: unknown
 // members are ignored, null and the empty string count as absent, and a number or boolean
 // may be a string. Its error is a *ConfigError, which shows nothing from "credentials".
-func ParseIntegration(instance string, data []byte) (Integration, error) {
+func ParseIntegration(instance string, data []byte) (pipeline.Integration, error) {
 	d := newDraft(data)
 	d.checkInstance(instance)
 	if !d.isObject() {
-		return Integration{Instance: instance}, d.err()
+		return pipeline.Integration{Instance: instance}, d.err()
 	}
-	i := Integration{
+	i := pipeline.Integration{
 		Instance:     instance,
 		Name:         d.text("name"),
 		Enabled:      d.enabled(),
@@ -45,7 +36,7 @@ func ParseIntegration(instance string, data []byte) (Integration, error) {
 	i.Source = cmp.Or(d.source(), i.Origin)
 	i.Token, i.TokenFile = d.credential(i.Enabled)
 	if err := d.err(); err != nil {
-		return Integration{Instance: instance}, err
+		return pipeline.Integration{Instance: instance}, err
 	}
 	return i, nil
 }
@@ -94,7 +85,7 @@ func (d *draft) source() string {
 func (d *draft) interval() time.Duration {
 	field, interval := "poll_interval", 5*time.Minute
 	if s := d.text(field); s != "" {
-		parsed, err := ParseDuration(s)
+		parsed, err := pipeline.ParseDuration(s)
 		if err != nil {
 			d.complain(field, err.Error(), advice[field])
 			return 0
@@ -104,28 +95,28 @@ func (d *draft) interval() time.Duration {
 		field = "poll_interval_minutes"
 		interval = time.Duration(min(minutes, 1e6) * float64(time.Minute))
 	}
-	if interval < time.Second || interval > 90*24*time.Hour {
+	if interval < time.Second || interval > Retention {
 		d.complain(field, "must be 1 second to 90 days", advice[field])
 	}
 	return interval
 }
 
-func (d *draft) since() Since {
+func (d *draft) since() pipeline.Since {
 	const field = "settings.since"
 	s := strings.TrimSpace(d.text(field))
 	if s == "" {
-		return Since{Age: 24 * time.Hour}
+		return pipeline.Since{Age: 24 * time.Hour}
 	}
-	if moment, err := ParseTime(s); err == nil {
-		return Since{Moment: moment}
+	if moment, err := pipeline.ParseTime(s); err == nil {
+		return pipeline.Since{Moment: moment}
 	}
-	age, err := ParseDuration(s)
+	age, err := pipeline.ParseDuration(s)
 	if err != nil {
 		d.complain(field, fmt.Sprintf("is neither a duration nor a time: %.60q", s), advice[field])
 	} else if age < 0 {
 		d.complain(field, "must not be negative", advice[field])
 	}
-	return Since{Age: age}
+	return pipeline.Since{Age: age}
 }
 
 func (d *draft) linkHosts() []string {
@@ -147,12 +138,12 @@ func (d *draft) linkHosts() []string {
 	return hosts
 }
 
-func (d *draft) credential(needed bool) (token Secret, file string) {
+func (d *draft) credential(needed bool) (token pipeline.Secret, file string) {
 	const field = "credentials.api_token"
 	written, path := d.at(field), d.at("credentials.api_token_file")
 	if written != nil && path != nil {
 		d.complain("credentials", "holds both api_token and api_token_file", "leave one out")
-		return Secret{}, ""
+		return pipeline.Secret{}, ""
 	}
 	if s, ok := written.(string); ok {
 		token, err := cleanToken(s)
@@ -166,5 +157,5 @@ func (d *draft) credential(needed bool) (token Secret, file string) {
 	if needed && absent {
 		d.complain(field, "is missing", advice[field])
 	}
-	return Secret{}, d.text("credentials.api_token_file")
+	return pipeline.Secret{}, d.text("credentials.api_token_file")
 }

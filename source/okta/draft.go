@@ -1,4 +1,4 @@
-package pipeline
+package okta
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 )
 
@@ -126,7 +127,7 @@ func (d *draft) err() error {
 		return nil
 	}
 	slices.SortStableFunc(d.wrong, func(a, b schemas.Complaint) int { return cmp.Compare(a.Field, b.Field) })
-	return &ConfigError{Complaints: d.wrong}
+	return &pipeline.ConfigError{Complaints: d.wrong}
 }
 
 // at returns the value of a field; nil: absent.

@@ -1,0 +1,63 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// Token returns the instance's API token, reading its file if it names one. If the file
+// can't be read in time or holds no token, the error matches ErrConfig; if ctx has ended,
+// it is ctx's cause.
+func Token(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
+	if i.TokenFile == "" {
+		return i.Token, nil
+	}
+	token, err := readToken(ctx, i.TokenFile)
+	if ctx.Err() != nil {
+		return pipeline.Secret{}, context.Cause(ctx)
+	}
+	if err != nil {
+		return pipeline.Secret{}, fmt.Errorf("%w: credentials.api_token_file: %w", pipeline.ErrConfig, err)
+	}
+	return token, nil
+}
+
+// mostToken is longer than any token; it bounds what is read from a wrong path.
+const mostToken = 64 << 10
+
+func readToken(ctx context.Context, path string) (pipeline.Secret, error) {
+	data, err := pipeline.ReadFile(ctx, path, mostToken)
+	if err != nil {
+		return pipeline.Secret{}, err
+	}
+	token, err := cleanToken(string(data))
+	if err != nil {
+		return pipeline.Secret{}, fmt.Errorf("%s %w", path, err)
+	}
+	return token, nil
+}
+
+// cleanToken trims a token, removes the byte order mark that some editors write, and
+// checks that a header can carry it.
+func cleanToken(s string) (pipeline.Secret, error) {
+	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") {
+		return pipeline.Secret{}, errors.New("is UTF-16 text (save it as UTF-8 or plain ASCII)")
+	}
+	s = strings.TrimSpace(strings.TrimPrefix(s, "\ufeff"))
+	if s == "" {
+		return pipeline.Secret{}, errors.New("is empty (write the org's API token)")
+	}
+	if len(s) > 4 && strings.EqualFold(s[:4], "SSWS") && (s[4] == ' ' || s[4] == '\t') {
+		return pipeline.Secret{}, errors.New("begins with SSWS (write the token alone)")
+	}
+	for _, r := range s {
+		if r <= ' ' || r > '~' {
+			return pipeline.Secret{}, errors.New("holds a space or a character that no token has (write the token alone)")
+		}
+	}
+	return pipeline.NewSecret(s), nil
+}
