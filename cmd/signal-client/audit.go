@@ -17,7 +17,9 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/audit"
 	"github.com/witfoo/signal-client/pipeline/backfill"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
 	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -117,7 +119,7 @@ func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jet
 	}
 	return &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
-		Limiter: &limiter.Limiter{Exchange: jets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
+		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: "signal-client/" + build.Read().Version,
 	}, nil
 }
@@ -128,7 +130,7 @@ func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Cli
 	return (&audit.Audit{
 		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
 		Window: i.Kind.Window(i),
-		Ledger: &jets.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
+		Ledger: &signals.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
 		Progress: func(through time.Time, r *audit.Report) {
 			part := max(0, float64(through.Sub(since))/float64(until.Sub(since)))
 			line.Show(fmt.Sprintf("%3.0f %% of the span, %s compared, %s", 100*part, term.Count(r.Both, "event"), term.Count(r.Requests, "request")))
@@ -157,9 +159,9 @@ func auditProblem(err error) error {
 		return &problem.Error{Op: "audit", Err: err}
 	case errors.Is(err, audit.ErrTooMany):
 		return &problem.Error{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait until it is over; else audit a shorter span, or store the whole span: signal-client backfill start with the same flags", Code: problem.Found}
-	case errors.Is(err, jets.ErrPurged), errors.Is(err, jets.ErrUncompared):
+	case errors.Is(err, signals.ErrPurged), errors.Is(err, signals.ErrUncompared):
 		return err
-	case errors.Is(err, jets.ErrNoPosition):
+	case errors.Is(err, signals.ErrNoPosition):
 		return &problem.Error{Op: "audit", Err: fmt.Errorf("%w: this org was never polled", err), Hint: "start the service: signal-client run", Code: problem.Failed}
 	}
 	return err

@@ -7,7 +7,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/audit"
 	"github.com/witfoo/signal-client/pipeline/backfill"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
 )
 
 // The standing audit covers the hour before the last hour: Okta has made late events
@@ -42,7 +42,7 @@ func (s *stage) audit(ctx context.Context, i pipeline.Integration, token pipelin
 		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
 		Source: s.later(i, token, backfill.DefaultJobShare),
 		Window: i.Kind.Window(i),
-		Ledger: &jets.Ledger{Store: s.store, Instance: i.Instance, Source: i.Source},
+		Ledger: &signals.Ledger{Store: s.store, Instance: i.Instance, Source: i.Source},
 	}).Run(ctx)
 	switch {
 	case ctx.Err() != nil:

@@ -16,7 +16,9 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
 )
 
 const backfillLong = `Store an org's past events that are not stored yet: from before the first start, or
@@ -92,10 +94,10 @@ func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share 
 		return &problem.Error{Op: "backfill of " + b.Instance, Err: err, Hint: "signal-client backfill start --help", Code: problem.BadUsage}
 	}
 	if !b.dry {
-		if _, err := (&jets.Backfills{Store: store}).Put(ctx, job, 0); err != nil {
+		if _, err := (&buckets.Backfills{Store: store}).Put(ctx, job, 0); err != nil {
 			return err
 		}
-		jets.Wake(store.Conn, job.Instance)
+		signals.Wake(store.Conn, job.Instance)
 	}
 	if b.json {
 		return term.WriteJSON(b.Out(), job)
@@ -138,7 +140,7 @@ func newBackfillCancel(p *cli.Program) *cobra.Command {
 		Args:              jobsNamed(0),
 		ValidArgsFunction: b.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.each(cmd, args, func(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+			return b.each(cmd, args, func(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
 				return b.cancel(ctx, all, k)
 			})
 		},
@@ -146,7 +148,7 @@ func newBackfillCancel(p *cli.Program) *cobra.Command {
 	return b.Connection(cmd)
 }
 
-func (b *backfiller) cancel(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+func (b *backfiller) cancel(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
 	for {
 		if k.Ended() {
 			b.Say("%s: %s already", k.ID, k.State)
@@ -178,7 +180,7 @@ func jobsNamed(most int) cobra.PositionalArgs {
 }
 
 // each calls f with each of the named jobs.
-func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Context, *jets.Backfills, jets.KeptJob) error) error {
+func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Context, *buckets.Backfills, buckets.KeptJob) error) error {
 	all, done, err := b.jobs(cmd)
 	if err != nil {
 		return err
@@ -197,20 +199,20 @@ func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Conte
 }
 
 // jobs connects to NATS and returns its jobs.
-func (b *backfiller) jobs(cmd *cobra.Command) (*jets.Backfills, func(), error) {
+func (b *backfiller) jobs(cmd *cobra.Command) (*buckets.Backfills, func(), error) {
 	store, done, err := b.Connect(cmd)
-	return &jets.Backfills{Store: store}, done, err
+	return &buckets.Backfills{Store: store}, done, err
 }
 
 // job finds a job by its id.
-func (b *backfiller) job(ctx context.Context, all *jets.Backfills, id string) (jets.KeptJob, error) {
+func (b *backfiller) job(ctx context.Context, all *buckets.Backfills, id string) (buckets.KeptJob, error) {
 	kept, err := all.All(ctx)
 	if err := jets.IgnoreMissingBucket(err); err != nil {
-		return jets.KeptJob{}, err
+		return buckets.KeptJob{}, err
 	}
-	i := slices.IndexFunc(kept, func(k jets.KeptJob) bool { return k.ID == id })
+	i := slices.IndexFunc(kept, func(k buckets.KeptJob) bool { return k.ID == id })
 	if i < 0 {
-		return jets.KeptJob{}, &problem.Error{Op: fmt.Sprintf("no backfill %q", id), Err: errors.New(jets.BucketBackfills + " holds none of that name"), Hint: "signal-client backfill list", Code: problem.Failed}
+		return buckets.KeptJob{}, &problem.Error{Op: fmt.Sprintf("no backfill %q", id), Err: errors.New(jets.BucketBackfills + " holds none of that name"), Hint: "signal-client backfill list", Code: problem.Failed}
 	}
 	return kept[i], kept[i].Err
 }
@@ -218,7 +220,7 @@ func (b *backfiller) job(ctx context.Context, all *jets.Backfills, id string) (j
 // completeJobs completes job ids that are not given yet.
 func (b *backfiller) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return cli.Offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
-		kept, _ := (&jets.Backfills{Store: store}).All(ctx)
+		kept, _ := (&buckets.Backfills{Store: store}).All(ctx)
 		for _, k := range kept {
 			if !slices.Contains(args, k.ID) {
 				all = append(all, cobra.CompletionWithDesc(k.ID, k.Instance))

@@ -17,6 +17,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -94,7 +95,7 @@ func newBackfillShow(p *cli.Program) *cobra.Command {
 		Args:              jobsNamed(1),
 		ValidArgsFunction: b.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.each(cmd, args, func(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+			return b.each(cmd, args, func(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
 				if watch {
 					return b.watch(ctx, all, k)
 				}
@@ -162,7 +163,7 @@ func (b *backfiller) show(j backfill.Job, obstacle string) error {
 
 // watch follows a job until it ends: in one line that is redrawn on a terminal, else in a
 // line per change.
-func (b *backfiller) watch(ctx context.Context, all *jets.Backfills, k jets.KeptJob) error {
+func (b *backfiller) watch(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
 	line := &term.ProgressLine{To: b.Out()}
 	defer line.Done()
 	for {

@@ -9,24 +9,24 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/buckets"
 )
 
 // backlogs gives instances' runners their backfills, from BACKFILLS. It is safe for
 // concurrent use.
 type backlogs struct {
-	kept    *jets.Backfills
+	kept    *buckets.Backfills
 	room    *pipeline.Gate // bounds batches in memory, over all instances; nil: no bound
 	replica func() string
 	log     *slog.Logger
 
 	mu   sync.Mutex
-	jobs map[string][]jets.KeptJob // by instance, the oldest first
+	jobs map[string][]buckets.KeptJob // by instance, the oldest first
 }
 
 // Run keeps the jobs up to date until ctx ends.
 func (b *backlogs) Run(ctx context.Context) error {
-	return b.kept.Watch(ctx, func(jobs map[string][]jets.KeptJob) {
+	return b.kept.Watch(ctx, func(jobs map[string][]buckets.KeptJob) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.jobs = jobs
@@ -34,7 +34,7 @@ func (b *backlogs) Run(ctx context.Context) error {
 }
 
 // first returns an instance's oldest job that has not ended.
-func (b *backlogs) first(instance string) (jets.KeptJob, bool) {
+func (b *backlogs) first(instance string) (buckets.KeptJob, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, j := range b.jobs[instance] {
@@ -42,7 +42,7 @@ func (b *backlogs) first(instance string) (jets.KeptJob, bool) {
 			return j, true
 		}
 	}
-	return jets.KeptJob{}, false
+	return buckets.KeptJob{}, false
 }
 
 // Of returns an instance's backlog. ask returns the source for a job, within its share;
@@ -101,7 +101,7 @@ func (b *backlog) next(ctx context.Context, due time.Time) (*pipeline.Past, erro
 	return past, err
 }
 
-func (b *backlog) begin(job jets.KeptJob) {
+func (b *backlog) begin(job buckets.KeptJob) {
 	b.log.Info("backfill starts", "instance", b.instance, "job", job.ID, "since", job.Since, "until", job.Until, "done_through", job.DoneThrough)
 	b.revision = job.Revision
 	b.at = &backfill.Backfill{Job: job.Job, Source: b.ask(job.Share), Window: b.window, Save: b.save}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // census reports the state of each enabled integration, as this process sees it. It
@@ -19,7 +19,7 @@ type census struct {
 
 	mu      sync.Mutex
 	board   *telemetry.StatusBoard    // nil: NATS was not reached yet
-	locks   *jets.Locks               // nil: likewise
+	locks   *locks.Locks              // nil: likewise
 	entries map[string]pipeline.Entry // nil: not loaded
 }
 
@@ -27,14 +27,14 @@ type census struct {
 const censusEvery = 5 * time.Second
 
 // Begin sets the sources once polling begins.
-func (c *census) Begin(b *telemetry.StatusBoard, locks *jets.Locks) {
+func (c *census) Begin(b *telemetry.StatusBoard, locks *locks.Locks) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.board, c.locks = b, locks
 }
 
 // polling returns the sources; nil: polling has not begun.
-func (c *census) polling() (*telemetry.StatusBoard, *jets.Locks) {
+func (c *census) polling() (*telemetry.StatusBoard, *locks.Locks) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.board, c.locks

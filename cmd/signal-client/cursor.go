@@ -14,6 +14,8 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/signals"
 )
 
 const cursorLong = `Show an org's position, and go back.
@@ -62,7 +64,7 @@ func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
 }
 
 // operator connects to NATS and returns the instance's Operator.
-func (c *cursors) operator(cmd *cobra.Command, args []string) (*jets.Operator, func(), error) {
+func (c *cursors) operator(cmd *cobra.Command, args []string) (*signals.Operator, func(), error) {
 	if len(args) == 1 {
 		c.Instance = args[0]
 	}
@@ -70,7 +72,7 @@ func (c *cursors) operator(cmd *cobra.Command, args []string) (*jets.Operator, f
 	if err != nil {
 		return nil, nil, err
 	}
-	return &jets.Operator{Store: store, Instance: c.Instance}, done, nil
+	return &signals.Operator{Store: store, Instance: c.Instance}, done, nil
 }
 
 const cursorShowLong = `Show an org's newest position in the stream, and whether the copy in CURSORS agrees.
@@ -94,7 +96,7 @@ type standing struct {
 	Instance   string          `json:"instance"`
 	Position   json.RawMessage `json:"position"` // with "sequence"; null: none in the stream
 	LagSeconds float64         `json:"lag_seconds"`
-	Cursor     *jets.Cursor    `json:"cursor"` // from CURSORS
+	Cursor     *signals.Cursor `json:"cursor"` // from CURSORS
 	Agrees     bool            `json:"agrees"`
 	Holder     string          `json:"holder"`
 }
@@ -107,8 +109,8 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 	defer done()
 	ctx, cancel := context.WithTimeout(cmd.Context(), cli.VisitTime)
 	defer cancel()
-	st, err := o.Standing(ctx)
-	if err != nil && (!errors.Is(err, jets.ErrNoPosition) || st.Cursor == nil) {
+	st, err := o.CursorState(ctx)
+	if err != nil && (!errors.Is(err, signals.ErrNoPosition) || st.Cursor == nil) {
 		return c.problem(ctx, o.Store, "show", err)
 	}
 	now, holder := time.Now(), c.holder(ctx, o.Store)
@@ -124,7 +126,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 }
 
 func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
-	replicas, err := jets.ReadReplicas(ctx, store.Conn)
+	replicas, err := locks.ReadReplicas(ctx, store.Conn)
 	if err != nil || !replicas.Held(c.Instance) {
 		return ""
 	}
@@ -132,7 +134,7 @@ func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
 }
 
 // facts returns the standing, one fact per row.
-func (c *cursors) facts(st jets.Standing, holder string, now time.Time) term.Grid {
+func (c *cursors) facts(st signals.CursorState, holder string, now time.Time) term.Grid {
 	people := c.Out().Terminal
 	g := term.Grid{Title: c.Instance, Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
@@ -168,7 +170,7 @@ func (c *cursors) facts(st jets.Standing, holder string, now time.Time) term.Gri
 }
 
 // reason returns why a position was written, and by whom.
-func reason(s jets.Step) string {
+func reason(s signals.Step) string {
 	text := string(s.Why)
 	switch s.Why {
 	case pipeline.WhyPage, pipeline.WhyPart, pipeline.WhyBackfill, pipeline.WhyRepair:
@@ -198,7 +200,7 @@ func dedupe(p pipeline.Position) string {
 }
 
 // agreement compares CURSORS with the stream.
-func agreement(st jets.Standing, now time.Time) string {
+func agreement(st signals.CursorState, now time.Time) string {
 	cursor := st.Cursor
 	switch {
 	case cursor == nil:
@@ -218,7 +220,7 @@ func agreement(st jets.Standing, now time.Time) string {
 }
 
 // stepJSON returns a position as stored, with its sequence and author.
-func stepJSON(s jets.Step) json.RawMessage {
+func stepJSON(s signals.Step) json.RawMessage {
 	own := struct {
 		Sequence uint64 `json:"sequence"`
 		By       string `json:"by,omitempty"`

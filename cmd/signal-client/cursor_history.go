@@ -15,7 +15,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
 )
 
 const cursorHistoryLong = `List an org's positions, the newest first: when and why each was written, how many
@@ -90,7 +90,7 @@ func (h *historian) run(cmd *cobra.Command, args []string) error {
 }
 
 // read collects the requested positions, and reports whether there are more.
-func (h *historian) read(ctx context.Context, o *jets.Operator) (steps []jets.Step, more bool, err error) {
+func (h *historian) read(ctx context.Context, o *signals.Operator) (steps []signals.Step, more bool, err error) {
 	now, seen := time.Now(), false
 	for s, err := range o.History(ctx) {
 		switch {
@@ -108,15 +108,15 @@ func (h *historian) read(ctx context.Context, o *jets.Operator) (steps []jets.St
 		steps = append(steps, s)
 	}
 	if !seen {
-		_, err := o.Standing(ctx)
-		if errors.Is(err, jets.ErrNoPosition) {
+		_, err := o.CursorState(ctx)
+		if errors.Is(err, signals.ErrNoPosition) {
 			return nil, false, err
 		}
 	}
 	return steps, false, nil
 }
 
-func (h *historian) grid(steps []jets.Step) term.Grid {
+func (h *historian) grid(steps []signals.Step) term.Grid {
 	people := h.Out().Terminal
 	g := term.Grid{
 		Title:  fmt.Sprintf("%s: %s", h.Instance, term.Count(len(steps), "position")),

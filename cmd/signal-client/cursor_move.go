@@ -18,6 +18,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -84,7 +85,7 @@ func newCursorRewind(p *cli.Program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return m.run(cmd, args, "rewind", func(ctx context.Context, o *jets.Operator, sure func(jets.Move) error) (jets.Move, error) {
+			return m.run(cmd, args, "rewind", func(ctx context.Context, o *signals.Operator, sure func(signals.Move) error) (signals.Move, error) {
 				return o.Rewind(ctx, mark, m.force, sure)
 			})
 		},
@@ -94,18 +95,18 @@ func newCursorRewind(p *cli.Program) *cobra.Command {
 }
 
 // markOf parses how far a rewind goes back.
-func markOf(to string, now time.Time) (jets.Mark, error) {
+func markOf(to string, now time.Time) (signals.Mark, error) {
 	if to == "" {
-		return jets.Mark{}, problem.Usage("--to is missing", "it is how far to go back", "--to 2h, or a sequence from: signal-client cursor history <name>")
+		return signals.Mark{}, problem.Usage("--to is missing", "it is how far to go back", "--to 2h, or a sequence from: signal-client cursor history <name>")
 	}
 	if seq, err := strconv.ParseUint(to, 10, 64); err == nil && seq > 0 {
-		return jets.Mark{Seq: seq}, nil
+		return signals.Mark{Seq: seq}, nil
 	}
 	var m cli.TimeFlag
 	if err := m.Set(to); err != nil {
-		return jets.Mark{}, problem.Usage("--to="+to, err.Error()+", or a sequence", "--to 2h")
+		return signals.Mark{}, problem.Usage("--to="+to, err.Error()+", or a sequence", "--to 2h")
 	}
-	return jets.Mark{Time: m.At(now)}, nil
+	return signals.Mark{Time: m.At(now)}, nil
 }
 
 func newCursorReopen(p *cli.Program) *cobra.Command {
@@ -123,10 +124,10 @@ func newCursorReopen(p *cli.Program) *cobra.Command {
 			case since.At(now).After(now):
 				return problem.Usage("--since="+since.Text, "it is in the future", "--since 3d")
 			}
-			return m.run(cmd, args, "reopen", func(ctx context.Context, o *jets.Operator, sure func(jets.Move) error) (jets.Move, error) {
+			return m.run(cmd, args, "reopen", func(ctx context.Context, o *signals.Operator, sure func(signals.Move) error) (signals.Move, error) {
 				i, err := m.Integration(ctx, o.Store)
 				if err != nil {
-					return jets.Move{}, err
+					return signals.Move{}, err
 				}
 				return o.Reopen(ctx, orgs.QueryOf(i, nil), since.At(now), m.force, sure)
 			})
@@ -137,7 +138,7 @@ func newCursorReopen(p *cli.Program) *cobra.Command {
 }
 
 // run makes a move: it shows what will happen, asks, and prints the result.
-func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *jets.Operator, func(jets.Move) error) (jets.Move, error)) error {
+func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *signals.Operator, func(signals.Move) error) (signals.Move, error)) error {
 	if err := m.Possible("cursor " + verb); err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(co
 	}
 	defer done()
 	o.By, o.Note = whoami(), m.note
-	made, err := move(cmd.Context(), o, func(planned jets.Move) error {
+	made, err := move(cmd.Context(), o, func(planned signals.Move) error {
 		return m.ask(cmd.Context(), planned, verb)
 	})
 	switch {
@@ -164,7 +165,7 @@ func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(co
 }
 
 // ask shows what will happen, and asks for confirmation.
-func (m *mover) ask(ctx context.Context, planned jets.Move, verb string) error {
+func (m *mover) ask(ctx context.Context, planned signals.Move, verb string) error {
 	if m.Dry && m.json {
 		if err := term.WriteJSON(m.Out(), moveJSON(m.Instance, planned, true)); err != nil {
 			return err
@@ -183,7 +184,7 @@ func (m *mover) ask(ctx context.Context, planned jets.Move, verb string) error {
 }
 
 // explain prints the effect of a move.
-func (m *mover) explain(to term.Screen, planned jets.Move) {
+func (m *mover) explain(to term.Screen, planned signals.Move) {
 	now := time.Now()
 	line := func(format string, args ...any) { fmt.Fprintln(to, term.Printable(fmt.Sprintf(format, args...))) }
 	from, target := planned.From, planned.Target
@@ -213,7 +214,7 @@ func (m *mover) explain(to term.Screen, planned jets.Move) {
 }
 
 // moveJSON is the output of a move with --json.
-func moveJSON(instance string, m jets.Move, dry bool) any {
+func moveJSON(instance string, m signals.Move, dry bool) any {
 	doc := struct {
 		Instance string          `json:"instance"`
 		DryRun   bool            `json:"dry_run"`
@@ -221,7 +222,7 @@ func moveJSON(instance string, m jets.Move, dry bool) any {
 		Target   json.RawMessage `json:"target,omitempty"` // of a rewind
 		Position json.RawMessage `json:"position"`         // as written; its sequence is 0 if it was not written
 		Events   uint64          `json:"events"`           // stored events that are compared
-	}{instance, dry, stepJSON(m.From), nil, stepJSON(jets.Step{Position: m.Next}), m.Again}
+	}{instance, dry, stepJSON(m.From), nil, stepJSON(signals.Step{Position: m.Next}), m.Again}
 	if m.Target.Seq > 0 {
 		doc.Target = stepJSON(m.Target)
 	}
@@ -241,19 +242,19 @@ func whoami() string {
 }
 
 // moveProblem adds to a refused move's error what to do about it.
-func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string, at jets.Move, err error) error {
+func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string, at signals.Move, err error) error {
 	op, name := verb+" "+m.Instance, m.Instance
 	switch {
 	case errors.Is(err, pipeline.ErrMakingUp):
 		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("an earlier rewind or reopening is unfinished: position %d has dedupe_from %d", at.From.Seq, at.From.DedupeFrom),
 			Hint: fmt.Sprintf("wait until signal-client cursor show %s says dedupe from 0; or use --force, which abandons it", name)}
-	case errors.Is(err, jets.ErrNoTarget) && at.Target.Seq > 0:
+	case errors.Is(err, signals.ErrNoTarget) && at.Target.Seq > 0:
 		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("the oldest position of this org that is kept is %d, written %s", at.Target.Seq, at.Target.At.UTC().Format(time.RFC3339)),
 			Hint: fmt.Sprintf("signal-client cursor reopen %s --since <time>", name)}
-	case errors.Is(err, jets.ErrNothingAfter):
+	case errors.Is(err, signals.ErrNothingAfter):
 		return &problem.Error{Op: op, Code: problem.Failed, Err: fmt.Errorf("it is there already: nothing was stored after position %d", at.Target.Seq),
 			Hint: "use an earlier --to; for events that Okta made visible late: signal-client audit --instance " + name + " --repair"}
-	case errors.Is(err, jets.ErrGap), errors.Is(err, jets.ErrOtherQuery), errors.Is(err, jets.ErrMovedOn):
+	case errors.Is(err, signals.ErrGap), errors.Is(err, signals.ErrOtherQuery), errors.Is(err, signals.ErrMovedOn):
 		return &problem.Error{Op: op, Err: err}
 	}
 	return m.problem(ctx, store, verb, err)
@@ -261,12 +262,12 @@ func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string,
 
 // problem adds to the error of an org without a position what to do about it.
 func (c *cursors) problem(ctx context.Context, store *jets.Store, act string, err error) error {
-	if !errors.Is(err, jets.ErrNoPosition) || errors.Is(err, jets.ErrPurged) {
+	if !errors.Is(err, signals.ErrNoPosition) || errors.Is(err, signals.ErrPurged) {
 		return err
 	}
 	if unknown := c.Unknown(ctx, store, c.Instance); unknown != nil {
 		return unknown
 	}
-	return &problem.Error{Op: act + " " + c.Instance, Err: fmt.Errorf("%w on %s: it was never polled", jets.ErrNoPosition, jets.SubjectPosition(c.Instance)),
+	return &problem.Error{Op: act + " " + c.Instance, Err: fmt.Errorf("%w on %s: it was never polled", signals.ErrNoPosition, jets.SubjectPosition(c.Instance)),
 		Hint: "is it enabled, and does the service run? look: signal-client status", Code: problem.Failed}
 }

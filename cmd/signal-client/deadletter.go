@@ -16,6 +16,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/deadletters"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -84,12 +85,12 @@ func nearestOr(word string, candidates []string) string {
 }
 
 // deadLetters connects to NATS and returns its dead letters.
-func (l *letters) deadLetters(cmd *cobra.Command) (*jets.DeadLetters, func(), error) {
+func (l *letters) deadLetters(cmd *cobra.Command) (*deadletters.DeadLetters, func(), error) {
 	if err := l.fault(); err != nil {
 		return nil, nil, err
 	}
 	store, done, err := l.Connect(cmd)
-	return &jets.DeadLetters{Store: store}, done, err
+	return &deadletters.DeadLetters{Store: store}, done, err
 }
 
 // sequences parses the arguments.
@@ -130,7 +131,7 @@ type letterDoc struct {
 	DataBase64 string  `json:"data_base64,omitempty"` // if they are not
 }
 
-func docOf(l jets.DeadLetter) letterDoc {
+func docOf(l deadletters.DeadLetter) letterDoc {
 	return letterDoc{Sequence: l.Seq, Time: l.Time, Instance: l.Instance, Reason: string(l.Reason),
 		Size: l.Size, Kept: l.Kept, Cut: l.Cut(), Link: string(l.Link)}
 }
@@ -196,7 +197,7 @@ func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
 // shownBytes is how much of a dead letter is printed.
 const shownBytes = 4 << 10
 
-func (l *letters) print(letter jets.DeadLetter) error {
+func (l *letters) print(letter deadletters.DeadLetter) error {
 	out := l.Out()
 	g := term.Grid{Title: fmt.Sprintf("dead letter %d", letter.Seq), Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
@@ -218,7 +219,7 @@ func (l *letters) print(letter jets.DeadLetter) error {
 	return nil
 }
 
-func inFull(l jets.DeadLetter) string {
+func inFull(l deadletters.DeadLetter) string {
 	meaning := map[pipeline.Flaw]string{
 		pipeline.FlawNotObject: "the element is not a JSON object",
 		pipeline.FlawNoUUID:    "it has no uuid, or one that is not printable text",
@@ -231,7 +232,7 @@ func inFull(l jets.DeadLetter) string {
 	return fmt.Sprintf("%s: %s", l.Reason, meaning)
 }
 
-func sizeOf(l jets.DeadLetter) string {
+func sizeOf(l deadletters.DeadLetter) string {
 	if l.Cut() {
 		return fmt.Sprintf("%s bytes; the first %s are kept", term.Number(uint64(l.Size)), term.Number(uint64(l.Kept)))
 	}

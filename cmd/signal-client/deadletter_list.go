@@ -9,6 +9,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/sink/deadletters"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -86,7 +87,7 @@ func (l *letterList) run(cmd *cobra.Command) error {
 }
 
 // read collects the newest of the selected dead letters, and counts the rest.
-func (l *letterList) read(cmd *cobra.Command, all *jets.DeadLetters) (docs []letterDoc, left int, err error) {
+func (l *letterList) read(cmd *cobra.Command, all *deadletters.DeadLetters) (docs []letterDoc, left int, err error) {
 	docs = []letterDoc{} // [] rather than null
 	var since time.Time
 	if !l.since.IsZero() {

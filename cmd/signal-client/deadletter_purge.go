@@ -14,6 +14,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/sink/deadletters"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -58,7 +59,7 @@ func newDeadletterPurge(p *cli.Program) *cobra.Command {
 // doomed is the dead letters to delete, and their number by kind.
 type doomed struct {
 	named   bool // given by their sequences
-	letters []jets.DeadLetter
+	letters []deadletters.DeadLetter
 	kinds   map[letterKind]int
 }
 
@@ -96,9 +97,9 @@ func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 }
 
 // find collects the dead letters to delete.
-func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []uint64) (doomed, error) {
+func (l *letterPurge) find(ctx context.Context, all *deadletters.DeadLetters, seqs []uint64) (doomed, error) {
 	d := doomed{named: len(seqs) > 0, kinds: map[letterKind]int{}}
-	add := func(letter jets.DeadLetter) {
+	add := func(letter deadletters.DeadLetter) {
 		letter.Data, letter.Header = nil, nil
 		d.letters = append(d.letters, letter)
 		d.kinds[letterKind{letter.Instance, string(letter.Reason)}]++
@@ -128,7 +129,7 @@ func (l *letterPurge) find(ctx context.Context, all *jets.DeadLetters, seqs []ui
 }
 
 // purge shows what it deletes, asks, and deletes.
-func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed) error {
+func (l *letterPurge) purge(ctx context.Context, all *deadletters.DeadLetters, d doomed) error {
 	to := l.Err()
 	if l.Dry {
 		to = l.Out()
@@ -165,7 +166,7 @@ func (l *letterPurge) purge(ctx context.Context, all *jets.DeadLetters, d doomed
 
 // delete deletes them one by one, or at once if they are all of an org's up to the newest
 // of them.
-func (l *letterPurge) delete(ctx context.Context, all *jets.DeadLetters, d doomed) error {
+func (l *letterPurge) delete(ctx context.Context, all *deadletters.DeadLetters, d doomed) error {
 	if !d.named && l.reason == "" {
 		through := map[string]uint64{}
 		for _, letter := range d.letters {

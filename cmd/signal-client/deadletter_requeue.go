@@ -11,7 +11,9 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/deadletters"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -94,7 +96,7 @@ func (l *letters) requeue(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func tooLarge(ctx context.Context, all *jets.DeadLetters, instance string) (seqs []uint64, err error) {
+func tooLarge(ctx context.Context, all *deadletters.DeadLetters, instance string) (seqs []uint64, err error) {
 	for letter, err := range all.All(ctx, instance, never, true) {
 		if err != nil {
 			return nil, err
@@ -108,7 +110,7 @@ func tooLarge(ctx context.Context, all *jets.DeadLetters, instance string) (seqs
 
 // requeueOne requeues one dead letter and prints the result. If it is refused, the error
 // is a *problem.
-func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uint64) error {
+func (l *letters) requeueOne(ctx context.Context, all *deadletters.DeadLetters, seq uint64) error {
 	letter, err := all.Get(ctx, seq)
 	if err != nil {
 		return letterProblem(seq, err)
@@ -133,16 +135,16 @@ func (l *letters) requeueOne(ctx context.Context, all *jets.DeadLetters, seq uin
 }
 
 // requeueProblem adds to a refused requeue's error what to do about it.
-func requeueProblem(letter jets.DeadLetter, err error) error {
+func requeueProblem(letter deadletters.DeadLetter, err error) error {
 	hint := "" // empty: by remedies
 	switch {
-	case errors.Is(err, jets.ErrCut):
+	case errors.Is(err, deadletters.ErrCut):
 		err = fmt.Errorf("%w: %s of its %s bytes are kept", err, term.Number(uint64(letter.Kept)), term.Number(uint64(letter.Size)))
 		hint = fmt.Sprintf("raise max_payload of the NATS server, then: signal-client audit --instance %s --since <before %s> --repair", letter.Instance, letter.Time.Format("2006-01-02"))
-	case errors.Is(err, jets.ErrNoEvent):
-		err = fmt.Errorf("%w (%s), and nothing identifies it", jets.ErrNoEvent, letter.Reason)
+	case errors.Is(err, deadletters.ErrNoEvent):
+		err = fmt.Errorf("%w (%s), and nothing identifies it", deadletters.ErrNoEvent, letter.Reason)
 		hint = fmt.Sprintf("look at it (signal-client deadletter show %d), then: signal-client deadletter purge %d", letter.Seq, letter.Seq)
-	case errors.Is(err, jets.ErrStillTooLarge), errors.Is(err, jets.ErrNotPassed), errors.Is(err, pipeline.ErrMakingUp), errors.Is(err, jets.ErrNoPosition):
+	case errors.Is(err, deadletters.ErrStillTooLarge), errors.Is(err, deadletters.ErrNotPassed), errors.Is(err, pipeline.ErrMakingUp), errors.Is(err, signals.ErrNoPosition):
 	default:
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
@@ -95,7 +96,7 @@ func (o *demoOrgs) Stop() {
 // Put writes the orgs to INTEGRATIONS.
 func (o *demoOrgs) Put(ctx context.Context, store *jets.Store) error {
 	type object map[string]any
-	all := &jets.Integrations{Store: store}
+	all := &buckets.Integrations{Store: store}
 	for _, d := range o.each {
 		data, err := json.Marshal(object{
 			"name": d.title, "poll_interval": demoInterval.String(),

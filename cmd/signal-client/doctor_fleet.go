@@ -11,6 +11,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // fleetExams returns the checks of the polling processes.
@@ -61,7 +62,7 @@ func (s *scene) replicasFound(d *diagnosis) {
 const expiryGrace = 10 * time.Second
 
 // overdue reports whether a session should have expired, and how long ago it was renewed.
-func (s *scene) overdue(session jets.Session) (ago time.Duration, late bool) {
+func (s *scene) overdue(session locks.Session) (ago time.Duration, late bool) {
 	ago = s.now.Add(s.skewOf(jets.BucketLocks)).Sub(session.RenewedAt)
 	return ago, session.TTL > 0 && ago > session.TTL+expiryGrace
 }

@@ -15,7 +15,10 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/deadletters"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // scene is what the checks examine, read once.
@@ -30,8 +33,8 @@ type scene struct {
 
 	streams  []jets.Inspection
 	statuses map[string]pipeline.Status
-	replicas jets.Replicas
-	written  map[string]jets.Written
+	replicas locks.Replicas
+	written  map[string]buckets.Written
 	letters  map[string]uint64 // dead letters, by instance
 
 	accountErr, streamsErr, fleetErr, writtenErr, lettersErr error
@@ -76,15 +79,15 @@ func (s *scene) read(ctx context.Context) {
 		}
 	})
 	wg.Go(func() {
-		written, err := (&jets.Integrations{Store: store}).Written(ctx)
-		s.writtenErr, s.written = jets.IgnoreMissingBucket(err), map[string]jets.Written{}
+		written, err := (&buckets.Integrations{Store: store}).Written(ctx)
+		s.writtenErr, s.written = jets.IgnoreMissingBucket(err), map[string]buckets.Written{}
 		for _, w := range written {
 			s.written[w.Instance] = w
 		}
 	})
 	wg.Go(func() {
 		var err error
-		s.letters, err = jets.CountDeadLetters(ctx, store.Conn)
+		s.letters, err = deadletters.Count(ctx, store.Conn)
 		s.lettersErr = jets.IgnoreMissingBucket(err)
 	})
 	wg.Wait()

@@ -34,6 +34,7 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // With topics.Permissions, all that the service needs is found
@@ -391,7 +392,7 @@ func TestDoctorJudgesSessions(t *testing.T) {
 		{time.Hour - 21*time.Second, time.Hour, outcomeWrong},
 	} {
 		s := &scene{now: now, streams: []jets.Inspection{{Name: jets.BucketLocks, Info: new(jetstream.StreamInfo), Skew: c.skew}}}
-		s.replicas.Sessions = map[string]jets.Session{"one": {ID: "1", TTL: 10 * time.Second, RenewedAt: now.Add(c.renewed)}}
+		s.replicas.Sessions = map[string]locks.Session{"one": {ID: "1", TTL: 10 * time.Second, RenewedAt: now.Add(c.renewed)}}
 		var d diagnosis
 		s.replicasFound(&d)
 		if f := d.finding(groupFleet, "", "replicas"); f.Result != c.want {

@@ -77,7 +77,7 @@ func TestDocumentsNameTests(t *testing.T) {
 		}
 		return err
 	})
-	text, err2 := os.ReadFile(filepath.Join(root, "sink/jets/guarantees.go"))
+	text, err2 := os.ReadFile(filepath.Join(root, "sink/signals/guarantees.go"))
 	if err != nil || err2 != nil {
 		t.Fatal(err, err2)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -74,7 +75,7 @@ func (r *roster) flags(cmd *cobra.Command) *cobra.Command {
 }
 
 // open connects to where INTEGRATIONS is.
-func (r *roster) open(cmd *cobra.Command) (*jets.Integrations, func(), error) {
+func (r *roster) open(cmd *cobra.Command) (*buckets.Integrations, func(), error) {
 	if err := config.Load(cmd, &r.nats, &r.server, &r.stream); err != nil {
 		return nil, nil, err
 	}
@@ -84,11 +85,11 @@ func (r *roster) open(cmd *cobra.Command) (*jets.Integrations, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &jets.Integrations{Store: jets.Attach(conn, kinds.Default)}, r.Closing(conn), nil
+	return &buckets.Integrations{Store: jets.Attach(conn, kinds.Default)}, r.Closing(conn), nil
 }
 
 // written reads all values once, by instance.
-func (r *roster) written(cmd *cobra.Command) ([]jets.Written, error) {
+func (r *roster) written(cmd *cobra.Command) ([]buckets.Written, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
 		return nil, err
@@ -99,10 +100,10 @@ func (r *roster) written(cmd *cobra.Command) ([]jets.Written, error) {
 }
 
 // one reads the value of an instance that must be there.
-func (r *roster) one(cmd *cobra.Command, instance string) (jets.Written, error) {
+func (r *roster) one(cmd *cobra.Command, instance string) (buckets.Written, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
-		return jets.Written{}, err
+		return buckets.Written{}, err
 	}
 	defer done()
 	return orgs.Find(cmd.Context(), all, instance)
@@ -110,7 +111,7 @@ func (r *roster) one(cmd *cobra.Command, instance string) (jets.Written, error) 
 
 // openToWrite is open for who adds: what is not there yet is made, as the
 // service would.
-func (r *roster) openToWrite(cmd *cobra.Command) (*jets.Integrations, func(), error) {
+func (r *roster) openToWrite(cmd *cobra.Command) (*buckets.Integrations, func(), error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
 		return nil, nil, err

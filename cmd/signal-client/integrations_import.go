@@ -13,7 +13,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/buckets"
 )
 
 const integrationsImportLong = `Add many orgs at once, from a CSV file or a JSON document; "-" is standard input.
@@ -84,7 +84,7 @@ func (r *roster) readCandidates(path string) ([]orgs.Candidate, error) {
 	return orgs.ParseCandidates(path, data)
 }
 
-func (r *roster) write(ctx context.Context, all *jets.Integrations, candidates []orgs.Candidate, dry bool) error {
+func (r *roster) write(ctx context.Context, all *buckets.Integrations, candidates []orgs.Candidate, dry bool) error {
 	added, replaced, same := 0, 0, 0
 	for _, c := range candidates {
 		if before, err := orgs.ReadValue(c.Before.Value); err == nil && before.Equal(c.Value) {

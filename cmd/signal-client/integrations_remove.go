@@ -14,7 +14,9 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/overview"
 )
 
 const integrationsRemoveLong = `Stop polling orgs and forget their configuration, former versions and tokens
@@ -50,7 +52,7 @@ func (r *roster) newRemove() *cobra.Command {
 					return err
 				}
 			}
-			_ = jets.Forget(cmd.Context(), all.Store.Conn) // a service does so at its start
+			_ = overview.Forget(cmd.Context(), all.Store.Conn) // a service does so at its start
 			return nil
 		},
 	}
@@ -60,7 +62,7 @@ func (r *roster) newRemove() *cobra.Command {
 	return r.flags(cmd)
 }
 
-func (r *roster) remove(ctx context.Context, all *jets.Integrations, instance string, sure bool) error {
+func (r *roster) remove(ctx context.Context, all *buckets.Integrations, instance string, sure bool) error {
 	w, err := orgs.Find(ctx, all, instance)
 	if err != nil {
 		return err

@@ -21,8 +21,10 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
@@ -110,7 +112,7 @@ func (k *killStand) configure() {
 		return err == nil
 	})
 	type object map[string]any
-	all := &jets.Integrations{Store: jets.Attach(k.conn, kinds.Default)}
+	all := &buckets.Integrations{Store: jets.Attach(k.conn, kinds.Default)}
 	for _, org := range k.orgs {
 		value, err := json.Marshal(object{
 			"poll_interval": "1s",
@@ -172,7 +174,7 @@ func (k *killStand) until(what string, so func() bool) {
 func (k *killStand) held() map[string]string {
 	ctx, cancel := context.WithTimeout(k.Context(), 2*time.Second)
 	defer cancel()
-	replicas, err := jets.ReadReplicas(ctx, k.conn)
+	replicas, err := locks.ReadReplicas(ctx, k.conn)
 	if err != nil {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/republish"
 )
 
 const replayLong = `Bring stored events again: to standard output, one event a line with Okta's own
@@ -130,18 +130,18 @@ func (r *replayer) refuse() error {
 }
 
 // publisher opens the target of some instances' events.
-func (r *replayRun) publisher(ctx context.Context, instances []string) (*jets.Republisher, error) {
-	to, err := jets.NewRepublisher(ctx, r.store.Conn, jets.Target{
+func (r *replayRun) publisher(ctx context.Context, instances []string) (*republish.Republisher, error) {
+	to, err := republish.New(ctx, r.store.Conn, republish.Target{
 		Subject: r.to, ID: r.id, Instances: instances,
 		Held: func(err error) { r.progress.Held(err) },
 	})
 	p := &problem.Error{Op: "replay to " + r.to, Err: err, Code: problem.BadUsage}
 	switch {
-	case errors.Is(err, jets.ErrSubject):
+	case errors.Is(err, republish.ErrSubject):
 		p.Hint = "--to 'signals-replay.{instance}', or any subject without wildcards"
-	case errors.Is(err, jets.ErrOwnSubject):
+	case errors.Is(err, republish.ErrOwnSubject):
 		p.Hint = "replay to a subject of its own: --to 'signals-replay.{instance}'"
-	case errors.Is(err, jets.ErrTarget):
+	case errors.Is(err, republish.ErrTarget):
 		p.Hint = "have streams that acknowledge take all of it (nats stream edit), or choose with --instance"
 	default:
 		return to, err

@@ -9,7 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/scan"
 )
 
 // counted is what a replay found of one instance, or of all.
@@ -41,7 +41,7 @@ type counts struct {
 func newCounts() *counts { return &counts{each: map[string]*counted{}} }
 
 // Add counts an event.
-func (c *counts) Add(e *jets.Stored, at time.Time) {
+func (c *counts) Add(e *scan.Stored, at time.Time) {
 	at = at.UTC()
 	of := c.each[e.Instance]
 	if of == nil {

@@ -6,7 +6,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/scan"
 )
 
 // lines writes events to a file or a pipe, each with its own bytes on one line.
@@ -27,7 +27,7 @@ const linesBuffer = 1 << 17
 
 // Publish implements replayOut. A line break can only stand between two tokens
 // of an event, where a space says the same.
-func (l *lines) Publish(ctx context.Context, e *jets.Stored) error {
+func (l *lines) Publish(ctx context.Context, e *scan.Stored) error {
 	data := e.Data
 	if bytes.IndexByte(data, '\n') >= 0 || bytes.IndexByte(data, '\r') >= 0 {
 		data = bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\n"), []byte(" ")), []byte("\r"), []byte(" "))
@@ -73,7 +73,7 @@ func (l *lines) Waiting() uint64 {
 type nowhere struct{}
 
 // Publish implements replayOut.
-func (nowhere) Publish(context.Context, *jets.Stored) error { return nil }
+func (nowhere) Publish(context.Context, *scan.Stored) error { return nil }
 
 // Flush implements replayOut.
 func (nowhere) Flush(context.Context) error { return nil }

@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/scan"
 )
 
 // pick is which of the stored events are brought again.
@@ -72,7 +72,7 @@ func network(text string) (netip.Prefix, error) {
 
 // Takes reports whether an event is among them. Its body is read only when its
 // headers have not ruled it out.
-func (p *pick) Takes(e *jets.Stored) bool {
+func (p *pick) Takes(e *scan.Stored) bool {
 	if len(p.types) > 0 && !cli.Matches(p.types, e.Type()) {
 		return false
 	}
@@ -86,7 +86,7 @@ func (p *pick) Takes(e *jets.Stored) bool {
 }
 
 // happened is when an event did: when it was stored, if it does not say.
-func happened(e *jets.Stored) time.Time {
+func happened(e *scan.Stored) time.Time {
 	if at, ok := e.Published(); ok {
 		return at
 	}

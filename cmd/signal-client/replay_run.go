@@ -18,6 +18,8 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/republish"
+	"github.com/witfoo/signal-client/sink/scan"
 )
 
 // aheadOfTime is how far before --since the stream is read: an event's own time
@@ -29,7 +31,7 @@ type replayRun struct {
 	*replayer
 	store    *jets.Store
 	out      replayOut
-	target   *jets.Republisher // nil: standard output
+	target   *republish.Republisher // nil: standard output
 	progress *replayProgress
 	counts   *counts
 	began    time.Time
@@ -42,14 +44,14 @@ type replayRun struct {
 
 // underWay is an event that was brought and may not be where it belongs.
 type underWay struct {
-	e  *jets.Stored
+	e  *scan.Stored
 	at time.Time // when it happened
 }
 
 // replayOut takes the events.
 type replayOut interface {
 	// Publish takes an event, whatever its error.
-	Publish(ctx context.Context, e *jets.Stored) error
+	Publish(ctx context.Context, e *scan.Stored) error
 	// Flush returns when all of them are where they belong.
 	Flush(ctx context.Context) error
 	// Waiting is the sequence of the first that may not be; 0: all are.
@@ -60,7 +62,7 @@ type replayOut interface {
 func (r *replayRun) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cli.VisitTime)
 	defer cancel()
-	known, err := jets.Instances(ctx, r.store.Conn)
+	known, err := scan.Instances(ctx, r.store.Conn)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func (r *replayRun) prepare(ctx context.Context) error {
 		}
 		if len(r.target.Streams) == 0 {
 			fmt.Fprintf(r.Err(), "No stream takes %[1]s: the events go to whoever listens now. To keep them: nats stream add REPLAY --subjects '%[1]s' --defaults\n",
-				strings.ReplaceAll(r.to, jets.InstanceMark, "*"))
+				strings.ReplaceAll(r.to, republish.InstanceMark, "*"))
 		}
 	}
 	switch {
@@ -87,7 +89,7 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	if r.pick.from.IsZero() {
 		return nil
 	}
-	seq, err := jets.SequenceAt(ctx, r.store.Conn, r.pick.from.Add(-aheadOfTime))
+	seq, err := scan.SequenceAt(ctx, r.store.Conn, r.pick.from.Add(-aheadOfTime))
 	if err != nil {
 		return fmt.Errorf("find where %s begins: %w", r.pick.from.Format(time.RFC3339), err)
 	}
@@ -157,7 +159,7 @@ func (r *replayRun) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if errors.Is(err, jets.ErrRefused) {
+	if errors.Is(err, republish.ErrRefused) {
 		return &problem.Error{Op: "replay to " + r.to, Err: err}
 	}
 	return err
@@ -169,7 +171,7 @@ const flushGrace = 5 * time.Second
 // flushRest gives what is under way a moment more after an error, so that it need
 // not be brought again. It returns what the replay ends with.
 func (r *replayRun) flushRest(ctx context.Context, err error) error {
-	if errors.Is(err, jets.ErrRefused) {
+	if errors.Is(err, republish.ErrRefused) {
 		return err
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
@@ -182,7 +184,7 @@ func (r *replayRun) flushRest(ctx context.Context, err error) error {
 
 // bring walks through the range.
 func (r *replayRun) bring(ctx context.Context) error {
-	all := jets.Range{
+	all := scan.Range{
 		Kind: kinds.Default, Instances: r.pick.instances, From: r.fromSeq, Through: r.toSeq,
 		Begun: func(from, through uint64) {
 			r.from, r.through, r.next = from, through, from
@@ -194,7 +196,7 @@ func (r *replayRun) bring(ctx context.Context) error {
 		},
 		Away: r.progress.Away, Gone: r.progress.Gone,
 	}
-	for e, err := range jets.Events(ctx, r.store.Conn, all) {
+	for e, err := range scan.Events(ctx, r.store.Conn, all) {
 		if err != nil {
 			return err
 		}
@@ -212,7 +214,7 @@ func (r *replayRun) bring(ctx context.Context) error {
 	return nil
 }
 
-func (r *replayRun) bringOne(ctx context.Context, e *jets.Stored) error {
+func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
 	at := happened(e)
 	if wait := r.tempo.Wait(at, time.Now()); wait > 0 && !r.dryRun {
 		if wait > time.Millisecond {

@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
@@ -22,8 +22,8 @@ import (
 const anEvent = `{"actor":{"id":"00u1","type":"User","alternateId":"Jane.Doe@acme.com","displayName":"Jane Doe"},"client":{"ipAddress":"203.0.113.7"},
 "outcome":{"result":"FAILURE","reason":"INVALID_CREDENTIALS"},"uuid":"u-1","eventType":"user.session.start","published":"2026-11-20T08:00:00.000Z"}`
 
-func storedEvent() *jets.Stored {
-	return &jets.Stored{Instance: "acme", Seq: 7, At: time.Date(2026, 11, 20, 8, 0, 30, 0, time.UTC), Data: []byte(anEvent), Header: nats.Header{
+func storedEvent() *scan.Stored {
+	return &scan.Stored{Instance: "acme", Seq: 7, At: time.Date(2026, 11, 20, 8, 0, 30, 0, time.UTC), Data: []byte(anEvent), Header: nats.Header{
 		"ce-id": {"u-1"}, "ce-type": {"com.okta.user.session.start"}, "ce-time": {"2026-11-20T08:00:00.000Z"},
 	}}
 }
@@ -96,7 +96,7 @@ func TestReplayPicks(t *testing.T) {
 		if errs := p.prepare(time.Now()); len(errs) > 0 {
 			t.Fatal(errs)
 		}
-		for _, e := range []*jets.Stored{storedEvent(), bare} {
+		for _, e := range []*scan.Stored{storedEvent(), bare} {
 			if got := p.Takes(e); got != test.want {
 				t.Errorf("%q: %t, want %t (headers %v)", test.flags, got, test.want, e.Header)
 			}
@@ -118,7 +118,7 @@ func TestReplayPicksByHeadersFirst(t *testing.T) {
 // Real events pass the filters made of their own members, and no others.
 func TestReplayPicksRealEvents(t *testing.T) {
 	for _, line := range oktatest.Samples(t) {
-		real := &jets.Stored{Data: line, Header: nats.Header{}}
+		real := &scan.Stored{Data: line, Header: nats.Header{}}
 		var e struct { // as encoding/json reads a sane event
 			Actor   struct{ ID, AlternateID, DisplayName string }
 			Client  struct{ IPAddress string }
@@ -169,7 +169,7 @@ func TestReplayPicksOddEvents(t *testing.T) {
 			if !json.Valid(data) {
 				t.Fatalf("%s", data)
 			}
-			return p.Takes(&jets.Stored{Data: data, Header: nats.Header{}})
+			return p.Takes(&scan.Stored{Data: data, Header: nats.Header{}})
 		}
 		for _, other := range odd {
 			for member := range filters {
@@ -253,7 +253,7 @@ func TestReplayLines(t *testing.T) {
 	var to bytes.Buffer
 	l := &lines{w: &to}
 	for seq, data := range []string{`{"a":1}`, "{\"a\" :\r\n\t2\n}", `{"a":"` + strings.Repeat("x", 1<<18) + `"}`} {
-		if err := l.Publish(t.Context(), &jets.Stored{Seq: uint64(seq + 1), Data: []byte(data)}); err != nil {
+		if err := l.Publish(t.Context(), &scan.Stored{Seq: uint64(seq + 1), Data: []byte(data)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -270,7 +270,7 @@ func TestReplayLines(t *testing.T) {
 func TestReplayLinesThatFail(t *testing.T) {
 	l := &lines{w: failing{}}
 	for seq := range uint64(3) {
-		if err := l.Publish(t.Context(), &jets.Stored{Seq: seq + 10, Data: []byte("{}")}); err != nil {
+		if err := l.Publish(t.Context(), &scan.Stored{Seq: seq + 10, Data: []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -291,7 +291,7 @@ func TestReplayLinesOnAFullDisk(t *testing.T) {
 		l := &lines{w: disk}
 		run.out = l
 		for seq := range uint64(3) {
-			if err := run.bringOne(t.Context(), &jets.Stored{Seq: 10 + seq, Header: nats.Header{}, Data: []byte("{}")}); err != nil {
+			if err := run.bringOne(t.Context(), &scan.Stored{Seq: 10 + seq, Header: nats.Header{}, Data: []byte("{}")}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -62,7 +63,7 @@ func (o *outages) status(instance string) pipeline.Status {
 		o.Fatal(err)
 	}
 	defer conn.Close()
-	all, err := jets.AllStatuses(o.Context(), conn)
+	all, err := buckets.AllStatuses(o.Context(), conn)
 	if err != nil {
 		o.Fatal(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/signals"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -21,7 +23,7 @@ import (
 type stage struct {
 	store    *jets.Store
 	seen     *jets.SnapshotSeen
-	locks    *jets.Locks
+	locks    *locks.Locks
 	http     *http.Client
 	timeout  time.Duration // of one request
 	metrics  *telemetry.Metrics
@@ -50,7 +52,7 @@ func (s *stage) Runner(i pipeline.Integration, token pipeline.Secret, able func(
 		Kind:     i.Kind.Name,
 		Instance: i.Instance,
 		Source:   informed{s.guards.Before(client, i, token, s.trace), s.heard},
-		Sink:     jets.NewSink(s.store, i.Instance, query, s.trace, s.log),
+		Sink:     signals.New(s.store, i.Instance, query, s.trace, s.log),
 		Clock:    clock,
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
@@ -215,7 +217,7 @@ func (s *stage) Report(instance string, state pipeline.State, err error) {
 	if err != nil && errors.Is(err, pipeline.ErrNewer) {
 		err = fmt.Errorf("%w: run the newest signal-client that has worked on this stream", err)
 	}
-	if _, elsewhere := errors.AsType[*jets.NameTakenError](err); elsewhere {
+	if _, elsewhere := errors.AsType[*locks.NameTakenError](err); elsewhere {
 		s.board.Taken(instance) // STATUS is the holder's
 		return
 	}

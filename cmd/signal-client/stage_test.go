@@ -15,7 +15,8 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/overview"
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
@@ -131,9 +132,9 @@ func TestStatusAsOfNow(t *testing.T) {
 // A process that goes by the name of one that was killed doesn't speak for it.
 func TestStatusOfAnEarlierProcess(t *testing.T) {
 	now := time.Now()
-	held := map[string]jets.Lock{"held": {Holder: "one", Session: "now"}, "void": {Holder: "one", Session: "before"}}
-	sessions := map[string]jets.Session{"one": {ID: "now", StartedAt: now}}
-	v := jets.Overview{Replicas: jets.Replicas{Sessions: sessions, Locks: held}}
+	held := map[string]locks.Lock{"held": {Holder: "one", Session: "now"}, "void": {Holder: "one", Session: "before"}}
+	sessions := map[string]locks.Session{"one": {ID: "now", StartedAt: now}}
+	v := overview.Overview{Replicas: locks.Replicas{Sessions: sessions, Locks: held}}
 	for instance, written := range map[string]time.Duration{"held": -time.Second, "void": -time.Second, "said": time.Second} {
 		v.Statuses = append(v.Statuses, pipeline.Status{Instance: instance, State: pipeline.StatePolling, Holder: "one", UpdatedAt: now.Add(written)})
 	}
@@ -145,7 +146,7 @@ func TestStatusOfAnEarlierProcess(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("states are %v, want %v", got, want)
 	}
-	fresh, err := json.Marshal(together(jets.Overview{Entries: map[string]pipeline.Entry{"new": {}}}, now))
+	fresh, err := json.Marshal(together(overview.Overview{Entries: map[string]pipeline.Entry{"new": {}}}, now))
 	if err != nil || strings.Contains(string(fresh), "updated_at") {
 		t.Errorf("nothing was written, and there is %s, %v", fresh, err)
 	}
@@ -155,11 +156,11 @@ func TestStatusOfAnEarlierProcess(t *testing.T) {
 func TestStatusWhileNothingIsStored(t *testing.T) {
 	now := time.Now()
 	for ago, want := range map[time.Duration]pipeline.State{5 * time.Second: pipeline.StateCatchingUp, time.Minute: pipeline.StateCatchingUp, 5 * time.Minute: pipeline.StateRetrying} {
-		v := jets.Overview{
+		v := overview.Overview{
 			Statuses: []pipeline.Status{{Instance: "prod", State: pipeline.StateCatchingUp, Holder: "one", UpdatedAt: now.Add(-ago)}},
-			Replicas: jets.Replicas{
-				Sessions: map[string]jets.Session{"one": {ID: "1", TTL: 10 * time.Second, RenewedAt: now.Add(-ago)}},
-				Locks:    map[string]jets.Lock{"prod": {Holder: "one", Session: "1"}},
+			Replicas: locks.Replicas{
+				Sessions: map[string]locks.Session{"one": {ID: "1", TTL: 10 * time.Second, RenewedAt: now.Add(-ago)}},
+				Locks:    map[string]locks.Lock{"prod": {Holder: "one", Session: "1"}},
 			},
 		}
 		got := together(v, now)[0]

@@ -18,7 +18,10 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/overview"
 )
 
 const statusLong = `Show every org: its state, who polls it, and how far it is complete; and every
@@ -75,7 +78,7 @@ func newStatus(p *cli.Program) *cobra.Command {
 			defer conn.Close()
 			store := jets.Attach(conn, kinds.Default)
 			if f.watch > 0 {
-				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), jets.NewLookout(store.Conn, kinds.Default))
+				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), overview.New(store.Conn, kinds.Default))
 			}
 			return statusOnce(ctx, p, store, f)
 		},
@@ -118,18 +121,18 @@ func statusOnce(ctx context.Context, p *cli.Program, store *jets.Store, f status
 }
 
 // readStatuses reads the buckets once, and puts together what they say.
-func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, jets.Replicas, error) {
-	stored, err := jets.AllStatuses(ctx, store.Conn)
-	entries, err2 := (&jets.Integrations{Store: store}).All(ctx)
-	replicas, err3 := jets.ReadReplicas(ctx, store.Conn)
+func readStatuses(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, locks.Replicas, error) {
+	stored, err := buckets.AllStatuses(ctx, store.Conn)
+	entries, err2 := (&buckets.Integrations{Store: store}).All(ctx)
+	replicas, err3 := locks.ReadReplicas(ctx, store.Conn)
 	if err := errors.Join(jets.IgnoreMissingBucket(err), jets.IgnoreMissingBucket(err2), jets.IgnoreMissingBucket(err3)); err != nil {
 		return nil, replicas, err
 	}
-	return together(jets.Overview{Statuses: stored, Entries: entries, Replicas: replicas}, now), replicas, nil
+	return together(overview.Overview{Statuses: stored, Entries: entries, Replicas: replicas}, now), replicas, nil
 }
 
 // together puts together what the buckets say of each instance, by name.
-func together(v jets.Overview, now time.Time) []pipeline.Status {
+func together(v overview.Overview, now time.Time) []pipeline.Status {
 	each := map[string]pipeline.Status{}
 	for _, s := range v.Statuses {
 		each[s.Instance] = s
@@ -161,7 +164,7 @@ const unstoredAfter = 2 * time.Minute
 
 // unstored is a status whose holder can write none, since NATS stores nothing: its session
 // is neither renewed nor expires. What was written last is not how things stand.
-func unstored(now time.Time, s pipeline.Status, session jets.Session) pipeline.Status {
+func unstored(now time.Time, s pipeline.Status, session locks.Session) pipeline.Status {
 	ago := now.Sub(session.RenewedAt)
 	if session.TTL <= 0 || ago < session.TTL+unstoredAfter {
 		return s
@@ -175,7 +178,7 @@ func unstored(now time.Time, s pipeline.Status, session jets.Session) pipeline.S
 // holder that lives may be without the lock for a moment, between two tries to read a
 // token, say; but what was written before its session began, it has from a process
 // of the same name that is gone.
-func speaks(r jets.Replicas, s pipeline.Status) bool {
+func speaks(r locks.Replicas, s pipeline.Status) bool {
 	session := r.Sessions[s.Holder]
 	return r.Held(s.Instance) || session.ID != "" && !s.UpdatedAt.Before(session.StartedAt)
 }

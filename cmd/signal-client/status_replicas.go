@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // share is what a process that polls has of the orgs.
@@ -23,7 +23,7 @@ type share struct {
 }
 
 // shares are those of the replicas that live, by name.
-func shares(r jets.Replicas) []share {
+func shares(r locks.Replicas) []share {
 	all, sum := []share{}, 0
 	for _, replica := range slices.Sorted(maps.Keys(r.Sessions)) {
 		session := r.Sessions[replica]

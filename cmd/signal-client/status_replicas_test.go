@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // Who can't poll an org is shown with the reason, and a reason can't steer a terminal.
 func TestSharesSayWhy(t *testing.T) {
-	all := shares(jets.Replicas{Sessions: map[string]jets.Session{
+	all := shares(locks.Replicas{Sessions: map[string]locks.Session{
 		"node-1": {ID: "a", Declines: []string{"acme", "initech"}, Reasons: map[string]string{"acme": "breaker is open: no route to host\x1b[2J"}},
 		"node-2": {ID: "b"},
 	}})

@@ -13,7 +13,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/overview"
 )
 
 // watching shows how things stand, again and again.
@@ -28,7 +28,7 @@ type watching struct {
 }
 
 // Run shows until ctx ends, and returns its error.
-func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
+func (w *watching) Run(ctx context.Context, l *overview.Watcher) error {
 	w.paces, w.shown = map[string]pace{}, map[string]any{}
 	began := time.Now()
 	looking, end := context.WithCancel(ctx)
@@ -54,7 +54,7 @@ func (w *watching) Run(ctx context.Context, l *jets.Lookout) error {
 	}
 }
 
-func (w *watching) show(v jets.Overview, now time.Time) error {
+func (w *watching) show(v overview.Overview, now time.Time) error {
 	all, err := chosen(together(v, now), w.instances)
 	if err != nil {
 		return err

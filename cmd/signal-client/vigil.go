@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // vigil says once a minute, for the whole process, that NATS is away, or answers
 // nothing, while it is. It is for one goroutine.
 type vigil struct {
 	conn   *jets.Conn
-	locks  *jets.Locks
+	locks  *locks.Locks
 	census *census
 	log    *slog.Logger
 

@@ -14,7 +14,10 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/fleet"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/overview"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -24,15 +27,15 @@ import (
 func (s *service) work(ctx context.Context, store *jets.Store) error {
 	advisories := telemetry.NewAdvisories(store.Conn, time.Duration(s.config.Process.SilentAfter), s.log)
 	seen := new(jets.SnapshotSeen)
-	locks, err := jets.NewLocks(store, jets.LocksConfig{Seen: seen, Replica: s.config.Process.Replica, TTL: time.Duration(s.config.Process.SessionTTL), Log: s.log,
-		Took: func(instance string, from jets.Lock, expired bool) {
+	locks, err := locks.New(store, locks.Config{Seen: seen, Replica: s.config.Process.Replica, TTL: time.Duration(s.config.Process.SessionTTL), Log: s.log,
+		Took: func(instance string, from locks.Lock, expired bool) {
 			s.metrics.Took(expired)
 			advisories.Took(instance, from, expired)
 		}})
 	if err != nil {
 		return err
 	}
-	statuses := jets.NewStatuses(store, s.log)
+	statuses := buckets.NewStatuses(store, s.log)
 	afterwards := context.WithoutCancel(ctx)
 	defer inBackground(afterwards, statuses.Run)()
 	defer inBackground(afterwards, locks.Run)()
@@ -60,7 +63,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 		if err := pipeline.Sleep(ctx, 2*time.Duration(s.config.Process.SessionTTL)); err != nil { // the sessions of those that were killed
 			return err
 		}
-		return jets.Forget(ctx, store.Conn)
+		return overview.Forget(ctx, store.Conn)
 	})()
 	streams := &streamWatch{store: store, advisories: advisories, log: s.log}
 	s.metrics.WatchStreams(streams.Faults)
@@ -72,7 +75,7 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 
 	s.ready.Waiting("integrations are not loaded yet")
 	held := &holding{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
-		return jets.ReadStatus(ctx, store.Conn, instance)
+		return buckets.ReadStatus(ctx, store.Conn, instance)
 	}}
 	err = s.fleet(stage, held, known, streams).Run(ctx)
 	s.log.Info("polling ended")
@@ -80,15 +83,15 @@ func (s *service) work(ctx context.Context, store *jets.Store) error {
 }
 
 // stage is what polls, within the bounds of this process.
-func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *jets.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *stage {
+func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *locks.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *stage {
 	within := newBounds(s.config.Process)
 	s.metrics.WatchBounds(within.requests, within.pages)
 	st := &stage{
 		store: store, seen: seen, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.config.Process.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.log,
-		limiters:   limiters{exchange: jets.NewBudgets(store), replica: locks.Replica()},
+		limiters:   limiters{exchange: buckets.NewBudgets(store), replica: locks.Replica()},
 		bounds:     within,
-		backlogs:   &backlogs{kept: &jets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
+		backlogs:   &backlogs{kept: &buckets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.log},
 		auditEvery: time.Duration(s.config.Process.AuditEvery),
 	}
 	st.wakes.before = st.guards.Try
@@ -99,7 +102,7 @@ func (s *service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *jets.
 func (s *service) fleet(stage *stage, held *holding, known *census, streams *streamWatch) *fleet.Fleet {
 	return &fleet.Fleet{
 		Integrations: &announced{
-			Integrations: &jets.Integrations{Store: stage.store, Seen: stage.seen, Log: s.log}, static: len(known.static), log: s.log, hint: s.firstStep(),
+			Integrations: &buckets.Integrations{Store: stage.store, Seen: stage.seen, Log: s.log}, static: len(known.static), log: s.log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
 				s.ready.Check(func() string { return s.unready(stage, known, streams) }, func() []string {

@@ -10,19 +10,19 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// value reads a bucket's entry from its leader; a deleted key's marker counts. It returns
+// Value reads a bucket's entry from its leader; a deleted key's marker counts. It returns
 // ErrNoMessage if the key was never written.
-func (c *Conn) value(ctx context.Context, bucket, key string) (*RawMsg, error) {
+func (c *Conn) Value(ctx context.Context, bucket, key string) (*RawMsg, error) {
 	return c.Last(ctx, BucketStream(bucket), BucketSubject(bucket, key))
 }
 
-// put writes m under a bucket's key if it still has the revision; 0: if it was never
+// Put writes m under a bucket's key if it still has the revision; 0: if it was never
 // written. It returns the new revision. Its error matches pipeline.ErrChanged when
 // somebody else has written meanwhile.
-func (c *Conn) put(ctx context.Context, bucket, key string, revision uint64, m *nats.Msg) (uint64, error) {
+func (c *Conn) Put(ctx context.Context, bucket, key string, revision uint64, m *nats.Msg) (uint64, error) {
 	m.Subject = c.PutSubject(bucket, key)
-	expect(m, revision)
-	seq, err := newPublisher(c).publish(ctx, []*nats.Msg{m})
+	Expect(m, revision)
+	seq, err := newPublisher(c).Publish(ctx, []*nats.Msg{m})
 	if errors.Is(err, pipeline.ErrFenced) {
 		err = pipeline.ErrChanged
 	}

@@ -9,7 +9,7 @@ import (
 // SnapshotTime is how long a reconnected process delays new locks and polls until it has
 // a snapshot of INTEGRATIONS. Beyond that a bucket that can't be read must not prevent
 // takeovers or polls.
-const SnapshotTime = 2 * watchSilence
+const SnapshotTime = 2 * WatchSilence
 
 // SnapshotSeen names the connection over which the watch of INTEGRATIONS has delivered a
 // full snapshot. Before that the process must not poll: an instance may have been
@@ -89,7 +89,7 @@ func (s *SnapshotSeen) Wait(ctx context.Context, conn *Conn) error {
 		if left <= 0 {
 			return nil
 		}
-		if err := await(ctx, news, left); err != nil {
+		if err := Await(ctx, news, left); err != nil {
 			return err
 		}
 	}
@@ -112,8 +112,8 @@ func (s *SnapshotSeen) wanted(generation uint64) (time.Duration, <-chan struct{}
 	return time.Until(s.missed.Add(SnapshotTime)), s.news
 }
 
-// await waits until wake, for at most d unless that is 0.
-func await(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
+// Await waits until wake, for at most d unless that is 0.
+func Await(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
 	var due <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)

@@ -36,9 +36,9 @@ const defaultPrefix = "$JS.API"
 // Atomic batches exist since 2.12.
 const leastMajor, leastMinor = 2, 12
 
-// requestTimeout bounds a request whose context has no deadline. A cluster that has lost
+// RequestTimeout bounds a request whose context has no deadline. A cluster that has lost
 // a leader needs 4–9 s to elect a new one; the caller asks again.
-const requestTimeout = 5 * time.Second
+const RequestTimeout = 5 * time.Second
 
 // Dialer is how Connect connects. The zero value suits most cases.
 type Dialer struct {
@@ -87,7 +87,7 @@ func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (
 	if err := CheckServers(urls); err != nil {
 		return nil, fmt.Errorf("connect to nats%s: %w", at(urls), err)
 	}
-	c := &Conn{APIPrefix: d.prefix(), log: orDiscard(d.Log)}
+	c := &Conn{APIPrefix: d.prefix(), log: OrDiscard(d.Log)}
 	c.opened()
 	nc, err := nats.Connect(urls, c.options(cmp.Or(d.Silence, 10*time.Second), opts)...)
 	if err != nil {
@@ -165,7 +165,7 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 	if c.JS, err = d.jetStream(c.NATS); err != nil {
 		return err
 	}
-	limit := requestTimeout
+	limit := RequestTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline)*9/10) // leaves time to report the reason
 	}
@@ -184,7 +184,7 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 		err = refusal // the server does not answer a forbidden request
 	}
 	if err != nil {
-		return fmt.Errorf("ask for JetStream: %w", cause(ctx, err))
+		return fmt.Errorf("ask for JetStream: %w", Cause(ctx, err))
 	}
 	return nil
 }
@@ -289,7 +289,7 @@ func (c *Conn) dropped() {
 func (c *Conn) refused(subject string, err error) error {
 	refusal := c.NATS.LastError()
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(subject)) {
-		return fmt.Errorf("no answer within %v: %w", ackTimeout, refusal)
+		return fmt.Errorf("no answer within %v: %w", AckTimeout, refusal)
 	}
 	return err
 }
@@ -325,7 +325,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-func orDiscard(log *slog.Logger) *slog.Logger {
+func OrDiscard(log *slog.Logger) *slog.Logger {
 	if log == nil {
 		return slog.New(slog.DiscardHandler)
 	}

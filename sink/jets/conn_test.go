@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 func TestEpoch(t *testing.T) {
@@ -119,8 +120,8 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 
 		lost = 100
 		began = time.Now()
-		if _, err = c.Last(t.Context(), "S", "s"); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != requestTimeout {
-			t.Errorf("after %v: %v, want the end of patience after %v", time.Since(began), err, requestTimeout)
+		if _, err = c.Last(t.Context(), "S", "s"); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != RequestTimeout {
+			t.Errorf("after %v: %v, want the end of patience after %v", time.Since(began), err, RequestTimeout)
 		}
 		go func() {
 			time.Sleep(2*askAgain + askAgain/2)
@@ -136,8 +137,8 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 // Even the demand for a watch may come twice.
 func TestConsumerAskedForTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{Kind: kind})
-		if _, err := store.Conn.put(t.Context(), BucketLocks, "okta.acme", 0, &nats.Msg{Data: []byte(`{}`), Header: nats.Header{}}); err != nil {
+		store := opened(t, jetstest.Run(t), Config{Kind: okta.Kind})
+		if _, err := store.Conn.Put(t.Context(), BucketLocks, "okta.acme", 0, &nats.Msg{Data: []byte(`{}`), Header: nats.Header{}}); err != nil {
 			t.Fatal(err)
 		}
 		nc := store.Conn.NATS
@@ -285,7 +286,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 }
 
 // ways lead to a server, one connection each.
-type ways []*cable
+type ways []*jetstest.Proxy
 
 func (w *ways) InProcessConn() (net.Conn, error) {
 	way := (*w)[0]
@@ -297,8 +298,8 @@ func (w *ways) InProcessConn() (net.Conn, error) {
 func TestSilentServerIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		first := &cable{server: s, left: -1}
-		to := ways{first, {server: s, left: -1}}
+		first := &jetstest.Proxy{Server: s, Left: -1}
+		to := ways{first, {Server: s, Left: -1}}
 		c, err := Dialer{Silence: 20 * time.Second}.Connect(t.Context(), "", nats.InProcessServer(&to))
 		if err != nil {
 			t.Fatal(err)
@@ -308,8 +309,8 @@ func TestSilentServerIsLeft(t *testing.T) {
 		if c.Generation() != 0 {
 			t.Fatal("left, though it answers")
 		}
-		first.stall()
-		defer first.heal()
+		first.Stall()
+		defer first.Heal()
 		began := time.Now()
 		ctx, done := c.Epoch(t.Context())
 		defer done()
@@ -327,7 +328,7 @@ func TestSilentServerIsLeft(t *testing.T) {
 // the reason, and not logged each time.
 func TestChangedPasswordIsNotLoggedAtEachTry(t *testing.T) {
 	s := jetstest.Config{Password: "old", Listen: true}.Run(t)
-	var book lockedBuffer
+	var book jetstest.Buffer
 	var tries atomic.Int32
 	c, err := Dialer{Log: slog.New(slog.NewTextHandler(&book, nil))}.Connect(t.Context(), s.URL(), nats.UserInfo("test", "old"),
 		nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0), nats.IgnoreAuthErrorAbort(),

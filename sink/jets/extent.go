@@ -14,7 +14,7 @@ type Extent struct {
 
 // Extent asks the leader of SIGNALS for its extent.
 func (c *Conn) Extent(ctx context.Context) (Extent, error) {
-	i, err := c.info(ctx, StreamSignals)
+	i, err := c.Info(ctx, StreamSignals)
 	if err != nil {
 		return Extent{}, err
 	}

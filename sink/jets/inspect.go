@@ -54,7 +54,7 @@ func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
 	i := Inspection{Name: name, Bucket: bucket}
 	var raw json.RawMessage
 	sent := time.Now()
-	err := c.ask(ctx, "STREAM.INFO."+want.config.Name, nil, &raw)
+	err := c.Ask(ctx, "STREAM.INFO."+want.config.Name, nil, &raw)
 	i.Took = time.Since(sent)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		i.Missing = true
@@ -69,7 +69,7 @@ func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
 		return i
 	}
 	i.Skew = i.Info.TimeStamp.Sub(sent.Add(i.Took / 2))
-	i.Unfit = want.fit(i.Info.Config)
+	i.Unfit = want.refuse(i.Info.Config)
 	if lacks := lacking(i.Info.Config, want.config); len(lacks) > 0 {
 		i.Lacks = names(lacks)
 	}

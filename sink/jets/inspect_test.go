@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // Inspect tells of what is missing, of what an operator narrowed and of what
@@ -22,7 +23,7 @@ func TestInspect(t *testing.T) {
 	t.Cleanup(conn.Close)
 	inspect := func() map[string]Inspection {
 		t.Helper()
-		all, err := conn.Inspect(ctx, Config{Kind: kind, MaxBytes: LeastBytes})
+		all, err := conn.Inspect(ctx, Config{Kind: okta.Kind, MaxBytes: LeastBytes})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,18 +70,18 @@ func TestWhatIsNotAppliedIsTold(t *testing.T) {
 		have  jetstream.StreamConfig
 		told  string // by SIGNALS; empty: nothing
 	}{
-		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 90 * day}, ""},
-		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 365 * day}, ""},
-		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 30 * day}, "max_age is 30d and not 90d"},
-		{Config{Kind: kind, MaxAge: 180 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 180d"},
-		{Config{Kind: kind, MaxAge: 30 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 30d"},
-		{Config{Kind: kind, MaxAge: 30 * day}, jetstream.StreamConfig{}, "max_age is unlimited and not 30d"},
-		{Config{Kind: kind, MaxAge: century}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not unlimited"},
-		{Config{Kind: kind, MaxAge: century}, jetstream.StreamConfig{}, ""},
-		{Config{Kind: kind, MaxBytes: LeastBytes}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, "max_bytes is 1073741824 and not 67108864"},
-		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, ""},
-		{Config{Kind: kind, Replicas: 2}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, "3 copies and not 2"},
-		{Config{Kind: kind}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, ""},
+		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 90 * day}, ""},
+		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 365 * day}, ""},
+		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 30 * day}, "max_age is 30d and not 90d"},
+		{Config{Kind: okta.Kind, MaxAge: 180 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 180d"},
+		{Config{Kind: okta.Kind, MaxAge: 30 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 30d"},
+		{Config{Kind: okta.Kind, MaxAge: 30 * day}, jetstream.StreamConfig{}, "max_age is unlimited and not 30d"},
+		{Config{Kind: okta.Kind, MaxAge: century}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not unlimited"},
+		{Config{Kind: okta.Kind, MaxAge: century}, jetstream.StreamConfig{}, ""},
+		{Config{Kind: okta.Kind, MaxBytes: LeastBytes}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, "max_bytes is 1073741824 and not 67108864"},
+		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, ""},
+		{Config{Kind: okta.Kind, Replicas: 2}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, "3 copies and not 2"},
+		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, ""},
 	} {
 		asked, err := c.asked.withDefaults()
 		if err != nil {

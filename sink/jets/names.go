@@ -13,11 +13,8 @@ const (
 	BucketBackfills    = "BACKFILLS"
 )
 
-// keyPrefix is that of an instance's key in every bucket, and of an org's in BUDGETS.
-const keyPrefix = "okta."
-
-// sessionPrefix is that of a replica's key in LOCKS.
-const sessionPrefix = "session."
+// KeyPrefix is that of an instance's key in every bucket, and of an org's in BUDGETS.
+const KeyPrefix = "okta."
 
 // SubjectEvents returns the subject of an instance's events.
 func SubjectEvents(instance string) string { return "signals.okta." + instance }
@@ -45,7 +42,7 @@ func SubjectAdvisory(kind, instance string) string {
 }
 
 // Key returns an instance's key in every bucket.
-func Key(instance string) string { return keyPrefix + instance }
+func Key(instance string) string { return KeyPrefix + instance }
 
 // BucketStream returns the stream of a bucket.
 func BucketStream(bucket string) string { return "KV_" + bucket }

@@ -33,7 +33,7 @@ func (c *Conn) Request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	defer done()
 	answer, err := c.NATS.RequestMsgWithContext(ctx, msg)
 	if err != nil {
-		return nil, cause(ctx, err)
+		return nil, Cause(ctx, err)
 	}
 	return answer, nil
 }
@@ -43,11 +43,11 @@ func withLimit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, requestTimeout)
+	return context.WithTimeout(ctx, RequestTimeout)
 }
 
-// cause replaces a context's error by its cause.
-func cause(ctx context.Context, err error) error {
+// Cause replaces a context's error by its cause.
+func Cause(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) && context.Cause(ctx) != nil {
 		return context.Cause(ctx)
 	}
@@ -59,7 +59,7 @@ func cause(ctx context.Context, err error) error {
 // replica (2.5 % of reads straight after an ack were, measured with nats-server 2.15.2,
 // 2026-08), so it is never used for decisions.
 func (c *Conn) Last(ctx context.Context, stream, subject string) (*RawMsg, error) {
-	m, err := c.read(ctx, stream, map[string]any{"last_by_subj": subject})
+	m, err := c.Read(ctx, stream, map[string]any{"last_by_subj": subject})
 	if err != nil {
 		return nil, fmt.Errorf("read the newest of %s in %s: %w", subject, stream, err)
 	}
@@ -72,14 +72,14 @@ func (c *Conn) At(ctx context.Context, stream string, seq uint64) (*RawMsg, erro
 	if seq == 0 {
 		return nil, fmt.Errorf("read message 0 of %s: %w", stream, ErrNoMessage)
 	}
-	m, err := c.read(ctx, stream, map[string]any{"seq": seq})
+	m, err := c.Read(ctx, stream, map[string]any{"seq": seq})
 	if err != nil {
 		return nil, fmt.Errorf("read message %d of %s: %w", seq, stream, err)
 	}
 	return m, nil
 }
 
-func (c *Conn) read(ctx context.Context, stream string, what map[string]any) (*RawMsg, error) {
+func (c *Conn) Read(ctx context.Context, stream string, what map[string]any) (*RawMsg, error) {
 	var answer struct {
 		Message *struct {
 			Subject string    `json:"subject"`
@@ -89,7 +89,7 @@ func (c *Conn) read(ctx context.Context, stream string, what map[string]any) (*R
 			Time    time.Time `json:"time"`
 		} `json:"message"`
 	}
-	if err := c.ask(ctx, "STREAM.MSG.GET."+stream, what, &answer); err != nil {
+	if err := c.Ask(ctx, "STREAM.MSG.GET."+stream, what, &answer); err != nil {
 		return nil, err
 	}
 	m := answer.Message
@@ -137,7 +137,7 @@ func (c *Conn) insist(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 		stop()
 		switch {
 		case ctx.Err() != nil:
-			return nil, cause(ctx, ctx.Err())
+			return nil, Cause(ctx, ctx.Err())
 		case err == nil && answer.Header.Get("Status") == "503":
 			return nil, nats.ErrNoResponders
 		case !errors.Is(err, context.DeadlineExceeded):
@@ -146,9 +146,9 @@ func (c *Conn) insist(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	}
 }
 
-// ask sends a request, which may be repeated, to JetStream's API. The API's errors are
+// Ask sends a request, which may be repeated, to JetStream's API. The API's errors are
 // *jetstream.APIError, except for a missing message: ErrNoMessage.
-func (c *Conn) ask(ctx context.Context, api string, what, answer any) error {
+func (c *Conn) Ask(ctx context.Context, api string, what, answer any) error {
 	msg := nats.NewMsg(c.APIPrefix + "." + api)
 	if what != nil {
 		var err error

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// own returns ErrForeignAck unless the acknowledgement of a publish came from our stream
+// Own returns ErrForeignAck unless the acknowledgement of a publish came from our stream
 // for that subject.
 //
 // If leaf nodes, imports or mappings carry messages to another site that takes the same
@@ -18,7 +18,7 @@ import (
 // stream says nothing about ours: the outcome is in doubt, and a sync resolves it.
 // JetStream's API and the buckets' subjects don't cross leaf nodes (server/leafnode.go,
 // nats-server 2.15.2): a sync always reads our own stream.
-func (c *Conn) own(subject, stream, domain string) error {
+func (c *Conn) Own(subject, stream, domain string) error {
 	wanted, own := streamOf(subject), c.domain.Load()
 	if wanted == "" || own == nil {
 		return nil

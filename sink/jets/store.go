@@ -31,9 +31,9 @@ const defaultAge = 90 * 24 * time.Hour
 // deadLetterWindow is the duplicate window of dead letters.
 const deadLetterWindow = 10 * time.Minute
 
-// markerTTL is how long an expired session's marker stays. A watch that was away longer
+// MarkerTTL is how long an expired session's marker stays. A watch that was away longer
 // finds the key missing.
-const markerTTL = time.Minute
+const MarkerTTL = time.Minute
 
 // Config is how streams and buckets are created.
 type Config struct {
@@ -53,7 +53,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Replicas = cmp.Or(c.Replicas, 1)
 	c.MaxAge = cmp.Or(c.MaxAge, defaultAge)
 	c.MaxBytes = cmp.Or(c.MaxBytes, -1)
-	c.Log = orDiscard(c.Log)
+	c.Log = OrDiscard(c.Log)
 	if c.MaxBytes > 0 && c.MaxBytes < LeastBytes {
 		return c, fmt.Errorf("max bytes %d holds less than a few pages: give at least %d, or 0 for no limit", c.MaxBytes, LeastBytes)
 	}
@@ -70,8 +70,8 @@ type Store struct {
 	Conn       *Conn
 	Kind       *pipeline.Kind // of the sources
 	config     Config
-	publisher  *publisher
-	syncs      pipeline.Gate // of syncs under way
+	Publisher  *publisher
+	Syncs      pipeline.Gate // of syncs under way
 	provision  sync.Mutex    // one provisioning at a time in this process
 	msgSize    atomic.Int32  // max_msg_size of SIGNALS; -1: none
 	letterSize atomic.Int32  // the same of DEADLETTER
@@ -85,13 +85,13 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Conn: conn, Kind: cfg.Kind, config: cfg, publisher: newPublisher(conn), syncs: pipeline.Gate{Capacity: openSyncs}}
+	s := &Store{Conn: conn, Kind: cfg.Kind, config: cfg, Publisher: newPublisher(conn), Syncs: pipeline.Gate{Capacity: openSyncs}}
 	return s, s.Ensure(ctx)
 }
 
 // Attach returns a Store for a command beside the service: nothing is created or checked.
 func Attach(conn *Conn, kind *pipeline.Kind) *Store {
-	return &Store{Conn: conn, Kind: kind, publisher: newPublisher(conn)}
+	return &Store{Conn: conn, Kind: kind, Publisher: newPublisher(conn)}
 }
 
 // Ensure does what Open does, for streams deleted since.
@@ -103,10 +103,10 @@ func (s *Store) Ensure(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.ensureBudgets(ctx); err != nil { // no process depends on it
+	if err := s.EnsureBudgets(ctx); err != nil { // no process depends on it
 		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be created", "err", cmp.Or(ctx.Err(), err))
 	}
-	if err := s.ensureLetters(ctx); err != nil {
+	if err := s.EnsureLetters(ctx); err != nil {
 		return err
 	}
 	config, err := s.Conn.ensure(ctx, s.signals(), s.config.Log)
@@ -117,8 +117,8 @@ func (s *Store) Ensure(ctx context.Context) error {
 	return nil
 }
 
-// ensureLetters ensures DEADLETTER alone.
-func (s *Store) ensureLetters(ctx context.Context) error {
+// EnsureLetters ensures DEADLETTER alone.
+func (s *Store) EnsureLetters(ctx context.Context) error {
 	letters, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log)
 	if err != nil {
 		return err
@@ -136,24 +136,24 @@ func (s *Store) ensureLetters(ctx context.Context) error {
 // server/filestore.go, rlBadThresh.
 const mostStored = 32<<20 - 4<<10
 
-// room returns why no events should be stored now.
-func (s *Store) room() error {
+// Room returns why no events should be stored now.
+func (s *Store) Room() error {
 	if s.config.Room == nil {
 		return nil
 	}
 	return s.config.Room()
 }
 
-// limited reports whether SIGNALS has a max_msg_size of its own.
-func (s *Store) limited() bool { return s.msgSize.Load() > 0 }
+// Limited reports whether SIGNALS has a max_msg_size of its own.
+func (s *Store) Limited() bool { return s.msgSize.Load() > 0 }
 
-// maxMessage returns the largest message that server and SIGNALS accept, in bytes of
+// MaxMessage returns the largest message that server and SIGNALS accept, in bytes of
 // headers and data.
-func (s *Store) maxMessage() int { return s.limit(&s.msgSize) }
+func (s *Store) MaxMessage() int { return s.limit(&s.msgSize) }
 
-// measure reads SIGNALS's current max_msg_size.
-func (s *Store) measure(ctx context.Context) error {
-	signals, err := s.Conn.info(ctx, StreamSignals)
+// Measure reads SIGNALS's current max_msg_size.
+func (s *Store) Measure(ctx context.Context) error {
+	signals, err := s.Conn.Info(ctx, StreamSignals)
 	if err != nil {
 		return err
 	}
@@ -167,9 +167,9 @@ func (s *Store) measure(ctx context.Context) error {
 	return nil
 }
 
-// maxLetter returns the same for DEADLETTER: an element that only SIGNALS refuses is kept
+// MaxLetter returns the same for DEADLETTER: an element that only SIGNALS refuses is kept
 // complete.
-func (s *Store) maxLetter() int { return s.limit(&s.letterSize) }
+func (s *Store) MaxLetter() int { return s.limit(&s.letterSize) }
 
 func (s *Store) limit(stream *atomic.Int32) int {
 	limit := min(int(s.Conn.NATS.MaxPayload()), mostStored)
@@ -190,7 +190,7 @@ func (s *Store) signals() stream {
 			MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
 			Replicas: s.config.Replicas, AllowAtomicPublish: true, AllowDirect: true,
 		},
-		firstSeq: s.firstSeq, fit: fitSignals, doubt: s.doubtSignals,
+		firstSeq: s.firstSeq, refuse: fitSignals, warn: s.doubtSignals,
 	}
 }
 
@@ -205,14 +205,14 @@ func (s *Store) deadLetters() stream {
 			MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxBytes: -1,
 			Replicas: s.config.Replicas, AllowDirect: true,
 		},
-		fit: fitAny, doubt: s.doubtLetters,
+		refuse: fitAny, warn: s.doubtLetters,
 	}
 }
 
 func (s *Store) buckets() []stream {
 	locks := s.bucket(BucketLocks, 1, "who polls what, and who is alive")
-	locks.config.AllowMsgTTL, locks.config.SubjectDeleteMarkerTTL = true, markerTTL
-	locks.fit = fitLocks
+	locks.config.AllowMsgTTL, locks.config.SubjectDeleteMarkerTTL = true, MarkerTTL
+	locks.refuse = fitLocks
 	backfills := s.bucket(BucketBackfills, 1, "what is to be read of the past")
 	backfills.config.MaxAge = backfillsKept
 	return []stream{
@@ -235,7 +235,7 @@ func (s *Store) bucket(name string, history int64, description string) stream {
 			Replicas: s.config.Replicas, Duplicates: 2 * time.Minute,
 			AllowRollup: true, DenyDelete: true, AllowDirect: true,
 		},
-		fit: fitAny,
+		refuse: fitAny,
 	}
 }
 
@@ -251,15 +251,15 @@ func (s *Store) budgets() stream {
 	return bucket
 }
 
-// ensureBudgets ensures the bucket BUDGETS alone.
-func (s *Store) ensureBudgets(ctx context.Context) error {
+// EnsureBudgets ensures the bucket BUDGETS alone.
+func (s *Store) EnsureBudgets(ctx context.Context) error {
 	_, err := s.Conn.ensure(ctx, s.budgets(), s.config.Log)
 	return err
 }
 
-// provisions reports whether this process creates streams and buckets: a command that
+// Provisions reports whether this process creates streams and buckets: a command that
 // uses Attach does not.
-func (s *Store) provisions() bool { return s.config.Replicas > 0 }
+func (s *Store) Provisions() bool { return s.config.Replicas > 0 }
 
 // backfillsKept is how long an ended backfill is kept.
 const backfillsKept = 90 * 24 * time.Hour
@@ -281,12 +281,12 @@ const freshSpread = 1_000_000_000_000
 // that was created by hand.
 func (s *Store) firstSeq(ctx context.Context) (uint64, error) {
 	highest, keys := uint64(0), map[string]bool{}
-	err := s.Conn.each(ctx, BucketCursors, ">", true, func(e kvEntry) {
-		keys[e.key] = true
+	err := s.Conn.Each(ctx, BucketCursors, ">", true, func(e KVEntry) {
+		keys[e.Key] = true
 		var cursor struct {
 			StreamSeq uint64 `json:"stream_seq"`
 		}
-		if json.Unmarshal(e.value, &cursor) == nil {
+		if json.Unmarshal(e.Value, &cursor) == nil {
 			highest = max(highest, cursor.StreamSeq)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -21,17 +22,17 @@ type stream struct {
 	config jetstream.StreamConfig // for creation
 	// firstSeq returns the first sequence of a new stream; nil: 1.
 	firstSeq func(context.Context) (uint64, error)
-	// fit refuses an existing stream that can't work.
-	fit func(jetstream.StreamConfig) error
-	// doubt returns warnings about an existing stream; nil: none.
-	doubt func(jetstream.StreamConfig) []string
+	// refuse refuses an existing stream that can't work.
+	refuse func(jetstream.StreamConfig) error
+	// warn returns warnings about an existing stream; nil: none.
+	warn func(jetstream.StreamConfig) []string
 }
 
 // doubts returns all warnings, including one about more copies than configured.
 func (s stream) doubts(have jetstream.StreamConfig) []string {
 	var doubts []string
-	if s.doubt != nil {
-		doubts = s.doubt(have)
+	if s.warn != nil {
+		doubts = s.warn(have)
 	}
 	if asked := s.config.Replicas; asked > 1 && have.Replicas > asked {
 		doubts = append(doubts, fmt.Sprintf("it has %d copies and not %d as configured: existing streams are left unchanged (nats stream edit --replicas)", have.Replicas, asked))
@@ -39,29 +40,29 @@ func (s stream) doubts(have jetstream.StreamConfig) []string {
 	return doubts
 }
 
-// info is JetStream's answer about a stream.
-type info struct {
+// Info is JetStream's answer about a stream.
+type Info struct {
 	Config  json.RawMessage       `json:"config"`
 	Created time.Time             `json:"created"`
 	Domain  string                `json:"domain"`
 	State   jetstream.StreamState `json:"state"`
 }
 
-// errUnusable: an existing stream can't serve its purpose.
-var errUnusable = errors.New("can't be used")
+// ErrUnusable: an existing stream can't serve its purpose.
+var ErrUnusable = errors.New("can't be used")
 
-// config decodes the stream's configuration.
-func (i *info) config() (c jetstream.StreamConfig, err error) {
+// Configuration decodes the stream's configuration.
+func (i *Info) Configuration() (c jetstream.StreamConfig, err error) {
 	if err := json.Unmarshal(i.Config, &c); err != nil {
 		return c, fmt.Errorf("read the configuration of a stream: %w", err)
 	}
 	return c, nil
 }
 
-// info asks the stream's leader.
-func (c *Conn) info(ctx context.Context, name string) (*info, error) {
-	var i info
-	if err := c.ask(ctx, "STREAM.INFO."+name, nil, &i); err != nil {
+// Info asks the stream's leader.
+func (c *Conn) Info(ctx context.Context, name string) (*Info, error) {
+	var i Info
+	if err := c.Ask(ctx, "STREAM.INFO."+name, nil, &i); err != nil {
 		return nil, fmt.Errorf("look up %s: %w", name, err)
 	}
 	c.domain.Store(&i.Domain)
@@ -74,7 +75,7 @@ func (c *Conn) ensure(ctx context.Context, want stream, log *slog.Logger) (jetst
 	name := want.config.Name
 	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: time.Second}
 	for range 10 {
-		have, err := c.info(ctx, name)
+		have, err := c.Info(ctx, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			err = c.create(ctx, want)
 			if err == nil {
@@ -107,7 +108,7 @@ func (c *Conn) create(ctx context.Context, want stream) error {
 			return err
 		}
 	}
-	err := c.ask(ctx, "STREAM.CREATE."+config.Name, config, new(info))
+	err := c.Ask(ctx, "STREAM.CREATE."+config.Name, config, new(Info))
 	if err != nil {
 		return fmt.Errorf("make stream %s: %w", config.Name, advise(err))
 	}
@@ -122,8 +123,8 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 	if err := errors.Join(json.Unmarshal(raw, &have), json.Unmarshal(raw, &members)); err != nil {
 		return have, false, fmt.Errorf("read the configuration of %s: %w", name, err)
 	}
-	if err := want.fit(have); err != nil {
-		return have, false, fmt.Errorf("stream %s %w: %w", name, errUnusable, err)
+	if err := want.refuse(have); err != nil {
+		return have, false, fmt.Errorf("stream %s %w: %w", name, ErrUnusable, err)
 	}
 	lacks := lacking(have, want.config)
 	if len(lacks) == 0 {
@@ -137,7 +138,7 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 		all[member] = value
 	}
 	maps.Copy(all, lacks)
-	if err := c.ask(ctx, "STREAM.UPDATE."+name, all, new(info)); err != nil {
+	if err := c.Ask(ctx, "STREAM.UPDATE."+name, all, new(Info)); err != nil {
 		return have, false, fmt.Errorf("add %s to stream %s: %w", names(lacks), name, advise(err))
 	}
 	log.Info("stream changed", "stream", name, "added", names(lacks))
@@ -233,4 +234,13 @@ func names(members map[string]any) string {
 	}
 	slices.Sort(list)
 	return strings.Join(list, ", ")
+}
+
+// StreamChanged reports whether an error means that a stream or bucket is gone, or was changed so
+// that it can't be written as before: Store.Ensure repairs that or records it.
+func StreamChanged(err error) bool {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == jetstream.JSErrCodeStreamNotFound {
+		return true
+	}
+	return errors.Is(err, errDisabled) || errors.Is(err, ErrMessageSize) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
 }

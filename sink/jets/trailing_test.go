@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 // A server that comes back trails the leader for a while. Whoever is told of a bucket
@@ -23,7 +24,7 @@ func TestWatchOverACopyThatTrails(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := Open(t.Context(), conn, Config{Kind: kind, Replicas: 3})
+	store, err := Open(t.Context(), conn, Config{Kind: okta.Kind, Replicas: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func TestWatchOverACopyThatTrails(t *testing.T) {
 	for patience := time.Now().Add(20 * time.Second); time.Now().Before(patience); {
 		found := 0
 		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
-		err := conn.each(ctx, BucketStatus, "okta.*", false, func(kvEntry) { found++ })
+		err := conn.Each(ctx, BucketStatus, "okta.*", false, func(KVEntry) { found++ })
 		stop()
 		if err == nil && found != keys {
 			t.Fatalf("told %d of %d keys, and that these are all", found, keys)

@@ -20,53 +20,53 @@ import (
 // recreated or not.
 const (
 	watchHeartbeat = 2 * time.Second
-	watchSilence   = 5 * time.Second
+	WatchSilence   = 5 * time.Second
 )
 
 // countEvery is how often the keys of a lasting bucket are counted: a purge of its stream
 // is invisible to a watch.
 const countEvery = 30 * time.Second
 
-// kvEntry is a bucket's entry, or its deletion.
-type kvEntry struct {
-	key      string
-	value    []byte
-	revision uint64
-	at       time.Time     // when it was stored
-	ttl      time.Duration // expires after it; 0: never
-	gone     bool          // deleted, purged or expired
-	expired  bool          // by its TTL
+// KVEntry is a bucket's entry, or its deletion.
+type KVEntry struct {
+	Key      string
+	Value    []byte
+	Revision uint64
+	At       time.Time     // when it was stored
+	TTL      time.Duration // expires after it; 0: never
+	Gone     bool          // deleted, purged or expired
+	Expired  bool          // by its TTL
 }
 
-// view receives the content of a bucket. All calls come from the watching goroutine, one
+// View receives the content of a bucket. All calls come from the watching goroutine, one
 // at a time.
-type view struct {
-	lasting bool          // keys don't expire: a missing one was purged
-	fresh   func()        // earlier content is void: all entries come again
-	entry   func(kvEntry) // a current or changed entry
-	settled func()        // everything was delivered; also called after changes
-	ended   func()        // no news until the next fresh
+type View struct {
+	Lasting bool          // keys don't expire: a missing one was purged
+	Fresh   func()        // earlier content is void: all entries come again
+	Entry   func(KVEntry) // a current or changed entry
+	Settled func()        // everything was delivered; also called after changes
+	Ended   func()        // no news until the next fresh
 }
 
-// follow keeps v up to date with a bucket's keys until ctx ends. After a reconnect, and
+// Follow keeps v up to date with a bucket's keys until ctx ends. After a reconnect, and
 // whenever the watch is in doubt, it starts again: a watch of nats.go would continue from
 // its last sequence, which a recreated bucket has not reached. A deleted bucket is
 // created again.
-func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
+func (s *Store) Follow(ctx context.Context, bucket, keys string, v View) error {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for {
 		if err := s.Conn.Up(ctx); err != nil {
 			return err
 		}
 		began := time.Now()
-		err := s.Conn.watch(ctx, bucket, keys, false, v)
+		err := s.Conn.Watch(ctx, bucket, keys, false, v)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		v.ended()
+		v.Ended()
 		s.config.Log.Debug("watch restarted", "bucket", bucket, "err", err)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			s.restore(ctx)
+			s.Restore(ctx)
 		}
 		if time.Since(began) > time.Minute {
 			backoff.Reset()
@@ -77,20 +77,20 @@ func (s *Store) follow(ctx context.Context, bucket, keys string, v view) error {
 	}
 }
 
-// restore creates deleted streams and buckets again, or logs why it can't.
-func (s *Store) restore(ctx context.Context) {
+// Restore creates deleted streams and buckets again, or logs why it can't.
+func (s *Store) Restore(ctx context.Context) {
 	if err := s.Ensure(ctx); err != nil && ctx.Err() == nil {
 		s.config.Log.Warn("streams and buckets could not be restored", "err", err)
 	}
 }
 
-// each calls found for a bucket's entries under keys: with history for all revisions,
+// Each calls found for a bucket's entries under keys: with history for all revisions,
 // else for the newest of each.
-func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, found func(kvEntry)) error {
+func (c *Conn) Each(ctx context.Context, bucket, keys string, history bool, found func(KVEntry)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := c.watch(ctx, bucket, keys, history, view{
-		fresh: func() {}, entry: found, settled: func() { cancel() },
+	err := c.Watch(ctx, bucket, keys, history, View{
+		Fresh: func() {}, Entry: found, Settled: func() { cancel() },
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() == context.Canceled {
 		return nil
@@ -98,9 +98,9 @@ func (c *Conn) each(ctx context.Context, bucket, keys string, history bool, foun
 	return err
 }
 
-// watch delivers a bucket's entries and changes to v until ctx ends or the watch is in
+// Watch delivers a bucket's entries and changes to v until ctx ends or the watch is in
 // doubt. It never returns nil.
-func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v view) error {
+func (c *Conn) Watch(ctx context.Context, bucket, keys string, history bool, v View) error {
 	ctx, done := c.Epoch(ctx)
 	defer done()
 	sub, err := c.NATS.SubscribeSync(c.NATS.NewInbox())
@@ -111,7 +111,7 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
 		return err
 	}
-	v.fresh() // before the consumer, so that everything acknowledged until now is delivered before it settles
+	v.Fresh() // before the consumer, so that everything acknowledged until now is delivered before it settles
 	held := horizon{conn: c, bucket: bucket, keys: keys}
 	if err := held.look(ctx); err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, err)
@@ -127,10 +127,10 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		// A burst settles once: thousands of imported integrations are not distributed
 		// again for each.
 		if here, _, _ := sub.Pending(); told && held.reached() && here == 0 && ctx.Err() == nil {
-			v.settled()
+			v.Settled()
 			told = false
 		}
-		if v.lasting && time.Since(counted) >= countEvery {
+		if v.Lasting && time.Since(counted) >= countEvery {
 			if err := c.recount(ctx, bucket, len(seen)); err != nil {
 				return fmt.Errorf("watch %s: %w", bucket, err)
 			}
@@ -156,10 +156,10 @@ func (c *Conn) watch(ctx context.Context, bucket, keys string, history bool, v v
 		expected++
 		held.told = meta.Sequence.Stream
 		entry := newKVEntry(bucket, m, meta)
-		if v.lasting {
-			seen[entry.key] = true
+		if v.Lasting {
+			seen[entry.Key] = true
 		}
-		v.entry(entry)
+		v.Entry(entry)
 		told = meta.NumPending == 0
 	}
 }
@@ -198,7 +198,7 @@ func (h *horizon) reached() bool { return h.told >= h.last }
 // until the next count; nothing else looks like it. If the bucket can't be asked, the
 // watch decides.
 func (c *Conn) recount(ctx context.Context, bucket string, seen int) error {
-	have, err := c.info(ctx, BucketStream(bucket))
+	have, err := c.Info(ctx, BucketStream(bucket))
 	if err == nil && have.State.NumSubjects < uint64(seen) {
 		return fmt.Errorf("%d keys of %d have disappeared", uint64(seen)-have.State.NumSubjects, seen)
 	}
@@ -207,7 +207,7 @@ func (c *Conn) recount(ctx context.Context, bucket string, seen int) error {
 
 // next returns the next message, unless the watch is silent for too long.
 func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
-	quiet, cancel := context.WithTimeout(ctx, watchSilence)
+	quiet, cancel := context.WithTimeout(ctx, WatchSilence)
 	defer cancel()
 	m, err := sub.NextMsgWithContext(quiet)
 	if err == nil {
@@ -238,30 +238,30 @@ func (c *Conn) consume(ctx context.Context, bucket, keys, deliver string, histor
 			Consumer uint64 `json:"consumer_seq"`
 		} `json:"delivered"`
 	}
-	err := c.ask(ctx, "CONSUMER.CREATE."+stream+"."+name+"."+filter, request, &made)
+	err := c.Ask(ctx, "CONSUMER.CREATE."+stream+"."+name+"."+filter, request, &made)
 	return made.NumPending + made.Delivered.Consumer, err
 }
 
-func newKVEntry(bucket string, m *nats.Msg, meta *nats.MsgMetadata) kvEntry {
+func newKVEntry(bucket string, m *nats.Msg, meta *nats.MsgMetadata) KVEntry {
 	ttl, _ := time.ParseDuration(m.Header.Get("Nats-TTL"))
-	return kvEntry{
-		ttl:      ttl,
-		key:      strings.TrimPrefix(m.Subject, BucketSubject(bucket, "")),
-		value:    m.Data,
-		revision: meta.Sequence.Stream,
-		at:       meta.Timestamp,
-		gone:     gone(m.Header),
-		expired:  m.Header.Get("Nats-Marker-Reason") == "MaxAge",
+	return KVEntry{
+		TTL:      ttl,
+		Key:      strings.TrimPrefix(m.Subject, BucketSubject(bucket, "")),
+		Value:    m.Data,
+		Revision: meta.Sequence.Stream,
+		At:       meta.Timestamp,
+		Gone:     Gone(m.Header),
+		Expired:  m.Header.Get("Nats-Marker-Reason") == "MaxAge",
 	}
 }
 
-// gone reports whether a message marks its key as deleted, purged or expired.
-func gone(h nats.Header) bool {
+// Gone reports whether a message marks its key as deleted, purged or expired.
+func Gone(h nats.Header) bool {
 	return h.Get("KV-Operation") != "" && h.Get("KV-Operation") != "PUT" || h.Get("Nats-Marker-Reason") != ""
 }
 
-// encode encodes a value that can always be encoded.
-func encode(value any) []byte {
+// Encode encodes a value that can always be encoded.
+func Encode(value any) []byte {
 	data, err := json.Marshal(value)
 	if err != nil {
 		panic(err)

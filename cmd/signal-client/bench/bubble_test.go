@@ -9,6 +9,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/signals"
 	"github.com/witfoo/signal-client/source/breaker"
 	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -43,14 +44,14 @@ func (b *bubble) run(ctx context.Context, t *testing.T) {
 		Instance: "acme", Origin: bubbleOrigin, Token: pipeline.NewSecret("bench"), Limit: b.limit, Share: b.share,
 		HTTP: &http.Client{Transport: b.org.Transport()}, Trace: &b.trace,
 	}
-	query := jets.Query{
+	query := signals.Query{
 		Origin: bubbleOrigin, Hash: okta.Query("", b.limit), Since: pipeline.Since{Age: drainSince},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", b.limit, since) },
 	}
 	runner := &pipeline.Runner{
 		Kind:     "okta",
 		Instance: "acme", Interval: b.interval, Trace: &b.trace,
-		Source: breaker.Wrap("acme", client, &b.trace), Sink: jets.NewSink(store, "acme", query, &b.trace, nil),
+		Source: breaker.Wrap("acme", client, &b.trace), Sink: signals.New(store, "acme", query, &b.trace, nil),
 	}
 	if err := runner.Run(ctx); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 const (
@@ -62,7 +63,7 @@ func halfOf(delays []time.Duration) string {
 
 // sessions is how many replicas are alive.
 func (f *fleet) sessions() int {
-	replicas, err := jets.ReadReplicas(f.Context(), f.store.Conn)
+	replicas, err := locks.ReadReplicas(f.Context(), f.store.Conn)
 	if err != nil {
 		f.Fatal(err)
 	}

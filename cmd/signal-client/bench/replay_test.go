@@ -18,6 +18,7 @@ import (
 
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -205,7 +206,7 @@ func consumeOne(ctx context.Context, conn *jets.Conn) (int, error) {
 }
 
 func readOne(ctx context.Context, store *jets.Store) (n int, err error) {
-	for _, err := range jets.Events(ctx, store.Conn, jets.Range{Kind: okta.Kind, Instances: []string{replayInstance}}) {
+	for _, err := range scan.Events(ctx, store.Conn, scan.Range{Kind: okta.Kind, Instances: []string{replayInstance}}) {
 		if err != nil {
 			return n, err
 		}

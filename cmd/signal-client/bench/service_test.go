@@ -20,6 +20,7 @@ import (
 
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -206,7 +207,7 @@ func (f *fleet) holders() map[string]string {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
 	defer cancel()
-	replicas, err := jets.ReadReplicas(ctx, f.store.Conn)
+	replicas, err := locks.ReadReplicas(ctx, f.store.Conn)
 	if err != nil {
 		f.Fatal(err)
 	}

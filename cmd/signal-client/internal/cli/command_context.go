@@ -13,6 +13,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -80,7 +81,7 @@ func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error
 // Integration reads how the instance is configured: in INTEGRATIONS, or else in
 // the environment.
 func (d *CommandContext) Integration(ctx context.Context, store *jets.Store) (pipeline.Integration, error) {
-	all := &jets.Integrations{Store: store}
+	all := &buckets.Integrations{Store: store}
 	if !d.okta.IsZero() && d.okta.Name() == d.Instance {
 		w, err := all.Get(ctx, d.Instance)
 		if err := jets.IgnoreMissingBucket(err); err != nil {

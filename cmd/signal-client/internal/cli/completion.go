@@ -10,6 +10,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -43,7 +44,7 @@ func CompleteInstances(most int) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return Offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
-			written, err := (&jets.Integrations{Store: store}).Written(ctx)
+			written, err := (&buckets.Integrations{Store: store}).Written(ctx)
 			if err != nil {
 				return nil
 			}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/buckets"
 )
 
 func LooksSecret(name string) bool {
@@ -24,7 +24,7 @@ func UnknownField(name, op string) error {
 	return problem.Usage(op, "an integration has no such field that could be set", try)
 }
 
-func Change(ctx context.Context, all *jets.Integrations, instance string, edit func(Value) error) (pipeline.Integration, bool, error) {
+func Change(ctx context.Context, all *buckets.Integrations, instance string, edit func(Value) error) (pipeline.Integration, bool, error) {
 	var none pipeline.Integration
 	before, err := Find(ctx, all, instance)
 	if err != nil {

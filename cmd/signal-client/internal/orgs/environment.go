@@ -10,13 +10,14 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // FromEnvironment is an instance that a service has from its environment, as if it were
 // stored. ok is false where STATUS tells of none, or can't be read.
-func FromEnvironment(ctx context.Context, store *jets.Store, instance string) (w jets.Written, ok bool) {
-	all, _ := jets.AllStatuses(ctx, store.Conn)
+func FromEnvironment(ctx context.Context, store *jets.Store, instance string) (w buckets.Written, ok bool) {
+	all, _ := buckets.AllStatuses(ctx, store.Conn)
 	for _, s := range all {
 		if s.Instance == instance {
 			w, ok = FromStatus(s)
@@ -25,14 +26,14 @@ func FromEnvironment(ctx context.Context, store *jets.Store, instance string) (w
 	return w, ok
 }
 
-func FromStatus(s pipeline.Status) (w jets.Written, ok bool) {
+func FromStatus(s pipeline.Status) (w buckets.Written, ok bool) {
 	value := bytes.TrimSpace(s.Environment)
-	return jets.Written{Instance: s.Instance, Value: value, At: s.UpdatedAt}, len(value) > 0 && value[0] == '{'
+	return buckets.Written{Instance: s.Instance, Value: value, At: s.UpdatedAt}, len(value) > 0 && value[0] == '{'
 }
 
 // fromEnvironment reads such a value. Its token is the service's; a file of it may be
 // readable here too, or elsewhere.
-func ReadEnvironment(w jets.Written, tokenFile string) (pipeline.Integration, error) {
+func ReadEnvironment(w buckets.Written, tokenFile string) (pipeline.Integration, error) {
 	var v Value
 	if err := json.Unmarshal(w.Value, &v); err != nil {
 		return pipeline.Integration{}, fmt.Errorf("read %s of STATUS: %w", w.Instance, err)

@@ -10,12 +10,13 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
 // Find reads the value of an instance that must be there.
-func Find(ctx context.Context, all *jets.Integrations, instance string) (jets.Written, error) {
+func Find(ctx context.Context, all *buckets.Integrations, instance string) (buckets.Written, error) {
 	w, err := all.Get(ctx, instance)
 	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return w, err
@@ -59,7 +60,7 @@ func BesidesEnvironment(p *problem.Error) *problem.Error {
 }
 
 // Parse reads a value as the service does.
-func Parse(w jets.Written) (pipeline.Integration, error) {
+func Parse(w buckets.Written) (pipeline.Integration, error) {
 	i, err := kinds.Default.Read(w.Instance, w.Value)
 	if err != nil {
 		err = &problem.Error{
@@ -80,7 +81,7 @@ func Correction(instance string, err error) string {
 	return "signal-client integrations set " + instance + " <field>=<value>"
 }
 
-func names(written []jets.Written) []string {
+func names(written []buckets.Written) []string {
 	all := make([]string, len(written))
 	for i, w := range written {
 		all[i] = w.Instance

@@ -8,7 +8,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/buckets"
 )
 
 // Candidate is an org that is to be written.
@@ -17,7 +17,7 @@ type Candidate struct {
 	Place    string // in the file: line 3
 	fault    error  // what is wrong with what stands there; nil: it was read
 	Value    Value
-	Before   jets.Written
+	Before   buckets.Written
 }
 
 // label is how the user finds a field of it.
@@ -34,8 +34,8 @@ func (c Candidate) label(field string) string {
 
 // Prepare looks at what stands already, and checks every org as the service will.
 // All that is wrong is said at once.
-func Prepare(ctx context.Context, all *jets.Integrations, candidates []Candidate, replace bool) error {
-	standing := map[string]jets.Written{}
+func Prepare(ctx context.Context, all *buckets.Integrations, candidates []Candidate, replace bool) error {
+	standing := map[string]buckets.Written{}
 	written, err := all.Written(ctx)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (c *Candidate) keepSecrets() {
 }
 
 // Put writes an org. A key that was deleted before expects the marker that is left.
-func (c Candidate) Put(ctx context.Context, all *jets.Integrations) error {
+func (c Candidate) Put(ctx context.Context, all *buckets.Integrations) error {
 	before := c.Before
 	if before.Value == nil {
 		var err error

@@ -4,13 +4,13 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
 )
 
 // QueryOf is what an integration asks its org for. The org's clock is what its
 // answers tell of it; nil: this machine's.
-func QueryOf(i pipeline.Integration, clock *pipeline.Clock) jets.Query {
-	return jets.Query{
+func QueryOf(i pipeline.Integration, clock *pipeline.Clock) signals.Query {
+	return signals.Query{
 		Now:    clock.Now,
 		Origin: i.Origin, Source: i.Source, Hash: i.Kind.Query(i), Since: i.Since,
 		Start:   func(since time.Time) pipeline.Link { return i.Kind.Start(i, since) },

@@ -10,6 +10,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -37,7 +38,7 @@ type Shown struct {
 }
 
 // show reads a value as the service does.
-func show(w jets.Written) Shown {
+func show(w buckets.Written) Shown {
 	i, err := kinds.Default.Read(w.Instance, w.Value)
 	s := Shown{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
 	if err != nil {
@@ -63,7 +64,7 @@ func (s *Shown) fill(i pipeline.Integration) {
 
 // showEnvironment reads what a service has from its environment. In some of its files,
 // or in a variable, there is a token.
-func showEnvironment(w jets.Written) Shown {
+func showEnvironment(w buckets.Written) Shown {
 	s := show(w)
 	if i, err := ReadEnvironment(w, ""); err == nil {
 		s.fill(i)
@@ -96,7 +97,7 @@ func (s Shown) State() pipeline.State {
 
 // List is what INTEGRATIONS holds, and what services have from their environment, by
 // name.
-func List(ctx context.Context, all *jets.Integrations) ([]Shown, error) {
+func List(ctx context.Context, all *buckets.Integrations) ([]Shown, error) {
 	written, err := all.Written(ctx)
 	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func List(ctx context.Context, all *jets.Integrations) ([]Shown, error) {
 		list = append(list, show(w))
 		stored[w.Instance] = true
 	}
-	statuses, err := jets.AllStatuses(ctx, all.Store.Conn)
+	statuses, err := buckets.AllStatuses(ctx, all.Store.Conn)
 	for _, s := range statuses {
 		if w, ok := FromStatus(s); ok && !stored[s.Instance] {
 			list = append(list, showEnvironment(w))
@@ -118,7 +119,7 @@ func List(ctx context.Context, all *jets.Integrations) ([]Shown, error) {
 }
 
 // LookUp is one org, wherever it is configured.
-func LookUp(ctx context.Context, all *jets.Integrations, instance string) (Shown, error) {
+func LookUp(ctx context.Context, all *buckets.Integrations, instance string) (Shown, error) {
 	w, err := Find(ctx, all, instance)
 	if errors.Is(err, ErrNotFound) {
 		if there, ok := FromEnvironment(ctx, all.Store, instance); ok {

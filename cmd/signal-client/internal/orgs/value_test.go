@@ -7,7 +7,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/buckets"
 )
 
 // What others wrote stays, to the digit; what means the same as a field that is
@@ -87,13 +87,13 @@ func TestImportKeepsWhatExportLeavesOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := Candidate{Value: v.WithoutSecrets(), Before: jets.Written{Value: []byte(stored)}}
+		c := Candidate{Value: v.WithoutSecrets(), Before: buckets.Written{Value: []byte(stored)}}
 		c.Value.Put(TokenFilePath, nil)
 		if c.keepSecrets(); !c.Value.Equal(v) {
 			t.Errorf("of %s became %s", stored, c.Value.Encode())
 		}
 	}
-	c := Candidate{Value: Value{}, Before: jets.Written{Value: []byte(`{"credentials":{"api_token":"s3cret"}}`)}}
+	c := Candidate{Value: Value{}, Before: buckets.Written{Value: []byte(`{"credentials":{"api_token":"s3cret"}}`)}}
 	c.Value.Put(TokenFilePath, "/run/t")
 	if c.keepSecrets(); c.Value.At(tokenPath) != nil {
 		t.Errorf("a token stands beside the file that took its place: %s", c.Value.Encode())

@@ -16,8 +16,12 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/topics"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/audit"
+	"github.com/witfoo/signal-client/sink/deadletters"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/republish"
+	"github.com/witfoo/signal-client/sink/scan"
+	"github.com/witfoo/signal-client/sink/signals"
 )
 
 // The exit codes. A script may rely on them.
@@ -73,7 +77,7 @@ var remedies = []remedy{
 	{pipeline.ErrCursor, Failed, "nothing by hand: the poller starts a new query by itself; at once it does by: signal-client cursor reopen <name> --since <time>"},
 	{pipeline.ErrLink, Failed, "nothing by hand: the poller starts a new query by itself, if the org goes on refusing the link"},
 	{pipeline.ErrConfig, BadUsage, "correct the field that is named, in INTEGRATIONS or in the environment"},
-	{jets.ErrUncompared, Failed, "start the service, which compares them: signal-client run; then run the command again"},
+	{signals.ErrUncompared, Failed, "start the service, which compares them: signal-client run; then run the command again"},
 	{pipeline.ErrFenced, Failed, "run the command again: another writer was faster"},
 	{pipeline.ErrLockLost, Failed, "run the command again; if it stays, look at the replicas with: signal-client status"},
 	{pipeline.ErrHandover, Failed, "run the command again; another replica polls the instance now, see: signal-client status"},
@@ -81,18 +85,18 @@ var remedies = []remedy{
 	{pipeline.ErrNewer, Failed, "run the newest signal-client that has worked on this stream"},
 	{pipeline.ErrMakingUp, Failed, "wait until dedupe from is 0 in: signal-client cursor show <name>; then run the command again"},
 	{audit.ErrBehind, Failed, "wait until signal-client status says polling, then run the command again"},
-	{jets.ErrPurged, Failed, "start the service, which goes on from CURSORS: signal-client run; then run the command again"},
-	{jets.ErrNoPosition, Failed, "start the service, so that the org is polled: signal-client run"},
-	{jets.ErrNoTarget, Failed, "signal-client cursor reopen <name> --since <time>: it needs no position from then"},
-	{jets.ErrGap, Failed, "an earlier --since; or --force, and then: signal-client audit --repair"},
-	{jets.ErrNothingAfter, Failed, "an earlier --to; see: signal-client cursor history <name>"},
-	{jets.ErrOtherQuery, Failed, "wait until the service has taken up the changed filter or limit, then run the command again"},
-	{jets.ErrMovedOn, Failed, "run the command again: the poller went on meanwhile"},
-	{jets.ErrCut, Failed, "raise max_payload of the NATS server, then bring it again from Okta: signal-client audit --repair"},
-	{jets.ErrConflict, Failed, "compare the two: signal-client deadletter show <sequence> --raw; then: signal-client deadletter purge <sequence>"},
-	{jets.ErrNoEvent, Failed, "look at it: signal-client deadletter show <sequence>; then: signal-client deadletter purge <sequence>"},
-	{jets.ErrStillTooLarge, Failed, "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"},
-	{jets.ErrNotPassed, Failed, "run the command again when the org is complete through an hour after the event: signal-client status"},
+	{signals.ErrPurged, Failed, "start the service, which goes on from CURSORS: signal-client run; then run the command again"},
+	{signals.ErrNoPosition, Failed, "start the service, so that the org is polled: signal-client run"},
+	{signals.ErrNoTarget, Failed, "signal-client cursor reopen <name> --since <time>: it needs no position from then"},
+	{signals.ErrGap, Failed, "an earlier --since; or --force, and then: signal-client audit --repair"},
+	{signals.ErrNothingAfter, Failed, "an earlier --to; see: signal-client cursor history <name>"},
+	{signals.ErrOtherQuery, Failed, "wait until the service has taken up the changed filter or limit, then run the command again"},
+	{signals.ErrMovedOn, Failed, "run the command again: the poller went on meanwhile"},
+	{deadletters.ErrCut, Failed, "raise max_payload of the NATS server, then bring it again from Okta: signal-client audit --repair"},
+	{deadletters.ErrConflict, Failed, "compare the two: signal-client deadletter show <sequence> --raw; then: signal-client deadletter purge <sequence>"},
+	{deadletters.ErrNoEvent, Failed, "look at it: signal-client deadletter show <sequence>; then: signal-client deadletter purge <sequence>"},
+	{deadletters.ErrStillTooLarge, Failed, "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"},
+	{deadletters.ErrNotPassed, Failed, "run the command again when the org is complete through an hour after the event: signal-client status"},
 	{jets.ErrServerTooOld, Failed, "upgrade nats-server to 2.12 or newer, or leave NATS_URL empty: the embedded one is new enough"},
 	{jets.ErrNoJetStream, Unreachable, "start nats-server with --jetstream, enable JetStream for the account of this user, or mend the leaf node's line to its hub"},
 	{jets.ErrServerURL, BadUsage, "write each server as nats://host:4222, with commas between them"},
@@ -100,12 +104,15 @@ var remedies = []remedy{
 	{jets.ErrForeignAck, Failed, "deny signals.>, signal-cursor.> and deadletter.> on the line between the sites, then run the command again"},
 	{embedded.ErrNoRoom, Failed, "make room on the disk of SIGNAL_CLIENT_DATA_DIR; the service goes on by itself"},
 	{jets.ErrDisconnected, Unreachable, "run the command again: the connection dropped on the way"},
-	{jets.ErrOtherStream, Failed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
-	{jets.ErrOwnSubject, BadUsage, "publish to a subject of its own, such as signals-replay.acme"},
-	{jets.ErrTarget, BadUsage, "have streams that acknowledge take all of it (nats stream edit), or choose with --instance"},
-	{jets.ErrRefused, Failed, "make room for it there, or raise what limits it (nats stream info), then go on with the command that was printed"},
-	{jets.ErrSubject, BadUsage, "give a subject without wildcards, such as signals-replay.acme"},
+	{scan.ErrOtherStream, Failed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
+	{republish.ErrOwnSubject, BadUsage, "publish to a subject of its own, such as signals-replay.acme"},
+	{republish.ErrTarget, BadUsage, "have streams that acknowledge take all of it (nats stream edit), or choose with --instance"},
+	{republish.ErrRefused, Failed, "make room for it there, or raise what limits it (nats stream info), then go on with the command that was printed"},
+	{republish.ErrSubject, BadUsage, "give a subject without wildcards, such as signals-replay.acme"},
 	{jetstream.ErrStreamNotFound, Failed, "start the service, which makes what is absent: signal-client run; see also: signal-client doctor"},
+	{jets.ErrUnusable, Failed, "see what each stream and bucket is to be like: signal-client doctor"},
+	{jets.ErrTooLarge, Failed, "raise max_batch_size or max_payload of the NATS server; see: signal-client doctor"},
+	{jets.ErrMessageSize, Failed, "raise max_msg_size of the stream: nats stream edit"},
 	{jets.ErrNoMessage, Failed, "run the command again; if it stays, look at the stream with: nats stream info SIGNALS"},
 	{embedded.ErrInUse, Failed, "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"},
 	{nats.ErrAuthorization, BadCredential, "check NATS_CREDS or the context: NATS knows neither this user nor its password"},

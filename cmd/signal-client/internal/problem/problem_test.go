@@ -69,7 +69,7 @@ func TestEverySentinelHasARemedy(t *testing.T) {
 	for _, r := range remedies {
 		known[r.err.Error()] = true
 	}
-	for _, dir := range []string{"pipeline", "pipeline/audit", "sink/jets", "sink/embedded"} {
+	for _, dir := range []string{"pipeline", "pipeline/audit", "sink/jets", "sink/signals", "sink/deadletters", "sink/scan", "sink/republish", "sink/embedded"} {
 		for name, text := range sentinels(t, filepath.Join(clitest.Root(t), dir)) {
 			if !known[text] {
 				t.Errorf("%s: %s (%q) has no remedy", dir, name, text)

@@ -16,6 +16,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
@@ -196,7 +197,7 @@ func (a *Advisories) moved(instance string, state pipeline.State, at pipeline.Po
 
 // Took reports the takeover of a lock whose holder's session ended; expired: without the
 // holder deleting it.
-func (a *Advisories) Took(instance string, from jets.Lock, expired bool) {
+func (a *Advisories) Took(instance string, from locks.Lock, expired bool) {
 	severity := SeverityInfo
 	if expired {
 		severity = SeverityWarning

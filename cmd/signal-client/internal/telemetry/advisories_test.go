@@ -17,6 +17,7 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/source/breaker"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -123,11 +124,11 @@ func TestAdvisories(t *testing.T) {
 		if a := l.next(advisePassedOver, SeverityCritical, 1); a.Fields["from"] == nil || !strings.Contains(a.Message, "for good") {
 			t.Errorf("got %+v", a)
 		}
-		l.told.Took("acme", jets.Lock{Holder: "two"}, true)
+		l.told.Took("acme", locks.Lock{Holder: "two"}, true)
 		if a := l.next(adviseTakeover, SeverityWarning, 1); a.Fields["from"] != "two" || a.Fields["expired"] != true {
 			t.Errorf("got %+v", a)
 		}
-		l.told.Took("acme", jets.Lock{Holder: "two"}, false)
+		l.told.Took("acme", locks.Lock{Holder: "two"}, false)
 		l.next(adviseTakeover, SeverityInfo, 1)
 		l.Failed("acme", pipeline.ErrCursor)
 		l.next(adviseCursorRefused, SeverityWarning, 1)

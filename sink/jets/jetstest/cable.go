@@ -1,0 +1,259 @@
+package jetstest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Proxy is a replica's way to the server. It may be cut, at any write or at once,
+// for good or for a while; and it may stand still: then nothing arrives on either
+// side, nobody is told, and all of it arrives later.
+type Proxy struct {
+	Server interface{ InProcessConn() (net.Conn, error) }
+
+	mu    sync.Mutex
+	conn  *cableConn
+	made  time.Time     // when conn was, or moved again
+	Left  int           // writes until atLast is called; negative: it is not
+	last  func()        // called at that write
+	dead  bool          // for good
+	away  bool          // nothing connects
+	still chan struct{} // closed when it moves again; nil: it moves
+	deaf  bool          // no watch of LOCKS can be made
+
+	closing bool // conn was closed while it stood still: what was written before is still to arrive
+}
+
+// InProcessConn makes a cable fit for nats.InProcessServer.
+func (c *Proxy) InProcessConn() (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dead || c.away || c.still != nil {
+		return nil, errors.New("no way to the server")
+	}
+	conn, err := c.Server.InProcessConn()
+	if err != nil {
+		return nil, err
+	}
+	c.made = time.Now()
+	c.conn = &cableConn{Conn: conn, cable: c, came: make(chan struct{}, 1), closed: make(chan struct{})}
+	go c.conn.pump()
+	return c.conn, nil
+}
+
+// AtWrite calls f at one of the next writes.
+func (c *Proxy) AtWrite(n int, f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Left, c.last = n, f
+}
+
+// Cut ends the connection, for good if the process is dead.
+func (c *Proxy) Cut(dead bool) {
+	c.mu.Lock()
+	c.dead = c.dead || dead
+	conn := c.conn
+	c.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close()
+	}
+}
+
+// Part cuts the connection and lets none be made until join.
+func (c *Proxy) Part() {
+	c.mu.Lock()
+	c.away = true
+	c.mu.Unlock()
+	c.Cut(false)
+}
+
+// CutAfter cuts the connection at one of the next writes: the server has got what was
+// written, the process hears no more of it.
+func (c *Proxy) CutAfter(writes int) { c.AtWrite(writes, func() { c.Cut(false) }) }
+
+func (c *Proxy) SetDeaf(deaf bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = deaf
+}
+
+// Stall makes it stand still.
+func (c *Proxy) Stall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.still == nil {
+		c.still = make(chan struct{})
+	}
+}
+
+// Heal makes it as it should be.
+func (c *Proxy) Heal() {
+	c.mu.Lock()
+	conn, still := c.conn, c.still
+	c.Left, c.away, c.deaf = -1, false, false
+	c.mu.Unlock()
+	if still == nil {
+		return
+	}
+	if conn == nil {
+		c.move(nil, nil)
+		return
+	}
+	conn.writing.Lock()
+	defer conn.writing.Unlock()
+	c.move(conn.Conn, conn.held)
+	conn.held = nil
+}
+
+// move ends a stall. What was written meanwhile goes first.
+func (c *Proxy) move(conn net.Conn, held [][]byte) {
+	for _, b := range held {
+		_, _ = conn.Write(b)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		_ = conn.Close()
+		c.closing = false
+	}
+	if c.still != nil {
+		close(c.still)
+	}
+	c.still, c.made = nil, time.Now()
+}
+
+// Fresh reports whether the connection was made, or moved again, a moment ago: what
+// it will bring first is not here yet.
+func (c *Proxy) Fresh() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.made) < 5*time.Second // for as long as a watch may be silent
+}
+
+// stands is open until the cable moves; nil if it does.
+func (c *Proxy) stands() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.still
+}
+
+// cableConn is one connection over a cable. What the server writes is taken at
+// once, as the buffers of a real one would, so that the server does not drop a client
+// that stands still. No write waits: nats.go writes with its mutex held, and whoever
+// waits for that stops the bubble's clock.
+type cableConn struct {
+	net.Conn
+	cable *Proxy
+
+	writing sync.Mutex
+	held    [][]byte // written while it stood still
+
+	mu     sync.Mutex
+	in     [][]byte
+	err    error
+	came   chan struct{} // something is in in, or err is set
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *cableConn) pump() {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := c.Conn.Read(buf)
+		c.mu.Lock()
+		if n > 0 {
+			c.in = append(c.in, slices.Clone(buf[:n]))
+		}
+		c.err = err
+		c.mu.Unlock()
+		select {
+		case c.came <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Read implements net.Conn.
+func (c *cableConn) Read(b []byte) (int, error) {
+	for {
+		if still := c.cable.stands(); still != nil {
+			select {
+			case <-still:
+			case <-c.closed:
+				return 0, net.ErrClosed
+			}
+			continue
+		}
+		n, err := c.take(b)
+		if n > 0 || err != nil {
+			return n, err
+		}
+		select {
+		case <-c.came:
+		case <-c.closed:
+			return 0, net.ErrClosed
+		}
+	}
+}
+
+func (c *cableConn) take(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.in) == 0 {
+		return 0, c.err
+	}
+	n := copy(b, c.in[0])
+	if c.in[0] = c.in[0][n:]; len(c.in[0]) == 0 {
+		c.in = c.in[1:]
+	}
+	return n, nil
+}
+
+// Write implements net.Conn.
+func (c *cableConn) Write(b []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.cable.mu.Lock()
+	still, deaf, last := c.cable.still != nil, c.cable.deaf, func() {}
+	if c.cable.Left = max(c.cable.Left-1, -1); c.cable.Left == 0 {
+		last = c.cable.last
+	}
+	c.cable.mu.Unlock()
+	if still {
+		c.held = append(c.held, slices.Clone(b))
+		return len(b), nil
+	}
+	sent := b
+	if deaf {
+		sent = bytes.ReplaceAll(b, []byte("CONSUMER.CREATE.KV_LOCKS"), []byte("CONSUMER.ABSENT.KV_LOCKS"))
+	}
+	n, err := c.Conn.Write(sent)
+	last()
+	return n, err
+}
+
+// Close implements net.Conn. On a cable that stands still the end arrives when all
+// else does.
+func (c *cableConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	c.cable.mu.Lock()
+	defer c.cable.mu.Unlock()
+	if c.cable.still != nil && c.cable.conn == c {
+		c.cable.closing = true
+		return nil
+	}
+	return c.Conn.Close()
+}
+
+// SetDeadline implements net.Conn: reads have none, since the pump must not.
+func (c *cableConn) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
+
+// SetReadDeadline implements net.Conn.
+func (c *cableConn) SetReadDeadline(time.Time) error { return nil }

@@ -1,0 +1,50 @@
+package overview
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+)
+
+// Forget deletes the STATUS and LOCKS entries of instances that were removed from
+// INTEGRATIONS while no process was running: those with a delete marker there and no lock
+// held by a live session. An entry that is written meanwhile stays.
+func Forget(ctx context.Context, conn *jets.Conn) error {
+	removed := map[string]bool{} // by key
+	err := conn.Each(ctx, jets.BucketIntegrations, jets.KeyPrefix+"*", false, func(e jets.KVEntry) {
+		if e.Gone {
+			removed[e.Key] = true
+		}
+	})
+	if err != nil || len(removed) == 0 {
+		return err
+	}
+	replicas, err := locks.ReadReplicas(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, bucket := range []string{jets.BucketStatus, jets.BucketLocks} {
+		stale := map[string]uint64{} // revisions
+		err := conn.Each(ctx, bucket, jets.KeyPrefix+"*", false, func(e jets.KVEntry) {
+			if instance := strings.TrimPrefix(e.Key, jets.KeyPrefix); !e.Gone && removed[e.Key] && !replicas.Held(instance) {
+				stale[e.Key] = e.Revision
+			}
+		})
+		if err != nil {
+			return err
+		}
+		for key, revision := range stale {
+			_, err := conn.Put(ctx, bucket, key, revision, &nats.Msg{Header: nats.Header{"KV-Operation": {"DEL"}}})
+			if err != nil && !errors.Is(err, pipeline.ErrChanged) {
+				return err
+			}
+		}
+	}
+	return nil
+}

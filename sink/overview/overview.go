@@ -1,0 +1,142 @@
+// Package overview shows all processes and instances as one picture, of what STATUS,
+// INTEGRATIONS and LOCKS say.
+//
+// It takes no part in polling, and makes nothing in NATS.
+//
+// Start reading at [Watcher].
+package overview
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+)
+
+// Overview is the content of STATUS, INTEGRATIONS and LOCKS at one time.
+type Overview struct {
+	Statuses []pipeline.Status         // by instance
+	Entries  map[string]pipeline.Entry // by instance
+	Replicas locks.Replicas
+
+	Complete bool  // everything was read once; before that the rest is empty
+	Away     error // why a bucket can't be watched at present, so that its last content is shown
+}
+
+// Watcher keeps an Overview up to date. It changes nothing in NATS. It is safe for
+// concurrent use.
+type Watcher struct {
+	conn *jets.Conn
+
+	mu      sync.Mutex
+	buckets map[string]*bucketView
+}
+
+// bucketView is the content of one bucket.
+type bucketView struct {
+	read   func(jets.KVEntry) any
+	told   bool
+	away   error
+	values map[string]any // by key
+}
+
+// New returns a watcher of the buckets; Run keeps it up to date.
+func New(conn *jets.Conn, kind *pipeline.Kind) *Watcher {
+	return &Watcher{conn: conn, buckets: map[string]*bucketView{
+		jets.BucketStatus: {read: func(e jets.KVEntry) any { return buckets.StatusOf(e) }},
+		jets.BucketIntegrations: {read: func(e jets.KVEntry) any {
+			return buckets.Parse(kind, strings.TrimPrefix(e.Key, jets.KeyPrefix), e.Value)
+		}},
+		jets.BucketLocks: {read: func(e jets.KVEntry) any { return e }},
+	}}
+}
+
+// Run watches until ctx ends. While NATS is away, the last content stays.
+func (l *Watcher) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for bucket, o := range l.buckets {
+		wg.Go(func() { l.follow(ctx, bucket, o) })
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+func (l *Watcher) follow(ctx context.Context, bucket string, o *bucketView) {
+	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
+	for l.conn.Up(ctx) == nil {
+		var next map[string]any
+		err := l.conn.Watch(ctx, bucket, ">", false, jets.View{
+			Lasting: bucket == jets.BucketIntegrations,
+			Fresh:   func() { next = map[string]any{} },
+			Entry: func(e jets.KVEntry) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				if e.Gone {
+					delete(next, e.Key)
+					return
+				}
+				next[e.Key] = o.read(e)
+			},
+			Settled: func() { l.settle(o, next, nil); backoff.Reset() },
+			Ended:   func() {},
+		})
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			l.settle(o, map[string]any{}, nil) // a bucket that does not exist is empty
+		} else {
+			l.settle(o, nil, err)
+		}
+		if pipeline.Sleep(ctx, backoff.Next()) != nil {
+			return
+		}
+	}
+}
+
+func (l *Watcher) settle(o *bucketView, values map[string]any, away error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.away = away
+	if away == nil {
+		o.told, o.values = true, values
+	}
+}
+
+// Look returns the current Overview.
+func (l *Watcher) Look() Overview {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := Overview{Entries: map[string]pipeline.Entry{}, Replicas: locks.NewReplicas(), Complete: true}
+	for _, o := range l.buckets {
+		v.Complete = v.Complete && o.told
+		if o.away != nil {
+			v.Away = o.away
+		}
+	}
+	if !v.Complete {
+		return v
+	}
+	statuses := l.buckets[jets.BucketStatus].values
+	for _, key := range slices.Sorted(maps.Keys(statuses)) {
+		if strings.HasPrefix(key, jets.KeyPrefix) {
+			v.Statuses = append(v.Statuses, statuses[key].(pipeline.Status))
+		}
+	}
+	for key, entry := range l.buckets[jets.BucketIntegrations].values {
+		if instance, ours := strings.CutPrefix(key, jets.KeyPrefix); ours {
+			v.Entries[instance] = entry.(pipeline.Entry)
+		}
+	}
+	for _, e := range l.buckets[jets.BucketLocks].values {
+		v.Replicas.Told(e.(jets.KVEntry))
+	}
+	return v
+}

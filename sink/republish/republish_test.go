@@ -1,0 +1,169 @@
+package republish
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/scan"
+	"github.com/witfoo/signal-client/sink/sinktest"
+)
+
+func makeStream(st *sinktest.Fixture, c jetstream.StreamConfig) {
+	st.Helper()
+	_, err := st.Store.Conn.JS.CreateStream(st.Context(), c)
+	st.Ok(err)
+}
+
+// Nothing is published where it would come back into what is kept.
+func TestRepublisherRefuses(t *testing.T) {
+	st := sinktest.New(t, jetstest.Config{})
+	signals, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
+	st.Ok(err)
+	config := signals.CachedInfo().Config
+	config.Subjects = append(config.Subjects, "okta.*.raw")
+	config.Sources = []*jetstream.StreamSource{{Name: "FEED"}}
+	makeStream(st, jetstream.StreamConfig{Name: "FEED", Subjects: []string{"feed.>"}})
+	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
+	makeStream(st, jetstream.StreamConfig{Name: "ECHO", Subjects: []string{"echo.*"}, RePublish: &jetstream.RePublish{Source: "echo.*", Destination: "signals.okta.{{wildcard(1)}}"}})
+	_, err = st.Store.Conn.JS.UpdateStream(t.Context(), config)
+	st.Ok(err)
+	for subject, want := range map[string]error{
+		"again.acme":                 nil,
+		"again.{instance}":           nil,
+		"again.{instance}.raw":       nil,
+		"signals-replay.acme":        nil,
+		"again":                      nil,
+		"signals.okta.acme":          ErrOwnSubject,
+		"signals.okta.{instance}":    ErrOwnSubject,
+		"signals.again":              ErrOwnSubject,
+		"signal-cursor.okta.acme":    ErrOwnSubject,
+		"deadletter.okta.acme":       ErrOwnSubject,
+		"signal-client.wake.acme":    ErrOwnSubject,
+		"okta.acme.raw":              ErrOwnSubject, // the operator had SIGNALS take it
+		"okta.{instance}.raw":        ErrOwnSubject,
+		"feed.acme":                  ErrOwnSubject, // SIGNALS copies from there
+		"echo.acme":                  ErrOwnSubject, // which publishes it again
+		"again.*":                    ErrSubject,
+		"again.>":                    ErrSubject,
+		"again..acme":                ErrSubject,
+		"again.acme-{instance}":      ErrSubject,
+		"":                           ErrSubject,
+		"{instance}.again":           ErrSubject,
+		"$KV.INTEGRATIONS.okta.acme": ErrSubject,
+		"_INBOX.1":                   ErrSubject,
+	} {
+		_, err := New(t.Context(), st.Store.Conn, Target{Subject: subject, ID: "1"})
+		if !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", subject, err, want)
+		}
+	}
+}
+
+// Events come out as they were stored, in order, each acknowledged, while the
+// server is killed in between.
+func TestRepublishThroughARestart(t *testing.T) {
+	st, server := sinktest.NewProcess(t)
+	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
+	l := sinktest.Lay(st, 1, 3000, 2, 50)
+	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
+	st.Ok(err)
+	var want []string
+	for e, err := range scan.Events(t.Context(), st.Store.Conn, scan.Range{Kind: sinktest.Kind}) {
+		st.Ok(err)
+		st.Ok(r.Publish(t.Context(), e))
+		if want = append(want, e.ID()); len(want) == 1000 {
+			server.Kill()
+			server.Start(t)
+		}
+	}
+	st.Ok(r.Flush(t.Context()))
+	var got []string
+	for m := range st.Messages("AGAIN") {
+		got = append(got, m.Header.Get(jets.HeaderID))
+		first := l.Msgs[seqOf(st, m.Header)-l.Base]
+		if string(first.Data) != string(m.Data) || first.Subject != m.Header.Get(headerSubject) || m.Header.Get(headerReplay) != "r1" || m.Header.Get(jets.HeaderTime) != first.Header.Get(jets.HeaderTime) {
+			t.Fatalf("%v", m.Header)
+		}
+	}
+	slices.Sort(got) // a lost ack may change the order
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d events, want %d", len(got), len(want))
+	}
+}
+
+// What has no ack when it ends is where to go on.
+func TestRepublishEnded(t *testing.T) {
+	st := sinktest.New(t, jetstest.Config{})
+	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
+	l := sinktest.Lay(st, 1, 100, 2, 50)
+	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1"})
+	st.Ok(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	for e, err := range scan.Events(t.Context(), st.Store.Conn, scan.Range{Kind: sinktest.Kind}) {
+		st.Ok(err)
+		st.Ok(r.Publish(ctx, e))
+	}
+	cancel()
+	if err := r.Flush(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	from, held := r.Waiting(), map[uint64]bool{}
+	for m := range st.Messages("AGAIN") {
+		held[seqOf(st, m.Header)] = true
+	}
+	for i := range l.Msgs {
+		if seq := l.Base + uint64(i); l.IsEvent(i) && !held[seq] && (from == 0 || seq < from) {
+			t.Errorf("%d has no ack and is not waiting: that begins at %d", seq, from)
+		}
+	}
+	st.Ok(r.Flush(t.Context()))
+	if r.Waiting() != 0 {
+		t.Errorf("waiting from %d", r.Waiting())
+	}
+}
+
+// seqOf reads where an event that was published again stands in SIGNALS.
+func seqOf(st *sinktest.Fixture, h nats.Header) uint64 {
+	st.Helper()
+	seq, err := strconv.ParseUint(h.Get(headerSequence), 10, 64)
+	st.Ok(err)
+	return seq
+}
+
+// Where no stream takes the subject, what was on its way when the connection dropped
+// is published again.
+func TestRepublishWithoutAStream(t *testing.T) {
+	st, server := sinktest.NewProcess(t)
+	heard, err := st.Store.Conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go
+	st.Ok(err)
+	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.x", ID: "r1"})
+	st.Ok(err)
+	server.Freeze()
+	for i := range 100 {
+		st.Ok(r.Publish(t.Context(), &scan.Stored{Instance: "x", Seq: uint64(i + 1), Header: nats.Header{}, Data: []byte("{}")}))
+	}
+	flushed := make(chan error, 1)
+	go func() { flushed <- r.Flush(t.Context()) }()
+	server.Kill()
+	server.Start(t)
+	st.Ok(<-flushed)
+	seen := map[string]bool{}
+	for len(seen) < 100 {
+		m, err := heard.NextMsg(20 * time.Second)
+		st.Ok(err)
+		seen[m.Header.Get(headerSequence)] = true
+	}
+	if r.Waiting() != 0 {
+		t.Errorf("%d still waits", r.Waiting())
+	}
+}

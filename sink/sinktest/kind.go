@@ -1,0 +1,6 @@
+package sinktest
+
+import "github.com/witfoo/signal-client/source/okta"
+
+// Kind is that of the sources of all tests.
+var Kind = okta.Kind
