@@ -15,6 +15,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/sink/scan"
+	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
@@ -23,7 +24,7 @@ const anEvent = `{"actor":{"id":"00u1","type":"User","alternateId":"Jane.Doe@acm
 "outcome":{"result":"FAILURE","reason":"INVALID_CREDENTIALS"},"uuid":"u-1","eventType":"user.session.start","published":"2026-11-20T08:00:00.000Z"}`
 
 func storedEvent() *scan.Stored {
-	return &scan.Stored{Instance: "acme", Seq: 7, At: time.Date(2026, 11, 20, 8, 0, 30, 0, time.UTC), Data: []byte(anEvent), Header: nats.Header{
+	return &scan.Stored{Kind: okta.Kind, Instance: "acme", Seq: 7, At: time.Date(2026, 11, 20, 8, 0, 30, 0, time.UTC), Data: []byte(anEvent), Header: nats.Header{
 		"ce-id": {"u-1"}, "ce-type": {"com.okta.user.session.start"}, "ce-time": {"2026-11-20T08:00:00.000Z"},
 	}}
 }

@@ -21,25 +21,25 @@ func TestBackfills(t *testing.T) {
 	all := &Backfills{Store: st.Store}
 	now := time.Now()
 	job, err := backfill.NewJob(sinktest.Kind, "20261122-0001", "prod", now.Add(-48*time.Hour), now.Add(-24*time.Hour), 0, now)
-	st.Ok(err)
+	st.OK(err)
 	revision, err := all.Put(t.Context(), job, 0)
-	st.Ok(err)
+	st.OK(err)
 	if _, err := all.Put(t.Context(), job, 0); !errors.Is(err, pipeline.ErrChanged) {
 		t.Errorf("a job over another: %v", err)
 	}
 	later := job
 	later.ID, later.CreatedAt = "20261122-0000", job.CreatedAt.Add(time.Second)
 	_, err = all.Put(t.Context(), later, 0)
-	st.Ok(err)
+	st.OK(err)
 	job.State, job.StartedAt, job.LastError, job.Holder = backfill.JobRunning, now, "busy", "one"
 	_, err = all.Put(t.Context(), job, revision)
-	st.Ok(err)
+	st.OK(err)
 	st.Write(jets.BucketSubject(jets.BucketBackfills, "okta.prod.newer"), `{"version":99}`)
 	st.Write(jets.BucketSubject(jets.BucketBackfills, "other.thing"), `{}`)
-	st.Ok(schemas.Validate("backfill", jets.Encode(job)))
+	st.OK(schemas.Validate("backfill", jets.Encode(job)))
 
 	kept, err := all.All(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if len(kept) != 3 || kept[0].ID != "newer" || !errors.Is(kept[0].Err, pipeline.ErrNewer) || kept[1].ID != job.ID || kept[1].State != backfill.JobRunning || kept[2].ID != later.ID {
 		t.Errorf("%+v", kept)
 	}

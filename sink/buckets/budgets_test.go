@@ -235,11 +235,11 @@ func TestBudgetsOutliveTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := sinktest.New(t, jetstest.Config{})
 		until := time.Now().Add(time.Minute)
-		st.Ok(NewBudgets(st.Store).Write(t.Context(), sinktest.Origin, putBudget(pipeline.Budget{Origin: sinktest.Origin, HoldUntil: until, At: time.Now()})))
+		st.OK(NewBudgets(st.Store).Write(t.Context(), sinktest.Origin, putBudget(pipeline.Budget{Origin: sinktest.Origin, HoldUntil: until, At: time.Now()})))
 		st.Server.Restart(t)
 		st.Open()
 		got, err := NewBudgets(st.Store).Read(t.Context(), sinktest.Origin)
-		if st.Ok(err); got.HoldUntil.Sub(until).Abs() > time.Second {
+		if st.OK(err); got.HoldUntil.Sub(until).Abs() > time.Second {
 			t.Errorf("after the restart %+v, want to wait until %s", got, until)
 		}
 	})

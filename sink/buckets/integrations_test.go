@@ -285,7 +285,7 @@ func TestIntegrationsOfACrowdAreToldAtOnce(t *testing.T) {
 		synctest.Wait()
 		for i := range crowd {
 			_, err := (&Integrations{Store: st.Store}).Put(ctx, fmt.Sprint("org-", i), []byte(`{}`), 0)
-			st.Ok(err)
+			st.OK(err)
 		}
 		synctest.Wait()
 		close(work)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/signals"
 )
 
@@ -86,8 +85,8 @@ func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func(
 	if err := d.Store.Measure(ctx); err != nil {
 		return e, err
 	}
-	if limit := d.Store.MaxMessage(); signals.NewEnvelope(jets.SubjectEvents(l.Instance), "", d.Store.Kind.TypePrefix).Larger(&e, limit) {
-		return e, fmt.Errorf("%w: %d bytes with its headers", ErrStillTooLarge, limit)
+	if signals.TooLarge(d.Store, l.Instance, &e) {
+		return e, fmt.Errorf("%w: %d bytes with its headers", ErrStillTooLarge, d.Store.MaxMessage())
 	}
 	return e, nil
 }

@@ -41,7 +41,7 @@ func (p *live) sync() {
 	p.Helper()
 	var err error
 	p.at, err = p.sink.Sync(p.Context())
-	p.Ok(err)
+	p.OK(err)
 }
 
 // page is one that leads to link(next); end: the head of the log is reached by it.
@@ -52,7 +52,7 @@ func (p *live) page(next int, end bool, list ...pipeline.Event) pipeline.Page {
 func (p *live) commit(page pipeline.Page) pipeline.Receipt {
 	p.Helper()
 	r, err := p.sink.Commit(p.Context(), p.at, page)
-	p.Ok(err)
+	p.OK(err)
 	p.at = r.Position
 	return r
 }
@@ -62,7 +62,7 @@ func letters(st *sinktest.Fixture) []DeadLetter {
 	st.Helper()
 	var all []DeadLetter
 	for l, err := range (&DeadLetters{Store: st.Store}).All(st.Context(), "", time.Time{}, false) {
-		st.Ok(err)
+		st.OK(err)
 		all = append(all, l)
 	}
 	return all
@@ -154,7 +154,7 @@ func TestRequeueWaitsForThePoll(t *testing.T) {
 	letter = letters(st)[0]
 	back := signals.Mark{Seq: p.at.Seq - 3}
 	_, err := (&signals.Operator{Store: st.Store, Instance: "prod"}).Rewind(t.Context(), back, false, func(signals.Move) error { return nil })
-	st.Ok(err)
+	st.OK(err)
 	if _, err := d.Requeue(t.Context(), letter, okta.Element); !errors.Is(err, pipeline.ErrMakingUp) {
 		t.Fatalf("while its page is served again: %v", err)
 	}
@@ -179,7 +179,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 		letter := buriedOf(st, instance)
 		w := &jetstest.Proxy{Server: st.Server, Left: -1}
 		conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
-		st.Ok(err)
+		st.OK(err)
 		w.CutAfter(writes)
 		_, err = (&DeadLetters{Store: jets.Attach(conn, sinktest.Kind)}).Requeue(t.Context(), letter, okta.Element)
 		conn.Close()
@@ -195,7 +195,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 			half++
 		}
 		_, err = (&DeadLetters{Store: st.Store}).Requeue(t.Context(), letter, okta.Element)
-		st.Ok(err)
+		st.OK(err)
 		_, gone = (&DeadLetters{Store: st.Store}).Get(t.Context(), letter.Seq)
 		if n := countOf(st, instance); n != 3 || !errors.Is(gone, jets.ErrNoMessage) || writes > 100 {
 			t.Fatalf("after %d writes and another try: %d events, the dead letter: %v", writes, n, gone)
@@ -212,7 +212,7 @@ func buriedOf(st *sinktest.Fixture, instance string) DeadLetter {
 	p := synced(st, instance)
 	p.commit(p.page(1, false, sinktest.Event(1), pipeline.Event{Data: sinktest.Event(2).Data, Flaw: pipeline.FlawTooLarge}, sinktest.Event(3)))
 	for l, err := range (&DeadLetters{Store: st.Store}).All(st.Context(), instance, time.Time{}, false) {
-		st.Ok(err)
+		st.OK(err)
 		return l
 	}
 	st.Fatal("no dead letter")
@@ -240,7 +240,7 @@ func TestDeadLettersAreReadAndDeleted(t *testing.T) {
 	}
 	n := 0
 	for l, err := range d.All(t.Context(), "prod", time.Now().Add(-time.Hour), true) {
-		st.Ok(err)
+		st.OK(err)
 		if n++; len(l.Data) != 0 || l.Kept != l.Size {
 			t.Errorf("headers only: %+v", l)
 		}
@@ -249,18 +249,18 @@ func TestDeadLettersAreReadAndDeleted(t *testing.T) {
 		t.Error("one from the future")
 	}
 	l, err := d.Get(t.Context(), all[1].Seq)
-	st.Ok(err)
+	st.OK(err)
 	var null any
 	if n != 3 || json.Unmarshal(l.Data, &null) != nil || null != nil {
 		t.Fatalf("%d of prod, the second %q", n, l.Data)
 	}
-	st.Ok(d.Delete(t.Context(), l.Seq))
-	st.Ok(d.Delete(t.Context(), l.Seq))
-	st.Ok(d.Delete(t.Context(), 99))
+	st.OK(d.Delete(t.Context(), l.Seq))
+	st.OK(d.Delete(t.Context(), l.Seq))
+	st.OK(d.Delete(t.Context(), 99))
 	if _, err := d.Get(t.Context(), l.Seq); !errors.Is(err, jets.ErrNoMessage) {
 		t.Fatalf("a deleted one: %v", err)
 	}
-	st.Ok(d.Purge(t.Context(), "prod", all[0].Seq))
+	st.OK(d.Purge(t.Context(), "prod", all[0].Seq))
 	if left := letters(st); len(left) != 2 || left[0].Seq != all[2].Seq {
 		t.Fatalf("left: %+v", left)
 	}

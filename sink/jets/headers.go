@@ -55,7 +55,7 @@ func EncodeHeader(s string) string {
 
 func plain(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
 
-// DecodeHeader reverses encodeHeader. Invalid encodings are left unchanged.
+// DecodeHeader reverses EncodeHeader. Invalid encodings are left unchanged.
 func DecodeHeader(s string) string {
 	if !strings.Contains(s, "%") {
 		return s

@@ -79,6 +79,8 @@ func (c *Conn) At(ctx context.Context, stream string, seq uint64) (*RawMsg, erro
 	return m, nil
 }
 
+// Read sends a request for one message to the stream's leader. It returns ErrNoMessage if
+// there is none.
 func (c *Conn) Read(ctx context.Context, stream string, what map[string]any) (*RawMsg, error) {
 	var answer struct {
 		Message *struct {

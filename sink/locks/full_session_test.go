@@ -27,7 +27,7 @@ func TestSessionInAFullStore(t *testing.T) {
 		var told jetstest.Buffer
 		log := slog.New(slog.NewTextHandler(&told, nil))
 		locks, err := New(st.Store, Config{Replica: "one", Log: log})
-		st.Ok(err)
+		st.OK(err)
 		ctx, end := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = locks.Run(ctx) })

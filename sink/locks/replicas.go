@@ -28,6 +28,7 @@ func ReadReplicas(ctx context.Context, conn *jets.Conn) (Replicas, error) {
 	return r, err
 }
 
+// NewReplicas returns one that knows of nobody; Told fills it.
 func NewReplicas() Replicas {
 	return Replicas{Sessions: map[string]Session{}, Locks: map[string]Lock{}}
 }

@@ -45,7 +45,7 @@ func TestRepublishIntoAFullStream(t *testing.T) {
 	full := jetstream.StreamConfig{Name: "FULL", Subjects: []string{"again"}, Discard: jetstream.DiscardNew, MaxMsgs: 300}
 	makeStream(st, full)
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1"})
-	st.Ok(err)
+	st.OK(err)
 	err = republish(st, r, 400, nil)
 	if !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "sequence 1300: refused by FULL: maximum messages exceeded") {
 		t.Errorf("ended with %v", err)
@@ -55,8 +55,8 @@ func TestRepublishIntoAFullStream(t *testing.T) {
 	}
 	full.MaxMsgs = -1
 	_, err = st.Store.Conn.JS.UpdateStream(t.Context(), full)
-	st.Ok(err)
-	st.Ok(r.Flush(t.Context()))
+	st.OK(err)
+	st.OK(r.Flush(t.Context()))
 	if got := kept(st, "FULL"); len(got) != 400 || !slices.IsSorted(got) {
 		t.Errorf("%d events, sorted %t", len(got), slices.IsSorted(got))
 	}
@@ -67,7 +67,7 @@ func TestRepublishWhatIsTooLarge(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1"})
-	st.Ok(err)
+	st.OK(err)
 	err = republish(st, r, 100, map[int]int{50: 2000})
 	if !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "sequence 1050: refused by SMALL: ") {
 		t.Errorf("ended with %v", err)
@@ -82,15 +82,15 @@ func TestRepublishWhatJustFits(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1"})
-	st.Ok(err)
+	st.OK(err)
 	e := &scan.Stored{Instance: "acme", Seq: 1000, Header: nats.Header{}}
 	m := r.message(e)
 	e.Data = make([]byte, 1000-(m.Size()-len(m.Subject)))
-	st.Ok(r.Publish(t.Context(), e))
-	st.Ok(r.Flush(t.Context()))
+	st.OK(r.Publish(t.Context(), e))
+	st.OK(r.Flush(t.Context()))
 	r.most++ // as if an operator had narrowed the stream since
 	e.Seq, e.Data = 1001, append(e.Data, ' ')
-	st.Ok(r.Publish(t.Context(), e))
+	st.OK(r.Publish(t.Context(), e))
 	if err := r.Flush(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "(10054)") {
 		t.Errorf("a byte more ended with %v", err)
 	}
@@ -101,18 +101,18 @@ func TestRepublishIntoAFullQueue(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "QUEUE", Subjects: []string{"again"}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxMsgs: 100})
 	queue, err := st.Store.Conn.JS.Stream(t.Context(), "QUEUE")
-	st.Ok(err)
+	st.OK(err)
 	var got []uint64
 	var held []error
 	empty := func(err error) {
 		if held = append(held, err); err != nil {
 			got = append(got, kept(st, "QUEUE")...)
-			st.Ok(queue.Purge(t.Context()))
+			st.OK(queue.Purge(t.Context()))
 		}
 	}
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1", Held: empty})
-	st.Ok(err)
-	st.Ok(republish(st, r, 250, nil))
+	st.OK(err)
+	st.OK(republish(st, r, 250, nil))
 	got = append(got, kept(st, "QUEUE")...)
 	if len(got) != 250 || !slices.IsSorted(got) {
 		t.Errorf("%d events, sorted %t", len(got), slices.IsSorted(got))
@@ -152,7 +152,7 @@ func TestRepublisherRefusesStreams(t *testing.T) {
 func TestRepublishWithoutPermission(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{Password: "secret", Deny: "again.acme"})
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
-	st.Ok(err)
+	st.OK(err)
 	if err := republish(st, r, 10, nil); !errors.Is(err, nats.ErrPermissionViolation) || r.Waiting() != 1000 {
 		t.Errorf("ended with %v, waiting from %d", err, r.Waiting())
 	}

@@ -20,14 +20,14 @@ import (
 func makeStream(st *sinktest.Fixture, c jetstream.StreamConfig) {
 	st.Helper()
 	_, err := st.Store.Conn.JS.CreateStream(st.Context(), c)
-	st.Ok(err)
+	st.OK(err)
 }
 
 // Nothing is published where it would come back into what is kept.
 func TestRepublisherRefuses(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	signals, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
-	st.Ok(err)
+	st.OK(err)
 	config := signals.CachedInfo().Config
 	config.Subjects = append(config.Subjects, "okta.*.raw")
 	config.Sources = []*jetstream.StreamSource{{Name: "FEED"}}
@@ -35,7 +35,7 @@ func TestRepublisherRefuses(t *testing.T) {
 	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
 	makeStream(st, jetstream.StreamConfig{Name: "ECHO", Subjects: []string{"echo.*"}, RePublish: &jetstream.RePublish{Source: "echo.*", Destination: "signals.okta.{{wildcard(1)}}"}})
 	_, err = st.Store.Conn.JS.UpdateStream(t.Context(), config)
-	st.Ok(err)
+	st.OK(err)
 	for subject, want := range map[string]error{
 		"again.acme":                 nil,
 		"again.{instance}":           nil,
@@ -75,17 +75,17 @@ func TestRepublishThroughARestart(t *testing.T) {
 	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
 	l := sinktest.Lay(st, 1, 3000, 2, 50)
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
-	st.Ok(err)
+	st.OK(err)
 	var want []string
 	for e, err := range scan.Events(t.Context(), st.Store.Conn, scan.Range{Kind: sinktest.Kind}) {
-		st.Ok(err)
-		st.Ok(r.Publish(t.Context(), e))
+		st.OK(err)
+		st.OK(r.Publish(t.Context(), e))
 		if want = append(want, e.ID()); len(want) == 1000 {
 			server.Kill()
 			server.Start(t)
 		}
 	}
-	st.Ok(r.Flush(t.Context()))
+	st.OK(r.Flush(t.Context()))
 	var got []string
 	for m := range st.Messages("AGAIN") {
 		got = append(got, m.Header.Get(jets.HeaderID))
@@ -107,11 +107,11 @@ func TestRepublishEnded(t *testing.T) {
 	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
 	l := sinktest.Lay(st, 1, 100, 2, 50)
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1"})
-	st.Ok(err)
+	st.OK(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	for e, err := range scan.Events(t.Context(), st.Store.Conn, scan.Range{Kind: sinktest.Kind}) {
-		st.Ok(err)
-		st.Ok(r.Publish(ctx, e))
+		st.OK(err)
+		st.OK(r.Publish(ctx, e))
 	}
 	cancel()
 	if err := r.Flush(ctx); !errors.Is(err, context.Canceled) {
@@ -126,7 +126,7 @@ func TestRepublishEnded(t *testing.T) {
 			t.Errorf("%d has no ack and is not waiting: that begins at %d", seq, from)
 		}
 	}
-	st.Ok(r.Flush(t.Context()))
+	st.OK(r.Flush(t.Context()))
 	if r.Waiting() != 0 {
 		t.Errorf("waiting from %d", r.Waiting())
 	}
@@ -136,7 +136,7 @@ func TestRepublishEnded(t *testing.T) {
 func seqOf(st *sinktest.Fixture, h nats.Header) uint64 {
 	st.Helper()
 	seq, err := strconv.ParseUint(h.Get(headerSequence), 10, 64)
-	st.Ok(err)
+	st.OK(err)
 	return seq
 }
 
@@ -145,22 +145,22 @@ func seqOf(st *sinktest.Fixture, h nats.Header) uint64 {
 func TestRepublishWithoutAStream(t *testing.T) {
 	st, server := sinktest.NewProcess(t)
 	heard, err := st.Store.Conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go
-	st.Ok(err)
+	st.OK(err)
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.x", ID: "r1"})
-	st.Ok(err)
+	st.OK(err)
 	server.Freeze()
 	for i := range 100 {
-		st.Ok(r.Publish(t.Context(), &scan.Stored{Instance: "x", Seq: uint64(i + 1), Header: nats.Header{}, Data: []byte("{}")}))
+		st.OK(r.Publish(t.Context(), &scan.Stored{Instance: "x", Seq: uint64(i + 1), Header: nats.Header{}, Data: []byte("{}")}))
 	}
 	flushed := make(chan error, 1)
 	go func() { flushed <- r.Flush(t.Context()) }()
 	server.Kill()
 	server.Start(t)
-	st.Ok(<-flushed)
+	st.OK(<-flushed)
 	seen := map[string]bool{}
 	for len(seen) < 100 {
 		m, err := heard.NextMsg(20 * time.Second)
-		st.Ok(err)
+		st.OK(err)
 		seen[m.Header.Get(headerSequence)] = true
 	}
 	if r.Waiting() != 0 {

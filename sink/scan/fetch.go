@@ -24,7 +24,7 @@ const (
 // errGap: an answer did not arrive completely.
 var errGap = errors.New("a message of the answer did not arrive")
 
-// enter creates the consumer for the rest of the part.
+// enter creates the consumer for the rest of the partition.
 func (l *lane) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jets.RequestTimeout)
 	defer cancel()
@@ -46,10 +46,10 @@ func (l *lane) leave(ctx context.Context) {
 }
 
 // ration returns how many messages to request: few at first, then twice as many each
-// time, but at most half of what the rest of the part probably holds, because messages
-// beyond the part are sent for nothing.
+// time, but at most half of what the rest of the partition probably holds, because messages
+// beyond the partition are sent for nothing.
 func (l *lane) ration() int {
-	rest := float64(l.part.through - l.at + 1)
+	rest := float64(l.partition.through - l.at + 1)
 	likely := uint64(math.Ceil(rest * l.share / 2))
 	l.asked = min(max(likely, leastAsked), max(2*l.asked, leastAsked), mostAsked)
 	return int(min(l.asked, l.pending))
@@ -71,7 +71,7 @@ func (l *lane) fetch(ctx context.Context, want int) (came int, err error) {
 		if err := l.take(m); err != nil {
 			return came, err
 		}
-		if came++; l.at > l.part.through {
+		if came++; l.at > l.partition.through {
 			return came, nil
 		}
 	}

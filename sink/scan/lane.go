@@ -11,15 +11,15 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// lane reads one part after another, each with its own consumer, which the server drops
+// lane reads one partition after another, each with its own consumer, which the server drops
 // by itself if the lane dies. A direct get would need no consumer, but unpacks a block of
 // the store each time, where a consumer keeps its current one.
 type lane struct {
 	*reading
-	part  *partition
-	at    uint64 // next sequence to read
-	gap   uint64 // sequence before which messages were missing or skipped; 0: none
-	found []*Stored
+	partition *partition
+	at        uint64 // next sequence to read
+	gap       uint64 // sequence before which messages were missing or skipped; 0: none
+	found     []*Stored
 
 	consumer jetstream.Consumer // nil: not created yet
 	asked    uint64             // messages requested last
@@ -28,7 +28,7 @@ type lane struct {
 	used     time.Time
 }
 
-// lane reads parts until there is none left or one fails.
+// lane reads partitions until there is none left or one fails.
 func (r *reading) lane(ctx context.Context) {
 	l := &lane{reading: r}
 	for p := r.claim(ctx); p != nil; p = r.claim(ctx) {
@@ -42,7 +42,7 @@ func (r *reading) lane(ctx context.Context) {
 }
 
 func (l *lane) read(ctx context.Context, p *partition) error {
-	l.part, l.at, l.gap = p, p.from, 0
+	l.partition, l.at, l.gap = p, p.from, 0
 	backoff, from := RetryWait(), l.at
 	for l.at <= p.through {
 		err := l.step(ctx)
@@ -103,7 +103,7 @@ func (l *lane) take(m jetstream.Msg) error {
 	}
 	l.pending = meta.NumPending
 	seq := meta.Sequence.Stream
-	if seq <= l.part.through && seq >= l.at && l.wanted[m.Subject()] {
+	if seq <= l.partition.through && seq >= l.at && l.wanted[m.Subject()] {
 		l.found = append(l.found, newStored(l.Kind, m, meta))
 	}
 	l.advance(seq)
@@ -124,7 +124,7 @@ func (l *lane) ask(ctx context.Context) error {
 		l.advance(l.Through + 1)
 		return nil
 	}
-	if next.Seq <= l.part.through && l.wanted[next.Subject] {
+	if next.Seq <= l.partition.through && l.wanted[next.Subject] {
 		l.found = append(l.found, storedOf(l.Kind, next))
 	}
 	l.advance(next.Seq)
@@ -151,16 +151,16 @@ func (l *lane) nextOfLeader(ctx context.Context) (next *jets.RawMsg, err error) 
 	return next, nil
 }
 
-// advance moves past seq. A first match beyond this part proves that nothing before it is
+// advance moves past seq. A first match beyond this partition proves that nothing before it is
 // wanted.
 func (l *lane) advance(seq uint64) {
 	if seq > l.at {
 		l.gap = seq
 	}
-	if seq > l.part.through && l.at <= l.part.through {
+	if seq > l.partition.through && l.at <= l.partition.through {
 		l.skip(seq)
 	}
-	l.at = max(l.at, min(seq, l.part.through)+1)
+	l.at = max(l.at, min(seq, l.partition.through)+1)
 }
 
 // near is how close to the stream's beginning a lane must be for its start to be checked
@@ -173,11 +173,11 @@ func (l *lane) lookBack(ctx context.Context, from uint64) {
 	if l.gap <= from || l.Gone == nil {
 		return
 	}
-	if from >= l.first.Load()+near { // far from the removed messages, one check per part is enough
-		if l.at <= l.part.through {
+	if from >= l.first.Load()+near { // far from the removed messages, one check per partition is enough
+		if l.at <= l.partition.through {
 			return
 		}
-		from = l.part.from
+		from = l.partition.from
 	}
 	extent, err := l.conn.Extent(ctx)
 	if err != nil {

@@ -19,14 +19,14 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Target size of a part, and the bounds of its width in sequences. A block of the
+// Target size of a partition, and the bounds of its width in sequences. A block of the
 // server's store holds a few thousand events.
 const (
-	partEvents   = 1024
-	narrowest    = 2048
-	widest       = 1 << 17
-	partsAhead   = 2  // per lane
-	answersAhead = 16 // buffered for a part whose turn has not come; a full part has about as many
+	partitionEvents = 1024
+	narrowest       = 2048
+	widest          = 1 << 17
+	partitionsAhead = 2  // per lane
+	answersAhead    = 16 // buffered for a partition whose turn has not come; a full partition has about as many
 )
 
 // reading is one pass over a range.
@@ -37,15 +37,15 @@ type reading struct {
 	wanted  map[string]bool // selected subjects that the stream has
 	filters []string        // subjects that the server filters by; none: it sends everything, and the lane filters
 	share   float64         // share of the stream's messages that the server sends
-	width   uint64          // of a part
+	width   uint64          // of a partition
 	created time.Time       // of the stream
 	least   uint64          // events that exist at the beginning; 0: not known
 
-	claiming sync.Mutex
-	next     uint64          // first sequence of the next part
-	parts    chan *partition // in order
+	claiming   sync.Mutex
+	next       uint64          // first sequence of the next partition
+	partitions chan *partition // in order
 
-	empty atomic.Uint64 // nothing is wanted from the last claimed part up to here, exclusive
+	empty atomic.Uint64 // nothing is wanted from the last claimed partition up to here, exclusive
 	first atomic.Uint64 // first sequence kept, as known
 
 	telling sync.Mutex
@@ -65,7 +65,7 @@ func newReading(conn *jets.Conn, r Range) *reading {
 	if r.Lanes <= 0 {
 		r.Lanes = defaultLanes
 	}
-	return &reading{conn: conn, Range: r, parts: make(chan *partition, partsAhead*r.Lanes)}
+	return &reading{conn: conn, Range: r, partitions: make(chan *partition, partitionsAhead*r.Lanes)}
 }
 
 func (r *reading) events(ctx context.Context) iter.Seq2[*Stored, error] {
@@ -93,7 +93,7 @@ func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 	defer cancel()
 	reader.Go(func() { r.lanes(ctx) })
 	var visited uint64
-	for p := range r.parts {
+	for p := range r.partitions {
 		for events := range p.events {
 			for _, e := range events {
 				if visited++; !visit(e) {
@@ -120,9 +120,9 @@ func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 	return nil
 }
 
-// lanes reads the range and closes parts at the end.
+// lanes reads the range and closes partitions at the end.
 func (r *reading) lanes(ctx context.Context) {
-	defer close(r.parts)
+	defer close(r.partitions)
 	var lanes sync.WaitGroup
 	for range min(r.Lanes, 1+int((r.Through-r.From)/r.width)) {
 		lanes.Go(func() { r.lane(ctx) })
@@ -155,7 +155,7 @@ func (r *reading) begin(ctx context.Context) error {
 	}
 	r.choose(i.State)
 	r.width = widest
-	if w := partEvents / max(r.share, 1e-9); w < widest {
+	if w := partitionEvents / max(r.share, 1e-9); w < widest {
 		r.width = max(uint64(w), narrowest)
 	}
 	r.next = r.From
@@ -232,7 +232,7 @@ func instanceOf(subject string) string {
 	return instance
 }
 
-// claim takes the next part; nil: none is left.
+// claim takes the next partition; nil: none is left.
 func (r *reading) claim(ctx context.Context) *partition {
 	r.claiming.Lock()
 	defer r.claiming.Unlock()
@@ -242,7 +242,7 @@ func (r *reading) claim(ctx context.Context) *partition {
 	}
 	p := &partition{from: from, through: min(from+r.width-1, r.Through), events: make(chan []*Stored, answersAhead)}
 	select {
-	case r.parts <- p:
+	case r.partitions <- p:
 		r.next = p.through + 1
 		return p
 	case <-ctx.Done():
@@ -250,7 +250,7 @@ func (r *reading) claim(ctx context.Context) *partition {
 	}
 }
 
-// skip records that nothing is wanted before to, from a claimed part on.
+// skip records that nothing is wanted before to, from a claimed partition on.
 func (r *reading) skip(to uint64) {
 	for {
 		known := r.empty.Load()

@@ -1,4 +1,4 @@
-// Package scan reads a range of the stream SIGNALS, in parts side by side: every event
+// Package scan reads a range of the stream SIGNALS, in partitions side by side: every event
 // once, in the stream's order, through restarts of the server.
 //
 // It reads events and no positions, and writes nothing. Package republish publishes again
@@ -29,7 +29,7 @@ type Range struct {
 	Instances []string       // names, or patterns with *; none: every instance
 	From      uint64         // first sequence; 0: the first kept
 	Through   uint64         // last sequence, included; 0: the newest when reading begins
-	Lanes     int            // how many parts are read concurrently; 0: 4
+	Lanes     int            // how many partitions are read concurrently; 0: 4
 
 	// Begun, unless nil, is called with the actual range: From and Through are the
 	// stream's if they were left out or lie outside.
@@ -50,7 +50,7 @@ const defaultLanes = 4
 
 // Stored is a stored event.
 type Stored struct {
-	kind     *pipeline.Kind
+	Kind     *pipeline.Kind // of its source
 	Instance string
 	Seq      uint64
 	At       time.Time   // when the server stored it
@@ -61,14 +61,14 @@ type Stored struct {
 // newStored returns the event of a consumer's message.
 func newStored(kind *pipeline.Kind, m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
 	return &Stored{
-		kind: kind, Instance: instanceOf(m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
+		Kind: kind, Instance: instanceOf(m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
 		Header: orEmpty(m.Headers()), Data: m.Data(),
 	}
 }
 
 // storedOf returns the event of a message read from the leader.
 func storedOf(kind *pipeline.Kind, m *jets.RawMsg) *Stored {
-	return &Stored{kind: kind, Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
+	return &Stored{Kind: kind, Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
 }
 
 func orEmpty(h nats.Header) nats.Header {
@@ -85,7 +85,7 @@ func (e *Stored) ID() string { return jets.EventID(e.Header, e.Data) }
 // Type returns Okta's eventType, from header or body as ID does.
 func (e *Stored) Type() string {
 	if v := e.Header[jets.HeaderType]; len(v) > 0 {
-		return strings.TrimPrefix(jets.DecodeHeader(v[0]), e.kind.TypePrefix)
+		return strings.TrimPrefix(jets.DecodeHeader(v[0]), e.Kind.TypePrefix)
 	}
 	return jsonscan.Text(e.Data, "eventType")
 }
@@ -104,10 +104,10 @@ func (e *Stored) Published() (time.Time, bool) {
 // Events yields the stored events of a range in the stream's order, each once, without
 // positions. An error is yielded last.
 //
-// The range is read in parts, several at once, each by its own consumer. A single
+// The range is read in partitions, several at once, each by its own consumer. A single
 // consumer is slow if an instance's events are far apart: the server unpacks one block of
 // its store after another for it, on one core. At most a few dozen MB wait for an earlier
-// part.
+// partition.
 //
 // A stale replica of the stream may serve a consumer. What it has is true; it is a prefix
 // of the stream. Only the leader decides that nothing more follows. So a range that ends

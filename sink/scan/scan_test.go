@@ -23,7 +23,7 @@ func check(l *sinktest.Laid, r Range) {
 	l.Helper()
 	i := 0
 	for e, err := range Events(l.Context(), l.Store.Conn, r) {
-		l.Ok(err)
+		l.OK(err)
 		for ; i < len(l.Msgs) && !wanted(l, r, i); i++ {
 		}
 		if i == len(l.Msgs) {
@@ -90,13 +90,13 @@ func TestEventsWhileTheStreamGrows(t *testing.T) {
 	n, end := 0, uint64(0)
 	r := Range{Kind: sinktest.Kind, Instances: []string{"org-01"}, Begun: func(_, through uint64) { end = through }}
 	for e, err := range Events(t.Context(), st.Store.Conn, r) {
-		st.Ok(err)
+		st.OK(err)
 		if e.Seq > end {
 			t.Fatalf("%d was stored after the beginning", e.Seq)
 		}
 		if n++; n%100 == 1 {
 			_, err := st.Store.Conn.JS.PublishMsg(t.Context(), sinktest.EventMessage("org-01", sinktest.Event(n)))
-			st.Ok(err)
+			st.OK(err)
 		}
 	}
 	want := 0
@@ -119,7 +119,7 @@ func TestEventsThroughARestart(t *testing.T) {
 		var told []error
 		r := Range{Kind: sinktest.Kind, Instances: instances, Away: func(err error) { told = append(told, err) }}
 		for e, err := range Events(t.Context(), st.Store.Conn, r) {
-			st.Ok(err)
+			st.OK(err)
 			if seqs = append(seqs, e.Seq); len(seqs) == 500 {
 				server.Kill()
 				server.Start(t)
@@ -145,15 +145,15 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	l := sinktest.Lay(st, 1, 16_000, 2, 50)
 	stream, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
-	st.Ok(err)
+	st.OK(err)
 	cut := l.Base + 14_000
 	seen := map[uint64]bool{}
 	var gone [][2]uint64
 	r := Range{Kind: sinktest.Kind, Lanes: 1, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
 	for e, err := range Events(t.Context(), st.Store.Conn, r) {
-		st.Ok(err)
+		st.OK(err)
 		if seen[e.Seq] = true; len(seen) == 100 {
-			st.Ok(stream.Purge(t.Context(), jetstream.WithPurgeSequence(cut)))
+			st.OK(stream.Purge(t.Context(), jetstream.WithPurgeSequence(cut)))
 		}
 	}
 	for i := range l.Msgs {
@@ -177,14 +177,14 @@ func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	l := sinktest.Lay(st, 1, 16_000, 2, 50)
 	stream, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
-	st.Ok(err)
+	st.OK(err)
 	for _, purge := range []bool{true, false} {
 		var gone [][2]uint64
 		n, all := 0, Range{Kind: sinktest.Kind, Lanes: 1, Instances: []string{"org-01"}, Gone: func(first, last uint64) { gone = append(gone, [2]uint64{first, last}) }}
 		for _, err := range Events(t.Context(), st.Store.Conn, all) {
-			st.Ok(err)
+			st.OK(err)
 			if n++; n == 100 && purge {
-				st.Ok(stream.Purge(t.Context(), jetstream.WithPurgeSubject(jets.SubjectEvents("org-01")), jetstream.WithPurgeSequence(l.Base+15_900)))
+				st.OK(stream.Purge(t.Context(), jetstream.WithPurgeSubject(jets.SubjectEvents("org-01")), jetstream.WithPurgeSequence(l.Base+15_900)))
 			}
 		}
 		if purge != (len(gone) > 0) {
@@ -202,9 +202,9 @@ func TestEventsOfAStreamMadeAnew(t *testing.T) {
 		for _, err := range Events(t.Context(), st.Store.Conn, Range{Kind: sinktest.Kind, Lanes: 1}) {
 			if n++; n == 100 {
 				synctest.Wait() // the lane is as far ahead as it may be: it asks for nothing while there is no stream
-				st.Ok(st.Store.Conn.JS.DeleteStream(t.Context(), jets.StreamSignals))
+				st.OK(st.Store.Conn.JS.DeleteStream(t.Context(), jets.StreamSignals))
 				time.Sleep(time.Second) // two streams are told apart by when they were made
-				st.Ok(st.Store.Ensure(t.Context()))
+				st.OK(st.Store.Ensure(t.Context()))
 			}
 			last = err
 		}
@@ -280,7 +280,7 @@ func read(l *sinktest.Laid, r Range, then func(n int)) {
 	l.Helper()
 	n := 0
 	for e, err := range Events(l.Context(), l.Store.Conn, r) {
-		l.Ok(err)
+		l.OK(err)
 		if want := l.Msgs[n]; e.Seq != l.Base+uint64(n) || !bytes.Equal(e.Data, want.Data) {
 			l.Fatalf("got %d of %d bytes, want %d of %d", e.Seq, len(e.Data), l.Base+uint64(n), len(want.Data))
 		}
@@ -297,16 +297,16 @@ func read(l *sinktest.Laid, r Range, then func(n int)) {
 func steal(st *sinktest.Fixture) (consumers int) {
 	st.Helper()
 	stream, err := st.Store.Conn.JS.Stream(st.Context(), jets.StreamSignals)
-	st.Ok(err)
+	st.OK(err)
 	names := stream.ConsumerNames(st.Context())
 	for name := range names.Name() {
 		c, err := stream.Consumer(st.Context(), name)
-		st.Ok(err)
+		st.OK(err)
 		_, err = c.Next()
-		st.Ok(err)
+		st.OK(err)
 		consumers++
 	}
-	st.Ok(names.Err())
+	st.OK(names.Err())
 	return consumers
 }
 
@@ -327,7 +327,7 @@ func TestEventsLeaveNoConsumer(t *testing.T) {
 			}
 			cancel()
 			i, err := st.Store.Conn.Info(t.Context(), jets.StreamSignals)
-			if st.Ok(err); i.State.Consumers > 0 {
+			if st.OK(err); i.State.Consumers > 0 {
 				t.Errorf("%d consumers are left", i.State.Consumers)
 			}
 		}
@@ -355,14 +355,14 @@ func TestSequenceAt(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	l := sinktest.Lay(st, 1, 100, 2, 5)
 	m, err := st.Store.Conn.At(t.Context(), jets.StreamSignals, l.Base+50)
-	st.Ok(err)
+	st.OK(err)
 	seq, err := SequenceAt(t.Context(), st.Store.Conn, m.Time)
-	st.Ok(err)
+	st.OK(err)
 	if seq != l.Base+50 {
 		t.Errorf("%d, want %d", seq, l.Base+50)
 	}
 	seq, err = SequenceAt(t.Context(), st.Store.Conn, m.Time.Add(time.Hour))
-	st.Ok(err)
+	st.OK(err)
 	if want := l.Base + uint64(len(l.Msgs)); seq != want {
 		t.Errorf("%d, want %d", seq, want)
 	}

@@ -29,13 +29,13 @@ func TestQuietBatchesGoFirst(t *testing.T) {
 		q.sink("idle")
 		first := st.written()
 		all, err := st.Store.Publisher.Gate.Take(t.Context(), st.Store.Publisher.Gate.Capacity, false)
-		st.Ok(err)
+		st.OK(err)
 		q.commit("drains", func(s *Sink) pipeline.Page { return page(s, 2, sinktest.Events(1, 3)) })
 		q.insert("past")
 		q.commit("quiet", func(s *Sink) pipeline.Page { return short(s, 2, sinktest.Events(1, 3)) })
 		q.commit("idle", func(s *Sink) pipeline.Page { return short(s, 2, nil) })
 		q.want("idle")
-		st.Ok(all.Resize(t.Context(), st.Store.Publisher.Gate.Capacity-1)) // from here one at a time
+		st.OK(all.Resize(t.Context(), st.Store.Publisher.Gate.Capacity-1)) // from here one at a time
 		q.wg.Wait()
 		all.Release()
 		if got, want := st.written()[len(first):], []string{"quiet", "drains", "past"}; !slices.Equal(got, want) {
@@ -70,7 +70,7 @@ func (q *batchQueue) sink(instance string) {
 	q.Helper()
 	s := New(q.Store, instance, query(), nil, nil)
 	_, err := s.Sync(q.Context())
-	q.Ok(err)
+	q.OK(err)
 	if q.sinks == nil {
 		q.sinks = map[string]*Sink{}
 	}

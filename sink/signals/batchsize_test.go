@@ -55,7 +55,7 @@ func TestBatchesGrowBack(t *testing.T) {
 			t.Fatalf("a busy server stored a page in %d batches and refused %d", stored, refused)
 		}
 		st.Server.RestartAs(t, func(c *jetstest.Config) { c.MaxWaiting = 0 })
-		st.Ok(st.Store.Conn.Up(t.Context()))
+		st.OK(st.Store.Conn.Up(t.Context()))
 		for pages := 1; ; pages++ {
 			stored, _ := p.commit()
 			if stored == 1 {
@@ -84,7 +84,7 @@ func TestLimitOfBatchesIsLearned(t *testing.T) {
 			t.Errorf("%d batches were refused in three hours", refused)
 		}
 		st.Server.RestartAs(t, func(c *jetstest.Config) { c.Limits.MaxBatchSize = 0 })
-		st.Ok(st.Store.Conn.Up(t.Context()))
+		st.OK(st.Store.Conn.Up(t.Context()))
 		for range 14 {
 			p.commit()
 		}

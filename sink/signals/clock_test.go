@@ -18,7 +18,7 @@ func TestFuturePublishedWithoutADate(t *testing.T) {
 	q.Now = func() time.Time { return now }
 	s := New(st.Store, "prod", q, nil, nil)
 	_, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	e := sinktest.Event(1)
 	e.Published = now.AddDate(1, 0, 0)
 	p := page(s, 1, []pipeline.Event{e})

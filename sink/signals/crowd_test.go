@@ -15,7 +15,7 @@ func TestSyncsAreBounded(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
 		st := newStand(t, jetstest.Config{})
 		all, err := st.Store.Syncs.Take(t.Context(), st.Store.Syncs.Capacity, false)
-		st.Ok(err)
+		st.OK(err)
 		synced := false
 		var wg sync.WaitGroup
 		wg.Go(func() {

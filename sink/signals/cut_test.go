@@ -43,13 +43,13 @@ func (st *stand) cutAt(instance string, bytes int, purged bool) bool {
 	st.Helper()
 	wire := &shortWire{server: st.Server, left: -1}
 	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
-	st.Ok(err)
+	st.OK(err)
 	defer conn.Close()
 	s := New(jets.Attach(conn, sinktest.Kind), instance, query(), nil, nil)
 	_, err = s.Sync(st.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 1, sinktest.Events(1, 3)))
-	st.Ok(s.settle(st.Context()))
+	st.OK(s.settle(st.Context()))
 	wire.cutAfter(bytes)
 	_, err = s.Commit(st.Context(), s.at, pageWithLetter(s))
 	if err == nil {
@@ -62,7 +62,7 @@ func (st *stand) cutAt(instance string, bytes int, purged bool) bool {
 	}
 	next := New(st.Store, instance, query(), nil, nil)
 	_, failed := next.Sync(st.Context())
-	st.Ok(failed)
+	st.OK(failed)
 	if next.at.Link == sinktest.Link(1) {
 		st.commit(next, pageWithLetter(next))
 	}

@@ -33,7 +33,7 @@ func newBurial(st *stand) *burial {
 	}
 	b.sink = New(st.Store, "prod", query(), trace, slog.New(slog.NewTextHandler(&b.told, nil)))
 	_, err := b.sink.Sync(st.Context())
-	st.Ok(err)
+	st.OK(err)
 	return b
 }
 
@@ -50,11 +50,11 @@ func (b *burial) mixed(next, first int) pipeline.Page {
 func (b *burial) edit(change func(*jetstream.StreamConfig)) {
 	b.Helper()
 	s, err := b.Store.Conn.JS.Stream(b.Context(), jets.StreamDeadLetter)
-	b.Ok(err)
+	b.OK(err)
 	config := s.CachedInfo().Config
 	change(&config)
 	_, err = b.Store.Conn.JS.UpdateStream(b.Context(), config)
-	b.Ok(err)
+	b.OK(err)
 }
 
 // want checks what became of dead letters, and what was said of it.
@@ -99,10 +99,10 @@ func TestDeadLetterThatCantBeKept(t *testing.T) {
 				r, err := b.sink.Commit(t.Context(), b.sink.at, p)
 				if err != nil { // what mends a stream
 					_, err = b.sink.Sync(t.Context())
-					b.Ok(err)
+					b.OK(err)
 					r, err = b.sink.Commit(t.Context(), b.sink.at, p)
 				}
-				b.Ok(err)
+				b.OK(err)
 				if r.Stored != 5 || r.Position.Link != sinktest.Link(n+1) {
 					t.Errorf("receipt %+v", r)
 				}
@@ -128,7 +128,7 @@ func TestDeadLettersOfAFullServer(t *testing.T) {
 		}
 		makeRoom()
 		_, err := b.sink.Sync(t.Context())
-		st.Ok(err)
+		st.OK(err)
 		if r := st.commit(b.sink, list); r.Stored != 5 {
 			t.Errorf("receipt %+v", r)
 		}
@@ -150,9 +150,9 @@ func TestDeadLetterInDoubt(t *testing.T) {
 		t.Fatal("a commit without a server worked")
 	}
 	st.Server.Start(t)
-	st.Ok(st.Store.Conn.Up(t.Context()))
+	st.OK(st.Store.Conn.Up(t.Context()))
 	_, err := b.sink.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(b.sink, list)
 	b.want(2, 0)
 	st.wantEvents(1, 5)
@@ -162,11 +162,11 @@ func TestDeadLetterInDoubt(t *testing.T) {
 func TestDeadLetterStreamIsMadeAnew(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	b := newBurial(st)
-	st.Ok(st.Store.Conn.JS.DeleteStream(t.Context(), jets.StreamDeadLetter))
+	st.OK(st.Store.Conn.JS.DeleteStream(t.Context(), jets.StreamDeadLetter))
 	list := b.mixed(1, 1)
 	if _, err := b.sink.Commit(t.Context(), b.sink.at, list); err != nil {
 		_, err := b.sink.Sync(t.Context())
-		st.Ok(err)
+		st.OK(err)
 		st.commit(b.sink, list)
 	}
 	b.want(2, 0)

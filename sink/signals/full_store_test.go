@@ -78,7 +78,7 @@ func TestNoRoom(t *testing.T) {
 	full := errors.New("full")
 	var room error
 	store, err := jets.Open(t.Context(), st.Store.Conn, jets.Config{Kind: sinktest.Kind, Room: func() error { return room }})
-	st.Ok(err)
+	st.OK(err)
 	st.Store = store
 	s := st.synced()
 	st.commit(s, short(s, 1, sinktest.Events(1, 3)))

@@ -24,7 +24,7 @@ func (st *stand) later(q Query, days int, g *missed) *Sink {
 	q.Now = func() time.Time { return sinktest.Epoch.AddDate(0, 0, days) }
 	s := New(st.Store, "prod", q, g.trace(), nil)
 	_, err := s.Sync(st.Context())
-	st.Ok(err)
+	st.OK(err)
 	return s
 }
 
@@ -94,7 +94,7 @@ func TestNoGap(t *testing.T) {
 	p := dated(short(s, 1, nil), 100)
 	p.Next, p.Through = p.Link, p.Date
 	st.commit(s, p)
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	s.cursor.written = time.Time{}
 	p.Through = p.Through.Add(time.Second)
 	st.commit(s, p)
@@ -162,7 +162,7 @@ func TestStartOfAWrongClock(t *testing.T) {
 	q.Now = func() time.Time { return sinktest.Epoch }
 	s.query.Now = q.Now
 	at, err := s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	want := sinktest.Epoch.Add(-24 * time.Hour)
 	if !strings.HasSuffix(string(at.Link), want.Format(time.RFC3339)) || !at.PublishedMax.Equal(want) {
 		t.Errorf("reopened at %+v, want since %v", at, want)

@@ -82,11 +82,11 @@ func (st *stand) wantHistory(seqs []uint64) {
 	s := st.sink()
 	var err error
 	s.stream, err = st.Store.Conn.Extent(st.Context())
-	st.Ok(err)
+	st.OK(err)
 	var got []uint64
 	for e, err := range s.history(st.Context(), seqs[len(seqs)-1]) {
-		st.Ok(err)
-		st.Ok(e.err)
+		st.OK(err)
+		st.OK(e.err)
 		got = append(got, e.seq)
 	}
 	slices.Reverse(got)

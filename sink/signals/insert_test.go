@@ -23,7 +23,7 @@ func day(why pipeline.Why, list []pipeline.Event) pipeline.Past {
 func (st *stand) insert(s *Sink, past pipeline.Past) pipeline.Receipt {
 	st.Helper()
 	r, err := s.Insert(st.Context(), s.at, past)
-	st.Ok(err)
+	st.OK(err)
 	return r
 }
 
@@ -79,7 +79,7 @@ func TestInsert(t *testing.T) {
 	}
 	st.commit(s, short(s, 3, sinktest.Events(9, 9)))
 	st.wantEvents(1, 9)
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	if c := st.cursor(); c.StreamSeq != s.at.Seq {
 		t.Errorf("CURSORS is at %d, the position at %d", c.StreamSeq, s.at.Seq)
 	}
@@ -94,15 +94,15 @@ func TestSourceOfEvents(t *testing.T) {
 	q.Source = source
 	s := New(st.Store, "prod", q, nil, nil)
 	_, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	ledger, err := (&Ledger{Store: st.Store, Instance: "prod"}).attach(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.insert(ledger, day(pipeline.WhyRepair, sinktest.Events(3, 3)))
 	_, err = New(st.Store, "idle", q, nil, nil).Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	ledger, err = (&Ledger{Store: st.Store, Instance: "idle", Source: source}).attach(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.insert(ledger, day(pipeline.WhyRepair, sinktest.Events(1, 1)))
 	n := 0
 	for m := range st.Messages(jets.StreamSignals) {
@@ -176,12 +176,12 @@ func TestInsertIsRefused(t *testing.T) {
 		t.Errorf("a stale fence: %v", err)
 	}
 	_, err := st.Store.Conn.JS.PublishMsg(t.Context(), &nats.Msg{Subject: jets.SubjectEvents("prod"), Data: sinktest.Event(6).Data, Header: nats.Header{jets.HeaderID: {sinktest.Event(6).UUID}}})
-	st.Ok(err)
+	st.OK(err)
 	if _, err := s.Insert(t.Context(), s.at, day(pipeline.WhyRepair, sinktest.Events(5, 6))); !errors.Is(err, pipeline.ErrFenced) {
 		t.Errorf("over a foreign event: %v", err)
 	}
 	_, err = s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if _, err := s.Insert(t.Context(), s.at, day(pipeline.WhyRepair, sinktest.Events(5, 6))); !errors.Is(err, pipeline.ErrMakingUp) {
 		t.Errorf("with dedupe_from at %d: %v", s.at.DedupeFrom, err)
 	}
@@ -206,7 +206,7 @@ func TestReopenAfterInsert(t *testing.T) {
 		st.commit(s, short(s, 20+n, sinktest.Events(8+n, 8+n)))
 	}
 	_, err := s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 30, sinktest.Events(400, 412))) // persisted at the end
 	st.commit(s, short(s, 31, nil))
 	got, _ := st.stored()
@@ -227,7 +227,7 @@ func TestAnchorBehindInsert(t *testing.T) {
 	repair := s.at.Seq
 	st.commit(s, short(s, 3, sinktest.Events(4, 5)))
 	anchor, err := s.anchor(t.Context(), sinktest.Event(290).Published)
-	st.Ok(err)
+	st.OK(err)
 	if anchor >= repair {
 		t.Errorf("the anchor of a query from before the repaired events is %d, the repair stands at %d", anchor, repair)
 	}
@@ -263,16 +263,16 @@ func (st *stand) cutInsertAt(instance string, bytes int) bool {
 	st.Helper()
 	wire := &shortWire{server: st.Server, left: -1}
 	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
-	st.Ok(err)
+	st.OK(err)
 	defer conn.Close()
 	s := New(jets.Attach(conn, sinktest.Kind), instance, query(), nil, nil)
 	_, err = s.Sync(st.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 1, sinktest.Events(6, 8)))
 	st.commit(s, short(s, 2, nil))
-	st.Ok(s.settle(st.Context()))
+	st.OK(s.settle(st.Context()))
 	past := day(pipeline.WhyBackfill, append(sinktest.Events(1, 5), sinktest.Events(8, 8)...))
-	st.Ok(s.know(st.Context(), past.From, past.Until))
+	st.OK(s.know(st.Context(), past.From, past.Until))
 	wire.cutAfter(bytes)
 	_, err = s.Insert(st.Context(), s.at, past)
 	if err == nil {
@@ -282,7 +282,7 @@ func (st *stand) cutInsertAt(instance string, bytes int) bool {
 
 	next := New(st.Store, instance, query(), nil, nil)
 	_, failed := next.Sync(st.Context())
-	st.Ok(failed)
+	st.OK(failed)
 	st.insert(next, past)
 	st.commit(next, short(next, 3, sinktest.Events(9, 9)))
 	return err == nil
@@ -294,7 +294,7 @@ func TestDedupeFromEndsAtTheHead(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 5))
 	_, err := s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	for n, list := range [][]pipeline.Event{nil, sinktest.Events(1, 2), nil, sinktest.Events(6, 6), sinktest.Events(3, 5)} {
 		p := short(s, 20+n, list)
 		p.CaughtUp = false

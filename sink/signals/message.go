@@ -21,7 +21,7 @@ type envelope struct {
 	id, typ, time []string // values of the headers that vary
 }
 
-func NewEnvelope(subject, source, prefix string) *envelope {
+func newEnvelope(subject, source, prefix string) *envelope {
 	v := &envelope{prefix: prefix, id: []string{""}, typ: []string{""}, time: []string{""}}
 	v.msg = nats.Msg{Subject: subject, Header: nats.Header{
 		jets.HeaderSpecVersion: {"1.0"},
@@ -73,6 +73,12 @@ func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
 	}
 	whole := size(v.Of(e))
 	return whole > limit || whole-len(e.Data) > maxHeader
+}
+
+// TooLarge reports whether the message of an instance's event exceeds what the stream
+// accepts.
+func TooLarge(store *jets.Store, instance string, e *pipeline.Event) bool {
+	return newEnvelope(jets.SubjectEvents(instance), "", store.Kind.TypePrefix).Larger(e, store.MaxMessage())
 }
 
 // positionMessage returns the message of a position.

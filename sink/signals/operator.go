@@ -21,7 +21,7 @@ const (
 )
 
 // Errors of an instance without a usable position. An idle poller writes nothing to the
-// stream, so it notices only at its next sync: see rouse.
+// stream, so it notices only at its next sync: see wakePoller.
 var (
 	// ErrNoPosition: the stream has no position of the instance to continue from.
 	ErrNoPosition = errors.New("no position in the stream")
@@ -113,7 +113,7 @@ type operatorView struct {
 	cursor *Cursor
 }
 
-// look reads the state as sync does, but repairs nothing. With ErrNoPosition, the vantage
+// look reads the state as sync does, but repairs nothing. With ErrNoPosition, the view
 // has no position.
 func (o *Operator) look(ctx context.Context) (*operatorView, error) {
 	s := New(o.Store, o.Instance, Query{}, nil, o.Log)

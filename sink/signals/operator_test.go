@@ -32,7 +32,7 @@ func sure(Move) error { return nil }
 func (st *stand) rewind(to uint64, force bool) Move {
 	st.Helper()
 	m, err := st.operator().Rewind(st.Context(), Mark{Seq: to}, force, sure)
-	st.Ok(err)
+	st.OK(err)
 	return m
 }
 
@@ -124,7 +124,7 @@ func TestRewindTwice(t *testing.T) {
 	s, seqs := st.drained(8)
 	st.rewind(seqs[5], false)
 	_, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 6, sinktest.Events(51, 60)))
 	part := s.at.Seq
 	if _, err := st.operator().Rewind(t.Context(), Mark{Seq: seqs[2]}, false, sure); !errors.Is(err, pipeline.ErrMakingUp) {
@@ -132,7 +132,7 @@ func TestRewindTwice(t *testing.T) {
 	}
 	st.rewind(seqs[2], true)
 	_, err = s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.serve(s, 2, 8, 83)
 	st.wantEvents(1, 83)
 
@@ -173,7 +173,7 @@ func TestRewindAcrossAReopening(t *testing.T) {
 	changed.Hash = "q2"
 	s = New(st.Store, "prod", changed, nil, nil)
 	_, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, short(s, 20, sinktest.Events(300, 370)))
 	st.commit(s, short(s, 20, nil))
 	st.commit(s, page(s, 21, sinktest.Events(371, 400)))
@@ -181,7 +181,7 @@ func TestRewindAcrossAReopening(t *testing.T) {
 	st.rewind(back-61, false) // to after page 5
 	s = New(st.Store, "prod", changed, nil, nil)
 	at, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	since := sinktest.Event(300).Published.Add(-time.Hour)
 	if at.Why != pipeline.WhyReopen || at.Query != "q2" || !strings.Contains(string(at.Link), since.Format("T15:04")) {
 		t.Fatalf("after a rewind across a reopening: %+v", at)
@@ -222,7 +222,7 @@ func TestReopenByHand(t *testing.T) {
 	s, _ := st.drained(8)
 	o := st.operator()
 	m, err := o.Reopen(t.Context(), query(), sinktest.Epoch.Add(-48*time.Hour), false, sure)
-	st.Ok(err)
+	st.OK(err)
 	if m.Again != 80 || m.Next.Why != pipeline.WhyReopen || m.Next.DedupeFrom == 0 {
 		t.Fatalf("reopened: %+v", m)
 	}
@@ -302,7 +302,7 @@ func TestOperatorBesideACommit(t *testing.T) {
 		st.commit(s, page(s, 5, sinktest.Events(41, 50)))
 		return nil
 	})
-	st.Ok(err)
+	st.OK(err)
 	if m.From.Seq != s.at.Seq || m.Next.LastEvent.UUID != sinktest.Event(50).UUID {
 		t.Fatalf("moved from %d, the poller stood at %d: %+v", m.From.Seq, s.at.Seq, m)
 	}
@@ -328,7 +328,7 @@ func TestOperatorLeavesItsName(t *testing.T) {
 	st.commit(s, page(s, 2, sinktest.Events(11, 20)))
 	var names []string
 	for step, err := range st.operator().History(t.Context()) {
-		st.Ok(err)
+		st.OK(err)
 		names = append(names, step.By+step.Note)
 		if step.Seq == m.Next.Seq && (step.By != "jo@desk" || step.Note != "50 % of it, she said") {
 			t.Fatalf("by %q, note %q", step.By, step.Note)
@@ -338,7 +338,7 @@ func TestOperatorLeavesItsName(t *testing.T) {
 		t.Fatalf("names in the history: %q", names)
 	}
 	standing, err := st.operator().CursorState(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if standing.Seq != s.at.Seq || standing.Cursor == nil {
 		t.Fatalf("stands at %+v", standing)
 	}
@@ -390,7 +390,7 @@ func (st *stand) rewindCut(to uint64, writes int) bool {
 	st.Helper()
 	w := &jetstest.Proxy{Server: st.Server, Left: -1}
 	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
-	st.Ok(err)
+	st.OK(err)
 	defer conn.Close()
 	o := &Operator{Store: jets.Attach(conn, sinktest.Kind), Instance: "prod"}
 	_, err = o.Rewind(st.Context(), Mark{Seq: to}, false, func(Move) error {
@@ -421,7 +421,7 @@ func TestIdlePollerNoticesARewind(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		var back uint64
 		for step, err := range st.operator().History(t.Context()) {
-			st.Ok(err)
+			st.OK(err)
 			back = step.Seq
 			if step.PublishedMax.Before(time.Now().Add(-80 * time.Minute)) {
 				break
@@ -433,7 +433,7 @@ func TestIdlePollerNoticesARewind(t *testing.T) {
 		stop()
 		<-done
 		at, err := st.operator().CursorState(t.Context())
-		st.Ok(err)
+		st.OK(err)
 		if at.DedupeFrom != 0 || org.Stats().Events == before {
 			t.Fatalf("the poller has not noticed: %+v", at.Position)
 		}

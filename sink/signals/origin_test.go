@@ -33,7 +33,7 @@ func (st *stand) syncedAs(q Query) *Sink {
 	st.Helper()
 	s := New(st.Store, "prod", q, nil, nil)
 	_, err := s.Sync(st.Context())
-	st.Ok(err)
+	st.OK(err)
 	return s
 }
 
@@ -143,7 +143,7 @@ func TestAssumedOrg(t *testing.T) {
 		s = st.syncedAs(under(ownDomain, id))
 		_, err := s.Commit(t.Context(), s.at, short(s, 3, sinktest.Events(9, 9)))
 		if id == "00o1" {
-			st.Ok(err)
+			st.OK(err)
 			if s.at.Assumed != "" {
 				t.Errorf("still assumed: %+v", s.at)
 			}
@@ -208,7 +208,7 @@ func TestRewindBehindAnOriginChange(t *testing.T) {
 	if _, err := o.Rewind(t.Context(), Mark{Seq: mistyped.Seq}, true, sure); err != nil {
 		t.Fatalf("by force: %v", err)
 	}
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	s = st.synced()
 	if s.at.Link != sinktest.Link(4) || s.at.Origin != sinktest.Origin {
 		t.Fatalf("stands at %+v", s.at)

@@ -53,13 +53,13 @@ func TestCommandWakesPoller(t *testing.T) {
 						t.Errorf("the poller: %v", err)
 					}
 				})
-				st.Ok(err)
+				st.OK(err)
 				r, err := repair()
-				st.Ok(err)
+				st.OK(err)
 				if r.Stored != 2 {
 					t.Errorf("%+v", r)
 				}
-				st.Ok(sub.Drain())
+				st.OK(sub.Drain())
 				synctest.Wait()
 				if woken == 0 {
 					t.Error("the poller was not woken")
@@ -73,5 +73,5 @@ func TestCommandWakesPoller(t *testing.T) {
 func (st *stand) foreign(e pipeline.Event) {
 	st.Helper()
 	_, err := st.Store.Conn.JS.PublishMsg(st.Context(), &nats.Msg{Subject: jets.SubjectEvents("prod"), Data: e.Data, Header: nats.Header{jets.HeaderID: {e.UUID}}})
-	st.Ok(err)
+	st.OK(err)
 }

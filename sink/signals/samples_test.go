@@ -47,7 +47,7 @@ func TestOddEventsAreStoredToTheByte(t *testing.T) {
 		ledger := &Ledger{Store: st.Store, Instance: "odd"}
 		for _, m := range st.wantBytes(jets.StreamSignals, jets.SubjectEvents("odd"), odd) {
 			e, err := ledger.Event(t.Context(), m.Sequence) // as an audit reads it
-			st.Ok(err)
+			st.OK(err)
 			if e.UUID == "" || e.UUID != m.Header.Get(jets.HeaderID) || !bytes.Equal(e.Data, m.Data) {
 				t.Errorf("event %d is read as %q", m.Sequence, e.UUID)
 			}
@@ -114,7 +114,7 @@ func (st *stand) poll(instance string, elements [][]byte) {
 	}
 	ctx, stop := context.WithTimeout(st.Context(), 10*time.Minute)
 	defer stop()
-	st.Ok(runner.Run(ctx))
+	st.OK(runner.Run(ctx))
 }
 
 // wantBytes checks that the messages of a subject have these bytes, in this order, and

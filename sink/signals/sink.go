@@ -216,7 +216,7 @@ func (s *Sink) repeats(e *pipeline.Event, i id, seen map[id]int, events []pipeli
 }
 
 func (s *Sink) envelope() *envelope {
-	return NewEnvelope(jets.SubjectEvents(s.instance), cmp.Or(s.query.Source, s.query.Origin), s.store.Kind.TypePrefix)
+	return newEnvelope(jets.SubjectEvents(s.instance), cmp.Or(s.query.Source, s.query.Origin), s.store.Kind.TypePrefix)
 }
 
 // believable limits a published time to the org's own clock: a later one would make a

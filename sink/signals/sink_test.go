@@ -132,7 +132,7 @@ func TestUnmovedPageWritesNothing(t *testing.T) {
 	if _, after := st.stored(); len(after) != len(before) || r.Stored != 0 || r.Repeats != 3 {
 		t.Fatalf("an unmoved page wrote: %+v", r)
 	}
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	if c := st.cursor(); !c.CompleteThrough.Equal(p.Through) {
 		t.Fatalf("idle watermark in the cursor is %v", c.CompleteThrough)
 	}
@@ -158,7 +158,7 @@ func TestIdleCursorIsHealed(t *testing.T) {
 			st := newStand(t, jetstest.Config{})
 			s := st.synced()
 			st.commit(s, page(s, 1, sinktest.Events(1, 3)))
-			st.Ok(s.settle(t.Context()))
+			st.OK(s.settle(t.Context()))
 			st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key("prod")), "{")
 			notice(st, s)
 			p := short(s, 2, nil)
@@ -204,7 +204,7 @@ func TestPageIsSplit(t *testing.T) {
 	first := page(s, 2, sinktest.Events(3, 37))
 	c := s.sift(first)
 	for stored := 0; stored < 21; stored += 7 {
-		st.Ok(s.part(t.Context(), first, c, stored, 7, false))
+		st.OK(s.part(t.Context(), first, c, stored, 7, false))
 		s = st.synced()
 		if s.at.Link != sinktest.Link(1) || s.at.DedupeFrom == 0 {
 			t.Fatalf("position after a part: %+v", s.at)
@@ -243,7 +243,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	again := st.synced()
 	_, err := again.writeDeadLetters(t.Context(), p.Link, again.sift(p).dead) // as a restart before the commit would
-	st.Ok(err)
+	st.OK(err)
 	var got []string
 	for m := range st.Messages(jets.StreamDeadLetter) {
 		got = append(got, fmt.Sprint(m.Subject, m.Header.Get("Signal-Reason"), m.Header.Get("Signal-Size"), len(m.Data) < 64<<10))
@@ -323,7 +323,7 @@ func TestTwoInstancesOfOneOrg(t *testing.T) {
 	a := st.synced()
 	b := New(st.Store, "other", query(), nil, nil)
 	_, err := b.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(a, page(a, 1, sinktest.Events(1, 3)))
 	r := st.commit(b, page(b, 1, sinktest.Events(1, 3)))
 	if r.Stored != 3 {

@@ -83,7 +83,7 @@ func (st *stand) carry(s *Sink, next int, list []pipeline.Event) {
 	for s.at.Link != sinktest.Link(next) {
 		if _, err := s.Commit(st.Context(), s.at, page(s, next, list)); err != nil {
 			_, err = s.Sync(st.Context())
-			st.Ok(err)
+			st.OK(err)
 		}
 	}
 }
@@ -208,9 +208,9 @@ func (s *site) await(org *oktatest.Org) {
 // count is the number of events in the site's stream.
 func (s *site) count() uint64 {
 	stream, err := s.Store.Conn.JS.Stream(s.Context(), jets.StreamSignals)
-	s.Ok(err)
+	s.OK(err)
 	info, err := stream.Info(s.Context(), jetstream.WithSubjectFilter(jets.SubjectEvents("prod")))
-	s.Ok(err)
+	s.OK(err)
 	return info.State.Subjects[jets.SubjectEvents("prod")]
 }
 

@@ -39,14 +39,14 @@ func (st *stand) synced() *Sink {
 	st.Helper()
 	s := st.sink()
 	_, err := s.Sync(st.Context())
-	st.Ok(err)
+	st.OK(err)
 	return s
 }
 
 func (st *stand) commit(s *Sink, p pipeline.Page) pipeline.Receipt {
 	st.Helper()
 	r, err := s.Commit(st.Context(), s.at, p)
-	st.Ok(err)
+	st.OK(err)
 	return r
 }
 
@@ -75,7 +75,7 @@ func (st *stand) stored() (uuids []string, positions []pipeline.Position) {
 		case strings.HasPrefix(m.Subject, "signals."):
 			uuid := m.Header.Get("ce-id")
 			var n struct{ N int }
-			st.Ok(json.Unmarshal(m.Data, &n))
+			st.OK(json.Unmarshal(m.Data, &n))
 			if e := sinktest.Event(n.N); e.UUID != uuid || string(e.Data) != string(m.Data) {
 				st.Errorf("event %s is stored as %q", uuid, m.Data)
 			}
@@ -107,8 +107,8 @@ func (st *stand) wantEvents(first, last int) {
 func (st *stand) cursor() *Cursor {
 	st.Helper()
 	m, err := st.Store.Conn.Last(st.Context(), jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key("prod")))
-	st.Ok(err)
+	st.OK(err)
 	c := new(Cursor)
-	st.Ok(json.Unmarshal(m.Data, c))
+	st.OK(json.Unmarshal(m.Data, c))
 	return c
 }

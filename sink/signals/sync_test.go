@@ -28,12 +28,12 @@ func TestFreshStartsRace(t *testing.T) {
 	a, b := st.sink(), st.sink()
 	a.stream, _ = st.Store.Conn.Extent(t.Context())
 	b.stream = a.stream
-	st.Ok(a.start(t.Context()))
+	st.OK(a.start(t.Context()))
 	if err := b.start(t.Context()); !errors.Is(err, pipeline.ErrFenced) {
 		t.Fatalf("the second fresh start gave %v", err)
 	}
 	at, err := b.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if at.Seq != a.at.Seq {
 		t.Fatalf("the second goes on from %d, the first wrote %d", at.Seq, a.at.Seq)
 	}
@@ -52,7 +52,7 @@ func TestNewestPositionDeleted(t *testing.T) {
 		t.Fatalf("the fence of a deleted position's predecessor let a commit through: %v", err)
 	}
 	at, err := zombie.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if at.Why != pipeline.WhyCopy || at.DedupeFrom == 0 {
 		t.Fatalf("events above the newest position, and sync made %+v", at)
 	}
@@ -83,7 +83,7 @@ func TestForeignEventAbove(t *testing.T) {
 		t.Fatalf("a commit over a foreign event gave %v", err)
 	}
 	at, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 2, sinktest.Events(3, 4)))
 	if !s.recent.has(idOf(foreign.UUID)) || at.Why != pipeline.WhyCopy {
 		t.Fatalf("foreign event not compared with: %+v", at)
@@ -100,7 +100,7 @@ func TestPositionsPurged(t *testing.T) {
 		s := st.synced()
 		st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 		st.commit(s, page(s, 2, sinktest.Events(5, 8)))
-		st.Ok(s.settle(t.Context()))
+		st.OK(s.settle(t.Context()))
 		st.Purge(jets.SubjectPosition("prod"))
 		if all {
 			st.Purge(jets.SubjectEvents("prod"))
@@ -134,10 +134,10 @@ func TestCursorTrailsPurge(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	behind := st.cursor()
 	st.commit(s, page(s, 2, sinktest.Events(5, 8)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	st.putCursor(*behind)
 	st.Purge(jets.SubjectPosition("prod"))
 	s = st.synced()
@@ -160,17 +160,17 @@ func TestCursorTrailsAmongOthers(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	behind := st.cursor()
 	st.commit(s, page(s, 2, sinktest.Events(5, 8)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	others := make([]*nats.Msg, jets.MaxBatch)
 	for range blindReach/jets.MaxBatch + 1 {
 		for i := range others {
 			others[i] = &nats.Msg{Subject: jets.SubjectPosition("other"), Header: nats.Header{}, Data: []byte("{}")}
 		}
 		_, err := st.Store.Publisher.Publish(t.Context(), others)
-		st.Ok(err)
+		st.OK(err)
 	}
 	st.putCursor(*behind)
 	st.Purge(jets.SubjectPosition("prod"))
@@ -201,7 +201,7 @@ func (st *stand) rollBack(backup string) {
 func (st *stand) putCursor(c Cursor) {
 	st.Helper()
 	data, err := json.Marshal(c)
-	st.Ok(err)
+	st.OK(err)
 	st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key("prod")), string(data))
 }
 
@@ -210,15 +210,15 @@ func TestCursorIsOnlyACopy(t *testing.T) {
 	for name, spoil := range map[string]func(*stand, Cursor){
 		"deleted": func(st *stand, _ Cursor) {
 			kv, err := st.Store.Conn.JS.KeyValue(st.Context(), jets.BucketCursors)
-			st.Ok(err)
-			st.Ok(kv.Delete(st.Context(), jets.Key("prod")))
+			st.OK(err)
+			st.OK(kv.Delete(st.Context(), jets.Key("prod")))
 		},
 		"purged": func(st *stand, _ Cursor) {
 			kv, err := st.Store.Conn.JS.KeyValue(st.Context(), jets.BucketCursors)
-			st.Ok(err)
-			st.Ok(kv.Purge(st.Context(), jets.Key("prod")))
+			st.OK(err)
+			st.OK(kv.Purge(st.Context(), jets.Key("prod")))
 		},
-		"bucket deleted": func(st *stand, _ Cursor) { st.Ok(st.Store.Conn.JS.DeleteKeyValue(st.Context(), jets.BucketCursors)) },
+		"bucket deleted": func(st *stand, _ Cursor) { st.OK(st.Store.Conn.JS.DeleteKeyValue(st.Context(), jets.BucketCursors)) },
 		"behind": func(st *stand, c Cursor) {
 			c.Next, c.StreamSeq = sinktest.Link(0), c.StreamSeq-5
 			st.putCursor(c)
@@ -237,7 +237,7 @@ func TestCursorIsOnlyACopy(t *testing.T) {
 			st := newStand(t, jetstest.Config{})
 			s := st.synced()
 			st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-			st.Ok(s.settle(t.Context()))
+			st.OK(s.settle(t.Context()))
 			want := s.at
 			spoil(st, *st.cursor())
 			again := st.synced()
@@ -249,7 +249,7 @@ func TestCursorIsOnlyACopy(t *testing.T) {
 			}
 			st.commit(s, page(s, 2, sinktest.Events(5, 6))) // the one at work is not disturbed
 			st.commit(s, page(s, 3, sinktest.Events(7, 8)))
-			st.Ok(s.settle(t.Context()))
+			st.OK(s.settle(t.Context()))
 			st.wantEvents(1, 8)
 		})
 	}
@@ -262,13 +262,13 @@ func TestStreamMadeAnew(t *testing.T) {
 	zombie := st.synced()
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-	st.Ok(s.settle(t.Context()))
-	st.Ok(st.Store.Conn.JS.DeleteStream(t.Context(), jets.StreamSignals))
+	st.OK(s.settle(t.Context()))
+	st.OK(st.Store.Conn.JS.DeleteStream(t.Context(), jets.StreamSignals))
 	if _, err := s.Commit(t.Context(), s.at, page(s, 2, sinktest.Events(5, 6))); err == nil {
 		t.Fatal("a commit into no stream succeeded")
 	}
 	at, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if at.Link != sinktest.Link(1) || at.Seq <= zombie.at.Seq+1_000_000 {
 		t.Fatalf("in the new stream: %+v", at)
 	}
@@ -284,12 +284,12 @@ func TestRolledBack(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	backup := st.backUp()
 	s = st.synced()
 	st.commit(s, page(s, 2, sinktest.Events(5, 8)))
 	st.commit(s, page(s, 3, sinktest.Events(9, 9)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	ahead := st.cursor()
 	zombie := s
 	st.rollBack(backup)
@@ -297,7 +297,7 @@ func TestRolledBack(t *testing.T) {
 	lost := 0
 	again := New(st.Store, "prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
 	_, err := again.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if again.at.Link != sinktest.Link(1) || lost != 1 {
 		t.Fatalf("after the rollback, %d losses told: %+v", lost, again.at)
 	}
@@ -347,7 +347,7 @@ func TestIdsThroughTheFenceOnly(t *testing.T) {
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	slow, other := st.synced(), st.synced()
 	st.commit(other, page(other, 2, sinktest.Events(3, 4)))
-	st.Ok(slow.load(t.Context())) // what it loads last
+	st.OK(slow.load(t.Context())) // what it loads last
 	for seq := other.at.Seq; seq > s.at.Seq; seq-- {
 		st.Delete(seq)
 	}
@@ -363,7 +363,7 @@ func TestStreamLostThePosition(t *testing.T) {
 		backup := st.backUp()
 		s := st.synced()
 		st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-		st.Ok(s.settle(t.Context()))
+		st.OK(s.settle(t.Context()))
 		ahead := st.cursor()
 		st.rollBack(backup)
 		ahead.CompleteThrough = time.Now()
@@ -376,7 +376,7 @@ func TestStreamLostThePosition(t *testing.T) {
 		lost := 0
 		s = New(st.Store, "prod", query(), &pipeline.Trace{Lost: func(string) { lost++ }}, nil)
 		_, err := s.Sync(t.Context())
-		st.Ok(err)
+		st.OK(err)
 		if lost != 1 || s.at.Why != pipeline.WhyStart || !s.at.CompleteThrough.Before(ahead.CompleteThrough) {
 			t.Fatalf("refilled %v: %d losses told, %+v", refilled, lost, s.at)
 		}
@@ -394,7 +394,7 @@ func TestReopenComparesAll(t *testing.T) {
 		st.commit(s, page(s, i+1, sinktest.Events(10*i+1, 10*i+10))) // one event a minute
 	}
 	_, err := s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	since := sinktest.Event(300).Published.Add(-time.Hour)
 	if !strings.Contains(string(s.at.Link), since.Format("T15:04")) || s.at.Why != pipeline.WhyReopen {
 		t.Fatalf("reopened with %q (%s), want since %v", s.at.Link, s.at.Why, since)
@@ -430,10 +430,10 @@ func TestStartOverWhatIsKept(t *testing.T) {
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 5)))
 	st.commit(s, short(s, 2, sinktest.Events(6, 8)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	st.Purge(jets.SubjectPosition("prod"))
-	st.Ok(st.Store.Conn.JS.DeleteKeyValue(t.Context(), jets.BucketCursors))
-	st.Ok(st.Store.Ensure(t.Context()))
+	st.OK(st.Store.Conn.JS.DeleteKeyValue(t.Context(), jets.BucketCursors))
+	st.OK(st.Store.Ensure(t.Context()))
 
 	s = st.synced()
 	if s.at.Why != pipeline.WhyStart || s.at.DedupeFrom == 0 {
@@ -458,7 +458,7 @@ func TestSyncLeavesNoConsumer(t *testing.T) {
 		st.synced()
 	}
 	stream, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
-	st.Ok(err)
+	st.OK(err)
 	if n := stream.CachedInfo().State.Consumers; n != 0 {
 		t.Errorf("%d consumers are left after four syncs", n)
 	}
@@ -473,7 +473,7 @@ func TestRepeatAfterAMakeUp(t *testing.T) {
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	st.commit(s, page(s, 2, sinktest.Events(5, 6)))
 	_, err := s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 11, sinktest.Events(1, 3)))
 	st.commit(s, page(s, 12, sinktest.Events(3, 4)))
 	st.commit(s, short(s, 13, sinktest.Events(5, 6)))
@@ -494,11 +494,11 @@ func TestReopenTwice(t *testing.T) {
 		st.commit(s, page(s, i+1, sinktest.Events(60*i+1, 60*i+60)))
 	}
 	_, err := s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	first := s.at.DedupeFrom
 	st.commit(s, page(s, 100, sinktest.Events(230, 310)))
 	_, err = s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	if s.at.DedupeFrom > first || s.at.DedupeFrom == 0 {
 		t.Fatalf("dedupe_from moved from %d to %d", first, s.at.DedupeFrom)
 	}
@@ -515,7 +515,7 @@ func TestReopenBeforeAnyEvent(t *testing.T) {
 	st.commit(s, short(s, 1, nil))
 	s.query.Since.Age = time.Minute // now would be too late
 	_, err := s.Reopen(t.Context(), s.at)
-	st.Ok(err)
+	st.OK(err)
 	if want := started.Add(-time.Hour).Format("2006-01-02T15:04"); !strings.Contains(string(s.at.Link), want) {
 		t.Fatalf("reopened with %q, want since %s", s.at.Link, want)
 	}
@@ -529,7 +529,7 @@ func TestQueryChangeReopens(t *testing.T) {
 	q.Hash = "q2"
 	s = New(st.Store, "prod", q, nil, nil)
 	at, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if at.Why != pipeline.WhyReopen || at.Query != "q2" || at.DedupeFrom == 0 {
 		t.Fatalf("after a changed query: %+v", at)
 	}
@@ -547,7 +547,7 @@ func TestOriginChangeStartsAfresh(t *testing.T) {
 	q.Origin = "https://login.example.com" // the same org under its own domain
 	s = New(st.Store, "prod", q, nil, nil)
 	at, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if at.Why != pipeline.WhyStart || at.Origin != q.Origin {
 		t.Fatalf("after a changed origin: %+v", at)
 	}
@@ -562,7 +562,7 @@ func TestNewerVersionIsDeclined(t *testing.T) {
 	newer := s.at
 	newer.Version = pipeline.PositionVersion + 1
 	data, err := json.Marshal(newer)
-	st.Ok(err)
+	st.OK(err)
 	st.Write(jets.SubjectPosition("prod"), string(data))
 	if _, err := st.sink().Sync(t.Context()); !errors.Is(err, pipeline.ErrNewer) {
 		t.Fatalf("a newer position gave %v", err)
@@ -607,7 +607,7 @@ func TestEventsPurged(t *testing.T) {
 		t.Fatalf("a commit after a purge of events gave %v", err)
 	}
 	_, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 2, sinktest.Events(5, 6)))
 	st.wantEvents(5, 6)
 }
@@ -618,7 +618,7 @@ func TestStreamPurged(t *testing.T) {
 	zombie := st.synced()
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-	st.Ok(s.settle(t.Context()))
+	st.OK(s.settle(t.Context()))
 	st.Purge(">")
 	for _, asleep := range []*Sink{zombie, s} {
 		if _, err := asleep.Commit(t.Context(), asleep.at, page(asleep, 1, sinktest.Events(1, 6))); !errors.Is(err, pipeline.ErrFenced) {
@@ -626,7 +626,7 @@ func TestStreamPurged(t *testing.T) {
 		}
 	}
 	_, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if s.at.Link != sinktest.Link(1) {
 		t.Fatalf("went on from %+v", s.at)
 	}
@@ -648,7 +648,7 @@ func TestBrokenChain(t *testing.T) {
 	s = st.synced()
 	var got []uint64
 	for e, err := range s.history(t.Context(), s.at.Seq) {
-		st.Ok(err)
+		st.OK(err)
 		got = append(got, e.seq)
 	}
 	want := []uint64{seqs[5], seqs[3], seqs[1], seqs[0], seqs[0] - 4}
@@ -662,16 +662,16 @@ func TestWithoutAllowAtomic(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
 	stream, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
-	st.Ok(err)
+	st.OK(err)
 	config := stream.CachedInfo().Config
 	config.AllowAtomicPublish = false
 	_, err = st.Store.Conn.JS.UpdateStream(t.Context(), config)
-	st.Ok(err)
+	st.OK(err)
 	if _, err := s.Commit(t.Context(), s.at, page(s, 1, sinktest.Events(1, 2))); err == nil {
 		t.Fatal("a batch was taken without allow_atomic")
 	}
 	_, err = s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	st.wantEvents(1, 2)
 }
@@ -688,7 +688,7 @@ func TestMessageSizeChanged(t *testing.T) {
 		t.Fatal("a message above max_msg_size was taken")
 	}
 	_, err := s.Sync(t.Context())
-	st.Ok(err)
+	st.OK(err)
 	if r := st.commit(s, p); r.Stored != 2 || r.DeadLetters != 1 {
 		t.Errorf("receipt %+v, want 2 stored and 1 dead letter", r)
 	}

@@ -55,7 +55,7 @@ func (l *logbook) asks(instance string, r *replica) (ended func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !r.dazed() && !(r.cable.Fresh() && !r.w.calm.Load()) {
+	if !r.dazed() && !(r.proxy.Fresh() && !r.w.calm.Load()) {
 		l.asked[instance] = append(l.asked[instance], request{r, now})
 	}
 	var mine time.Time

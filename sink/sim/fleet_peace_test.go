@@ -195,7 +195,7 @@ func (w *fleetWorld) rest() {
 	time.Sleep(time.Minute)                   // what was taken last is asked for at its own moment of the interval
 	w.still("nothing happens", 6*time.Minute) // longer than what is declined, or strayed, stays so
 	late := w.live()[0]
-	late.cable.Stall()
+	late.proxy.Stall()
 	time.Sleep(w.ttl / 2)
 	late.heal()
 	w.still("a session was late", time.Minute)

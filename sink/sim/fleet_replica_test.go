@@ -32,7 +32,7 @@ import (
 type replica struct {
 	name  string
 	w     *fleetWorld
-	cable *jetstest.Proxy
+	proxy *jetstest.Proxy
 	gate  sinktest.Gate
 	dead  atomic.Bool
 	locks atomic.Pointer[locks.Locks] // nil: not connected yet
@@ -53,7 +53,7 @@ type replica struct {
 
 func (w *fleetWorld) launch(name string) *replica {
 	ctx, stop := context.WithCancel(w.Context())
-	r := &replica{name: name, w: w, cable: &jetstest.Proxy{Server: w.server, Left: -1}, stop: stop, done: make(chan struct{}),
+	r := &replica{name: name, w: w, proxy: &jetstest.Proxy{Server: w.server, Left: -1}, stop: stop, done: make(chan struct{}),
 		limiters: map[string]*limiter.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, cut: map[string]bool{}, wakes: map[string]chan struct{}{},
 		asks: pipeline.Gate{Capacity: 10}, pages: pipeline.Gate{Capacity: 4 << 20, Spare: fleetBody}}
 	go func() {
@@ -77,7 +77,7 @@ const fleetBody = 2 << 20
 // live is a process from its connection on: what service.work does.
 func (r *replica) live(ctx context.Context) error {
 	log := r.w.log.With("process", r.name)
-	conn, err := jets.Dialer{Log: log}.Connect(ctx, "", nats.InProcessServer(r.cable), nats.ReconnectWait(time.Second))
+	conn, err := jets.Dialer{Log: log}.Connect(ctx, "", nats.InProcessServer(r.proxy), nats.ReconnectWait(time.Second))
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (w *fleetWorld) chanceOf(owner string) func() float64 {
 // server nor to an org.
 func (r *replica) die() {
 	r.dead.Store(true)
-	r.cable.Cut(true)
+	r.proxy.Cut(true)
 	r.stop()
 	r.gate.Open()
 }
@@ -212,7 +212,7 @@ func (r *replica) freeze() {
 	r.frozen = true
 	r.mu.Unlock()
 	r.gate.Close()
-	r.cable.Stall()
+	r.proxy.Stall()
 }
 
 // heal makes it as a process should be.
@@ -223,7 +223,7 @@ func (r *replica) heal() {
 	}
 	r.unable, r.cut = map[string]bool{}, map[string]bool{}
 	r.mu.Unlock()
-	r.cable.Heal()
+	r.proxy.Heal()
 	r.gate.Open()
 }
 

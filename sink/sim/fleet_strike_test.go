@@ -20,7 +20,7 @@ type strike struct {
 var strikes = []strike{
 	{12, "is killed", (*fleetWorld).kill, nil},
 	{8, "dies at a write", func(w *fleetWorld, slot int, r *replica) {
-		r.cable.AtWrite(1+w.rng.IntN(20), r.die)
+		r.proxy.AtWrite(1+w.rng.IntN(20), r.die)
 		w.slots[slot], w.doomed = nil, append(w.doomed, r)
 	}, nil},
 	{8, "leaves", func(w *fleetWorld, slot int, r *replica) {
@@ -29,15 +29,15 @@ var strikes = []strike{
 		w.slots[slot] = nil
 	}, nil},
 	{6, "is disconnected at a write", func(w *fleetWorld, _ int, r *replica) {
-		r.cable.AtWrite(1+w.rng.IntN(20), func() { r.cable.Cut(false) })
+		r.proxy.AtWrite(1+w.rng.IntN(20), func() { r.proxy.Cut(false) })
 	}, nil},
-	{7, "is disconnected", func(_ *fleetWorld, _ int, r *replica) { r.cable.Cut(false) }, nil},
+	{7, "is disconnected", func(_ *fleetWorld, _ int, r *replica) { r.proxy.Cut(false) }, nil},
 	{8, "is cut off", func(w *fleetWorld, _ int, r *replica) {
-		r.cable.Part()
+		r.proxy.Part()
 		time.AfterFunc(w.upTo(4*w.ttl), r.heal)
 	}, nil},
 	{8, "hears nothing", func(w *fleetWorld, _ int, r *replica) {
-		r.cable.Stall()
+		r.proxy.Stall()
 		time.AfterFunc(w.upTo(4*w.ttl), r.heal)
 	}, nil},
 	{10, "is frozen", func(w *fleetWorld, _ int, r *replica) {
@@ -48,8 +48,8 @@ var strikes = []strike{
 	}, func(t fleetTrouble) bool { return t.freezes }},
 	{4, "can't see LOCKS", func(w *fleetWorld, _ int, r *replica) {
 		w.stall(jets.BucketLocks)
-		r.cable.SetDeaf(true)
-		time.AfterFunc(w.upTo(5*w.ttl), func() { r.cable.SetDeaf(false) })
+		r.proxy.SetDeaf(true)
+		time.AfterFunc(w.upTo(5*w.ttl), func() { r.proxy.SetDeaf(false) })
 	}, nil},
 	{3, "and all others lose their watches", func(w *fleetWorld, _ int, _ *replica) {
 		w.stall(jets.BucketLocks)

@@ -35,7 +35,7 @@ func TestSimulationOfLargeEvents(t *testing.T) {
 		w := &world{T: t, asks: asks{origin: simOrigin, limit: 999}, history: history{since: time.Now().Add(-12 * time.Hour)}}
 		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
 		defer stop()
-		st.Ok((&pipeline.Runner{
+		st.OK((&pipeline.Runner{
 			Kind:     "okta",
 			Instance: "prod",
 			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
@@ -46,6 +46,6 @@ func TestSimulationOfLargeEvents(t *testing.T) {
 		for _, e := range org.Events() {
 			a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 		}
-		st.Ok(a.Run(t.Context(), st.Store.Conn.JS))
+		st.OK(a.Run(t.Context(), st.Store.Conn.JS))
 	})
 }

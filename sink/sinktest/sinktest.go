@@ -47,7 +47,7 @@ func NewProcess(t *testing.T) (*Fixture, *jetstest.Process) {
 	t.Cleanup(conn.Close)
 	f := &Fixture{T: t}
 	f.Store, err = jets.Open(t.Context(), conn, jets.Config{Kind: Kind})
-	f.Ok(err)
+	f.OK(err)
 	return f, server
 }
 
@@ -78,8 +78,8 @@ func (f *Fixture) Open() {
 	f.Store = Open(f.T, f.Server, jets.Config{Kind: Kind})
 }
 
-// Ok ends the test if there is an error.
-func (f *Fixture) Ok(err error) {
+// OK ends the test if there is an error.
+func (f *Fixture) OK(err error) {
 	f.Helper()
 	if err != nil {
 		f.Fatal(err)
@@ -91,7 +91,7 @@ func (f *Fixture) Messages(name string) func(func(*jetstream.RawStreamMsg) bool)
 	return func(yield func(*jetstream.RawStreamMsg) bool) {
 		f.Helper()
 		stream, err := f.Store.Conn.JS.Stream(f.Context(), name)
-		f.Ok(err)
+		f.OK(err)
 		state := stream.CachedInfo().State
 		for seq := state.FirstSeq; seq <= state.LastSeq && state.Msgs > 0; seq++ {
 			m, err := stream.GetMsg(f.Context(), seq)
@@ -109,23 +109,23 @@ func (f *Fixture) Messages(name string) func(func(*jetstream.RawStreamMsg) bool)
 func (f *Fixture) Delete(seq uint64) {
 	f.Helper()
 	stream, err := f.Store.Conn.JS.Stream(f.Context(), jets.StreamSignals)
-	f.Ok(err)
-	f.Ok(stream.DeleteMsg(f.Context(), seq))
+	f.OK(err)
+	f.OK(stream.DeleteMsg(f.Context(), seq))
 }
 
 // Purge removes all messages on a subject of SIGNALS.
 func (f *Fixture) Purge(subject string) {
 	f.Helper()
 	stream, err := f.Store.Conn.JS.Stream(f.Context(), jets.StreamSignals)
-	f.Ok(err)
-	f.Ok(stream.Purge(f.Context(), jetstream.WithPurgeSubject(subject)))
+	f.OK(err)
+	f.OK(stream.Purge(f.Context(), jetstream.WithPurgeSubject(subject)))
 }
 
 // Write publishes as a foreign client.
 func (f *Fixture) Write(subject, data string) uint64 {
 	f.Helper()
 	ack, err := f.Store.Conn.JS.PublishMsg(f.Context(), &nats.Msg{Subject: subject, Data: []byte(data)})
-	f.Ok(err)
+	f.OK(err)
 	return ack.Sequence
 }
 
@@ -135,17 +135,17 @@ func (f *Fixture) Ballast(limit, leave uint64) (makeRoom func()) {
 	f.Helper()
 	js := f.Store.Conn.JS
 	_, err := js.CreateStream(f.Context(), jetstream.StreamConfig{Name: "BALLAST", Subjects: []string{"ballast"}})
-	f.Ok(err)
+	f.OK(err)
 	used := func() uint64 {
 		info, err := js.AccountInfo(f.Context())
-		f.Ok(err)
+		f.OK(err)
 		return info.Store
 	}
 	for used()+leave < limit {
 		_, err := js.Publish(f.Context(), "ballast", make([]byte, 16<<10))
-		f.Ok(err)
+		f.OK(err)
 	}
-	return func() { f.Ok(js.DeleteStream(f.Context(), "BALLAST")) }
+	return func() { f.OK(js.DeleteStream(f.Context(), "BALLAST")) }
 }
 
 // Put writes a value as a foreign client does.
@@ -215,7 +215,7 @@ func Lay(f *Fixture, seed uint64, n, instances, longest int) *Laid {
 	f.Helper()
 	l := &Laid{Fixture: f, Rand: rand.New(rand.NewPCG(seed, 1))}
 	extent, err := f.Store.Conn.Extent(f.Context())
-	f.Ok(err)
+	f.OK(err)
 	l.Base = extent.Last + 1
 	for len(l.Msgs) < n {
 		instance := fmt.Sprintf("org-%02d", l.Rand.IntN(instances))
@@ -232,7 +232,7 @@ func Lay(f *Fixture, seed uint64, n, instances, longest int) *Laid {
 func (l *Laid) Put(m *nats.Msg) {
 	l.Helper()
 	_, err := l.Store.Conn.JS.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute))
-	l.Ok(err)
+	l.OK(err)
 	l.Msgs, l.Kept = append(l.Msgs, m), append(l.Kept, true)
 }
 
@@ -240,9 +240,9 @@ func (l *Laid) Put(m *nats.Msg) {
 func (l *Laid) Holes(ctx context.Context) {
 	l.Helper()
 	stream, err := l.Store.Conn.JS.Stream(ctx, jets.StreamSignals)
-	l.Ok(err)
+	l.OK(err)
 	drop := func(i int) {
-		l.Ok(stream.DeleteMsg(ctx, l.Base+uint64(i)))
+		l.OK(stream.DeleteMsg(ctx, l.Base+uint64(i)))
 		l.Kept[i] = false
 	}
 	for range 20 {
@@ -253,7 +253,7 @@ func (l *Laid) Holes(ctx context.Context) {
 		}
 	}
 	cut := l.Rand.IntN(len(l.Msgs) / 10)
-	l.Ok(stream.Purge(ctx, jetstream.WithPurgeSequence(l.Base+uint64(cut))))
+	l.OK(stream.Purge(ctx, jetstream.WithPurgeSequence(l.Base+uint64(cut))))
 	for i := range cut {
 		l.Kept[i] = false
 	}
@@ -265,6 +265,7 @@ type Gate struct {
 	closed chan struct{} // nil: open
 }
 
+// Close stops whoever passes.
 func (g *Gate) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -273,6 +274,7 @@ func (g *Gate) Close() {
 	}
 }
 
+// Open lets all pass.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -282,6 +284,7 @@ func (g *Gate) Open() {
 	}
 }
 
+// Pass waits while the gate is closed.
 func (g *Gate) Pass() {
 	g.mu.Lock()
 	closed := g.closed
@@ -297,6 +300,7 @@ type GatedSource struct {
 	Gate *Gate
 }
 
+// Poll implements pipeline.Source.
 func (s GatedSource) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	s.Gate.Pass()
 	defer s.Gate.Pass()
@@ -307,11 +311,11 @@ func (s GatedSource) Poll(ctx context.Context, link pipeline.Link) (pipeline.Pag
 func (f *Fixture) LimitSignals(bytes int32) {
 	f.Helper()
 	stream, err := f.Store.Conn.JS.Stream(f.Context(), jets.StreamSignals)
-	f.Ok(err)
+	f.OK(err)
 	config := stream.CachedInfo().Config
 	config.MaxMsgSize = bytes
 	_, err = f.Store.Conn.JS.UpdateStream(f.Context(), config)
-	f.Ok(err)
+	f.OK(err)
 	f.Open()
 }
 

@@ -6,12 +6,13 @@ import (
 	"sync"
 )
 
-// Buffer is what a log said.
+// Buffer keeps what a log said. It is safe for concurrent use.
 type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
+// Write implements io.Writer.
 func (l *Buffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -24,4 +25,5 @@ func (l *Buffer) String() string {
 	return l.b.String()
 }
 
+// Count counts the places that say words.
 func (l *Buffer) Count(words string) int { return strings.Count(l.String(), words) }

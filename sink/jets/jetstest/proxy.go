@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Proxy is a replica's way to the server. It may be cut, at any write or at once,
+// Proxy is a process's way to the server. It may be cut, at any write or at once,
 // for good or for a while; and it may stand still: then nothing arrives on either
 // side, nobody is told, and all of it arrives later.
 type Proxy struct {
 	Server interface{ InProcessConn() (net.Conn, error) }
 
 	mu    sync.Mutex
-	conn  *cableConn
+	conn  *proxyConn
 	made  time.Time     // when conn was, or moved again
 	Left  int           // writes until atLast is called; negative: it is not
 	last  func()        // called at that write
@@ -28,7 +28,7 @@ type Proxy struct {
 	closing bool // conn was closed while it stood still: what was written before is still to arrive
 }
 
-// InProcessConn makes a cable fit for nats.InProcessServer.
+// InProcessConn makes a proxy fit for nats.InProcessServer.
 func (c *Proxy) InProcessConn() (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,7 +40,7 @@ func (c *Proxy) InProcessConn() (net.Conn, error) {
 		return nil, err
 	}
 	c.made = time.Now()
-	c.conn = &cableConn{Conn: conn, cable: c, came: make(chan struct{}, 1), closed: make(chan struct{})}
+	c.conn = &proxyConn{Conn: conn, proxy: c, came: make(chan struct{}, 1), closed: make(chan struct{})}
 	go c.conn.pump()
 	return c.conn, nil
 }
@@ -63,7 +63,7 @@ func (c *Proxy) Cut(dead bool) {
 	}
 }
 
-// Part cuts the connection and lets none be made until join.
+// Part cuts the connection and lets none be made until Heal.
 func (c *Proxy) Part() {
 	c.mu.Lock()
 	c.away = true
@@ -75,6 +75,7 @@ func (c *Proxy) Part() {
 // written, the process hears no more of it.
 func (c *Proxy) CutAfter(writes int) { c.AtWrite(writes, func() { c.Cut(false) }) }
 
+// SetDeaf lets no watch of LOCKS be made, or lets them again.
 func (c *Proxy) SetDeaf(deaf bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,20 +135,20 @@ func (c *Proxy) Fresh() bool {
 	return time.Since(c.made) < 5*time.Second // for as long as a watch may be silent
 }
 
-// stands is open until the cable moves; nil if it does.
+// stands is open until the proxy moves; nil if it does.
 func (c *Proxy) stands() chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.still
 }
 
-// cableConn is one connection over a cable. What the server writes is taken at
+// proxyConn is one connection over a proxy. What the server writes is taken at
 // once, as the buffers of a real one would, so that the server does not drop a client
 // that stands still. No write waits: nats.go writes with its mutex held, and whoever
 // waits for that stops the bubble's clock.
-type cableConn struct {
+type proxyConn struct {
 	net.Conn
-	cable *Proxy
+	proxy *Proxy
 
 	writing sync.Mutex
 	held    [][]byte // written while it stood still
@@ -160,7 +161,7 @@ type cableConn struct {
 	once   sync.Once
 }
 
-func (c *cableConn) pump() {
+func (c *proxyConn) pump() {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := c.Conn.Read(buf)
@@ -181,9 +182,9 @@ func (c *cableConn) pump() {
 }
 
 // Read implements net.Conn.
-func (c *cableConn) Read(b []byte) (int, error) {
+func (c *proxyConn) Read(b []byte) (int, error) {
 	for {
-		if still := c.cable.stands(); still != nil {
+		if still := c.proxy.stands(); still != nil {
 			select {
 			case <-still:
 			case <-c.closed:
@@ -203,7 +204,7 @@ func (c *cableConn) Read(b []byte) (int, error) {
 	}
 }
 
-func (c *cableConn) take(b []byte) (int, error) {
+func (c *proxyConn) take(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.in) == 0 {
@@ -217,15 +218,15 @@ func (c *cableConn) take(b []byte) (int, error) {
 }
 
 // Write implements net.Conn.
-func (c *cableConn) Write(b []byte) (int, error) {
+func (c *proxyConn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.cable.mu.Lock()
-	still, deaf, last := c.cable.still != nil, c.cable.deaf, func() {}
-	if c.cable.Left = max(c.cable.Left-1, -1); c.cable.Left == 0 {
-		last = c.cable.last
+	c.proxy.mu.Lock()
+	still, deaf, last := c.proxy.still != nil, c.proxy.deaf, func() {}
+	if c.proxy.Left = max(c.proxy.Left-1, -1); c.proxy.Left == 0 {
+		last = c.proxy.last
 	}
-	c.cable.mu.Unlock()
+	c.proxy.mu.Unlock()
 	if still {
 		c.held = append(c.held, slices.Clone(b))
 		return len(b), nil
@@ -239,21 +240,21 @@ func (c *cableConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn. On a cable that stands still the end arrives when all
+// Close implements net.Conn. On a proxy that stands still the end arrives when all
 // else does.
-func (c *cableConn) Close() error {
+func (c *proxyConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
-	c.cable.mu.Lock()
-	defer c.cable.mu.Unlock()
-	if c.cable.still != nil && c.cable.conn == c {
-		c.cable.closing = true
+	c.proxy.mu.Lock()
+	defer c.proxy.mu.Unlock()
+	if c.proxy.still != nil && c.proxy.conn == c {
+		c.proxy.closing = true
 		return nil
 	}
 	return c.Conn.Close()
 }
 
 // SetDeadline implements net.Conn: reads have none, since the pump must not.
-func (c *cableConn) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
+func (c *proxyConn) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
 
 // SetReadDeadline implements net.Conn.
-func (c *cableConn) SetReadDeadline(time.Time) error { return nil }
+func (c *proxyConn) SetReadDeadline(time.Time) error { return nil }
