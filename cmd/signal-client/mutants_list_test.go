@@ -33,9 +33,9 @@ var mutants = []mutant{
 				s.at.Seq = m.Seq
 				continue
 			}
-			return scan.Stored, err
+			return stored, err
 		}
-		if scan.Stored += n; last {`}}},
+		if stored += n; last {`}}},
 	{"events of our own overtaken as somebody else's", signalsPkg, "TestOvertakesNoneOfOurs", []edit{
 		{"sink/signals/foreign.go", "		if !m.Foreign() {\n", "		if false {\n"}}},
 	{"a new stream begins at 1", signalsPkg, "TestStreamMadeAnew", []edit{
@@ -70,7 +70,7 @@ var mutants = []mutant{
 		return pipeline.Receipt{}, err
 	}
 	s.at.Link = page.Link
-	scan.Stored, err := s.write(ctx, page, c)
+	stored, err := s.write(ctx, page, c)
 `}}},
 	{"dead letters after the batch", signalsPkg, "TestCommitCutAnywhere", []edit{
 		{"sink/signals/sink.go", "	lost, err := s.writeDeadLetters(ctx, page.Link, c.dead)\n	if err != nil {\n		return pipeline.Receipt{}, err\n	}\n", ""},
