@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -100,35 +99,5 @@ func TestServeSaysWhyItEnded(t *testing.T) {
 	ln.Close()
 	if err := serveHTTP(t.Context(), ln, http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no error from a closed listener")
-	}
-}
-
-// A process that lives passes its health check, also while it can't work.
-func TestHealthcheck(t *testing.T) {
-	ln, err := listenHTTP("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	mux := newMux(func() []string { return []string{"NATS is away"} }, func() []string { return nil }, http.NotFoundHandler())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := serveHTTP(ctx, ln, mux, slog.New(slog.DiscardHandler)); err != nil {
-			t.Error(err)
-		}
-	})
-	defer wg.Wait()
-	defer cancel()
-	t.Setenv("SIGNAL_CLIENT_HTTP_ADDR", ln.Addr().String())
-	for _, c := range []struct {
-		args []string
-		ok   bool
-	}{{[]string{}, true}, {[]string{"--ready"}, false}} {
-		cmd := newHealthcheck()
-		cmd.SilenceErrors, cmd.SilenceUsage = true, true
-		cmd.SetArgs(c.args)
-		if err := cmd.ExecuteContext(t.Context()); (err == nil) != c.ok {
-			t.Errorf("healthcheck %v: %v", c.args, err)
-		}
 	}
 }

@@ -242,7 +242,7 @@ func stored(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: stored <instance>")
 	}
-	org := &demoOrg{Org: ts.Value("org").(*oktatest.Org), name: args[0]}
+	org := ts.Value("org").(*oktatest.Org)
 	eventually(ts, "audit", func() (string, bool) {
 		conn, err := jets.Connect(context.Background(), "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
 		if err != nil {
@@ -251,7 +251,11 @@ func stored(ts *testscript.TestScript, neg bool, args []string) {
 		defer conn.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		err = org.audit(ctx, conn.JS)
+		audit := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(args[0]), Positions: jets.SubjectPosition(args[0])}
+		for _, e := range org.Events() {
+			audit.Log = append(audit.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
+		}
+		err = audit.Run(ctx, conn.JS)
 		return fmt.Sprint(err), err == nil
 	})
 }

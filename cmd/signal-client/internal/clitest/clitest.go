@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/topics"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -157,4 +158,40 @@ func Server(t *testing.T) (*server.Server, *Refusals) {
 // UserURL is the address of a server for one of the users of topics.Permissions.
 func UserURL(s *server.Server, user string) string {
 	return strings.Replace(s.ClientURL(), "://", "://"+user+":pw@", 1)
+}
+
+// Gather asks a subject until so many replicas have answered.
+func Gather(t *testing.T, nc *nats.Conn, subject, data string, most int) []*nats.Msg {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); ; {
+		answers := ask(t, nc, subject, data, most)
+		if len(answers) == most {
+			return answers
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d answers on %s, want %d", len(answers), subject, most)
+		}
+		time.Sleep(20 * time.Millisecond) // between two questions
+	}
+}
+
+// ask asks once. A question has an inbox of its own: who answers late would else
+// answer the next one twice.
+func ask(t *testing.T, nc *nats.Conn, subject, data string, most int) (answers []*nats.Msg) {
+	t.Helper()
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Unsubscribe()
+	_ = nc.PublishRequest(subject, inbox, []byte(data)) // not while the server is away
+	for len(answers) < most {
+		m, err := sub.NextMsg(time.Second)
+		if err != nil {
+			break
+		}
+		answers = append(answers, m)
+	}
+	return answers
 }
