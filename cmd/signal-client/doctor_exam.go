@@ -47,11 +47,11 @@ type exam struct {
 }
 
 // one returns an exam of one check.
-func one(group, check string, run func(ctx context.Context, d *diagnosis)) exam {
-	return exam{group: group, check: check, run: func(ctx context.Context) []finding {
+func one(group, name string, run func(ctx context.Context, d *diagnosis)) exam {
+	return exam{group: group, check: name, run: func(ctx context.Context) []finding {
 		var d diagnosis
 		run(ctx, &d)
-		return []finding{d.finding(group, "", check)}
+		return []finding{d.finding(group, "", name)}
 	}}
 }
 
