@@ -102,7 +102,7 @@ func TestOneLimiterForAnOrigin(t *testing.T) {
 func TestStatusAsOfNow(t *testing.T) {
 	now := time.Now()
 	written := pipeline.Status{Instance: "prod", State: pipeline.StatePolling, Holder: "one", UpdatedAt: now, CompleteThrough: now.Add(-time.Minute)}
-	on := pipeline.Entry{Integration: pipeline.Integration{Kind: kinds.Default, Enabled: true}}
+	on := pipeline.Entry{Integration: pipeline.Integration{Enabled: true}}
 	for _, c := range []struct {
 		name   string
 		status pipeline.Status
