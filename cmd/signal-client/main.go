@@ -1,12 +1,12 @@
 // Command signal-client pulls the Okta System Log of any number of orgs and
 // stores every event exactly once in NATS JetStream.
 //
-// This package wires the others together. It is the only one that knows all of
-// them, and the only one that reads the environment.
+// This package is the command tree. Each command has a folder here, what commands
+// share is below internal, and package run is the service itself. Start at newRoot.
 //
-// It guarantees nothing itself. Package jets stores each event exactly once; its
-// documentation and the README say what is not guaranteed. STATUS, logs and metrics
-// are for people; nothing is decided by them.
+// It guarantees nothing of its own: what is exact is so by the sinks, what is not is
+// listed there and in the README. STATUS, logs and metrics are for people; nothing is
+// decided by them.
 package main
 
 import (

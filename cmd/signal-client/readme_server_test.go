@@ -20,6 +20,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/run"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -101,8 +102,8 @@ func startTraced(t *testing.T, c config.Config, trace *pipeline.Trace) (end func
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := make(chan struct{})
-	s := &service{config: c, log: slog.New(slog.DiscardHandler), trace: trace,
-		opened: func(context.Context, *jets.Store, *embedded.Server) error { close(opened); return nil }}
+	s := &run.Service{Config: c, Log: slog.New(slog.DiscardHandler), Trace: trace,
+		Opened: func(context.Context, *jets.Store, *embedded.Server) error { close(opened); return nil }}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := s.Run(ctx); err != nil {

@@ -5,8 +5,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/audit"
+	"github.com/witfoo/signal-client/cmd/signal-client/backfill"
+	"github.com/witfoo/signal-client/cmd/signal-client/cursor"
+	"github.com/witfoo/signal-client/cmd/signal-client/deadletter"
+	"github.com/witfoo/signal-client/cmd/signal-client/demo"
+	"github.com/witfoo/signal-client/cmd/signal-client/doctor"
+	"github.com/witfoo/signal-client/cmd/signal-client/integrations"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/replay"
+	"github.com/witfoo/signal-client/cmd/signal-client/run"
+	"github.com/witfoo/signal-client/cmd/signal-client/status"
 )
 
 const rootLong = `Pull the Okta System Log of any number of orgs into NATS JetStream, every event exactly once.
@@ -40,16 +50,16 @@ func newRoot(p *cli.Program) *cobra.Command {
 	root.SetUsageTemplate(usage)
 	root.SetVersionTemplate("signal-client {{.Version}}\n")
 	root.AddCommand(
-		newRun(p),
-		newDemo(p),
-		newStatus(p),
-		newIntegrations(p),
-		newDoctor(p),
-		newBackfill(p),
-		newAudit(p),
-		newReplay(p),
-		newCursor(p),
-		newDeadletter(p),
+		run.New(p),
+		demo.New(p),
+		status.New(p),
+		integrations.New(p),
+		doctor.New(p),
+		backfill.New(p),
+		audit.New(p),
+		replay.New(p),
+		cursor.New(p),
+		deadletter.New(p),
 		newVersion(p),
 		newHealthcheck(),
 	)

@@ -1,0 +1,168 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/audit"
+	"github.com/witfoo/signal-client/pipeline/backfill"
+	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/signals"
+	"github.com/witfoo/signal-client/source/limiter"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+const auditLong = `Compare what an org shows of its log with what is stored of it, event by event.
+
+The events of a span are requested separately from the poller's requests, within a
+share of the org's rate limit. An event that the org shows and that is not stored is
+missing, unless the poller has not reached it yet. Only an audit finds events that
+Okta makes visible behind a cursor that has passed. --repair stores what is missing,
+through the same fences as the poller, with the header Signal-Origin: repair. The
+service may run meanwhile.
+
+Okta's search may lack events that it logged late: "here only" counts those, and those
+that an earlier filter let in. Events of the last 10 minutes are not counted.
+
+Exit codes: 0 no difference, or everything missing is stored now; 3 differences;
+4 the credential is refused; 5 NATS or the org can't be reached.
+
+Examples:
+  signal-client audit --instance acme --since 24h
+  signal-client audit --instance acme --since 2026-11-20 --until 2026-11-21 --repair
+  signal-client audit --instance acme --since 7d --json | jq .missing`
+
+// auditor is the command audit.
+type auditor struct {
+	cli.CommandContext
+	since, until cli.TimeFlag
+	share        float64
+	repair, json bool
+}
+
+func New(p *cli.Program) *cobra.Command {
+	a := &auditor{CommandContext: cli.CommandContext{Program: p}}
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Prove that nothing is missing, and repair what is",
+		Long:  auditLong,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.run(cmd) },
+	}
+	_ = a.since.Set("24h")
+	cmd.Flags().Var(&a.since, "since", "start of the span, by when events happened: an age or a time")
+	cmd.Flags().Var(&a.until, "until", "end of the span: an age or a time; default: now")
+	cmd.Flags().Float64Var(&a.share, "share", backfill.DefaultJobShare, "part of the org's rate limit to keep to, `0 to 1`")
+	cmd.Flags().BoolVar(&a.repair, "repair", false, "store what is missing")
+	cmd.Flags().BoolVar(&a.json, "json", false, "print one JSON document")
+	return a.Flags(cmd)
+}
+
+func (a *auditor) run(cmd *cobra.Command) error {
+	now := time.Now()
+	since, until, err := spanOf(a.since, a.until, now)
+	if err != nil {
+		return err
+	}
+	if err := cli.ShareFault(a.share); err != nil {
+		return err
+	}
+	if since.After(a.since.At(now)) {
+		a.Say("Okta keeps 90 days: the audit starts there.")
+	}
+	store, done, err := a.Open(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	i, err := a.Integration(cmd.Context(), store)
+	if err != nil {
+		return err
+	}
+	client, err := a.client(cmd.Context(), i, store, a.share)
+	if err != nil {
+		return err
+	}
+	r, err := a.audit(cmd.Context(), store, client, i, since, until)
+	if err != nil && cmd.Context().Err() != nil {
+		a.Say("Interrupted: %s compared, %d stored. Run it again to compare the rest.", term.Count(r.Both, "event"), r.Repaired)
+	}
+	if err != nil {
+		return auditProblem(err)
+	}
+	if r.Missing > r.Repaired && !a.repair {
+		defer a.Say("--repair stores what is missing.")
+	}
+	return a.print(r)
+}
+
+// client asks the instance's org within a share of its limit, which it keeps to
+// together with the pollers.
+func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
+	token, err := orgs.SecretOf(ctx, i)
+	if i.Static && err != nil {
+		err = orgs.Withheld(i, errors.Unwrap(err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &okta.Client{
+		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
+		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
+		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: "signal-client/" + build.Read().Version,
+	}, nil
+}
+
+func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {
+	line := &term.ProgressLine{To: a.Err(), Every: 10 * time.Second}
+	defer line.Clear()
+	return (&audit.Audit{
+		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
+		Window: i.Kind.Window(i),
+		Ledger: &signals.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
+		Progress: func(through time.Time, r *audit.Report) {
+			part := max(0, float64(through.Sub(since))/float64(until.Sub(since)))
+			line.Show(fmt.Sprintf("%3.0f %% of the span, %s compared, %s", 100*part, term.Count(r.Both, "event"), term.Count(r.Requests, "request")))
+		},
+	}).Run(ctx)
+}
+
+// spanOf returns the span between two flags.
+func spanOf(since, until cli.TimeFlag, now time.Time) (from, to time.Time, err error) {
+	from, to = kinds.Default.Clamp(since.At(now), now), until.At(now)
+	switch {
+	case to.After(now):
+		err = problem.Usage("--until="+until.Text, "it is in the future", "leave it out: the default is now")
+	case !from.Before(to) && since.At(now).Before(to):
+		err = problem.Usage("--until="+until.Text, "Okta keeps 90 days", "--until=1d")
+	case !from.Before(to):
+		err = problem.Usage("--since="+since.Text, "it is not before --until", "--since=24h")
+	}
+	return from.Truncate(time.Millisecond), to.Truncate(time.Millisecond), err
+}
+
+// auditProblem adds to an audit's error what to do about it.
+func auditProblem(err error) error {
+	switch {
+	case errors.Is(err, audit.ErrBehind):
+		return &problem.Error{Op: "audit", Err: err}
+	case errors.Is(err, audit.ErrTooMany):
+		return &problem.Error{Op: "audit", Err: err, Hint: "if signal-client status says catching up, wait until it is over; else audit a shorter span, or store the whole span: signal-client backfill start with the same flags", Code: problem.Found}
+	case errors.Is(err, signals.ErrPurged), errors.Is(err, signals.ErrUncompared):
+		return err
+	case errors.Is(err, signals.ErrNoPosition):
+		return &problem.Error{Op: "audit", Err: fmt.Errorf("%w: this org was never polled", err), Hint: "start the service: signal-client run", Code: problem.Failed}
+	}
+	return err
+}

@@ -1,0 +1,152 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// outcome is the result of a check.
+type outcome string
+
+const (
+	outcomeOK      outcome = "ok"
+	outcomeWarning outcome = "warning"
+	outcomeWrong   outcome = "wrong"
+	outcomeSkipped outcome = "skipped"
+)
+
+// outcomes lists all, from good to bad, then skipped.
+var outcomes = []outcome{outcomeOK, outcomeWarning, outcomeWrong, outcomeSkipped}
+
+// Groups of checks.
+const (
+	groupNATS     = "nats"
+	groupStreams  = "streams"
+	groupFleet    = "fleet"
+	groupInstance = "instance"
+	groupMachine  = "machine"
+)
+
+// finding is the result of one check.
+type finding struct {
+	Group    string  `json:"group"`
+	Instance string  `json:"instance,omitempty"` // in the group instance
+	Check    string  `json:"check"`
+	Result   outcome `json:"result"`
+	Found    string  `json:"found"`
+	Remedy   string  `json:"remedy,omitempty"`
+}
+
+// check is one check, or several that depend on each other.
+type check struct {
+	group, instance, check string
+	run                    func(ctx context.Context) []finding
+}
+
+// one returns an exam of one check.
+func one(group, name string, run func(ctx context.Context, d *observation)) check {
+	return check{group: group, check: name, run: func(ctx context.Context) []finding {
+		var d observation
+		run(ctx, &d)
+		return []finding{d.finding(group, "", name)}
+	}}
+}
+
+// skipped returns an exam that is skipped.
+func skipped(group, check, why string) check {
+	return one(group, check, func(_ context.Context, d *observation) { d.skip(why) })
+}
+
+// observation collects what one check finds. Its worst finding is the result; facts are
+// shown if there is none.
+type observation struct {
+	result          outcome // empty: ok
+	facts, problems []string
+	remedies        []string
+}
+
+func (d *observation) fact(format string, args ...any) {
+	d.facts = append(d.facts, fmt.Sprintf(format, args...))
+}
+
+func (d *observation) warn(found, remedy string) {
+	if d.result != outcomeWrong {
+		d.result = outcomeWarning
+	}
+	d.problem(found, remedy)
+}
+
+func (d *observation) wrong(found, remedy string) {
+	d.result = outcomeWrong
+	d.problem(found, remedy)
+}
+
+func (d *observation) problem(found, remedy string) {
+	d.problems = append(d.problems, found)
+	if remedy != "" {
+		d.remedies = append(d.remedies, remedy)
+	}
+}
+
+func (d *observation) skip(why string) { d.result, d.facts = outcomeSkipped, []string{why} }
+
+func (d *observation) finding(group, instance, check string) finding {
+	f := finding{Group: group, Instance: instance, Check: check, Result: outcomeOK}
+	if d.result != "" {
+		f.Result = d.result
+	}
+	f.Found = strings.Join(d.problems, "; ")
+	if f.Found == "" {
+		f.Found = strings.Join(d.facts, ", ")
+	}
+	f.Remedy = strings.Join(d.remedies, "; ")
+	return f
+}
+
+const (
+	mostExams = 16 // at a time
+	overtime  = 500 * time.Millisecond
+)
+
+// perform runs all exams, mostExams at a time and each within limit, and returns their
+// findings in order.
+func perform(ctx context.Context, exams []check, limit time.Duration) []finding {
+	results := make([][]finding, len(exams))
+	slots := make(chan struct{}, mostExams)
+	var wg sync.WaitGroup
+	for n, e := range exams {
+		slots <- struct{}{}
+		wg.Go(func() {
+			results[n] = e.within(ctx, limit)
+			<-slots
+		})
+	}
+	wg.Wait()
+	var all []finding
+	for _, found := range results {
+		all = append(all, found...)
+	}
+	return all
+}
+
+// within runs an exam within limit. One that ignores its context, such as reading a file
+// on a dead network file system, is abandoned: the process ends soon.
+func (e check) within(ctx context.Context, limit time.Duration) []finding {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan []finding, 1)
+	go func() { done <- e.run(ctx) }()
+	late := time.NewTimer(limit + overtime)
+	defer late.Stop()
+	select {
+	case found := <-done:
+		return found
+	case <-late.C:
+		var d observation
+		d.wrong(fmt.Sprintf("not finished within %s", limit), "check whether what it reads hangs, or allow more time: --timeout")
+		return []finding{d.finding(e.group, e.instance, e.check)}
+	}
+}

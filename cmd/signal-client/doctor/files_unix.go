@@ -1,0 +1,13 @@
+//go:build linux || darwin
+
+package doctor
+
+import "golang.org/x/sys/unix"
+
+// filesLimit is how many files a process may open. Go raises its own limit to the
+// hard one.
+func filesLimit() (uint64, error) {
+	var limit unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	return limit.Max, err
+}

@@ -1,0 +1,228 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const notReached = "NATS is not reached"
+
+// natsExams returns the checks of the server and the account.
+func (s *surroundings) natsExams() []check {
+	exams := []check{
+		one(groupNATS, "reachable", s.reachable),
+		one(groupNATS, "version", s.version),
+		one(groupNATS, "jetstream", s.jetStream),
+	}
+	if s.conn == nil {
+		for _, check := range []string{"limits", "permissions", "round trip", "clock"} {
+			exams = append(exams, skipped(groupNATS, check, notReached))
+		}
+	} else {
+		exams = append(exams,
+			one(groupNATS, "limits", s.limits),
+			one(groupNATS, "permissions", s.permissions),
+			one(groupNATS, "round trip", s.roundTrip),
+			one(groupNATS, "clock", s.clock),
+		)
+	}
+	return append(exams, one(groupNATS, "context", s.context))
+}
+
+func (s *surroundings) reachable(_ context.Context, d *observation) {
+	if s.connected() {
+		d.fact("%s", s.dial.Where)
+		if s.conn != nil {
+			d.fact("server %s, connected in %s", s.conn.NATS.ConnectedServerName(), term.Span(s.took))
+		}
+		return
+	}
+	p := problem.Of(s.away)
+	if s.nats.Embedded() && p.Code == problem.Unreachable {
+		p.Hint = "start the service (signal-client run), or set NATS_URL=nats://<host>:4222"
+	}
+	if s.dial.Where == "" {
+		d.wrong(fmt.Sprintf("%s: %v", p.Op, p.Err), p.Hint)
+		return
+	}
+	d.wrong(config.DescribeAway(s.dial.Where, s.away), p.Hint)
+}
+
+func (s *surroundings) version(_ context.Context, d *observation) {
+	switch {
+	case errors.Is(s.away, jets.ErrServerTooOld):
+		d.wrong(problem.Plain(s.away).Err.Error(), problem.Hint(s.away))
+	case !s.connected():
+		d.skip(notReached)
+	case s.conn != nil:
+		d.fact("%s", s.conn.NATS.ConnectedServerVersion())
+	default:
+		d.fact("2.12 or newer")
+	}
+}
+
+func (s *surroundings) jetStream(_ context.Context, d *observation) {
+	switch {
+	case errors.Is(s.away, jets.ErrNoJetStream):
+		d.wrong("it is off for this account", problem.Hint(s.away))
+	case s.conn == nil:
+		d.skip(notReached)
+	case s.accountErr != nil:
+		d.wrong(s.accountErr.Error(), problem.Hint(s.accountErr))
+	default:
+		d.fact("on")
+		if s.account.Domain != "" {
+			d.fact("domain %s", s.account.Domain)
+		}
+	}
+}
+
+// limits checks the limits of the account and of a message.
+func (s *surroundings) limits(_ context.Context, d *observation) {
+	payload := s.conn.NATS.MaxPayload()
+	d.fact("messages of up to %s", humanize.IBytes(uint64(payload)))
+	if payload < 1<<20 {
+		d.warn("max_payload is "+humanize.IBytes(uint64(payload))+": larger events become dead letters", "max_payload: 8MB in the server's configuration")
+	}
+	if s.account == nil {
+		return
+	}
+	tiers := s.account.Tiers
+	if len(tiers) == 0 {
+		tiers = map[string]jetstream.Tier{"": s.account.Tier}
+	}
+	for name, t := range tiers {
+		name = strings.TrimPrefix(name+" ", " ")
+		d.usage(name+"storage of the account", t.Store, t.Limits.MaxStore)
+		if most := t.Limits.MaxStreams; most > 0 && t.Streams >= most && s.missing() > 0 {
+			d.wrong(fmt.Sprintf("the account has all of its %d %sstreams, and %d are still to be created", most, name, s.missing()), "have the account's limit raised")
+		}
+	}
+}
+
+// usage reports how full something is. A limit of 0 or less means no limit.
+func (d *observation) usage(what string, used uint64, limit int64) {
+	if limit <= 0 {
+		d.fact("%s: %s in use, no limit", what, humanize.IBytes(used))
+		return
+	}
+	share := float64(used) / float64(limit)
+	text := fmt.Sprintf("%s: %s of %s in use (%.0f %%)", what, humanize.IBytes(used), humanize.IBytes(uint64(limit)), 100*share)
+	const remedy = "give it more room: nothing can be stored once it is full"
+	switch {
+	case share >= 0.97:
+		d.wrong(text, remedy)
+	case share >= 0.85:
+		d.warn(text, remedy)
+	default:
+		d.fact("%s", text)
+	}
+}
+
+// missing counts streams and buckets that don't exist.
+func (s *surroundings) missing() int {
+	n := 0
+	for _, i := range s.streams {
+		if i.Missing {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *surroundings) roundTrip(_ context.Context, d *observation) {
+	began := time.Now()
+	err := s.conn.NATS.FlushTimeout(s.timeout)
+	took := time.Since(began)
+	switch {
+	case err != nil:
+		d.wrong(err.Error(), problem.Hint(err))
+	case took > 2*time.Second:
+		d.wrong(term.Span(took), "check the network and the server's load: sessions are renewed every third of SIGNAL_CLIENT_SESSION_TTL")
+	case took > 250*time.Millisecond:
+		d.warn(term.Span(took), "run the service closer to NATS: each page waits for two round trips")
+	default:
+		d.fact("%s", term.Span(took))
+	}
+}
+
+// clock compares the server's clock with the local one, by the fastest answer.
+func (s *surroundings) clock(_ context.Context, d *observation) {
+	var best *jets.Inspection
+	for n := range s.streams {
+		if i := &s.streams[n]; i.Info != nil && (best == nil || i.Took < best.Took) {
+			best = i
+		}
+	}
+	if best == nil {
+		d.skip("there is no stream yet whose server could be asked")
+		return
+	}
+	d.skew("the server's", best.Skew, best.Took/2)
+}
+
+// skew reports how far another clock is from the local one.
+func (d *observation) skew(whose string, skew, uncertain time.Duration) {
+	beyond := skew.Abs() - uncertain
+	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, term.Span(skew.Abs()), ahead(skew))
+	const remedy = "synchronize both clocks by NTP (chronyc tracking, timedatectl): stored data stays exact, but reported lags and times are wrong"
+	switch {
+	case beyond > time.Minute:
+		d.wrong(text, remedy)
+	case beyond > 2*time.Second:
+		d.warn(text, remedy)
+	case beyond <= 0:
+		d.fact("%s clock and this machine's agree within %s", whose, term.Span(uncertain))
+	default:
+		d.fact("%s", text)
+	}
+}
+
+func ahead(skew time.Duration) string {
+	if skew < 0 {
+		return "behind"
+	}
+	return "ahead of"
+}
+
+// context reports which context the nats command has selected: the service follows only
+// NATS_CONTEXT, which may surprise.
+func (s *surroundings) context(_ context.Context, d *observation) {
+	selected := selectedContext()
+	switch {
+	case s.nats.Context != "":
+		d.fact("%s is followed, by NATS_CONTEXT", s.nats.Context)
+	case selected == "":
+		d.fact("none is selected in the nats command")
+	case s.nats.Embedded():
+		d.warn(fmt.Sprintf("%s is selected in the nats command but not followed: the embedded server is used", selected), "NATS_CONTEXT="+selected+" if that was intended")
+	default:
+		d.fact("%s is selected in the nats command but not followed: NATS_URL names the server", selected)
+	}
+}
+
+// selectedContext returns the name of the nats command's selected context.
+func selectedContext() string {
+	path, err := config.ContextPath("any")
+	if err != nil {
+		return ""
+	}
+	name, err := os.ReadFile(filepath.Join(filepath.Dir(path), "..", "context.txt"))
+	if err != nil {
+		return ""
+	}
+	return term.Cut(term.Printable(strings.TrimSpace(string(name))), 60)
+}

@@ -1,0 +1,209 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// streamExams are about what is kept in JetStream: a line for each stream and
+// bucket.
+func (s *surroundings) streamExams() []check {
+	if s.conn == nil {
+		return []check{skipped(groupStreams, "streams and buckets", notReached)}
+	}
+	if s.streamsErr != nil {
+		return []check{one(groupStreams, "streams and buckets", func(_ context.Context, d *observation) {
+			d.wrong(s.streamsErr.Error(), problem.Hint(s.streamsErr))
+		})}
+	}
+	var exams []check
+	for _, i := range s.streams {
+		exams = append(exams, one(groupStreams, i.Name, func(ctx context.Context, d *observation) {
+			if s.streamFound(i, d); i.Name == jets.StreamSignals && i.Info != nil {
+				s.otherSites(ctx, d)
+			}
+		}))
+	}
+	return append(exams,
+		one(groupStreams, "retention", s.retention),
+		one(groupStreams, "dead letters", s.deadLetters),
+	)
+}
+
+// streamFound judges one stream: how it is configured, how full it is, and how
+// its copies are.
+func (s *surroundings) streamFound(i jets.Inspection, d *observation) {
+	switch {
+	case i.Missing && s.missing() == len(s.streams):
+		d.warn("it is not made yet", "start the service: signal-client run makes it")
+		return
+	case i.Missing && i.Spare:
+		d.warn("it is gone: processes do not share what is left of an org's limit", "start the service again: it makes what is missing at its start")
+		return
+	case i.Missing:
+		d.wrong("it is gone", "start the service again: it makes what is missing at its start")
+		return
+	case i.Info == nil:
+		d.wrong(i.Unfit.Error(), problem.Hint(i.Unfit))
+		return
+	}
+	if i.Unfit != nil {
+		d.wrong(i.Unfit.Error(), "the service refuses to start on it")
+	}
+	if i.Lacks != "" {
+		d.warn("it lacks "+i.Lacks, "start the service again: it adds what is missing at its start")
+	}
+	for _, doubt := range i.Doubts {
+		d.warn(doubt, "nats stream edit "+i.Info.Config.Name)
+	}
+	state, config := i.Info.State, i.Info.Config
+	what := "message"
+	if i.Bucket {
+		what = "value"
+	}
+	d.fact("%s", term.Count(int(state.Msgs), what))
+	s.streamRoom(i, d)
+	d.copies(config, i.Info.Cluster)
+}
+
+// otherSites warns when another stream takes what is published here.
+func (s *surroundings) otherSites(ctx context.Context, d *observation) {
+	takers, err := s.conn.Takers(ctx, jets.SubjectEvents(probe))
+	if err == nil && len(takers) > 1 {
+		d.warn(fmt.Sprintf("what is published to signals.> is taken by %d streams (%s): another site hears it", len(takers), strings.Join(takers, ", ")),
+			"deny signals.>, signal-cursor.> and deadletter.> on the line between the sites (a leaf node's deny_imports and deny_exports)")
+	}
+}
+
+// streamRoom judges how full a stream is. One that drops its oldest messages may
+// be full for ever; retention says what that means.
+func (s *surroundings) streamRoom(i jets.Inspection, d *observation) {
+	state, config := i.Info.State, i.Info.Config
+	switch {
+	case config.MaxBytes <= 0:
+		d.fact("%s", humanize.IBytes(state.Bytes))
+	case config.Discard == jetstream.DiscardOld:
+		d.fact("%s of at most %s", humanize.IBytes(state.Bytes), humanize.IBytes(uint64(config.MaxBytes)))
+	default:
+		d.usage("its max_bytes", state.Bytes, config.MaxBytes)
+	}
+}
+
+// copies judges how a stream is replicated.
+func (d *observation) copies(config jetstream.StreamConfig, cluster *jetstream.ClusterInfo) {
+	if cluster == nil || cluster.Name == "" {
+		d.fact("%s", copiesText(config.Replicas))
+		return
+	}
+	if cluster.Leader == "" {
+		d.wrong("it has no leader: nothing can be stored", "look at the servers of the cluster: nats server report jetstream")
+		return
+	}
+	d.fact("%s, led by %s", copiesText(config.Replicas), cluster.Leader)
+	if config.Replicas == 1 {
+		d.warn(fmt.Sprintf("it has one copy, on %s, in a cluster", cluster.Leader), "SIGNAL_CLIENT_NATS_REPLICAS=3, and start the service again: it raises them")
+	}
+	for _, peer := range cluster.Replicas {
+		d.peer(peer)
+	}
+}
+
+// mostLag is how many operations a copy may trail before that is told: under load
+// all of them do for moments.
+const mostLag = 1000
+
+func (d *observation) peer(peer *jetstream.PeerInfo) {
+	const remedy = "look at that server: nats server report jetstream"
+	switch {
+	case peer.Offline:
+		d.warn(fmt.Sprintf("its copy on %s is offline", peer.Name), remedy)
+	case peer.Lag > mostLag:
+		d.warn(fmt.Sprintf("its copy on %s trails by %s operations", peer.Name, term.Number(peer.Lag)), remedy)
+	case !peer.Current:
+		d.warn(fmt.Sprintf("its copy on %s is not current, last seen %s ago", peer.Name, term.Span(peer.Active)), remedy)
+	}
+}
+
+func copiesText(n int) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return fmt.Sprintf("%d copies", n)
+}
+
+// nearlyFull is the share of max_bytes from which on a stream is taken to drop
+// messages for its size.
+const nearlyFull = 0.95
+
+// retention says how far back the stream reaches, and why not farther.
+func (s *surroundings) retention(_ context.Context, d *observation) {
+	n := slices.IndexFunc(s.streams, func(i jets.Inspection) bool { return i.Name == jets.StreamSignals })
+	if n < 0 || s.streams[n].Info == nil {
+		d.skip("there is no stream " + jets.StreamSignals)
+		return
+	}
+	state, config := s.streams[n].Info.State, s.streams[n].Info.Config
+	if state.Msgs == 0 {
+		d.fact("nothing is stored yet")
+		return
+	}
+	age := s.now.Sub(state.FirstTime)
+	full := config.MaxBytes > 0 && float64(state.Bytes) >= nearlyFull*float64(config.MaxBytes)
+	switch {
+	case full && age < 24*time.Hour:
+		d.wrong(fmt.Sprintf("the stream is full, and reaches back %s only", term.Span(age)), "raise its max_bytes: nats stream edit SIGNALS; consumers that trail by more than that miss events")
+	case full && (config.MaxAge == 0 || age < config.MaxAge*9/10):
+		d.warn(fmt.Sprintf("the stream is full, and reaches back %s, not %s", term.Span(age), agesText(config.MaxAge)), "raise its max_bytes if consumers or replays need more: nats stream edit SIGNALS")
+	default:
+		d.fact("the oldest message is %s old, of at most %s", term.Span(age), agesText(config.MaxAge))
+	}
+}
+
+func agesText(most time.Duration) string {
+	if most == 0 || most >= config.Ever {
+		return "any age"
+	}
+	return term.Span(most)
+}
+
+// deadLetters says what waits in DEADLETTER.
+func (s *surroundings) deadLetters(_ context.Context, d *observation) {
+	if s.lettersErr != nil {
+		d.wrong(s.lettersErr.Error(), problem.Hint(s.lettersErr))
+		return
+	}
+	var total uint64
+	var parts []string
+	for _, instance := range slices.Sorted(maps.Keys(s.letters)) {
+		if s.asked(instance) {
+			total += s.letters[instance]
+			parts = append(parts, fmt.Sprintf("%s %s", instance, term.Number(s.letters[instance])))
+		}
+	}
+	if total == 0 {
+		d.fact("none")
+		return
+	}
+	d.warn(fmt.Sprintf("%s could not be published: %s", term.Count(int(total), "element"), few(parts)), "signal-client deadletter list")
+}
+
+// few lists the first of many.
+func few(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}

@@ -1,0 +1,164 @@
+package integrations
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+const integrationsAddLong = `Add an Okta org under a name: 1 to 63 small letters, digits and hyphens. Its events
+are published on signals.okta.<name>, so choose one to stay with.
+
+The API token is one of a read-only admin (Okta: Security > API > Tokens). It is
+asked for on a terminal, or read from standard input or from --token-from, and
+stored in NATS. With --token-file it stays out of NATS: the service reads the
+file, on each machine where it runs, and notices within seconds when it changes.
+
+Examples:
+  # asks for the token
+  signal-client integrations add okta acme --fqdn acme.okta.com
+
+  # the service reads the token from a file
+  signal-client integrations add okta acme --fqdn acme.okta.com --token-file /etc/signal-client/acme.token
+
+  # the token comes from a program
+  pass okta/acme | signal-client integrations add okta acme --fqdn acme.okta.com --token-from -`
+
+func (r *integrations) newAddOkta() *cobra.Command {
+	var tokenFrom string
+	var disabled bool
+	cmd := &cobra.Command{
+		Use:   "okta <name>",
+		Short: "Add an Okta org",
+		Long:  integrationsAddLong,
+		Args:  cli.Named(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v := orgs.NewValue(!disabled)
+			fromFlags(cmd, v)
+			return r.add(cmd, args[0], v, tokenFrom)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addSettables(cmd)
+	addTokenFrom(cmd, &tokenFrom)
+	cmd.Flags().BoolVar(&disabled, "disabled", false, "don't poll it yet")
+	return r.flags(cmd)
+}
+
+// addSettables gives a command a flag for each field.
+func addSettables(cmd *cobra.Command) {
+	for _, f := range orgs.Fields {
+		if f.Flag != "" {
+			cmd.Flags().Var(config.NewFlagValue(f.What), f.Flag, f.Desc)
+		}
+	}
+	_ = cmd.MarkFlagFilename("token-file")
+}
+
+// fromFlags takes over what the flags of a command say, and reports whether they
+// say anything.
+func fromFlags(cmd *cobra.Command, v orgs.Value) (any bool) {
+	for _, f := range orgs.Fields {
+		if flag := cmd.Flags().Lookup(f.Flag); f.Flag != "" && flag.Changed {
+			v.Assign(f, flag.Value.String())
+			any = true
+		}
+	}
+	return any
+}
+
+// placeholder stands for a token that was not asked for yet.
+var placeholder = pipeline.NewSecret("placeholder")
+
+func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, tokenFrom string) error {
+	if err := oneOfEach(cmd); err != nil {
+		return err
+	}
+	file, _ := v.At(orgs.TokenFilePath).(string)
+	if file == "" {
+		// All else is checked before somebody goes and fetches a token.
+		v.SetToken(placeholder)
+	}
+	if _, errs := v.Check(instance, v.Labelled); errs != nil {
+		return errors.Join(errs...)
+	}
+	all, done, err := r.openToWrite(cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	before, err := all.Get(cmd.Context(), instance)
+	if err != nil {
+		return err
+	}
+	if before.Value != nil {
+		return exists(instance)
+	}
+	if file == "" {
+		token, err := r.readToken(cmd.Context(), cmp.Or(tokenFrom, "-"))
+		if err != nil {
+			return err
+		}
+		v.SetToken(token)
+	}
+	i, errs := v.Check(instance, v.Labelled)
+	if errs != nil {
+		return errors.Join(errs...)
+	}
+	v.Tidy(i)
+	if _, err := all.Put(cmd.Context(), instance, v.Encode(), before.Revision); err != nil {
+		return err
+	}
+	r.noteFile(cmd.Context(), i)
+	r.Say("Added %s: %s. %s", instance, i.Origin, afterwards(i))
+	r.Say("Try its token: signal-client integrations test %s", instance)
+	return nil
+}
+
+// afterwards says what comes of a change.
+func afterwards(i pipeline.Integration) string {
+	if !i.Enabled {
+		return "It is disabled; poll it with: signal-client integrations enable " + i.Instance
+	}
+	return "It is polled within seconds by whatever process runs."
+}
+
+// noteFile says so when the token's file can't be read here, which need not be
+// wrong.
+func (r *integrations) noteFile(ctx context.Context, i pipeline.Integration) {
+	if i.TokenFile == "" {
+		return
+	}
+	if _, err := okta.Token(ctx, i); err != nil {
+		r.Say("note: the token's file can't be read here: %v; where the service runs it must be", err)
+	}
+}
+
+func exists(instance string) error {
+	return &problem.Error{
+		Op:   fmt.Sprintf("add %s", instance),
+		Err:  errors.New("there is an integration of that name"),
+		Hint: fmt.Sprintf("signal-client integrations set %s --fqdn …, or another name", instance),
+		Code: problem.Failed,
+	}
+}
+
+// oneOfEach refuses two flags of which only one can be meant.
+func oneOfEach(cmd *cobra.Command) error {
+	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}} {
+		if cmd.Flags().Changed(pair[0]) && cmd.Flags().Changed(pair[1]) {
+			return problem.Usage(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them can be meant", "leave one of them out")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package integrations
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+const integrationsLong = `Configure the orgs that are polled: the bucket INTEGRATIONS.
+
+A change takes effect within seconds, without a restart, on every process that
+polls. What is wrong is refused before it is written, and the field is named.
+Nothing here shows a token. An org that a service has from its environment
+(OKTA_FQDN) is not kept in the bucket: list and show tell of it, and what changes
+it are the service's variables.
+
+Examples:
+  signal-client integrations add okta acme --fqdn acme.okta.com
+  signal-client integrations list
+  signal-client integrations test acme
+  signal-client integrations set acme poll_interval=1m
+  signal-client integrations import orgs.csv`
+
+// New is the command of all that have to do with INTEGRATIONS.
+func New(p *cli.Program) *cobra.Command {
+	r := &integrations{Program: p, in: os.Stdin}
+	cmd := &cobra.Command{
+		Use:     "integrations",
+		Aliases: []string{"integration"},
+		Short:   "List, add, change, test and remove orgs",
+		Long:    integrationsLong,
+	}
+	add := &cobra.Command{
+		Use:   "add",
+		Short: "Add an org",
+		Long:  "Add an org.\n\nExample:\n  signal-client integrations add okta acme --fqdn acme.okta.com",
+		Args:  cli.KnownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	add.AddCommand(r.newAddOkta())
+	cmd.AddCommand(
+		r.newList(), r.newShow(), add, r.newSet(),
+		r.newSwitch("enable", true), r.newSwitch("disable", false),
+		r.newRemove(), r.newTest(), r.newImport(), r.newExport(),
+	)
+	return cmd
+}
+
+// integrations is what the commands of integrations share.
+type integrations struct {
+	*cli.Program
+	in   *os.File // the keyboard, or a test's substitute
+	nats config.NATS
+	// The embedded server's variables, and those of streams and buckets, are
+	// read from the environment alone.
+	server config.Server
+	stream config.Stream
+}
+
+// flags gives a command those that all of them have.
+func (r *integrations) flags(cmd *cobra.Command) *cobra.Command {
+	config.AddFlags(cmd, &r.nats)
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// open connects to where INTEGRATIONS is.
+func (r *integrations) open(cmd *cobra.Command) (*buckets.Integrations, func(), error) {
+	if err := config.Load(cmd, &r.nats, &r.server, &r.stream); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), cli.VisitTime)
+	defer cancel()
+	conn, err := cli.Visit(ctx, r.nats, r.server)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &buckets.Integrations{Store: jets.Attach(conn, kinds.Default)}, r.Closing(conn), nil
+}
+
+// written reads all values once, by instance.
+func (r *integrations) written(cmd *cobra.Command) ([]buckets.Written, error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	written, err := all.Written(cmd.Context())
+	return written, jets.IgnoreMissingBucket(err)
+}
+
+// one reads the value of an instance that must be there.
+func (r *integrations) one(cmd *cobra.Command, instance string) (buckets.Written, error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return buckets.Written{}, err
+	}
+	defer done()
+	return orgs.Find(cmd.Context(), all, instance)
+}
+
+// openToWrite is open for who adds: what is not there yet is made, as the
+// service would.
+func (r *integrations) openToWrite(cmd *cobra.Command) (*buckets.Integrations, func(), error) {
+	all, done, err := r.open(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), cli.VisitTime)
+	defer cancel()
+	_, err = all.Get(ctx, "any")
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		all.Store, err = jets.Open(ctx, all.Store.Conn, r.stream.Asked())
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return all, done, nil
+}

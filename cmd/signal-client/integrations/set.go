@@ -1,0 +1,189 @@
+package integrations
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+const integrationsSetLong = `Change some fields of an org and leave all others as they are, those that other
+programs put there too. An empty value takes a field out, and its default holds.
+Of two that mean the same, such as fqdn and base_url, the one that is set stays.
+
+Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
+filter, limit, rate_share, link_hosts, api_token_file, enabled. A token is never
+an argument, which others on the machine could see: --token-from.
+
+A changed filter or limit starts a new query that misses nothing, and so does another
+host name of the same org. A lower limit helps where whole pages take Okta too long.
+Another org is refused under a name that has events of a first one: add it under a name
+of its own, or confirm it with --another-org.
+
+Examples:
+  signal-client integrations set acme poll_interval=1m rate_share=0.3
+  signal-client integrations set acme --filter 'eventType sw "user."'
+  signal-client integrations set acme filter=
+  signal-client integrations set acme --token-from new.token`
+
+func (r *integrations) newSet() *cobra.Command {
+	var tokenFrom string
+	var another bool
+	cmd := &cobra.Command{
+		Use:               "set <name> [<field>=<value>...]",
+		Aliases:           []string{"edit"},
+		Short:             "Change some fields of an org",
+		Long:              integrationsSetLong,
+		Args:              cli.Named(0),
+		ValidArgsFunction: r.completeFields(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.set(cmd, args[0], args[1:], tokenFrom, another)
+		},
+	}
+	cmd.Flags().BoolVar(&another, "another-org", false, "at this host is another org than before: it begins at since, under the same name")
+	addSettables(cmd)
+	addTokenFrom(cmd, &tokenFrom)
+	return r.flags(cmd)
+}
+
+// completeFields offers a name first, and then what can be set.
+func (r *integrations) completeFields() cobra.CompletionFunc {
+	instances := cli.CompleteInstances(1)
+	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return instances(cmd, args, begun)
+		}
+		var fields []cobra.Completion
+		for _, name := range orgs.FieldNames() {
+			fields = append(fields, name+"=")
+		}
+		return fields, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+func (r *integrations) set(cmd *cobra.Command, instance string, assignments []string, tokenFrom string, another bool) error {
+	if err := oneOfEach(cmd); err != nil {
+		return err
+	}
+	asked := orgs.Value{}
+	flags := fromFlags(cmd, asked)
+	if err := assignAll(cmd, asked, assignments); err != nil {
+		return err
+	}
+	if !flags && len(assignments) == 0 && tokenFrom == "" && !another {
+		return problem.Usage("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
+	}
+	var token pipeline.Secret
+	if tokenFrom != "" {
+		var err error
+		if token, err = r.readToken(cmd.Context(), tokenFrom); err != nil {
+			return err
+		}
+	}
+	return r.change(cmd, instance, "Changed", func(v orgs.Value) error {
+		fromFlags(cmd, v)
+		if !token.IsZero() {
+			v.SetToken(token)
+		}
+		if err := assignAll(cmd, v, assignments); err != nil || !another {
+			return err
+		}
+		if i, err := kinds.Default.Read(instance, v.Encode()); err == nil { // what is wrong is complained of later
+			v.Put("settings.another_org", i.Origin)
+		}
+		return nil
+	})
+}
+
+// assignAll takes over arguments such as poll_interval=1m.
+func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
+	var errs []error
+	for _, a := range assignments {
+		name, text, ok := strings.Cut(a, "=")
+		if orgs.LooksSecret(name) {
+			// Not what it was to be set to, should there be a log of this.
+			errs = append(errs, problem.Usage("a token as an argument", "others on this machine can read arguments", "--token-from <file>, or - for standard input; if the token is a real one, make a new one"))
+			continue
+		}
+		f, known := orgs.FieldOf(name)
+		switch {
+		case !ok:
+			errs = append(errs, problem.Usage(fmt.Sprintf("argument %q", a), "it is no field=value", cmd.CommandPath()+" <name> poll_interval=1m"))
+		case !known:
+			errs = append(errs, orgs.UnknownField(name, "field "+name))
+		default:
+			v.Assign(f, text)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mostTries is how often a change is made to what somebody else changed just then.
+const mostTries = 3
+
+// change edits what stands, and writes it if nobody else did meanwhile; if so, it
+// edits that.
+func (r *integrations) change(cmd *cobra.Command, instance, done string, edit func(orgs.Value) error) error {
+	all, end, err := r.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for try := 1; ; try++ {
+		i, changed, err := orgs.Change(cmd.Context(), all, instance, edit)
+		switch {
+		case errors.Is(err, pipeline.ErrChanged) && try < mostTries:
+			continue
+		case err != nil:
+			return err
+		case !changed:
+			r.Say("%s is like that already: nothing was written.", instance)
+			return nil
+		}
+		if i.Enabled {
+			r.noteFile(cmd.Context(), i)
+		}
+		r.Say("%s %s: %s. %s", done, instance, i.Origin, effect(i))
+		return nil
+	}
+}
+
+func effect(i pipeline.Integration) string {
+	if !i.Enabled {
+		return "It is not polled while it is disabled."
+	}
+	return "It takes effect within seconds."
+}
+
+// newSwitch makes enable and disable.
+func (r *integrations) newSwitch(verb string, on bool) *cobra.Command {
+	long := "Poll orgs again: each goes on exactly where it stood.\n\nExample:\n  signal-client integrations enable acme"
+	if !on {
+		long = "Stop polling orgs, within seconds. Configuration, events and position stay; Okta keeps 90 days.\n\nExample:\n  signal-client integrations disable acme globex"
+	}
+	done := map[bool]string{true: "Enabled", false: "Disabled"}[on]
+	cmd := &cobra.Command{
+		Use:               verb + " <name>...",
+		Short:             map[bool]string{true: "Poll orgs again", false: "Stop polling orgs"}[on],
+		Long:              long,
+		Args:              cli.Named(0),
+		ValidArgsFunction: cli.CompleteInstances(0),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, instance := range args {
+				err := r.change(cmd, instance, done, func(v orgs.Value) error { v.Put("enabled", on); return nil })
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	return r.flags(cmd)
+}

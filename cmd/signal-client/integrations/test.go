@@ -1,0 +1,96 @@
+package integrations
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+const integrationsTestLong = `Ask an org for its newest event, once, with the credential that is stored, and say
+whether that works. It is asked from this machine: a token's file is read here.
+It takes one request of the org's budget, and stores and changes nothing. With --json
+the verdict is "not tried" where something is wrong before the org could be asked.
+
+Exit codes: 0 it works; 4 the token is refused (401), or its owner may not read the
+log (403); 5 the org can't be reached; 2 the configuration is wrong; 1 anything else,
+such as a wrong host.
+
+Examples:
+  signal-client integrations test acme
+  signal-client integrations test acme --json | jq -r .verdict`
+
+func (r *integrations) newTest() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:               "test <name>",
+		Short:             "Ask an org once, with the stored credential",
+		Long:              integrationsTestLong,
+		Args:              cli.Named(1),
+		ValidArgsFunction: cli.CompleteInstances(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			i, token, err := r.tested(cmd, args[0])
+			if err != nil {
+				if asJSON {
+					untried := orgs.Probed{Instance: args[0], Verdict: orgs.VerdictUntried, Error: term.Printable(err.Error())}
+					_ = term.WriteJSON(r.Out(), untried) // err says more than that nobody reads this
+				}
+				return err
+			}
+			t := orgs.Probe(cmd.Context(), i, token, nil)
+			if err := cmd.Context().Err(); err != nil {
+				return err
+			}
+			if asJSON {
+				if err := term.WriteJSON(r.Out(), t); err != nil {
+					return err
+				}
+			} else if t.Code == problem.OK {
+				return printTrial(r.Out(), t)
+			}
+			return t.Problem()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return r.flags(cmd)
+}
+
+// tested reads what is to be tried. NATS is left before the org is asked.
+func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Integration, pipeline.Secret, error) {
+	w, err := r.one(cmd, instance)
+	if err != nil {
+		return pipeline.Integration{}, pipeline.Secret{}, err
+	}
+	i, err := orgs.Parse(w)
+	if err != nil {
+		return i, pipeline.Secret{}, err
+	}
+	token, err := orgs.SecretOf(cmd.Context(), i)
+	return i, token, err
+}
+
+// printTrial prints the verdict of what works.
+func printTrial(to term.Screen, t orgs.Probed) error {
+	took := time.Duration(t.Seconds * float64(time.Second))
+	fmt.Fprintf(to, "%s %s: %s answered in %s.\n", to.Paint(term.Green, "works"), t.Instance, t.Origin, term.Span(took))
+	switch {
+	case t.Newest == nil:
+		fmt.Fprintln(to, "newest event: none within 24 hours, by this integration's filter")
+	default:
+		at := t.Newest.Published.UTC().Format(time.RFC3339)
+		if to.Terminal {
+			at = term.Relative(t.Newest.Published, time.Now())
+		}
+		fmt.Fprintf(to, "newest event: %s, %s\n", at, term.Printable(t.Newest.Type))
+	}
+	if t.RateLimit != nil {
+		fmt.Fprintf(to, "rate limit: %d of %d requests a minute left\n", t.RateLimit.Remaining, t.RateLimit.Limit)
+	}
+	return nil
+}

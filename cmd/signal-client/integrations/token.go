@@ -1,0 +1,77 @@
+package integrations
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// addTokenFrom lets add and set take a token: never from an argument, which all users
+// of a machine can see.
+func addTokenFrom(cmd *cobra.Command, from *string) {
+	cmd.Flags().StringVar(from, "token-from", "", "store the API token that stands in this `file`, or on standard input (-)")
+	_ = cmd.MarkFlagFilename("token-from")
+}
+
+// mostToken is more than any token takes.
+const mostToken = 64 << 10
+
+// readToken reads a token from a file; "-": standard input, or a terminal.
+func (r *integrations) readToken(ctx context.Context, from string) (pipeline.Secret, error) {
+	switch {
+	case from != "-":
+		f, err := os.Open(from)
+		if err != nil {
+			return pipeline.Secret{}, noToken(from, err)
+		}
+		defer f.Close()
+		return tokenIn(f, from)
+	case term.IsTerminal(r.in):
+		return r.askToken(ctx)
+	}
+	return tokenIn(r.in, "standard input")
+}
+
+// askToken asks on the terminal.
+func (r *integrations) askToken(ctx context.Context) (pipeline.Secret, error) {
+	typed, err := term.AskHidden(ctx, r.in, r.Err(), "API token (in Okta: Security > API > Tokens; nothing is shown): ")
+	switch {
+	case ctx.Err() != nil:
+		return pipeline.Secret{}, ctx.Err()
+	case err != nil:
+		return pipeline.Secret{}, noToken("the terminal", err)
+	}
+	return tokenIn(bytes.NewReader(typed), "the terminal")
+}
+
+// tokenIn reads what must be a token and nothing else. Whether it can be one, the
+// reader of the integration says.
+func tokenIn(from io.Reader, where string) (pipeline.Secret, error) {
+	data, err := io.ReadAll(io.LimitReader(from, mostToken))
+	if err != nil {
+		return pipeline.Secret{}, noToken(where, err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return pipeline.Secret{}, noToken(where, errors.New("it is empty"))
+	}
+	return pipeline.NewSecret(token), nil
+}
+
+func noToken(where string, err error) error {
+	return &problem.Error{
+		Op:   "read the API token from " + where,
+		Err:  err,
+		Hint: "--token-from <file>, or --token-file <path> for a file that the service reads; Okta makes tokens under Security > API > Tokens",
+		Code: problem.BadUsage,
+	}
+}

@@ -1,0 +1,180 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// serviceName is the micro service's, under which every replica answers
+// $SRV.PING, $SRV.INFO and $SRV.STATS.
+const serviceName = "signal-client"
+
+// PresenceSubject is one of those that a micro service subscribes to.
+const PresenceSubject = micro.APIPrefix + ".PING." + serviceName
+
+// Presence is the process as NATS clients see it: one of the replicas of the
+// micro service, with an endpoint that says how its instances are doing. It comes
+// and goes with the connection. Nothing depends on it, and nothing it says holds
+// a credential.
+type Presence struct {
+	Conn    *jets.Conn
+	Replica func() string // may change
+	Board   *StatusBoard
+	Log     *slog.Logger
+	started time.Time
+
+	service micro.Service // nil: not registered
+	name    string        // of the replica when it was
+	refused *uint64       // the connection that may not subscribe; nil: none
+}
+
+// presenceEvery is how often a presence is looked after: a replica may be renamed.
+const presenceEvery = 5 * time.Second
+
+// Run keeps the process present until ctx ends.
+func (p *Presence) Run(ctx context.Context) error {
+	p.started = time.Now().UTC().Truncate(time.Second)
+	defer p.leave()
+	for {
+		p.keep(ctx)
+		if err := pipeline.Sleep(ctx, presenceEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// keep registers the service if it is not, or goes by another name.
+func (p *Presence) keep(ctx context.Context) {
+	generation := p.Conn.Generation()
+	if p.service != nil && p.name == p.Replica() || !p.Conn.Connected() || p.refused != nil && *p.refused == generation {
+		return
+	}
+	p.leave()
+	if !p.granted(ctx) {
+		p.refused = &generation
+		p.Log.Warn("micro: this replica does not show in `nats micro ls`: its user may not subscribe to $SRV.>; see: signal-client help permissions")
+		return
+	}
+	if err := p.register(); err != nil {
+		p.leave()
+		p.Log.Warn("micro: this replica does not show in `nats micro ls`", "err", err)
+	}
+}
+
+// granted reports whether this user may subscribe to what a micro service needs. A
+// service that may not would be told so a dozen times, at each reconnect.
+func (p *Presence) granted(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, presenceEvery)
+	defer cancel()
+	allowed, err := jets.Permission{Subject: PresenceSubject, Subscribe: true}.Try(ctx, p.Conn.NATS)
+	return allowed || err != nil // who can't tell tries
+}
+
+func (p *Presence) leave() {
+	if p.service != nil {
+		_ = p.service.Stop()
+		p.service = nil
+	}
+}
+
+func (p *Presence) register() (err error) {
+	b := build.Read()
+	p.name = p.Replica()
+	config := micro.Config{
+		Name:        serviceName,
+		Version:     strings.TrimPrefix(b.Version, "v"),
+		Description: "Okta System Log into NATS JetStream, every event exactly once",
+		Metadata: map[string]string{
+			"replica": p.name, "version": b.Version, "revision": b.Revision, "started": p.started.Format(time.RFC3339),
+		},
+		QueueGroupDisabled: true, // each replica answers for itself
+		StatsHandler:       func(*micro.Endpoint) any { return p.figures() },
+	}
+	p.service, err = micro.AddService(p.Conn.NATS, config)
+	if errors.Is(err, micro.ErrConfigValidation) { // a version that is no semantic one
+		config.Version = "0.0.0"
+		p.service, err = micro.AddService(p.Conn.NATS, config)
+	}
+	if err != nil {
+		return err
+	}
+	answer, about := micro.HandlerFunc(p.answer), micro.WithEndpointMetadata(map[string]string{"schema": "replica.json"})
+	return errors.Join(
+		p.service.AddEndpoint("status", answer, micro.WithEndpointSubject(jets.SubjectReplicas), about),
+		p.service.AddEndpoint("replica", answer, micro.WithEndpointSubject(jets.SubjectReplica(p.name)), about),
+	)
+}
+
+// replicaStatus is what the endpoints answer, as schemas/replica.json says.
+type replicaStatus struct {
+	Version   int               `json:"version"`
+	Replica   string            `json:"replica"`
+	Started   time.Time         `json:"started"`
+	At        time.Time         `json:"at"`
+	Orgs      int               `json:"orgs"`               // that it polls
+	LeftOut   int               `json:"left_out,omitempty"` // of those that were asked for: the answer would be too large
+	Instances []pipeline.Status `json:"instances"`
+}
+
+// answer says how the instances are doing: all, or the one whose name is the request's
+// data.
+func (p *Presence) answer(r micro.Request) {
+	all := p.Board.All()
+	status := replicaStatus{Version: 1, Replica: p.name, Started: p.started, At: time.Now().UTC().Truncate(time.Millisecond), Orgs: len(all), Instances: all}
+	if asked := strings.TrimSpace(string(r.Data())); asked != "" {
+		status.Instances = slices.DeleteFunc(all, func(s pipeline.Status) bool { return s.Instance != asked })
+	}
+	data, err := status.fit(int(p.Conn.NATS.MaxPayload()))
+	if err != nil {
+		_ = r.Error("500", err.Error(), nil)
+		return
+	}
+	_ = r.Respond(data)
+}
+
+// fit encodes the status, without the instances that make it larger than most.
+func (s replicaStatus) fit(most int) ([]byte, error) {
+	const room = 4 << 10 // for headers, and what stands around the instances
+	total := room
+	for n, i := range s.Instances {
+		data, err := json.Marshal(i)
+		if err != nil {
+			return nil, err
+		}
+		if total += len(data) + 1; total > most {
+			s.LeftOut, s.Instances = len(s.Instances)-n, s.Instances[:n]
+			break
+		}
+	}
+	return json.Marshal(s)
+}
+
+// replicaFigures are the statistics of each endpoint.
+type replicaFigures struct {
+	Orgs   int                    `json:"orgs"`
+	States map[pipeline.State]int `json:"states"`
+	Events uint64                 `json:"events"` // as their statuses count them
+	Lag    float64                `json:"most_lag_seconds"`
+}
+
+func (p *Presence) figures() replicaFigures {
+	f := replicaFigures{States: map[pipeline.State]int{}}
+	for _, s := range p.Board.All() {
+		f.Orgs++
+		f.States[s.State]++
+		f.Events += s.Events
+		f.Lag = max(f.Lag, s.LagSeconds)
+	}
+	return f
+}

@@ -1,0 +1,54 @@
+package replay
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// again is the command that goes on where this run ended. What was said in
+// ages is a time now, so that it still selects the same.
+func (r *replayRun) again() string {
+	words := []string{r.cmd.CommandPath()}
+	add := func(name, value string) { words = append(words, "--"+name, shellWord(value)) }
+	r.cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "from-seq", "to-seq", "limit", "id":
+		case "since":
+			add("since", r.pick.from.Format(time.RFC3339))
+		case "until":
+			add("until", r.pick.before.Format(time.RFC3339))
+		default:
+			if list, ok := f.Value.(pflag.SliceValue); ok {
+				add(f.Name, strings.Join(list.GetSlice(), ","))
+			} else if f.Value.Type() == "bool" {
+				if f.Value.String() == "true" {
+					words = append(words, "--"+f.Name)
+				}
+			} else {
+				add(f.Name, f.Value.String())
+			}
+		}
+	})
+	if r.to != "" {
+		add("id", r.id)
+	}
+	if r.limit > r.counts.total.Events {
+		add("limit", fmt.Sprint(r.limit-r.counts.total.Events))
+	}
+	add("from-seq", fmt.Sprint(r.next))
+	add("to-seq", fmt.Sprint(r.through))
+	return strings.Join(words, " ")
+}
+
+// shellWord is a word as a shell takes it.
+func shellWord(word string) string {
+	if word != "" && !strings.ContainsFunc(word, func(c rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,:/@+=", c)
+	}) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,327 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/republish"
+	"github.com/witfoo/signal-client/sink/scan"
+)
+
+// aheadOfTime is how far before --since the stream is read: an event's own time
+// may lie after that of its storing by as much as two clocks differ.
+const aheadOfTime = time.Hour
+
+// replayRun is one run of the command.
+type replayRun struct {
+	*replayer
+	store    *jets.Store
+	out      replayOut
+	target   *republish.Republisher // nil: standard output
+	progress *replayProgress
+	counts   *counts
+	began    time.Time
+
+	brought       uint64 // events
+	under         []pending
+	from, through uint64 // as the stream has them
+	next          uint64 // the sequence to go on from
+}
+
+// pending is an event that was brought and may not be where it belongs.
+type pending struct {
+	e  *scan.Stored
+	at time.Time // when it happened
+}
+
+// replayOut takes the events.
+type replayOut interface {
+	// Publish takes an event, whatever its error.
+	Publish(ctx context.Context, e *scan.Stored) error
+	// Flush returns when all of them are where they belong.
+	Flush(ctx context.Context) error
+	// Waiting is the sequence of the first that may not be; 0: all are.
+	Waiting() uint64
+}
+
+// prepare finds out where the events go and which part of the stream is read.
+func (r *replayRun) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, cli.VisitTime)
+	defer cancel()
+	known, err := scan.Instances(ctx, r.store.Conn)
+	if err != nil {
+		return err
+	}
+	if err := r.refuseUnknown(ctx, known); err != nil {
+		return err
+	}
+	if r.to != "" {
+		if r.target, err = r.publisher(ctx, r.selected(known)); err != nil {
+			return err
+		}
+		if len(r.target.Streams) == 0 {
+			fmt.Fprintf(r.Err(), "No stream takes %[1]s: the events go to whoever listens now. To keep them: nats stream add REPLAY --subjects '%[1]s' --defaults\n",
+				strings.ReplaceAll(r.to, republish.InstanceMark, "*"))
+		}
+	}
+	switch {
+	case r.dryRun:
+		r.out, r.target = nowhere{}, nil // it was only to be seen whether it would do
+	case r.to != "":
+		r.out = r.target
+	default:
+		r.out = &lines{w: r.Out()}
+	}
+	if r.pick.from.IsZero() {
+		return nil
+	}
+	seq, err := scan.SequenceAt(ctx, r.store.Conn, r.pick.from.Add(-aheadOfTime))
+	if err != nil {
+		return fmt.Errorf("find where %s begins: %w", r.pick.from.Format(time.RFC3339), err)
+	}
+	r.fromSeq = max(r.fromSeq, seq)
+	return nil
+}
+
+// refuseUnknown refuses a name that is no org's, and says which others stand for
+// nothing.
+func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) error {
+	var names []string
+	for name := range known {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, wanted := range r.pick.instances {
+		if slices.ContainsFunc(names, func(name string) bool { ok, _ := path.Match(wanted, name); return ok }) {
+			continue
+		}
+		if err := r.Unknown(ctx, r.store, wanted); err != nil && !strings.ContainsAny(wanted, `*?[\`) {
+			return err
+		}
+		note := fmt.Sprintf("%s holds no event of %s", jets.StreamSignals, wanted)
+		if near := problem.Nearest(wanted, names); near != "" {
+			note += "; is " + near + " meant?"
+		}
+		fmt.Fprintln(r.Err(), term.Printable(note))
+	}
+	return nil
+}
+
+// selected are the instances whose events come.
+func (r *replayRun) selected(known map[string]uint64) []string {
+	var names []string
+	for name := range known {
+		if len(r.pick.instances) == 0 || cli.Matches(r.pick.instances, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Run brings the events, and says how it went.
+func (r *replayRun) Run(ctx context.Context) error {
+	r.progress = newReplayProgress(r.Err(), r.Out().Terminal && r.to == "" && !r.dryRun, r.verb())
+	stop := r.progress.Start()
+	err := r.bring(ctx)
+	if err == nil {
+		err = r.out.Flush(ctx) // however slow the target is
+	}
+	if err != nil {
+		err = r.flushRest(ctx, err)
+	}
+	r.settle()
+	if waiting := r.out.Waiting(); waiting > 0 {
+		r.next = waiting
+	}
+	stop()
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // whoever read has had enough
+	}
+	done := err == nil && (r.limit == 0 || r.counts.total.Events < r.limit)
+	if said := r.report(done); err == nil {
+		err = said
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, republish.ErrRefused) {
+		return &problem.Error{Op: "replay to " + r.to, Err: err}
+	}
+	return err
+}
+
+// flushGrace is how long a replay that was interrupted waits for what is under way.
+const flushGrace = 5 * time.Second
+
+// flushRest gives what is under way a moment more after an error, so that it need
+// not be brought again. It returns what the replay ends with.
+func (r *replayRun) flushRest(ctx context.Context, err error) error {
+	if errors.Is(err, republish.ErrRefused) {
+		return err
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
+	defer cancel()
+	if flushed := r.out.Flush(end); flushed != nil && ctx.Err() != nil {
+		return flushed
+	}
+	return err
+}
+
+// bring walks through the range.
+func (r *replayRun) bring(ctx context.Context) error {
+	all := scan.Range{
+		Kind: kinds.Default, Instances: r.pick.instances, From: r.fromSeq, Through: r.toSeq,
+		Begun: func(from, through uint64) {
+			r.from, r.through, r.next = from, through, from
+			r.progress.Begun(from, through)
+		},
+		Read: func(through uint64) {
+			r.next = through + 1
+			r.progress.Read(through)
+		},
+		Away: r.progress.Away, Gone: r.progress.Gone,
+	}
+	for e, err := range scan.Events(ctx, r.store.Conn, all) {
+		if err != nil {
+			return err
+		}
+		if r.pick.Takes(e) {
+			if err := r.bringOne(ctx, e); err != nil {
+				return err
+			}
+		}
+		r.next = e.Seq + 1
+		r.progress.Read(e.Seq)
+		if r.limit > 0 && r.brought == r.limit {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
+	at := happened(e)
+	if wait := r.tempo.Wait(at, time.Now()); wait > 0 && !r.dryRun {
+		if wait > time.Millisecond {
+			if err := r.out.Flush(ctx); err != nil {
+				return err
+			}
+		}
+		if err := pipeline.Sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+	r.brought++
+	r.next = e.Seq + 1
+	r.under = append(r.under, pending{e, at})
+	err := r.out.Publish(ctx, e)
+	r.settle()
+	return err
+}
+
+// settle counts the events that are where they belong, up to the first that may not
+// be: a replay is gone on with there.
+func (r *replayRun) settle() {
+	waiting, n := r.out.Waiting(), 0
+	for n < len(r.under) && (waiting == 0 || r.under[n].e.Seq < waiting) {
+		r.counts.Add(r.under[n].e, r.under[n].at)
+		r.progress.Event(len(r.under[n].e.Data))
+		n++
+	}
+	r.under = slices.Delete(r.under, 0, n)
+}
+
+func (r *replayRun) verb() string {
+	switch {
+	case r.dryRun:
+		return "counted"
+	case r.to != "":
+		return "published"
+	}
+	return "written"
+}
+
+// report says what came of it; when not all is done also how to go on.
+func (r *replayRun) report(done bool) error {
+	if r.from <= r.through && r.fromSeq > 0 && r.fromSeq < r.from {
+		fmt.Fprintf(r.Err(), "%s begins at sequence %d: what was before is gone\n", jets.StreamSignals, r.from)
+	}
+	var err error
+	switch {
+	case r.json:
+		err = term.WriteJSON(r.Out(), r.summary(done))
+	case r.dryRun:
+		err = r.counts.Print(r.Out())
+	}
+	took := time.Since(r.began)
+	t := r.counts.total
+	line := fmt.Sprintf("%s %s, %s, in %s", term.Count(int(t.Events), "event"), r.verb(), humanize.IBytes(t.Bytes), term.Span(took))
+	if t.Events > 0 && took > 0 && !r.dryRun {
+		line += fmt.Sprintf(" (%s/s)", term.Number(uint64(float64(t.Events)/took.Seconds())))
+	}
+	if r.target != nil {
+		line += ", to " + r.to
+		if len(r.target.Streams) > 0 {
+			line += " in " + strings.Join(r.target.Streams, ", ")
+		} else {
+			line += " (no stream keeps them)"
+		}
+		line += ", " + "Signal-Replay: " + r.id
+	}
+	if !r.json && !(r.dryRun && done) {
+		fmt.Fprintln(r.Err(), line)
+	}
+	if l, ok := r.out.(*lines); ok && l.cut {
+		fmt.Fprintln(r.Err(), "The last line is written in part: take it out before going on (sed -i '$d' <file>)")
+	}
+	if !done && r.next > 0 && r.next <= r.through && !r.dryRun {
+		fmt.Fprintf(r.Err(), "Go on from sequence %d:\n  %s\n", r.next, r.again())
+		if r.target != nil && len(r.under) > r.target.Unacknowledged() {
+			fmt.Fprintf(r.Err(), "It brings %s that are stored already: within the stream's duplicate window (2 minutes unless set) they are dropped there\n",
+				term.Count(len(r.under)-r.target.Unacknowledged(), "event"))
+		}
+	}
+	return err
+}
+
+// replaySummary is what --json prints.
+type replaySummary struct {
+	counted
+	From      uint64    `json:"from_seq"`
+	Through   uint64    `json:"to_seq"`
+	Next      uint64    `json:"next_seq"` // to go on from; 0: all is done
+	Replay    string    `json:"replay,omitempty"`
+	To        string    `json:"to,omitempty"`
+	Streams   []string  `json:"streams,omitempty"`
+	Seconds   float64   `json:"seconds"`
+	Instances []counted `json:"instances"`
+}
+
+func (r *replayRun) summary(done bool) replaySummary {
+	s := replaySummary{
+		counted: r.counts.total, From: r.from, Through: r.through, Seconds: time.Since(r.began).Seconds(),
+		Instances: r.counts.Each(),
+	}
+	if !done && r.next <= r.through {
+		s.Next = r.next
+	}
+	if r.target != nil {
+		s.Replay, s.To, s.Streams = r.id, r.to, r.target.Streams
+	}
+	return s
+}

@@ -1,0 +1,225 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/signals"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// assembly polls instances: what they share, and how one is put together.
+type assembly struct {
+	store    *jets.Store
+	seen     *jets.SnapshotSeen
+	locks    *locks.Locks
+	http     *http.Client
+	timeout  time.Duration // of one request
+	metrics  *telemetry.Metrics
+	board    *telemetry.StatusBoard
+	trace    *pipeline.Trace // of all who want to know, metrics and board among them
+	log      *slog.Logger
+	limiters limiters
+	clocks   clocks
+	bounds   bounds
+	guards   breakers
+	wakes    wakeups
+	looks    looks
+	backlogs *backlogs // nil: none
+
+	auditEvery time.Duration // 0: nothing is audited without being asked for
+}
+
+// Runner puts one instance together. This is the whole way of a page: the org's
+// limiter lets the client ask, behind the instance's breaker; what the client
+// brings, the runner carries to the sink.
+func (s *assembly) Runner(i pipeline.Integration, token pipeline.Secret, able func(error)) *pipeline.Runner {
+	clock := s.clocks.Of(i.Origin)
+	client, query := s.client(i, token, i.RateShare), orgs.QueryOf(i, clock)
+	query.Org = client.Organization
+	return &pipeline.Runner{
+		Kind:     i.Kind.Name,
+		Instance: i.Instance,
+		Source:   informed{s.guards.Before(client, i, token, s.trace), s.heard},
+		Sink:     signals.New(s.store, i.Instance, query, s.trace, s.log),
+		Clock:    clock,
+		Interval: i.PollInterval,
+		Backlog:  s.backlog(i, token),
+		Able:     able,
+		Org:      client.Organization,
+		Wake:     s.wakes.Of(i.Instance),
+		Quiet:    s.natsAway,
+		Trace:    s.trace,
+		Log:      s.log,
+	}
+}
+
+// heard waits for what INTEGRATIONS says, after a reconnect.
+func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.store.Conn) }
+
+// client asks an instance's org within a share of its limit.
+func (s *assembly) client(i pipeline.Integration, token pipeline.Secret, share float64) *okta.Client {
+	return &okta.Client{
+		Instance:  i.Instance,
+		Origin:    i.Origin,
+		Token:     token,
+		LinkHosts: i.LinkHosts,
+		Limit:     i.Limit,
+		Limiter:   s.limiters.Of(i.Origin),
+		Share:     share,
+		HTTP:      s.http,
+		Timeout:   s.timeout,
+		Interval:  i.PollInterval,
+		InFlight:  s.bounds.requests,
+		Memory:    s.bounds.pages,
+		Trace:     s.trace,
+		UserAgent: "signal-client/" + build.Read().Version,
+	}
+}
+
+// later is a source for what is not urgent, and takes no more than the instance's
+// share.
+func (s *assembly) later(i pipeline.Integration, token pipeline.Secret, share float64) pipeline.Source {
+	client := s.client(i, token, min(share, i.RateShare))
+	client.Later = true
+	return informed{client, s.heard}
+}
+
+// backlog is what is to be read of an instance's past, between its polls. It has
+// no breaker of its own: each batch follows a poll that went well.
+func (s *assembly) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.Backlog {
+	if s.backlogs == nil {
+		return nil
+	}
+	ask := func(share float64) pipeline.Source { return s.later(i, token, share) }
+	return s.backlogs.Of(i.Instance, ask, i.Kind.Window(i))
+}
+
+// informed is a Source that is not asked before the process has heard which instances
+// there are by now, if it was cut off.
+type informed struct {
+	pipeline.Source
+	heard func(context.Context) error
+}
+
+// Poll implements pipeline.Source.
+func (i informed) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	if err := i.heard(ctx); err != nil {
+		return pipeline.Page{}, fmt.Errorf("wait for %s: %w", jets.BucketIntegrations, err)
+	}
+	return i.Source.Poll(ctx, link)
+}
+
+// errRotated is the cause of a poll's end when the token's file holds another
+// token.
+var errRotated = errors.New("token changed")
+
+// Poll polls an instance until ctx ends, and says whether its org can be polled from
+// here: it is the Fleet's. It returns an error that matches pipeline.ErrConfig when there is no token to be read.
+func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
+	s.metrics.Acquired(i)
+	for {
+		token, err := okta.Token(ctx, i)
+		if err != nil {
+			return err
+		}
+		err = s.poll(ctx, i, token, able)
+		if !errors.Is(err, errRotated) {
+			return err
+		}
+		s.log.Info(i.Kind.Name+": the token's file holds another token", "instance", i.Instance, "file", i.TokenFile)
+	}
+}
+
+// poll polls with a token for as long as that is the token.
+func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipeline.Secret, able func(error)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if i.TokenFile != "" {
+		looking, end := context.WithCancel(ctx)
+		look := s.look(looking, i, token, cancel)
+		stop := everyWhile(looking, tokenLook, func() { _, _ = look() })
+		defer stop()
+		defer end() // first: a look may take its time
+		defer s.looks.Add(i.Instance, look)()
+	}
+	defer s.auditing(ctx, i, token)()
+	if err := s.Runner(i, token, able).Run(ctx); err != nil {
+		return err
+	}
+	if errors.Is(context.Cause(ctx), errRotated) {
+		return errRotated
+	}
+	return nil
+}
+
+// look ends a poll when the token's file holds another token, and reports whether it
+// does. What can't be read, while it is replaced or its file system is away, is said,
+// and polling goes on with the token in hand. It is safe for concurrent use.
+func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipeline.Secret, end context.CancelCauseFunc) func() (bool, error) {
+	var mu sync.Mutex
+	said := rarely{every: time.Hour}
+	return func() (bool, error) {
+		now, err := okta.Token(ctx, i)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
+		case err != nil:
+			said.Do(err.Error(), func() {
+				s.log.Warn(i.Kind.Name+": the token's file can't be read; polling goes on with the token read before", "instance", i.Instance, "err", err)
+			})
+		case now != token:
+			end(errRotated)
+		default:
+			said.what = ""
+		}
+		return err == nil && now != token, err
+	}
+}
+
+// tokenLook is how often the file of a token is looked at: one that was
+// replaced should be used while its former one is still taken, or soon after.
+const tokenLook = 5 * time.Second
+
+// everyWhile calls f again and again until ctx ends or stop is called, which
+// waits for a call under way.
+func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pipeline.Sleep(ctx, every) == nil {
+			f()
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// Report takes what the fleet says of an instance that is not polled.
+func (s *assembly) Report(instance string, state pipeline.State, err error) {
+	if state == "" { // deleted
+		s.guards.Forget(instance)
+		s.wakes.Forget(instance)
+	}
+	if err != nil && errors.Is(err, pipeline.ErrNewer) {
+		err = fmt.Errorf("%w: run the newest signal-client that has worked on this stream", err)
+	}
+	if _, elsewhere := errors.AsType[*locks.NameTakenError](err); elsewhere {
+		s.board.Taken(instance) // STATUS is the holder's
+		return
+	}
+	s.board.Report(instance, state, err)
+}

@@ -1,0 +1,96 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+)
+
+// shutdownGrace is how long requests in flight may take once the service is
+// to end. It is well within the 5 s that the whole end may take.
+const shutdownGrace = 2 * time.Second
+
+const indexPage = `signal-client: Okta System Log into NATS JetStream
+
+/healthz   the process lives
+/readyz    it can do its work; if not, why
+/metrics   Prometheus
+`
+
+// newMux serves the process's own pages. ready returns why the service can't do
+// its work now, a line each; nothing means that it can. notes are told of one that
+// can.
+func newMux(ready, notes func() []string, metrics http.Handler) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, indexPage) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if reasons := ready(); len(reasons) > 0 {
+			plain(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n")+"\n")
+			return
+		}
+		plain(w, http.StatusOK, strings.Join(append([]string{"ok"}, notes()...), "\n")+"\n")
+	})
+	mux.Handle("GET /metrics", metrics)
+	return mux
+}
+
+func plain(w http.ResponseWriter, code int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, text) // the reader is gone: nobody to tell
+}
+
+// listenHTTP takes the address, so that one in use is said at start.
+func listenHTTP(addr string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr) // it does not wait
+	if err == nil {
+		return ln, nil
+	}
+	p := &problem.Error{Op: "serve HTTP on " + addr, Err: err, Code: problem.Failed,
+		Hint: "SIGNAL_CLIENT_HTTP_ADDR=<an address of this machine>:8000"}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		p.Err = errors.New("another process listens there, maybe another signal-client")
+		p.Hint = "stop it, or give this one its own: SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8001"
+	}
+	return nil, p
+}
+
+// serveHTTP serves until ctx ends, then waits for the requests in flight.
+func serveHTTP(ctx context.Context, ln net.Listener, handler http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	down := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		down <- server.Shutdown(grace)
+	})
+	err := server.Serve(ln)
+	if stop() { // it ended by itself
+		return fmt.Errorf("serve HTTP on %s: %w", ln.Addr(), err)
+	}
+	if err := <-down; err != nil {
+		return errors.Join(fmt.Errorf("end HTTP: %w", err), server.Close())
+	}
+	return nil
+}

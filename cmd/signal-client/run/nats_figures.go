@@ -1,0 +1,78 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
+	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// figuresTime bounds how long a scrape waits for NATS.
+const figuresTime = 2 * time.Second
+
+// natsHolder holds the connection once there is one. It is safe for concurrent
+// use.
+type natsHolder struct {
+	where string // set before conn is
+
+	mu   sync.Mutex
+	conn *jets.Conn
+
+	server *embedded.Server // set before conn is; nil: NATS is not embedded
+}
+
+func (h *natsHolder) set(conn *jets.Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conn = conn
+}
+
+func (h *natsHolder) get() *jets.Conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.conn
+}
+
+// Away says that the connection does not stand; "" when it does.
+func (h *natsHolder) Away() string {
+	conn := h.get()
+	if conn == nil || conn.Connected() {
+		return ""
+	}
+	return fmt.Sprintf("NATS at %s is away; polling goes on when it is back", h.where)
+}
+
+// figures is what metrics are made of.
+func (h *natsHolder) figures() telemetry.NATSFigures {
+	var f telemetry.NATSFigures
+	conn := h.get()
+	if conn == nil {
+		return f
+	}
+	if h.server != nil {
+		if room, err := h.server.Room(); err == nil {
+			f.Room = &room
+		}
+	}
+	if f.Connected = conn.Connected(); !f.Connected {
+		return f
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), figuresTime)
+	defer cancel()
+	ctx, done := conn.Epoch(ctx)
+	defer done()
+	stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
+	if err != nil {
+		return f
+	}
+	info := stream.CachedInfo()
+	f.Stream = &telemetry.StreamFigures{Bytes: info.State.Bytes, Limit: info.Config.MaxBytes, First: info.State.FirstTime}
+	if info.State.Msgs == 0 {
+		f.Stream.First = time.Time{}
+	}
+	return f
+}

@@ -1,0 +1,243 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+// Service is what run runs, and demo too.
+//
+// It starts from the outside in: HTTP, NATS, streams and buckets, the session,
+// the fleet; and ends in the reverse order.
+type Service struct {
+	Config config.Config
+	Log    *slog.Logger
+	Trace  *pipeline.Trace // further hooks; nil: none
+	http   *http.Client    // that asks the orgs; nil: okta's
+	// Opened is called when streams and buckets stand, before anything is
+	// polled; nil: not.
+	Opened func(context.Context, *jets.Store, *embedded.Server) error
+
+	hup <-chan os.Signal // has it read again what can change; nil: nothing does
+
+	metrics *telemetry.Metrics
+	census  *unownedCount
+	ready   readiness
+	nats    natsHolder
+	server  *embedded.Server // nil: NATS is not embedded
+}
+
+// drainGrace is how long what waits to be sent may take at the end.
+const drainGrace = 500 * time.Millisecond
+
+// Run serves until ctx ends; then it returns nil, in good order.
+func (s *Service) Run(ctx context.Context) error {
+	b := build.Read()
+	log := s.Log
+	if b.Revision != "unknown" {
+		log = log.With("revision", b.Revision)
+	}
+	log.Info("signal-client "+b.Version, "replica", s.Config.Process.Replica)
+	if err := s.count(); err != nil {
+		return err
+	}
+	s.ready.Waiting("starting")
+
+	ln, err := listenHTTP(s.Config.Process.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	s.Log.Info("http: serving /healthz /readyz /metrics", "url", "http://"+config.Reachable(ln.Addr().String()))
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	running, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := serveHTTP(serving, ln, newMux(s.ready.Reasons, s.ready.Notes, s.metrics.Handler()), s.Log); err != nil {
+			fail(err)
+		}
+	})
+	defer wg.Wait()
+	defer end()
+	context.AfterFunc(running, s.ready.Ending)
+
+	err = s.withNATS(running)
+	if ctx.Err() != nil {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			s.Log.Warn("ended", "err", err)
+		}
+		s.Log.Info("ended")
+		return nil
+	}
+	if cause := context.Cause(running); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// withNATS opens NATS, and closes it when the work is done.
+func (s *Service) withNATS(ctx context.Context) error {
+	conn, server, err := s.open(ctx)
+	if server != nil {
+		defer server.Shutdown()
+		s.server, s.nats.server = server, server
+	}
+	if err != nil {
+		return err
+	}
+	defer drain(conn)
+	s.nats.set(conn)
+	store, err := s.provision(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if s.Opened != nil {
+		if err := s.Opened(ctx, store, server); err != nil {
+			return err
+		}
+	}
+	return s.work(ctx, store)
+}
+
+// open connects to the server that is configured, or starts the embedded one.
+func (s *Service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
+	if s.Config.NATS.Embedded() {
+		return s.openEmbedded(ctx)
+	}
+	d, err := s.Config.NATS.Dialing()
+	if err != nil {
+		return nil, nil, err
+	}
+	d.Dialer.Silence = time.Duration(s.Config.Process.SessionTTL)
+	s.ready.Waiting(fmt.Sprintf("NATS at %s is not connected yet", d.Where))
+	said := rarely{every: time.Minute}
+	conn, err := d.Await(ctx, s.Log, func(err error) {
+		reason := config.DescribeAway(d.Where, err)
+		s.ready.Waiting(reason)
+		missing := "it"
+		if errors.Is(err, jets.ErrNoJetStream) {
+			missing = "JetStream"
+		}
+		said.Do(reason, func() { s.Log.Warn("nats: waiting for "+missing, "servers", d.Where, "err", err) })
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Log.Info("nats: connected", "server", jets.Hosts(conn.NATS.ConnectedUrlRedacted()), "name", conn.NATS.ConnectedServerName(), "version", conn.NATS.ConnectedServerVersion())
+	s.nats.where = d.Where
+	return conn, nil, nil
+}
+
+func (s *Service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
+	s.ready.Waiting("the embedded NATS server is starting")
+	server, err := config.StartEmbedded(ctx, s.Config.Server, s.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := config.Dialing{Options: []nats.Option{server.InProcess()}}.Connect(ctx, s.Log)
+	if err != nil {
+		return nil, server, err
+	}
+	dir, _ := filepath.Abs(s.Config.Server.DataDir)
+	s.Log.Info("nats: embedded server", "url", server.URL(), "version", conn.NATS.ConnectedServerVersion(), "store", dir)
+	s.nats.where = "the embedded server"
+	s.logRoom(server)
+	return conn, server, nil
+}
+
+// logRoom tells what bounds the embedded store.
+func (s *Service) logRoom(server *embedded.Server) {
+	limit := "none: SIGNAL_CLIENT_STREAM_MAX_BYTES"
+	if most := s.Config.Stream.MaxBytes; most > 0 {
+		limit = humanize.IBytes(uint64(most))
+	}
+	room, err := server.Room()
+	if err != nil {
+		s.Log.Info("nats: how full the disk is, this system does not tell", "limit_of_stream", limit, "err", err)
+		return
+	}
+	s.Log.Info("nats: events are stored until the disk has no more than the reserve left",
+		"disk", humanize.IBytes(room.Total), "free", humanize.IBytes(room.Free), "reserve", humanize.IBytes(room.Reserve), "limit_of_stream", limit)
+}
+
+// provision makes streams and buckets, for as long as NATS has none of its
+// hiccups.
+func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, error) {
+	said := rarely{every: time.Minute}
+	backoff := pipeline.Backoff{Max: 5 * time.Second}
+	for {
+		config := s.Config.Stream.Asked()
+		config.Log = s.Log
+		if s.server != nil {
+			config.Room = s.server.Short
+		}
+		store, err := jets.Open(ctx, conn, config)
+		if err == nil {
+			s.Log.Info("nats: stream SIGNALS is ready", "subjects", "signals.okta.<instance>", "copies", s.Config.Stream.Replicas)
+			return store, nil
+		}
+		if ctx.Err() != nil || !passes(err) {
+			return nil, err
+		}
+		s.ready.Waiting("streams and buckets are not made yet: " + err.Error())
+		said.Do(err.Error(), func() { s.Log.Warn("nats: streams and buckets can't be made yet", "err", err) })
+		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// passes reports whether an error of JetStream may be over in a moment: an
+// election, a restart, a cluster that is not complete yet.
+func passes(err error) bool {
+	for _, passing := range []error{jets.ErrDisconnected, nats.ErrNoResponders, nats.ErrTimeout, nats.ErrConnectionReconnecting, context.DeadlineExceeded, jetstream.ErrNoStreamResponse} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	const noSuitablePeers = 10005
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.Code >= 500 || api.ErrorCode == noSuitablePeers)
+}
+
+// drain sends what waits to be sent, and closes the connection.
+func drain(conn *jets.Conn) {
+	if conn.Connected() {
+		_ = conn.NATS.FlushTimeout(drainGrace)
+	}
+	conn.Close()
+}
+
+// rarely does something when it is new, and then every now and then. It is for
+// one goroutine.
+type rarely struct {
+	every time.Duration
+	what  string
+	at    time.Time
+}
+
+// Do calls f unless the same was done a short while ago.
+func (r *rarely) Do(what string, f func()) {
+	if now := time.Now(); what != r.what || now.Sub(r.at) >= r.every {
+		r.what, r.at = what, now
+		f()
+	}
+}

@@ -1,0 +1,193 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/pipeline/fleet"
+	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/overview"
+	"github.com/witfoo/signal-client/source/okta"
+)
+
+// work polls until ctx ends. What the polls stand on outlives them: first the
+// fleet ends, then the session, which frees the locks, then what is left of STATUS
+// is written; whoever takes the locks has the last word there all the same.
+func (s *Service) work(ctx context.Context, store *jets.Store) error {
+	advisories := telemetry.NewAdvisories(store.Conn, time.Duration(s.Config.Process.SilentAfter), s.Log)
+	seen := new(jets.SnapshotSeen)
+	locks, err := locks.New(store, locks.Config{Seen: seen, Replica: s.Config.Process.Replica, TTL: time.Duration(s.Config.Process.SessionTTL), Log: s.Log,
+		Took: func(instance string, from locks.Lock, expired bool) {
+			s.metrics.Took(expired)
+			advisories.Took(instance, from, expired)
+		}})
+	if err != nil {
+		return err
+	}
+	statuses := buckets.NewStatuses(store, s.Log)
+	afterwards := context.WithoutCancel(ctx)
+	defer inBackground(afterwards, statuses.Run)()
+	defer inBackground(afterwards, locks.Run)()
+	context.AfterFunc(ctx, locks.Leave)
+	advisories.Replica = locks.Replica
+	defer inBackground(afterwards, advisories.Run)()
+
+	b := &telemetry.StatusBoard{Replica: locks.Replica, Publish: statuses.Put, Erase: statuses.Delete, Leave: statuses.Leave,
+		Silence: stalledAfter + time.Duration(s.Config.Process.RequestTimeout)}
+	for _, i := range s.census.static {
+		b.Static = map[string]json.RawMessage{i.Instance: s.Config.Okta.Public()}
+	}
+	spans, err := telemetry.NewSpans(ctx, locks.Replica(), s.Log)
+	if err != nil {
+		s.Log.Warn("traces are not exported", "err", err)
+	}
+	defer spans.End()
+	trace := pipeline.Traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.Trace)
+	stage := s.stage(store, seen, locks, b, trace)
+	defer inBackground(ctx, stage.backlogs.Run)()
+	defer inBackground(ctx, func(ctx context.Context) error { return s.reload(ctx, stage) })()
+	defer stage.wakes.Listen(store.Conn.NATS, s.Log)()
+	defer inBackground(ctx, (&telemetry.Presence{Conn: store.Conn, Replica: locks.Replica, Board: b, Log: s.Log}).Run)()
+	defer inBackground(ctx, func(ctx context.Context) error {
+		if err := pipeline.Sleep(ctx, 2*time.Duration(s.Config.Process.SessionTTL)); err != nil { // the sessions of those that were killed
+			return err
+		}
+		return overview.Forget(ctx, store.Conn)
+	})()
+	streams := &streamWatch{store: store, advisories: advisories, log: s.Log}
+	s.metrics.WatchStreams(streams.Faults)
+	defer inBackground(ctx, streams.Run)()
+	known := s.census
+	known.Begin(b, locks)
+	defer everyWhile(ctx, censusEvery, known.Count)()
+	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, census: known, log: s.Log}).Look)()
+
+	s.ready.Waiting("integrations are not loaded yet")
+	held := &ownership{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
+		return buckets.ReadStatus(ctx, store.Conn, instance)
+	}}
+	err = s.fleet(stage, held, known, streams).Run(ctx)
+	s.Log.Info("polling ended")
+	return err
+}
+
+// stage is what polls, within the bounds of this process.
+func (s *Service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *locks.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *assembly {
+	within := newBounds(s.Config.Process)
+	s.metrics.WatchBounds(within.requests, within.pages)
+	st := &assembly{
+		store: store, seen: seen, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
+		metrics: s.metrics, board: b, trace: trace, log: s.Log,
+		limiters:   limiters{exchange: buckets.NewBudgets(store), replica: locks.Replica()},
+		bounds:     within,
+		backlogs:   &backlogs{kept: &buckets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.Log},
+		auditEvery: time.Duration(s.Config.Process.AuditEvery),
+	}
+	st.wakes.before = st.guards.Try
+	return st
+}
+
+// fleet has the stage poll what INTEGRATIONS and the environment configure.
+func (s *Service) fleet(stage *assembly, held *ownership, known *unownedCount, streams *streamWatch) *fleet.Fleet {
+	return &fleet.Fleet{
+		Integrations: &orgCountLog{
+			Integrations: &buckets.Integrations{Store: stage.store, Seen: stage.seen, Log: s.Log}, static: len(known.static), log: s.Log, hint: s.firstStep(),
+			loaded: func(entries map[string]pipeline.Entry) {
+				known.Set(entries)
+				s.ready.Check(func() string { return s.unready(stage, known, streams) }, func() []string {
+					faults, _ := known.Faults()
+					return faults
+				})
+				s.ready.Waiting("")
+			},
+		},
+		Locks:  held,
+		Static: known.static,
+		Poll:   stage.Poll,
+		Report: stage.Report,
+		Log:    s.Log,
+	}
+}
+
+// unready says why nothing can be polled here now; "" when something can.
+func (s *Service) unready(stage *assembly, known *unownedCount, streams *streamWatch) string {
+	if s.server != nil {
+		if trouble := s.server.Trouble(); trouble != "" {
+			return trouble
+		}
+	}
+	if away := s.nats.Away(); away != "" {
+		return away
+	}
+	if !stage.locks.Live() {
+		return "the session in LOCKS is not renewed: nothing is polled until it is"
+	}
+	if unfit := streams.Unready(); unfit != "" {
+		return unfit
+	}
+	if faults, all := known.Faults(); all {
+		return strings.Join(faults, "\n")
+	}
+	return ""
+}
+
+// stalledAfter is how long an instance that is held may be due without a request, or
+// any other sign of it: it waits for memory or for NATS, then, or something is stuck.
+const stalledAfter = 5 * time.Minute
+
+// count begins the metrics that tell of NATS and of the integrations, and goes on as
+// NATS comes and goes.
+func (s *Service) count() error {
+	static, err := s.static()
+	if err != nil {
+		return err
+	}
+	s.metrics = telemetry.NewMetrics()
+	s.census = &unownedCount{metrics: s.metrics, static: static}
+	s.metrics.WatchIntegrations(s.census.States, s.census.replicas)
+	s.metrics.WatchNATS(s.nats.figures)
+	s.metrics.WatchReady(s.ready.Reasons)
+	return nil
+}
+
+// static is the instance from the environment, if there is one.
+func (s *Service) static() ([]pipeline.Integration, error) {
+	if s.Config.Okta.IsZero() {
+		return nil, nil
+	}
+	i, err := s.Config.Okta.Integration()
+	if err != nil {
+		return nil, fmt.Errorf("instance from the environment: %w", err)
+	}
+	i.Static = true
+	return []pipeline.Integration{i}, nil
+}
+
+// firstStep says how the first org is added.
+func (s *Service) firstStep() string {
+	server := ""
+	if at := s.Config.Server.Listen; s.Config.NATS.Embedded() && at != config.DefaultListen {
+		server = "NATS_URL=nats://" + config.Reachable(at) + " "
+	}
+	return "add an org with: " + server + cli.FirstCommand
+}
+
+// inBackground runs f until the function that it returns is called, which waits
+// for it.
+func inBackground(ctx context.Context, f func(context.Context) error) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = f(ctx) }) // it ends with ctx, or is no loss
+	return func() { cancel(); wg.Wait() }
+}

@@ -1,0 +1,124 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/overview"
+)
+
+// notes are what stands below an org's row: why, what to try, and what its events may
+// lack.
+func notes(s pipeline.Status) []string {
+	var lines []string
+	if s.LastError != "" {
+		lines = append(lines, s.LastError)
+	}
+	if try := remedyOf(s); try != "" {
+		lines = append(lines, "try: "+try)
+	}
+	if s.Gap != nil {
+		lines = append(lines, "may be missing: "+cli.GapOf(*s.Gap))
+	}
+	if s.Assumed != "" {
+		lines = append(lines, "assumed: "+s.Assumed)
+	}
+	if s.Untimed {
+		lines = append(lines, "watermark: "+untimed)
+	}
+	return lines
+}
+
+// untimed is why a watermark stands still though its org is polled.
+const untimed = "only events move it, since the org's answers have no Date; look for a proxy on the way that takes it away"
+
+// remedyOf is what to do about a state that does not pass by itself; "": nothing.
+func remedyOf(s pipeline.Status) string {
+	_, static := orgs.FromStatus(s)
+	switch {
+	case s.State == pipeline.StateRefused && static:
+		return "put a new token where the service's OKTA_API_TOKEN_FILE or OKTA_API_TOKEN has it"
+	case s.State == pipeline.StateRefused:
+		return fmt.Sprintf("signal-client integrations set %s --token-from <file>", s.Instance)
+	case s.State == pipeline.StateConfig && static:
+		return "correct the service's OKTA_ variables, or what they name; more says: signal-client doctor --instance " + s.Instance
+	case s.State == pipeline.StateConfig:
+		return fmt.Sprintf("signal-client integrations set %s <field>=<value>; more says: signal-client doctor --instance %s", s.Instance, s.Instance)
+	case s.State == pipeline.StateUnowned:
+		return "start a process that polls it: signal-client run"
+	case s.State == pipeline.StateRetrying && s.LastError != "":
+		return "it is tried again by itself; if it stays: signal-client doctor --instance " + s.Instance
+	}
+	return ""
+}
+
+// chosen are the statuses of the orgs that are asked for; none asked for: all.
+func chosen(all []pipeline.Status, instances []string) ([]pipeline.Status, error) {
+	if len(instances) == 0 {
+		return all, nil
+	}
+	var known []string
+	var some []pipeline.Status
+	for _, s := range all {
+		known = append(known, s.Instance)
+		if slices.Contains(instances, s.Instance) {
+			some = append(some, s)
+		}
+	}
+	for _, instance := range instances {
+		if !slices.Contains(known, instance) {
+			p := orgs.NotFound(instance, known)
+			p.Hint = "signal-client status"
+			return nil, p
+		}
+	}
+	return some, nil
+}
+
+// printStatus shows one org whole.
+func printStatus(out term.Screen, s pipeline.Status, now time.Time) error {
+	g := term.Grid{Title: s.Instance, Header: []string{"field", "value"}, Now: now}
+	add := func(name string, v any) {
+		if at, ok := v.(time.Time); v != "" && !(ok && at.IsZero()) {
+			g.Rows = append(g.Rows, []any{name, v})
+		}
+	}
+	add("instance", s.Instance)
+	add("state", s.State)
+	add("last error", s.LastError)
+	add("try", remedyOf(s))
+	if s.Gap != nil {
+		add("may be missing", cli.GapOf(*s.Gap))
+	}
+	add("assumed", s.Assumed)
+	add("holder", s.Holder)
+	add("complete through", s.CompleteThrough)
+	if s.Untimed {
+		add("watermark", untimed)
+	}
+	add("last event", overview.LastEvent(s))
+	add("events stored", term.Number(s.Events))
+	add("last poll", s.LastPoll)
+	add("last success", s.LastSuccess)
+	add("next poll", s.NextPoll)
+	add("requests left", budget(s))
+	add("breaker", s.Breaker)
+	if a := s.Audit; a != nil {
+		add("last audit", a.At)
+		add("it found", fmt.Sprintf("%s on both sides, %d missing, %d stored twice, %d here only", term.Number(uint64(a.Both)), a.Missing, a.Twice, a.HereOnly))
+	}
+	if _, static := orgs.FromStatus(s); static {
+		add("configured by", "the service's environment")
+	}
+	add("written", s.UpdatedAt)
+	if err := g.Print(out); err != nil || !out.Terminal {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "More: signal-client doctor --instance "+s.Instance)
+	return err
+}

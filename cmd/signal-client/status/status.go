@@ -1,0 +1,207 @@
+package status
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/overview"
+)
+
+const statusLong = `Show every org: its state, who polls it, and how far it is complete; and every
+process that polls, with its share of the orgs. With a name it shows one org whole.
+
+It reads the buckets INTEGRATIONS, STATUS and LOCKS. Without NATS_URL it asks the
+embedded server of the signal-client that runs on this machine.
+
+With --watch it goes on until Ctrl-C: on a terminal it draws anew, into a pipe it
+adds a line for each org that has changed, or with --json a document a line. It
+then knows rates too: events a minute, and when an org that is behind will have
+caught up, as long as it goes on like this. A busy org's figures are written every
+15 s.
+
+What each state means, and what to do: signal-client help states
+
+Examples:
+  signal-client status
+  signal-client status acme
+  signal-client status --watch
+  signal-client status --replicas
+  signal-client status --json | jq '.[] | select(.state != "polling")'`
+
+// statusFlags is what status is asked for.
+type statusFlags struct {
+	json, replicas bool
+	instances      []string      // empty: all
+	watch          time.Duration // 0: once
+}
+
+func New(p *cli.Program) *cobra.Command {
+	var n config.NATS
+	var s config.Server
+	var f statusFlags
+	cmd := &cobra.Command{
+		Use:   "status [<name>...]",
+		Short: "Show every org and how far it is complete",
+		Long:  statusLong,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.fault(cmd); err != nil {
+				return err
+			}
+			f.instances = args
+			if err := config.Load(cmd, &n, &s); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), cli.VisitTime)
+			defer cancel()
+			conn, err := cli.Visit(ctx, n, s)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			store := jets.Attach(conn, kinds.Default)
+			if f.watch > 0 {
+				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), overview.New(store.Conn, kinds.Default))
+			}
+			return statusOnce(ctx, p, store, f)
+		},
+	}
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document; with --watch one a line")
+	cmd.Flags().BoolVar(&f.replicas, "replicas", false, "show the processes that poll, and their shares, instead of the orgs")
+	cmd.Flags().Var((*cli.DurationFlag)(&f.watch), "watch", "go on, and show what changes, looking every `interval` (2s if none is given)")
+	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
+	config.AddFlags(cmd, &n)
+	cmd.ValidArgsFunction = cli.CompleteInstances(0)
+	return cmd
+}
+
+func (f statusFlags) fault(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("watch") && f.watch < 100*time.Millisecond {
+		return problem.Usage(fmt.Sprintf("--watch=%s", f.watch), "it is an interval, at least 100ms", "--watch=2s")
+	}
+	return nil
+}
+
+func statusOnce(ctx context.Context, p *cli.Program, store *jets.Store, f statusFlags) error {
+	now := time.Now()
+	all, replicas, err := overview.Read(ctx, store, now)
+	if err == nil {
+		all, err = chosen(all, f.instances)
+	}
+	switch {
+	case err != nil:
+		return err
+	case f.json && f.replicas:
+		return term.WriteJSON(p.Out(), overview.Shares(replicas))
+	case f.json:
+		return term.WriteJSON(p.Out(), all)
+	case f.replicas:
+		return printShares(p.Out(), overview.Shares(replicas))
+	case len(f.instances) == 1:
+		return printStatus(p.Out(), all[0], now)
+	}
+	return printStatuses(p.Out(), all, overview.Shares(replicas), nil, now)
+}
+
+// printStatuses shows the orgs, and to people the processes that poll them.
+// paces are what is known of each org's speed; nil: nothing of any.
+func printStatuses(out term.Screen, all []pipeline.Status, replicas []overview.Share, paces map[string]overview.Pace, now time.Time) error {
+	if len(all) == 0 && out.Terminal {
+		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+cli.FirstCommand)
+		return err
+	}
+	g := term.Grid{
+		Title:  term.Count(len(all), "org") + tally(all),
+		Header: statusHeader(paces != nil),
+		Now:    now,
+	}
+	if out.Terminal {
+		g.Header = slices.DeleteFunc(g.Header, func(name string) bool { return name == "last error" }) // it stands below
+	}
+	for _, s := range all {
+		row := statusRow(s, out.Terminal)
+		if paces != nil {
+			row = append(row, paceCells(paces[s.Instance], out.Terminal)...)
+		}
+		if out.Terminal {
+			g.Rows, g.Notes = append(g.Rows, row), append(g.Notes, notes(s))
+			continue
+		}
+		g.Rows = append(g.Rows, append(row, s.LastError))
+	}
+	if err := g.Print(out); err != nil || !out.Terminal || len(replicas) == 0 {
+		return err
+	}
+	return printShares(out, replicas)
+}
+
+// tally counts the orgs by state, most first.
+func tally(all []pipeline.Status) string {
+	counts := map[pipeline.State]int{}
+	for _, s := range all {
+		counts[s.State]++
+	}
+	states := slices.SortedFunc(maps.Keys(counts), func(a, b pipeline.State) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
+	})
+	var parts []string
+	for _, state := range states {
+		parts = append(parts, fmt.Sprintf("%s %s", term.Number(uint64(counts[state])), state))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+func statusHeader(paced bool) []string {
+	header := []string{"instance", "state", "holder", "lag", "last event", "events", "requests left"}
+	if paced {
+		header = append(header, "events/min", "caught up in")
+	}
+	return append(header, "last error")
+}
+
+func statusRow(s pipeline.Status, people bool) []any {
+	row := []any{s.Instance, s.State, s.Holder, lag(s, people), overview.LastEvent(s), fmt.Sprint(s.Events), budget(s)}
+	if people {
+		row[5] = term.Number(s.Events)
+	}
+	return row
+}
+
+// lag is the age of the watermark: seconds for programs.
+func lag(s pipeline.Status, people bool) string {
+	switch {
+	case s.CompleteThrough.IsZero() && people:
+		return "-"
+	case s.CompleteThrough.IsZero():
+		return ""
+	case people:
+		return term.Span(time.Duration(s.LagSeconds * float64(time.Second)))
+	}
+	return fmt.Sprintf("%.0f", s.LagSeconds)
+}
+
+// budget is what is left of the org's requests. A window that is over says
+// nothing.
+func budget(s pipeline.Status) string {
+	if s.RateLimit == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", s.RateLimit.Remaining, s.RateLimit.Limit)
+}

@@ -1,0 +1,100 @@
+package overview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
+)
+
+// Read reads the buckets once, and puts together what they say.
+func Read(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, locks.Replicas, error) {
+	stored, err := buckets.AllStatuses(ctx, store.Conn)
+	entries, err2 := (&buckets.Integrations{Store: store}).All(ctx)
+	replicas, err3 := locks.ReadReplicas(ctx, store.Conn)
+	if err := errors.Join(jets.IgnoreMissingBucket(err), jets.IgnoreMissingBucket(err2), jets.IgnoreMissingBucket(err3)); err != nil {
+		return nil, replicas, err
+	}
+	return Statuses(Overview{Statuses: stored, Entries: entries, Replicas: replicas}, now), replicas, nil
+}
+
+// Statuses puts together what the buckets say of each instance, by name.
+func Statuses(v Overview, now time.Time) []pipeline.Status {
+	each := map[string]pipeline.Status{}
+	for _, s := range v.Statuses {
+		each[s.Instance] = s
+	}
+	for instance := range v.Entries {
+		if _, known := each[instance]; !known {
+			each[instance] = pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew}
+		}
+	}
+	all := []pipeline.Status{} // [] rather than null
+	for _, instance := range slices.Sorted(maps.Keys(each)) {
+		s := each[instance]
+		if v.Replicas.Held(instance) {
+			s.Holder = v.Replicas.Locks[instance].Holder
+		}
+		entry, stored := v.Entries[instance]
+		s = asOf(now, s, speaks(v.Replicas, s), stored, entry)
+		if s.Holder != "" {
+			s = unstored(now, s, v.Replicas.Sessions[s.Holder])
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// unstoredAfter is how long after its end a session must stand for NATS to be taken to
+// store nothing: longer than clocks of two machines mostly differ, by which it is told.
+const unstoredAfter = 2 * time.Minute
+
+// unstored is a status whose holder can write none, since NATS stores nothing: its session
+// is neither renewed nor expires. What was written last is not how things stand.
+func unstored(now time.Time, s pipeline.Status, session locks.Session) pipeline.Status {
+	ago := now.Sub(session.RenewedAt)
+	if session.TTL <= 0 || ago < session.TTL+unstoredAfter {
+		return s
+	}
+	s.State = pipeline.StateRetrying
+	s.LastError = fmt.Sprintf("NATS has stored nothing of %s for %d min: it may be full; see signal-client doctor", s.Holder, int(ago.Minutes()))
+	return s
+}
+
+// speaks reports whether whoever wrote a status is there to write the next one. A
+// holder that lives may be without the lock for a moment, between two tries to read a
+// token, say; but what was written before its session began, it has from a process
+// of the same name that is gone.
+func speaks(r locks.Replicas, s pipeline.Status) bool {
+	session := r.Sessions[s.Holder]
+	return r.Held(s.Instance) || session.ID != "" && !s.UpdatedAt.Before(session.StartedAt)
+}
+
+// asOf is a status as things stand: what was written may be old, and who wrote
+// it gone.
+func asOf(now time.Time, s pipeline.Status, held, stored bool, entry pipeline.Entry) pipeline.Status {
+	if !s.CompleteThrough.IsZero() {
+		s.LagSeconds = max(0, now.Sub(s.CompleteThrough).Seconds())
+	}
+	switch {
+	case stored && entry.Err != nil:
+		s.State, s.LastError = pipeline.StateConfig, entry.Err.Error()
+	case stored && !entry.Integration.Enabled:
+		s.State, s.LastError = pipeline.StateDisabled, ""
+	case held:
+		return s
+	case s.UpdatedAt.IsZero():
+		s.State = pipeline.StateNew
+	default:
+		s.State = pipeline.StateUnowned
+	}
+	s.Holder, s.NextPoll = "", time.Time{}
+	return s
+}
