@@ -174,7 +174,7 @@ func (k *killStand) until(what string, so func() bool) {
 func (k *killStand) held() map[string]string {
 	ctx, cancel := context.WithTimeout(k.Context(), 2*time.Second)
 	defer cancel()
-	replicas, err := locks.ReadReplicas(ctx, k.conn)
+	replicas, err := locks.ReadReplicas(ctx, jets.Attach(k.conn, kinds.Default))
 	if err != nil {
 		return nil
 	}
@@ -204,7 +204,7 @@ func (k *killStand) stored() map[string]uint64 {
 	if err != nil {
 		return nil
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(jets.SubjectEvents("*")))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(jets.SubjectEvents(kinds.Default.Name, "*")))
 	if err != nil {
 		return nil
 	}
@@ -217,7 +217,7 @@ func (k *killStand) goesOn(after string) {
 	k.Helper()
 	there := map[string]uint64{}
 	for _, org := range k.orgs {
-		there[jets.SubjectEvents(org.instance)] = uint64(org.Len())
+		there[jets.SubjectEvents(kinds.Default.Name, org.instance)] = uint64(org.Len())
 	}
 	k.until("all is stored that happened until "+after, func() bool {
 		stored := k.stored()
@@ -244,7 +244,7 @@ func (k *killStand) settle() {
 		k.until("the newest event of "+org.instance+" is stored", func() bool {
 			ctx, cancel := context.WithTimeout(k.Context(), time.Second)
 			defer cancel()
-			m, err := k.conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(org.instance))
+			m, err := k.conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(kinds.Default.Name, org.instance))
 			return err == nil && bytes.Equal(m.Data, newest.Data)
 		})
 	}
@@ -261,7 +261,7 @@ func (k *killStand) audit(opts ...nats.Option) {
 	}
 	events := 0
 	for _, org := range k.orgs {
-		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(org.instance), Positions: jets.SubjectPosition(org.instance)}
+		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(kinds.Default.Name, org.instance), Positions: jets.SubjectPosition(kinds.Default.Name, org.instance)}
 		for _, e := range org.Events() {
 			a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 		}

@@ -29,7 +29,7 @@ var mutants = []mutant{
 		{"sink/signals/sink.go", "if s.link != s.store.Conn.Generation() {", "if false {"}}},
 	{"a refused commit tried again with new fences", signalsPkg, "TestStaleSinkIsFenced", []edit{
 		{"sink/signals/sink.go", "		if err != nil {\n			return stored, s.blame(err, tries)\n		}\n		if stored += n; last {", `		if err != nil {
-			if m, e := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(s.instance)); e == nil && s.at.Seq != m.Seq && s.readLastEvent(ctx) == nil {
+			if m, e := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(s.store.Kind.Name, s.instance)); e == nil && s.at.Seq != m.Seq && s.readLastEvent(ctx) == nil {
 				s.at.Seq = m.Seq
 				continue
 			}
@@ -113,11 +113,11 @@ var mutants = []mutant{
 	{"a repeat's other bytes are not looked at", signalsPkg, "TestConflictingRepeats", []edit{
 		{"sink/signals/ids.go", "p != 0 && other != 0 && p != other", "false"}}},
 	{"recent ids beyond the fence", signalsPkg, "TestIdsThroughTheFenceOnly", []edit{
-		{"sink/signals/load.go", "	return s.scan(ctx, jets.SubjectEvents(s.instance), max(from, s.stream.First), s.lastEvent, func", `	through := s.lastEvent
-	if m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(s.instance)); err == nil {
+		{"sink/signals/load.go", "	return s.scan(ctx, jets.SubjectEvents(s.store.Kind.Name, s.instance), max(from, s.stream.First), s.lastEvent, func", `	through := s.lastEvent
+	if m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(s.store.Kind.Name, s.instance)); err == nil {
 		through = m.Seq
 	}
-	return s.scan(ctx, jets.SubjectEvents(s.instance), max(from, s.stream.First), through, func`}}},
+	return s.scan(ctx, jets.SubjectEvents(s.store.Kind.Name, s.instance), max(from, s.stream.First), through, func`}}},
 	{"recent ids short of the fence", signalsPkg, "TestRepeatsAreDropped", []edit{
 		{"sink/signals/load.go", "		if uuid != \"\" {\n", "		if uuid != \"\" && seq != s.lastEvent {\n"}}},
 	{"recent ids of the newest page alone", signalsPkg, "TestRepeatsAreDropped", []edit{

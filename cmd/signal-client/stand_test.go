@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -228,10 +229,10 @@ func change(ctx context.Context, ts *testscript.TestScript, args []string) error
 	}
 	switch {
 	case args[0] == "del":
-		return bucket.Delete(ctx, jets.Key(args[1]))
+		return bucket.Delete(ctx, jets.Key(kinds.Default.Name, args[1]))
 	case args[0] == "put" && len(args) == 3:
 		value := os.Expand(args[2], ts.Getenv)
-		_, err = bucket.Put(ctx, jets.Key(args[1]), []byte(value))
+		_, err = bucket.Put(ctx, jets.Key(kinds.Default.Name, args[1]), []byte(value))
 		return err
 	}
 	return errors.New("usage: kv put|del <instance> [<value>]")
@@ -251,7 +252,7 @@ func stored(ts *testscript.TestScript, neg bool, args []string) {
 		defer conn.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		audit := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(args[0]), Positions: jets.SubjectPosition(args[0])}
+		audit := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(kinds.Default.Name, args[0]), Positions: jets.SubjectPosition(kinds.Default.Name, args[0])}
 		for _, e := range org.Events() {
 			audit.Log = append(audit.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 		}
@@ -275,7 +276,7 @@ func remove(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		seq := uint64(1)
 		for range n {
-			m, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(jets.SubjectEvents(args[0])))
+			m, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(jets.SubjectEvents(kinds.Default.Name, args[0])))
 			if err != nil {
 				return err
 			}

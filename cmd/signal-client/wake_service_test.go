@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -32,7 +33,7 @@ func TestWake(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	events, err := nc.SubscribeSync(jets.SubjectEvents("acme"))
+	events, err := nc.SubscribeSync(jets.SubjectEvents(kinds.Default.Name, "acme"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func TestWake(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
 	defer cancel()
-	position, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition("acme"))
+	position, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(kinds.Default.Name, "acme"))
 	if err != nil {
 		t.Fatal(err)
 	}

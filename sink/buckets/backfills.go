@@ -29,7 +29,7 @@ type KeptJob struct {
 }
 
 // backfillKey returns a job's key: okta.<instance>.<id>.
-func backfillKey(j *backfill.Job) string { return jets.Key(j.Instance) + "." + j.ID }
+func backfillKey(kind string, j *backfill.Job) string { return jets.Key(kind, j.Instance) + "." + j.ID }
 
 // Watch calls changed with all jobs, the oldest of an instance first: at the start and
 // after each change. It returns when ctx ends.
@@ -40,7 +40,7 @@ func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob
 		Entry: func(e jets.KVEntry) {
 			if e.Gone {
 				delete(jobs, e.Key)
-			} else if j, ours := readJob(e); ours {
+			} else if j, ours := readJob(b.Store.Kind.Name, e); ours {
 				jobs[e.Key] = j
 			}
 		},
@@ -62,7 +62,7 @@ func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob
 func (b *Backfills) All(ctx context.Context) ([]KeptJob, error) {
 	var all []KeptJob
 	err := b.Store.Conn.Each(ctx, jets.BucketBackfills, ">", false, func(e jets.KVEntry) {
-		if j, ours := readJob(e); ours && !e.Gone {
+		if j, ours := readJob(b.Store.Kind.Name, e); ours && !e.Gone {
 			all = append(all, j)
 		}
 	})
@@ -74,8 +74,8 @@ func older(a, b KeptJob) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
 }
 
-func readJob(e jets.KVEntry) (KeptJob, bool) {
-	name, ours := strings.CutPrefix(e.Key, jets.KeyPrefix)
+func readJob(kind string, e jets.KVEntry) (KeptJob, bool) {
+	name, ours := jets.KeyInstance(kind, e.Key)
 	instance, id, two := strings.Cut(name, ".")
 	if !ours || !two {
 		return KeptJob{}, false
@@ -95,5 +95,5 @@ func readJob(e jets.KVEntry) (KeptJob, bool) {
 // returns the new revision. Its error matches pipeline.ErrChanged when somebody else has
 // written meanwhile.
 func (b *Backfills) Put(ctx context.Context, j backfill.Job, revision uint64) (uint64, error) {
-	return b.Store.Conn.Put(ctx, jets.BucketBackfills, backfillKey(&j), revision, &nats.Msg{Data: jets.Encode(j), Header: nats.Header{}})
+	return b.Store.Conn.Put(ctx, jets.BucketBackfills, backfillKey(b.Store.Kind.Name, &j), revision, &nats.Msg{Data: jets.Encode(j), Header: nats.Header{}})
 }

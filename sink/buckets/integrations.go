@@ -41,7 +41,7 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 		Entry: func(e jets.KVEntry) {
 			// Other kinds of integration may share the bucket. A key such as okta.Acme.2
 			// is ours, but invalid.
-			instance, ours := strings.CutPrefix(e.Key, jets.KeyPrefix)
+			instance, ours := jets.KeyInstance(i.Store.Kind.Name, e.Key)
 			delete(missing, instance) // a deleted key is delivered, too
 			switch {
 			case !ours:
@@ -69,7 +69,7 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 func (i *Integrations) All(ctx context.Context) (map[string]pipeline.Entry, error) {
 	entries := map[string]pipeline.Entry{}
 	err := i.Store.Conn.Each(ctx, jets.BucketIntegrations, ">", false, func(e jets.KVEntry) {
-		if instance, ours := strings.CutPrefix(e.Key, jets.KeyPrefix); ours && !e.Gone {
+		if instance, ours := jets.KeyInstance(i.Store.Kind.Name, e.Key); ours && !e.Gone {
 			entries[instance] = Parse(i.Store.Kind, instance, e.Value)
 		}
 	})
@@ -93,7 +93,7 @@ type Written struct {
 // Get reads an instance's value from the bucket's leader.
 func (i *Integrations) Get(ctx context.Context, instance string) (Written, error) {
 	w := Written{Instance: instance}
-	m, err := i.Store.Conn.Value(ctx, jets.BucketIntegrations, jets.Key(instance))
+	m, err := i.Store.Conn.Value(ctx, jets.BucketIntegrations, jets.Key(i.Store.Kind.Name, instance))
 	if errors.Is(err, jets.ErrNoMessage) {
 		return w, nil
 	}
@@ -111,7 +111,7 @@ func (i *Integrations) Get(ctx context.Context, instance string) (Written, error
 func (i *Integrations) Written(ctx context.Context) ([]Written, error) {
 	var all []Written
 	err := i.Store.Conn.Each(ctx, jets.BucketIntegrations, ">", false, func(e jets.KVEntry) {
-		if instance, ours := strings.CutPrefix(e.Key, jets.KeyPrefix); ours && !e.Gone {
+		if instance, ours := jets.KeyInstance(i.Store.Kind.Name, e.Key); ours && !e.Gone {
 			all = append(all, Written{Instance: instance, Value: e.Value, Revision: e.Revision, At: e.At})
 		}
 	})
@@ -123,13 +123,13 @@ func (i *Integrations) Written(ctx context.Context) ([]Written, error) {
 // written. It returns the new revision. Its error matches pipeline.ErrChanged when
 // somebody else has written meanwhile.
 func (i *Integrations) Put(ctx context.Context, instance string, value []byte, revision uint64) (uint64, error) {
-	return i.Store.Conn.Put(ctx, jets.BucketIntegrations, jets.Key(instance), revision, &nats.Msg{Data: value, Header: nats.Header{}})
+	return i.Store.Conn.Put(ctx, jets.BucketIntegrations, jets.Key(i.Store.Kind.Name, instance), revision, &nats.Msg{Data: value, Header: nats.Header{}})
 }
 
 // Delete deletes an instance's value with all former ones, because a token may be among
 // them. Its errors are those of Put.
 func (i *Integrations) Delete(ctx context.Context, instance string, revision uint64) error {
-	_, err := i.Store.Conn.Put(ctx, jets.BucketIntegrations, jets.Key(instance), revision, &nats.Msg{Header: nats.Header{
+	_, err := i.Store.Conn.Put(ctx, jets.BucketIntegrations, jets.Key(i.Store.Kind.Name, instance), revision, &nats.Msg{Header: nats.Header{
 		"KV-Operation": []string{"PURGE"}, "Nats-Rollup": []string{"sub"},
 	}})
 	return err

@@ -221,7 +221,7 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind, Log: logger})
 		for _, instance := range []string{"a", "b", "c"} {
-			sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(instance), fmt.Sprintf(integration, instance))
+			sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(sinktest.Kind.Name, instance), fmt.Sprintf(integration, instance))
 		}
 		all := &Integrations{Store: store}
 		if err := all.Delete(t.Context(), "c", 3); err != nil {
@@ -236,12 +236,12 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 
 		stream, err := store.Conn.JS.Stream(t.Context(), jets.BucketStream(jets.BucketIntegrations))
 		if err == nil {
-			err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(jets.BucketSubject(jets.BucketIntegrations, jets.Key("a"))))
+			err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(jets.BucketSubject(jets.BucketIntegrations, jets.Key(sinktest.Kind.Name, "a"))))
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		sinktest.Put(t, store, jets.BucketIntegrations, jets.Key("d"), fmt.Sprintf(integration, "d"))
+		sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(sinktest.Kind.Name, "d"), fmt.Sprintf(integration, "d"))
 		time.Sleep(35 * time.Second)
 		w.want(t, map[string]string{"b": "b", "d": "d"})
 		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "integrations are lost: ") || !strings.Contains(got, "lost=1 left=2") {
@@ -253,7 +253,7 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 		}
 		time.Sleep(35 * time.Second)
 		w.want(t, map[string]string{})
-		sinktest.Put(t, store, jets.BucketIntegrations, jets.Key("e"), fmt.Sprintf(integration, "e"))
+		sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(sinktest.Kind.Name, "e"), fmt.Sprintf(integration, "e"))
 		w.want(t, map[string]string{"e": "e"})
 		if err := store.Conn.JS.DeleteKeyValue(t.Context(), jets.BucketIntegrations); err != nil {
 			t.Fatal(err)

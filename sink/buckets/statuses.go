@@ -195,7 +195,7 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 
 // message returns the message of a status; nil: of its deletion.
 func (s *Statuses) message(instance string, status *pipeline.Status) *nats.Msg {
-	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketStatus, jets.Key(instance)), Header: nats.Header{}}
+	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketStatus, jets.Key(s.store.Kind.Name, instance)), Header: nats.Header{}}
 	if status == nil {
 		m.Header["KV-Operation"] = []string{"DEL"}
 	} else {
@@ -232,24 +232,25 @@ func (s *Statuses) wrote(instance string, d *draft, status *pipeline.Status, sto
 
 // ReadStatus reads an instance's status from the bucket's leader; the zero Status if
 // there is none.
-func ReadStatus(ctx context.Context, conn *jets.Conn, instance string) (pipeline.Status, error) {
-	m, err := conn.Value(ctx, jets.BucketStatus, jets.Key(instance))
+func ReadStatus(ctx context.Context, store *jets.Store, instance string) (pipeline.Status, error) {
+	key := jets.Key(store.Kind.Name, instance)
+	m, err := store.Conn.Value(ctx, jets.BucketStatus, key)
 	if errors.Is(err, jets.ErrNoMessage) {
 		return pipeline.Status{}, nil
 	}
 	if err != nil || jets.Gone(m.Header) {
 		return pipeline.Status{}, err
 	}
-	return StatusOf(jets.KVEntry{Key: jets.Key(instance), Value: m.Data}), nil
+	return StatusOf(store.Kind.Name, jets.KVEntry{Key: key, Value: m.Data}), nil
 }
 
 // AllStatuses reads the bucket STATUS once, by instance. A status that can't be read says
 // so in its LastError.
-func AllStatuses(ctx context.Context, conn *jets.Conn) ([]pipeline.Status, error) {
+func AllStatuses(ctx context.Context, store *jets.Store) ([]pipeline.Status, error) {
 	var all []pipeline.Status
-	err := conn.Each(ctx, jets.BucketStatus, jets.KeyPrefix+"*", false, func(e jets.KVEntry) {
+	err := store.Conn.Each(ctx, jets.BucketStatus, jets.Key(store.Kind.Name, "*"), false, func(e jets.KVEntry) {
 		if !e.Gone {
-			all = append(all, StatusOf(e))
+			all = append(all, StatusOf(store.Kind.Name, e))
 		}
 	})
 	slices.SortFunc(all, func(a, b pipeline.Status) int { return strings.Compare(a.Instance, b.Instance) })
@@ -257,11 +258,11 @@ func AllStatuses(ctx context.Context, conn *jets.Conn) ([]pipeline.Status, error
 }
 
 // StatusOf reads a value of STATUS; one that can't be read says so in its LastError.
-func StatusOf(e jets.KVEntry) pipeline.Status {
+func StatusOf(kind string, e jets.KVEntry) pipeline.Status {
 	var status pipeline.Status
 	if err := json.Unmarshal(e.Value, &status); err != nil {
 		status = pipeline.Status{Version: 1, State: pipeline.StateNew, LastError: fmt.Sprintf("status can't be read: %v", err)}
 	}
-	status.Instance = strings.TrimPrefix(e.Key, jets.KeyPrefix)
+	status.Instance, _ = jets.KeyInstance(kind, e.Key)
 	return status
 }

@@ -30,7 +30,7 @@ func writing(t *testing.T, store *jets.Store) (w *Statuses, stop func()) {
 func wantStatus(t *testing.T, store *jets.Store, want ...string) {
 	t.Helper()
 	synctest.Wait()
-	all, err := AllStatuses(t.Context(), store.Conn)
+	all, err := AllStatuses(t.Context(), store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestStatusesOfOneWhoLeaves(t *testing.T) {
 func TestStatusesAreCarriedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
-		if s, err := ReadStatus(t.Context(), store.Conn, "a"); err != nil || s.Events != 0 {
+		if s, err := ReadStatus(t.Context(), store, "a"); err != nil || s.Events != 0 {
 			t.Errorf("before anything was written: %+v, %v", s, err)
 		}
 		first, _ := writing(t, store)
@@ -124,7 +124,7 @@ func TestStatusesAreCarriedOn(t *testing.T) {
 		first.Put(status("a", pipeline.StatePolling, 7)) // no news: it would wait
 		first.Leave("a")
 		synctest.Wait()
-		if s, err := ReadStatus(t.Context(), store.Conn, "a"); err != nil || s.Events != 7 {
+		if s, err := ReadStatus(t.Context(), store, "a"); err != nil || s.Events != 7 {
 			t.Errorf("after the holder has left: %+v, %v", s, err)
 		}
 	})
@@ -197,7 +197,7 @@ func TestStatusUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
 		sinktest.Put(t, store, jets.BucketStatus, "okta.a", "no json")
-		all, err := AllStatuses(t.Context(), store.Conn)
+		all, err := AllStatuses(t.Context(), store)
 		if err != nil || len(all) != 1 || all[0].Instance != "a" || all[0].LastError == "" {
 			t.Errorf("%+v, %v", all, err)
 		}

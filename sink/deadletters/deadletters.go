@@ -43,8 +43,8 @@ type DeadLetter struct {
 // Cut reports whether the end of the element is missing.
 func (l DeadLetter) Cut() bool { return l.Kept < l.Size }
 
-func letterOf(subject string, h nats.Header, seq uint64, at time.Time, data []byte) DeadLetter {
-	l := DeadLetter{Seq: seq, Instance: strings.TrimPrefix(subject, jets.SubjectDeadLetter("")), Time: at.UTC(), Header: h, Data: data,
+func letterOf(kind, subject string, h nats.Header, seq uint64, at time.Time, data []byte) DeadLetter {
+	l := DeadLetter{Seq: seq, Instance: strings.TrimPrefix(subject, jets.SubjectDeadLetter(kind, "")), Time: at.UTC(), Header: h, Data: data,
 		Reason: pipeline.Flaw(jets.First(h, signals.HeaderReason)), Link: pipeline.Link(jets.First(h, signals.HeaderCursor)), Kept: len(data)}
 	if kept, err := strconv.Atoi(jets.First(h, headerMsgSize)); err == nil { // headers only
 		l.Kept = kept
@@ -66,7 +66,7 @@ func (d *DeadLetters) All(ctx context.Context, instance string, since time.Time,
 		if instance == "" {
 			instance = "*"
 		}
-		config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{jets.SubjectDeadLetter(instance)}, HeadersOnly: headers, InactiveThreshold: time.Minute}
+		config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{jets.SubjectDeadLetter(d.Store.Kind.Name, instance)}, HeadersOnly: headers, InactiveThreshold: time.Minute}
 		if !since.IsZero() {
 			config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 		}
@@ -98,7 +98,7 @@ func (d *DeadLetters) read(ctx context.Context, config jetstream.OrderedConsumer
 			return err
 		}
 		through, pending = meta.Sequence.Stream, min(pending-1, meta.NumPending) // without those that arrive meanwhile
-		if !visit(letterOf(m.Subject(), m.Headers(), through, meta.Timestamp, m.Data())) {
+		if !visit(letterOf(d.Store.Kind.Name, m.Subject(), m.Headers(), through, meta.Timestamp, m.Data())) {
 			return nil
 		}
 	}
@@ -111,7 +111,7 @@ func (d *DeadLetters) Get(ctx context.Context, seq uint64) (DeadLetter, error) {
 	if err != nil {
 		return DeadLetter{}, err
 	}
-	return letterOf(m.Subject, m.Header, m.Seq, m.Time, m.Data), nil
+	return letterOf(d.Store.Kind.Name, m.Subject, m.Header, m.Seq, m.Time, m.Data), nil
 }
 
 // Delete deletes one dead letter. Deleting a missing one is no error.
@@ -129,7 +129,7 @@ func (d *DeadLetters) Delete(ctx context.Context, seq uint64) error {
 // Purge deletes all dead letters of an instance up to and including a sequence.
 func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64) error {
 	err := d.Store.Conn.Ask(ctx, "STREAM.PURGE."+jets.StreamDeadLetter,
-		map[string]any{"filter": jets.SubjectDeadLetter(instance), "seq": through + 1}, &struct{}{})
+		map[string]any{"filter": jets.SubjectDeadLetter(d.Store.Kind.Name, instance), "seq": through + 1}, &struct{}{})
 	if err != nil {
 		return fmt.Errorf("purge dead letters of %s: %w", instance, err)
 	}
@@ -137,15 +137,15 @@ func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64
 }
 
 // Count counts the dead letters that DEADLETTER keeps, by instance.
-func Count(ctx context.Context, conn *jets.Conn) (map[string]uint64, error) {
+func Count(ctx context.Context, store *jets.Store) (map[string]uint64, error) {
 	var found jets.Info
-	err := conn.Ask(ctx, "STREAM.INFO."+jets.StreamDeadLetter, map[string]any{"subjects_filter": jets.SubjectDeadLetter("*")}, &found)
+	err := store.Conn.Ask(ctx, "STREAM.INFO."+jets.StreamDeadLetter, map[string]any{"subjects_filter": jets.SubjectDeadLetter(store.Kind.Name, "*")}, &found)
 	if err != nil {
 		return nil, fmt.Errorf("count dead letters: %w", err)
 	}
 	waiting := map[string]uint64{}
 	for subject, n := range found.State.Subjects {
-		waiting[strings.TrimPrefix(subject, jets.SubjectDeadLetter(""))] = n
+		waiting[strings.TrimPrefix(subject, jets.SubjectDeadLetter(store.Kind.Name, ""))] = n
 	}
 	return waiting, nil
 }

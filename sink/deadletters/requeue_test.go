@@ -86,7 +86,7 @@ func uuids(st *sinktest.Fixture) []string {
 	st.Helper()
 	var all []string
 	for m := range st.Messages(jets.StreamSignals) {
-		if m.Subject == jets.SubjectEvents("prod") {
+		if m.Subject == jets.SubjectEvents(sinktest.Kind.Name, "prod") {
 			all = append(all, m.Header.Get("ce-id")+m.Header.Get("Signal-Origin"))
 		}
 	}
@@ -223,7 +223,7 @@ func buriedOf(st *sinktest.Fixture, instance string) DeadLetter {
 func countOf(st *sinktest.Fixture, instance string) (n int) {
 	st.Helper()
 	for m := range st.Messages(jets.StreamSignals) {
-		if m.Subject == jets.SubjectEvents(instance) {
+		if m.Subject == jets.SubjectEvents(sinktest.Kind.Name, instance) {
 			n++
 		}
 	}
@@ -232,7 +232,7 @@ func countOf(st *sinktest.Fixture, instance string) (n int) {
 
 func TestDeadLettersAreReadAndDeleted(t *testing.T) {
 	st, _ := buried(t)
-	st.Write(jets.SubjectDeadLetter("other"), "by hand")
+	st.Write(jets.SubjectDeadLetter(sinktest.Kind.Name, "other"), "by hand")
 	d := &DeadLetters{Store: st.Store}
 	all := letters(st)
 	if len(all) != 4 || all[3].Instance != "other" || all[3].Size != 7 || all[3].Cut() {
@@ -280,11 +280,11 @@ func TestDeadLettersAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, instance := range []string{"acme", "acme", "globex"} {
-		if _, err := conn.JS.PublishMsg(ctx, &nats.Msg{Subject: jets.SubjectDeadLetter(instance), Data: []byte("?")}); err != nil {
+		if _, err := conn.JS.PublishMsg(ctx, &nats.Msg{Subject: jets.SubjectDeadLetter(sinktest.Kind.Name, instance), Data: []byte("?")}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := Count(ctx, store.Conn)
+	got, err := Count(ctx, store)
 	if err != nil || len(got) != 2 || got["acme"] != 2 || got["globex"] != 1 {
 		t.Errorf("got %v, %v", got, err)
 	}

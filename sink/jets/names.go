@@ -1,5 +1,7 @@
 package jets
 
+import "strings"
+
 // Names of streams and buckets. A bucket B is the stream KV_B.
 const (
 	StreamSignals    = "SIGNALS"
@@ -13,17 +15,16 @@ const (
 	BucketBackfills    = "BACKFILLS"
 )
 
-// KeyPrefix is that of an instance's key in every bucket, and of an org's in BUDGETS.
-const KeyPrefix = "okta."
+// The names of an instance contain the name of its kind, see pipeline.Kind.
 
 // SubjectEvents returns the subject of an instance's events.
-func SubjectEvents(instance string) string { return "signals.okta." + instance }
+func SubjectEvents(kind, instance string) string { return "signals." + kind + "." + instance }
 
 // SubjectPosition returns the subject of an instance's positions.
-func SubjectPosition(instance string) string { return "signal-cursor.okta." + instance }
+func SubjectPosition(kind, instance string) string { return "signal-cursor." + kind + "." + instance }
 
 // SubjectDeadLetter returns the subject of an instance's dead letters.
-func SubjectDeadLetter(instance string) string { return "deadletter.okta." + instance }
+func SubjectDeadLetter(kind, instance string) string { return "deadletter." + kind + "." + instance }
 
 // SubjectWake returns the core NATS subject on which an empty message tells the poller of
 // an instance to sync and poll at once. It is a hint: nothing depends on it.
@@ -42,7 +43,12 @@ func SubjectAdvisory(kind, instance string) string {
 }
 
 // Key returns an instance's key in every bucket.
-func Key(instance string) string { return KeyPrefix + instance }
+func Key(kind, instance string) string { return kind + "." + instance }
+
+// KeyInstance returns the instance of a key; false: the key is of no instance of the kind.
+func KeyInstance(kind, key string) (instance string, ok bool) {
+	return strings.CutPrefix(key, kind+".")
+}
 
 // BucketStream returns the stream of a bucket.
 func BucketStream(bucket string) string { return "KV_" + bucket }

@@ -96,7 +96,7 @@ func (l *Locks) view() jets.View {
 			defer l.mu.Unlock()
 			if replica, ok := strings.CutPrefix(e.Key, sessionPrefix); ok {
 				l.sighted(next, replica, e)
-			} else if instance, ok := strings.CutPrefix(e.Key, jets.KeyPrefix); ok {
+			} else if instance, ok := jets.KeyInstance(l.store.Kind.Name, e.Key); ok {
 				l.locked(next, instance, e)
 			}
 		},

@@ -302,7 +302,7 @@ func (l *Locks) take(ctx context.Context, claim pipeline.Claim, last uint64) (ui
 	l.mu.Lock()
 	lock := Lock{Holder: l.session.name, Session: l.session.id, AcquiredAt: time.Now().UTC(), Origin: claim.Origin}
 	l.mu.Unlock()
-	return l.write(ctx, jets.Key(claim.Instance), last, jets.Encode(lock), nil)
+	return l.write(ctx, jets.Key(l.store.Kind.Name, claim.Instance), last, jets.Encode(lock), nil)
 }
 
 // hold calls held while the lock is valid, and releases it.
@@ -348,7 +348,7 @@ func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 		return // the next sweep releases it
 	}
 	defer place.Release()
-	revision, err = l.write(ctx, jets.Key(instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
+	revision, err = l.write(ctx, jets.Key(l.store.Kind.Name, instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
 	if err != nil {
 		l.log.Debug("lock not given back", "instance", instance, "err", err)
 		return

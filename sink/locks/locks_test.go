@@ -192,7 +192,7 @@ func TestLockValues(t *testing.T) {
 		if p.locks.Replica() != name {
 			t.Errorf("name is %s", p.locks.Replica())
 		}
-		state, err := ReadReplicas(t.Context(), p.store.Conn)
+		state, err := ReadReplicas(t.Context(), p.store)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestLockValues(t *testing.T) {
 			t.Errorf("lock: %v, %v", m, err)
 		}
 		p.stop()
-		if state, err := ReadReplicas(t.Context(), p.store.Conn); err != nil || len(state.Sessions) != 0 || state.Held("acme") {
+		if state, err := ReadReplicas(t.Context(), p.store); err != nil || len(state.Sessions) != 0 || state.Held("acme") {
 			t.Errorf("after the shutdown: %+v, %v", state, err)
 		}
 	})
@@ -281,7 +281,7 @@ func TestNameTakenOver(t *testing.T) {
 		if !strings.Contains(log.String(), "another process took this replica's name") {
 			t.Errorf("log says %s", log.String())
 		}
-		state, err := ReadReplicas(t.Context(), younger.store.Conn)
+		state, err := ReadReplicas(t.Context(), younger.store)
 		if err != nil || len(state.Sessions) != 2 || !state.Held("acme") || !state.Held("umbrella") {
 			t.Errorf("sessions and locks are %+v, %v", state, err)
 		}
@@ -367,7 +367,7 @@ func TestLocksBucketMadeAnew(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		holder := r.holder("acme")
-		state, err := ReadReplicas(t.Context(), a.store.Conn)
+		state, err := ReadReplicas(t.Context(), a.store)
 		if err != nil || holder == "" || state.Locks["acme"].Holder != holder || len(state.Sessions) != 2 {
 			t.Errorf("held by %q, bucket shows %+v, %v", holder, state, err)
 		}
@@ -602,7 +602,7 @@ func TestLocksTakenAreBounded(t *testing.T) {
 			_ = p.locks.Hold(t.Context(), pipeline.Claim{Instance: "acme"}, func(context.Context) { held = true })
 		})
 		time.Sleep(time.Minute)
-		state, err := ReadReplicas(t.Context(), p.store.Conn)
+		state, err := ReadReplicas(t.Context(), p.store)
 		if err != nil || len(state.Sessions) != 1 || held {
 			t.Errorf("after a minute: %+v, %v, held %v", state, err, held)
 		}

@@ -37,7 +37,7 @@ func TestLocksOutlastAPurge(t *testing.T) {
 		for range 3 {
 			purge()
 			time.Sleep(5 * time.Second)
-			e, err := kv.Get(t.Context(), jets.Key("acme"))
+			e, err := kv.Get(t.Context(), jets.Key(sinktest.Kind.Name, "acme"))
 			if err != nil {
 				t.Fatalf("the lock is not written anew: %v", err)
 			}
@@ -53,7 +53,7 @@ func TestLocksOutlastAPurge(t *testing.T) {
 		}
 
 		purge()
-		if _, err := kv.Create(t.Context(), jets.Key("other"), []byte(`{"holder":"x","session":"y"}`)); err != nil {
+		if _, err := kv.Create(t.Context(), jets.Key(sinktest.Kind.Name, "other"), []byte(`{"holder":"x","session":"y"}`)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)

@@ -22,9 +22,9 @@ func (r Replicas) Held(instance string) bool {
 }
 
 // ReadReplicas reads the bucket LOCKS once. A value that can't be read is left out.
-func ReadReplicas(ctx context.Context, conn *jets.Conn) (Replicas, error) {
+func ReadReplicas(ctx context.Context, store *jets.Store) (Replicas, error) {
 	r := NewReplicas()
-	err := conn.Each(ctx, jets.BucketLocks, ">", false, r.Told)
+	err := store.Conn.Each(ctx, jets.BucketLocks, ">", false, func(e jets.KVEntry) { r.Told(store.Kind.Name, e) })
 	return r, err
 }
 
@@ -34,7 +34,7 @@ func NewReplicas() Replicas {
 }
 
 // Told adds a value of LOCKS.
-func (r Replicas) Told(e jets.KVEntry) {
+func (r Replicas) Told(kind string, e jets.KVEntry) {
 	var session Session
 	var lock Lock
 	if e.Gone {
@@ -44,7 +44,7 @@ func (r Replicas) Told(e jets.KVEntry) {
 		session.RenewedAt, session.TTL = e.At, e.TTL
 		r.Sessions[replica] = session
 	}
-	if instance, ok := strings.CutPrefix(e.Key, jets.KeyPrefix); ok && json.Unmarshal(e.Value, &lock) == nil {
+	if instance, ok := jets.KeyInstance(kind, e.Key); ok && json.Unmarshal(e.Value, &lock) == nil {
 		r.Locks[instance] = lock
 	}
 }

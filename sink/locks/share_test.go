@@ -597,7 +597,7 @@ func TestRefusedInstancesMove(t *testing.T) {
 		if second == owner || second == "" {
 			t.Fatalf("acme is held by %q, which can't poll it", second)
 		}
-		if r, err := ReadReplicas(t.Context(), c.store.Conn); err != nil || !strings.Contains(r.Sessions[owner].Reasons["acme"], "credential refused") {
+		if r, err := ReadReplicas(t.Context(), c.store); err != nil || !strings.Contains(r.Sessions[owner].Reasons["acme"], "credential refused") {
 			t.Errorf("%s says %v (%v), not why it declines acme", owner, r.Sessions[owner].Reasons, err)
 		}
 		c.cutOff(owner)

@@ -3,7 +3,6 @@ package overview
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -15,9 +14,10 @@ import (
 // Forget deletes the STATUS and LOCKS entries of instances that were removed from
 // INTEGRATIONS while no process was running: those with a delete marker there and no lock
 // held by a live session. An entry that is written meanwhile stays.
-func Forget(ctx context.Context, conn *jets.Conn) error {
+func Forget(ctx context.Context, store *jets.Store) error {
+	conn, kind := store.Conn, store.Kind.Name
 	removed := map[string]bool{} // by key
-	err := conn.Each(ctx, jets.BucketIntegrations, jets.KeyPrefix+"*", false, func(e jets.KVEntry) {
+	err := conn.Each(ctx, jets.BucketIntegrations, jets.Key(kind, "*"), false, func(e jets.KVEntry) {
 		if e.Gone {
 			removed[e.Key] = true
 		}
@@ -25,14 +25,14 @@ func Forget(ctx context.Context, conn *jets.Conn) error {
 	if err != nil || len(removed) == 0 {
 		return err
 	}
-	replicas, err := locks.ReadReplicas(ctx, conn)
+	replicas, err := locks.ReadReplicas(ctx, store)
 	if err != nil {
 		return err
 	}
 	for _, bucket := range []string{jets.BucketStatus, jets.BucketLocks} {
 		stale := map[string]uint64{} // revisions
-		err := conn.Each(ctx, bucket, jets.KeyPrefix+"*", false, func(e jets.KVEntry) {
-			if instance := strings.TrimPrefix(e.Key, jets.KeyPrefix); !e.Gone && removed[e.Key] && !replicas.Held(instance) {
+		err := conn.Each(ctx, bucket, jets.Key(kind, "*"), false, func(e jets.KVEntry) {
+			if instance, _ := jets.KeyInstance(kind, e.Key); !e.Gone && removed[e.Key] && !replicas.Held(instance) {
 				stale[e.Key] = e.Revision
 			}
 		})

@@ -17,17 +17,17 @@ func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
 		ctx := t.Context()
-		if err := Forget(ctx, store.Conn); err != nil {
+		if err := Forget(ctx, store); err != nil {
 			t.Fatal(err)
 		}
 		sinktest.Put(t, store, jets.BucketLocks, "session.one", `{"id":"now"}`)
 		for instance, session := range map[string]string{
 			"stored": "before", "deleted": "before", "purged": "before", "held": "now", "from-environment": "before", "back": "before",
 		} {
-			sinktest.Put(t, store, jets.BucketStatus, jets.Key(instance), `{"version":1,"state":"polling","holder":"one"}`)
-			sinktest.Put(t, store, jets.BucketLocks, jets.Key(instance), `{"holder":"one","session":"`+session+`"}`)
+			sinktest.Put(t, store, jets.BucketStatus, jets.Key(sinktest.Kind.Name, instance), `{"version":1,"state":"polling","holder":"one"}`)
+			sinktest.Put(t, store, jets.BucketLocks, jets.Key(sinktest.Kind.Name, instance), `{"holder":"one","session":"`+session+`"}`)
 			if instance != "from-environment" {
-				sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(instance), `{}`)
+				sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(sinktest.Kind.Name, instance), `{}`)
 			}
 		}
 		kv, err := store.Conn.JS.KeyValue(ctx, jets.BucketIntegrations)
@@ -35,25 +35,25 @@ func TestForget(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, instance := range []string{"deleted", "held", "back"} {
-			if err := kv.Delete(ctx, jets.Key(instance)); err != nil {
+			if err := kv.Delete(ctx, jets.Key(sinktest.Kind.Name, instance)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := kv.Purge(ctx, jets.Key("purged")); err != nil {
+		if err := kv.Purge(ctx, jets.Key(sinktest.Kind.Name, "purged")); err != nil {
 			t.Fatal(err)
 		}
-		sinktest.Put(t, store, jets.BucketIntegrations, jets.Key("back"), `{}`)
+		sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(sinktest.Kind.Name, "back"), `{}`)
 
 		for range 2 { // what is forgotten is so once
-			if err := Forget(ctx, store.Conn); err != nil {
+			if err := Forget(ctx, store); err != nil {
 				t.Fatal(err)
 			}
 		}
-		statuses, err := buckets.AllStatuses(ctx, store.Conn)
+		statuses, err := buckets.AllStatuses(ctx, store)
 		if err != nil {
 			t.Fatal(err)
 		}
-		replicas, err := locks.ReadReplicas(ctx, store.Conn)
+		replicas, err := locks.ReadReplicas(ctx, store)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +36,7 @@ type Overview struct {
 // concurrent use.
 type Watcher struct {
 	conn *jets.Conn
+	kind string
 
 	mu      sync.Mutex
 	buckets map[string]*bucketView
@@ -52,10 +52,11 @@ type bucketView struct {
 
 // New returns a watcher of the buckets; Run keeps it up to date.
 func New(conn *jets.Conn, kind *pipeline.Kind) *Watcher {
-	return &Watcher{conn: conn, buckets: map[string]*bucketView{
-		jets.BucketStatus: {read: func(e jets.KVEntry) any { return buckets.StatusOf(e) }},
+	return &Watcher{conn: conn, kind: kind.Name, buckets: map[string]*bucketView{
+		jets.BucketStatus: {read: func(e jets.KVEntry) any { return buckets.StatusOf(kind.Name, e) }},
 		jets.BucketIntegrations: {read: func(e jets.KVEntry) any {
-			return buckets.Parse(kind, strings.TrimPrefix(e.Key, jets.KeyPrefix), e.Value)
+			instance, _ := jets.KeyInstance(kind.Name, e.Key)
+			return buckets.Parse(kind, instance, e.Value)
 		}},
 		jets.BucketLocks: {read: func(e jets.KVEntry) any { return e }},
 	}}
@@ -126,17 +127,17 @@ func (l *Watcher) Look() Overview {
 	}
 	statuses := l.buckets[jets.BucketStatus].values
 	for _, key := range slices.Sorted(maps.Keys(statuses)) {
-		if strings.HasPrefix(key, jets.KeyPrefix) {
+		if _, ours := jets.KeyInstance(l.kind, key); ours {
 			v.Statuses = append(v.Statuses, statuses[key].(pipeline.Status))
 		}
 	}
 	for key, entry := range l.buckets[jets.BucketIntegrations].values {
-		if instance, ours := strings.CutPrefix(key, jets.KeyPrefix); ours {
+		if instance, ours := jets.KeyInstance(l.kind, key); ours {
 			v.Entries[instance] = entry.(pipeline.Entry)
 		}
 	}
 	for _, e := range l.buckets[jets.BucketLocks].values {
-		v.Replicas.Told(e.(jets.KVEntry))
+		v.Replicas.Told(l.kind, e.(jets.KVEntry))
 	}
 	return v
 }

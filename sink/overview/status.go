@@ -16,9 +16,9 @@ import (
 
 // Read reads the buckets once, and puts together what they say.
 func Read(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, locks.Replicas, error) {
-	stored, err := buckets.AllStatuses(ctx, store.Conn)
+	stored, err := buckets.AllStatuses(ctx, store)
 	entries, err2 := (&buckets.Integrations{Store: store}).All(ctx)
-	replicas, err3 := locks.ReadReplicas(ctx, store.Conn)
+	replicas, err3 := locks.ReadReplicas(ctx, store)
 	if err := errors.Join(jets.IgnoreMissingBucket(err), jets.IgnoreMissingBucket(err2), jets.IgnoreMissingBucket(err3)); err != nil {
 		return nil, replicas, err
 	}

@@ -22,7 +22,7 @@ func republish(st *sinktest.Fixture, r *Republisher, n int, sizes map[int]int) e
 		if other, ok := sizes[i]; ok {
 			size = other
 		}
-		e := &scan.Stored{Instance: "acme", Seq: uint64(1000 + i), Header: nats.Header{}, Data: slices.Repeat([]byte("x"), size)}
+		e := &scan.Stored{Kind: sinktest.Kind, Instance: "acme", Seq: uint64(1000 + i), Header: nats.Header{}, Data: slices.Repeat([]byte("x"), size)}
 		if err := r.Publish(st.Context(), e); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func TestRepublishWhatJustFits(t *testing.T) {
 	makeStream(st, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1"})
 	st.OK(err)
-	e := &scan.Stored{Instance: "acme", Seq: 1000, Header: nats.Header{}}
+	e := &scan.Stored{Kind: sinktest.Kind, Instance: "acme", Seq: 1000, Header: nats.Header{}}
 	m := r.message(e)
 	e.Data = make([]byte, 1000-(m.Size()-len(m.Subject)))
 	st.OK(r.Publish(t.Context(), e))

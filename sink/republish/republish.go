@@ -221,7 +221,7 @@ func (r *Republisher) message(e *scan.Stored) *nats.Msg {
 	}
 	seq := strconv.FormatUint(e.Seq, 10)
 	m.Header[headerReplay] = []string{r.target.ID}
-	m.Header[headerSubject] = []string{jets.SubjectEvents(e.Instance)}
+	m.Header[headerSubject] = []string{jets.SubjectEvents(e.Kind.Name, e.Instance)}
 	m.Header[headerSequence] = []string{seq}
 	if len(r.Streams) > 0 {
 		m.Header[jets.HeaderMsgID] = []string{r.target.ID + "." + seq}

@@ -150,7 +150,7 @@ func TestRepublishWithoutAStream(t *testing.T) {
 	st.OK(err)
 	server.Freeze()
 	for i := range 100 {
-		st.OK(r.Publish(t.Context(), &scan.Stored{Instance: "x", Seq: uint64(i + 1), Header: nats.Header{}, Data: []byte("{}")}))
+		st.OK(r.Publish(t.Context(), &scan.Stored{Kind: sinktest.Kind, Instance: "x", Seq: uint64(i + 1), Header: nats.Header{}, Data: []byte("{}")}))
 	}
 	flushed := make(chan error, 1)
 	go func() { flushed <- r.Flush(t.Context()) }()

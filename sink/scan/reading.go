@@ -167,7 +167,7 @@ func (r *reading) look(ctx context.Context) (*jets.Info, error) {
 	wait := RetryWait()
 	for {
 		var i jets.Info
-		err := r.conn.Ask(ctx, "STREAM.INFO."+jets.StreamSignals, perInstance, &i)
+		err := r.conn.Ask(ctx, "STREAM.INFO."+jets.StreamSignals, perInstance(r.Kind.Name), &i)
 		if err == nil {
 			return &i, nil
 		}
@@ -189,7 +189,7 @@ const (
 // count counts the events of the selected instances.
 func (r *reading) count(state jetstream.StreamState) (events uint64) {
 	for subject, n := range state.Subjects {
-		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
+		if instance := instanceOf(r.Kind.Name, subject); instance != "" && selects(r.Instances, instance) {
 			events += n
 		}
 	}
@@ -200,7 +200,7 @@ func (r *reading) count(state jetstream.StreamState) (events uint64) {
 func (r *reading) choose(state jetstream.StreamState) {
 	r.wanted = map[string]bool{}
 	for subject := range state.Subjects {
-		if instance := instanceOf(subject); instance != "" && selects(r.Instances, instance) {
+		if instance := instanceOf(r.Kind.Name, subject); instance != "" && selects(r.Instances, instance) {
 			r.wanted[subject] = true
 		}
 	}
@@ -224,8 +224,8 @@ func selects(patterns []string, instance string) bool {
 }
 
 // instanceOf returns the instance of an event's subject; empty for any other.
-func instanceOf(subject string) string {
-	instance, ok := strings.CutPrefix(subject, jets.SubjectEvents(""))
+func instanceOf(kind, subject string) string {
+	instance, ok := strings.CutPrefix(subject, jets.SubjectEvents(kind, ""))
 	if !ok || strings.Contains(instance, ".") {
 		return ""
 	}

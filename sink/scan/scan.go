@@ -61,14 +61,14 @@ type Stored struct {
 // newStored returns the event of a consumer's message.
 func newStored(kind *pipeline.Kind, m jetstream.Msg, meta *jetstream.MsgMetadata) *Stored {
 	return &Stored{
-		Kind: kind, Instance: instanceOf(m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
+		Kind: kind, Instance: instanceOf(kind.Name, m.Subject()), Seq: meta.Sequence.Stream, At: meta.Timestamp.UTC(),
 		Header: orEmpty(m.Headers()), Data: m.Data(),
 	}
 }
 
 // storedOf returns the event of a message read from the leader.
 func storedOf(kind *pipeline.Kind, m *jets.RawMsg) *Stored {
-	return &Stored{Kind: kind, Instance: instanceOf(m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
+	return &Stored{Kind: kind, Instance: instanceOf(kind.Name, m.Subject), Seq: m.Seq, At: m.Time, Header: orEmpty(m.Header), Data: m.Data}
 }
 
 func orEmpty(h nats.Header) nats.Header {
@@ -120,14 +120,14 @@ func Events(ctx context.Context, conn *jets.Conn, r Range) iter.Seq2[*Stored, er
 }
 
 // Instances counts the stored events of each instance.
-func Instances(ctx context.Context, conn *jets.Conn) (map[string]uint64, error) {
+func Instances(ctx context.Context, store *jets.Store) (map[string]uint64, error) {
 	var i jets.Info
-	if err := conn.Ask(ctx, "STREAM.INFO."+jets.StreamSignals, perInstance, &i); err != nil {
+	if err := store.Conn.Ask(ctx, "STREAM.INFO."+jets.StreamSignals, perInstance(store.Kind.Name), &i); err != nil {
 		return nil, fmt.Errorf("look up %s: %w", jets.StreamSignals, err)
 	}
 	events := map[string]uint64{}
 	for subject, n := range i.State.Subjects {
-		if instance := instanceOf(subject); instance != "" {
+		if instance := instanceOf(store.Kind.Name, subject); instance != "" {
 			events[instance] = n
 		}
 	}
@@ -135,7 +135,9 @@ func Instances(ctx context.Context, conn *jets.Conn) (map[string]uint64, error) 
 }
 
 // perInstance requests the event count of each instance with a stream's state.
-var perInstance = map[string]any{"subjects_filter": jets.SubjectEvents("*")}
+func perInstance(kind string) map[string]any {
+	return map[string]any{"subjects_filter": jets.SubjectEvents(kind, "*")}
+}
 
 // SequenceAt returns the sequence of the first message stored at or after a time, by the
 // leader; one past the newest if there is none.

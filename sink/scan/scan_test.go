@@ -30,7 +30,7 @@ func check(l *sinktest.Laid, r Range) {
 			l.Fatalf("%+v: %d of %s is one too many", r, e.Seq, e.Instance)
 		}
 		m := l.Msgs[i]
-		if e.Seq != l.Base+uint64(i) || jets.SubjectEvents(e.Instance) != m.Subject || !bytes.Equal(e.Data, m.Data) || jets.EncodeHeader(e.ID()) != m.Header.Get(jets.HeaderID) || e.At.IsZero() {
+		if e.Seq != l.Base+uint64(i) || jets.SubjectEvents(sinktest.Kind.Name, e.Instance) != m.Subject || !bytes.Equal(e.Data, m.Data) || jets.EncodeHeader(e.ID()) != m.Header.Get(jets.HeaderID) || e.At.IsZero() {
 			l.Fatalf("%+v: got %d of %s, want %d of %s", r, e.Seq, e.Instance, l.Base+uint64(i), m.Subject)
 		}
 		i++
@@ -44,7 +44,7 @@ func check(l *sinktest.Laid, r Range) {
 
 // wanted reports whether what was laid at a place belongs to a range, and is kept.
 func wanted(l *sinktest.Laid, r Range, i int) bool {
-	seq, instance := l.Base+uint64(i), instanceOf(l.Msgs[i].Subject)
+	seq, instance := l.Base+uint64(i), instanceOf(sinktest.Kind.Name, l.Msgs[i].Subject)
 	return l.Kept[i] && instance != "" && seq >= r.From && (r.Through == 0 || seq <= r.Through) && selects(r.Instances, instance)
 }
 
@@ -184,7 +184,7 @@ func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
 		for _, err := range Events(t.Context(), st.Store.Conn, all) {
 			st.OK(err)
 			if n++; n == 100 && purge {
-				st.OK(stream.Purge(t.Context(), jetstream.WithPurgeSubject(jets.SubjectEvents("org-01")), jetstream.WithPurgeSequence(l.Base+15_900)))
+				st.OK(stream.Purge(t.Context(), jetstream.WithPurgeSubject(jets.SubjectEvents(sinktest.Kind.Name, "org-01")), jetstream.WithPurgeSequence(l.Base+15_900)))
 			}
 		}
 		if purge != (len(gone) > 0) {
@@ -269,7 +269,7 @@ func layLarge(st *sinktest.Fixture, sizes ...int) *sinktest.Laid {
 	st.Helper()
 	l := sinktest.Lay(st, 1, 0, 1, 1)
 	for i := range 24 {
-		l.Put(&nats.Msg{Subject: jets.SubjectEvents("org-00"), Data: bytes.Repeat([]byte{'a' + byte(i)%26}, sizes[i%len(sizes)]), Header: nats.Header{jets.HeaderID: {"id"}}})
+		l.Put(&nats.Msg{Subject: jets.SubjectEvents(sinktest.Kind.Name, "org-00"), Data: bytes.Repeat([]byte{'a' + byte(i)%26}, sizes[i%len(sizes)]), Header: nats.Header{jets.HeaderID: {"id"}}})
 	}
 	<-st.Store.Conn.JS.PublishAsyncComplete()
 	return l

@@ -72,7 +72,7 @@ func BenchmarkSift(b *testing.B) {
 // BenchmarkEventMessage makes the message of an event, encoding aside.
 func BenchmarkEventMessage(b *testing.B) {
 	e := sinktest.Event(1)
-	v := newEnvelope(jets.SubjectEvents("prod"), sinktest.Origin, sinktest.Kind.TypePrefix)
+	v := newEnvelope(jets.SubjectEvents(sinktest.Kind.Name, "prod"), sinktest.Origin, sinktest.Kind.TypePrefix)
 	b.ReportAllocs()
 	for b.Loop() {
 		v.Of(&e)

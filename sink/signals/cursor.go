@@ -101,7 +101,7 @@ func (s *Sink) follow(ctx context.Context, moved bool) error {
 	if err != nil {
 		return fmt.Errorf("encode cursor: %w", err)
 	}
-	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketCursors, jets.Key(s.instance)), Data: data, Header: nats.Header{}}
+	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketCursors, jets.Key(s.store.Kind.Name, s.instance)), Data: data, Header: nats.Header{}}
 	jets.Expect(m, s.cursor.revision)
 	s.cursor.written, s.cursor.through = time.Now(), s.at.CompleteThrough
 	s.cursor.pending, err = s.store.Conn.JS.PublishMsgAsync(m)
@@ -160,7 +160,7 @@ func (s *Sink) settle(ctx context.Context) error {
 
 // stillNewest returns ErrFenced unless s.at is the newest position.
 func (s *Sink) stillNewest(ctx context.Context) error {
-	m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(s.instance))
+	m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(s.store.Kind.Name, s.instance))
 	if err != nil && !errors.Is(err, jets.ErrNoMessage) {
 		return err
 	}
@@ -173,7 +173,7 @@ func (s *Sink) stillNewest(ctx context.Context) error {
 // readCursor reads CURSORS from its leader and records the revision. It returns nil if
 // there is no value, or none that can be read.
 func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
-	m, err := s.store.Conn.Value(ctx, jets.BucketCursors, jets.Key(s.instance))
+	m, err := s.store.Conn.Value(ctx, jets.BucketCursors, jets.Key(s.store.Kind.Name, s.instance))
 	if errors.Is(err, jets.ErrNoMessage) {
 		s.cursor.revision = 0
 		return nil, nil

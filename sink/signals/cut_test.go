@@ -58,7 +58,7 @@ func (st *stand) cutAt(instance string, bytes int, purged bool) bool {
 	conn.Close()
 
 	if purged {
-		st.Purge(jets.SubjectPosition(instance))
+		st.Purge(jets.SubjectPosition(sinktest.Kind.Name, instance))
 	}
 	next := New(st.Store, instance, query(), nil, nil)
 	_, failed := next.Sync(st.Context())
@@ -93,10 +93,10 @@ func (st *stand) wantAfterCuts(cuts int) {
 	}
 	for n := range cuts {
 		instance := fmt.Sprint("cut-", n)
-		if got := stored[jets.SubjectEvents(instance)]; !slices.Equal(got, want) {
+		if got := stored[jets.SubjectEvents(sinktest.Kind.Name, instance)]; !slices.Equal(got, want) {
 			st.Errorf("%s: stored %v", instance, got)
 		}
-		if letters[jets.SubjectDeadLetter(instance)] == 0 {
+		if letters[jets.SubjectDeadLetter(sinktest.Kind.Name, instance)] == 0 {
 			st.Errorf("%s: the dead letter is lost", instance)
 		}
 	}

@@ -114,7 +114,7 @@ func (s *Sink) letterMessage(link pipeline.Link, l deadLetter) *nats.Msg {
 		_ = binary.Write(sum, binary.BigEndian, uint64(len(part)))
 		sum.Write([]byte(part))
 	}
-	m := &nats.Msg{Subject: jets.SubjectDeadLetter(s.instance), Data: l.event.Data, Header: nats.Header{
+	m := &nats.Msg{Subject: jets.SubjectDeadLetter(s.store.Kind.Name, s.instance), Data: l.event.Data, Header: nats.Header{
 		HeaderReason:     {string(l.event.Flaw)},
 		HeaderSize:       {strconv.Itoa(len(l.event.Data))},
 		HeaderCursor:     {string(link[:min(len(link), maxHeader/2)])}, // from a header: it has no control characters

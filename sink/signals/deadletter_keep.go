@@ -45,7 +45,7 @@ func (s *Sink) keep(ctx context.Context, link pipeline.Link, l deadLetter) (repe
 // instance, which no answer shows; nil: none.
 func (s *Sink) letterDenied() error {
 	refusal := s.store.Conn.NATS.LastError()
-	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(jets.SubjectDeadLetter(s.instance))) {
+	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(jets.SubjectDeadLetter(s.store.Kind.Name, s.instance))) {
 		return refusal
 	}
 	return nil

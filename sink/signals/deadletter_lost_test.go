@@ -177,7 +177,7 @@ func TestDeadLetterStreamIsMadeAnew(t *testing.T) {
 func TestDeadLetterWithoutPermission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{Password: "secret", Deny: jets.SubjectDeadLetter("prod")})
+		st := newStand(t, jetstest.Config{Password: "secret", Deny: jets.SubjectDeadLetter(sinktest.Kind.Name, "prod")})
 		b := newBurial(st)
 		if r := st.commit(b.sink, b.mixed(1, 1)); r.Stored != 5 {
 			t.Errorf("receipt %+v", r)

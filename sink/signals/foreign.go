@@ -45,7 +45,7 @@ func (s *Sink) overtake(ctx context.Context, refusal error, batch []id) error {
 	if time.Since(s.foreignTold) >= foreignTold {
 		s.foreignTold = time.Now()
 		s.log.Warn("another client publishes on this instance's subject and delays its events: allow only this service to publish there",
-			"subject", jets.SubjectEvents(s.instance), "sequence", newest)
+			"subject", jets.SubjectEvents(s.store.Kind.Name, s.instance), "sequence", newest)
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (s *Sink) overtake(ctx context.Context, refusal error, batch []id) error {
 // the newest, and their ids. newest is 0 unless all of them are foreign and none is an
 // event of the batch.
 func (s *Sink) foreign(ctx context.Context, batch []id) (newest uint64, ids []id, err error) {
-	next := map[string]any{"next_by_subj": jets.SubjectEvents(s.instance)}
+	next := map[string]any{"next_by_subj": jets.SubjectEvents(s.store.Kind.Name, s.instance)}
 	for range mostForeign {
 		next["seq"] = max(newest, s.lastEvent) + 1
 		m, err := s.store.Conn.Read(ctx, jets.StreamSignals, next)
@@ -83,5 +83,5 @@ func (s *Sink) blame(refusal error, tries int) error {
 	if tries == 0 {
 		return refusal
 	}
-	return fmt.Errorf("another client publishes on %s (message %d); allow only this service to publish there: %w", jets.SubjectEvents(s.instance), s.lastEvent, refusal)
+	return fmt.Errorf("another client publishes on %s (message %d); allow only this service to publish there: %w", jets.SubjectEvents(s.store.Kind.Name, s.instance), s.lastEvent, refusal)
 }

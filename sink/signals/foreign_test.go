@@ -29,7 +29,7 @@ func TestSomebodyElsePublishes(t *testing.T) {
 	defer stop()
 	wg.Go(func() {
 		for pipeline.Sleep(ctx, 10*time.Millisecond) == nil {
-			_ = other.NATS.Publish(jets.SubjectEvents("prod"), []byte(`{"uuid":"none of the org's"}`))
+			_ = other.NATS.Publish(jets.SubjectEvents(sinktest.Kind.Name, "prod"), []byte(`{"uuid":"none of the org's"}`))
 		}
 	})
 	query := Query{Origin: sinktest.Origin, Hash: okta.Query("", limit), Since: pipeline.Since{Age: time.Hour},

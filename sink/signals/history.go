@@ -46,7 +46,7 @@ func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] 
 		listed := false
 		for at := seq; at >= s.stream.First && at != 0; {
 			m, err := s.store.Conn.At(ctx, jets.StreamSignals, at)
-			missing := errors.Is(err, jets.ErrNoMessage) || err == nil && m.Subject != jets.SubjectPosition(s.instance)
+			missing := errors.Is(err, jets.ErrNoMessage) || err == nil && m.Subject != jets.SubjectPosition(s.store.Kind.Name, s.instance)
 			if err != nil && !missing {
 				yield(entry{}, err)
 				return
@@ -80,7 +80,7 @@ func (s *Sink) history(ctx context.Context, seq uint64) iter.Seq2[entry, error] 
 // first; through is one that exists.
 func (s *Sink) positionsBefore(ctx context.Context, at, through uint64) ([]uint64, error) {
 	var seqs []uint64
-	err := s.scan(ctx, jets.SubjectPosition(s.instance), 1, through, func(m jetstream.Msg, seq uint64) error {
+	err := s.scan(ctx, jets.SubjectPosition(s.store.Kind.Name, s.instance), 1, through, func(m jetstream.Msg, seq uint64) error {
 		if seq < at {
 			seqs = append(seqs, seq)
 		}

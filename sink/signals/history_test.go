@@ -36,9 +36,9 @@ func walked(t testing.TB, store *jets.Store, n int, between func(i int) int) []u
 	prev := uint64(0)
 	for i := range n {
 		for range between(i) {
-			publish(&nats.Msg{Subject: jets.SubjectEvents("other"), Data: []byte("{}")})
+			publish(&nats.Msg{Subject: jets.SubjectEvents(sinktest.Kind.Name, "other"), Data: []byte("{}")})
 		}
-		m, err := positionMessage(jets.SubjectPosition("prod"), pipeline.Position{
+		m, err := positionMessage(jets.SubjectPosition(sinktest.Kind.Name, "prod"), pipeline.Position{
 			Version: pipeline.PositionVersion, Link: sinktest.Link(i), Origin: sinktest.Origin, Query: "q1", Why: pipeline.WhyPage,
 			PublishedMax: sinktest.Epoch.Add(time.Duration(i) * time.Minute), At: sinktest.Epoch.Add(time.Duration(i) * time.Minute),
 		})

@@ -112,7 +112,7 @@ func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeli
 	for i := range events {
 		pos.PublishedMax = latest(pos.PublishedMax, believable(events[i].Published, s.span.until))
 	}
-	m, err := positionMessage(jets.SubjectPosition(s.instance), pos)
+	m, err := positionMessage(jets.SubjectPosition(s.store.Kind.Name, s.instance), pos)
 	if err != nil {
 		return err
 	}

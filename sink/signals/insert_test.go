@@ -175,7 +175,7 @@ func TestInsertIsRefused(t *testing.T) {
 	if _, err := zombie.Insert(t.Context(), zombie.at, day(pipeline.WhyRepair, sinktest.Events(4, 5))); !errors.Is(err, pipeline.ErrFenced) {
 		t.Errorf("a stale fence: %v", err)
 	}
-	_, err := st.Store.Conn.JS.PublishMsg(t.Context(), &nats.Msg{Subject: jets.SubjectEvents("prod"), Data: sinktest.Event(6).Data, Header: nats.Header{jets.HeaderID: {sinktest.Event(6).UUID}}})
+	_, err := st.Store.Conn.JS.PublishMsg(t.Context(), &nats.Msg{Subject: jets.SubjectEvents(sinktest.Kind.Name, "prod"), Data: sinktest.Event(6).Data, Header: nats.Header{jets.HeaderID: {sinktest.Event(6).UUID}}})
 	st.OK(err)
 	if _, err := s.Insert(t.Context(), s.at, day(pipeline.WhyRepair, sinktest.Events(5, 6))); !errors.Is(err, pipeline.ErrFenced) {
 		t.Errorf("over a foreign event: %v", err)
@@ -248,7 +248,7 @@ func TestInsertCutAnywhere(t *testing.T) {
 		}
 	}
 	for n := range cuts {
-		got := stored[jets.SubjectEvents(fmt.Sprint("cut-", n))]
+		got := stored[jets.SubjectEvents(sinktest.Kind.Name, fmt.Sprint("cut-", n))]
 		slices.Sort(got)
 		if len(got) != 9 || len(slices.Compact(got)) != 9 {
 			t.Errorf("cut after %d bytes: stored %v", 60*n, got)

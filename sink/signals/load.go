@@ -35,7 +35,7 @@ func (s *Sink) load(ctx context.Context) error {
 		}
 		from = min(from, before)
 	}
-	return s.scan(ctx, jets.SubjectEvents(s.instance), max(from, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
+	return s.scan(ctx, jets.SubjectEvents(s.store.Kind.Name, s.instance), max(from, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
 		uuid, err := s.uuidOf(ctx, m, seq)
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ const blindReach = 10 * jets.MaxBatch
 // dedupe_from names no position, it is returned unchanged.
 func (s *Sink) pagesBefore(ctx context.Context, dedupeFrom uint64) (uint64, error) {
 	m, err := s.store.Conn.At(ctx, jets.StreamSignals, dedupeFrom)
-	if errors.Is(err, jets.ErrNoMessage) || err == nil && m.Subject != jets.SubjectPosition(s.instance) {
+	if errors.Is(err, jets.ErrNoMessage) || err == nil && m.Subject != jets.SubjectPosition(s.store.Kind.Name, s.instance) {
 		return dedupeFrom, nil
 	}
 	if err != nil {

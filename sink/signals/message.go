@@ -78,7 +78,7 @@ func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
 // TooLarge reports whether the message of an instance's event exceeds what the stream
 // accepts.
 func TooLarge(store *jets.Store, instance string, e *pipeline.Event) bool {
-	return newEnvelope(jets.SubjectEvents(instance), "", store.Kind.TypePrefix).Larger(e, store.MaxMessage())
+	return newEnvelope(jets.SubjectEvents(store.Kind.Name, instance), "", store.Kind.TypePrefix).Larger(e, store.MaxMessage())
 }
 
 // positionMessage returns the message of a position.

@@ -182,7 +182,7 @@ func Wake(conn *jets.Conn, instance string) {
 // place writes next after the newest position, with the operator's name.
 func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) error {
 	next.At = time.Now().UTC()
-	m, err := positionMessage(jets.SubjectPosition(o.Instance), next)
+	m, err := positionMessage(jets.SubjectPosition(o.Store.Kind.Name, o.Instance), next)
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ const operatorTries = 20
 
 // after counts the instance's events after a sequence.
 func (o *Operator) after(ctx context.Context, seq uint64) (uint64, error) {
-	n, err := o.Store.Conn.Count(ctx, jets.SubjectEvents(o.Instance), seq+1)
+	n, err := o.Store.Conn.Count(ctx, jets.SubjectEvents(o.Store.Kind.Name, o.Instance), seq+1)
 	if err != nil {
 		return 0, fmt.Errorf("count events of %s: %w", o.Instance, err)
 	}

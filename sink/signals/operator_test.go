@@ -439,7 +439,7 @@ func TestIdlePollerNoticesARewind(t *testing.T) {
 		}
 		n := 0
 		for m := range st.Messages(jets.StreamSignals) {
-			if m.Subject == jets.SubjectEvents("prod") {
+			if m.Subject == jets.SubjectEvents(sinktest.Kind.Name, "prod") {
 				n++
 			}
 		}

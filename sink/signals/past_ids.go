@@ -81,7 +81,7 @@ func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 // within calls visit, in order, for each stored event of a span from sequence first
 // through the events' fence.
 func (s *Sink) within(ctx context.Context, p *pastIDs, first uint64, visit func(audit.StoredEvent)) error {
-	return s.scan(ctx, jets.SubjectEvents(s.instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
+	return s.scan(ctx, jets.SubjectEvents(s.store.Kind.Name, s.instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
 		published := publishedOf(m)
 		if !p.holds(published) {
 			return nil

@@ -22,7 +22,7 @@ func TestCommandWakesPoller(t *testing.T) {
 		want error // where nobody polls
 	}{
 		"events above the position": {func(st *stand, _ *Sink) { st.foreign(sinktest.Event(6)) }, ErrUncompared},
-		"the positions purged":      {func(st *stand, _ *Sink) { st.Purge(jets.SubjectPosition("prod")) }, ErrPurged},
+		"the positions purged":      {func(st *stand, _ *Sink) { st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod")) }, ErrPurged},
 		"the stream purged":         {func(st *stand, _ *Sink) { st.Purge("") }, ErrPurged},
 		"the position before":       {func(st *stand, s *Sink) { st.Delete(s.at.Seq); st.foreign(sinktest.Event(6)) }, ErrUncompared},
 	} {
@@ -72,6 +72,6 @@ func TestCommandWakesPoller(t *testing.T) {
 // foreign publishes an event as another client may.
 func (st *stand) foreign(e pipeline.Event) {
 	st.Helper()
-	_, err := st.Store.Conn.JS.PublishMsg(st.Context(), &nats.Msg{Subject: jets.SubjectEvents("prod"), Data: e.Data, Header: nats.Header{jets.HeaderID: {e.UUID}}})
+	_, err := st.Store.Conn.JS.PublishMsg(st.Context(), &nats.Msg{Subject: jets.SubjectEvents(sinktest.Kind.Name, "prod"), Data: e.Data, Header: nats.Header{jets.HeaderID: {e.UUID}}})
 	st.OK(err)
 }

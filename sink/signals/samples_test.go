@@ -45,14 +45,14 @@ func TestOddEventsAreStoredToTheByte(t *testing.T) {
 		}
 		st.poll("odd", served)
 		ledger := &Ledger{Store: st.Store, Instance: "odd"}
-		for _, m := range st.wantBytes(jets.StreamSignals, jets.SubjectEvents("odd"), odd) {
+		for _, m := range st.wantBytes(jets.StreamSignals, jets.SubjectEvents(sinktest.Kind.Name, "odd"), odd) {
 			e, err := ledger.Event(t.Context(), m.Sequence) // as an audit reads it
 			st.OK(err)
 			if e.UUID == "" || e.UUID != m.Header.Get(jets.HeaderID) || !bytes.Equal(e.Data, m.Data) {
 				t.Errorf("event %d is read as %q", m.Sequence, e.UUID)
 			}
 		}
-		st.wantBytes(jets.StreamDeadLetter, jets.SubjectDeadLetter("odd"), bad)
+		st.wantBytes(jets.StreamDeadLetter, jets.SubjectDeadLetter(sinktest.Kind.Name, "odd"), bad)
 	})
 }
 
@@ -89,7 +89,7 @@ func asOrgs(t *testing.T, lines [][]byte) [][][]byte {
 func (st *stand) passThrough(instance string, lines [][]byte) {
 	st.Helper()
 	st.poll(instance, lines)
-	for _, m := range st.wantBytes(jets.StreamSignals, jets.SubjectEvents(instance), lines) {
+	for _, m := range st.wantBytes(jets.StreamSignals, jets.SubjectEvents(sinktest.Kind.Name, instance), lines) {
 		checkHeaders(st.T, m)
 	}
 }

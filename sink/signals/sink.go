@@ -216,7 +216,7 @@ func (s *Sink) repeats(e *pipeline.Event, i id, seen map[id]int, events []pipeli
 }
 
 func (s *Sink) envelope() *envelope {
-	return newEnvelope(jets.SubjectEvents(s.instance), cmp.Or(s.query.Source, s.query.Origin), s.store.Kind.TypePrefix)
+	return newEnvelope(jets.SubjectEvents(s.store.Kind.Name, s.instance), cmp.Or(s.query.Source, s.query.Origin), s.store.Kind.TypePrefix)
 }
 
 // believable limits a published time to the org's own clock: a later one would make a
@@ -280,7 +280,7 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c siftedPage, from,
 	if last {
 		pos.PublishedMax = latest(pos.PublishedMax, c.publishedMax)
 	}
-	m, err := positionMessage(jets.SubjectPosition(s.instance), pos)
+	m, err := positionMessage(jets.SubjectPosition(s.store.Kind.Name, s.instance), pos)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func TestIdleCursorIsHealed(t *testing.T) {
 			s := st.synced()
 			st.commit(s, page(s, 1, sinktest.Events(1, 3)))
 			st.OK(s.settle(t.Context()))
-			st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key("prod")), "{")
+			st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, "prod")), "{")
 			notice(st, s)
 			p := short(s, 2, nil)
 			p.Next, p.Through = p.Link, time.Now().Add(2*time.Hour)

@@ -188,7 +188,7 @@ func (s *site) poll(ctx context.Context, org *oktatest.Org) {
 
 // audit holds the site's stream against the org's log.
 func (s *site) audit(org *oktatest.Org) error {
-	a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents("prod"), Positions: jets.SubjectPosition("prod")}
+	a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(sinktest.Kind.Name, "prod"), Positions: jets.SubjectPosition(sinktest.Kind.Name, "prod")}
 	for _, e := range org.Events() {
 		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 	}
@@ -209,9 +209,9 @@ func (s *site) await(org *oktatest.Org) {
 func (s *site) count() uint64 {
 	stream, err := s.Store.Conn.JS.Stream(s.Context(), jets.StreamSignals)
 	s.OK(err)
-	info, err := stream.Info(s.Context(), jetstream.WithSubjectFilter(jets.SubjectEvents("prod")))
+	info, err := stream.Info(s.Context(), jetstream.WithSubjectFilter(jets.SubjectEvents(sinktest.Kind.Name, "prod")))
 	s.OK(err)
-	return info.State.Subjects[jets.SubjectEvents("prod")]
+	return info.State.Subjects[jets.SubjectEvents(sinktest.Kind.Name, "prod")]
 }
 
 // Two sites poll one org under one name. The line between them is cut and mended,

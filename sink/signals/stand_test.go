@@ -106,7 +106,7 @@ func (st *stand) wantEvents(first, last int) {
 
 func (st *stand) cursor() *Cursor {
 	st.Helper()
-	m, err := st.Store.Conn.Last(st.Context(), jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key("prod")))
+	m, err := st.Store.Conn.Last(st.Context(), jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, "prod")))
 	st.OK(err)
 	c := new(Cursor)
 	st.OK(json.Unmarshal(m.Data, c))

@@ -98,7 +98,7 @@ func (s *Sink) sync(ctx context.Context) error {
 // the newest message on the subject, which is the fence in any case. seq 0: there is no
 // message; err: none of them is a position.
 func (s *Sink) newest(ctx context.Context) (entry, error) {
-	m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(s.instance))
+	m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(s.store.Kind.Name, s.instance))
 	if errors.Is(err, jets.ErrNoMessage) {
 		return entry{}, nil
 	}
@@ -292,7 +292,7 @@ func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
 // restart finds it, or none of it.
 func (s *Sink) place(ctx context.Context, next pipeline.Position) error {
 	next.At = time.Now().UTC()
-	m, err := positionMessage(jets.SubjectPosition(s.instance), next)
+	m, err := positionMessage(jets.SubjectPosition(s.store.Kind.Name, s.instance), next)
 	if err != nil {
 		return err
 	}
@@ -308,7 +308,7 @@ func (s *Sink) place(ctx context.Context, next pipeline.Position) error {
 // readLastEvent reads the sequence of the instance's newest event; 0: none.
 func (s *Sink) readLastEvent(ctx context.Context) error {
 	s.lastEvent = 0
-	m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(s.instance))
+	m, err := s.store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(s.store.Kind.Name, s.instance))
 	if errors.Is(err, jets.ErrNoMessage) {
 		return nil
 	}

@@ -67,7 +67,7 @@ func TestOvertakesNoneOfOurs(t *testing.T) {
 	zombie, s := st.synced(), st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	st.Delete(s.at.Seq)
-	st.Write(jets.SubjectEvents("prod"), `{"uuid":"somebody else's"}`)
+	st.Write(jets.SubjectEvents(sinktest.Kind.Name, "prod"), `{"uuid":"somebody else's"}`)
 	if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 2, sinktest.Events(3, 4))); !errors.Is(err, pipeline.ErrFenced) {
 		t.Errorf("got %v", err)
 	}
@@ -78,7 +78,7 @@ func TestForeignEventAbove(t *testing.T) {
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	foreign := sinktest.Event(3)
-	st.Write(jets.SubjectEvents("prod"), string(foreign.Data)) // no ce-id either
+	st.Write(jets.SubjectEvents(sinktest.Kind.Name, "prod"), string(foreign.Data)) // no ce-id either
 	if _, err := s.Commit(t.Context(), s.at, page(s, 2, sinktest.Events(3, 4))); !errors.Is(err, pipeline.ErrFenced) {
 		t.Fatalf("a commit over a foreign event gave %v", err)
 	}
@@ -101,9 +101,9 @@ func TestPositionsPurged(t *testing.T) {
 		st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 		st.commit(s, page(s, 2, sinktest.Events(5, 8)))
 		st.OK(s.settle(t.Context()))
-		st.Purge(jets.SubjectPosition("prod"))
+		st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod"))
 		if all {
-			st.Purge(jets.SubjectEvents("prod"))
+			st.Purge(jets.SubjectEvents(sinktest.Kind.Name, "prod"))
 		}
 		zombie.recent = recent{}
 		if _, err := zombie.Commit(t.Context(), zombie.at, page(zombie, 1, sinktest.Events(1, 4))); !errors.Is(err, pipeline.ErrFenced) {
@@ -139,7 +139,7 @@ func TestCursorTrailsPurge(t *testing.T) {
 	st.commit(s, page(s, 2, sinktest.Events(5, 8)))
 	st.OK(s.settle(t.Context()))
 	st.putCursor(*behind)
-	st.Purge(jets.SubjectPosition("prod"))
+	st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod"))
 	s = st.synced()
 	if s.at.Link != sinktest.Link(1) {
 		t.Fatalf("went on from %+v", s.at)
@@ -167,13 +167,13 @@ func TestCursorTrailsAmongOthers(t *testing.T) {
 	others := make([]*nats.Msg, jets.MaxBatch)
 	for range blindReach/jets.MaxBatch + 1 {
 		for i := range others {
-			others[i] = &nats.Msg{Subject: jets.SubjectPosition("other"), Header: nats.Header{}, Data: []byte("{}")}
+			others[i] = &nats.Msg{Subject: jets.SubjectPosition(sinktest.Kind.Name, "other"), Header: nats.Header{}, Data: []byte("{}")}
 		}
 		_, err := st.Store.Publisher.Publish(t.Context(), others)
 		st.OK(err)
 	}
 	st.putCursor(*behind)
-	st.Purge(jets.SubjectPosition("prod"))
+	st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod"))
 	s = st.synced()
 	if r := st.commit(s, page(s, 2, sinktest.Events(5, 8))); r.Stored != 0 || r.Repeats != 4 {
 		t.Fatalf("a page that came again: %+v", r)
@@ -202,7 +202,7 @@ func (st *stand) putCursor(c Cursor) {
 	st.Helper()
 	data, err := json.Marshal(c)
 	st.OK(err)
-	st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key("prod")), string(data))
+	st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, "prod")), string(data))
 }
 
 // TestCursorIsOnlyACopy: whatever CURSORS says, the stream is right.
@@ -211,12 +211,12 @@ func TestCursorIsOnlyACopy(t *testing.T) {
 		"deleted": func(st *stand, _ Cursor) {
 			kv, err := st.Store.Conn.JS.KeyValue(st.Context(), jets.BucketCursors)
 			st.OK(err)
-			st.OK(kv.Delete(st.Context(), jets.Key("prod")))
+			st.OK(kv.Delete(st.Context(), jets.Key(sinktest.Kind.Name, "prod")))
 		},
 		"purged": func(st *stand, _ Cursor) {
 			kv, err := st.Store.Conn.JS.KeyValue(st.Context(), jets.BucketCursors)
 			st.OK(err)
-			st.OK(kv.Purge(st.Context(), jets.Key("prod")))
+			st.OK(kv.Purge(st.Context(), jets.Key(sinktest.Kind.Name, "prod")))
 		},
 		"bucket deleted": func(st *stand, _ Cursor) { st.OK(st.Store.Conn.JS.DeleteKeyValue(st.Context(), jets.BucketCursors)) },
 		"behind": func(st *stand, c Cursor) {
@@ -229,7 +229,7 @@ func TestCursorIsOnlyACopy(t *testing.T) {
 			st.putCursor(c)
 		},
 		"nonsense": func(st *stand, _ Cursor) {
-			st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key("prod")), "{")
+			st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, "prod")), "{")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -431,7 +431,7 @@ func TestStartOverWhatIsKept(t *testing.T) {
 	st.commit(s, page(s, 1, sinktest.Events(1, 5)))
 	st.commit(s, short(s, 2, sinktest.Events(6, 8)))
 	st.OK(s.settle(t.Context()))
-	st.Purge(jets.SubjectPosition("prod"))
+	st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod"))
 	st.OK(st.Store.Conn.JS.DeleteKeyValue(t.Context(), jets.BucketCursors))
 	st.OK(st.Store.Ensure(t.Context()))
 
@@ -563,7 +563,7 @@ func TestNewerVersionIsDeclined(t *testing.T) {
 	newer.Version = pipeline.PositionVersion + 1
 	data, err := json.Marshal(newer)
 	st.OK(err)
-	st.Write(jets.SubjectPosition("prod"), string(data))
+	st.Write(jets.SubjectPosition(sinktest.Kind.Name, "prod"), string(data))
 	if _, err := st.sink().Sync(t.Context()); !errors.Is(err, pipeline.ErrNewer) {
 		t.Fatalf("a newer position gave %v", err)
 	}
@@ -576,8 +576,8 @@ func TestUnreadablePosition(t *testing.T) {
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	st.commit(s, page(s, 2, sinktest.Events(3, 4)))
-	st.Write(jets.SubjectPosition("prod"), "no position")
-	garbage := st.Write(jets.SubjectPosition("prod"), `{"version":1}`)
+	st.Write(jets.SubjectPosition(sinktest.Kind.Name, "prod"), "no position")
+	garbage := st.Write(jets.SubjectPosition(sinktest.Kind.Name, "prod"), `{"version":1}`)
 	s = st.synced()
 	if s.at.Link != sinktest.Link(2) || s.at.Seq != garbage {
 		t.Fatalf("went on from %+v", s.at)
@@ -602,7 +602,7 @@ func TestEventsPurged(t *testing.T) {
 	st := newStand(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
-	st.Purge(jets.SubjectEvents("prod"))
+	st.Purge(jets.SubjectEvents(sinktest.Kind.Name, "prod"))
 	if _, err := s.Commit(t.Context(), s.at, page(s, 2, sinktest.Events(5, 6))); !errors.Is(err, pipeline.ErrFenced) {
 		t.Fatalf("a commit after a purge of events gave %v", err)
 	}

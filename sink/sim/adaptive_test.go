@@ -87,7 +87,7 @@ func (b *beat) moved(_ string, state pipeline.State, _ pipeline.Position, _ time
 // watermark true.
 func (b *beat) wantAll() {
 	b.Helper()
-	a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents("prod"), Positions: jets.SubjectPosition("prod")}
+	a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(sinktest.Kind.Name, "prod"), Positions: jets.SubjectPosition(sinktest.Kind.Name, "prod")}
 	for _, e := range b.org.Events() {
 		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 	}
@@ -117,7 +117,7 @@ func (b *beat) delays() []time.Duration {
 	st := &sinktest.Fixture{T: b.T, Store: jets.Attach(b.conn, sinktest.Kind)}
 	var list []time.Duration
 	for m := range st.Messages(jets.StreamSignals) {
-		if m.Subject == jets.SubjectEvents("prod") {
+		if m.Subject == jets.SubjectEvents(sinktest.Kind.Name, "prod") {
 			list = append(list, m.Time.Sub(visible[m.Header.Get("ce-id")]))
 		}
 	}

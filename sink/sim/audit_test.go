@@ -3,6 +3,7 @@ package sim
 import (
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
 // audit reads the whole stream and holds it against the org's log.
@@ -17,7 +18,7 @@ func (w *world) audit() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents("prod"), Positions: jets.SubjectPosition("prod")}
+	a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(sinktest.Kind.Name, "prod"), Positions: jets.SubjectPosition(sinktest.Kind.Name, "prod")}
 	for _, e := range w.org.Events() {
 		a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted, Kind: w.kind(e)})
 	}

@@ -168,7 +168,7 @@ func (w *fleetWorld) put(t *tenant, enabled bool) error {
 	w.quiet(t)
 	t.off = time.Time{}
 	err := w.write(func(ctx context.Context, kv jetstream.KeyValue) error {
-		_, err := kv.Put(ctx, jets.Key(t.name), w.value(t, enabled))
+		_, err := kv.Put(ctx, jets.Key(sinktest.Kind.Name, t.name), w.value(t, enabled))
 		return err
 	})
 	if err == nil && !enabled {
@@ -180,7 +180,9 @@ func (w *fleetWorld) put(t *tenant, enabled bool) error {
 func (w *fleetWorld) remove(t *tenant) error {
 	w.quiet(t)
 	t.off = time.Time{}
-	err := w.write(func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Purge(ctx, jets.Key(t.name)) })
+	err := w.write(func(ctx context.Context, kv jetstream.KeyValue) error {
+		return kv.Purge(ctx, jets.Key(sinktest.Kind.Name, t.name))
+	})
 	if err == nil {
 		t.off = time.Now()
 	}
@@ -223,7 +225,7 @@ func (w *fleetWorld) reconfigure() {
 		w.quiet(t)
 		t.off = time.Time{}
 		err := w.write(func(ctx context.Context, kv jetstream.KeyValue) error {
-			_, err := kv.Put(ctx, jets.Key(t.name), []byte(w.choose(`{"settings":{}}`, `{`, `[]`, `{"enabled":true,"settings":{"fqdn":"x"}}`)))
+			_, err := kv.Put(ctx, jets.Key(sinktest.Kind.Name, t.name), []byte(w.choose(`{"settings":{}}`, `{`, `[]`, `{"enabled":true,"settings":{"fqdn":"x"}}`)))
 			_, _ = kv.Put(ctx, w.choose("okta.Acme.2", "aws.prod", "okta"), []byte(`{}`))
 			return err
 		})

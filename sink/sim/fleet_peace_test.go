@@ -106,7 +106,7 @@ func (w *fleetWorld) names(instance string) []string {
 
 // locks is what LOCKS says, for people.
 func (w *fleetWorld) locks() string {
-	r, err := locks.ReadReplicas(w.Context(), w.admin)
+	r, err := locks.ReadReplicas(w.Context(), jets.Attach(w.admin, sinktest.Kind))
 	if err != nil {
 		return err.Error()
 	}
@@ -166,7 +166,7 @@ func (w *fleetWorld) owned(t *tenant) bool {
 // says every 15 s: up to the poll before three in a row that were empty and moved the
 // link, since these orgs move it as they like.
 func (w *fleetWorld) through(t *tenant) bool {
-	m, err := w.admin.Last(w.Context(), jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key(t.name)))
+	m, err := w.admin.Last(w.Context(), jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, t.name)))
 	var c signals.Cursor
 	if err != nil || json.Unmarshal(m.Data, &c) != nil {
 		return false
@@ -317,7 +317,7 @@ func (w *fleetWorld) leave() {
 	for _, t := range w.tenants {
 		w.quiet(t)
 	}
-	state, err := locks.ReadReplicas(w.Context(), w.admin)
+	state, err := locks.ReadReplicas(w.Context(), jets.Attach(w.admin, sinktest.Kind))
 	w.must(err)
 	for instance := range state.Locks {
 		if state.Held(instance) {
@@ -336,7 +336,7 @@ func (w *fleetWorld) audit() {
 	defer cancel()
 	_ = w.admin.Up(ctx)
 	for _, t := range w.tenants {
-		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(t.name), Positions: jets.SubjectPosition(t.name)}
+		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(sinktest.Kind.Name, t.name), Positions: jets.SubjectPosition(sinktest.Kind.Name, t.name)}
 		for _, e := range t.log() {
 			a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
 // strike is something that befalls a fleet; most of them, one replica.
@@ -175,7 +176,7 @@ func (w *fleetWorld) meddle(r *replica) {
 	if err != nil {
 		return
 	}
-	key := jets.Key(w.tenants[w.rng.IntN(len(w.tenants))].name)
+	key := jets.Key(sinktest.Kind.Name, w.tenants[w.rng.IntN(len(w.tenants))].name)
 	switch w.rng.IntN(8) {
 	case 0:
 		_ = kv.Delete(ctx, key)

@@ -42,7 +42,7 @@ func TestSimulationOfLargeEvents(t *testing.T) {
 				HTTP: &http.Client{Transport: org.Transport()}},
 			Sink: signals.New(st.Store, "prod", w.query(), nil, nil),
 		}).Run(ctx))
-		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents("prod"), Positions: jets.SubjectPosition("prod")}
+		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(sinktest.Kind.Name, "prod"), Positions: jets.SubjectPosition(sinktest.Kind.Name, "prod")}
 		for _, e := range org.Events() {
 			a.Log = append(a.Log, jetstest.Logged{UUID: e.UUID, Data: e.Data, Persisted: e.Persisted})
 		}

@@ -49,7 +49,7 @@ func (w *world) pause() {
 // gap is what the newest position says; nil: nothing.
 func (w *world) gap(ctx context.Context, conn *jets.Conn) *pipeline.Gap {
 	w.Helper()
-	m, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition("prod"))
+	m, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(sinktest.Kind.Name, "prod"))
 	var p pipeline.Position
 	if err == nil {
 		err = json.Unmarshal(m.Data, &p)

@@ -180,7 +180,7 @@ func positions(st *sinktest.Fixture) []pipeline.Position {
 	var list []pipeline.Position
 	for m := range st.Messages(jets.StreamSignals) {
 		var p pipeline.Position
-		if m.Subject == jets.SubjectPosition("prod") && json.Unmarshal(m.Data, &p) == nil {
+		if m.Subject == jets.SubjectPosition(sinktest.Kind.Name, "prod") && json.Unmarshal(m.Data, &p) == nil {
 			list = append(list, p)
 		}
 	}

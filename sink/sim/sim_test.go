@@ -299,18 +299,18 @@ func (w *world) operate() {
 	switch w.rng.IntN(6) {
 	case 0:
 		if kv, err := conn.JS.KeyValue(ctx, jets.BucketCursors); err == nil {
-			_ = kv.Delete(ctx, jets.Key("prod"))
+			_ = kv.Delete(ctx, jets.Key(sinktest.Kind.Name, "prod"))
 		}
 	case 1:
 		_ = conn.JS.DeleteKeyValue(ctx, jets.BucketCursors)
 	case 2:
-		if m, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition("prod")); err == nil {
+		if m, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(sinktest.Kind.Name, "prod")); err == nil {
 			st.Delete(m.Seq)
 		}
 	case 3:
 		if w.purges > 0 && standsInCursors(ctx, conn) {
 			w.purges--
-			st.Purge(jets.SubjectPosition("prod"))
+			st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod"))
 		}
 	default:
 		w.moveByHand(ctx)
@@ -320,6 +320,6 @@ func (w *world) operate() {
 // standsInCursors reports whether CURSORS knows the instance: with both gone
 // nothing is left to go on from, and since is all there is.
 func standsInCursors(ctx context.Context, c *jets.Conn) bool {
-	m, err := c.Last(ctx, jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key("prod")))
+	m, err := c.Last(ctx, jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, "prod")))
 	return err == nil && len(m.Data) > 0
 }

@@ -189,7 +189,7 @@ func Link(n int) pipeline.Link { return pipeline.Link(fmt.Sprintf("/api/v1/logs?
 
 // EventMessage is the message of an instance's event.
 func EventMessage(instance string, e pipeline.Event) *nats.Msg {
-	return &nats.Msg{Subject: jets.SubjectEvents(instance), Data: e.Data, Header: nats.Header{
+	return &nats.Msg{Subject: jets.SubjectEvents(Kind.Name, instance), Data: e.Data, Header: nats.Header{
 		jets.HeaderSpecVersion: {"1.0"}, jets.HeaderID: {e.UUID}, jets.HeaderSource: {Origin}, jets.HeaderType: {Kind.TypePrefix + e.Type},
 		jets.HeaderTime: {e.Time}, jets.HeaderContentType: {"application/json"},
 	}}
@@ -206,7 +206,7 @@ type Laid struct {
 
 // IsEvent reports whether what was laid at a place is an event, and is kept.
 func (l *Laid) IsEvent(i int) bool {
-	return l.Kept[i] && strings.HasPrefix(l.Msgs[i].Subject, jets.SubjectEvents(""))
+	return l.Kept[i] && strings.HasPrefix(l.Msgs[i].Subject, jets.SubjectEvents(Kind.Name, ""))
 }
 
 // Lay stores n messages of instances side by side: pages of at most longest, each
@@ -222,7 +222,7 @@ func Lay(f *Fixture, seed uint64, n, instances, longest int) *Laid {
 		for range 1 + l.Rand.IntN(longest) {
 			l.Put(EventMessage(instance, Event(len(l.Msgs))))
 		}
-		l.Put(&nats.Msg{Subject: jets.SubjectPosition(instance), Data: []byte(`{}`)})
+		l.Put(&nats.Msg{Subject: jets.SubjectPosition(Kind.Name, instance), Data: []byte(`{}`)})
 	}
 	<-f.Store.Conn.JS.PublishAsyncComplete()
 	return l

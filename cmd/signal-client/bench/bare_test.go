@@ -88,7 +88,7 @@ func (b *bare) messages(events []json.RawMessage) ([]*nats.Msg, error) {
 			return nil, err
 		}
 		last = pipeline.LastEvent{UUID: e.UUID, Published: e.Published}
-		page = append(page, &nats.Msg{Subject: jets.SubjectEvents(b.Instance), Data: data, Header: nats.Header{
+		page = append(page, &nats.Msg{Subject: jets.SubjectEvents(okta.Kind.Name, b.Instance), Data: data, Header: nats.Header{
 			"ce-specversion": {"1.0"}, "ce-id": {e.UUID}, "ce-source": {b.Org}, "ce-type": {"com.okta." + e.EventType},
 			"ce-time": {e.Published}, "ce-datacontenttype": {"application/json"},
 		}})
@@ -98,7 +98,7 @@ func (b *bare) messages(events []json.RawMessage) ([]*nats.Msg, error) {
 		Version: 1, Link: pipeline.Link(strings.TrimPrefix(b.first(), b.Org)), Origin: b.Org, Query: okta.Query("", b.Page),
 		CompleteThrough: now, PublishedMax: now, LastEvent: &last, Events: len(events), Why: pipeline.WhyPage, At: now,
 	})
-	return append(page, &nats.Msg{Subject: jets.SubjectPosition(b.Instance), Data: position, Header: nats.Header{}}), err
+	return append(page, &nats.Msg{Subject: jets.SubjectPosition(okta.Kind.Name, b.Instance), Data: position, Header: nats.Header{}}), err
 }
 
 // run publishes all batches. As the service does, it asks for a page while one

@@ -139,7 +139,7 @@ func (d *drains) afresh(t *testing.T) jetstream.JetStream {
 func await(ctx context.Context, js jetstream.JetStream) error {
 	ctx, cancel := context.WithTimeout(ctx, drainPatience)
 	defer cancel()
-	subject := jets.SubjectEvents(drainInstance)
+	subject := jets.SubjectEvents(okta.Kind.Name, drainInstance)
 	for {
 		stored := uint64(0)
 		if stream, err := js.Stream(ctx, jets.StreamSignals); err == nil {
@@ -170,7 +170,7 @@ func rate(t *testing.T, js jetstream.JetStream) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject := jets.SubjectEvents(drainInstance)
+	subject := jets.SubjectEvents(okta.Kind.Name, drainInstance)
 	first, err := stream.GetMsg(t.Context(), 1, jetstream.WithGetMsgSubject(subject))
 	if err != nil {
 		t.Fatal(err)

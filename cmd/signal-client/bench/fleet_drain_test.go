@@ -13,6 +13,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 const (
@@ -140,12 +141,12 @@ func (f *fleet) storedOf(group string) (events int) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	info, err := stream.Info(f.Context(), jetstream.WithSubjectFilter(jets.SubjectEvents("*")))
+	info, err := stream.Info(f.Context(), jetstream.WithSubjectFilter(jets.SubjectEvents(okta.Kind.Name, "*")))
 	if err != nil {
 		f.Fatal(err)
 	}
 	for subject, n := range info.State.Subjects {
-		if strings.HasPrefix(subject, jets.SubjectEvents(group)) {
+		if strings.HasPrefix(subject, jets.SubjectEvents(okta.Kind.Name, group)) {
 			events += int(n)
 		}
 	}
@@ -153,10 +154,10 @@ func (f *fleet) storedOf(group string) (events int) {
 }
 
 // messages are those that stand on a subject of each org of a group.
-func (f *fleet) messages(g hostGroup, subject func(instance string) string) func(yield func(jetstream.Msg) bool) {
+func (f *fleet) messages(g hostGroup, subject func(kind, instance string) string) func(yield func(jetstream.Msg) bool) {
 	var subjects []string
 	for i := range g.Hosts {
-		subjects = append(subjects, subject(g.instance(i)))
+		subjects = append(subjects, subject(okta.Kind.Name, g.instance(i)))
 	}
 	return func(yield func(jetstream.Msg) bool) {
 		f.Helper()

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 const (
@@ -69,7 +70,7 @@ func (f *fleet) lockTimes() func() time.Time {
 	last := make(chan time.Time, 1)
 	last <- time.Time{}
 	conn := f.server.Connect(f)
-	sub, err := conn.Subscribe(jets.BucketSubject(jets.BucketLocks, jets.Key("*")), func(*nats.Msg) {
+	sub, err := conn.Subscribe(jets.BucketSubject(jets.BucketLocks, jets.Key(okta.Kind.Name, "*")), func(*nats.Msg) {
 		<-last
 		last <- time.Now()
 	})

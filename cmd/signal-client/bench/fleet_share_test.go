@@ -14,6 +14,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 const (
@@ -63,7 +64,7 @@ func halfOf(delays []time.Duration) string {
 
 // sessions is how many replicas are alive.
 func (f *fleet) sessions() int {
-	replicas, err := locks.ReadReplicas(f.Context(), f.store.Conn)
+	replicas, err := locks.ReadReplicas(f.Context(), f.store)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -123,8 +124,8 @@ func (f *fleet) audit(r *report) {
 	events, wrong := 0, 0
 	for i := range shareOrgs {
 		instance := f.orgs.groups[0].instance(i)
-		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(instance),
-			Positions: jets.SubjectPosition(instance), Log: f.orgs.log(f.T, instance)}
+		a := jetstest.Audit{Stream: jets.StreamSignals, Events: jets.SubjectEvents(okta.Kind.Name, instance),
+			Positions: jets.SubjectPosition(okta.Kind.Name, instance), Log: f.orgs.log(f.T, instance)}
 		events += len(a.Log)
 		if err := f.audited(a); err != nil {
 			wrong++

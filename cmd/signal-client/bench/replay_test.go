@@ -134,7 +134,7 @@ func (l replayLayout) fill(t *testing.T, conn *jets.Conn, events []json.RawMessa
 			}
 		}
 		if l.turns == 1 {
-			put(&nats.Msg{Subject: jets.SubjectPosition(instance), Data: []byte(`{}`)})
+			put(&nats.Msg{Subject: jets.SubjectPosition(okta.Kind.Name, instance), Data: []byte(`{}`)})
 		}
 	}
 	select {
@@ -149,7 +149,7 @@ func (l replayLayout) fill(t *testing.T, conn *jets.Conn, events []json.RawMessa
 // batch among them: they are kept, under another name here, since they would
 // begin one.
 func replayMessage(instance string, n int, data []byte) *nats.Msg {
-	return &nats.Msg{Subject: jets.SubjectEvents(instance), Data: data, Header: nats.Header{
+	return &nats.Msg{Subject: jets.SubjectEvents(okta.Kind.Name, instance), Data: data, Header: nats.Header{
 		"ce-specversion": {"1.0"}, "ce-id": {fmt.Sprintf("%08x-0000-4000-8000-000000000000", n)}, "ce-source": {"https://acme.okta.com"},
 		"ce-type": {"com.okta.user.session.start"}, "ce-time": {"2026-11-22T08:00:00.000Z"}, "ce-datacontenttype": {"application/json"},
 		"Else-Batch-Id": {"7XlT6UVZcOjEByGXpsuotz"}, "Else-Batch-Sequence": {fmt.Sprint(n % 999)},
@@ -184,7 +184,7 @@ func rateOf(t *testing.T, want int, read func() (int, error)) float64 {
 // consumeOne reads the instance with a plain ordered consumer.
 func consumeOne(ctx context.Context, conn *jets.Conn) (int, error) {
 	consumer, err := conn.JS.OrderedConsumer(ctx, jets.StreamSignals, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{jets.SubjectEvents(replayInstance)},
+		FilterSubjects: []string{jets.SubjectEvents(okta.Kind.Name, replayInstance)},
 	})
 	if err != nil {
 		return 0, err

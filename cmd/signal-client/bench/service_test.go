@@ -67,7 +67,7 @@ func (f *fleet) configure(group int, interval time.Duration, files bool) {
 	for i := range g.Hosts {
 		value := fmt.Sprintf(`{"poll_interval":%q,"settings":{"base_url":%q,"since":%q},"credentials":{%s}}`,
 			interval, f.orgs.origin(group, i), drainSince, credential)
-		if _, err := bucket.Put(f.Context(), jets.Key(g.instance(i)), []byte(value)); err != nil {
+		if _, err := bucket.Put(f.Context(), jets.Key(okta.Kind.Name, g.instance(i)), []byte(value)); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -207,7 +207,7 @@ func (f *fleet) holders() map[string]string {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
 	defer cancel()
-	replicas, err := locks.ReadReplicas(ctx, f.store.Conn)
+	replicas, err := locks.ReadReplicas(ctx, f.store)
 	if err != nil {
 		f.Fatal(err)
 	}

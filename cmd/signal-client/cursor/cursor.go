@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -126,7 +127,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 }
 
 func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
-	replicas, err := locks.ReadReplicas(ctx, store.Conn)
+	replicas, err := locks.ReadReplicas(ctx, store)
 	if err != nil || !replicas.Held(c.Instance) {
 		return ""
 	}
@@ -162,7 +163,7 @@ func (c *cursors) facts(st signals.CursorState, holder string, now time.Time) te
 		add("link", string(st.Link))
 	}
 	if st.Fence != st.Seq {
-		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is not a position and is skipped", jets.SubjectPosition(c.Instance), st.Fence))
+		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is not a position and is skipped", jets.SubjectPosition(kinds.Default.Name, c.Instance), st.Fence))
 	}
 	add("CURSORS", agreement(st, now))
 	add("holder", cmp.Or(holder, "none: it is not polled"))

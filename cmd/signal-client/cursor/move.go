@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -268,6 +269,6 @@ func (c *cursors) problem(ctx context.Context, store *jets.Store, act string, er
 	if unknown := c.Unknown(ctx, store, c.Instance); unknown != nil {
 		return unknown
 	}
-	return &problem.Error{Op: act + " " + c.Instance, Err: fmt.Errorf("%w on %s: it was never polled", signals.ErrNoPosition, jets.SubjectPosition(c.Instance)),
+	return &problem.Error{Op: act + " " + c.Instance, Err: fmt.Errorf("%w on %s: it was never polled", signals.ErrNoPosition, jets.SubjectPosition(kinds.Default.Name, c.Instance)),
 		Hint: "is it enabled, and does the service run? look: signal-client status", Code: problem.Failed}
 }

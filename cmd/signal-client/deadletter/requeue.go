@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -125,11 +126,11 @@ func (l *letters) requeueOne(ctx context.Context, all *deadletters.DeadLetters, 
 	case err != nil:
 		return requeueProblem(letter, err)
 	case l.dryRun:
-		fmt.Fprintf(l.Out(), "%d: can be stored on %s\n", seq, jets.SubjectEvents(letter.Instance))
+		fmt.Fprintf(l.Out(), "%d: can be stored on %s\n", seq, jets.SubjectEvents(kinds.Default.Name, letter.Instance))
 	case stored:
-		fmt.Fprintf(l.Out(), "%d: stored on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(letter.Instance))
+		fmt.Fprintf(l.Out(), "%d: stored on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(kinds.Default.Name, letter.Instance))
 	default:
-		fmt.Fprintf(l.Out(), "%d: was stored already on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(letter.Instance))
+		fmt.Fprintf(l.Out(), "%d: was stored already on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(kinds.Default.Name, letter.Instance))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -27,7 +28,7 @@ func (o *demoOrgs) Audit(ctx context.Context, store *jets.Store) error {
 
 func (d *demoOrg) audit(ctx context.Context, js jetstream.JetStream) error {
 	consumer, err := js.OrderedConsumer(ctx, jets.StreamSignals, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{jets.SubjectEvents(d.name)},
+		FilterSubjects: []string{jets.SubjectEvents(kinds.Default.Name, d.name)},
 	})
 	if err != nil {
 		return fmt.Errorf("read the stream: %w", err)

@@ -285,7 +285,7 @@ func TestDoctorFindsSomebodyElse(t *testing.T) {
 	if f := judge(); f.Result != outcomeOK {
 		t.Errorf("nobody: %+v", f)
 	}
-	if _, err := conn.JS.Publish(t.Context(), jets.SubjectEvents("acme"), []byte("{}")); err != nil {
+	if _, err := conn.JS.Publish(t.Context(), jets.SubjectEvents(kinds.Default.Name, "acme"), []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if f := judge(); f.Result != outcomeWarning || !strings.Contains(f.Found, "signals.okta.acme") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -22,7 +23,7 @@ const probe = "probe.doctor"
 func permits(c *jets.Conn) []jets.Permission {
 	var all []jets.Permission
 	publish := func(subject, grant string) { all = append(all, jets.Permission{Subject: subject, Grant: grant}) }
-	for _, subject := range []string{jets.SubjectEvents(""), jets.SubjectPosition(""), jets.SubjectDeadLetter("")} {
+	for _, subject := range []string{jets.SubjectEvents(kinds.Default.Name, ""), jets.SubjectPosition(kinds.Default.Name, ""), jets.SubjectDeadLetter(kinds.Default.Name, "")} {
 		publish(subject+probe, subject+">")
 	}
 	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus, jets.BucketBudgets, jets.BucketBackfills} {

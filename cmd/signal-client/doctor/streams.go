@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -80,7 +81,7 @@ func (s *surroundings) streamFound(i jets.Inspection, d *observation) {
 
 // otherSites warns when another stream takes what is published here.
 func (s *surroundings) otherSites(ctx context.Context, d *observation) {
-	takers, err := s.conn.Takers(ctx, jets.SubjectEvents(probe))
+	takers, err := s.conn.Takers(ctx, jets.SubjectEvents(kinds.Default.Name, probe))
 	if err == nil && len(takers) > 1 {
 		d.warn(fmt.Sprintf("what is published to signals.> is taken by %d streams (%s): another site hears it", len(takers), strings.Join(takers, ", ")),
 			"deny signals.>, signal-cursor.> and deadletter.> on the line between the sites (a leaf node's deny_imports and deny_exports)")

@@ -88,7 +88,7 @@ func (s *surroundings) read(ctx context.Context) {
 	})
 	wg.Go(func() {
 		var err error
-		s.letters, err = deadletters.Count(ctx, store.Conn)
+		s.letters, err = deadletters.Count(ctx, store)
 		s.lettersErr = jets.IgnoreMissingBucket(err)
 	})
 	wg.Wait()

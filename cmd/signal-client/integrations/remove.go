@@ -52,7 +52,7 @@ func (r *integrations) newRemove() *cobra.Command {
 					return err
 				}
 			}
-			_ = overview.Forget(cmd.Context(), all.Store.Conn) // a service does so at its start
+			_ = overview.Forget(cmd.Context(), all.Store) // a service does so at its start
 			return nil
 		},
 	}
@@ -93,7 +93,7 @@ func whatStays(ctx context.Context, conn *jets.Conn, instance string) string {
 		events = "Its " + term.Count(int(n), "event")
 	}
 	return fmt.Sprintf("%s on %s and its position stay: added again under this name, for the same org, it goes on where it stood.",
-		events, jets.SubjectEvents(instance))
+		events, jets.SubjectEvents(kinds.Default.Name, instance))
 }
 
 // countEvents counts what is stored of an instance, if that can be learned soon.
@@ -104,7 +104,7 @@ func countEvents(ctx context.Context, conn *jets.Conn, instance string) (uint64,
 	if err != nil {
 		return 0, false
 	}
-	subject := jets.SubjectEvents(instance)
+	subject := jets.SubjectEvents(kinds.Default.Name, instance)
 	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
 		return 0, false

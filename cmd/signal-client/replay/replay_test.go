@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -119,7 +120,7 @@ func TestReplayPicksByHeadersFirst(t *testing.T) {
 // Real events pass the filters made of their own members, and no others.
 func TestReplayPicksRealEvents(t *testing.T) {
 	for _, line := range oktatest.Samples(t) {
-		real := &scan.Stored{Data: line, Header: nats.Header{}}
+		real := &scan.Stored{Kind: kinds.Default, Data: line, Header: nats.Header{}}
 		var e struct { // as encoding/json reads a sane event
 			Actor   struct{ ID, AlternateID, DisplayName string }
 			Client  struct{ IPAddress string }
@@ -170,7 +171,7 @@ func TestReplayPicksOddEvents(t *testing.T) {
 			if !json.Valid(data) {
 				t.Fatalf("%s", data)
 			}
-			return p.Takes(&scan.Stored{Data: data, Header: nats.Header{}})
+			return p.Takes(&scan.Stored{Kind: kinds.Default, Data: data, Header: nats.Header{}})
 		}
 		for _, other := range odd {
 			for member := range filters {
@@ -254,7 +255,7 @@ func TestReplayLines(t *testing.T) {
 	var to bytes.Buffer
 	l := &lines{w: &to}
 	for seq, data := range []string{`{"a":1}`, "{\"a\" :\r\n\t2\n}", `{"a":"` + strings.Repeat("x", 1<<18) + `"}`} {
-		if err := l.Publish(t.Context(), &scan.Stored{Seq: uint64(seq + 1), Data: []byte(data)}); err != nil {
+		if err := l.Publish(t.Context(), &scan.Stored{Kind: kinds.Default, Seq: uint64(seq + 1), Data: []byte(data)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -271,7 +272,7 @@ func TestReplayLines(t *testing.T) {
 func TestReplayLinesThatFail(t *testing.T) {
 	l := &lines{w: failing{}}
 	for seq := range uint64(3) {
-		if err := l.Publish(t.Context(), &scan.Stored{Seq: seq + 10, Data: []byte("{}")}); err != nil {
+		if err := l.Publish(t.Context(), &scan.Stored{Kind: kinds.Default, Seq: seq + 10, Data: []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -292,7 +293,7 @@ func TestReplayLinesOnAFullDisk(t *testing.T) {
 		l := &lines{w: disk}
 		run.out = l
 		for seq := range uint64(3) {
-			if err := run.bringOne(t.Context(), &scan.Stored{Seq: 10 + seq, Header: nats.Header{}, Data: []byte("{}")}); err != nil {
+			if err := run.bringOne(t.Context(), &scan.Stored{Kind: kinds.Default, Seq: 10 + seq, Header: nats.Header{}, Data: []byte("{}")}); err != nil {
 				t.Fatal(err)
 			}
 		}

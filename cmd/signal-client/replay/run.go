@@ -62,7 +62,7 @@ type replayOut interface {
 func (r *replayRun) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cli.VisitTime)
 	defer cancel()
-	known, err := scan.Instances(ctx, r.store.Conn)
+	known, err := scan.Instances(ctx, r.store)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -182,7 +183,7 @@ func (o *outages) put(instance, value string) {
 	defer conn.Close()
 	kv, err := conn.JS.KeyValue(o.Context(), jets.BucketIntegrations)
 	if err == nil {
-		_, err = kv.PutString(o.Context(), jets.Key(instance), value)
+		_, err = kv.PutString(o.Context(), jets.Key(kinds.Default.Name, instance), value)
 	}
 	if err != nil {
 		o.Fatal(err)
@@ -498,7 +499,7 @@ func (o *outages) age(instance string, by time.Duration) {
 		o.Fatal(err)
 	}
 	defer conn.Close()
-	m, err := conn.Last(o.Context(), jets.StreamSignals, jets.SubjectPosition(instance))
+	m, err := conn.Last(o.Context(), jets.StreamSignals, jets.SubjectPosition(kinds.Default.Name, instance))
 	if err != nil {
 		o.Fatal(err)
 	}
@@ -567,7 +568,7 @@ func TestAlertsOfFullDeadLetters(t *testing.T) {
 			o.Fatal(err)
 		}
 		defer conn.Close()
-		if _, err := conn.JS.Publish(o.Context(), jets.SubjectDeadLetter("acme"), []byte("?")); err != nil {
+		if _, err := conn.JS.Publish(o.Context(), jets.SubjectDeadLetter(kinds.Default.Name, "acme"), []byte("?")); err != nil {
 			o.Fatal(err)
 		}
 		o.org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Inject: []string{`{"no":"uuid"}`}} })

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -133,7 +134,7 @@ func startOnDisk(t *testing.T, dir string, org *oktatest.Org) (_ onDisk, end fun
 func (s onDisk) bury(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_, err := s.nats.get().JS.Publish(ctx, jets.SubjectDeadLetter("acme"), make([]byte, 100_000))
+	_, err := s.nats.get().JS.Publish(ctx, jets.SubjectDeadLetter(kinds.Default.Name, "acme"), make([]byte, 100_000))
 	return err
 }
 
@@ -149,11 +150,11 @@ func (s onDisk) stored(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(jets.SubjectEvents("acme")))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(jets.SubjectEvents(kinds.Default.Name, "acme")))
 	if err != nil {
 		return 0, err
 	}
-	return int(info.State.Subjects[jets.SubjectEvents("acme")]), nil
+	return int(info.State.Subjects[jets.SubjectEvents(kinds.Default.Name, "acme")]), nil
 }
 
 // status is what STATUS says of the org.
@@ -162,7 +163,7 @@ func (s onDisk) status(ctx context.Context) string {
 	if conn == nil {
 		return ""
 	}
-	m, err := conn.Last(ctx, jets.BucketStream(jets.BucketStatus), jets.BucketSubject(jets.BucketStatus, jets.Key("acme")))
+	m, err := conn.Last(ctx, jets.BucketStream(jets.BucketStatus), jets.BucketSubject(jets.BucketStatus, jets.Key(kinds.Default.Name, "acme")))
 	if err != nil {
 		return err.Error()
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -63,7 +64,7 @@ func (o *outages) status(instance string) pipeline.Status {
 		o.Fatal(err)
 	}
 	defer conn.Close()
-	all, err := buckets.AllStatuses(o.Context(), conn)
+	all, err := buckets.AllStatuses(o.Context(), jets.Attach(conn, kinds.Default))
 	if err != nil {
 		o.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 		if err := pipeline.Sleep(ctx, 2*time.Duration(s.Config.Process.SessionTTL)); err != nil { // the sessions of those that were killed
 			return err
 		}
-		return overview.Forget(ctx, store.Conn)
+		return overview.Forget(ctx, store)
 	})()
 	streams := &streamWatch{store: store, advisories: advisories, log: s.Log}
 	s.metrics.WatchStreams(streams.Faults)
@@ -75,7 +75,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 
 	s.ready.Waiting("integrations are not loaded yet")
 	held := &ownership{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
-		return buckets.ReadStatus(ctx, store.Conn, instance)
+		return buckets.ReadStatus(ctx, store, instance)
 	}}
 	err = s.fleet(stage, held, known, streams).Run(ctx)
 	s.Log.Info("polling ended")

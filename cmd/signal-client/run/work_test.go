@@ -87,7 +87,7 @@ func deaf(t *testing.T, store *jets.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kv.PutString(t.Context(), jets.Key("acme"), strings.Repeat("[", 3)); err != nil {
+	if _, err := kv.PutString(t.Context(), jets.Key(kinds.Default.Name, "acme"), strings.Repeat("[", 3)); err != nil {
 		t.Fatal(err)
 	}
 }

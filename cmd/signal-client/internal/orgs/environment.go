@@ -17,7 +17,7 @@ import (
 // FromEnvironment is an instance that a service has from its environment, as if it were
 // stored. ok is false where STATUS tells of none, or can't be read.
 func FromEnvironment(ctx context.Context, store *jets.Store, instance string) (w buckets.Written, ok bool) {
-	all, _ := buckets.AllStatuses(ctx, store.Conn)
+	all, _ := buckets.AllStatuses(ctx, store)
 	for _, s := range all {
 		if s.Instance == instance {
 			w, ok = FromStatus(s)

@@ -108,7 +108,7 @@ func List(ctx context.Context, all *buckets.Integrations) ([]Shown, error) {
 		list = append(list, show(w))
 		stored[w.Instance] = true
 	}
-	statuses, err := buckets.AllStatuses(ctx, all.Store.Conn)
+	statuses, err := buckets.AllStatuses(ctx, all.Store)
 	for _, s := range statuses {
 		if w, ok := FromStatus(s); ok && !stored[s.Instance] {
 			list = append(list, showEnvironment(w))

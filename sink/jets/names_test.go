@@ -1,0 +1,24 @@
+package jets
+
+import "testing"
+
+// TestNames: names of what is stored never change.
+func TestNames(t *testing.T) {
+	for got, want := range map[string]string{
+		SubjectEvents("okta", "acme-prod"):                     "signals.okta.acme-prod",
+		SubjectPosition("okta", "acme-prod"):                   "signal-cursor.okta.acme-prod",
+		SubjectDeadLetter("okta", "acme-prod"):                 "deadletter.okta.acme-prod",
+		SubjectWake("acme-prod"):                               "signal-client.wake.acme-prod",
+		SubjectAdvisory("gap", "acme-prod"):                    "signal-client.advisory.gap.acme-prod",
+		BucketSubject(BucketCursors, Key("okta", "acme-prod")): "$KV.CURSORS.okta.acme-prod",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	for key, want := range map[string]string{"okta.acme": "acme", "auth0.acme": "", "session.one": ""} {
+		if instance, ours := KeyInstance("okta", key); ours != (want != "") || ours && instance != want {
+			t.Errorf("%s: %q, %v", key, instance, ours)
+		}
+	}
+}
