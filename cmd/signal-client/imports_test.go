@@ -28,24 +28,97 @@ type goPackage struct {
 // under reports whether path is the package tree, or within it.
 func under(tree, path string) bool { return path == tree || strings.HasPrefix(path, tree+"/") }
 
-// layer is a direction of the imports: what stands under the tree may import, of
-// this module, what is listed and nothing else. So may its tests.
-type layer struct {
-	tree string
-	may  []string
+// arrow is what a package, or each package of a tree, may import of this module. A
+// name that ends in /... is a tree without its root.
+type arrow struct {
+	from string
+	to   []string
 }
 
-// simulations are the packages whose tests import across: an org, a server and
-// pollers in one bubble.
+// program is the tree of the command.
+const program = "cmd/signal-client"
+
+// arrows are searched from the top: the first that fits a package counts. Those of
+// packages that are still to come are here already.
+var arrows = []arrow{
+	{"schemas", nil},
+
+	{"pipeline", []string{"schemas"}},
+	{"pipeline/jsonscan", nil},
+	{"pipeline/pipelinetest", []string{"pipeline", "pipeline/..."}},
+	{"pipeline/...", []string{"pipeline", "pipeline/jsonscan"}},
+
+	{"source/limiter", []string{"pipeline"}},
+	{"source/page", []string{"pipeline", "pipeline/jsonscan"}},
+	{"source/breaker", []string{"pipeline"}},
+	{"source/okta/oktatest", []string{"pipeline"}},
+	{"source/...", []string{"pipeline", "pipeline/jsonscan", "schemas", "source/limiter", "source/page"}}, // a kind of source
+
+	{"sink/embedded", []string{"pipeline"}},
+	{"sink/jets/jetstest", []string{"pipeline", "sink/jets"}},
+	{"sink/jets", []string{"pipeline", "pipeline/jsonscan", "schemas"}},
+	{"sink/signals", []string{"pipeline", "pipeline/audit", "pipeline/jsonscan", "sink/jets"}},
+	{"sink/locks", []string{"pipeline", "sink/jets"}},
+	{"sink/buckets", []string{"pipeline", "pipeline/backfill", "schemas", "sink/jets"}},
+	{"sink/deadletters", []string{"pipeline", "sink/jets", "sink/signals"}},
+	{"sink/scan", []string{"pipeline", "pipeline/jsonscan", "sink/jets"}},
+	{"sink/republish", []string{"pipeline", "sink/jets", "sink/scan"}},
+	{"sink/search", []string{"pipeline", "pipeline/jsonscan", "sink/jets", "sink/scan"}},
+	{"sink/overview", []string{"pipeline", "sink/buckets", "sink/jets", "sink/locks"}},
+
+	{program + "/topics", []string{"pipeline"}},
+	{program + "/internal/build", nil},
+	{program + "/internal/term", []string{"pipeline"}},
+	{program + "/internal/kinds", []string{"pipeline", "source/..."}},
+	{program + "/internal/problem", internals("source/okta", "term", "kinds")},
+	{program + "/internal/config", internals("source/okta", "term", "problem", "kinds")},
+	{program + "/internal/orgs", internals("source/okta", "term", "problem", "kinds", "build")},
+	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
+	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
+	{program + "/internal/...", nil},                                                                  // a new one needs an arrow of its own
+	{program + "/console", internals("", "problem", "kinds", "build", "config", "orgs", "telemetry")}, // neither cli nor term
+
+	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source/limiter", "source/okta")},
+	{program + "/demo", append(internals("source/okta/oktatest"), program+"/internal/...", program+"/run")},
+	{program + "/...", append(internals("source/okta"), program+"/internal/...", "source/limiter")}, // a command
+}
+
+// internals are the named packages below internal, with what all of the command may
+// import: the domain, the sinks and the topics; and one source, if any.
+func internals(source string, names ...string) []string {
+	may := []string{"pipeline", "pipeline/...", "schemas", "sink/...", program + "/topics"}
+	if source != "" {
+		may = append(may, source)
+	}
+	for _, name := range names {
+		may = append(may, program+"/internal/"+name)
+	}
+	return may
+}
+
+// helpers are packages that only tests import, and that may import what they like.
+var helpers = []string{"sink/jets/jetstest", "sink/sinktest", "sink/sim", "source/okta/oktatest", "pipeline/pipelinetest", program + "/internal/clitest"}
+
+// simulations are the packages of sinks whose tests import sources too: an org, a
+// server and pollers in one bubble.
 var simulations = []string{"sink/sim", "sink/sinktest", "sink/jets", "sink/signals", "sink/locks", "sink/deadletters"}
 
-// layers are searched from the top.
-var layers = []layer{
-	{"schemas", nil},
-	{"pipeline", []string{"pipeline", "schemas"}},
-	{"source/okta/oktatest", []string{"source/okta/oktatest", "pipeline", "schemas"}},
-	{"source", []string{"source", "pipeline", "schemas"}},
-	{"sink", []string{"sink", "pipeline", "schemas"}},
+// fits reports whether a pattern of arrows names the package.
+func fits(pattern, path string) bool {
+	tree, below := strings.CutSuffix(pattern, "/...")
+	if below {
+		return strings.HasPrefix(path, tree+"/")
+	}
+	return path == pattern
+}
+
+// arrowOf is what a package may import; ok is false where no arrow fits.
+func arrowOf(path string) (a arrow, ok bool) {
+	i := slices.IndexFunc(arrows, func(a arrow) bool { return fits(a.from, path) })
+	if i < 0 {
+		return a, false
+	}
+	return arrows[i], true
 }
 
 // barred are the packages that a tree must not reach, through whatever it
@@ -57,28 +130,89 @@ var barred = map[string][]string{
 	"sink":     {"github.com/kelseyhightower/envconfig", "github.com/prometheus", "github.com/spf13", "github.com/sony/gobreaker"},
 }
 
-// The directions of the imports are those that the design draws:
-// cmd → source, sink → pipeline → schemas.
-func TestImportDirections(t *testing.T) {
-	packages := listPackages(t, "./...")
+// forbidden lists the imports of the program's packages that no arrow allows. The
+// command tree itself may import all, and so may tests and their helpers.
+func forbidden(packages []goPackage) []string {
+	var found []string
 	for _, p := range packages {
 		path, ours := strings.CutPrefix(p.ImportPath, module)
-		if !ours || under("cmd", path) {
+		if !ours || path == program || slices.Contains(helpers, path) {
 			continue
 		}
-		i := slices.IndexFunc(layers, func(l layer) bool { return under(l.tree, path) })
-		if i < 0 {
-			t.Errorf("%s stands in no layer: the design's tree has no place for it", path)
-			continue
+		a, ok := arrowOf(path)
+		if !ok {
+			found = append(found, path+" has no place in the design's tree")
 		}
-		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+		for _, imported := range p.Imports {
 			to, ours := strings.CutPrefix(imported, module)
-			if slices.Contains(simulations, path) && (!slices.Contains(p.Imports, imported) || path == "sink/sinktest") && under("source", to) {
-				continue
+			if ours && !slices.ContainsFunc(a.to, func(pattern string) bool { return fits(pattern, to) }) {
+				found = append(found, path+" imports "+to)
 			}
-			if ours && to != path && !slices.ContainsFunc(layers[i].may, func(tree string) bool { return under(tree, to) }) {
-				t.Errorf("%s imports %s", path, to)
+		}
+	}
+	return found
+}
+
+// What imports what is as the design draws it: command tree → commands → internal,
+// sinks and domain; sinks → jets → domain; kinds of sources → limiter, page → domain.
+// Commands don't import each other, the console imports nothing that is for a
+// terminal, and sources and sinks don't know each other.
+func TestImportDirections(t *testing.T) {
+	for _, f := range forbidden(listPackages(t, "./...")) {
+		t.Error(f)
+	}
+}
+
+// Tests of the domain, of sources and of sinks don't import across either.
+func TestImportDirectionsOfTests(t *testing.T) {
+	for _, p := range listPackages(t, "./...") {
+		path, _ := strings.CutPrefix(p.ImportPath, module)
+		tree, _, _ := strings.Cut(path, "/")
+		barred := map[string][]string{"schemas": {"pipeline", "sink", "source", "cmd"}, "pipeline": {"sink", "source", "cmd"}, "source": {"sink", "cmd"}, "sink": {"source", "cmd"}}[tree]
+		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+			to, ours := strings.CutPrefix(imported, module)
+			at, _, _ := strings.Cut(to, "/")
+			if ours && slices.Contains(barred, at) && !(at == "source" && slices.Contains(simulations, path)) {
+				t.Errorf("a test of %s imports %s", path, to)
 			}
+		}
+	}
+}
+
+// The first test above notices what is forbidden, and lets pass what is still to come.
+func TestImportDirectionsAreNoticed(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		allowed  bool
+	}{
+		{program + "/status", program + "/doctor", false},
+		{program + "/demo", program + "/run", true},
+		{program + "/run", program + "/demo", false},
+		{program + "/console", program + "/internal/orgs", true},
+		{program + "/console", program + "/internal/term", false},
+		{program + "/console", program + "/internal/cli", false},
+		{program + "/search", "sink/search", true},
+		{program + "/internal/term", program + "/internal/problem", false},
+		{program + "/internal/problem", program + "/internal/config", false},
+		{program + "/internal/orgs", program + "/internal/cli", false},
+		{program + "/internal/orgs", program + "/internal/config", false},
+		{program + "/internal/telemetry", program + "/internal/config", false},
+		{program + "/internal/unheard", program + "/internal/build", false},
+		{"sink/locks", "sink/signals", false},
+		{"sink/signals", "source/okta", false},
+		{"sink/jets", "sink/locks", false},
+		{"source/auth0", "source/limiter", true},
+		{"source/auth0", "source/okta", false},
+		{"source/limiter", "source/page", false},
+		{"source/okta", "sink/jets", false},
+		{"pipeline", "pipeline/fleet", false},
+		{"pipeline/audit", "pipeline/backfill", false},
+		{"schemas", "pipeline", false},
+		{"util", "schemas", false},
+	} {
+		found := forbidden([]goPackage{{ImportPath: module + c.from, Imports: []string{"fmt", module + c.to}}})
+		if (len(found) == 0) != c.allowed {
+			t.Errorf("%s imports %s: allowed is %v: %q", c.from, c.to, c.allowed, found)
 		}
 	}
 }
