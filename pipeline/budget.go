@@ -11,7 +11,7 @@ type Budget struct {
 	Replica string `json:"replica"` // the replica that wrote it
 
 	// The org's current rate-limit window; all zero: not known.
-	Limit      int       `json:"limit"`     // requests a window
+	Limit      int       `json:"limit"`     // requests per window
 	Remaining  int       `json:"remaining"` // requests left, for all clients of the org
 	Reset      int64     `json:"reset"`     // end of the window as the org states it, in Unix seconds; 0: not stated
 	WindowEnds time.Time `json:"window_ends,omitzero"`

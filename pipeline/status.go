@@ -52,7 +52,7 @@ type Status struct {
 type Audited struct {
 	At       time.Time `json:"at"`
 	Since    time.Time `json:"since"` // published at or after
-	Until    time.Time `json:"until"` // and before
+	Until    time.Time `json:"until"` // end of the span, excluded
 	Both     int       `json:"both"`
 	Missing  int       `json:"missing"`
 	Twice    int       `json:"twice"`

@@ -14,24 +14,24 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
-const healthcheckLong = `Ask the signal-client on this machine whether it lives; exit 0 if it does.
+const healthcheckLong = `Check whether the signal-client on this machine is alive; exit 0 if it is.
 
-It is there for container images, which hold no other program:
+It is for container images, which contain no other program:
   HEALTHCHECK CMD ["/signal-client", "healthcheck", "--ready"]
 
-It asks /healthz at SIGNAL_CLIENT_HTTP_ADDR: does the process live? With --ready it
-asks /readyz: can it do its work? It says why not: NATS is away, say, or a token's
-file can't be read. A restart helps against the former alone, so an orchestrator that
-restarts what is unhealthy should ask without --ready.`
+It requests /healthz at SIGNAL_CLIENT_HTTP_ADDR: is the process alive? With --ready
+it requests /readyz: can it do its work? If not, it prints why: NATS is away, say, or
+a token's file can't be read. A restart only helps against a dead process, so an
+orchestrator that restarts unhealthy containers should check without --ready.`
 
-// newHealthcheck makes the command by which a container without a shell checks
+// newHealthcheck returns the command with which a container without a shell checks
 // itself.
 func newHealthcheck() *cobra.Command {
 	var c config.Process
 	var ready bool
 	cmd := &cobra.Command{
 		Use:    "healthcheck",
-		Short:  "Ask the signal-client on this machine whether it lives",
+		Short:  "Check whether the signal-client on this machine is alive",
 		Long:   healthcheckLong,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,7 +45,7 @@ func newHealthcheck() *cobra.Command {
 			return healthcheck(cmd, "http://"+config.Reachable(c.HTTPAddr)+path)
 		},
 	}
-	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it can do its work, not only whether it lives")
+	cmd.Flags().BoolVar(&ready, "ready", false, "check whether it can do its work, not only whether it is alive")
 	return cmd
 }
 
@@ -63,7 +63,7 @@ func healthcheck(cmd *cobra.Command, url string) error {
 	if resp.StatusCode != http.StatusOK {
 		reasons, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 		cause := cmp.Or(strings.Join(strings.Split(strings.TrimSpace(string(reasons)), "\n"), "; "), resp.Status)
-		return &problem.Error{Op: "ask " + url, Err: errors.New(cause), Hint: "signal-client status, and its log", Code: problem.Failed}
+		return &problem.Error{Op: "ask " + url, Err: errors.New(cause), Hint: "see signal-client status and the service's log", Code: problem.Failed}
 	}
 	return nil
 }

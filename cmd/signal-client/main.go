@@ -21,8 +21,8 @@ import (
 
 func main() { os.Exit(execute(os.Args[1:])) }
 
-// execute runs one command line and returns its exit code. The first interrupt
-// ends the command in good order; the second one ends the process.
+// execute runs one command line and returns its exit code. The first interrupt ends the
+// command gracefully; the second ends the process.
 func execute(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -21,7 +21,7 @@ import (
 
 const rootLong = `Pull the Okta System Log of any number of orgs into NATS JetStream, every event exactly once.
 
-With no account and no server at hand, watch it work:
+Without an account or a server, watch it work:
   signal-client demo
 
 One org, from the environment, into an embedded NATS server:
@@ -30,7 +30,7 @@ One org, from the environment, into an embedded NATS server:
 Into your own NATS:
   NATS_URL=nats://nats.example.com:4222 NATS_CREDS=stage.creds signal-client run`
 
-// newRoot builds the command tree.
+// newRoot returns the command tree.
 func newRoot(p *cli.Program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "signal-client",
@@ -68,7 +68,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 	return root
 }
 
-// usage is what stands below a help's text.
+// usage is the part below a command's help text.
 const usage = `Usage:
   {{if .HasAvailableSubCommands}}{{.CommandPath}} <command> [flags]{{else}}{{.UseLine}}{{end}}
 {{- if .HasAvailableSubCommands}}
@@ -95,7 +95,7 @@ More about a command: {{.CommandPath}} <command> --help{{end}}
 More about a topic: {{.CommandPath}} help <topic>{{end}}
 `
 
-// complete adds cobra's own commands, and what all commands have in common.
+// complete adds cobra's own commands and everything common to all commands.
 func complete(root *cobra.Command) {
 	root.InitDefaultCompletionCmd("completion")
 	root.InitDefaultHelpCmd()
@@ -112,7 +112,7 @@ func complete(root *cobra.Command) {
 			cmd.Short, cmd.Long = "Print a shell's completion script", completionLong
 			for _, shell := range cmd.Commands() {
 				shell.Short = "Print the completion script of " + shell.Name()
-				shell.Long = shell.Short + ".\n\nWhere it goes: signal-client completion --help"
+				shell.Long = shell.Short + ".\n\nWhere to put it: signal-client completion --help"
 			}
 		}
 	}

@@ -80,7 +80,7 @@ type Report struct {
 // Finding is an event that an audit reports.
 type Finding struct {
 	UUID      string `json:"uuid"`
-	Published string `json:"published"` // as the org gave it
+	Published string `json:"published"` // as the org wrote it
 	Type      string `json:"type"`
 	Seq       uint64 `json:"seq,omitempty"`       // stream sequence; 0: not stored
 	FirstSeq  uint64 `json:"first_seq,omitempty"` // of an event stored twice: its first sequence

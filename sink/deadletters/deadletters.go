@@ -136,7 +136,7 @@ func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64
 	return nil
 }
 
-// Count counts the dead letters that DEADLETTER keeps, by instance.
+// Count counts the dead letters in DEADLETTER, by instance.
 func Count(ctx context.Context, store *jets.Store) (map[string]uint64, error) {
 	var found jets.Info
 	err := store.Conn.Ask(ctx, "STREAM.INFO."+jets.StreamDeadLetter, map[string]any{"subjects_filter": jets.SubjectDeadLetter(store.Kind.Name, "*")}, &found)

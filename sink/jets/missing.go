@@ -6,7 +6,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// IgnoreMissingBucket takes a bucket that nobody has made yet for an empty one.
+// IgnoreMissingBucket ignores a missing bucket, which counts as empty.
 func IgnoreMissingBucket(err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil

@@ -12,8 +12,8 @@ import (
 type Permission struct {
 	Subject   string
 	Subscribe bool
-	Optional  bool   // polling goes on without
-	Grant     string // what topics.Permissions grants for it
+	Optional  bool   // polling works without it
+	Grant     string // its line in topics.Permissions
 }
 
 // String returns what to grant.
@@ -24,8 +24,8 @@ func (p Permission) String() string {
 	return "publish " + p.Grant
 }
 
-// Try returns whether the server lets it pass. The answer to a refusal comes
-// before that to the flush.
+// Try returns whether the server permits it. The answer to a refusal comes before that to
+// the flush.
 func (p Permission) Try(ctx context.Context, nc *nats.Conn) (allowed bool, err error) {
 	if p.Subscribe {
 		sub, err := nc.SubscribeSync(p.Subject)

@@ -6,8 +6,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// LastEvent is when the newest event was published: a time, or as the org gave
-// it.
+// LastEvent returns when the newest event was published: a time, or the org's own text.
 func LastEvent(s pipeline.Status) any {
 	if at := published(s); !at.IsZero() || s.LastEvent == nil {
 		return at
@@ -15,18 +14,18 @@ func LastEvent(s pipeline.Status) any {
 	return s.LastEvent.Published
 }
 
-// Pace is how fast an org goes on, out of two statuses that its holder wrote.
+// Pace is an org's rate, from two statuses that its holder wrote.
 type Pace struct {
-	PerMinute  *float64 `json:"events_per_minute,omitempty"` // stored; nil: not known yet
-	CatchUpSec *float64 `json:"catch_up_seconds,omitempty"`  // until it has caught up, if it goes on like this; nil: it is not behind, or that can't be said
+	PerMinute  *float64 `json:"events_per_minute,omitempty"` // events stored; nil: not known yet
+	CatchUpSec *float64 `json:"catch_up_seconds,omitempty"`  // time to catch up at this rate; nil: it is not behind, or not known
 
-	from pipeline.Status // the status that the next one is compared with
+	from pipeline.Status // the status to compare the next one with
 }
 
-// leastPace is how far apart two statuses must be to tell a rate.
+// leastPace is the least time between two statuses for a rate.
 const leastPace = time.Second
 
-// Next is the pace after a newer status.
+// Next returns the pace after a newer status.
 func (p Pace) Next(s pipeline.Status, now time.Time) Pace {
 	before := p.from
 	switch took := s.UpdatedAt.Sub(before.UpdatedAt); {
@@ -40,8 +39,8 @@ func (p Pace) Next(s pipeline.Status, now time.Time) Pace {
 	}
 }
 
-// catchUp is how long the rest of the log takes, when so much of it took so long.
-// The log grows meanwhile.
+// catchUp estimates how long the rest of the log takes, given how long the last part
+// took. The log grows meanwhile.
 func catchUp(before, s pipeline.Status, took time.Duration, now time.Time) *float64 {
 	from, to := published(before), published(s)
 	if s.State != pipeline.StateCatchingUp && s.State != pipeline.StateThrottled || from.IsZero() || to.IsZero() {

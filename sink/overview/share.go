@@ -8,18 +8,18 @@ import (
 	"github.com/witfoo/signal-client/sink/locks"
 )
 
-// Share is what a process that polls has of the orgs.
+// Share is a process's share of the orgs.
 type Share struct {
 	Replica   string    `json:"replica"`
-	StartedAt time.Time `json:"started_at,omitzero"` // its session, by its own clock
+	StartedAt time.Time `json:"started_at,omitzero"` // of its session, by its own clock
 	Orgs      int       `json:"orgs"`                // that it holds
-	Share     float64   `json:"share"`               // of all that are held, 0 to 1
+	Share     float64   `json:"share"`               // of all held orgs, 0 to 1
 	Declines  []string  `json:"declines"`            // orgs that it can't poll
 
-	Reasons map[string]string `json:"reasons,omitempty"` // by org: why
+	Reasons map[string]string `json:"reasons,omitempty"` // why, by org
 }
 
-// Shares are those of the replicas that live, by name.
+// Shares returns the live replicas' shares, by name.
 func Shares(r locks.Replicas) []Share {
 	all, sum := []Share{}, 0
 	for _, replica := range slices.Sorted(maps.Keys(r.Sessions)) {

@@ -14,7 +14,7 @@ import (
 	"github.com/witfoo/signal-client/sink/locks"
 )
 
-// Read reads the buckets once, and puts together what they say.
+// Read reads the buckets once and combines them.
 func Read(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, locks.Replicas, error) {
 	stored, err := buckets.AllStatuses(ctx, store)
 	entries, err2 := (&buckets.Integrations{Store: store}).All(ctx)
@@ -25,7 +25,7 @@ func Read(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Sta
 	return Statuses(Overview{Statuses: stored, Entries: entries, Replicas: replicas}, now), replicas, nil
 }
 
-// Statuses puts together what the buckets say of each instance, by name.
+// Statuses combines the buckets by instance.
 func Statuses(v Overview, now time.Time) []pipeline.Status {
 	each := map[string]pipeline.Status{}
 	for _, s := range v.Statuses {
@@ -52,12 +52,12 @@ func Statuses(v Overview, now time.Time) []pipeline.Status {
 	return all
 }
 
-// unstoredAfter is how long after its end a session must stand for NATS to be taken to
-// store nothing: longer than clocks of two machines mostly differ, by which it is told.
+// unstoredAfter is how long after its end a session must remain before it shows that NATS
+// stores nothing: longer than two machines' clocks usually differ.
 const unstoredAfter = 2 * time.Minute
 
-// unstored is a status whose holder can write none, since NATS stores nothing: its session
-// is neither renewed nor expires. What was written last is not how things stand.
+// unstored marks a status as outdated whose holder can't write because NATS stores
+// nothing: its session is neither renewed nor expires.
 func unstored(now time.Time, s pipeline.Status, session locks.Session) pipeline.Status {
 	ago := now.Sub(session.RenewedAt)
 	if session.TTL <= 0 || ago < session.TTL+unstoredAfter {
@@ -68,17 +68,15 @@ func unstored(now time.Time, s pipeline.Status, session locks.Session) pipeline.
 	return s
 }
 
-// speaks reports whether whoever wrote a status is there to write the next one. A
-// holder that lives may be without the lock for a moment, between two tries to read a
-// token, say; but what was written before its session began, it has from a process
-// of the same name that is gone.
+// speaks reports whether the writer of a status is alive to write the next one. A live
+// holder may be without the lock for a moment, between two tries to read a token, say;
+// but a status from before its session began is from an earlier process of the same name.
 func speaks(r locks.Replicas, s pipeline.Status) bool {
 	session := r.Sessions[s.Holder]
 	return r.Held(s.Instance) || session.ID != "" && !s.UpdatedAt.Before(session.StartedAt)
 }
 
-// asOf is a status as things stand: what was written may be old, and who wrote
-// it gone.
+// asOf returns the current status: the stored one may be old, and its writer gone.
 func asOf(now time.Time, s pipeline.Status, held, stored bool, entry pipeline.Entry) pipeline.Status {
 	if !s.CompleteThrough.IsZero() {
 		s.LagSeconds = max(0, now.Sub(s.CompleteThrough).Seconds())

@@ -107,8 +107,8 @@ func (a *auditor) run(cmd *cobra.Command) error {
 	return a.print(r)
 }
 
-// client asks the instance's org within a share of its limit, which it keeps to
-// together with the pollers.
+// client returns a client of the instance's org, within a share of its limit that it
+// shares with the pollers.
 func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
 	token, err := orgs.SecretOf(ctx, i)
 	if i.Static && err != nil {

@@ -67,7 +67,7 @@ type demo struct {
 	logs     config.Log
 }
 
-// refuse refuses what can't be meant.
+// refuse checks the flags.
 func (d *demo) refuse(cmd *cobra.Command) error {
 	var k problem.Checks
 	k.Add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it must be a duration above 0", "--for=10s, or leave it out to run until Ctrl-C")

@@ -317,7 +317,7 @@ func TestDoctorFindsAnotherSite(t *testing.T) {
 		var g observation
 		s.otherSites(t.Context(), &g)
 		s.close()
-		if f := g.finding(groupStreams, "", jets.StreamSignals); f.Result == outcomeWarning && strings.Contains(f.Found, "another site hears it") {
+		if f := g.finding(groupStreams, "", jets.StreamSignals); f.Result == outcomeWarning && strings.Contains(f.Found, "another site receives them") {
 			return
 		}
 	}
@@ -365,7 +365,7 @@ func TestDoctorJudges(t *testing.T) {
 		{copies(3, jetstream.ClusterInfo{Name: "c"}), outcomeWrong, "no leader"},
 		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Current: true}}}), outcomeOK, "3 copies, led by n1"},
 		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Offline: true}}}), outcomeWarning, "n2 is offline"},
-		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Current: true, Lag: 5000}}}), outcomeWarning, "trails by 5,000"},
+		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Current: true, Lag: 5000}}}), outcomeWarning, "5,000 operations behind"},
 		{func(d *observation) { d.tls(t.Context(), "http://127.0.0.1:1", nil) }, outcomeOK, "plain http"},
 		{func(d *observation) { d.dns(t.Context(), "http://127.0.0.1:1") }, outcomeOK, "is an address"},
 		{func(d *observation) { d.request(orgs.Probed{Verdict: orgs.VerdictThrottled}) }, outcomeWarning, orgs.VerdictThrottled},

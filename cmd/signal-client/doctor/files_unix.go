@@ -4,7 +4,7 @@ package doctor
 
 import "golang.org/x/sys/unix"
 
-// filesLimit is how many files a process may open. Go raises its own limit to the
+// filesLimit returns how many files a process may open. Go raises its soft limit to the
 // hard one.
 func filesLimit() (uint64, error) {
 	var limit unix.Rlimit

@@ -18,8 +18,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// streamExams are about what is kept in JetStream: a line for each stream and
-// bucket.
+// streamExams returns the checks of the streams and buckets: a line for each.
 func (s *surroundings) streamExams() []check {
 	if s.conn == nil {
 		return []check{skipped(groupStreams, "streams and buckets", notReached)}
@@ -43,28 +42,27 @@ func (s *surroundings) streamExams() []check {
 	)
 }
 
-// streamFound judges one stream: how it is configured, how full it is, and how
-// its copies are.
+// streamFound checks one stream: configuration, fill level and copies.
 func (s *surroundings) streamFound(i jets.Inspection, d *observation) {
 	switch {
 	case i.Missing && s.missing() == len(s.streams):
-		d.warn("it is not made yet", "start the service: signal-client run makes it")
+		d.warn("it does not exist yet", "start the service: signal-client run creates it")
 		return
 	case i.Missing && i.Spare:
-		d.warn("it is gone: processes do not share what is left of an org's limit", "start the service again: it makes what is missing at its start")
+		d.warn("it is gone: processes do not share what is left of an org's limit", "restart the service: at its start it creates what is missing")
 		return
 	case i.Missing:
-		d.wrong("it is gone", "start the service again: it makes what is missing at its start")
+		d.wrong("it is gone", "restart the service: at its start it creates what is missing")
 		return
 	case i.Info == nil:
 		d.wrong(i.Unfit.Error(), problem.Hint(i.Unfit))
 		return
 	}
 	if i.Unfit != nil {
-		d.wrong(i.Unfit.Error(), "the service refuses to start on it")
+		d.wrong(i.Unfit.Error(), "the service refuses to start with it")
 	}
 	if i.Lacks != "" {
-		d.warn("it lacks "+i.Lacks, "start the service again: it adds what is missing at its start")
+		d.warn("it lacks "+i.Lacks, "restart the service: at its start it adds what is missing")
 	}
 	for _, doubt := range i.Doubts {
 		d.warn(doubt, "nats stream edit "+i.Info.Config.Name)
@@ -79,17 +77,17 @@ func (s *surroundings) streamFound(i jets.Inspection, d *observation) {
 	d.copies(config, i.Info.Cluster)
 }
 
-// otherSites warns when another stream takes what is published here.
+// otherSites warns if another stream takes messages published here.
 func (s *surroundings) otherSites(ctx context.Context, d *observation) {
 	takers, err := s.conn.Takers(ctx, jets.SubjectEvents(kinds.Default.Name, probe))
 	if err == nil && len(takers) > 1 {
-		d.warn(fmt.Sprintf("what is published to signals.> is taken by %d streams (%s): another site hears it", len(takers), strings.Join(takers, ", ")),
+		d.warn(fmt.Sprintf("messages on signals.> are stored by %d streams (%s): another site receives them", len(takers), strings.Join(takers, ", ")),
 			"deny signals.>, signal-cursor.> and deadletter.> on the line between the sites (a leaf node's deny_imports and deny_exports)")
 	}
 }
 
-// streamRoom judges how full a stream is. One that drops its oldest messages may
-// be full for ever; retention says what that means.
+// streamRoom reports how full a stream is. A stream that drops its oldest messages may
+// always be full; retention judges that.
 func (s *surroundings) streamRoom(i jets.Inspection, d *observation) {
 	state, config := i.Info.State, i.Info.Config
 	switch {
@@ -102,7 +100,7 @@ func (s *surroundings) streamRoom(i jets.Inspection, d *observation) {
 	}
 }
 
-// copies judges how a stream is replicated.
+// copies checks a stream's replication.
 func (d *observation) copies(config jetstream.StreamConfig, cluster *jetstream.ClusterInfo) {
 	if cluster == nil || cluster.Name == "" {
 		d.fact("%s", copiesText(config.Replicas))
@@ -114,15 +112,15 @@ func (d *observation) copies(config jetstream.StreamConfig, cluster *jetstream.C
 	}
 	d.fact("%s, led by %s", copiesText(config.Replicas), cluster.Leader)
 	if config.Replicas == 1 {
-		d.warn(fmt.Sprintf("it has one copy, on %s, in a cluster", cluster.Leader), "SIGNAL_CLIENT_NATS_REPLICAS=3, and start the service again: it raises them")
+		d.warn(fmt.Sprintf("it has one copy, on %s, in a cluster", cluster.Leader), "set SIGNAL_CLIENT_NATS_REPLICAS=3 and restart the service: it raises the copies")
 	}
 	for _, peer := range cluster.Replicas {
 		d.peer(peer)
 	}
 }
 
-// mostLag is how many operations a copy may trail before that is told: under load
-// all of them do for moments.
+// mostLag is how many operations a copy may be behind before it is reported: under load
+// every copy lags for moments.
 const mostLag = 1000
 
 func (d *observation) peer(peer *jetstream.PeerInfo) {
@@ -131,7 +129,7 @@ func (d *observation) peer(peer *jetstream.PeerInfo) {
 	case peer.Offline:
 		d.warn(fmt.Sprintf("its copy on %s is offline", peer.Name), remedy)
 	case peer.Lag > mostLag:
-		d.warn(fmt.Sprintf("its copy on %s trails by %s operations", peer.Name, term.Number(peer.Lag)), remedy)
+		d.warn(fmt.Sprintf("its copy on %s is %s operations behind", peer.Name, term.Number(peer.Lag)), remedy)
 	case !peer.Current:
 		d.warn(fmt.Sprintf("its copy on %s is not current, last seen %s ago", peer.Name, term.Span(peer.Active)), remedy)
 	}
@@ -144,11 +142,11 @@ func copiesText(n int) string {
 	return fmt.Sprintf("%d copies", n)
 }
 
-// nearlyFull is the share of max_bytes from which on a stream is taken to drop
-// messages for its size.
+// nearlyFull is the share of max_bytes from which a stream probably drops messages
+// because of its size.
 const nearlyFull = 0.95
 
-// retention says how far back the stream reaches, and why not farther.
+// retention reports how far back the stream reaches, and what limits it.
 func (s *surroundings) retention(_ context.Context, d *observation) {
 	n := slices.IndexFunc(s.streams, func(i jets.Inspection) bool { return i.Name == jets.StreamSignals })
 	if n < 0 || s.streams[n].Info == nil {
@@ -164,9 +162,9 @@ func (s *surroundings) retention(_ context.Context, d *observation) {
 	full := config.MaxBytes > 0 && float64(state.Bytes) >= nearlyFull*float64(config.MaxBytes)
 	switch {
 	case full && age < 24*time.Hour:
-		d.wrong(fmt.Sprintf("the stream is full, and reaches back %s only", term.Span(age)), "raise its max_bytes: nats stream edit SIGNALS; consumers that trail by more than that miss events")
+		d.wrong(fmt.Sprintf("the stream is full and reaches back only %s", term.Span(age)), "raise its max_bytes: nats stream edit SIGNALS; consumers that are further behind miss events")
 	case full && (config.MaxAge == 0 || age < config.MaxAge*9/10):
-		d.warn(fmt.Sprintf("the stream is full, and reaches back %s, not %s", term.Span(age), agesText(config.MaxAge)), "raise its max_bytes if consumers or replays need more: nats stream edit SIGNALS")
+		d.warn(fmt.Sprintf("the stream is full and reaches back %s, not %s", term.Span(age), agesText(config.MaxAge)), "raise its max_bytes if consumers or replays need more: nats stream edit SIGNALS")
 	default:
 		d.fact("the oldest message is %s old, of at most %s", term.Span(age), agesText(config.MaxAge))
 	}
@@ -179,7 +177,7 @@ func agesText(most time.Duration) string {
 	return term.Span(most)
 }
 
-// deadLetters says what waits in DEADLETTER.
+// deadLetters reports the elements in DEADLETTER.
 func (s *surroundings) deadLetters(_ context.Context, d *observation) {
 	if s.lettersErr != nil {
 		d.wrong(s.lettersErr.Error(), problem.Hint(s.lettersErr))
@@ -200,7 +198,7 @@ func (s *surroundings) deadLetters(_ context.Context, d *observation) {
 	d.warn(fmt.Sprintf("%s could not be published: %s", term.Count(int(total), "element"), few(parts)), "signal-client deadletter list")
 }
 
-// few lists the first of many.
+// few lists the first of many names.
 func few(names []string) string {
 	const most = 5
 	if len(names) <= most {

@@ -16,13 +16,13 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-const integrationsAddLong = `Add an Okta org under a name: 1 to 63 small letters, digits and hyphens. Its events
-are published on signals.okta.<name>, so choose one to stay with.
+const integrationsAddLong = `Add an Okta org under a name: 1 to 63 lower-case letters, digits and hyphens. Its
+events are published on signals.okta.<name>, so choose a name to keep.
 
 The API token is one of a read-only admin (Okta: Security > API > Tokens). It is
 asked for on a terminal, or read from standard input or from --token-from, and
 stored in NATS. With --token-file it stays out of NATS: the service reads the
-file, on each machine where it runs, and notices within seconds when it changes.
+file, on each machine where it runs, and notices a change within seconds.
 
 Examples:
   # asks for the token
@@ -55,7 +55,7 @@ func (r *integrations) newAddOkta() *cobra.Command {
 	return r.flags(cmd)
 }
 
-// addSettables gives a command a flag for each field.
+// addSettables adds a flag for each field.
 func addSettables(cmd *cobra.Command) {
 	for _, f := range orgs.Fields {
 		if f.Flag != "" {
@@ -65,8 +65,7 @@ func addSettables(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("token-file")
 }
 
-// fromFlags takes over what the flags of a command say, and reports whether they
-// say anything.
+// fromFlags sets the fields given as flags, and reports whether there are any.
 func fromFlags(cmd *cobra.Command, v orgs.Value) (any bool) {
 	for _, f := range orgs.Fields {
 		if flag := cmd.Flags().Lookup(f.Flag); f.Flag != "" && flag.Changed {
@@ -77,7 +76,7 @@ func fromFlags(cmd *cobra.Command, v orgs.Value) (any bool) {
 	return any
 }
 
-// placeholder stands for a token that was not asked for yet.
+// placeholder stands for a token that has not been asked for yet.
 var placeholder = pipeline.NewSecret("placeholder")
 
 func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, tokenFrom string) error {
@@ -86,7 +85,7 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 	}
 	file, _ := v.At(orgs.TokenFilePath).(string)
 	if file == "" {
-		// All else is checked before somebody goes and fetches a token.
+		// Everything else is checked before the user goes to fetch a token.
 		v.SetToken(placeholder)
 	}
 	if _, errs := v.Check(instance, v.Labelled); errs != nil {
@@ -125,39 +124,38 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 	return nil
 }
 
-// afterwards says what comes of a change.
+// afterwards returns what happens after a change.
 func afterwards(i pipeline.Integration) string {
 	if !i.Enabled {
 		return "It is disabled; poll it with: signal-client integrations enable " + i.Instance
 	}
-	return "It is polled within seconds by whatever process runs."
+	return "A running service polls it within seconds."
 }
 
-// noteFile says so when the token's file can't be read here, which need not be
-// wrong.
+// noteFile notes that the token's file can't be read here, which need not be wrong.
 func (r *integrations) noteFile(ctx context.Context, i pipeline.Integration) {
 	if i.TokenFile == "" {
 		return
 	}
 	if _, err := okta.Token(ctx, i); err != nil {
-		r.Say("note: the token's file can't be read here: %v; where the service runs it must be", err)
+		r.Say("note: the token's file can't be read here: %v; it must be readable where the service runs", err)
 	}
 }
 
 func exists(instance string) error {
 	return &problem.Error{
 		Op:   fmt.Sprintf("add %s", instance),
-		Err:  errors.New("there is an integration of that name"),
+		Err:  errors.New("an integration of that name exists"),
 		Hint: fmt.Sprintf("signal-client integrations set %s --fqdn …, or another name", instance),
 		Code: problem.Failed,
 	}
 }
 
-// oneOfEach refuses two flags of which only one can be meant.
+// oneOfEach refuses two flags that exclude each other.
 func oneOfEach(cmd *cobra.Command) error {
 	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}} {
 		if cmd.Flags().Changed(pair[0]) && cmd.Flags().Changed(pair[1]) {
-			return problem.Usage(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them can be meant", "leave one of them out")
+			return problem.Usage(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them is allowed", "leave one of them out")
 		}
 	}
 	return nil

@@ -19,17 +19,16 @@ import (
 const integrationsImportLong = `Add many orgs at once, from a CSV file or a JSON document; "-" is standard input.
 All of them are checked before any is written.
 
-CSV: a header row, then one org a row. The column instance is the name; the others
-are fields as set knows them: fqdn, name, poll_interval, since, filter, limit,
-rate_share, link_hosts, enabled, and api_token or api_token_file. An empty cell
-leaves the default.
+CSV: a header row, then one org per row. The column instance is the name; the others
+are the fields of set: fqdn, name, poll_interval, since, filter, limit, rate_share,
+link_hosts, enabled, and api_token or api_token_file. An empty cell means the default.
 
-JSON: a list of values as INTEGRATIONS holds them, each with its "instance": what
-export prints.
+JSON: a list of values as in INTEGRATIONS, each with its "instance": the output of
+export.
 
-Orgs that are there already are refused unless --replace is given. A token that the
-file doesn't have stays as it is stored then. A file with tokens in it should be
-readable by nobody else, and be deleted afterwards.
+Existing orgs are refused unless --replace is given; then a token that the file does
+not have stays as it is stored. A file with tokens should be readable by nobody else,
+and be deleted afterwards.
 
 Examples:
   signal-client integrations import orgs.csv --dry-run
@@ -59,12 +58,12 @@ func (r *integrations) newImport() *cobra.Command {
 			return r.write(cmd.Context(), all, candidates, dry)
 		},
 	}
-	cmd.Flags().BoolVar(&replace, "replace", false, "write over orgs that are there already")
+	cmd.Flags().BoolVar(&replace, "replace", false, "overwrite existing orgs")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "check everything and write nothing")
 	return r.flags(cmd)
 }
 
-// mostImport is more than any list of orgs takes.
+// mostImport is larger than any list of orgs.
 const mostImport = 64 << 20
 
 func (r *integrations) readCandidates(path string) ([]orgs.Candidate, error) {
@@ -72,7 +71,7 @@ func (r *integrations) readCandidates(path string) ([]orgs.Candidate, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, &problem.Error{Op: "read " + path, Err: err, Hint: "a CSV or JSON file that this user may read, or - for standard input", Code: problem.BadUsage}
+			return nil, &problem.Error{Op: "read " + path, Err: err, Hint: "use a CSV or JSON file that this user can read, or - for standard input", Code: problem.BadUsage}
 		}
 		defer f.Close()
 		from = f
@@ -110,17 +109,17 @@ func (r *integrations) write(ctx context.Context, all *buckets.Integrations, can
 	return nil
 }
 
-// stopped says how far an import came.
+// stopped reports how far an import has come.
 func (r *integrations) stopped(written, of int, c orgs.Candidate, err error) error {
 	if errors.Is(err, context.Canceled) {
-		r.Say("Interrupted: %d of %d written. Go on with: signal-client integrations import --replace", written, of)
+		r.Say("Interrupted: %d of %d written. Continue with: signal-client integrations import --replace", written, of)
 		return err
 	}
 	p := problem.Of(err)
 	p.Op = fmt.Sprintf("import stopped at %s (%s), %d of %d written", c.Instance, c.Place, written, of)
 	p.Err = err
 	if written > 0 {
-		p.Hint = "import the file again with --replace: what is written already stays as it is"
+		p.Hint = "import the file again with --replace: orgs that are written already stay unchanged"
 	}
 	return &p
 }

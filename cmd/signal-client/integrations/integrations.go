@@ -19,10 +19,10 @@ import (
 const integrationsLong = `Configure the orgs that are polled: the bucket INTEGRATIONS.
 
 A change takes effect within seconds, without a restart, on every process that
-polls. What is wrong is refused before it is written, and the field is named.
-Nothing here shows a token. An org that a service has from its environment
-(OKTA_FQDN) is not kept in the bucket: list and show tell of it, and what changes
-it are the service's variables.
+polls. Invalid values are refused before anything is written, and the field is named.
+No command shows a token. An org that a service has from its environment (OKTA_FQDN)
+is not in the bucket: list and show include it, but only the service's variables
+change it.
 
 Examples:
   signal-client integrations add okta acme --fqdn acme.okta.com
@@ -31,7 +31,7 @@ Examples:
   signal-client integrations set acme poll_interval=1m
   signal-client integrations import orgs.csv`
 
-// New is the command of all that have to do with INTEGRATIONS.
+// New returns the command of everything about INTEGRATIONS.
 func New(p *cli.Program) *cobra.Command {
 	r := &integrations{Program: p, in: os.Stdin}
 	cmd := &cobra.Command{
@@ -56,25 +56,25 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// integrations is what the commands of integrations share.
+// integrations is shared by the integrations commands.
 type integrations struct {
 	*cli.Program
 	in   *os.File // the keyboard, or a test's substitute
 	nats config.NATS
-	// The embedded server's variables, and those of streams and buckets, are
-	// read from the environment alone.
+	// The variables of the embedded server, streams and buckets are read only from the
+	// environment.
 	server config.Server
 	stream config.Stream
 }
 
-// flags gives a command those that all of them have.
+// flags adds the common flags.
 func (r *integrations) flags(cmd *cobra.Command) *cobra.Command {
 	config.AddFlags(cmd, &r.nats)
 	cmd.Flags().SortFlags = false
 	return cmd
 }
 
-// open connects to where INTEGRATIONS is.
+// open connects to NATS and returns its integrations.
 func (r *integrations) open(cmd *cobra.Command) (*buckets.Integrations, func(), error) {
 	if err := config.Load(cmd, &r.nats, &r.server, &r.stream); err != nil {
 		return nil, nil, err
@@ -99,7 +99,7 @@ func (r *integrations) written(cmd *cobra.Command) ([]buckets.Written, error) {
 	return written, jets.IgnoreMissingBucket(err)
 }
 
-// one reads the value of an instance that must be there.
+// one reads the value of an instance that must exist.
 func (r *integrations) one(cmd *cobra.Command, instance string) (buckets.Written, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
@@ -109,8 +109,7 @@ func (r *integrations) one(cmd *cobra.Command, instance string) (buckets.Written
 	return orgs.Find(cmd.Context(), all, instance)
 }
 
-// openToWrite is open for who adds: what is not there yet is made, as the
-// service would.
+// openToWrite is open for adding: missing buckets are created, as the service would.
 func (r *integrations) openToWrite(cmd *cobra.Command) (*buckets.Integrations, func(), error) {
 	all, done, err := r.open(cmd)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-// changedOf is when the value was written, or where it stands instead.
+// changedOf returns when the value was written, or where it comes from instead.
 func changedOf(s orgs.Shown) any {
 	if s.Environment {
 		return "environment"
@@ -20,8 +20,8 @@ func changedOf(s orgs.Shown) any {
 }
 
 const integrationsListLong = `List the orgs in INTEGRATIONS, and those that a service has from its environment
-(OKTA_FQDN), with "environment" for when they were changed. How they are doing is
-for: signal-client status.
+(OKTA_FQDN), shown with "environment" instead of a time of change. For their status
+see: signal-client status.
 
 Examples:
   signal-client integrations list
@@ -82,7 +82,7 @@ func (r *integrations) printList(list []orgs.Shown) error {
 	return g.Print(out)
 }
 
-const integrationsShowLong = `Show one org as it is configured, with all defaults filled in.
+const integrationsShowLong = `Show one org's configuration, with all defaults filled in.
 
 Examples:
   signal-client integrations show acme
@@ -146,9 +146,9 @@ func (r *integrations) printOne(s orgs.Shown) error {
 	return g.Print(out)
 }
 
-const integrationsExportLong = `Print all orgs as one JSON document that import reads. It holds no token: where a
-token is stored, import --replace keeps it. Members of other writers are kept, but
-for those whose name speaks of a secret.
+const integrationsExportLong = `Print all orgs as one JSON document that import reads. It contains no tokens: import
+--replace keeps the stored ones. Members of other writers are kept, except those whose
+name suggests a secret.
 
 Examples:
   signal-client integrations export > orgs.json
@@ -169,7 +169,7 @@ func (r *integrations) newExport() *cobra.Command {
 			for _, w := range written {
 				v, err := orgs.ReadValue(w.Value)
 				if err != nil {
-					r.Say("left out %s: its value is no JSON object", w.Instance)
+					r.Say("left out %s: its value is not a JSON object", w.Instance)
 					continue
 				}
 				v = v.WithoutSecrets()
@@ -179,6 +179,6 @@ func (r *integrations) newExport() *cobra.Command {
 			return term.WriteJSON(r.Out(), list)
 		},
 	}
-	cmd.Flags().Bool("json", true, "print one JSON document, which it does anyway")
+	cmd.Flags().Bool("json", true, "print one JSON document, as it always does")
 	return r.flags(cmd)
 }

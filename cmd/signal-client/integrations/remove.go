@@ -19,11 +19,11 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-const integrationsRemoveLong = `Stop polling orgs and forget their configuration, former versions and tokens
-included. Their events stay in the stream, and so do their positions: added again
-under the same name, for the same org, each goes on exactly where it stood.
+const integrationsRemoveLong = `Stop polling orgs and forget their configuration, including former versions and
+tokens. Their events and positions stay in the stream: added again under the same
+name, for the same org, each continues exactly where it was.
 
-It asks first. Without a terminal it needs --yes.
+It asks for confirmation; without a terminal it needs --yes.
 
 Examples:
   signal-client integrations remove acme
@@ -40,7 +40,7 @@ func (r *integrations) newRemove() *cobra.Command {
 		ValidArgsFunction: cli.CompleteInstances(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes && !force && !term.IsTerminal(r.in) {
-				return problem.Usage("remove "+strings.Join(args, " "), "it asks for confirmation, and there is no terminal", "--yes, if it is meant")
+				return problem.Usage("remove "+strings.Join(args, " "), "it asks for confirmation, and there is no terminal", "--yes to confirm")
 			}
 			all, done, err := r.open(cmd)
 			if err != nil {
@@ -56,7 +56,7 @@ func (r *integrations) newRemove() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "the same")
 	_ = cmd.Flags().MarkHidden("force")
 	return r.flags(cmd)
@@ -69,11 +69,11 @@ func (r *integrations) remove(ctx context.Context, all *buckets.Integrations, in
 	}
 	stays := whatStays(ctx, all.Store.Conn, instance)
 	if !sure {
-		at := "its value is wrong"
+		at := "its value is invalid"
 		if i, err := kinds.Default.Read(instance, w.Value); err == nil {
 			at = i.Origin
 		}
-		r.Say("%s (%s) will not be polled any more, and its configuration is forgotten.", instance, at)
+		r.Say("%s (%s) will no longer be polled, and its configuration is forgotten.", instance, at)
 		r.Say("%s", stays)
 		if err := cli.Confirm(ctx, r.in, r.Err(), "Remove "+instance+"?", "removed"); err != nil {
 			return err
@@ -86,17 +86,17 @@ func (r *integrations) remove(ctx context.Context, all *buckets.Integrations, in
 	return nil
 }
 
-// whatStays says what of an org a removal leaves.
+// whatStays returns what a removal leaves of an org.
 func whatStays(ctx context.Context, conn *jets.Conn, instance string) string {
 	events := "Its events"
 	if n, ok := countEvents(ctx, conn, instance); ok {
 		events = "Its " + term.Count(int(n), "event")
 	}
-	return fmt.Sprintf("%s on %s and its position stay: added again under this name, for the same org, it goes on where it stood.",
+	return fmt.Sprintf("%s on %s and its position stay: added again under this name, for the same org, it continues where it was.",
 		events, jets.SubjectEvents(kinds.Default.Name, instance))
 }
 
-// countEvents counts what is stored of an instance, if that can be learned soon.
+// countEvents counts an instance's stored events, if that does not take long.
 func countEvents(ctx context.Context, conn *jets.Conn, instance string) (uint64, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

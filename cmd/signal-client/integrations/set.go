@@ -14,18 +14,18 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-const integrationsSetLong = `Change some fields of an org and leave all others as they are, those that other
-programs put there too. An empty value takes a field out, and its default holds.
-Of two that mean the same, such as fqdn and base_url, the one that is set stays.
+const integrationsSetLong = `Change some fields of an org and leave all others unchanged, including those of other
+programs. An empty value removes a field, so that its default applies. Of two
+equivalent fields, such as fqdn and base_url, the one that is set stays.
 
 Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
 filter, limit, rate_share, link_hosts, api_token_file, enabled. A token is never
 an argument, which others on the machine could see: --token-from.
 
 A changed filter or limit starts a new query that misses nothing, and so does another
-host name of the same org. A lower limit helps where whole pages take Okta too long.
-Another org is refused under a name that has events of a first one: add it under a name
-of its own, or confirm it with --another-org.
+host name of the same org. A lower limit helps where full pages take Okta too long.
+Another org is refused under a name that has events of a first one: add it under
+another name, or confirm it with --another-org.
 
 Examples:
   signal-client integrations set acme poll_interval=1m rate_share=0.3
@@ -47,13 +47,13 @@ func (r *integrations) newSet() *cobra.Command {
 			return r.set(cmd, args[0], args[1:], tokenFrom, another)
 		},
 	}
-	cmd.Flags().BoolVar(&another, "another-org", false, "at this host is another org than before: it begins at since, under the same name")
+	cmd.Flags().BoolVar(&another, "another-org", false, "confirm that this host is another org than before: it starts at since, under the same name")
 	addSettables(cmd)
 	addTokenFrom(cmd, &tokenFrom)
 	return r.flags(cmd)
 }
 
-// completeFields offers a name first, and then what can be set.
+// completeFields completes a name first, then fields.
 func (r *integrations) completeFields() cobra.CompletionFunc {
 	instances := cli.CompleteInstances(1)
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -95,27 +95,27 @@ func (r *integrations) set(cmd *cobra.Command, instance string, assignments []st
 		if err := assignAll(cmd, v, assignments); err != nil || !another {
 			return err
 		}
-		if i, err := kinds.Default.Read(instance, v.Encode()); err == nil { // what is wrong is complained of later
+		if i, err := kinds.Default.Read(instance, v.Encode()); err == nil { // an invalid value is reported later
 			v.Put("settings.another_org", i.Origin)
 		}
 		return nil
 	})
 }
 
-// assignAll takes over arguments such as poll_interval=1m.
+// assignAll sets fields from arguments such as poll_interval=1m.
 func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
 	var errs []error
 	for _, a := range assignments {
 		name, text, ok := strings.Cut(a, "=")
 		if orgs.LooksSecret(name) {
-			// Not what it was to be set to, should there be a log of this.
-			errs = append(errs, problem.Usage("a token as an argument", "others on this machine can read arguments", "--token-from <file>, or - for standard input; if the token is a real one, make a new one"))
+			// Without the value, which is a token.
+			errs = append(errs, problem.Usage("a token as an argument", "others on this machine can read arguments", "use --token-from <file>, or - for standard input; if the token is a real one, create a new one"))
 			continue
 		}
 		f, known := orgs.FieldOf(name)
 		switch {
 		case !ok:
-			errs = append(errs, problem.Usage(fmt.Sprintf("argument %q", a), "it is no field=value", cmd.CommandPath()+" <name> poll_interval=1m"))
+			errs = append(errs, problem.Usage(fmt.Sprintf("argument %q", a), "it is not field=value", cmd.CommandPath()+" <name> poll_interval=1m"))
 		case !known:
 			errs = append(errs, orgs.UnknownField(name, "field "+name))
 		default:
@@ -125,11 +125,11 @@ func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
 	return errors.Join(errs...)
 }
 
-// mostTries is how often a change is made to what somebody else changed just then.
+// mostTries is how often a change is retried after somebody else's write.
 const mostTries = 3
 
-// change edits what stands, and writes it if nobody else did meanwhile; if so, it
-// edits that.
+// change edits the stored value and writes it. If somebody else has written meanwhile, it
+// edits that value.
 func (r *integrations) change(cmd *cobra.Command, instance, done string, edit func(orgs.Value) error) error {
 	all, end, err := r.open(cmd)
 	if err != nil {
@@ -162,9 +162,9 @@ func effect(i pipeline.Integration) string {
 	return "It takes effect within seconds."
 }
 
-// newSwitch makes enable and disable.
+// newSwitch returns enable or disable.
 func (r *integrations) newSwitch(verb string, on bool) *cobra.Command {
-	long := "Poll orgs again: each goes on exactly where it stood.\n\nExample:\n  signal-client integrations enable acme"
+	long := "Poll orgs again: each continues exactly where it was.\n\nExample:\n  signal-client integrations enable acme"
 	if !on {
 		long = "Stop polling orgs, within seconds. Configuration, events and position stay; Okta keeps 90 days.\n\nExample:\n  signal-client integrations disable acme globex"
 	}

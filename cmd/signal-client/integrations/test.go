@@ -13,14 +13,14 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-const integrationsTestLong = `Ask an org for its newest event, once, with the credential that is stored, and say
-whether that works. It is asked from this machine: a token's file is read here.
-It takes one request of the org's budget, and stores and changes nothing. With --json
-the verdict is "not tried" where something is wrong before the org could be asked.
+const integrationsTestLong = `Send an org one request for its newest event, with the stored credential, and say
+whether that works. The request is sent from this machine: a token's file is read
+here. It takes one request of the org's budget, and stores and changes nothing. With
+--json the verdict is "not tried" if something is wrong before the request.
 
 Exit codes: 0 it works; 4 the token is refused (401), or its owner may not read the
-log (403); 5 the org can't be reached; 2 the configuration is wrong; 1 anything else,
-such as a wrong host.
+log (403); 5 the org can't be reached; 2 the configuration is invalid; 1 anything
+else, such as a wrong host.
 
 Examples:
   signal-client integrations test acme
@@ -30,7 +30,7 @@ func (r *integrations) newTest() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:               "test <name>",
-		Short:             "Ask an org once, with the stored credential",
+		Short:             "Send an org one request, with the stored credential",
 		Long:              integrationsTestLong,
 		Args:              cli.Named(1),
 		ValidArgsFunction: cli.CompleteInstances(1),
@@ -39,7 +39,7 @@ func (r *integrations) newTest() *cobra.Command {
 			if err != nil {
 				if asJSON {
 					untried := orgs.Probed{Instance: args[0], Verdict: orgs.VerdictUntried, Error: term.Printable(err.Error())}
-					_ = term.WriteJSON(r.Out(), untried) // err says more than that nobody reads this
+					_ = term.WriteJSON(r.Out(), untried) // err says more than a failed write
 				}
 				return err
 			}
@@ -61,7 +61,7 @@ func (r *integrations) newTest() *cobra.Command {
 	return r.flags(cmd)
 }
 
-// tested reads what is to be tried. NATS is left before the org is asked.
+// tested returns what to try. The connection to NATS is closed before the request.
 func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Integration, pipeline.Secret, error) {
 	w, err := r.one(cmd, instance)
 	if err != nil {

@@ -15,17 +15,17 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// addTokenFrom lets add and set take a token: never from an argument, which all users
-// of a machine can see.
+// addTokenFrom adds --token-from: a token is never an argument, which all users of a
+// machine can see.
 func addTokenFrom(cmd *cobra.Command, from *string) {
-	cmd.Flags().StringVar(from, "token-from", "", "store the API token that stands in this `file`, or on standard input (-)")
+	cmd.Flags().StringVar(from, "token-from", "", "store the API token from this `file`, or from standard input (-)")
 	_ = cmd.MarkFlagFilename("token-from")
 }
 
-// mostToken is more than any token takes.
+// mostToken is larger than any token.
 const mostToken = 64 << 10
 
-// readToken reads a token from a file; "-": standard input, or a terminal.
+// readToken reads a token from a file; "-": from standard input or a terminal.
 func (r *integrations) readToken(ctx context.Context, from string) (pipeline.Secret, error) {
 	switch {
 	case from != "-":
@@ -43,7 +43,7 @@ func (r *integrations) readToken(ctx context.Context, from string) (pipeline.Sec
 
 // askToken asks on the terminal.
 func (r *integrations) askToken(ctx context.Context) (pipeline.Secret, error) {
-	typed, err := term.AskHidden(ctx, r.in, r.Err(), "API token (in Okta: Security > API > Tokens; nothing is shown): ")
+	typed, err := term.AskHidden(ctx, r.in, r.Err(), "API token (in Okta: Security > API > Tokens; input is hidden): ")
 	switch {
 	case ctx.Err() != nil:
 		return pipeline.Secret{}, ctx.Err()
@@ -53,8 +53,8 @@ func (r *integrations) askToken(ctx context.Context) (pipeline.Secret, error) {
 	return tokenIn(bytes.NewReader(typed), "the terminal")
 }
 
-// tokenIn reads what must be a token and nothing else. Whether it can be one, the
-// reader of the integration says.
+// tokenIn reads input that is nothing but a token. The integration's parser checks
+// whether it is valid.
 func tokenIn(from io.Reader, where string) (pipeline.Secret, error) {
 	data, err := io.ReadAll(io.LimitReader(from, mostToken))
 	if err != nil {
@@ -71,7 +71,7 @@ func noToken(where string, err error) error {
 	return &problem.Error{
 		Op:   "read the API token from " + where,
 		Err:  err,
-		Hint: "--token-from <file>, or --token-file <path> for a file that the service reads; Okta makes tokens under Security > API > Tokens",
+		Hint: "--token-from <file>, or --token-file <path> for a file that the service reads; create a token in Okta under Security > API > Tokens",
 		Code: problem.BadUsage,
 	}
 }

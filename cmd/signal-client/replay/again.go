@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// again is the command that goes on where this run ended. What was said in
-// ages is a time now, so that it still selects the same.
+// again returns the command that continues after this run. Ages have become times, so
+// that it selects the same events.
 func (r *replayRun) again() string {
 	words := []string{r.cmd.CommandPath()}
 	add := func(name, value string) { words = append(words, "--"+name, shellWord(value)) }
@@ -43,7 +43,7 @@ func (r *replayRun) again() string {
 	return strings.Join(words, " ")
 }
 
-// shellWord is a word as a shell takes it.
+// shellWord quotes a word for a shell.
 func shellWord(word string) string {
 	if word != "" && !strings.ContainsFunc(word, func(c rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,:/@+=", c)

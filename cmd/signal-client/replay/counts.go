@@ -12,13 +12,13 @@ import (
 	"github.com/witfoo/signal-client/sink/scan"
 )
 
-// counted is what a replay found of one instance, or of all.
+// counted is the count of one instance's events, or of all.
 type counted struct {
 	Instance string    `json:"instance,omitempty"` // empty: all
 	Events   uint64    `json:"events"`
 	Bytes    uint64    `json:"bytes"`
-	First    time.Time `json:"first,omitzero"` // when the earliest happened
-	Last     time.Time `json:"last,omitzero"`  // and the latest
+	First    time.Time `json:"first,omitzero"` // time of the earliest
+	Last     time.Time `json:"last,omitzero"`  // time of the latest
 }
 
 func (c *counted) add(size int, at time.Time) {
@@ -32,7 +32,7 @@ func (c *counted) add(size int, at time.Time) {
 	}
 }
 
-// counts are of by instance.
+// counts is the counts by instance.
 type counts struct {
 	total counted
 	each  map[string]*counted
@@ -52,7 +52,7 @@ func (c *counts) Add(e *scan.Stored, at time.Time) {
 	c.total.add(len(e.Data), at)
 }
 
-// Each lists the counts by instance.
+// Each returns the counts by instance.
 func (c *counts) Each() []counted {
 	list := []counted{} // [] rather than null
 	for _, instance := range slices.Sorted(maps.Keys(c.each)) {
@@ -61,7 +61,7 @@ func (c *counts) Each() []counted {
 	return list
 }
 
-// Print shows the counts, the total last.
+// Print prints the counts, the total last.
 func (c *counts) Print(to term.Screen) error {
 	g := term.Grid{Title: "Would be replayed", Header: []string{"instance", "events", "bytes", "first", "last"}}
 	total := c.total

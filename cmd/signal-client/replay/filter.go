@@ -14,7 +14,7 @@ import (
 	"github.com/witfoo/signal-client/sink/scan"
 )
 
-// filter is which of the stored events are brought again.
+// filter selects the stored events to replay.
 type filter struct {
 	instances, types, ips []string
 	actors, outcomes      cli.NameList
@@ -24,7 +24,7 @@ type filter struct {
 	networks     []netip.Prefix
 }
 
-// prepare reads what stands for more than text, and returns what is wrong.
+// prepare parses the filters and returns all problems.
 func (p *filter) prepare(now time.Time) []error {
 	var k problem.Checks
 	if !p.since.IsZero() {
@@ -40,7 +40,7 @@ func (p *filter) prepare(now time.Time) []error {
 	for _, f := range patterns {
 		for _, pattern := range f.list {
 			_, err := path.Match(pattern, "")
-			k.Add(err != nil, fmt.Sprintf("--%s=%s", f.flag, pattern), "it is no pattern", "write \\ before [ that stands for itself")
+			k.Add(err != nil, fmt.Sprintf("--%s=%s", f.flag, pattern), "it is not a valid pattern", "write \\ before a literal [")
 			k.Add(pattern == "", fmt.Sprintf("--%s=%s", f.flag, strings.Join(f.list, ",")), "one of the names is empty", "take out the comma too many")
 		}
 	}
@@ -70,8 +70,8 @@ func network(text string) (netip.Prefix, error) {
 	return address.Prefix(address.BitLen())
 }
 
-// Takes reports whether an event is among them. Its body is read only when its
-// headers have not ruled it out.
+// Takes reports whether an event is selected. It reads the body only if the headers have
+// not ruled the event out.
 func (p *filter) Takes(e *scan.Stored) bool {
 	if len(p.types) > 0 && !cli.Matches(p.types, e.Type()) {
 		return false
@@ -85,7 +85,7 @@ func (p *filter) Takes(e *scan.Stored) bool {
 	return len(p.actors)+len(p.ips)+len(p.outcomes) == 0 || p.takesBody(e.Data)
 }
 
-// happened is when an event did: when it was stored, if it does not say.
+// happened returns when an event happened; when it was stored, if it does not say.
 func happened(e *scan.Stored) time.Time {
 	if at, ok := e.Published(); ok {
 		return at
@@ -93,8 +93,8 @@ func happened(e *scan.Stored) time.Time {
 	return e.At
 }
 
-// takesBody looks at one member of the body for each filter, by its exact name. Of
-// another type, it does not match; whatever else is in the body does not matter.
+// takesBody checks one member of the body for each filter, by its exact name. A member of
+// another type does not match; the rest of the body does not matter.
 func (p *filter) takesBody(data []byte) bool {
 	return p.takesActor(data) && p.takesIP(data) &&
 		(len(p.outcomes) == 0 || p.outcomes.AnyOf(jsonscan.Text(data, "outcome", "result")))

@@ -9,15 +9,15 @@ import (
 	"github.com/witfoo/signal-client/sink/scan"
 )
 
-// lines writes events to a file or a pipe, each with its own bytes on one line.
+// lines writes events to a file or pipe, one event's bytes per line.
 type lines struct {
 	w    io.Writer
 	buf  []byte
-	ends []lineEnd // of the lines of which buf holds the rest
-	cut  bool      // the first of them is written in part
+	ends []lineEnd // of lines that are partly in buf
+	cut  bool      // the first of them is partly written
 }
 
-// lineEnd is where an event's line ends in the buffer.
+// lineEnd is the end of an event's line in the buffer.
 type lineEnd struct {
 	seq uint64
 	at  int
@@ -25,8 +25,8 @@ type lineEnd struct {
 
 const linesBuffer = 1 << 17
 
-// Publish implements replayOut. A line break can only stand between two tokens
-// of an event, where a space says the same.
+// Publish implements replayOut. A line break in an event can only be between two tokens,
+// where a space means the same.
 func (l *lines) Publish(ctx context.Context, e *scan.Stored) error {
 	data := e.Data
 	if bytes.IndexByte(data, '\n') >= 0 || bytes.IndexByte(data, '\r') >= 0 {
@@ -69,7 +69,7 @@ func (l *lines) Waiting() uint64 {
 	return l.ends[0].seq
 }
 
-// nowhere takes events that are only counted.
+// nowhere drops events that are only counted.
 type nowhere struct{}
 
 // Publish implements replayOut.

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// factor is the value of --speed: 10x. 0: as fast as it goes.
+// factor is the value of --speed: 10x. 0: full speed.
 type factor float64
 
 // Set reads the flag's value.
 func (f *factor) Set(text string) error {
 	x, err := strconv.ParseFloat(strings.TrimSuffix(strings.ToLower(text), "x"), 64)
 	if err != nil || !(x > 0) || x > 1e9 {
-		return errors.New("it is a factor above 0, such as 1x or 10x")
+		return errors.New("it must be a factor above 0, such as 1x or 10x")
 	}
 	*f = factor(x)
 	return nil
@@ -29,20 +29,20 @@ func (f *factor) String() string {
 	return fmt.Sprintf("%gx", float64(*f))
 }
 
-// Type names the flag's value in help texts.
+// Type returns the type shown in help.
 func (f *factor) Type() string { return "factor" }
 
-// pace is how fast events are brought. Its zero value is as fast as it goes.
+// pace is the pace of a replay. The zero value is full speed.
 type pace struct {
-	rate  float64 // events a second; 0: any
+	rate  float64 // events per second; 0: unlimited
 	speed factor
 
-	start time.Time // when the first one was
-	first time.Time // and when it happened
+	start time.Time // when the first event was replayed
+	first time.Time // when it happened
 	count float64
 }
 
-// Wait is how long to wait before an event that happened at a time.
+// Wait returns how long to wait before an event that happened at a time.
 func (t *pace) Wait(at, now time.Time) time.Duration {
 	if t.rate == 0 && t.speed == 0 {
 		return 0

@@ -13,26 +13,25 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// replayProgress tells how far a replay is, and what befalls it. It is safe for
-// concurrent use.
+// replayProgress reports a replay's progress and problems. It is safe for concurrent use.
 type replayProgress struct {
 	line    term.ProgressLine
 	verb    string
-	silent  bool // the events themselves are on the screen
+	silent  bool // the events themselves are on the terminal
 	started time.Time
 
 	from, through, read, events, bytes atomic.Uint64
 
 	mu   sync.Mutex
 	gone [2]uint64 // sequences that were removed before they could be read
-	held error     // why events that were published have no ack yet
+	held error     // why published events have no ack yet
 }
 
 func newReplayProgress(to term.Screen, silent bool, verb string) *replayProgress {
 	return &replayProgress{line: term.ProgressLine{To: to, Every: 10 * time.Second}, silent: silent, verb: verb, started: time.Now()}
 }
 
-// Start tells until what it returns is called.
+// Start reports until stop is called.
 func (p *replayProgress) Start() (stop func()) {
 	ctx, end := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -62,7 +61,7 @@ func (p *replayProgress) text() string {
 		term.Number(uint64(float64(p.events.Load())/taken.Seconds())), humanize.IBytes(p.bytes.Load()), 100*part, left)
 }
 
-// timeLeft is how long the rest takes if it goes on like this.
+// timeLeft estimates the time left from the speed so far.
 func timeLeft(taken time.Duration, part float64) string {
 	if part <= 0 {
 		return "?"
@@ -70,7 +69,7 @@ func timeLeft(taken time.Duration, part float64) string {
 	return term.Span(time.Duration(float64(taken) * (1 - part) / part))
 }
 
-// done is how much of the range was read.
+// done returns how much of the range was read.
 func (p *replayProgress) done() (done, all uint64) {
 	from, through, read := p.from.Load(), p.through.Load(), p.read.Load()
 	if through < from || read < from {
@@ -79,22 +78,22 @@ func (p *replayProgress) done() (done, all uint64) {
 	return read - from + 1, through - from + 1
 }
 
-// Begun says what the range is.
+// Begun sets the range.
 func (p *replayProgress) Begun(from, through uint64) {
 	p.from.Store(from)
 	p.through.Store(through)
 }
 
-// Read says how far it was read.
+// Read sets how far it was read.
 func (p *replayProgress) Read(through uint64) { p.read.Store(through) }
 
-// Event counts one.
+// Event counts an event.
 func (p *replayProgress) Event(size int) {
 	p.events.Add(1)
 	p.bytes.Add(uint64(size))
 }
 
-// Away says that NATS is, or with nil that it is back.
+// Away notes that NATS is away, or with nil that it is back.
 func (p *replayProgress) Away(err error) {
 	if err == nil {
 		p.note("NATS is back")
@@ -103,7 +102,7 @@ func (p *replayProgress) Away(err error) {
 	p.note("NATS is away, waiting for it; Ctrl-C ends the replay: " + term.Printable(err.Error()))
 }
 
-// Held says that events wait for an ack, and why, or with nil that none does any more.
+// Held notes why events wait for an ack, or with nil that none does any more.
 func (p *replayProgress) Held(err error) {
 	p.mu.Lock()
 	was := p.held
@@ -111,13 +110,13 @@ func (p *replayProgress) Held(err error) {
 	p.mu.Unlock()
 	switch {
 	case was == nil && err != nil:
-		p.note("What was published is not acknowledged, waiting for it; Ctrl-C ends the replay: " + term.Printable(err.Error()))
+		p.note("Published events are not acknowledged yet; waiting (Ctrl-C ends the replay): " + term.Printable(err.Error()))
 	case was != nil && err == nil:
-		p.note("What was published is acknowledged now")
+		p.note("The published events are acknowledged now")
 	}
 }
 
-// Gone notes what was removed before it could be read.
+// Gone notes sequences that were removed before they could be read.
 func (p *replayProgress) Gone(first, last uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,7 +128,7 @@ func (p *replayProgress) Gone(first, last uint64) {
 
 func (p *replayProgress) sayGone() {
 	if p.gone[1] > 0 {
-		p.note(fmt.Sprintf("The stream has dropped sequences up to %d meanwhile: events between %d and there may be missing", p.gone[1], p.gone[0]))
+		p.note(fmt.Sprintf("The stream has meanwhile dropped sequences up to %d: events between %d and there may be missing", p.gone[1], p.gone[0]))
 	}
 }
 

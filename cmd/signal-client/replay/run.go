@@ -22,8 +22,8 @@ import (
 	"github.com/witfoo/signal-client/sink/scan"
 )
 
-// aheadOfTime is how far before --since the stream is read: an event's own time
-// may lie after that of its storing by as much as two clocks differ.
+// aheadOfTime is how far before --since the stream is read: an event's own time may be
+// later than its storing by as much as two clocks differ.
 const aheadOfTime = time.Hour
 
 // replayRun is one run of the command.
@@ -38,27 +38,27 @@ type replayRun struct {
 
 	brought       uint64 // events
 	under         []pending
-	from, through uint64 // as the stream has them
-	next          uint64 // the sequence to go on from
+	from, through uint64 // actual range
+	next          uint64 // the sequence to continue from
 }
 
-// pending is an event that was brought and may not be where it belongs.
+// pending is a published event whose ack is pending.
 type pending struct {
 	e  *scan.Stored
 	at time.Time // when it happened
 }
 
-// replayOut takes the events.
+// replayOut is the destination of events.
 type replayOut interface {
-	// Publish takes an event, whatever its error.
+	// Publish accepts an event, even when it returns an error.
 	Publish(ctx context.Context, e *scan.Stored) error
-	// Flush returns when all of them are where they belong.
+	// Flush returns when all events have reached their destination.
 	Flush(ctx context.Context) error
-	// Waiting is the sequence of the first that may not be; 0: all are.
+	// Waiting returns the sequence of the first event that may not have; 0: all have.
 	Waiting() uint64
 }
 
-// prepare finds out where the events go and which part of the stream is read.
+// prepare determines the destination and the range of the stream.
 func (r *replayRun) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cli.VisitTime)
 	defer cancel()
@@ -74,13 +74,13 @@ func (r *replayRun) prepare(ctx context.Context) error {
 			return err
 		}
 		if len(r.target.Streams) == 0 {
-			fmt.Fprintf(r.Err(), "No stream takes %[1]s: the events go to whoever listens now. To keep them: nats stream add REPLAY --subjects '%[1]s' --defaults\n",
+			fmt.Fprintf(r.Err(), "No stream takes %[1]s: only current subscribers get the events. To keep them: nats stream add REPLAY --subjects '%[1]s' --defaults\n",
 				strings.ReplaceAll(r.to, republish.InstanceMark, "*"))
 		}
 	}
 	switch {
 	case r.dryRun:
-		r.out, r.target = nowhere{}, nil // it was only to be seen whether it would do
+		r.out, r.target = nowhere{}, nil // the target was only checked
 	case r.to != "":
 		r.out = r.target
 	default:
@@ -97,8 +97,8 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	return nil
 }
 
-// refuseUnknown refuses a name that is no org's, and says which others stand for
-// nothing.
+// refuseUnknown returns an error for a name that is not an org's, and notes other names
+// without events.
 func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) error {
 	var names []string
 	for name := range known {
@@ -112,16 +112,16 @@ func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) 
 		if err := r.Unknown(ctx, r.store, wanted); err != nil && !strings.ContainsAny(wanted, `*?[\`) {
 			return err
 		}
-		note := fmt.Sprintf("%s holds no event of %s", jets.StreamSignals, wanted)
+		note := fmt.Sprintf("%s has no event of %s", jets.StreamSignals, wanted)
 		if near := problem.Nearest(wanted, names); near != "" {
-			note += "; is " + near + " meant?"
+			note += "; did you mean " + near + "?"
 		}
 		fmt.Fprintln(r.Err(), term.Printable(note))
 	}
 	return nil
 }
 
-// selected are the instances whose events come.
+// selected returns the instances whose events are replayed.
 func (r *replayRun) selected(known map[string]uint64) []string {
 	var names []string
 	for name := range known {
@@ -133,7 +133,7 @@ func (r *replayRun) selected(known map[string]uint64) []string {
 	return names
 }
 
-// Run brings the events, and says how it went.
+// Run replays the events and prints the result.
 func (r *replayRun) Run(ctx context.Context) error {
 	r.progress = newReplayProgress(r.Err(), r.Out().Terminal && r.to == "" && !r.dryRun, r.verb())
 	stop := r.progress.Start()
@@ -150,7 +150,7 @@ func (r *replayRun) Run(ctx context.Context) error {
 	}
 	stop()
 	if errors.Is(err, syscall.EPIPE) {
-		return nil // whoever read has had enough
+		return nil // the reader has closed its end
 	}
 	done := err == nil && (r.limit == 0 || r.counts.total.Events < r.limit)
 	if said := r.report(done); err == nil {
@@ -165,11 +165,11 @@ func (r *replayRun) Run(ctx context.Context) error {
 	return err
 }
 
-// flushGrace is how long a replay that was interrupted waits for what is under way.
+// flushGrace is how long an interrupted replay waits for pending acks.
 const flushGrace = 5 * time.Second
 
-// flushRest gives what is under way a moment more after an error, so that it need
-// not be brought again. It returns what the replay ends with.
+// flushRest waits a moment longer for pending acks after an error, so that those events
+// need not be replayed again. It returns the replay's result.
 func (r *replayRun) flushRest(ctx context.Context, err error) error {
 	if errors.Is(err, republish.ErrRefused) {
 		return err
@@ -182,7 +182,7 @@ func (r *replayRun) flushRest(ctx context.Context, err error) error {
 	return err
 }
 
-// bring walks through the range.
+// bring replays the range.
 func (r *replayRun) bring(ctx context.Context) error {
 	all := scan.Range{
 		Kind: kinds.Default, Instances: r.pick.instances, From: r.fromSeq, Through: r.toSeq,
@@ -234,8 +234,8 @@ func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
 	return err
 }
 
-// settle counts the events that are where they belong, up to the first that may not
-// be: a replay is gone on with there.
+// settle counts the events that have reached their destination, up to the first that may
+// not have: a replay continues there.
 func (r *replayRun) settle() {
 	waiting, n := r.out.Waiting(), 0
 	for n < len(r.under) && (waiting == 0 || r.under[n].e.Seq < waiting) {
@@ -256,10 +256,10 @@ func (r *replayRun) verb() string {
 	return "written"
 }
 
-// report says what came of it; when not all is done also how to go on.
+// report prints the result, and, if the replay is not complete, how to continue.
 func (r *replayRun) report(done bool) error {
 	if r.from <= r.through && r.fromSeq > 0 && r.fromSeq < r.from {
-		fmt.Fprintf(r.Err(), "%s begins at sequence %d: what was before is gone\n", jets.StreamSignals, r.from)
+		fmt.Fprintf(r.Err(), "%s starts at sequence %d: earlier events are gone\n", jets.StreamSignals, r.from)
 	}
 	var err error
 	switch {
@@ -279,7 +279,7 @@ func (r *replayRun) report(done bool) error {
 		if len(r.target.Streams) > 0 {
 			line += " in " + strings.Join(r.target.Streams, ", ")
 		} else {
-			line += " (no stream keeps them)"
+			line += " (no stream stores them)"
 		}
 		line += ", " + "Signal-Replay: " + r.id
 	}
@@ -287,24 +287,24 @@ func (r *replayRun) report(done bool) error {
 		fmt.Fprintln(r.Err(), line)
 	}
 	if l, ok := r.out.(*lines); ok && l.cut {
-		fmt.Fprintln(r.Err(), "The last line is written in part: take it out before going on (sed -i '$d' <file>)")
+		fmt.Fprintln(r.Err(), "The last line is incomplete: remove it before continuing (sed -i '$d' <file>)")
 	}
 	if !done && r.next > 0 && r.next <= r.through && !r.dryRun {
-		fmt.Fprintf(r.Err(), "Go on from sequence %d:\n  %s\n", r.next, r.again())
+		fmt.Fprintf(r.Err(), "Continue from sequence %d:\n  %s\n", r.next, r.again())
 		if r.target != nil && len(r.under) > r.target.Unacknowledged() {
-			fmt.Fprintf(r.Err(), "It brings %s that are stored already: within the stream's duplicate window (2 minutes unless set) they are dropped there\n",
+			fmt.Fprintf(r.Err(), "It repeats %s that are stored already: the stream drops them within its duplicate window (2 minutes unless set)\n",
 				term.Count(len(r.under)-r.target.Unacknowledged(), "event"))
 		}
 	}
 	return err
 }
 
-// replaySummary is what --json prints.
+// replaySummary is the output of --json.
 type replaySummary struct {
 	counted
 	From      uint64    `json:"from_seq"`
 	Through   uint64    `json:"to_seq"`
-	Next      uint64    `json:"next_seq"` // to go on from; 0: all is done
+	Next      uint64    `json:"next_seq"` // to continue from; 0: complete
 	Replay    string    `json:"replay,omitempty"`
 	To        string    `json:"to,omitempty"`
 	Streams   []string  `json:"streams,omitempty"`

@@ -19,7 +19,7 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// assembly polls instances: what they share, and how one is put together.
+// assembly assembles and polls instances, and holds what they share.
 type assembly struct {
 	store    *jets.Store
 	seen     *jets.SnapshotSeen
@@ -28,7 +28,7 @@ type assembly struct {
 	timeout  time.Duration // of one request
 	metrics  *telemetry.Metrics
 	board    *telemetry.StatusBoard
-	trace    *pipeline.Trace // of all who want to know, metrics and board among them
+	trace    *pipeline.Trace // the hooks of all listeners, metrics and board included
 	log      *slog.Logger
 	limiters limiters
 	clocks   clocks
@@ -38,12 +38,12 @@ type assembly struct {
 	looks    looks
 	backlogs *backlogs // nil: none
 
-	auditEvery time.Duration // 0: nothing is audited without being asked for
+	auditEvery time.Duration // 0: no standing audits
 }
 
-// Runner puts one instance together. This is the whole way of a page: the org's
-// limiter lets the client ask, behind the instance's breaker; what the client
-// brings, the runner carries to the sink.
+// Runner assembles one instance. This is a page's whole way: the org's limiter lets the
+// client send a request, behind the instance's breaker; the runner carries the client's
+// page to the sink.
 func (s *assembly) Runner(i pipeline.Integration, token pipeline.Secret, able func(error)) *pipeline.Runner {
 	clock := s.clocks.Of(i.Origin)
 	client, query := s.client(i, token, i.RateShare), orgs.QueryOf(i, clock)
@@ -65,10 +65,10 @@ func (s *assembly) Runner(i pipeline.Integration, token pipeline.Secret, able fu
 	}
 }
 
-// heard waits for what INTEGRATIONS says, after a reconnect.
+// heard waits, after a reconnect, for a snapshot of INTEGRATIONS.
 func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.store.Conn) }
 
-// client asks an instance's org within a share of its limit.
+// client returns a client of an instance's org, within a share of its limit.
 func (s *assembly) client(i pipeline.Integration, token pipeline.Secret, share float64) *okta.Client {
 	return &okta.Client{
 		Instance:  i.Instance,
@@ -88,16 +88,15 @@ func (s *assembly) client(i pipeline.Integration, token pipeline.Secret, share f
 	}
 }
 
-// later is a source for what is not urgent, and takes no more than the instance's
-// share.
+// later returns a source for requests that are not urgent, within the instance's share.
 func (s *assembly) later(i pipeline.Integration, token pipeline.Secret, share float64) pipeline.Source {
 	client := s.client(i, token, min(share, i.RateShare))
 	client.Later = true
 	return informed{client, s.heard}
 }
 
-// backlog is what is to be read of an instance's past, between its polls. It has
-// no breaker of its own: each batch follows a poll that went well.
+// backlog returns an instance's backlog, read between its polls. It has no breaker of its
+// own: each batch follows a successful poll.
 func (s *assembly) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.Backlog {
 	if s.backlogs == nil {
 		return nil
@@ -106,8 +105,8 @@ func (s *assembly) backlog(i pipeline.Integration, token pipeline.Secret) pipeli
 	return s.backlogs.Of(i.Instance, ask, i.Kind.Window(i))
 }
 
-// informed is a Source that is not asked before the process has heard which instances
-// there are by now, if it was cut off.
+// informed is a Source that waits, after a disconnect, until the process has read
+// INTEGRATIONS again.
 type informed struct {
 	pipeline.Source
 	heard func(context.Context) error
@@ -121,12 +120,12 @@ func (i informed) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 	return i.Source.Poll(ctx, link)
 }
 
-// errRotated is the cause of a poll's end when the token's file holds another
-// token.
+// errRotated is the cause of a poll's end when the token's file has another token.
 var errRotated = errors.New("token changed")
 
-// Poll polls an instance until ctx ends, and says whether its org can be polled from
-// here: it is the Fleet's. It returns an error that matches pipeline.ErrConfig when there is no token to be read.
+// Poll is Fleet.Poll: it polls an instance until ctx ends, and reports whether its org
+// can be polled from here. If no token can be read, it returns an error that matches
+// pipeline.ErrConfig.
 func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
 	s.metrics.Acquired(i)
 	for {
@@ -142,7 +141,7 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 	}
 }
 
-// poll polls with a token for as long as that is the token.
+// poll polls with a token until the token changes.
 func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipeline.Secret, able func(error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -151,7 +150,7 @@ func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipel
 		look := s.look(looking, i, token, cancel)
 		stop := everyWhile(looking, tokenLook, func() { _, _ = look() })
 		defer stop()
-		defer end() // first: a look may take its time
+		defer end() // first, because reading the file may take time
 		defer s.looks.Add(i.Instance, look)()
 	}
 	defer s.auditing(ctx, i, token)()
@@ -164,9 +163,10 @@ func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipel
 	return nil
 }
 
-// look ends a poll when the token's file holds another token, and reports whether it
-// does. What can't be read, while it is replaced or its file system is away, is said,
-// and polling goes on with the token in hand. It is safe for concurrent use.
+// look ends a poll when the token's file has another token, and reports whether it has.
+// If the file can't be read, because it is being replaced or its file system is away,
+// that is logged, and polling continues with the current token. It is safe for concurrent
+// use.
 func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipeline.Secret, end context.CancelCauseFunc) func() (bool, error) {
 	var mu sync.Mutex
 	said := rarely{every: time.Hour}
@@ -190,12 +190,12 @@ func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipel
 	}
 }
 
-// tokenLook is how often the file of a token is looked at: one that was
-// replaced should be used while its former one is still taken, or soon after.
+// tokenLook is how often a token's file is read: a new token should be used while the
+// former one is still valid, or soon after.
 const tokenLook = 5 * time.Second
 
-// everyWhile calls f again and again until ctx ends or stop is called, which
-// waits for a call under way.
+// everyWhile calls f at intervals until ctx ends or stop is called, which waits for a
+// running call.
 func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -208,17 +208,17 @@ func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()
 	return func() { cancel(); <-done }
 }
 
-// Report takes what the fleet says of an instance that is not polled.
+// Report records the fleet's states of instances that are not polled.
 func (s *assembly) Report(instance string, state pipeline.State, err error) {
 	if state == "" { // deleted
 		s.guards.Forget(instance)
 		s.wakes.Forget(instance)
 	}
 	if err != nil && errors.Is(err, pipeline.ErrNewer) {
-		err = fmt.Errorf("%w: run the newest signal-client that has worked on this stream", err)
+		err = fmt.Errorf("%w: use the newest signal-client that has worked on this stream", err)
 	}
 	if _, elsewhere := errors.AsType[*locks.NameTakenError](err); elsewhere {
-		s.board.Taken(instance) // STATUS is the holder's
+		s.board.Taken(instance) // the holder writes STATUS
 		return
 	}
 	s.board.Report(instance, state, err)

@@ -8,18 +8,17 @@ import (
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
-// breakers are the instances' breakers. One stands while the client behind it
-// changes with the configuration, for as long as origin and credential are the
-// same: a changed interval must not let a refused credential be tried again,
-// and a changed credential deserves a try at once.
+// breakers holds the instances' breakers. A breaker outlives changes of the client behind
+// it as long as origin and credential are the same: a changed interval must not make a
+// refused credential be tried again, and a changed credential is tried at once.
 //
-// Its zero value is ready; it is safe for concurrent use.
+// The zero value is ready; it is safe for concurrent use.
 type breakers struct {
 	mu   sync.Mutex
 	each map[string]*instanceBreaker // by instance
 }
 
-// instanceBreaker is one instance's breaker, and the source behind it now.
+// instanceBreaker is one instance's breaker, and the current source behind it.
 type instanceBreaker struct {
 	*breaker.Breaker
 	origin string
@@ -27,12 +26,12 @@ type instanceBreaker struct {
 
 	mu      sync.Mutex
 	source  pipeline.Source
-	state   string // as the breaker last told it
+	state   string // as last reported by the breaker
 	refused bool
 }
 
-// Before puts the instance's breaker before a source, and tells trace how the
-// breaker stands. The source that it was before until then must be at rest.
+// Before puts the instance's breaker before a source, and reports its state to trace. The
+// former source must no longer be in use.
 func (g *breakers) Before(source pipeline.Source, i pipeline.Integration, token pipeline.Secret, trace *pipeline.Trace) pipeline.Source {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -52,7 +51,7 @@ func (g *breakers) Before(source pipeline.Source, i pipeline.Integration, token 
 	return known
 }
 
-// Try has an instance's next poll pass its breaker, if that is open.
+// Try lets an instance's next poll pass an open breaker.
 func (g *breakers) Try(instance string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -61,7 +60,7 @@ func (g *breakers) Try(instance string) {
 	}
 }
 
-// Forget drops the breaker of an instance that is no more.
+// Forget drops the breaker of a deleted instance.
 func (g *breakers) Forget(instance string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -81,7 +80,7 @@ func newGuard(i pipeline.Integration, token pipeline.Secret, trace *pipeline.Tra
 	return g
 }
 
-// behind is what a guard's breaker asks.
+// behind is the source that a guard's breaker asks.
 type behind struct{ g *instanceBreaker }
 
 // Poll implements pipeline.Source.

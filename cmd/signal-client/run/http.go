@@ -15,20 +15,19 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
-// shutdownGrace is how long requests in flight may take once the service is
-// to end. It is well within the 5 s that the whole end may take.
+// shutdownGrace is how long requests in flight may take when the service ends: well
+// within the 5 s of the whole shutdown.
 const shutdownGrace = 2 * time.Second
 
 const indexPage = `signal-client: Okta System Log into NATS JetStream
 
-/healthz   the process lives
+/healthz   the process is alive
 /readyz    it can do its work; if not, why
 /metrics   Prometheus
 `
 
-// newMux serves the process's own pages. ready returns why the service can't do
-// its work now, a line each; nothing means that it can. notes are told of one that
-// can.
+// newMux serves the process's pages. ready returns why the service can't do its work now,
+// one reason per line; none: it can. notes are shown if it can.
 func newMux(ready, notes func() []string, metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, indexPage) })
@@ -50,10 +49,10 @@ func plain(w http.ResponseWriter, code int, text string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = io.WriteString(w, text) // the reader is gone: nobody to tell
+	_, _ = io.WriteString(w, text) // the client is gone
 }
 
-// listenHTTP takes the address, so that one in use is said at start.
+// listenHTTP opens the listener at start, so that an address in use is reported then.
 func listenHTTP(addr string) (net.Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr) // it does not wait
 	if err == nil {
@@ -63,12 +62,12 @@ func listenHTTP(addr string) (net.Listener, error) {
 		Hint: "SIGNAL_CLIENT_HTTP_ADDR=<an address of this machine>:8000"}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		p.Err = errors.New("another process listens there, maybe another signal-client")
-		p.Hint = "stop it, or give this one its own: SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8001"
+		p.Hint = "stop it, or use another address for this one: SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8001"
 	}
 	return nil, p
 }
 
-// serveHTTP serves until ctx ends, then waits for the requests in flight.
+// serveHTTP serves until ctx ends, then waits for requests in flight.
 func serveHTTP(ctx context.Context, ln net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,

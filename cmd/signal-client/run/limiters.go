@@ -6,18 +6,18 @@ import (
 	"github.com/witfoo/signal-client/source/limiter"
 )
 
-// limiters are one per origin, since the instances of an org share its budget;
-// with those of other processes they exchange what they know. Its zero value is
-// ready; it is safe for concurrent use.
+// limiters holds one limiter per origin, because an org's instances share its budget;
+// they share what they know with other processes. The zero value is ready; it is safe for
+// concurrent use.
 type limiters struct {
 	exchange limiter.Exchange // nil: none
-	replica  string           // this process among those that exchange
+	replica  string           // this process's name in the exchange
 
 	mu   sync.Mutex
 	each map[string]*limiter.Limiter // by origin
 }
 
-// Of is the origin's.
+// Of returns an origin's limiter.
 func (l *limiters) Of(origin string) *limiter.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()

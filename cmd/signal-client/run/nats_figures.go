@@ -14,8 +14,7 @@ import (
 // figuresTime bounds how long a scrape waits for NATS.
 const figuresTime = 2 * time.Second
 
-// natsHolder holds the connection once there is one. It is safe for concurrent
-// use.
+// natsHolder holds the connection once it exists. It is safe for concurrent use.
 type natsHolder struct {
 	where string // set before conn is
 
@@ -37,16 +36,16 @@ func (h *natsHolder) get() *jets.Conn {
 	return h.conn
 }
 
-// Away says that the connection does not stand; "" when it does.
+// Away returns that the connection is down; empty if it is up.
 func (h *natsHolder) Away() string {
 	conn := h.get()
 	if conn == nil || conn.Connected() {
 		return ""
 	}
-	return fmt.Sprintf("NATS at %s is away; polling goes on when it is back", h.where)
+	return fmt.Sprintf("NATS at %s is away; polling continues when it is back", h.where)
 }
 
-// figures is what metrics are made of.
+// figures returns the figures for the metrics.
 func (h *natsHolder) figures() telemetry.NATSFigures {
 	var f telemetry.NATSFigures
 	conn := h.get()

@@ -14,8 +14,8 @@ type ownership struct {
 	pipeline.Locks
 	metrics *telemetry.Metrics
 	board   *telemetry.StatusBoard
-	gone    func(instance string)                                               // told of each that is not held any more; nil: nobody
-	status  func(ctx context.Context, instance string) (pipeline.Status, error) // as the holder before left it
+	gone    func(instance string)                                               // called when an instance is no longer held; nil: not called
+	status  func(ctx context.Context, instance string) (pipeline.Status, error) // as the previous holder wrote it
 	count   atomic.Int64
 }
 
@@ -26,7 +26,7 @@ func (h *ownership) Hold(ctx context.Context, claim pipeline.Claim, held func(co
 		h.board.Held(instance)
 		h.metrics.Owned(int(h.count.Add(1)))
 		defer func() {
-			h.metrics.Owned(int(h.count.Add(-1))) // its series stay until another holds it: see census
+			h.metrics.Owned(int(h.count.Add(-1))) // its series stay until another process holds it: see census
 			h.board.Gone(instance)
 			if h.gone != nil {
 				h.gone(instance)
@@ -37,8 +37,8 @@ func (h *ownership) Hold(ctx context.Context, claim pipeline.Claim, held func(co
 	})
 }
 
-// carry has the board count on from the holder before. That is for people: it takes no
-// longer than a moment, and may fail.
+// carry continues the previous holder's event count. It is for people: it takes at most a
+// moment, and may fail.
 func (h *ownership) carry(ctx context.Context, instance string) {
 	if h.status == nil {
 		return

@@ -2,17 +2,17 @@ package run
 
 import "sync"
 
-// readiness is why the service can't do its work now. It is safe for concurrent
-// use; its zero value is ready.
+// readiness is why the service can't do its work now. It is safe for concurrent use; the
+// zero value is ready.
 type readiness struct {
 	mu     sync.Mutex
-	reason string // of the moment; empty: none
+	reason string // current; empty: none
 	ending bool
-	checks func() string // asked each time, once everything stands; nil: none
+	checks func() string // called each time, once everything is set up; nil: none
 	notes  func() []string
 }
 
-// Waiting says what the service waits for; "" for nothing.
+// Waiting sets what the service waits for; empty: nothing.
 func (r *readiness) Waiting(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -21,22 +21,22 @@ func (r *readiness) Waiting(reason string) {
 	}
 }
 
-// Ending says that the service ends, from now on.
+// Ending marks the service as ending.
 func (r *readiness) Ending() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reason, r.ending = "the service is ending", true
 }
 
-// Check sets what is asked each time: why the service is not ready, and what an
-// operator should know of one that is.
+// Check sets what is called each time: why the service is not ready, and notes for the
+// operator if it is.
 func (r *readiness) Check(check func() string, notes func() []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checks, r.notes = check, notes
 }
 
-// Notes is what an operator should know of a service that is ready.
+// Notes returns notes for the operator of a ready service.
 func (r *readiness) Notes() []string {
 	r.mu.Lock()
 	notes := r.notes
@@ -47,7 +47,7 @@ func (r *readiness) Notes() []string {
 	return notes()
 }
 
-// Reasons are those of the moment.
+// Reasons returns the current reasons.
 func (r *readiness) Reasons() []string {
 	r.mu.Lock()
 	reason, checks := r.reason, r.checks

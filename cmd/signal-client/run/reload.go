@@ -14,16 +14,16 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// hangups tells of each SIGHUP, which ends the process no more. Those that come while
-// one is waited for are one.
+// hangups receives each SIGHUP, which no longer ends the process. Signals that arrive
+// while one waits are merged.
 func hangups() <-chan os.Signal {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	return hup
 }
 
-// reload reads again, at each SIGHUP, what can change while the process runs, and says
-// what that came to.
+// reload reads again, at each SIGHUP, what can change while the process runs, and logs
+// the result.
 func (s *Service) reload(ctx context.Context, stage *assembly) error {
 	files := fingerprint(ctx, s.Config.NATS)
 	for {
@@ -36,19 +36,19 @@ func (s *Service) reload(ctx context.Context, stage *assembly) error {
 		now := fingerprint(ctx, s.Config.NATS)
 		renewed := now != files
 		files = now
-		s.Log.Info("SIGHUP: token files and the files of NATS are read again; variables and flags, such as the log level, take a restart",
+		s.Log.Info("SIGHUP: token files and the files of NATS are read again; variables and flags, such as the log level, need a restart",
 			"token_files", looked, "changed", changed, "failed", failed, "nats_files_changed", renewed)
 		if !renewed {
 			continue
 		}
-		s.Log.Info("nats: connecting anew with the changed files")
+		s.Log.Info("nats: reconnecting with the changed files")
 		if err := stage.store.Conn.NATS.ForceReconnect(); err != nil {
-			s.Log.Warn("nats: not connected anew", "err", err)
+			s.Log.Warn("nats: not reconnected", "err", err)
 		}
 	}
 }
 
-// fingerprint changes with the files that NATS is reached with.
+// fingerprint changes with the files that the connection to NATS uses.
 func fingerprint(ctx context.Context, c config.NATS) [sha256.Size]byte {
 	all := sha256.New()
 	for _, path := range []string{c.Creds, c.CA, c.Cert, c.Key, c.NKey} {
@@ -65,15 +65,14 @@ func fingerprint(ctx context.Context, c config.NATS) [sha256.Size]byte {
 	return [sha256.Size]byte(all.Sum(nil))
 }
 
-// looks are those at the files of tokens, of the instances that are polled. Its zero
-// value is ready; it is safe for concurrent use.
+// looks checks the token files of the instances that are polled. The zero value is ready;
+// it is safe for concurrent use.
 type looks struct {
 	mu   sync.Mutex
 	each map[string]func() (changed bool, err error) // by instance
 }
 
-// Add has SIGHUP look at an instance's file too, until the function that it returns is
-// called.
+// Add makes SIGHUP check an instance's file, until remove is called.
 func (l *looks) Add(instance string, look func() (bool, error)) (remove func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,8 +87,8 @@ func (l *looks) Add(instance string, look func() (bool, error)) (remove func()) 
 	}
 }
 
-// All looks at all files, and returns how many they are, and the instances whose file
-// holds another token, or can't be read.
+// All checks all files. It returns their number, and the instances whose file has another
+// token or can't be read.
 func (l *looks) All() (looked int, changed, failed []string) {
 	l.mu.Lock()
 	each := maps.Clone(l.each)

@@ -17,11 +17,11 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-const runLong = `Poll the configured orgs and store every event in JetStream, until told to stop.
+const runLong = `Poll the configured orgs and store every event in JetStream, until stopped.
 
 Orgs are read from the NATS bucket INTEGRATIONS, and one from the environment.
 A changed entry takes effect within seconds. Any number of processes may run
-side by side; one takes over from another. The log is standard output.
+side by side; one takes over from another. The log goes to standard output.
 
 Examples:
   # one org, into an embedded NATS server whose store is ./data
@@ -36,10 +36,10 @@ Examples:
   # with logs for machines
   signal-client run --log-format json
 
-SIGHUP reads the files of tokens and of NATS again, and says what has changed.
+SIGHUP reads the files of tokens and of NATS again, and logs what has changed.
 
-Every flag is the override of a variable, named in brackets. Secrets have
-variables only, since flags are seen in the list of processes.`
+Every flag overrides a variable, named in brackets. Secrets have variables only,
+because flags are visible in the list of processes.`
 
 func New(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
@@ -47,7 +47,7 @@ func New(p *cli.Program) *cobra.Command {
 		Short: "Poll the configured orgs into JetStream (the service)",
 		Long:  runLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			hup := hangups() // first of all: it must not end the service
+			hup := hangups() // before anything else, so that SIGHUP does not end the service
 			c, err := config.LoadConfig(cmd)
 			if err != nil {
 				return err
@@ -55,7 +55,7 @@ func New(p *cli.Program) *cobra.Command {
 			s := &Service{Config: c, Log: c.Log.Logger(p.Out()), hup: hup}
 			s.Config.Process.Replica = replicaName(cmd.Context(), c)
 			for _, u := range c.UnusedSettings(cmd) {
-				s.Log.Warn("a setting does nothing", "setting", u.Setting, "why", u.Why, "try", u.Try)
+				s.Log.Warn("a setting has no effect", "setting", u.Setting, "why", u.Why, "try", u.Try)
 			}
 			defer endInTime(cmd.Context(), s.Log)()
 			return s.Run(cmd.Context())
@@ -65,24 +65,24 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// longestEnd is how long the end of the service may take, all in all.
+// longestEnd is how long the whole shutdown may take.
 const longestEnd = 4800 * time.Millisecond
 
-// endInTime ends the process when its good end takes too long: a stalled NATS
-// or disk must not make a supervisor lose its patience. It costs nothing that a
-// restart would not find again.
+// endInTime ends the process when its shutdown takes too long: a stalled NATS or disk
+// must not exceed a supervisor's timeout. A restart finds everything that is lost by
+// that.
 func endInTime(ctx context.Context, log *slog.Logger) (ended func() bool) {
 	return context.AfterFunc(ctx, func() {
 		time.Sleep(longestEnd)
-		log.Warn("ended before all was in order: it took too long")
+		log.Warn("ended before the shutdown was complete: it took too long")
 		os.Exit(problem.Failed)
 	})
 }
 
-// replicaName is the name that is configured, else one that no other process
-// has: two of one name would take each other's session. Beside an embedded store,
-// which one process at a time can use, it is kept there: whoever starts again
-// after a crash takes its own session over, and need not wait for it to expire.
+// replicaName returns the configured name, else a unique one: two processes of one name
+// would take each other's session. Beside an embedded store, which one process at a time
+// can use, the name is stored: after a crash the process takes over its own session, and
+// need not wait for it to expire.
 func replicaName(ctx context.Context, c config.Config) string {
 	if c.Process.Replica != "" {
 		return c.Process.Replica
@@ -95,8 +95,8 @@ func replicaName(ctx context.Context, c config.Config) string {
 		return strings.TrimSpace(string(kept))
 	}
 	name := newReplicaName()
-	// Without it a start after a crash waits a little; what else is wrong with
-	// the directory, the server will say.
+	// Without it a start after a crash waits a little; the server reports other problems
+	// of the directory.
 	if os.MkdirAll(c.Server.DataDir, 0o750) == nil {
 		_ = os.WriteFile(path, []byte(name+"\n"), 0o600)
 	}

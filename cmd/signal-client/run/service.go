@@ -23,20 +23,20 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Service is what run runs, and demo too.
+// Service is what run and demo run.
 //
-// It starts from the outside in: HTTP, NATS, streams and buckets, the session,
-// the fleet; and ends in the reverse order.
+// It starts from the outside in: HTTP, NATS, streams and buckets, the session, the fleet;
+// and ends in reverse order.
 type Service struct {
 	Config config.Config
 	Log    *slog.Logger
 	Trace  *pipeline.Trace // further hooks; nil: none
-	http   *http.Client    // that asks the orgs; nil: okta's
-	// Opened is called when streams and buckets stand, before anything is
-	// polled; nil: not.
+	http   *http.Client    // sends the requests to the orgs; nil: okta's
+	// Opened is called when streams and buckets exist, before anything is polled; nil:
+	// not called.
 	Opened func(context.Context, *jets.Store, *embedded.Server) error
 
-	hup <-chan os.Signal // has it read again what can change; nil: nothing does
+	hup <-chan os.Signal // reload on each signal; nil: never
 
 	metrics *telemetry.Metrics
 	census  *unownedCount
@@ -45,10 +45,10 @@ type Service struct {
 	server  *embedded.Server // nil: NATS is not embedded
 }
 
-// drainGrace is how long what waits to be sent may take at the end.
+// drainGrace is how long sending the rest may take at the end.
 const drainGrace = 500 * time.Millisecond
 
-// Run serves until ctx ends; then it returns nil, in good order.
+// Run serves until ctx ends; then it returns nil.
 func (s *Service) Run(ctx context.Context) error {
 	b := build.Read()
 	log := s.Log
@@ -117,7 +117,7 @@ func (s *Service) withNATS(ctx context.Context) error {
 	return s.work(ctx, store)
 }
 
-// open connects to the server that is configured, or starts the embedded one.
+// open connects to the configured server, or starts the embedded one.
 func (s *Service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
 	if s.Config.NATS.Embedded() {
 		return s.openEmbedded(ctx)
@@ -163,7 +163,7 @@ func (s *Service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Serve
 	return conn, server, nil
 }
 
-// logRoom tells what bounds the embedded store.
+// logRoom logs what bounds the embedded store.
 func (s *Service) logRoom(server *embedded.Server) {
 	limit := "none: SIGNAL_CLIENT_STREAM_MAX_BYTES"
 	if most := s.Config.Stream.MaxBytes; most > 0 {
@@ -171,15 +171,14 @@ func (s *Service) logRoom(server *embedded.Server) {
 	}
 	room, err := server.Room()
 	if err != nil {
-		s.Log.Info("nats: how full the disk is, this system does not tell", "limit_of_stream", limit, "err", err)
+		s.Log.Info("nats: the free disk space is unknown on this system", "limit_of_stream", limit, "err", err)
 		return
 	}
-	s.Log.Info("nats: events are stored until the disk has no more than the reserve left",
+	s.Log.Info("nats: events are stored until only the reserve is left on the disk",
 		"disk", humanize.IBytes(room.Total), "free", humanize.IBytes(room.Free), "reserve", humanize.IBytes(room.Reserve), "limit_of_stream", limit)
 }
 
-// provision makes streams and buckets, for as long as NATS has none of its
-// hiccups.
+// provision creates streams and buckets, retrying while NATS has temporary failures.
 func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, error) {
 	said := rarely{every: time.Minute}
 	backoff := pipeline.Backoff{Max: 5 * time.Second}
@@ -197,16 +196,16 @@ func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 		if ctx.Err() != nil || !passes(err) {
 			return nil, err
 		}
-		s.ready.Waiting("streams and buckets are not made yet: " + err.Error())
-		said.Do(err.Error(), func() { s.Log.Warn("nats: streams and buckets can't be made yet", "err", err) })
+		s.ready.Waiting("streams and buckets are not created yet: " + err.Error())
+		said.Do(err.Error(), func() { s.Log.Warn("nats: streams and buckets can't be created yet", "err", err) })
 		if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// passes reports whether an error of JetStream may be over in a moment: an
-// election, a restart, a cluster that is not complete yet.
+// passes reports whether an error of JetStream may be over soon: an election, a restart,
+// an incomplete cluster.
 func passes(err error) bool {
 	for _, passing := range []error{jets.ErrDisconnected, nats.ErrNoResponders, nats.ErrTimeout, nats.ErrConnectionReconnecting, context.DeadlineExceeded, jetstream.ErrNoStreamResponse} {
 		if errors.Is(err, passing) {
@@ -218,7 +217,7 @@ func passes(err error) bool {
 	return ok && (api.Code >= 500 || api.ErrorCode == noSuitablePeers)
 }
 
-// drain sends what waits to be sent, and closes the connection.
+// drain sends the rest and closes the connection.
 func drain(conn *jets.Conn) {
 	if conn.Connected() {
 		_ = conn.NATS.FlushTimeout(drainGrace)
@@ -226,15 +225,15 @@ func drain(conn *jets.Conn) {
 	conn.Close()
 }
 
-// rarely does something when it is new, and then every now and then. It is for
-// one goroutine.
+// rarely does something when it is new, and then at intervals. It is not safe for
+// concurrent use.
 type rarely struct {
 	every time.Duration
 	what  string
 	at    time.Time
 }
 
-// Do calls f unless the same was done a short while ago.
+// Do calls f unless the same was done within the interval.
 func (r *rarely) Do(what string, f func()) {
 	if now := time.Now(); what != r.what || now.Sub(r.at) >= r.every {
 		r.what, r.at = what, now

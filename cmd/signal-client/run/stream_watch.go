@@ -14,17 +14,17 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// streamWatch notices what somebody does to the streams and buckets while the service
-// runs: a limit that is too low, a transform, a seal. It tells the log, the
-// advisories, the metrics and /readyz, and changes nothing. What was told at start is
-// not told again. It is safe for concurrent use.
+// streamWatch notices when somebody changes streams or buckets while the service runs: a
+// limit that is too low, a transform, a seal. It reports that in the log, advisories,
+// metrics and /readyz, and changes nothing. What was logged at start is not reported
+// again. It is safe for concurrent use.
 type streamWatch struct {
 	store      *jets.Store
 	advisories *telemetry.Advisories
 	log        *slog.Logger
 
 	mu    sync.Mutex
-	found map[string]streamFault // by stream, those that have one
+	found map[string]streamFault // by stream
 }
 
 // streamFault is what is wrong with a stream.
@@ -48,14 +48,13 @@ func (f streamFault) String() string {
 	return strings.Join(all, "; ")
 }
 
-// streamLookEvery is how often the streams are looked at, and streamLookTime how long
-// that may take.
+// streamLookEvery is how often the streams are checked; streamLookTime bounds one check.
 const (
 	streamLookEvery = 30 * time.Second
 	streamLookTime  = 10 * time.Second
 )
 
-// Run looks until ctx ends.
+// Run checks until ctx ends.
 func (w *streamWatch) Run(ctx context.Context) error {
 	w.look(ctx, false)
 	for pipeline.Sleep(ctx, streamLookEvery) == nil {
@@ -64,8 +63,8 @@ func (w *streamWatch) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// look looks at all streams once, and tells what has changed. One that can't be looked
-// up is as it was: that NATS is away is told elsewhere.
+// look checks all streams once, and reports changes. A stream that can't be looked up
+// counts as unchanged: an outage of NATS is reported elsewhere.
 func (w *streamWatch) look(ctx context.Context, tell bool) {
 	ctx, cancel := context.WithTimeout(ctx, streamLookTime)
 	defer cancel()
@@ -82,13 +81,13 @@ func (w *streamWatch) look(ctx context.Context, tell bool) {
 		}
 		now.doubts = i.Doubts
 		if i.Lacks != "" {
-			now.doubts = append(slices.Clone(now.doubts), "it lacks "+i.Lacks+": a start of the service adds it")
+			now.doubts = append(slices.Clone(now.doubts), "it lacks "+i.Lacks+": a restart of the service adds it")
 		}
 		w.take(i.Name, now, tell)
 	}
 }
 
-// take takes in what is wrong with a stream now, and tells it if it is news.
+// take records what is wrong with a stream, and reports it if it is new.
 func (w *streamWatch) take(stream string, now streamFault, tell bool) {
 	w.mu.Lock()
 	before := w.found[stream]
@@ -106,19 +105,19 @@ func (w *streamWatch) take(stream string, now streamFault, tell bool) {
 	name := strings.ToLower(stream)
 	switch {
 	case now.unfit != "":
-		w.log.Error("stream can't be used as it is now", "stream", stream, "why", now.String())
+		w.log.Error("stream can't be used as it is configured now", "stream", stream, "why", now.String())
 	case now.String() != "":
 		w.log.Warn("stream is not configured as it should be", "stream", stream, "why", now.String())
 	default:
-		w.log.Info("stream is as it should be again", "stream", stream)
+		w.log.Info("stream is configured as it should be again", "stream", stream)
 		w.advisories.Tell(telemetry.AdviseStreamUnfitOver, name, telemetry.SeverityInfo, nil)
 		return
 	}
 	w.advisories.Tell(telemetry.AdviseStreamUnfit, name, now.severity(), map[string]any{"error": now.String()})
 }
 
-// Unready says which of the streams that events and positions are stored in, or locks,
-// can't be used; "" when all can.
+// Unready returns which of the streams for events, positions or locks can't be used;
+// empty: all can.
 func (w *streamWatch) Unready() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -130,7 +129,7 @@ func (w *streamWatch) Unready() string {
 	return ""
 }
 
-// Faults counts the streams with a fault, by its severity.
+// Faults counts the streams with a fault, by severity.
 func (w *streamWatch) Faults() map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

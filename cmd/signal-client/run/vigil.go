@@ -9,25 +9,25 @@ import (
 	"github.com/witfoo/signal-client/sink/locks"
 )
 
-// vigil says once a minute, for the whole process, that NATS is away, or answers
-// nothing, while it is. It is for one goroutine.
+// vigil logs once a minute, for the whole process, that NATS is away or does not answer.
+// It is not safe for concurrent use.
 type vigil struct {
 	conn   *jets.Conn
 	locks  *locks.Locks
 	census *unownedCount
 	log    *slog.Logger
 
-	since time.Time // zero: nothing is wrong
+	since time.Time // zero: no outage
 	said  time.Time
 }
 
-// vigilEvery is how often the same is said.
+// vigilEvery is how often an ongoing outage is logged.
 const vigilEvery = time.Minute
 
-// errNoSession is why nothing is polled though NATS is connected.
+// errNoSession: nothing is polled, although NATS is connected.
 var errNoSession = errors.New("the session in LOCKS can't be renewed: JetStream does not answer, or has no leader")
 
-// Look looks how things are.
+// Look checks the connection and the session.
 func (v *vigil) Look() {
 	since, why := v.conn.Away()
 	if since.IsZero() && !v.locks.Live() {
@@ -39,7 +39,7 @@ func (v *vigil) Look() {
 		v.since = time.Time{}
 		return
 	case v.since.IsZero():
-		v.since, v.said = now, now // what dropped, or lapsed, was logged then
+		v.since, v.said = now, now // the drop or lapse was logged then
 		return
 	case now.Sub(v.said) < vigilEvery:
 		return
@@ -49,7 +49,7 @@ func (v *vigil) Look() {
 		"for", now.Sub(v.since).Round(time.Second), "instances", len(v.census.enabled()), "err", why)
 }
 
-// natsAway reports a failure that the vigil tells of.
+// natsAway reports whether the vigil logs a failure.
 func (s *assembly) natsAway(err error) bool {
 	return errors.Is(err, jets.ErrDisconnected) || !s.store.Conn.Connected()
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// wakeups hand on to each poll what tells it to look at once. Its zero value is
-// ready; it is safe for concurrent use.
+// wakeups forwards wake messages to the polls. The zero value is ready; it is safe for
+// concurrent use.
 type wakeups struct {
-	before func(instance string) // called before each wake; nil: nothing
+	before func(instance string) // called before each wake; nil: not called
 
 	mu   sync.Mutex
 	each map[string]chan struct{} // by instance
 }
 
-// Of is where an instance's poll is woken. Any number of wakes that come while
-// it works are one.
+// Of returns the channel that wakes an instance's poll. Wakes that arrive while it works
+// are merged.
 func (w *wakeups) Of(instance string) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -33,7 +33,7 @@ func (w *wakeups) Of(instance string) <-chan struct{} {
 	return w.each[instance]
 }
 
-// Forget drops an instance that is no more.
+// Forget drops a deleted instance.
 func (w *wakeups) Forget(instance string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,21 +48,21 @@ func (w *wakeups) Wake(instance string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
-	case w.each[instance] <- struct{}{}: // a nil channel takes nothing
+	case w.each[instance] <- struct{}{}: // a nil channel accepts nothing
 	default:
 	}
 }
 
-// Listen wakes whom a message on signal-client.wake.<instance> names, until stop
-// is called. Nothing depends on these messages: without them what they tell of is
-// found at the next poll.
+// Listen wakes the instances named by messages on signal-client.wake.<instance>, until
+// stop is called. Nothing depends on these messages: without them the next poll finds the
+// same.
 func (w *wakeups) Listen(nc *nats.Conn, log *slog.Logger) (stop func()) {
 	prefix := jets.SubjectWake("")
 	sub, err := nc.Subscribe(jets.SubjectWake("*"), func(m *nats.Msg) {
 		w.Wake(strings.TrimPrefix(m.Subject, prefix))
 	})
 	if err != nil {
-		log.Warn("wake messages are not heard", "err", err)
+		log.Warn("wake messages are not received", "err", err)
 		return func() {}
 	}
 	return func() { _ = sub.Unsubscribe() }

@@ -21,9 +21,9 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// work polls until ctx ends. What the polls stand on outlives them: first the
-// fleet ends, then the session, which frees the locks, then what is left of STATUS
-// is written; whoever takes the locks has the last word there all the same.
+// work polls until ctx ends, then stops in reverse order: fleet, session (frees the
+// locks), STATUS writer. The next holders of the locks have the last word in STATUS all
+// the same.
 func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	advisories := telemetry.NewAdvisories(store.Conn, time.Duration(s.Config.Process.SilentAfter), s.Log)
 	seen := new(jets.SnapshotSeen)
@@ -60,7 +60,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	defer stage.wakes.Listen(store.Conn.NATS, s.Log)()
 	defer inBackground(ctx, (&telemetry.Presence{Conn: store.Conn, Replica: locks.Replica, Board: b, Log: s.Log}).Run)()
 	defer inBackground(ctx, func(ctx context.Context) error {
-		if err := pipeline.Sleep(ctx, 2*time.Duration(s.Config.Process.SessionTTL)); err != nil { // the sessions of those that were killed
+		if err := pipeline.Sleep(ctx, 2*time.Duration(s.Config.Process.SessionTTL)); err != nil { // wait out the sessions of killed processes
 			return err
 		}
 		return overview.Forget(ctx, store)
@@ -82,7 +82,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	return err
 }
 
-// stage is what polls, within the bounds of this process.
+// stage returns what polls, within this process's bounds.
 func (s *Service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *locks.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *assembly {
 	within := newBounds(s.Config.Process)
 	s.metrics.WatchBounds(within.requests, within.pages)
@@ -98,7 +98,8 @@ func (s *Service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *locks
 	return st
 }
 
-// fleet has the stage poll what INTEGRATIONS and the environment configure.
+// fleet returns the fleet that polls the instances of INTEGRATIONS and of the
+// environment.
 func (s *Service) fleet(stage *assembly, held *ownership, known *unownedCount, streams *streamWatch) *fleet.Fleet {
 	return &fleet.Fleet{
 		Integrations: &orgCountLog{
@@ -120,7 +121,7 @@ func (s *Service) fleet(stage *assembly, held *ownership, known *unownedCount, s
 	}
 }
 
-// unready says why nothing can be polled here now; "" when something can.
+// unready returns why nothing can be polled here now; empty: something can.
 func (s *Service) unready(stage *assembly, known *unownedCount, streams *streamWatch) string {
 	if s.server != nil {
 		if trouble := s.server.Trouble(); trouble != "" {
@@ -142,12 +143,11 @@ func (s *Service) unready(stage *assembly, known *unownedCount, streams *streamW
 	return ""
 }
 
-// stalledAfter is how long an instance that is held may be due without a request, or
-// any other sign of it: it waits for memory or for NATS, then, or something is stuck.
+// stalledAfter is how long a held instance may be overdue without a sign of life: it
+// waits for memory or NATS, or something is stuck.
 const stalledAfter = 5 * time.Minute
 
-// count begins the metrics that tell of NATS and of the integrations, and goes on as
-// NATS comes and goes.
+// count starts the metrics of NATS and of the integrations.
 func (s *Service) count() error {
 	static, err := s.static()
 	if err != nil {
@@ -161,7 +161,7 @@ func (s *Service) count() error {
 	return nil
 }
 
-// static is the instance from the environment, if there is one.
+// static returns the instance from the environment, if there is one.
 func (s *Service) static() ([]pipeline.Integration, error) {
 	if s.Config.Okta.IsZero() {
 		return nil, nil
@@ -174,7 +174,7 @@ func (s *Service) static() ([]pipeline.Integration, error) {
 	return []pipeline.Integration{i}, nil
 }
 
-// firstStep says how the first org is added.
+// firstStep returns how to add the first org.
 func (s *Service) firstStep() string {
 	server := ""
 	if at := s.Config.Server.Listen; s.Config.NATS.Embedded() && at != config.DefaultListen {
@@ -183,11 +183,10 @@ func (s *Service) firstStep() string {
 	return "add an org with: " + server + cli.FirstCommand
 }
 
-// inBackground runs f until the function that it returns is called, which waits
-// for it.
+// inBackground runs f until the returned function is called, which waits for it.
 func inBackground(ctx context.Context, f func(context.Context) error) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = f(ctx) }) // it ends with ctx, or is no loss
+	wg.Go(func() { _ = f(ctx) }) // its error is ctx's, or can be ignored
 	return func() { cancel(); wg.Wait() }
 }

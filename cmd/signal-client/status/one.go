@@ -12,8 +12,7 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-// notes are what stands below an org's row: why, what to try, and what its events may
-// lack.
+// notes returns the lines below an org's row: why, what to try, and what may be missing.
 func notes(s pipeline.Status) []string {
 	var lines []string
 	if s.LastError != "" {
@@ -34,10 +33,10 @@ func notes(s pipeline.Status) []string {
 	return lines
 }
 
-// untimed is why a watermark stands still though its org is polled.
-const untimed = "only events move it, since the org's answers have no Date; look for a proxy on the way that takes it away"
+// untimed explains why the watermark of a polled org does not move.
+const untimed = "only events move it, because the org's answers have no Date; check for a proxy that removes it"
 
-// remedyOf is what to do about a state that does not pass by itself; "": nothing.
+// remedyOf returns what to do about a state that does not pass by itself; empty: nothing.
 func remedyOf(s pipeline.Status) string {
 	_, static := orgs.FromStatus(s)
 	switch {
@@ -46,18 +45,18 @@ func remedyOf(s pipeline.Status) string {
 	case s.State == pipeline.StateRefused:
 		return fmt.Sprintf("signal-client integrations set %s --token-from <file>", s.Instance)
 	case s.State == pipeline.StateConfig && static:
-		return "correct the service's OKTA_ variables, or what they name; more says: signal-client doctor --instance " + s.Instance
+		return "correct the service's OKTA_ variables, or what they name; for details: signal-client doctor --instance " + s.Instance
 	case s.State == pipeline.StateConfig:
-		return fmt.Sprintf("signal-client integrations set %s <field>=<value>; more says: signal-client doctor --instance %s", s.Instance, s.Instance)
+		return fmt.Sprintf("signal-client integrations set %s <field>=<value>; for details: signal-client doctor --instance %s", s.Instance, s.Instance)
 	case s.State == pipeline.StateUnowned:
 		return "start a process that polls it: signal-client run"
 	case s.State == pipeline.StateRetrying && s.LastError != "":
-		return "it is tried again by itself; if it stays: signal-client doctor --instance " + s.Instance
+		return "it is retried by itself; if it stays: signal-client doctor --instance " + s.Instance
 	}
 	return ""
 }
 
-// chosen are the statuses of the orgs that are asked for; none asked for: all.
+// chosen returns the statuses of the given orgs; none given: all.
 func chosen(all []pipeline.Status, instances []string) ([]pipeline.Status, error) {
 	if len(instances) == 0 {
 		return all, nil
@@ -80,7 +79,7 @@ func chosen(all []pipeline.Status, instances []string) ([]pipeline.Status, error
 	return some, nil
 }
 
-// printStatus shows one org whole.
+// printStatus prints all of one org.
 func printStatus(out term.Screen, s pipeline.Status, now time.Time) error {
 	g := term.Grid{Title: s.Instance, Header: []string{"field", "value"}, Now: now}
 	add := func(name string, v any) {
@@ -119,6 +118,6 @@ func printStatus(out term.Screen, s pipeline.Status, now time.Time) error {
 	if err := g.Print(out); err != nil || !out.Terminal {
 		return err
 	}
-	_, err := fmt.Fprintln(out, "More: signal-client doctor --instance "+s.Instance)
+	_, err := fmt.Fprintln(out, "For details: signal-client doctor --instance "+s.Instance)
 	return err
 }

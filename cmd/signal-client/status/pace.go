@@ -8,7 +8,7 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-// paceCells are the columns of a table.
+// paceCells returns the columns of a table.
 func paceCells(p overview.Pace, people bool) []any {
 	rate, rest := "", ""
 	if people {

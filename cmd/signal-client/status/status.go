@@ -21,17 +21,16 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-const statusLong = `Show every org: its state, who polls it, and how far it is complete; and every
-process that polls, with its share of the orgs. With a name it shows one org whole.
+const statusLong = `Show every org: its state, its holder, and up to when it is complete; and every
+polling process, with its share of the orgs. With a name it shows all of one org.
 
-It reads the buckets INTEGRATIONS, STATUS and LOCKS. Without NATS_URL it asks the
+It reads the buckets INTEGRATIONS, STATUS and LOCKS. Without NATS_URL it uses the
 embedded server of the signal-client that runs on this machine.
 
-With --watch it goes on until Ctrl-C: on a terminal it draws anew, into a pipe it
-adds a line for each org that has changed, or with --json a document a line. It
-then knows rates too: events a minute, and when an org that is behind will have
-caught up, as long as it goes on like this. A busy org's figures are written every
-15 s.
+With --watch it continues until Ctrl-C: on a terminal it redraws, into a pipe it
+adds a line for each org that has changed, or with --json a document per line. It
+then also shows rates: events per minute, and how long an org that is behind will
+need to catch up at that rate. A busy org's figures are written every 15 s.
 
 What each state means, and what to do: signal-client help states
 
@@ -42,7 +41,7 @@ Examples:
   signal-client status --replicas
   signal-client status --json | jq '.[] | select(.state != "polling")'`
 
-// statusFlags is what status is asked for.
+// statusFlags is the flags of status.
 type statusFlags struct {
 	json, replicas bool
 	instances      []string      // empty: all
@@ -55,7 +54,7 @@ func New(p *cli.Program) *cobra.Command {
 	var f statusFlags
 	cmd := &cobra.Command{
 		Use:   "status [<name>...]",
-		Short: "Show every org and how far it is complete",
+		Short: "Show every org and up to when it is complete",
 		Long:  statusLong,
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,9 +79,9 @@ func New(p *cli.Program) *cobra.Command {
 			return statusOnce(ctx, p, store, f)
 		},
 	}
-	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document; with --watch one a line")
-	cmd.Flags().BoolVar(&f.replicas, "replicas", false, "show the processes that poll, and their shares, instead of the orgs")
-	cmd.Flags().Var((*cli.DurationFlag)(&f.watch), "watch", "go on, and show what changes, looking every `interval` (2s if none is given)")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document; with --watch one per line")
+	cmd.Flags().BoolVar(&f.replicas, "replicas", false, "show the polling processes and their shares instead of the orgs")
+	cmd.Flags().Var((*cli.DurationFlag)(&f.watch), "watch", "continue and show changes every `interval` (default 2s)")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
 	config.AddFlags(cmd, &n)
 	cmd.ValidArgsFunction = cli.CompleteInstances(0)
@@ -91,7 +90,7 @@ func New(p *cli.Program) *cobra.Command {
 
 func (f statusFlags) fault(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("watch") && f.watch < 100*time.Millisecond {
-		return problem.Usage(fmt.Sprintf("--watch=%s", f.watch), "it is an interval, at least 100ms", "--watch=2s")
+		return problem.Usage(fmt.Sprintf("--watch=%s", f.watch), "it must be an interval of at least 100ms", "--watch=2s")
 	}
 	return nil
 }
@@ -117,8 +116,8 @@ func statusOnce(ctx context.Context, p *cli.Program, store *jets.Store, f status
 	return printStatuses(p.Out(), all, overview.Shares(replicas), nil, now)
 }
 
-// printStatuses shows the orgs, and to people the processes that poll them.
-// paces are what is known of each org's speed; nil: nothing of any.
+// printStatuses prints the orgs, and for people the polling processes. paces are the
+// orgs' rates; nil: unknown.
 func printStatuses(out term.Screen, all []pipeline.Status, replicas []overview.Share, paces map[string]overview.Pace, now time.Time) error {
 	if len(all) == 0 && out.Terminal {
 		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+cli.FirstCommand)
@@ -130,7 +129,7 @@ func printStatuses(out term.Screen, all []pipeline.Status, replicas []overview.S
 		Now:    now,
 	}
 	if out.Terminal {
-		g.Header = slices.DeleteFunc(g.Header, func(name string) bool { return name == "last error" }) // it stands below
+		g.Header = slices.DeleteFunc(g.Header, func(name string) bool { return name == "last error" }) // it is below the row
 	}
 	for _, s := range all {
 		row := statusRow(s, out.Terminal)
@@ -149,7 +148,7 @@ func printStatuses(out term.Screen, all []pipeline.Status, replicas []overview.S
 	return printShares(out, replicas)
 }
 
-// tally counts the orgs by state, most first.
+// tally counts the orgs by state, the most frequent first.
 func tally(all []pipeline.Status) string {
 	counts := map[pipeline.State]int{}
 	for _, s := range all {
@@ -184,7 +183,7 @@ func statusRow(s pipeline.Status, people bool) []any {
 	return row
 }
 
-// lag is the age of the watermark: seconds for programs.
+// lag returns the age of the watermark, in seconds for programs.
 func lag(s pipeline.Status, people bool) string {
 	switch {
 	case s.CompleteThrough.IsZero() && people:
@@ -197,8 +196,7 @@ func lag(s pipeline.Status, people bool) string {
 	return fmt.Sprintf("%.0f", s.LagSeconds)
 }
 
-// budget is what is left of the org's requests. A window that is over says
-// nothing.
+// budget returns how many requests are left. A window that has ended is not shown.
 func budget(s pipeline.Status) string {
 	if s.RateLimit == nil {
 		return ""

@@ -16,15 +16,15 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-// watching shows how things stand, again and again.
+// watching shows the current status repeatedly.
 type watching struct {
 	*cli.Program
 	statusFlags
 
 	paces   map[string]overview.Pace // by instance
 	shown   map[string]any           // what was last printed of each, into a pipe
-	started bool                     // the header, or a clear screen, is there
-	away    bool                     // it was said that NATS is
+	started bool                     // the header is printed, or the screen cleared
+	away    bool                     // it was printed that NATS is away
 }
 
 // Run shows until ctx ends, and returns its error.
@@ -71,7 +71,8 @@ func (w *watching) show(v overview.Overview, now time.Time) error {
 	return w.draw(out, all, overview.Shares(v.Replicas), v.Away, now)
 }
 
-// sayAway says once that what is shown stands still, and once that it goes on.
+// sayAway prints once that the figures are outdated, and once that they are current
+// again.
 func (w *watching) sayAway(err error) {
 	if away := err != nil; away != w.away {
 		w.away = away
@@ -83,14 +84,14 @@ func (w *watching) sayAway(err error) {
 	}
 }
 
-// draw draws over what is on the terminal, as much as it can hold.
+// draw redraws the terminal, as far as it fits.
 func (w *watching) draw(out term.Screen, all []pipeline.Status, replicas []overview.Share, away error, now time.Time) error {
 	var b bytes.Buffer
 	to := out
 	to.Writer = &b
 	fmt.Fprintf(&b, "%s, every %s; Ctrl-C ends it\n", now.Format(time.TimeOnly), w.watch)
 	if away != nil {
-		fmt.Fprintln(&b, out.Paint(term.Red, "NATS is away, this is how things stood last: ")+term.Printable(away.Error()))
+		fmt.Fprintln(&b, out.Paint(term.Red, "NATS is away; last known state: ")+term.Printable(away.Error()))
 	}
 	var err error
 	if w.replicas {
@@ -109,8 +110,8 @@ func (w *watching) draw(out term.Screen, all []pipeline.Status, replicas []overv
 	return err
 }
 
-// fitting is the text as it is drawn over another: each line ends what stood there,
-// and what the terminal can't hold is left out.
+// fitting prepares text to be drawn over another: each line erases the rest of the old
+// one, and what does not fit is left out.
 func fitting(text string, height int) string {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if height > 2 && len(lines) >= height {
@@ -132,7 +133,7 @@ type replicaLine struct {
 	overview.Share
 }
 
-// append adds what has changed.
+// append prints what has changed.
 func (w *watching) append(out term.Screen, all []pipeline.Status, replicas []overview.Share, now time.Time) error {
 	var rows [][]any
 	var documents []any
@@ -157,7 +158,7 @@ func (w *watching) append(out term.Screen, all []pipeline.Status, replicas []ove
 	return w.write(out, append([]string{"time"}, statusHeader(true)...), rows, documents)
 }
 
-// seen is a status without what changes of itself.
+// seen returns a status without the fields that always change.
 func seen(s pipeline.Status) pipeline.Status {
 	s.LagSeconds = 0
 	return s

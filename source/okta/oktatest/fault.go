@@ -8,7 +8,7 @@ import (
 // Fault is what goes wrong with one answer. The zero value is nothing; what is
 // set adds up. Faults lists one of each kind.
 type Fault struct {
-	Name string // for people
+	Name string // display name
 
 	// Before the answer.
 	Wait       time.Duration // the answer begins that late

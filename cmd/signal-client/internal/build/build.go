@@ -14,7 +14,7 @@ import (
 // Without it they are read from what the Go command recorded.
 var version, revision string
 
-// Info says what this binary was made of.
+// Info is what this binary was built from.
 type Info struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision"`
@@ -44,12 +44,12 @@ func (b Info) withDefaults() Info {
 	return b
 }
 
-// String is the build in a line.
+// String returns the build in one line.
 func (b Info) String() string {
 	return fmt.Sprintf("%s (revision %s, %s, %s)", b.Version, b.Revision, b.Go, b.Platform)
 }
 
-// vcsRevision is the commit that was built, marked when the tree had changes.
+// vcsRevision returns the commit that was built, marked if the tree had changes.
 func vcsRevision(settings []debug.BuildSetting) string {
 	var commit, changed string
 	for _, s := range settings {

@@ -17,19 +17,18 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// CommandContext is what commands share that work on an instance beside the service: where
-// NATS is, and the instance that the environment may configure.
+// CommandContext is shared by commands that work on an instance beside the service: how
+// to connect to NATS, and the environment's instance.
 type CommandContext struct {
 	*Program
 	Instance string
 	nats     config.NATS
-	server   config.Server // from the environment alone, as all that follow
+	server   config.Server // only from the environment, like the following
 	okta     config.Okta
 	Stage    config.Process
 }
 
-// Flags gives a command those that all of them have. The org may be its argument
-// as well.
+// Flags adds the common flags. The org may also be an argument.
 func (d *CommandContext) Flags(cmd *cobra.Command) *cobra.Command {
 	if cmd.Args == nil {
 		cmd.Args = d.argument
@@ -49,14 +48,14 @@ func (d *CommandContext) argument(cmd *cobra.Command, args []string) error {
 	return NoArgs(cmd, args)
 }
 
-// Connection gives a command the flags that say where NATS is.
+// Connection adds the flags for the connection to NATS.
 func (d *CommandContext) Connection(cmd *cobra.Command) *cobra.Command {
 	config.AddFlags(cmd, &d.nats)
 	cmd.Flags().SortFlags = false
 	return cmd
 }
 
-// Open connects a command that works on one instance.
+// Open connects a command for one instance.
 func (d *CommandContext) Open(cmd *cobra.Command) (*jets.Store, func(), error) {
 	if d.Instance == "" {
 		return nil, nil, problem.Usage("--instance is missing", "it names the org", cmd.CommandPath()+" --help")
@@ -78,8 +77,8 @@ func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error
 	return jets.Attach(conn, kinds.Default), d.Closing(conn), nil
 }
 
-// Integration reads how the instance is configured: in INTEGRATIONS, or else in
-// the environment.
+// Integration returns the instance's configuration: from INTEGRATIONS, else from the
+// environment.
 func (d *CommandContext) Integration(ctx context.Context, store *jets.Store) (pipeline.Integration, error) {
 	all := &buckets.Integrations{Store: store}
 	if !d.okta.IsZero() && d.okta.Name() == d.Instance {
@@ -106,8 +105,8 @@ func (d *CommandContext) Integration(ctx context.Context, store *jets.Store) (pi
 	return orgs.Parse(w)
 }
 
-// Unknown is the error of an instance that is configured nowhere, for a command that
-// found nothing of it; nil: it is configured, or that can't be told.
+// Unknown returns the error of an instance that is configured nowhere, for a command that
+// found nothing about it; nil: it is configured, or that is unknown.
 func (d *CommandContext) Unknown(ctx context.Context, store *jets.Store, instance string) error {
 	asked := *d
 	asked.Instance = instance
@@ -117,11 +116,11 @@ func (d *CommandContext) Unknown(ctx context.Context, store *jets.Store, instanc
 	return nil
 }
 
-// ShareFault is what is wrong with a share of an org's limit.
+// ShareFault returns the problem of an invalid share.
 func ShareFault(share float64) error {
 	if share > 0 && share <= 1 {
 		return nil
 	}
-	return problem.Usage(fmt.Sprintf("--share=%v", share), "it is a part of the org's limit, above 0 and 1 at most",
+	return problem.Usage(fmt.Sprintf("--share=%v", share), "it must be a part of the org's limit, above 0 and at most 1",
 		fmt.Sprintf("--share=%v, the default", backfill.DefaultJobShare))
 }

@@ -17,8 +17,8 @@ import (
 // completionTime is how long a shell waits for completions.
 const completionTime = 300 * time.Millisecond
 
-// Offered are the names that a shell is offered, out of what NATS holds. Where that
-// can't be asked, it offers nothing and says nothing.
+// Offered returns completions read from NATS; none, without an error, if NATS can't be
+// asked.
 func Offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobra.Completion) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const nothing = cobra.ShellCompDirectiveNoFileComp
 	var n config.NATS
@@ -36,8 +36,8 @@ func Offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobr
 	return names(ctx, jets.Attach(conn, kinds.Default)), nothing
 }
 
-// CompleteInstances offers the names in INTEGRATIONS that are not given yet, most of
-// them at most; 0: any number.
+// CompleteInstances completes names in INTEGRATIONS that are not given yet, at most most
+// of them; 0: any number.
 func CompleteInstances(most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most > 0 && len(args) >= most {

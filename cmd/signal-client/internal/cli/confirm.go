@@ -14,20 +14,20 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-// Asking is how a command asks before it does what can't be taken back.
+// Asking is the confirmation before an irreversible action.
 type Asking struct {
 	In  *os.File // the keyboard, or a test's substitute
 	yes bool     // answered by --yes
 	Dry bool     // --dry-run: nothing is done
 }
 
-// Flags gives a command --yes and --dry-run.
+// Flags adds --yes and --dry-run.
 func (a *Asking) Flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "don't ask for confirmation")
 	cmd.Flags().BoolVar(&a.Dry, "dry-run", false, "show what would be done, and do nothing")
 }
 
-// Possible refuses what can't be asked, before anything is looked at.
+// Possible fails early if there is no terminal to ask on.
 func (a *Asking) Possible(what string) error {
 	if a.yes || a.Dry || term.IsTerminal(a.In) {
 		return nil
@@ -35,8 +35,7 @@ func (a *Asking) Possible(what string) error {
 	return problem.Usage(what, "it asks for confirmation, and there is no terminal", "--yes to confirm, or --dry-run")
 }
 
-// Confirm asks, unless it was answered beforehand. done is what is not done
-// without a yes, such as "removed".
+// Confirm asks, unless answered by --yes. done names the action, such as "removed".
 func (a *Asking) Confirm(ctx context.Context, to term.Screen, question, done string) error {
 	if a.yes {
 		return nil
@@ -44,7 +43,7 @@ func (a *Asking) Confirm(ctx context.Context, to term.Screen, question, done str
 	return Confirm(ctx, a.In, to, question, done)
 }
 
-// Confirm asks on the terminal. Anything but yes is a no.
+// Confirm asks on the terminal. Anything but yes means no.
 func Confirm(ctx context.Context, in *os.File, to term.Screen, question, done string) error {
 	fmt.Fprint(to, term.Printable(question)+" [y/N] ")
 	answer := make(chan string, 1)
@@ -65,5 +64,5 @@ func Confirm(ctx context.Context, in *os.File, to term.Screen, question, done st
 	return &problem.Error{Op: "not " + done, Err: errors.New("it was not confirmed"), Hint: "answer y, or use --yes", Code: problem.BadUsage}
 }
 
-// ErrDry ends what was only to be shown.
+// ErrDry ends a dry run.
 var ErrDry = errors.New("dry run")

@@ -13,10 +13,10 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// VisitTime bounds what a command waits for NATS.
+// VisitTime bounds how long a command waits for NATS.
 const VisitTime = 15 * time.Second
 
-// Visit connects a command to the NATS that a service works with.
+// Visit connects a command to the service's NATS.
 func Visit(ctx context.Context, n config.NATS, s config.Server) (*jets.Conn, error) {
 	if !n.Embedded() {
 		d, err := n.Dialing()
@@ -31,12 +31,12 @@ func Visit(ctx context.Context, n config.NATS, s config.Server) (*jets.Conn, err
 	}
 	p := problem.Of(err)
 	if p.Code == problem.Unreachable {
-		p.Hint = "start the service (signal-client run), or say where NATS is: NATS_URL=nats://<host>:4222; if the service listens elsewhere: SIGNAL_CLIENT_NATS_LISTEN=<its address>"
+		p.Hint = "start the service (signal-client run), or set NATS_URL=nats://<host>:4222; if the service listens on another address: SIGNAL_CLIENT_NATS_LISTEN=<its address>"
 	}
 	return nil, &p
 }
 
-// Closing closes a command's connection, and keeps what was refused on it.
+// Closing closes a command's connection, and keeps the permission errors on it.
 func (p *Program) Closing(conn *jets.Conn) func() {
 	return func() {
 		if refusal := conn.NATS.LastError(); errors.Is(refusal, nats.ErrPermissionViolation) {

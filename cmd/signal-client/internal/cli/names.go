@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// NameList is a flag that takes names and patterns of names: repeated, or with
-// commas between. A comma before a space belongs to the name, as in "Doe, Jane", and
-// so does every comma between double quotes that stand around the whole name.
+// NameList is a flag that takes names and patterns: repeated, or separated by commas. A
+// comma before a space belongs to the name, as in "Doe, Jane", and so does every comma
+// within double quotes around the whole name.
 type NameList []string
 
 func (l *NameList) Type() string { return "names" }
 
-// Set adds the names of one text.
+// Set adds the names in a text.
 func (l *NameList) Set(text string) error {
 	for more := true; more; {
 		var name string
@@ -23,7 +23,7 @@ func (l *NameList) Set(text string) error {
 	return nil
 }
 
-// String is the list as Set takes it.
+// String returns the list as Set takes it.
 func (l *NameList) String() string {
 	words := make([]string, len(*l))
 	for i, name := range *l {
@@ -35,7 +35,7 @@ func (l *NameList) String() string {
 	return strings.Join(words, ",")
 }
 
-// cutName parts the first name from the others.
+// cutName separates the first name from the rest.
 func cutName(text string) (name, rest string, more bool) {
 	if name, rest, more, ok := cutQuoted(text); ok {
 		return name, rest, more
@@ -48,8 +48,7 @@ func cutName(text string) (name, rest string, more bool) {
 	return text, "", false
 }
 
-// cutQuoted is cutName where quotes stand around the name; within them two stand
-// for one.
+// cutQuoted is cutName for a quoted name, in which two quotes stand for one.
 func cutQuoted(text string) (name, rest string, more, ok bool) {
 	if !strings.HasPrefix(text, `"`) {
 		return "", "", false, false
@@ -69,9 +68,8 @@ func cutQuoted(text string) (name, rest string, more, ok bool) {
 	return "", "", false, false
 }
 
-// AnyOf reports whether the list asks for one of the names, in any case: by its very
-// text, or by a pattern. An empty list asks for every name, and one that is empty is
-// never asked for.
+// AnyOf reports whether the list contains or matches one of the names, ignoring case. An
+// empty list matches every name; an empty name matches nothing else.
 func (l NameList) AnyOf(names ...string) bool {
 	return len(l) == 0 || slices.ContainsFunc(names, func(name string) bool {
 		return name != "" && slices.ContainsFunc(l, func(wanted string) bool { return strings.EqualFold(wanted, name) || matchesFold(wanted, name) })
@@ -82,8 +80,8 @@ func matchesFold(pattern, name string) bool {
 	return Matches([]string{strings.ToLower(pattern)}, strings.ToLower(name))
 }
 
-// Matches reports whether one of the patterns stands for the text. A slash is a
-// character like any other.
+// Matches reports whether a pattern matches the text. A slash is a character like any
+// other.
 func Matches(patterns []string, text string) bool {
 	text = strings.ReplaceAll(text, "/", "\x00")
 	return slices.ContainsFunc(patterns, func(p string) bool {

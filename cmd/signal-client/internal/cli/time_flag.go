@@ -7,13 +7,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// TimeFlag is the value of a flag that names a time: an age before now, such as 90m,
-// 24h or 7d, a day, such as 2026-11-20, or a time in RFC 3339. The zero moment was
-// not given.
+// TimeFlag is a flag that takes a time: an age such as 90m, 24h or 7d, a date such as
+// 2026-11-20, or a time in RFC 3339. The zero moment was not given.
 type TimeFlag struct {
 	Text string
 	age  time.Duration
-	at   time.Time // zero: the age counts
+	at   time.Time // zero: text is an age
 }
 
 // Set reads the flag's value.
@@ -26,7 +25,7 @@ func (m *TimeFlag) Set(text string) error {
 	age, err := pipeline.ParseDuration(text)
 	if err != nil || age < 0 {
 		*m = TimeFlag{}
-		return errors.New("it is an age, such as 90m, 24h or 7d, or a time, such as 2026-11-20 or 2026-11-20T08:00:00Z")
+		return errors.New("it must be an age, such as 90m, 24h or 7d, or a time, such as 2026-11-20 or 2026-11-20T08:00:00Z")
 	}
 	m.age = age
 	return nil
@@ -35,13 +34,13 @@ func (m *TimeFlag) Set(text string) error {
 // String is the flag's value.
 func (m *TimeFlag) String() string { return m.Text }
 
-// Type names the flag's value in help texts.
+// Type returns the type shown in help.
 func (m *TimeFlag) Type() string { return "time" }
 
 // IsZero reports whether the flag was not given.
 func (m *TimeFlag) IsZero() bool { return m.Text == "" }
 
-// At is the time that is meant, seen from now.
+// At returns the time, relative to now.
 func (m *TimeFlag) At(now time.Time) time.Time {
 	if m.at.IsZero() {
 		return now.Add(-m.age).UTC()
@@ -49,7 +48,7 @@ func (m *TimeFlag) At(now time.Time) time.Time {
 	return m.at
 }
 
-// DurationFlag is the value of a flag that takes a duration, with days.
+// DurationFlag is a flag that takes a duration, with days.
 type DurationFlag time.Duration
 
 // Set reads the flag's value.
@@ -62,5 +61,5 @@ func (f *DurationFlag) Set(text string) error {
 // String is the flag's value.
 func (f *DurationFlag) String() string { return time.Duration(*f).String() }
 
-// Type names the flag's value in help texts.
+// Type returns the type shown in help.
 func (f *DurationFlag) Type() string { return "duration" }

@@ -12,9 +12,9 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
-// What is said of a command line that can't be meant so.
+// Errors of an invalid command line.
 
-// KnownCommand refuses a word that is no command, and names the nearest one.
+// KnownCommand refuses an unknown command, and suggests the nearest one.
 func KnownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -31,7 +31,7 @@ func KnownCommand(cmd *cobra.Command, args []string) error {
 	}
 }
 
-// NoArgs refuses words after a command that takes none.
+// NoArgs refuses arguments of a command that takes none.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -44,7 +44,7 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	}
 }
 
-// FlagError gives a refused flag its three parts, with the nearest flag there is.
+// FlagError returns the problem of a refused flag, with the nearest existing flag.
 func FlagError(cmd *cobra.Command, err error) error {
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return valueError(cmd, bad)
@@ -59,21 +59,21 @@ func FlagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	if bare, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		p.Op, p.Err = "--"+bare.GetFlag().Name+" needs a value", errors.New("nothing follows it")
+		p.Op, p.Err = "--"+bare.GetFlag().Name+" needs a value", errors.New("no value follows it")
 	}
 	return &p
 }
 
-// flagKinds say what a flag of a plain type takes. The others say it themselves.
+// flagKinds says what flags of plain types take. The others have their own errors.
 var flagKinds = map[string]string{
-	"int":      "it is a whole number",
-	"uint64":   "it is a whole number, not below 0",
-	"float64":  "it is a number",
-	"duration": "it is a duration, such as 30s, 5m or 7d",
-	"bool":     "it stands alone, or is true or false",
+	"int":      "it must be a whole number",
+	"uint64":   "it must be a whole number, not below 0",
+	"float64":  "it must be a number",
+	"duration": "it must be a duration, such as 30s, 5m or 7d",
+	"bool":     "it takes no value, or true or false",
 }
 
-// valueError is the problem of a flag's value that can't be read.
+// valueError returns the problem of a flag's invalid value.
 func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 	flag := bad.GetFlag()
 	p := &problem.Error{
@@ -85,7 +85,7 @@ func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 	kind, plain := flagKinds[flag.Value.Type()]
 	switch {
 	case plain && errors.Is(bad, strconv.ErrRange):
-		p.Err = errors.New("no number goes that far")
+		p.Err = errors.New("the number is too large")
 	case plain:
 		p.Err = errors.New(kind)
 	}
@@ -95,7 +95,7 @@ func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 	return p
 }
 
-// flagNames lists the flags that the command takes.
+// flagNames lists the command's flags.
 func flagNames(cmd *cobra.Command) []string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -106,8 +106,7 @@ func flagNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// Named checks that one name stands behind a command, or more, but so many at
-// most; 0: any number.
+// Named requires 1 to most arguments; most 0: no upper bound.
 func Named(most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		p := &problem.Error{Hint: cmd.CommandPath() + " --help", Code: problem.BadUsage}

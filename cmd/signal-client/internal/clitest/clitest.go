@@ -1,6 +1,5 @@
-// Package clitest is what tests of the command's packages share: a NATS server
-// with the permissions that the program documents, and the project's documents.
-// It is not part of the program.
+// Package clitest holds what tests of the command's packages share: a NATS server with
+// the documented permissions, and the project's documents. It is not part of the program.
 package clitest
 
 import (
@@ -23,11 +22,10 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// Patience is how long a test waits for what must come, on a machine that has much
-// else to do.
+// Patience is how long a test waits for something, on a busy machine.
 const Patience = 2 * time.Minute
 
-// Root is the directory of the module.
+// Root returns the module's directory.
 func Root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -49,7 +47,7 @@ var (
 	notInAnchor = regexp.MustCompile(`[^\pL\pN _-]`)
 )
 
-// Documents are all Markdown files, by their path in the project.
+// Documents returns all Markdown files, by path in the project.
 func Documents(t *testing.T) map[string]string {
 	t.Helper()
 	root := Root(t)
@@ -68,7 +66,7 @@ func Documents(t *testing.T) map[string]string {
 	return all
 }
 
-// Anchors are the headings as links name them.
+// Anchors returns the headings as links name them.
 func Anchors(text string) []string {
 	var all []string
 	for _, m := range title.FindAllStringSubmatch(text, -1) {
@@ -78,10 +76,10 @@ func Anchors(text string) []string {
 	return all
 }
 
-// WithoutBlocks is a document without its blocks of code.
+// WithoutBlocks returns a document without its code blocks.
 func WithoutBlocks(text string) string { return block.ReplaceAllString(text, "") }
 
-// Fenced is a document's only block in a language that holds a text.
+// Fenced returns a document's only block in a language that contains a text.
 func Fenced(t *testing.T, document, language, holds string) string {
 	t.Helper()
 	var found []string
@@ -96,7 +94,7 @@ func Fenced(t *testing.T, document, language, holds string) string {
 	return found[0]
 }
 
-// Refusals are the errors that a server logs.
+// Refusals collects the errors that a server logs.
 type Refusals struct {
 	mu   sync.Mutex
 	text string
@@ -113,7 +111,7 @@ func (e *Refusals) Errorf(format string, v ...any) {
 	e.text += fmt.Sprintf(format, v...) + "\n"
 }
 
-// Take returns what was logged since it was last called.
+// Take returns what was logged since the last Take.
 func (e *Refusals) Take() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -122,8 +120,7 @@ func (e *Refusals) Take() string {
 	return text
 }
 
-// Server runs a server on topics.Permissions, with another port and
-// directory.
+// Server runs a server with topics.Permissions, on another port and directory.
 func Server(t *testing.T) (*server.Server, *Refusals) {
 	t.Helper()
 	jetstest.ForgetTimers()
@@ -155,7 +152,7 @@ func Server(t *testing.T) (*server.Server, *Refusals) {
 	return s, errors
 }
 
-// UserURL is the address of a server for one of the users of topics.Permissions.
+// UserURL returns a server's address for one of the users of topics.Permissions.
 func UserURL(s *server.Server, user string) string {
 	return strings.Replace(s.ClientURL(), "://", "://"+user+":pw@", 1)
 }

@@ -130,7 +130,7 @@ func mayBeProxy(proxy string) bool {
 	return err == nil && u.Host != "" && !strings.Contains(u.Path+u.RawQuery+u.Fragment, "@")
 }
 
-// HostOf is the host of an address with a port.
+// HostOf returns the host of an address with a port.
 func HostOf(addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -144,7 +144,7 @@ func HostOf(addr string) (string, error) {
 // one.
 const leastPageMemory = 2 * okta.DefaultMaxBody
 
-// Reachable is the address by which one that is listened on is reached.
+// Reachable returns the address at which a listener is reached.
 func Reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

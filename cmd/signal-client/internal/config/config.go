@@ -13,12 +13,11 @@ import (
 
 //go:generate go test -run ^TestReadmeConfiguration$ -update ../..
 
-// Config is all that can be set, in the order in which it is documented.
-// Each section is read by itself, so that a command is never refused for a
-// variable that it doesn't use.
+// Config is the whole configuration, in documented order. Each section is read
+// separately, so that a command never fails because of a variable that it doesn't use.
 //
-// In the tags: envconfig is the variable, default its default, desc what the
-// documents and the help of the flag say.
+// Tags: envconfig is the variable, default its default, desc the text of documentation
+// and flag help.
 type Config struct {
 	NATS    NATS
 	Server  Server
@@ -28,12 +27,12 @@ type Config struct {
 	Log     Log
 }
 
-// Sections lists pointers to the sections of c.
+// Sections returns pointers to the sections.
 func (c *Config) Sections() []section {
 	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Okta, &c.Log}
 }
 
-// NATS says which NATS to use, and as whom: as the nats command knows it.
+// NATS is the connection to NATS, with the nats command's variables.
 type NATS struct {
 	URL string `envconfig:"NATS_URL" desc:"NATS servers, comma separated; empty: an embedded server"`
 	// A secret, because as in the nats command a user without a password is a token.
@@ -51,7 +50,7 @@ type NATS struct {
 // Embedded reports whether the embedded server is used.
 func (c NATS) Embedded() bool { return c.URL == "" && c.Context == "" }
 
-// Server is the embedded server's.
+// Server configures the embedded server.
 type Server struct {
 	Listen   string          `envconfig:"SIGNAL_CLIENT_NATS_LISTEN" default:"127.0.0.1:4222" desc:"where the embedded server listens"`
 	User     string          `envconfig:"SIGNAL_CLIENT_NATS_USER" desc:"user of the embedded server; needed when it listens on another address than loopback"`
@@ -60,22 +59,22 @@ type Server struct {
 	DataDir  string          `envconfig:"SIGNAL_CLIENT_DATA_DIR" default:"data" desc:"directory of the embedded server's store; one process at a time"`
 }
 
-// Stream is how the stream and the buckets are provisioned.
+// Stream configures the stream and the buckets.
 type Stream struct {
 	Replicas int      `envconfig:"SIGNAL_CLIENT_NATS_REPLICAS" default:"1" desc:"copies of the stream and the buckets"`
 	MaxBytes byteSize `envconfig:"SIGNAL_CLIENT_STREAM_MAX_BYTES" default:"0" desc:"size at which the stream drops its oldest events, such as 200GiB; 0: no limit of its own"`
 	MaxAge   Duration `envconfig:"SIGNAL_CLIENT_STREAM_MAX_AGE" default:"90d" desc:"age at which the stream drops events; 0: never"`
 }
 
-// Ever is the age of a stream that drops nothing for its age.
+// Ever stands for a stream without a maximum age.
 const Ever = 100 * 365 * 24 * time.Hour
 
-// Asked is what the streams and buckets are to be.
+// Asked returns the configuration for package jets.
 func (c Stream) Asked() jets.Config {
 	return jets.Config{Kind: kinds.Default, Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(time.Duration(c.MaxAge), Ever)}
 }
 
-// Process is how this process works.
+// Process configures this process.
 type Process struct {
 	HTTPAddr       string   `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where /healthz, /readyz and /metrics are served"`
 	Replica        string   `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"name of this process in locks and logs; default: host name and a random part"`
@@ -87,7 +86,7 @@ type Process struct {
 	AuditEvery     Duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often to audit each org's hour before the last one, best 1h; 0s: never"`
 }
 
-// Okta is one instance straight from the environment.
+// Okta configures one instance from the environment.
 type Okta struct {
 	Instance     string          `envconfig:"OKTA_INSTANCE" desc:"name of the instance that the OKTA_ variables configure; default: the first label of the fqdn, or else of the base URL"`
 	FQDN         string          `envconfig:"OKTA_FQDN" desc:"the org's host name, such as acme.okta.com"`
@@ -99,7 +98,7 @@ type Okta struct {
 	Filter       string          `envconfig:"OKTA_FILTER" desc:"filter expression of the System Log API; empty: everything"`
 }
 
-// Log is how the program logs.
+// Log configures the log.
 type Log struct {
 	Format logFormat `envconfig:"SIGNAL_CLIENT_LOG_FORMAT" default:"console" desc:"console or json"`
 	Level  logLevel  `envconfig:"SIGNAL_CLIENT_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
@@ -113,5 +112,5 @@ func (c Log) Logger(to term.Screen) *slog.Logger {
 	return slog.New(term.NewConsoleHandler(to, c.Level))
 }
 
-// DefaultListen is where a command looks when it is not told otherwise.
+// DefaultListen is the default address of the embedded server.
 const DefaultListen = "127.0.0.1:4222"

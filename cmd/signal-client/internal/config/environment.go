@@ -13,29 +13,29 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// The instance that the environment configures goes the way of those in
-// INTEGRATIONS: it is made a value of that bucket, for the one reader there is.
+// The instance in the environment is converted to a value of INTEGRATIONS, so that one
+// parser reads both.
 
 // IsZero reports whether no instance is configured in the environment.
 func (c Okta) IsZero() bool { return c.FQDN == "" && c.BaseURL == "" }
 
-// Integration is the instance that the environment configures. It has passed
-// load's checks when c has.
+// Integration returns the instance in the environment. It is valid if c has passed load's
+// checks.
 func (c Okta) Integration() (pipeline.Integration, error) {
 	return kinds.Default.Read(c.Name(), c.value())
 }
 
 func (c *Okta) faults() []error {
 	var k problem.Checks
-	if c.IsZero() { // a token's file alone is fine: the systemd unit names one in any case
+	if c.IsZero() { // a token's file alone is fine: the systemd unit always names one
 		k.Add(!c.APIToken.IsZero() || c.Instance != "" || c.Filter != "", "OKTA_FQDN is not set",
-			"other OKTA_ variables are, so an instance seems to be meant", "OKTA_FQDN=acme.okta.com")
+			"other OKTA_ variables are set, so an instance seems to be intended", "OKTA_FQDN=acme.okta.com")
 		return k.Errs
 	}
-	k.Add(c.APIToken.IsZero() && c.APITokenFile == "", "OKTA_API_TOKEN is not set", "Okta serves its System Log to a token's owner only",
-		"OKTA_API_TOKEN_FILE=<file>; make a token in Okta under Security > API > Tokens")
+	k.Add(c.APIToken.IsZero() && c.APITokenFile == "", "OKTA_API_TOKEN is not set", "Okta serves its System Log only with a token",
+		"OKTA_API_TOKEN_FILE=<file>; create a token in Okta under Security > API > Tokens")
 	k.Add(!c.APIToken.IsZero() && c.APITokenFile != "", "OKTA_API_TOKEN and OKTA_API_TOKEN_FILE are both set",
-		"only one of them can be meant", "unset OKTA_API_TOKEN")
+		"only one of them is allowed", "unset OKTA_API_TOKEN")
 	if len(k.Errs) > 0 {
 		return k.Errs
 	}
@@ -43,7 +43,7 @@ func (c *Okta) faults() []error {
 	return problem.Complaints(err, c.setting)
 }
 
-// setting is the variable behind a field of the value, with what it is set to.
+// setting returns the variable behind a field, with its value.
 func (c *Okta) setting(field string) string {
 	switch field {
 	case "instance":
@@ -51,7 +51,7 @@ func (c *Okta) setting(field string) string {
 	case "settings.fqdn":
 		return "OKTA_FQDN=" + term.WithoutUser(c.FQDN)
 	case "settings.base_url":
-		return "OKTA_BASE_URL" // not its value: user info may be in there
+		return "OKTA_BASE_URL" // without its value, which may contain user info
 	case "settings.since":
 		return "OKTA_SINCE=" + c.Since
 	case "settings.filter":
@@ -66,14 +66,14 @@ func (c *Okta) setting(field string) string {
 	return fmt.Sprintf("OKTA_ variables (%s)", field)
 }
 
-// Name is the instance's: as configured, or the first label of the org's host.
+// Name returns the instance's name: as configured, or the first label of the org's host.
 func (c Okta) Name() string {
 	if c.Instance != "" {
 		return c.Instance
 	}
 	origin, err := okta.ParseOrigin(c.FQDN)
 	if err != nil {
-		origin, _ = okta.ParseOrigin(c.BaseURL) // a wrong one is complained of elsewhere
+		origin, _ = okta.ParseOrigin(c.BaseURL) // reported elsewhere if invalid
 	}
 	_, host, _ := strings.Cut(origin, "://")
 	label, _, _ := strings.Cut(host, ".")
@@ -83,7 +83,7 @@ func (c Okta) Name() string {
 	return label
 }
 
-// value is the instance as INTEGRATIONS would hold it.
+// value returns the instance as a value of INTEGRATIONS.
 func (c Okta) value() []byte {
 	type object map[string]any
 	settings := object{"fqdn": c.FQDN, "since": c.Since, "filter": c.Filter}
@@ -104,11 +104,10 @@ func (c Okta) value() []byte {
 	return value
 }
 
-// What a service has from its environment alone, other processes know from STATUS: the
-// value that INTEGRATIONS would hold, without a token. One in INTEGRATIONS of the same
-// name wins.
+// Other processes see a service's environment instance in STATUS: the equivalent value of
+// INTEGRATIONS, without a token. An entry of the same name in INTEGRATIONS wins.
 
-// Public is the instance as a service shows it in STATUS.
+// Public returns the instance as shown in STATUS.
 func (c Okta) Public() json.RawMessage {
 	c.APIToken = pipeline.Secret{}
 	return c.value()

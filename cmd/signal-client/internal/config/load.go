@@ -17,22 +17,22 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// section is a part of the configuration: a pointer to a struct whose fields
-// carry the tags that config describes, with what it checks of itself.
+// section is a part of the configuration: a pointer to a struct whose fields have the
+// tags described at config.
 type section interface {
-	// faults returns a problem for each thing that is wrong with the values.
+	// faults returns a problem for each invalid value.
 	faults() []error
 }
 
 // variable is one field of a section.
 type variable struct {
-	Name    string // of the variable in the environment
+	Name    string // of the environment variable
 	Default string
 	Desc    string
 	field   reflect.Value
 }
 
-// Variables are a section's, in order.
+// Variables returns a section's variables, in order.
 func Variables(s section) iter.Seq[variable] {
 	return func(yield func(variable) bool) {
 		fields := reflect.ValueOf(s).Elem()
@@ -45,8 +45,8 @@ func Variables(s section) iter.Seq[variable] {
 	}
 }
 
-// Flag is the flag that overrides the variable; "" for a secret, which would be
-// seen in the list of processes.
+// Flag returns the flag that overrides the variable; empty for a secret, which would be
+// visible in the list of processes.
 func (v variable) Flag() string {
 	if v.field.Type() == reflect.TypeFor[pipeline.Secret]() {
 		return ""
@@ -55,7 +55,7 @@ func (v variable) Flag() string {
 	return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 }
 
-// set reads the value into the field.
+// set parses the value into the field.
 func (v variable) set(text string) error {
 	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
@@ -72,28 +72,28 @@ func (v variable) set(text string) error {
 	return fmt.Errorf("no flag takes a %s", v.field.Type())
 }
 
-// flagValue is the text of a flag until load reads it.
+// flagValue is a flag's text until load reads it.
 type flagValue struct {
 	text string
-	kind string // what it takes, in a word
+	kind string // its type, in a word
 }
 
-// NewFlagValue is the value of a flag that was not given, and what it takes.
+// NewFlagValue returns the value of a flag of a type.
 func NewFlagValue(kind string) *flagValue { return &flagValue{kind: kind} }
 
-// Set keeps the text.
+// Set stores the text.
 func (f *flagValue) Set(text string) error {
 	f.text = text
 	return nil
 }
 
-// String is the text.
+// String returns the text.
 func (f *flagValue) String() string { return f.text }
 
-// Type is what a help shows for the value.
+// Type returns the type shown in help.
 func (f *flagValue) Type() string { return f.kind }
 
-// AddFlags gives the command a flag for each variable of the sections.
+// AddFlags adds a flag for each variable of the sections.
 func AddFlags(cmd *cobra.Command, sections ...section) {
 	for _, s := range sections {
 		for v := range Variables(s) {
@@ -105,8 +105,8 @@ func AddFlags(cmd *cobra.Command, sections ...section) {
 	cmd.Flags().SortFlags = false
 }
 
-// Load fills the sections from the environment, then from the command's flags,
-// and checks them. All that is wrong is said at once.
+// Load fills the sections from the environment and the command's flags, and checks them.
+// It reports all problems at once.
 func Load(cmd *cobra.Command, sections ...section) error {
 	var errs []error
 	for _, s := range sections {
@@ -119,7 +119,7 @@ func Load(cmd *cobra.Command, sections ...section) error {
 	return errors.Join(errs...)
 }
 
-// LoadConfig is load for a command that needs all there is.
+// LoadConfig is load for a command that needs the whole configuration.
 func LoadConfig(cmd *cobra.Command) (Config, error) {
 	var c Config
 	if err := Load(cmd, c.Sections()...); err != nil {
@@ -128,9 +128,9 @@ func LoadConfig(cmd *cobra.Command) (Config, error) {
 	return c, errors.Join(c.faultsTogether()...)
 }
 
-// fromEnvironment reads the variables, and the defaults. A variable that is empty
-// counts as one that is not set: compose and unit files leave such behind. envconfig
-// ends at the first value that is wrong; that one is taken away, and the rest read.
+// fromEnvironment reads variables and defaults. An empty variable counts as unset,
+// because compose and unit files leave such behind. envconfig stops at the first invalid
+// value; that one is removed, and the rest read.
 func fromEnvironment(s section) []error {
 	var errs []error
 	for v := range Variables(s) {
@@ -152,7 +152,7 @@ func fromEnvironment(s section) []error {
 	}
 }
 
-// faultOf is the fault of a variable that envconfig could not read.
+// faultOf returns the problem of a variable that envconfig could not parse.
 func faultOf(s section, parse *envconfig.ParseError) error {
 	for v := range Variables(s) {
 		if v.Name == parse.KeyName {
@@ -176,10 +176,10 @@ func changedFlags(cmd *cobra.Command, s section) []error {
 	return errs
 }
 
-// fault is the problem of a value that can't be read.
+// fault returns the problem of a value that can't be parsed.
 func (v variable) fault(name, value string, err error) error {
 	if _, speaks := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr()); !speaks {
-		err = errors.New("it is a whole number")
+		err = errors.New("it must be a whole number")
 	}
 	return &problem.Error{
 		Op:   fmt.Sprintf("%s=%s can't be read", name, value),
@@ -189,7 +189,7 @@ func (v variable) fault(name, value string, err error) error {
 	}
 }
 
-// suggestion is a setting that works.
+// suggestion returns a valid setting.
 func (v variable) suggestion(name string) string {
 	if v.Default == "" {
 		return "unset " + name

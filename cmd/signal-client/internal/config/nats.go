@@ -19,16 +19,16 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Dialing is how NATS is reached: the servers, and as whom.
+// Dialing is how to connect to NATS: servers and credentials.
 type Dialing struct {
 	Dialer  jets.Dialer
 	servers string
 	Options []nats.Option
-	Where   string // for people: without user and password
+	Where   string // for messages: without user and password
 }
 
-// Dialing says how the servers that are configured are reached. Variables
-// override what a context says, as in the nats command.
+// Dialing returns how to connect to the configured servers. Variables override the
+// context, as in the nats command.
 func (c NATS) Dialing() (Dialing, error) {
 	d := Dialing{servers: c.URL}
 	if c.Context != "" {
@@ -55,8 +55,8 @@ func (c NATS) Dialing() (Dialing, error) {
 	return d, nil
 }
 
-// as is who connects, in the order of the nats command: what stands first counts, and a
-// token is added to it. What a context says of it is forgotten then.
+// as returns the credentials, in the order of the nats command: the first kind counts,
+// and a token is added to it. They replace the context's.
 func (c NATS) as() ([]nats.Option, error) {
 	var as []nats.Option
 	switch {
@@ -67,7 +67,7 @@ func (c NATS) as() ([]nats.Option, error) {
 	case c.NKey != "":
 		seed, err := nats.NkeyOptionFromSeed(c.NKey)
 		if err != nil {
-			return nil, &problem.Error{Op: "NATS_NKEY=" + c.NKey, Err: errors.New("it holds no seed of a user NKEY"), Hint: "nsc or nk -gen user makes one; a file of an NKEY and a JWT is NATS_CREDS", Code: problem.BadUsage}
+			return nil, &problem.Error{Op: "NATS_NKEY=" + c.NKey, Err: errors.New("it contains no seed of a user NKEY"), Hint: "create one with nsc or nk -gen user; for a file of an NKEY and a JWT use NATS_CREDS", Code: problem.BadUsage}
 		}
 		as = append(as, seed)
 	}
@@ -85,8 +85,8 @@ func forgetUser(o *nats.Options) error {
 	return nil
 }
 
-// Connect connects once. It returns when ctx ends, whatever a server that does
-// not answer makes nats.go wait for.
+// Connect connects once. It returns when ctx ends, even if nats.go still waits for a
+// silent server.
 func (d Dialing) Connect(ctx context.Context, log *slog.Logger) (*jets.Conn, error) {
 	type result struct {
 		conn *jets.Conn
@@ -111,12 +111,12 @@ func (d Dialing) Connect(ctx context.Context, log *slog.Logger) (*jets.Conn, err
 	}
 }
 
-// Await connects as soon as NATS can be reached, and tells away why it can't be
-// yet. Its errors are those that no waiting helps against.
+// Await connects as soon as NATS can be reached, and reports to away why it can't be yet.
+// It returns only errors that waiting does not cure.
 func (d Dialing) Await(ctx context.Context, log *slog.Logger, away func(error)) (*jets.Conn, error) {
 	backoff := pipeline.Backoff{Min: 250 * time.Millisecond, Max: 5 * time.Second}
-	// A server that refuses the credentials for a moment, since it reads its
-	// accounts anew, must not end a connection that stood.
+	// A server that briefly refuses the credentials while it reloads its accounts must
+	// not end an existing connection.
 	d.Options = append(d.Options, nats.IgnoreAuthErrorAbort())
 	for {
 		conn, err := d.Connect(ctx, log)
@@ -130,7 +130,7 @@ func (d Dialing) Await(ctx context.Context, log *slog.Logger, away func(error)) 
 	}
 }
 
-// finals are the errors of NATS that stay until somebody does something.
+// finals are errors of NATS that waiting does not cure.
 var finals = []error{
 	jets.ErrServerTooOld,
 	nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
@@ -138,7 +138,7 @@ var finals = []error{
 	fs.ErrNotExist, fs.ErrPermission,
 }
 
-// final reports whether waiting can't help.
+// final reports whether waiting does not help.
 func final(err error) bool {
 	for _, f := range finals {
 		if errors.Is(err, f) {
@@ -149,7 +149,7 @@ func final(err error) bool {
 	return badURL || errors.Is(err, jets.ErrServerURL) || errors.Is(err, jets.ErrUserInfo)
 }
 
-// StartEmbedded starts the server that the program brings along.
+// StartEmbedded starts the embedded server.
 func StartEmbedded(ctx context.Context, c Server, log *slog.Logger) (*embedded.Server, error) {
 	server, err := embedded.Start(ctx, embedded.Config{
 		Dir:          c.DataDir,
@@ -165,17 +165,17 @@ func StartEmbedded(ctx context.Context, c Server, log *slog.Logger) (*embedded.S
 	p := &problem.Error{Op: "start the embedded NATS server", Err: err, Code: problem.Failed}
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
-		p.Hint = "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"
+		p.Hint = "stop the other signal-client, or use another directory for this one: SIGNAL_CLIENT_DATA_DIR=<directory>"
 	case listening(ctx, c.Listen):
-		p.Hint = fmt.Sprintf("use the server that listens there: NATS_URL=nats://%s, or listen elsewhere: SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4223", c.Listen)
+		p.Hint = fmt.Sprintf("use the server that listens there: NATS_URL=nats://%s, or listen on another address: SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4223", c.Listen)
 	case errors.Is(err, fs.ErrPermission):
-		p.Hint = "SIGNAL_CLIENT_DATA_DIR=<a directory that this user may write to>"
+		p.Hint = "SIGNAL_CLIENT_DATA_DIR=<a directory that this user can write to>"
 	}
 	return nil, p
 }
 
-// ToEmbedded says how another process reaches the embedded server of a
-// signal-client that runs on this machine.
+// ToEmbedded returns how another process connects to the embedded server of a
+// signal-client on this machine.
 func (c Server) ToEmbedded() Dialing {
 	d := Dialing{servers: "nats://" + Reachable(c.Listen)}
 	if !c.Password.IsZero() {

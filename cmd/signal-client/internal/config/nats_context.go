@@ -18,15 +18,15 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// natsContext is a context of the nats command, read.
+// natsContext is a context of the nats command.
 type natsContext struct {
 	settings natscontext.Settings
 	options  []nats.Option // of its connection
 }
 
-// readContext reads the context of a name, or in a file.
+// readContext reads a context by name or from a file.
 func readContext(name string) (natsContext, error) {
-	p := &problem.Error{Op: "read the nats context " + name, Code: problem.BadUsage, Hint: "nats context ls shows those there are; NATS_CONTEXT takes a name or the path of a file"}
+	p := &problem.Error{Op: "read the nats context " + name, Code: problem.BadUsage, Hint: "nats context ls lists them; NATS_CONTEXT takes a name or the path of a file"}
 	path, err := ContextPath(name)
 	if err != nil {
 		p.Err = err
@@ -42,13 +42,13 @@ func readContext(name string) (natsContext, error) {
 		return c, p
 	}
 	if c.settings.NSCLookup != "" {
-		p.Err = errors.New("it looks its credentials up with the nsc command, which a service must not run")
+		p.Err = errors.New("it looks up its credentials with the nsc command, which a service must not run")
 		p.Hint = "write them to a file: nsc generate creds > stage.creds; then NATS_CREDS=stage.creds and NATS_URL"
 		return c, p
 	}
 	if err := jets.CheckServers(c.settings.URL); err != nil {
 		p.Err = fmt.Errorf("its url: %w", err)
-		p.Hint = "put user and password into the members of that name, which take any character, or " + percentEncode
+		p.Hint = "put user and password into its members user and password, which take any character, or " + percentEncode
 		return c, p
 	}
 	if proxy := c.settings.SocksProxy; proxy != "" && !mayBeProxy(proxy) {
@@ -63,7 +63,7 @@ func readContext(name string) (natsContext, error) {
 	return c, nil
 }
 
-// ContextPath is where the nats command keeps the context of a name.
+// ContextPath returns where the nats command stores a context.
 func ContextPath(name string) (string, error) {
 	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".json") {
 		return filepath.Abs(name)
@@ -79,11 +79,11 @@ func ContextPath(name string) (string, error) {
 	return filepath.Join(dir, "nats", "context", name+".json"), nil
 }
 
-// errCaptured keeps natscontext from connecting: the connection is ours to
-// make, again and again.
+// errCaptured keeps natscontext from connecting: this program connects itself,
+// repeatedly.
 var errCaptured = errors.New("options captured")
 
-// contextOptions are what natscontext would connect with.
+// contextOptions returns the options that natscontext would connect with.
 func contextOptions(path string) ([]nats.Option, error) {
 	var captured nats.Options
 	_, _, err := natscontext.Connect(path, func(o *nats.Options) error {
@@ -94,7 +94,7 @@ func contextOptions(path string) ([]nats.Option, error) {
 		return nil, err
 	}
 	return []nats.Option{func(o *nats.Options) error {
-		// Only what a context can say; the rest of the options stay as they are.
+		// Only what a context can set; the other options stay.
 		o.User, o.Password, o.Token, o.Nkey = captured.User, captured.Password, captured.Token, captured.Nkey
 		o.UserJWT, o.SignatureCB = captured.UserJWT, captured.SignatureCB
 		o.Secure, o.TLSConfig, o.TLSHandshakeFirst = captured.Secure, captured.TLSConfig, captured.TLSHandshakeFirst
@@ -117,7 +117,7 @@ func listening(ctx context.Context, addr string) bool {
 	return true
 }
 
-// DescribeAway says in a few words why NATS can't be reached, or has no JetStream.
+// DescribeAway returns briefly why NATS can't be reached, or has no JetStream.
 func DescribeAway(where string, err error) string {
 	if errors.Is(err, jets.ErrNoJetStream) {
 		return fmt.Sprintf("NATS at %s has no JetStream for this account yet: %s", where, problem.Hint(err))

@@ -13,12 +13,12 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
-// unused is a setting that does nothing, with why, and what to do.
+// unused is a setting without effect, with the reason and what to do.
 type unused struct{ Setting, Why, Try string }
 
-// UnusedSettings finds what was set and does nothing: variables that nobody knows,
-// those of an org without an org, and those of the embedded server where none is
-// used. A cmd of nil has no flags.
+// UnusedSettings finds settings without effect: unknown variables, those of an org
+// without an org, and those of the embedded server if it is not used. A nil cmd has no
+// flags.
 func (c *Config) UnusedSettings(cmd *cobra.Command) []unused {
 	var found []unused
 	note := func(s section, why, try string, but ...string) {
@@ -29,17 +29,17 @@ func (c *Config) UnusedSettings(cmd *cobra.Command) []unused {
 		}
 	}
 	if c.Okta.IsZero() {
-		note(&c.Okta, "it is of an org that the environment configures, and there is none", "OKTA_FQDN=<the org's host name>, or take it out")
+		note(&c.Okta, "it is of an org that the environment configures, and there is none", "OKTA_FQDN=<the org's host name>, or remove it")
 	}
 	if !c.NATS.Embedded() {
-		// The directory is set in images and units, whatever is used.
-		note(&c.Server, "it is the embedded server's, and NATS_URL or NATS_CONTEXT names another", "take it out; NATS_USER and NATS_PASSWORD are those of another server", "SIGNAL_CLIENT_DATA_DIR")
+		// Images and units always set the directory.
+		note(&c.Server, "it is for the embedded server, but NATS_URL or NATS_CONTEXT names another one", "remove it; NATS_USER and NATS_PASSWORD are for another server", "SIGNAL_CLIENT_DATA_DIR")
 	}
 	found = append(found, c.NATS.unusedUser()...)
 	return append(found, unknownVariables(os.Environ())...)
 }
 
-// given is the name under which the variable was set, as itself or as a flag; "" if
+// given returns the name under which the variable was set, as itself or as a flag; empty:
 // it was not.
 func (v variable) given(cmd *cobra.Command) string {
 	if cmd != nil {
@@ -53,7 +53,7 @@ func (v variable) given(cmd *cobra.Command) string {
 	return ""
 }
 
-// unusedUser finds what gives way to another variable, see as.
+// unusedUser finds credentials that others override, see as.
 func (c NATS) unusedUser() []unused {
 	var found []unused
 	first := ""
@@ -63,7 +63,7 @@ func (c NATS) unusedUser() []unused {
 	}{{"NATS_USER and NATS_PASSWORD", !c.Password.IsZero()}, {"NATS_CREDS", c.Creds != ""}, {"NATS_NKEY", c.NKey != ""}} {
 		switch {
 		case by.set && first != "":
-			found = append(found, unused{by.variable, first + " says who connects, and comes first", "unset one of them"})
+			found = append(found, unused{by.variable, first + " has precedence as a credential", "unset one of them"})
 		case by.set:
 			first = by.variable
 		}
@@ -71,11 +71,12 @@ func (c NATS) unusedUser() []unused {
 	return found
 }
 
-// ofKubernetes are the variables that Kubernetes sets for a service of that name.
+// ofKubernetes matches the variables that Kubernetes sets for a service named
+// signal-client.
 var ofKubernetes = regexp.MustCompile(`^SIGNAL_CLIENT(_[A-Z0-9_]+)?(_SERVICE_HOST=|_SERVICE_PORT(_[A-Z0-9_]+)?=|_PORT=\w+://|_PORT_\d+_(TCP|UDP|SCTP)(_ADDR|_PORT|_PROTO)?=)`)
 
-// longer is the first of the known names that has all the words of a name, such as
-// OKTA_API_TOKEN for OKTA_TOKEN; "": none has.
+// longer returns the first of the known names that contains all words of a name, such as
+// OKTA_API_TOKEN for OKTA_TOKEN; empty: none.
 func longer(name string, known []string) string {
 	for _, one := range known {
 		words := strings.Split(one, "_")
@@ -86,7 +87,7 @@ func longer(name string, known []string) string {
 	return ""
 }
 
-// unknownVariables finds those whose name begins as ours do.
+// unknownVariables finds variables with this program's prefixes that it does not know.
 func unknownVariables(environ []string) []unused {
 	var known []string
 	for _, s := range new(Config).Sections() {
@@ -101,9 +102,9 @@ func unknownVariables(environ []string) []unused {
 		if !ours || value == "" || slices.Contains(known, name) || ofKubernetes.MatchString(name+"="+value) {
 			continue
 		}
-		u := unused{name, "signal-client knows no such variable", "take it out; signal-client run --help lists those there are"}
+		u := unused{name, "signal-client has no such variable", "remove it; for a list: signal-client run --help"}
 		if near := cmp.Or(problem.Nearest(name, known), longer(name, known)); near != "" {
-			u.Try = fmt.Sprintf("%s, if that is meant", near)
+			u.Try = fmt.Sprintf("%s, if that was intended", near)
 		}
 		found = append(found, u)
 	}

@@ -18,14 +18,14 @@ func TestUnusedSettings(t *testing.T) {
 		{map[string]string{"OKTA_FQDN": "acme.okta.com", "OKTA_API_TOKEN": "t", "OKTA_POLL_INTERVAL": "1m"}, "", ""},
 		{map[string]string{"OKTA_FQDN": "acme.okta.com", "OKTA_API_TOKEN": "t", "OKTA_INTERVAL": "1m"}, "OKTA_INTERVAL", "OKTA_POLL_INTERVAL, if"},
 		{map[string]string{"SIGNAL_CLIENT_STREAM_MAXAGE": "90d"}, "SIGNAL_CLIENT_STREAM_MAXAGE", "SIGNAL_CLIENT_STREAM_MAX_AGE, if"},
-		{map[string]string{"SIGNAL_CLIENT_XYZZY_PLUGH_PLOVER": "1", "OKTA_TOKEN": ""}, "SIGNAL_CLIENT_XYZZY_PLUGH_PLOVER", "take it out"},
+		{map[string]string{"SIGNAL_CLIENT_XYZZY_PLUGH_PLOVER": "1", "OKTA_TOKEN": ""}, "SIGNAL_CLIENT_XYZZY_PLUGH_PLOVER", "remove it"},
 		{map[string]string{"SIGNAL_CLIENT_HTTP_PORT": "8000"}, "SIGNAL_CLIENT_HTTP_PORT", "SIGNAL_CLIENT_HTTP_ADDR, if"},
 		{map[string]string{ // a service of that name in Kubernetes
 			"SIGNAL_CLIENT_SERVICE_HOST": "10.0.0.1", "SIGNAL_CLIENT_SERVICE_PORT": "8000", "SIGNAL_CLIENT_SERVICE_PORT_HTTP": "8000",
 			"SIGNAL_CLIENT_PORT": "tcp://10.0.0.1:8000", "SIGNAL_CLIENT_PORT_8000_TCP": "tcp://10.0.0.1:8000", "SIGNAL_CLIENT_PORT_8000_TCP_PROTO": "tcp",
 			"SIGNAL_CLIENT_METRICS_PORT_8000_TCP_ADDR": "10.0.0.1",
 		}, "", ""},
-		{map[string]string{"NATS_URL": "nats://h", "SIGNAL_CLIENT_NATS_LISTEN": "127.0.0.1:4223", "SIGNAL_CLIENT_DATA_DIR": "/data"}, "SIGNAL_CLIENT_NATS_LISTEN", "take it out"},
+		{map[string]string{"NATS_URL": "nats://h", "SIGNAL_CLIENT_NATS_LISTEN": "127.0.0.1:4223", "SIGNAL_CLIENT_DATA_DIR": "/data"}, "SIGNAL_CLIENT_NATS_LISTEN", "remove it"},
 		{map[string]string{"NATS_URL": "nats://h", "NATS_USER": "u", "NATS_PASSWORD": "p", "NATS_CREDS": "unused_test.go"}, "NATS_CREDS", "unset one"},
 	} {
 		t.Run(c.want, func(t *testing.T) {

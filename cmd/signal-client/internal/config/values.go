@@ -13,29 +13,28 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// The kinds of values that a variable can have beside the usual ones. Each
-// says in its error what it takes.
+// Types of variables besides the basic ones. Each error says what the type accepts.
 
-// Duration is a time.Duration that is written in days too, such as 90d.
+// Duration is a time.Duration that can be written in days, too, such as 90d.
 type Duration time.Duration
 
-// UnmarshalText reads a duration.
+// UnmarshalText parses a duration.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := pipeline.ParseDuration(string(text))
 	if err != nil {
-		return errors.New("it is a duration, such as 30s, 5m or 90d")
+		return errors.New("it must be a duration, such as 30s, 5m or 90d")
 	}
 	*d = Duration(parsed)
 	return nil
 }
 
-// String shows the duration as people write it: 5m, not 5m0s.
+// String returns the duration as people write it: 5m, not 5m0s.
 func (d Duration) String() string { return term.ExactSpan(time.Duration(d)) }
 
-// syncEvery is when the embedded server syncs its files; 0: at each write.
+// syncEvery is how often the embedded server syncs its files; 0: at each write.
 type syncEvery time.Duration
 
-// UnmarshalText reads "always" or an interval.
+// UnmarshalText parses "always" or an interval.
 func (s *syncEvery) UnmarshalText(text []byte) error {
 	if string(text) == "always" {
 		*s = 0
@@ -43,7 +42,7 @@ func (s *syncEvery) UnmarshalText(text []byte) error {
 	}
 	d, err := pipeline.ParseDuration(string(text))
 	if err != nil || d <= 0 {
-		return errors.New("it is 'always', or an interval such as 2m")
+		return errors.New("it must be 'always', or an interval such as 2m")
 	}
 	*s = syncEvery(d)
 	return nil
@@ -52,11 +51,11 @@ func (s *syncEvery) UnmarshalText(text []byte) error {
 // byteSize is a number of bytes.
 type byteSize int64
 
-// UnmarshalText reads a number of bytes, with a unit or without.
+// UnmarshalText parses a number of bytes, with or without a unit.
 func (b *byteSize) UnmarshalText(text []byte) error {
 	n, err := humanize.ParseBytes(strings.TrimSpace(string(text)))
 	if err != nil || n > math.MaxInt64 {
-		return errors.New("it is a number of bytes, such as 200GiB")
+		return errors.New("it must be a number of bytes, such as 200GiB")
 	}
 	*b = byteSize(n)
 	return nil
@@ -70,23 +69,23 @@ const (
 	logJSON    logFormat = "json"
 )
 
-// UnmarshalText reads a format.
+// UnmarshalText parses a format.
 func (f *logFormat) UnmarshalText(text []byte) error {
 	switch logFormat(text) {
 	case logConsole, logJSON:
 		*f = logFormat(text)
 		return nil
 	}
-	return errors.New("it is console or json")
+	return errors.New("it must be console or json")
 }
 
-// logLevel is the least level that is logged.
+// logLevel is the lowest level that is logged.
 type logLevel slog.Level
 
-// Level makes it a slog.Leveler.
+// Level implements slog.Leveler.
 func (l logLevel) Level() slog.Level { return slog.Level(l) }
 
-// UnmarshalText reads a level's name.
+// UnmarshalText parses a level's name.
 func (l *logLevel) UnmarshalText(text []byte) error {
 	switch name := strings.ToLower(string(text)); name {
 	case "debug", "info", "warn", "error":
@@ -95,10 +94,10 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 		*l = logLevel(slog.LevelWarn)
 		return nil
 	}
-	return errors.New("it is debug, info, warn or error")
+	return errors.New("it must be debug, info, warn or error")
 }
 
-// kind says in a word what a field of the value's type takes.
+// kind returns the name of a type, for help.
 func kind(v any) string {
 	switch v.(type) {
 	case Duration, syncEvery:

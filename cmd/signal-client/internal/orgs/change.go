@@ -17,11 +17,11 @@ func LooksSecret(name string) bool {
 }
 
 func UnknownField(name, op string) error {
-	try := "one of " + strings.Join(FieldNames(), ", ")
+	try := "use one of " + strings.Join(FieldNames(), ", ")
 	if near := problem.Nearest(name, FieldNames()); near != "" {
 		try = near
 	}
-	return problem.Usage(op, "an integration has no such field that could be set", try)
+	return problem.Usage(op, "an integration has no such field to set", try)
 }
 
 func Change(ctx context.Context, all *buckets.Integrations, instance string, edit func(Value) error) (pipeline.Integration, bool, error) {
@@ -33,7 +33,7 @@ func Change(ctx context.Context, all *buckets.Integrations, instance string, edi
 	was, err := ReadValue(before.Value)
 	if err != nil {
 		return none, false, &problem.Error{
-			Op: "read the integration " + instance, Err: fmt.Errorf("its value is no JSON object: %w", err), Code: problem.Failed,
+			Op: "read the integration " + instance, Err: fmt.Errorf("its value is not a JSON object: %w", err), Code: problem.Failed,
 			Hint: "signal-client integrations remove " + instance + ", then add it",
 		}
 	}

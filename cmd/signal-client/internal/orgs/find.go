@@ -30,15 +30,14 @@ func Find(ctx context.Context, all *buckets.Integrations, instance string) (buck
 	}
 	written, err := all.Written(ctx)
 	if err != nil {
-		written = nil // what is near is a courtesy
+		written = nil // suggestions are optional
 	}
 	return w, NotFound(instance, names(written))
 }
 
 var ErrNotFound = errors.New(jets.BucketIntegrations + " holds none of that name")
 
-// NotFound is the error of a name that is none of those that stand. It matches
-// errNoIntegration.
+// NotFound returns the error of an unknown name. It matches errNoIntegration.
 func NotFound(instance string, standing []string) *problem.Error {
 	p := &problem.Error{
 		Op:   fmt.Sprintf("no integration %q", instance),
@@ -47,13 +46,13 @@ func NotFound(instance string, standing []string) *problem.Error {
 		Code: problem.Failed,
 	}
 	if near := problem.Nearest(instance, standing); near != "" {
-		p.Err = fmt.Errorf("%w; there is %s", p.Err, near)
+		p.Err = fmt.Errorf("%w; did you mean %s?", p.Err, near)
 	}
 	return p
 }
 
-// BesidesEnvironment adds to the hint of a command that knows the environment's org
-// as well.
+// BesidesEnvironment adds to the hint of a command that also accepts the environment's
+// org.
 func BesidesEnvironment(p *problem.Error) *problem.Error {
 	p.Hint += "; for an org that the service has from its environment, set the same OKTA_ variables here"
 	return p
@@ -71,8 +70,8 @@ func Parse(w buckets.Written) (pipeline.Integration, error) {
 	return i, err
 }
 
-// Correction is the command that mends a value which the service can't read. Where
-// the name is wrong, or the whole of the value, no field can be set.
+// Correction returns the command that fixes an invalid value. If the name or the whole
+// value is invalid, setting a field does not help.
 func Correction(instance string, err error) string {
 	wrongs, _ := errors.AsType[*pipeline.ConfigError](err)
 	if wrongs != nil && slices.ContainsFunc(wrongs.Complaints, func(c schemas.Complaint) bool { return c.Field == "" || c.Field == "instance" }) {
@@ -89,7 +88,7 @@ func names(written []buckets.Written) []string {
 	return all
 }
 
-// SecretOf is the token of an integration, which must have one that can be read here.
+// SecretOf returns an integration's token, which must be readable here.
 func SecretOf(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
 	token, err := okta.Token(ctx, i)
 	if err == nil && token.IsZero() {

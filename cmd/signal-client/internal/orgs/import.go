@@ -11,16 +11,16 @@ import (
 	"github.com/witfoo/signal-client/sink/buckets"
 )
 
-// Candidate is an org that is to be written.
+// Candidate is an org to write.
 type Candidate struct {
 	Instance string
 	Place    string // in the file: line 3
-	fault    error  // what is wrong with what stands there; nil: it was read
+	fault    error  // why it can't be parsed; nil: it was parsed
 	Value    Value
 	Before   buckets.Written
 }
 
-// label is how the user finds a field of it.
+// label returns a field and its place in the file.
 func (c Candidate) label(field string) string {
 	if field == "instance" {
 		return fmt.Sprintf("%s: instance", c.Place)
@@ -32,8 +32,8 @@ func (c Candidate) label(field string) string {
 	return label
 }
 
-// Prepare looks at what stands already, and checks every org as the service will.
-// All that is wrong is said at once.
+// Prepare reads the existing orgs and checks every new one as the service will. It
+// reports all problems at once.
 func Prepare(ctx context.Context, all *buckets.Integrations, candidates []Candidate, replace bool) error {
 	standing := map[string]buckets.Written{}
 	written, err := all.Written(ctx)
@@ -57,7 +57,7 @@ func Prepare(ctx context.Context, all *buckets.Integrations, candidates []Candid
 		places[c.Instance] = c.Place
 		c.Before = standing[c.Instance]
 		if c.Before.Value != nil && !replace {
-			errs = append(errs, problem.Usage(fmt.Sprintf("%s: %s is there already", c.Place, c.Instance), "an import doesn't write over what stands, unless it is told to", "--replace"))
+			errs = append(errs, problem.Usage(fmt.Sprintf("%s: %s exists already", c.Place, c.Instance), "an import does not overwrite existing orgs by default", "--replace"))
 			continue
 		}
 		c.keepSecrets()
@@ -73,8 +73,8 @@ func Prepare(ctx context.Context, all *buckets.Integrations, candidates []Candid
 	return errors.Join(append(errs, problem.Usage("nothing was written", term.Count(len(errs), "problem")+" above", "correct the file and import it again"))...)
 }
 
-// keepSecrets takes over what an export leaves out: the credential that stands, when
-// the file has none, and what others keep.
+// keepSecrets takes over what an export leaves out: the stored credential, if the file
+// has none, and other writers' secrets.
 func (c *Candidate) keepSecrets() {
 	before, err := ReadValue(c.Before.Value)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *Candidate) keepSecrets() {
 	keepSecrets(map[string]any(c.Value), map[string]any(before))
 }
 
-// Put writes an org. A key that was deleted before expects the marker that is left.
+// Put writes an org. For a deleted key it expects the revision of its marker.
 func (c Candidate) Put(ctx context.Context, all *buckets.Integrations) error {
 	before := c.Before
 	if before.Value == nil {

@@ -16,16 +16,16 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// ParseCandidates reads orgs from a JSON list or from CSV, whichever it is. What is
-// wrong with one of them it leaves to prepare.
+// ParseCandidates parses orgs from a JSON list or CSV. Faults of a single org are left to
+// prepare.
 func ParseCandidates(path string, data []byte) ([]Candidate, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets begin with that
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets write a byte order mark
 	first := bytes.TrimSpace(data)
 	switch {
 	case len(first) == 0:
-		return nil, problem.Usage("read "+path, "it is empty", "a header row and a row for each org: instance,fqdn,api_token_file")
+		return nil, problem.Usage("read "+path, "it is empty", "use a header row and a row for each org: instance,fqdn,api_token_file")
 	case !utf8.Valid(data):
-		return nil, problem.Usage("read "+path, "it is not UTF-8", "save it as that (spreadsheets call it CSV UTF-8)")
+		return nil, problem.Usage("read "+path, "it is not UTF-8", "save it as UTF-8 (spreadsheets call it CSV UTF-8)")
 	case first[0] == '[' || first[0] == '{':
 		return candidatesJSON(path, first)
 	}
@@ -38,14 +38,14 @@ func candidatesJSON(path string, data []byte) ([]Candidate, error) {
 	}
 	var list []json.RawMessage
 	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, problem.Usage("read "+path, "it is no JSON list: "+err.Error(), "signal-client integrations export, to see one")
+		return nil, problem.Usage("read "+path, "it is not a JSON list: "+err.Error(), "see the output of: signal-client integrations export")
 	}
 	var candidates []Candidate
 	for n, raw := range list {
 		c := Candidate{Place: fmt.Sprintf("entry %d", n+1)}
 		v, err := ReadValue(raw)
 		if err != nil {
-			c.fault = problem.Usage(c.Place, "it is no JSON object", `{"instance": "acme", "settings": {"fqdn": "acme.okta.com"}, …}`)
+			c.fault = problem.Usage(c.Place, "it is not a JSON object", `{"instance": "acme", "settings": {"fqdn": "acme.okta.com"}, …}`)
 		}
 		c.Instance, _ = v["instance"].(string)
 		delete(v, "instance")
@@ -58,9 +58,9 @@ func candidatesJSON(path string, data []byte) ([]Candidate, error) {
 func candidatesCSV(path string, data []byte) ([]Candidate, error) {
 	r := csv.NewReader(bytes.NewReader(data))
 	r.TrimLeadingSpace = true
-	r.FieldsPerRecord = -1 // each row that has too few or too many is named
+	r.FieldsPerRecord = -1 // rows with too few or too many cells are reported below
 	if header, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n")); !bytes.Contains(header, []byte(",")) && bytes.Contains(header, []byte(";")) {
-		r.Comma = ';' // as spreadsheets of many countries write it
+		r.Comma = ';' // spreadsheets of many countries write semicolons
 	}
 	var columns []func(*Candidate, string)
 	var candidates []Candidate
@@ -70,10 +70,10 @@ func candidatesCSV(path string, data []byte) ([]Candidate, error) {
 			return candidates, nil
 		}
 		if err != nil {
-			return nil, problem.Usage("read "+path, csvFault(err), "a header row, and a row for each org: instance,fqdn,api_token_file")
+			return nil, problem.Usage("read "+path, csvFault(err), "use a header row and a row for each org: instance,fqdn,api_token_file")
 		}
 		if strings.TrimSpace(strings.Join(row, "")) == "" {
-			continue // spreadsheets leave such behind
+			continue // spreadsheets leave empty rows behind
 		}
 		line, _ := r.FieldPos(0)
 		if columns == nil {
@@ -89,7 +89,7 @@ func candidatesCSV(path string, data []byte) ([]Candidate, error) {
 func candidateOf(line int, row []string, columns []func(*Candidate, string)) Candidate {
 	c := Candidate{Place: fmt.Sprintf("line %d", line), Value: NewValue(true)}
 	if len(row) != len(columns) {
-		c.fault = problem.Usage(c.Place, fmt.Sprintf("it has %s, and the header %d", term.Count(len(row), "cell"), len(columns)), "as many cells as columns")
+		c.fault = problem.Usage(c.Place, fmt.Sprintf("it has %s, but the header %d", term.Count(len(row), "cell"), len(columns)), "write as many cells as columns")
 		return c
 	}
 	for i, cell := range row {
@@ -98,7 +98,7 @@ func candidateOf(line int, row []string, columns []func(*Candidate, string)) Can
 	return c
 }
 
-// csvFault shows nothing of the row: a token may be in it.
+// csvFault shows nothing of the row, which may contain a token.
 func csvFault(err error) string {
 	if at, ok := errors.AsType[*csv.ParseError](err); ok {
 		return fmt.Sprintf("line %d: %v", at.Line, at.Err)
@@ -106,12 +106,13 @@ func csvFault(err error) string {
 	return err.Error()
 }
 
-// columnsOf says what each column's cells are.
+// columnsOf returns how to read each column.
 func columnsOf(line int, header []string) ([]func(*Candidate, string), error) {
 	instance := func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), "instance") }
 	if !slices.ContainsFunc(header, instance) {
-		// Nothing of it is shown: without a header this is an org, and may hold its token.
-		return nil, problem.Usage(fmt.Sprintf("line %d is no header", line), "no column is called instance, and each org needs a name", "instance,fqdn,api_token_file as the first row")
+		// Its cells are not shown: without a header this row is an org, and may contain
+		// its token.
+		return nil, problem.Usage(fmt.Sprintf("line %d is not a header", line), "no column is named instance, and each org needs a name", "write instance,fqdn,api_token_file as the first row")
 	}
 	var errs []error
 	columns := make([]func(*Candidate, string), len(header))

@@ -21,15 +21,15 @@ import (
 // tryTime bounds the one request.
 const tryTime = 20 * time.Second
 
-// tryReach is how far back the newest event may lie.
+// tryReach is how old the newest event may be.
 const tryReach = 24 * time.Hour
 
-// Probed is what became of one request.
+// Probed is the result of one request.
 type Probed struct {
 	Instance  string              `json:"instance"`
 	Origin    string              `json:"origin"`
 	Verdict   string              `json:"verdict"`
-	Status    int                 `json:"status,omitempty"` // of HTTP; absent: no answer
+	Status    int                 `json:"status,omitempty"` // HTTP status; absent: no answer
 	Seconds   float64             `json:"seconds"`
 	Newest    *NewestEvent        `json:"newest_event,omitempty"` // of the last 24 hours
 	RateLimit *pipeline.RateLimit `json:"rate_limit,omitempty"`
@@ -45,7 +45,7 @@ type NewestEvent struct {
 	Published time.Time `json:"published"`
 }
 
-// The verdicts.
+// Verdicts.
 const (
 	VerdictWorks       = "works"
 	verdictRefused     = "credential refused"
@@ -55,11 +55,11 @@ const (
 	VerdictThrottled   = "rate limit used up"
 	verdictConfig      = "request refused"
 	verdictFailed      = "failed"
-	VerdictUntried     = "not tried" // nobody was asked
+	VerdictUntried     = "not tried" // no request was sent
 )
 
-// Probe asks once, in a bounded request that brings the newest event first: Okta
-// takes that order with an until only. client may be nil.
+// Probe sends one bounded request that returns the newest event first: Okta accepts that
+// order only with an until. client may be nil.
 func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, client *http.Client) Probed {
 	t := Probed{Instance: i.Instance, Origin: i.Origin}
 	source := &okta.Client{
@@ -83,18 +83,18 @@ func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, c
 	return t
 }
 
-// judge says what the outcome means.
+// judge sets the verdict for the outcome.
 func (t *Probed) judge(i pipeline.Integration, err error) {
 	if err == nil {
 		t.Verdict = VerdictWorks
 		return
 	}
 	t.Error = term.Printable(problem.Innermost(err))
-	t.Verdict, t.Code, t.Hint = verdictFailed, problem.Failed, "try again; if it stays, look at what answers there: it may be no Okta, or a proxy on the way"
+	t.Verdict, t.Code, t.Hint = verdictFailed, problem.Failed, "try again; if it fails again, check what answers there: it may not be Okta, or a proxy is in between"
 	if answer, ok := errors.AsType[*okta.Error](err); ok {
 		t.Status = answer.Status
 		if answer.ID+answer.RequestID != "" {
-			t.Hint = "try again; if it stays, ask Okta's support with the ids above"
+			t.Hint = "try again; if it fails again, ask Okta's support with the ids above"
 		}
 		t.judgeAnswer(i)
 		if t.Code == problem.BadCredential && answer.Foreign() {
@@ -109,16 +109,16 @@ func (t *Probed) judgeAnswer(i pipeline.Integration) {
 	switch {
 	case t.Status == http.StatusUnauthorized:
 		t.Verdict, t.Code = verdictRefused, problem.BadCredential
-		t.Hint = "make a new token in Okta (Security > API > Tokens), then: signal-client integrations set " + i.Instance + " --token-from <file>"
+		t.Hint = "create a new token in Okta (Security > API > Tokens), then: signal-client integrations set " + i.Instance + " --token-from <file>"
 	case t.Status == http.StatusForbidden:
 		t.Verdict, t.Code = verdictForbidden, problem.BadCredential
 		t.Hint = "give the admin who owns the token a role that may read the System Log, such as Read-only Administrator"
 	case t.Status == http.StatusTooManyRequests:
-		t.Verdict, t.Hint = VerdictThrottled, "wait a minute: the org's clients have used up its limit, all together"
+		t.Verdict, t.Hint = VerdictThrottled, "wait a minute: together the org's clients have used up its limit"
 	case t.Status == http.StatusNotFound, t.Status >= 300 && t.Status < 400:
 		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
 	case t.Status >= 400 && t.Status < 500:
-		t.Verdict, t.Hint = verdictConfig, "correct the field that is named: signal-client integrations show "+i.Instance
+		t.Verdict, t.Hint = verdictConfig, "correct the named field: signal-client integrations show "+i.Instance
 	}
 }
 
@@ -135,9 +135,9 @@ func (t *Probed) judgeNetwork(i pipeline.Integration, err error) {
 		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, rightHost(i)
 		t.Error = "there is no host " + dns.Name
 	case untrusted:
-		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the host name, and whether a proxy on the way puts in its own certificate"
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the host name, and whether a proxy presents its own certificate"
 	case network, errors.Is(err, okta.ErrLate):
-		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the address, and the way there (firewall, proxy, DNS)"
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the address and the network (firewall, proxy, DNS)"
 	case errors.Is(err, okta.ErrLinkHost):
 		t.Hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
 	case errors.Is(err, okta.ErrNoPage):
@@ -145,7 +145,7 @@ func (t *Probed) judgeNetwork(i pipeline.Integration, err error) {
 	}
 }
 
-// Problem is the verdict of what doesn't; nil when it does.
+// Problem returns the verdict of a failed try; nil: it succeeded.
 func (t Probed) Problem() error {
 	if t.Code == problem.OK {
 		return nil

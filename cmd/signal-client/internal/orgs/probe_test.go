@@ -20,8 +20,8 @@ func TestTrialHints(t *testing.T) {
 	}{
 		{&okta.Error{Status: 500, ID: "oae1"}, "ask Okta's support with the ids above"},
 		{&okta.Error{Status: 500, RequestID: "Xq1"}, "ask Okta's support with the ids above"},
-		{&okta.Error{Status: 502}, "look at what answers there"},
-		{errors.New("malformed HTTP response"), "look at what answers there"},
+		{&okta.Error{Status: 502}, "check what answers there"},
+		{errors.New("malformed HTTP response"), "check what answers there"},
 		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", okta.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
 	} {
 		var got Probed

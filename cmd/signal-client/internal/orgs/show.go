@@ -14,8 +14,8 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Shown is an integration as list and show print it: with all defaults filled
-// in, and nothing of its token.
+// Shown is an integration as list and show print it: with all defaults filled in, and
+// without its token.
 type Shown struct {
 	Instance            string    `json:"instance"`
 	Enabled             bool      `json:"enabled"`
@@ -31,13 +31,13 @@ type Shown struct {
 	TokenFile           string    `json:"token_file,omitempty"`
 	Revision            uint64    `json:"revision"`
 	WrittenAt           time.Time `json:"written_at,omitzero"`
-	Environment         bool      `json:"environment,omitempty"` // it is not in INTEGRATIONS: a service has it from its environment
-	Error               string    `json:"error,omitempty"`       // the value is wrong: all above but the instance is empty
+	Environment         bool      `json:"environment,omitempty"` // from a service's environment, not in INTEGRATIONS
+	Error               string    `json:"error,omitempty"`       // the value is invalid: the members above, except instance, are empty
 
 	Interval time.Duration `json:"-"` // PollIntervalSeconds
 }
 
-// show reads a value as the service does.
+// show parses a value as the service does.
 func show(w buckets.Written) Shown {
 	i, err := kinds.Default.Read(w.Instance, w.Value)
 	s := Shown{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
@@ -62,8 +62,8 @@ func (s *Shown) fill(i pipeline.Integration) {
 	}
 }
 
-// showEnvironment reads what a service has from its environment. In some of its files,
-// or in a variable, there is a token.
+// showEnvironment reads an instance from a service's environment. It always has a token,
+// in a file or a variable.
 func showEnvironment(w buckets.Written) Shown {
 	s := show(w)
 	if i, err := ReadEnvironment(w, ""); err == nil {
@@ -84,7 +84,7 @@ func sinceText(s pipeline.Since) string {
 	return term.ExactSpan(s.Age)
 }
 
-// State is a word for the list.
+// State returns a word for the list.
 func (s Shown) State() pipeline.State {
 	switch {
 	case s.Error != "":
@@ -95,8 +95,7 @@ func (s Shown) State() pipeline.State {
 	return term.StateEnabled
 }
 
-// List is what INTEGRATIONS holds, and what services have from their environment, by
-// name.
+// List returns the orgs in INTEGRATIONS and in services' environments, by name.
 func List(ctx context.Context, all *buckets.Integrations) ([]Shown, error) {
 	written, err := all.Written(ctx)
 	if err := jets.IgnoreMissingBucket(err); err != nil {
@@ -118,7 +117,7 @@ func List(ctx context.Context, all *buckets.Integrations) ([]Shown, error) {
 	return list, jets.IgnoreMissingBucket(err)
 }
 
-// LookUp is one org, wherever it is configured.
+// LookUp returns one org, wherever it is configured.
 func LookUp(ctx context.Context, all *buckets.Integrations, instance string) (Shown, error) {
 	w, err := Find(ctx, all, instance)
 	if errors.Is(err, ErrNotFound) {

@@ -17,25 +17,25 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Field is a field of an integration as the command line knows it.
+// Field is a field of an integration on the command line.
 type Field struct {
 	path string // in the value: settings.fqdn
-	Flag string // of add and set; a column of a CSV file may be called so too
-	What string // it takes
+	Flag string // of add and set; also accepted as a CSV column
+	What string // its type
 	Desc string
-	not  string // a field that means the same, and goes when this one is set
+	not  string // an equivalent field, which is removed when this one is set
 }
 
-// Fields are all fields that are no secret.
+// Fields are all fields except secrets.
 var Fields = []Field{
 	{"settings.fqdn", "fqdn", "host", "the org's host name, such as acme.okta.com", "settings.base_url"},
 	{"settings.base_url", "base-url", "url", "scheme, host and port instead of --fqdn; plain http for loopback hosts only", "settings.fqdn"},
-	{"name", "name", "text", "a name for people", ""},
-	{"poll_interval", "poll-interval", "duration", "time between two looks at the head of the log; at least 1s (default 5m)", "poll_interval_minutes"},
+	{"name", "name", "text", "display name", ""},
+	{"poll_interval", "poll-interval", "duration", "time between polls at the head of the log; at least 1s (default 5m)", "poll_interval_minutes"},
 	{"poll_interval_minutes", "", "number", "", "poll_interval"},
-	{"settings.since", "since", "since", "where the first poll begins: an age such as 24h or 7d, or an RFC 3339 time (default 24h)", ""},
+	{"settings.since", "since", "since", "where the first poll starts: an age such as 24h or 7d, or an RFC 3339 time (default 24h)", ""},
 	{"settings.filter", "filter", "expression", "filter expression of the System Log API; empty: everything", ""},
-	{"settings.limit", "limit", "number", "events a page, 1 to 999 (default 999)", ""},
+	{"settings.limit", "limit", "number", "events per page, 1 to 999 (default 999)", ""},
 	{"settings.rate_share", "rate-share", "share", "part of the org's rate limit that may be used, above 0, at most 1 (default 0.5)", ""},
 	{"settings.link_hosts", "link-host", "hosts", "further host names that a next link may name, comma separated", ""},
 	{TokenFilePath, "token-file", "path", "file that holds the API token, read by the service on the machine where it runs", tokenPath},
@@ -47,7 +47,7 @@ const (
 	TokenFilePath = "credentials.api_token_file"
 )
 
-// FieldOf finds a field by its path, by the last part of it, or by its flag.
+// FieldOf finds a field by its path, its last part, or its flag.
 func FieldOf(name string) (Field, bool) {
 	folded := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "-", "_")
 	for _, f := range Fields {
@@ -67,11 +67,11 @@ func FieldNames() []string {
 	return all
 }
 
-// Value is an integration as INTEGRATIONS holds it: with whatever members others
-// have put there.
+// Value is an integration as stored in INTEGRATIONS, with unknown members of other
+// writers.
 type Value map[string]any
 
-// ReadValue reads a value, and keeps numbers as they are written.
+// ReadValue parses a value, leaving numbers as written.
 func ReadValue(data []byte) (Value, error) {
 	var v Value
 	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
@@ -89,18 +89,18 @@ func NewValue(enabled bool) Value {
 	return Value{"enabled": enabled, "integration_type": "okta", "settings": map[string]any{}}
 }
 
-// Encode is the value as it is stored.
+// Encode returns the stored form of the value.
 func (v Value) Encode() []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // filters as they are
+	e.SetEscapeHTML(false) // filters unescaped
 	if err := e.Encode(v); err != nil {
-		panic(err) // it came out of JSON
+		panic(err) // it was parsed from JSON
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// Clone is a copy that shares nothing.
+// Clone returns a deep copy.
 func (v Value) Clone() Value {
 	copied, err := ReadValue(v.Encode())
 	if err != nil {
@@ -109,12 +109,11 @@ func (v Value) Clone() Value {
 	return copied
 }
 
-// Equal reports whether both hold the same.
+// Equal reports whether both have the same content.
 func (v Value) Equal(other Value) bool { return reflect.DeepEqual(v.Clone(), other.Clone()) }
 
-// Assign sets a field to what the text says, in the place of one that means the
-// same; an empty text takes it out, and nothing else. What is no number stays a text,
-// for the reader to complain of.
+// Assign sets a field from text and removes the equivalent one; an empty text removes the
+// field only. Text that is not a number stays text, and the parser complains about it.
 func (v Value) Assign(f Field, text string) {
 	if text != "" {
 		v.Put(f.not, nil)
@@ -135,7 +134,7 @@ func (v Value) fill(f Field, text string) {
 		}
 		v.Put(f.path, hosts)
 	case f.What == "path":
-		// Where the service runs nobody knows what it would be relative to.
+		// The service's working directory is unknown here.
 		if whole, err := filepath.Abs(text); err == nil {
 			text = whole
 		}
@@ -145,13 +144,13 @@ func (v Value) fill(f Field, text string) {
 	}
 }
 
-// SetToken puts a token in, and a file's name out.
+// SetToken sets a token and removes a token file's name.
 func (v Value) SetToken(token pipeline.Secret) {
 	v.Put(TokenFilePath, nil)
 	v.Put(tokenPath, token.Reveal())
 }
 
-// Tidy writes what was pasted as what it was understood as.
+// Tidy replaces pasted forms by their parsed values.
 func (v Value) Tidy(i pipeline.Integration) {
 	if v.At("settings.base_url") != nil { // it wins
 		v.Put("settings.base_url", i.Origin)
@@ -160,7 +159,7 @@ func (v Value) Tidy(i pipeline.Integration) {
 	}
 }
 
-// Put sets the member at a path; nil takes it out.
+// Put sets the member at a path; nil removes it.
 func (v Value) Put(path string, to any) {
 	members, name := v, path
 	if group, rest, nested := strings.Cut(path, "."); nested {
@@ -181,7 +180,7 @@ func (v Value) Put(path string, to any) {
 	members[name] = to
 }
 
-// At is the member at a path; nil: none.
+// At returns the member at a path; nil: none.
 func (v Value) At(path string) any {
 	members, name := v, path
 	if group, rest, nested := strings.Cut(path, "."); nested {
@@ -191,8 +190,8 @@ func (v Value) At(path string) any {
 	return members[name]
 }
 
-// WithoutSecrets is a copy that can be shown: under credentials it keeps nothing
-// but the name of a file, and elsewhere no member whose name speaks of a secret.
+// WithoutSecrets returns a copy to show: of the credentials it keeps only a file's name,
+// and elsewhere no member whose name suggests a secret.
 func (v Value) WithoutSecrets() Value {
 	shown := v.Clone()
 	file := shown.At(TokenFilePath)
@@ -214,7 +213,7 @@ func (v Value) WithoutSecrets() Value {
 	return shown
 }
 
-// secretive are parts of the names of members that other writers may keep secrets in.
+// secretive are parts of member names under which other writers may store secrets.
 var secretive = []string{"token", "secret", "passw", "credential", "apikey", "privatekey", "authorization"}
 
 func speaksOfSecret(name string) bool {
@@ -222,7 +221,7 @@ func speaksOfSecret(name string) bool {
 	return slices.ContainsFunc(secretive, func(part string) bool { return strings.Contains(name, part) })
 }
 
-// dropSecrets takes out members at any depth.
+// dropSecrets removes them at any depth.
 func dropSecrets(at any) {
 	switch at := at.(type) {
 	case map[string]any:
@@ -237,7 +236,7 @@ func dropSecrets(at any) {
 	}
 }
 
-// keepSecrets puts back what dropSecrets took out of what stood before.
+// keepSecrets restores what dropSecrets removed from the former value.
 func keepSecrets(at, before any) {
 	switch before := before.(type) {
 	case map[string]any:
@@ -260,7 +259,7 @@ func keepSecrets(at, before any) {
 	}
 }
 
-// plainValue is a number or a truth value if the text is one, else the text.
+// plainValue returns the number or boolean that a text represents, else the text.
 func plainValue(text string) any {
 	d := json.NewDecoder(strings.NewReader(strings.ToLower(strings.TrimSpace(text))))
 	d.UseNumber()
@@ -275,8 +274,8 @@ func plainValue(text string) any {
 	return text
 }
 
-// Check reads the value as the service will, and makes a problem of each field
-// that it would complain of. label says how the user knows a field.
+// Check parses the value as the service does, and returns a problem for each invalid
+// field. label turns a field into what the user calls it.
 func (v Value) Check(instance string, label func(field string) string) (pipeline.Integration, []error) {
 	i, err := kinds.Default.Read(instance, v.Encode())
 	if err == nil {
@@ -288,7 +287,7 @@ func (v Value) Check(instance string, label func(field string) string) (pipeline
 	return i, []error{err}
 }
 
-// Labelled is how the flags of add and set call a field, with what stands there.
+// Labelled returns a field as the flags of add and set name it, with its value.
 func (v Value) Labelled(field string) string {
 	switch field {
 	case "instance":

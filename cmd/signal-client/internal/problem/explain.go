@@ -18,15 +18,15 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// Explain says a failure as STATUS keeps it: what it means to an operator and
-// what to do, then what was answered.
+// Explain describes a failure for STATUS: its meaning for an operator and what to do,
+// then the answer.
 func Explain(err error) string {
 	if err == nil {
 		return ""
 	}
 	var early *pipeline.NotBefore
 	for errors.As(err, &early) {
-		err = early.Err // when it is tried again stands beside it
+		err = early.Err // the time of the next try is shown beside it
 	}
 	meaning := meaningOf(err)
 	if meaning == "" {
@@ -45,19 +45,19 @@ func meaningOf(err error) string {
 	case errors.Is(err, pipeline.ErrCredential):
 		return "Okta refuses the API token: make a new one under Security > API > Tokens"
 	case errors.Is(err, pipeline.ErrThrottled):
-		return "Okta's rate limit is used up, by all clients of the org together: polling goes on when it is renewed"
+		return "Okta's rate limit is used up by all clients of the org together: polling continues when it is renewed"
 	case errors.Is(err, pipeline.ErrCursor):
-		return "Okta refuses the cursor: a new query begins where all is known to be stored"
+		return "Okta refuses the cursor: a new query starts early enough to miss nothing"
 	case errors.Is(err, pipeline.ErrLink):
-		return "Okta refuses a link that it made itself: if it still does in a minute, a new query begins where all is known to be stored; at once it does by: signal-client cursor reopen"
+		return "Okta refuses a link that it made itself: if it still does in a minute, a new query starts early enough to miss nothing; to start it at once: signal-client cursor reopen"
 	case errors.Is(err, pipeline.ErrConfig) && answered && answer.Status == http.StatusNotFound:
 		return "there is no System Log at this address: check settings.fqdn"
 	case errors.Is(err, pipeline.ErrConfig) && answered:
-		return "Okta refuses the request as it is configured: correct what it names, such as settings.filter; a new query begins by: signal-client cursor reopen"
+		return "Okta refuses the request as it is configured: correct what it names, such as settings.filter; to start a new query: signal-client cursor reopen"
 	case okta.TooHeavy(err):
-		return "the page takes too long: smaller ones are asked for by themselves; a lower settings.limit makes them smaller for good"
+		return "the page takes too long: smaller ones are requested automatically; a lower settings.limit makes them smaller for good"
 	case answered && answer.Status >= 500:
-		return "Okta fails; it is asked again"
+		return "Okta has a failure; the request is repeated"
 	case errors.Is(err, jets.ErrDisconnected), errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrNoResponders),
 		errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrConnectionReconnecting):
 		return "NATS is away; nothing is lost"
@@ -65,8 +65,8 @@ func meaningOf(err error) string {
 	return meaningOfNetwork(err)
 }
 
-// ForbiddenOnTheWay is what a refusal means that is not Okta's own.
-const ForbiddenOnTheWay = "something on the way to Okta forbids the request, such as a gateway, a proxy or a network zone: have it let this machine's address through; it need not be the token"
+// ForbiddenOnTheWay is the meaning of a refusal that is not Okta's own.
+const ForbiddenOnTheWay = "something on the way to Okta forbids the request, such as a gateway, a proxy or a network zone: let it admit this machine's address; the token may be fine"
 
 func meaningOfNetwork(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
@@ -84,7 +84,7 @@ func meaningOfNetwork(err error) string {
 	return ""
 }
 
-// Innermost is what was answered, without the acts that led to it.
+// Innermost returns the answer, without the acts that led to it.
 func Innermost(err error) string {
 	if answer, ok := errors.AsType[*okta.Error](err); ok {
 		return answer.Error()

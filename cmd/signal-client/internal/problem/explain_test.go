@@ -26,11 +26,11 @@ func TestInWords(t *testing.T) {
 		{&okta.Error{Status: 401, Summary: "Sign in", Kind: pipeline.ErrCredential}, "something on the way to Okta forbids the request"},
 		{&okta.Error{Status: 429, Kind: pipeline.ErrThrottled}, "Okta's rate limit is used up"},
 		{&okta.Error{Status: 404, Kind: pipeline.ErrConfig}, "there is no System Log at this address"},
-		{&okta.Error{Status: 400, Summary: "Invalid filter", Kind: pipeline.ErrConfig}, "Okta refuses the request as it is configured: correct what it names, such as settings.filter; a new query begins by: signal-client cursor reopen (status 400: Invalid filter"},
-		{&okta.Error{Status: 400, Summary: "The request was not valid", Kind: pipeline.ErrLink}, "Okta refuses a link that it made itself: if it still does in a minute, a new query begins where all is known to be stored; at once it does by: signal-client cursor reopen (status 400"},
-		{fmt.Errorf("ask https://a: %w", &okta.Error{Status: 500, Code: "E0000009", Summary: "Your last request took too long"}), "the page takes too long: smaller ones are asked for by themselves; a lower settings.limit makes"},
+		{&okta.Error{Status: 400, Summary: "Invalid filter", Kind: pipeline.ErrConfig}, "Okta refuses the request as it is configured: correct what it names, such as settings.filter; to start a new query: signal-client cursor reopen (status 400: Invalid filter"},
+		{&okta.Error{Status: 400, Summary: "The request was not valid", Kind: pipeline.ErrLink}, "Okta refuses a link that it made itself: if it still does in a minute, a new query starts early enough to miss nothing; to start it at once: signal-client cursor reopen (status 400"},
+		{fmt.Errorf("ask https://a: %w", &okta.Error{Status: 500, Code: "E0000009", Summary: "Your last request took too long"}), "the page takes too long: smaller ones are requested automatically; a lower settings.limit makes"},
 		{&okta.Error{Status: 504}, "the page takes too long"},
-		{&okta.Error{Status: 503}, "Okta fails; it is asked again (status 503"},
+		{&okta.Error{Status: 503}, "Okta has a failure; the request is repeated (status 503"},
 		{errors.New("body: \x1b[31mcut short\n"), `body: \x1b[31mcut short\n`},
 	} {
 		if got := Explain(c.err); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {

@@ -24,7 +24,7 @@ import (
 	"github.com/witfoo/signal-client/sink/signals"
 )
 
-// The exit codes. A script may rely on them.
+// Exit codes. Scripts may rely on them.
 const (
 	OK            = 0
 	Failed        = 1
@@ -35,9 +35,9 @@ const (
 	Interrupted   = 130
 )
 
-// ExitCodes says what each means.
+// ExitCodes documents them.
 var ExitCodes = []topics.ExitCode{
-	{Code: OK, Meaning: "ok; for run also: it was told to stop"},
+	{Code: OK, Meaning: "ok; for run also: it was stopped"},
 	{Code: Failed, Meaning: "failed"},
 	{Code: BadUsage, Meaning: "wrong usage or configuration, or a question was answered with no"},
 	{Code: Found, Meaning: "a check found something"},
@@ -46,90 +46,90 @@ var ExitCodes = []topics.ExitCode{
 	{Code: Interrupted, Meaning: "interrupted by a signal"},
 }
 
-// Error is an error as its reader needs it: what failed, why, and what to try.
+// Error is an error as the user sees it: what failed, why, and what to try.
 type Error struct {
 	Op   string // what failed, with the value
 	Err  error  // the cause
-	Hint string // what to try; empty: what remedies says of Err
-	Code int    // the exit code; 0: what remedies says of Err
+	Hint string // what to try; empty: by remedies
+	Code int    // the exit code; 0: by remedies
 }
 
 func (p *Error) Error() string { return p.Op + ": " + p.Err.Error() }
 
 func (p *Error) Unwrap() error { return p.Err }
 
-// ExitCode is the error of a command whose output has said it all: its exit code.
+// ExitCode is the exit code of a command whose output has said everything.
 type ExitCode int
 
 func (t ExitCode) Error() string { return fmt.Sprintf("exit code %d", int(t)) }
 
-// remedy is what is known of an error wherever it comes up.
+// remedy is the exit code and hint for an error.
 type remedy struct {
 	err  error
 	code int
 	hint string
 }
 
-// remedies are tried from the top; the first match counts.
+// remedies in order; the first match counts.
 var remedies = []remedy{
-	{pipeline.ErrCredential, BadCredential, "make a new API token in Okta (Security > API > Tokens; a read-only admin is enough) and put it where OKTA_API_TOKEN_FILE or the integration names it"},
+	{pipeline.ErrCredential, BadCredential, "create a new API token in Okta (Security > API > Tokens; a read-only admin is enough) and put it where OKTA_API_TOKEN_FILE or the integration names it"},
 	{pipeline.ErrThrottled, Failed, "wait a minute, or lower settings.rate_share; other clients share the org's limit"},
-	{pipeline.ErrCursor, Failed, "nothing by hand: the poller starts a new query by itself; at once it does by: signal-client cursor reopen <name> --since <time>"},
-	{pipeline.ErrLink, Failed, "nothing by hand: the poller starts a new query by itself, if the org goes on refusing the link"},
-	{pipeline.ErrConfig, BadUsage, "correct the field that is named, in INTEGRATIONS or in the environment"},
+	{pipeline.ErrCursor, Failed, "nothing to do: the poller starts a new query by itself; to start it at once: signal-client cursor reopen <name> --since <time>"},
+	{pipeline.ErrLink, Failed, "nothing to do: the poller starts a new query by itself if the org keeps refusing the link"},
+	{pipeline.ErrConfig, BadUsage, "correct the named field, in INTEGRATIONS or in the environment"},
 	{signals.ErrUncompared, Failed, "start the service, which compares them: signal-client run; then run the command again"},
 	{pipeline.ErrFenced, Failed, "run the command again: another writer was faster"},
-	{pipeline.ErrLockLost, Failed, "run the command again; if it stays, look at the replicas with: signal-client status"},
+	{pipeline.ErrLockLost, Failed, "run the command again; if it fails again, look at the replicas with: signal-client status"},
 	{pipeline.ErrHandover, Failed, "run the command again; another replica polls the instance now, see: signal-client status"},
 	{pipeline.ErrChanged, Failed, "run the command again: the integration was changed meanwhile"},
-	{pipeline.ErrNewer, Failed, "run the newest signal-client that has worked on this stream"},
+	{pipeline.ErrNewer, Failed, "use the newest signal-client that has worked on this stream"},
 	{pipeline.ErrMakingUp, Failed, "wait until dedupe from is 0 in: signal-client cursor show <name>; then run the command again"},
 	{audit.ErrBehind, Failed, "wait until signal-client status says polling, then run the command again"},
-	{signals.ErrPurged, Failed, "start the service, which goes on from CURSORS: signal-client run; then run the command again"},
+	{signals.ErrPurged, Failed, "start the service, which continues from CURSORS: signal-client run; then run the command again"},
 	{signals.ErrNoPosition, Failed, "start the service, so that the org is polled: signal-client run"},
-	{signals.ErrNoTarget, Failed, "signal-client cursor reopen <name> --since <time>: it needs no position from then"},
-	{signals.ErrGap, Failed, "an earlier --since; or --force, and then: signal-client audit --repair"},
-	{signals.ErrNothingAfter, Failed, "an earlier --to; see: signal-client cursor history <name>"},
-	{signals.ErrOtherQuery, Failed, "wait until the service has taken up the changed filter or limit, then run the command again"},
-	{signals.ErrMovedOn, Failed, "run the command again: the poller went on meanwhile"},
-	{deadletters.ErrCut, Failed, "raise max_payload of the NATS server, then bring it again from Okta: signal-client audit --repair"},
+	{signals.ErrNoTarget, Failed, "signal-client cursor reopen <name> --since <time>: it needs no position"},
+	{signals.ErrGap, Failed, "use an earlier --since; or --force, and then: signal-client audit --repair"},
+	{signals.ErrNothingAfter, Failed, "use an earlier --to; see: signal-client cursor history <name>"},
+	{signals.ErrOtherQuery, Failed, "wait until the service has applied the changed filter or limit, then run the command again"},
+	{signals.ErrMovedOn, Failed, "run the command again: the poller has moved meanwhile"},
+	{deadletters.ErrCut, Failed, "raise max_payload of the NATS server, then fetch it from Okta again: signal-client audit --repair"},
 	{deadletters.ErrConflict, Failed, "compare the two: signal-client deadletter show <sequence> --raw; then: signal-client deadletter purge <sequence>"},
 	{deadletters.ErrNoEvent, Failed, "look at it: signal-client deadletter show <sequence>; then: signal-client deadletter purge <sequence>"},
 	{deadletters.ErrStillTooLarge, Failed, "raise max_payload of the NATS server, or max_msg_size of SIGNALS, to more than its size"},
 	{deadletters.ErrNotPassed, Failed, "run the command again when the org is complete through an hour after the event: signal-client status"},
 	{jets.ErrServerTooOld, Failed, "upgrade nats-server to 2.12 or newer, or leave NATS_URL empty: the embedded one is new enough"},
-	{jets.ErrNoJetStream, Unreachable, "start nats-server with --jetstream, enable JetStream for the account of this user, or mend the leaf node's line to its hub"},
-	{jets.ErrServerURL, BadUsage, "write each server as nats://host:4222, with commas between them"},
-	{jets.ErrUserInfo, BadUsage, "percent-encode what is special in user and password, or set NATS_USER and NATS_PASSWORD"},
+	{jets.ErrNoJetStream, Unreachable, "start nats-server with --jetstream, enable JetStream for this user's account, or repair the leaf node's connection to its hub"},
+	{jets.ErrServerURL, BadUsage, "write each server as nats://host:4222, separated by commas"},
+	{jets.ErrUserInfo, BadUsage, "percent-encode special characters in user and password, or set NATS_USER and NATS_PASSWORD"},
 	{jets.ErrForeignAck, Failed, "deny signals.>, signal-cursor.> and deadletter.> on the line between the sites, then run the command again"},
-	{embedded.ErrNoRoom, Failed, "make room on the disk of SIGNAL_CLIENT_DATA_DIR; the service goes on by itself"},
-	{jets.ErrDisconnected, Unreachable, "run the command again: the connection dropped on the way"},
-	{scan.ErrOtherStream, Failed, "run the command again: the sequences of the stream that was deleted mean nothing in this one"},
-	{republish.ErrOwnSubject, BadUsage, "publish to a subject of its own, such as signals-replay.acme"},
-	{republish.ErrTarget, BadUsage, "have streams that acknowledge take all of it (nats stream edit), or choose with --instance"},
-	{republish.ErrRefused, Failed, "make room for it there, or raise what limits it (nats stream info), then go on with the command that was printed"},
-	{republish.ErrSubject, BadUsage, "give a subject without wildcards, such as signals-replay.acme"},
-	{jetstream.ErrStreamNotFound, Failed, "start the service, which makes what is absent: signal-client run; see also: signal-client doctor"},
+	{embedded.ErrNoRoom, Failed, "free some space on the disk of SIGNAL_CLIENT_DATA_DIR; the service continues by itself"},
+	{jets.ErrDisconnected, Unreachable, "run the command again: the connection dropped"},
+	{scan.ErrOtherStream, Failed, "run the command again: sequences of the deleted stream have no meaning in this one"},
+	{republish.ErrOwnSubject, BadUsage, "publish to a subject of your own, such as signals-replay.acme"},
+	{republish.ErrTarget, BadUsage, "let streams that acknowledge take all of its subjects (nats stream edit), or narrow it with --instance"},
+	{republish.ErrRefused, Failed, "make room for it there, or raise what limits it (nats stream info), then continue with the printed command"},
+	{republish.ErrSubject, BadUsage, "use a subject without wildcards, such as signals-replay.acme"},
+	{jetstream.ErrStreamNotFound, Failed, "start the service, which creates what is missing: signal-client run; see also: signal-client doctor"},
 	{jets.ErrUnusable, Failed, "see what each stream and bucket is to be like: signal-client doctor"},
 	{jets.ErrTooLarge, Failed, "raise max_batch_size or max_payload of the NATS server; see: signal-client doctor"},
 	{jets.ErrMessageSize, Failed, "raise max_msg_size of the stream: nats stream edit"},
-	{jets.ErrNoMessage, Failed, "run the command again; if it stays, look at the stream with: nats stream info SIGNALS"},
-	{embedded.ErrInUse, Failed, "stop the other signal-client, or give this one its own: SIGNAL_CLIENT_DATA_DIR=<directory>"},
-	{nats.ErrAuthorization, BadCredential, "check NATS_CREDS or the context: NATS knows neither this user nor its password"},
+	{jets.ErrNoMessage, Failed, "run the command again; if it fails again, look at the stream with: nats stream info SIGNALS"},
+	{embedded.ErrInUse, Failed, "stop the other signal-client, or use another directory for this one: SIGNAL_CLIENT_DATA_DIR=<directory>"},
+	{nats.ErrAuthorization, BadCredential, "check NATS_CREDS or the context: NATS does not know this user or its password"},
 	{nats.ErrAuthExpired, BadCredential, "get new NATS credentials: these have expired"},
 	{nats.ErrAuthRevoked, BadCredential, "get new NATS credentials: these were revoked"},
 	{nats.ErrAccountAuthExpired, BadCredential, "have the NATS account renewed: it has expired"},
-	{nats.ErrPermissionViolation, BadCredential, "give the NATS user the permissions that signal-client help permissions lists; what configures or deletes is for its admin"},
+	{nats.ErrPermissionViolation, BadCredential, "give the NATS user the permissions in signal-client help permissions; commands that configure or delete are for its admin"},
 	{nats.ErrNoServers, Unreachable, "check NATS_URL, and that the server runs: nats server check connection"},
 	{nats.ErrConnectionClosed, Unreachable, "check that the NATS server runs: nats server check connection"},
 	{nats.ErrTimeout, Unreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},
 	{nats.ErrNoResponders, Unreachable, "enable JetStream on the NATS server (jetstream {} in its configuration)"},
-	{io.EOF, Unreachable, "check the address: what listens there closes the connection, and may be no NATS server"},
-	{syscall.ENOSPC, Failed, "make room on that disk, then run the command again"},
+	{io.EOF, Unreachable, "check the address: the listener closes the connection and may not be a NATS server"},
+	{syscall.ENOSPC, Failed, "free some space on that disk, then run the command again"},
 	{syscall.ECONNREFUSED, Unreachable, "check the address, and that something listens there"},
 }
 
-// Report prints every problem in err and returns the exit code of the first.
+// Report prints every problem in err and returns the first one's exit code.
 func Report(to term.Screen, err error) int {
 	code := OK
 	for i, e := range Split(err) {
@@ -143,7 +143,7 @@ func Report(to term.Screen, err error) int {
 	return code
 }
 
-// Split takes joined errors apart.
+// Split returns the parts of a joined error.
 func Split(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
@@ -151,7 +151,7 @@ func Split(err error) []error {
 	return []error{err}
 }
 
-// Of fills in what is known of the error.
+// Of completes a problem from remedies.
 func Of(err error) Error {
 	var p Error
 	if known, ok := errors.AsType[*Error](err); ok {
@@ -165,8 +165,8 @@ func Of(err error) Error {
 	return p
 }
 
-// Plain makes a problem of a plain error: the outermost act is what failed,
-// the rest is why.
+// Plain makes a problem of a plain error: the outermost act failed, the rest is the
+// cause.
 func Plain(err error) Error {
 	op, cause, ok := strings.Cut(err.Error(), ": ")
 	if !ok {
@@ -175,7 +175,7 @@ func Plain(err error) Error {
 	return Error{Op: op, Err: errors.New(cause)}
 }
 
-// Hint is what to try after an error; "": nothing is known.
+// Hint returns what to try after an error; empty: nothing is known.
 func Hint(err error) string { return remedyFor(err).hint }
 
 func remedyFor(err error) remedy {
@@ -188,13 +188,13 @@ func remedyFor(err error) remedy {
 		return remedy{code: Unreachable, hint: "check the host name, and this machine's DNS"}
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return remedy{code: Unreachable, hint: "check the address, and the way there (firewall, proxy)"}
+		return remedy{code: Unreachable, hint: "check the address and the network (firewall, proxy)"}
 	}
 	return remedy{code: Failed}
 }
 
-// Print writes the parts that there are, one line each. What was typed in stands there
-// too, and may be a URL with a password in the wrong place.
+// Print writes the parts that are set, one per line, with passwords masked: input is
+// quoted, and may be a URL with a password in an unexpected place.
 func (p Error) Print(to term.Screen) {
 	fmt.Fprintf(to, "%s %s\n", to.Paint(term.Red, "error:"), term.Printable(term.Masked(p.Op)))
 	if p.Err != nil {

@@ -31,7 +31,7 @@ func TestReport(t *testing.T) {
 		{&Error{Op: "open x", Err: errors.New("gone"), Hint: "make it"}, Failed, "error: open x\ncause: gone\ntry: make it\n"},
 		{errors.New("bare"), Failed, "error: bare\n"},
 		{fmt.Errorf("poll prod: %w", errors.New("status 500: sorry")), Failed, "error: poll prod\ncause: status 500: sorry\n"},
-		{fmt.Errorf("poll prod: %w", pipeline.ErrCredential), BadCredential, "error: poll prod\ncause: credential refused\ntry: make a new API token"},
+		{fmt.Errorf("poll prod: %w", pipeline.ErrCredential), BadCredential, "error: poll prod\ncause: credential refused\ntry: create a new API token"},
 		{fmt.Errorf("connect nats://h: %w", nats.ErrNoServers), Unreachable, "error: connect nats://h\ncause: nats: no servers available for connection\ntry: check NATS_URL"},
 		{fmt.Errorf("ask: %w", syscall.ECONNREFUSED), Unreachable, "error: ask\ncause: connection refused\ntry: "},
 		{fmt.Errorf("connect to nats at h: %w", io.EOF), Unreachable, "error: connect to nats at h\ncause: EOF\ntry: check the address"},

@@ -7,12 +7,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Usage is the problem of a value that can be read and can't be right.
+// Usage returns the problem of a setting with a readable but invalid value.
 func Usage(setting, cause, try string) error {
 	return &Error{Op: setting, Err: errors.New(cause), Hint: try, Code: BadUsage}
 }
 
-// Checks gathers problems: its add is called for each thing that may be wrong.
+// Checks collects problems; add is called for each possible one.
 type Checks struct{ Errs []error }
 
 func (c *Checks) Add(bad bool, setting, cause, try string) {
@@ -21,8 +21,8 @@ func (c *Checks) Add(bad bool, setting, cause, try string) {
 	}
 }
 
-// Complaints makes a problem of each field that the reader of integrations complains
-// of. label says how the user knows a field. It returns nil for any other error.
+// Complaints returns a problem for each field that an integration's error names. label
+// turns a field into what the user calls it. It returns nil for any other error.
 func Complaints(err error, label func(field string) string) []error {
 	wrongs, ok := errors.AsType[*pipeline.ConfigError](err)
 	if !ok {
@@ -36,8 +36,8 @@ func Complaints(err error, label func(field string) string) []error {
 	return errs
 }
 
-// Nearest returns the candidate with the fewest edits from word, or "" when
-// none is near enough to be what was meant.
+// Nearest returns the candidate with the fewest edits from word; empty if none is near
+// enough.
 func Nearest(word string, candidates []string) string {
 	best, least := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
@@ -48,7 +48,7 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// edits is the Levenshtein distance of two words.
+// edits returns the Levenshtein distance of two words.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

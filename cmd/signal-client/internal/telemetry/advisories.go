@@ -57,17 +57,17 @@ const (
 	SeverityCritical = "critical"
 )
 
-// advisoryKey is what one advisory at a time is sent on.
+// advisoryKey is an advisory's kind and instance; at most one advisory of each waits to
+// be sent.
 type advisoryKey struct{ kind, instance string }
 
 // advisoryPause is the least time between two advisories of a topic: a burst becomes one
 // message with a count.
 const advisoryPause = 10 * time.Second
 
-// Advisories tells of what happens to instances on
-// signal-client.advisory.<kind>.<instance>, by core NATS: whoever listens at the
-// time hears it. Nothing that calls it is kept waiting, and nothing depends on it.
-// It is safe for concurrent use.
+// Advisories publishes what happens to instances on
+// signal-client.advisory.<kind>.<instance>, by core NATS: only current subscribers get
+// it. No call blocks, and nothing depends on it. It is safe for concurrent use.
 type Advisories struct {
 	silentAfter time.Duration // an org without events for this long is silent; 0: never
 	Replica     func() string // may change
@@ -81,14 +81,14 @@ type Advisories struct {
 	each    map[string]*lastReported  // by instance polled here
 }
 
-// lastReported is what an instance was last told of.
+// lastReported is an instance's state as last reported.
 type lastReported struct {
 	open, opening bool // breaker state; opening: reported with the next error
 	refused       bool
 	silent        bool
 }
 
-// NewAdvisories makes the advisories of a process; its replica is set before Run.
+// NewAdvisories returns a process's advisories; set replica before Run.
 func NewAdvisories(conn *jets.Conn, silentAfter time.Duration, log *slog.Logger) *Advisories {
 	return &Advisories{
 		silentAfter: silentAfter, conn: conn, log: log, wake: make(chan struct{}, 1),
@@ -212,7 +212,7 @@ func (a *Advisories) Gap(instance string, missing int, from, until time.Time) {
 		"missing": missing, "from": from.UTC().Format(time.RFC3339), "until": until.UTC().Format(time.RFC3339)})
 }
 
-// Tell has an advisory sent, or counts it with the one that waits.
+// Tell queues an advisory, or counts it with the one that waits.
 func (a *Advisories) Tell(kind, instance, severity string, fields map[string]any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,15 +16,14 @@ import (
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
-// Metrics is what /metrics serves. It is safe for concurrent use.
+// Metrics is the content of /metrics. It is safe for concurrent use.
 //
-// An instance's series carry the label integration. They exist from Acquired to
-// Released, which comes when another process polls it or nobody is to: a former
-// owner leaves no frozen gauge behind, and one that is cut off from NATS stays to be
-// seen. What a hook says of an instance in between only counts. An instance in good
-// order has 11 series: those that alerts need at 0 from the start, and those of what
-// it does. Repeats, refused fences, dead letters of a reason, and answers other than
-// 200 add one each when they first occur.
+// An instance's series have the label integration. They exist from Acquired to Released,
+// which comes when another process polls it or nobody should: so a former owner leaves no
+// frozen gauge, and one that is cut off from NATS stays visible. Hooks in between only
+// count. A healthy instance has 11 series: those that alerts need, 0 from the start, and
+// those of its activity. Repeats, refused fences, dead letters of a reason, and answers
+// other than 200 each add a series when they first occur.
 type Metrics struct {
 	registry *prometheus.Registry
 	instance instanceMetrics
@@ -34,7 +33,7 @@ type Metrics struct {
 	acquired map[string]bool
 }
 
-// instanceMetrics are labelled by integration.
+// instanceMetrics have the label integration.
 type instanceMetrics struct {
 	events, repeats, deadLetters   *prometheus.CounterVec
 	requests, fences, losses, gaps *prometheus.CounterVec
@@ -52,7 +51,7 @@ type processMetrics struct {
 	owned, unowned          prometheus.Gauge
 }
 
-// NewMetrics makes a registry of its own with everything in it.
+// NewMetrics returns the metrics with their own registry.
 func NewMetrics() *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), acquired: map[string]bool{}}
 	m.instance = newInstanceMetrics()
@@ -69,7 +68,7 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// Acquired begins an instance's series.
+// Acquired starts an instance's series.
 func (m *Metrics) Acquired(i pipeline.Integration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,15 +81,15 @@ func (m *Metrics) Acquired(i pipeline.Integration) {
 	s.refused.WithLabelValues(i.Instance)
 }
 
-// Polled lists the instances that have series.
+// Polled returns the instances that have series.
 func (m *Metrics) Polled() []string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return slices.Collect(maps.Keys(m.acquired))
 }
 
-// Took counts an instance that was taken over from a process whose session had
-// ended: expired, when it did not say so.
+// Took counts a takeover from a process whose session had ended; expired: without being
+// deleted.
 func (m *Metrics) Took(expired bool) {
 	m.process.takeovers.WithLabelValues(takeoverOf(expired)).Inc()
 }
@@ -113,10 +112,10 @@ func (m *Metrics) Released(instance string) {
 // Owned sets how many instances this process polls.
 func (m *Metrics) Owned(n int) { m.process.owned.Set(float64(n)) }
 
-// Unowned sets how many enabled instances nobody polls, seen from here.
+// Unowned sets how many enabled instances nobody polls, as this process sees it.
 func (m *Metrics) Unowned(n int) { m.process.unowned.Set(float64(n)) }
 
-// while calls f if the instance is acquired, and keeps it so for that long.
+// while calls f if the instance is acquired, and prevents its release meanwhile.
 func (m *Metrics) while(instance string, f func(s *instanceMetrics)) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -176,8 +175,8 @@ func (m *Metrics) inserted(instance string, past pipeline.Past, r pipeline.Recei
 }
 
 func (m *Metrics) moved(instance string, _ pipeline.State, at pipeline.Position, _ time.Time) {
-	// A series is absent, rather than 1970, until something is known. That of the
-	// last event is there from the start on: a silent org's is looked at.
+	// A series is absent, rather than 1970, until its value is known. That of the last
+	// event exists from the start, so that a silent org is noticed.
 	m.while(instance, func(s *instanceMetrics) {
 		if !at.CompleteThrough.IsZero() {
 			s.completeThrough.WithLabelValues(instance).Set(seconds(at.CompleteThrough))
@@ -212,7 +211,7 @@ func (m *Metrics) deadLetter(instance string, flaw pipeline.Flaw) {
 	m.while(instance, func(s *instanceMetrics) { s.deadLetters.WithLabelValues(instance, string(flaw)).Inc() })
 }
 
-// foldCode keeps the label's values few.
+// foldCode limits the label's values.
 func foldCode(code string) string {
 	if slices.Contains(codes, code) {
 		return code
@@ -223,7 +222,7 @@ func foldCode(code string) string {
 	return "error"
 }
 
-// driftField keeps the label's values to the members that are read.
+// driftField limits the label's values to the members that are read.
 func driftField(field string) string {
 	switch field {
 	case "uuid", "published", "eventType":
@@ -239,5 +238,5 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// seconds is a moment as Prometheus counts it.
+// seconds returns a time as Prometheus counts it.
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

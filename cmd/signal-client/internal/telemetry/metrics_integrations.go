@@ -8,13 +8,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// What an integration is that this process does not hold, beside the states of
-// those that it does.
+// States of an integration that this process does not hold, besides those of held ones.
 const (
-	stateStalled   = "stalled"   // held here, and due for minutes without a request
+	stateStalled   = "stalled"   // held here, but overdue by minutes without a request
 	StateElsewhere = "elsewhere" // another process holds it
-	StateUnowned   = "unowned"   // nobody holds it
-	StateInvalid   = "invalid"   // its value can't be read, so nobody polls it
+	StateUnowned   = "unowned"   // no process holds it
+	StateInvalid   = "invalid"   // its value is invalid, so it is not polled
 	StateCutOff    = "cut_off"   // this process has no live session in NATS: it can't hold it, nor tell who does
 )
 
@@ -25,16 +24,16 @@ var integrationStates = []string{
 	stateStalled, StateElsewhere, StateUnowned, StateInvalid, StateCutOff,
 }
 
-// Slug is a state as a label's value.
+// Slug returns a state as a label value.
 func Slug(s pipeline.State) string { return strings.ReplaceAll(string(s), " ", "_") }
 
-// WatchIntegrations adds the gauge of the integrations by state, and that of the
-// live replicas. It must be called once at most.
+// WatchIntegrations adds the gauges of integrations by state and of live replicas. It
+// must be called at most once.
 func (m *Metrics) WatchIntegrations(states func() map[string]string, replicas func() int) {
 	m.registry.MustRegister(&integrationCollector{states: states, replicas: replicas,
 		stateDesc: prometheus.NewDesc(prometheus.BuildFQName(Namespace, "", "integrations"),
 			"Enabled integrations that this process knows, each in one state; unowned, invalid, elsewhere and cut_off are those that it does not hold.", []string{"state"}, nil),
-		replicaDesc: describe("replicas", "Processes with a live session, seen from this one; 0 while it can't tell."),
+		replicaDesc: describe("replicas", "Processes with a live session, as this process sees it; 0 while that is unknown."),
 	})
 }
 

@@ -8,31 +8,31 @@ import (
 	"github.com/witfoo/signal-client/sink/embedded"
 )
 
-// NATSFigures is what /metrics says of NATS. It is asked for at each scrape,
-// and must answer within a second or so.
+// NATSFigures are the figures of NATS in /metrics. They are read at each scrape, within a
+// second or so.
 type NATSFigures struct {
 	Connected bool
-	Stream    *StreamFigures // nil: not known now; its metrics are left out
-	Room      *embedded.Room // of the embedded store; nil: there is none
+	Stream    *StreamFigures // nil: not known now, and left out
+	Room      *embedded.Room // of the embedded store; nil: not embedded
 }
 
 // StreamFigures are the figures of SIGNALS.
 type StreamFigures struct {
 	Bytes uint64
 	Limit int64     // 0 or less: none
-	First time.Time // of the oldest message; zero: there is none
+	First time.Time // of the oldest message; zero: none
 }
 
-// WatchNATS adds the metrics of NATS, read through figures at each scrape. It
-// must be called once at most.
+// WatchNATS adds the metrics of NATS, read by figures at each scrape. It must be called
+// at most once.
 func (m *Metrics) WatchNATS(figures func() NATSFigures) {
 	m.registry.MustRegister(&natsCollector{
 		figures:   figures,
 		connected: describe("nats_connected", "Whether NATS is connected."),
 		bytes:     describe("stream_bytes", "Size of the stream SIGNALS."),
 		limit:     describe("stream_limit_bytes", "Size at which the stream drops its oldest events; 0: no limit."),
-		free:      describe("store_free_bytes", "What the disk of the embedded store has left."),
-		reserve:   describe("store_reserve_bytes", "What of it is kept for buckets and locks: with less left, events are held back."),
+		free:      describe("store_free_bytes", "Free space on the embedded store's disk."),
+		reserve:   describe("store_reserve_bytes", "The part of it reserved for buckets and locks: with less left, events are held back."),
 		first:     describe("stream_first_timestamp_seconds", "When the oldest message of the stream was stored: how far back a replay can go."),
 	})
 }
@@ -77,8 +77,8 @@ func describe(name, help string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, "", name), help, nil, nil)
 }
 
-// WatchReady adds whether the service is ready: whether there are no reasons against
-// it. It must be called once at most.
+// WatchReady adds whether the service is ready, which it is without reasons against it.
+// It must be called at most once.
 func (m *Metrics) WatchReady(reasons func() []string) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: Namespace, Name: "ready",
 		Help: "Whether the process can do its work; if not, /readyz says why."}, func() float64 { return truth(len(reasons()) == 0) }))

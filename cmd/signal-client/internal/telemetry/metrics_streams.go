@@ -2,11 +2,11 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// WatchStreams adds the gauge of the streams that can't be used, or should be looked
-// at; faults counts them by severity. It must be called once at most.
+// WatchStreams adds the gauge of streams with an unsuitable configuration; faults counts
+// them by severity. It must be called at most once.
 func (m *Metrics) WatchStreams(faults func() map[string]int) {
 	m.registry.MustRegister(&streamCollector{faults: faults, desc: prometheus.NewDesc(prometheus.BuildFQName(Namespace, "", "stream_faults"),
-		"Streams and buckets that can't be used as they are configured (critical), or that may lose or keep other things than was asked for (warning).", []string{"severity"}, nil)})
+		"Streams and buckets that can't be used as configured (critical), or whose limits differ from what was configured or may lose events (warning).", []string{"severity"}, nil)})
 }
 
 type streamCollector struct {

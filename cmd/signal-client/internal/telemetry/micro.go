@@ -16,17 +16,16 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// serviceName is the micro service's, under which every replica answers
-// $SRV.PING, $SRV.INFO and $SRV.STATS.
+// serviceName is the micro service under which every replica answers $SRV.PING, $SRV.INFO
+// and $SRV.STATS.
 const serviceName = "signal-client"
 
-// PresenceSubject is one of those that a micro service subscribes to.
+// PresenceSubject is one of the subjects that a micro service subscribes to.
 const PresenceSubject = micro.APIPrefix + ".PING." + serviceName
 
-// Presence is the process as NATS clients see it: one of the replicas of the
-// micro service, with an endpoint that says how its instances are doing. It comes
-// and goes with the connection. Nothing depends on it, and nothing it says holds
-// a credential.
+// Presence makes this process visible to NATS clients: as a replica of the micro service,
+// with an endpoint for the status of its instances. It registers again after a reconnect.
+// Nothing depends on it, and it shows no credential.
 type Presence struct {
 	Conn    *jets.Conn
 	Replica func() string // may change
@@ -35,14 +34,14 @@ type Presence struct {
 	started time.Time
 
 	service micro.Service // nil: not registered
-	name    string        // of the replica when it was
+	name    string        // the replica's name at registration
 	refused *uint64       // the connection that may not subscribe; nil: none
 }
 
-// presenceEvery is how often a presence is looked after: a replica may be renamed.
+// presenceEvery is how often it checks for a renamed replica.
 const presenceEvery = 5 * time.Second
 
-// Run keeps the process present until ctx ends.
+// Run keeps the process registered until ctx ends.
 func (p *Presence) Run(ctx context.Context) error {
 	p.started = time.Now().UTC().Truncate(time.Second)
 	defer p.leave()
@@ -54,7 +53,7 @@ func (p *Presence) Run(ctx context.Context) error {
 	}
 }
 
-// keep registers the service if it is not, or goes by another name.
+// keep registers the service if it is not registered, or under another name.
 func (p *Presence) keep(ctx context.Context) {
 	generation := p.Conn.Generation()
 	if p.service != nil && p.name == p.Replica() || !p.Conn.Connected() || p.refused != nil && *p.refused == generation {
@@ -63,22 +62,22 @@ func (p *Presence) keep(ctx context.Context) {
 	p.leave()
 	if !p.granted(ctx) {
 		p.refused = &generation
-		p.Log.Warn("micro: this replica does not show in `nats micro ls`: its user may not subscribe to $SRV.>; see: signal-client help permissions")
+		p.Log.Warn("micro: this replica is not shown by `nats micro ls`: its user may not subscribe to $SRV.>; see: signal-client help permissions")
 		return
 	}
 	if err := p.register(); err != nil {
 		p.leave()
-		p.Log.Warn("micro: this replica does not show in `nats micro ls`", "err", err)
+		p.Log.Warn("micro: this replica is not shown by `nats micro ls`", "err", err)
 	}
 }
 
-// granted reports whether this user may subscribe to what a micro service needs. A
-// service that may not would be told so a dozen times, at each reconnect.
+// granted reports whether this user may make a micro service's subscriptions. Without
+// this check a service without permission would log a dozen errors at each reconnect.
 func (p *Presence) granted(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, presenceEvery)
 	defer cancel()
 	allowed, err := jets.Permission{Subject: PresenceSubject, Subscribe: true}.Try(ctx, p.Conn.NATS)
-	return allowed || err != nil // who can't tell tries
+	return allowed || err != nil // unknown: try it
 }
 
 func (p *Presence) leave() {
@@ -102,7 +101,7 @@ func (p *Presence) register() (err error) {
 		StatsHandler:       func(*micro.Endpoint) any { return p.figures() },
 	}
 	p.service, err = micro.AddService(p.Conn.NATS, config)
-	if errors.Is(err, micro.ErrConfigValidation) { // a version that is no semantic one
+	if errors.Is(err, micro.ErrConfigValidation) { // a version that is not semantic
 		config.Version = "0.0.0"
 		p.service, err = micro.AddService(p.Conn.NATS, config)
 	}
@@ -116,18 +115,18 @@ func (p *Presence) register() (err error) {
 	)
 }
 
-// replicaStatus is what the endpoints answer, as schemas/replica.json says.
+// replicaStatus is the endpoint's answer, as in schemas/replica.json.
 type replicaStatus struct {
 	Version   int               `json:"version"`
 	Replica   string            `json:"replica"`
 	Started   time.Time         `json:"started"`
 	At        time.Time         `json:"at"`
-	Orgs      int               `json:"orgs"`               // that it polls
-	LeftOut   int               `json:"left_out,omitempty"` // of those that were asked for: the answer would be too large
+	Orgs      int               `json:"orgs"`               // polled by it
+	LeftOut   int               `json:"left_out,omitempty"` // requested orgs that the answer has no room for
 	Instances []pipeline.Status `json:"instances"`
 }
 
-// answer says how the instances are doing: all, or the one whose name is the request's
+// answer replies with the status of all instances, or of the one named in the request's
 // data.
 func (p *Presence) answer(r micro.Request) {
 	all := p.Board.All()
@@ -143,9 +142,9 @@ func (p *Presence) answer(r micro.Request) {
 	_ = r.Respond(data)
 }
 
-// fit encodes the status, without the instances that make it larger than most.
+// fit encodes the status without the instances that would make it larger than most.
 func (s replicaStatus) fit(most int) ([]byte, error) {
-	const room = 4 << 10 // for headers, and what stands around the instances
+	const room = 4 << 10 // for headers and the members around the instances
 	total := room
 	for n, i := range s.Instances {
 		data, err := json.Marshal(i)
@@ -164,7 +163,7 @@ func (s replicaStatus) fit(most int) ([]byte, error) {
 type replicaFigures struct {
 	Orgs   int                    `json:"orgs"`
 	States map[pipeline.State]int `json:"states"`
-	Events uint64                 `json:"events"` // as their statuses count them
+	Events uint64                 `json:"events"` // by their statuses
 	Lag    float64                `json:"most_lag_seconds"`
 }
 

@@ -23,34 +23,34 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// spans tell of each page as an OpenTelemetry trace: "page", from its request to
-// the stream's acknowledgement, with "poll" and "commit" in it. They go where the
-// OTEL_EXPORTER_OTLP_ variables say, by OTLP over HTTP. It is safe for concurrent use.
+// spans records each page as an OpenTelemetry trace: "page", from its request to the
+// stream's acknowledgement, with "poll" and "commit" in it. The OTEL_EXPORTER_OTLP_
+// variables name their destination, by OTLP over HTTP. It is safe for concurrent use.
 type spans struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 
 	mu    sync.Mutex
-	open  map[string][]openPage // by instance: fetched, and not stored yet; one or two
-	began map[string]time.Time  // by instance: its newest request, while nothing came of it
+	open  map[string][]openPage // by instance: fetched but not stored yet; one or two
+	began map[string]time.Time  // by instance: its newest request, until its page arrives
 }
 
 type openPage struct {
 	link pipeline.Link
-	ctx  context.Context // carries the page's span
+	ctx  context.Context // contains the page's span
 	span trace.Span
 }
 
-// tracing reports whether the environment says where traces go.
+// tracing reports whether the environment names a destination for traces.
 func tracing() bool {
 	off := strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
 	return !off && (os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "")
 }
 
-// errGRPC says that the environment asks for what is not built in.
-var errGRPC = errors.New("OTLP is spoken over HTTP only: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, and the collector's port for that, mostly 4318")
+// errGRPC: the environment requests OTLP over gRPC, which is not built in.
+var errGRPC = errors.New("only OTLP over HTTP is supported: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, and the collector's port for it, usually 4318")
 
-// NewSpans returns nil when the environment says nothing of traces: then nothing of
+// NewSpans returns nil if the environment does not configure traces: then nothing of
 // OpenTelemetry runs.
 func NewSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, error) {
 	if !tracing() {
@@ -59,7 +59,7 @@ func NewSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, er
 	if os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL") == "grpc" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") == "grpc" {
 		return nil, errGRPC
 	}
-	exporter, err := otlptracehttp.New(ctx) // it reads the rest of the variables
+	exporter, err := otlptracehttp.New(ctx) // it reads the other variables
 	if err != nil {
 		return nil, fmt.Errorf("export traces: %w", err)
 	}
@@ -72,17 +72,17 @@ func NewSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, er
 	}
 	var first sync.Once
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		first.Do(func() { log.Warn("traces not exported; what is not later on is told at level debug", "err", err) })
+		first.Do(func() { log.Warn("traces not exported; further failures are logged at level debug", "err", err) })
 		log.Debug("traces not exported", "err", err)
 	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return &spans{provider: provider, tracer: provider.Tracer("github.com/witfoo/signal-client"), open: map[string][]openPage{}, began: map[string]time.Time{}}, nil
 }
 
-// spanGrace is how long the sending of the last spans may take.
+// spanGrace is how long sending the last spans may take.
 const spanGrace = 500 * time.Millisecond
 
-// End sends what is not sent yet, for a moment.
+// End sends the rest, for a moment.
 func (s *spans) End() {
 	if s == nil {
 		return
@@ -92,7 +92,7 @@ func (s *spans) End() {
 	_ = s.provider.Shutdown(ctx)
 }
 
-// Trace returns the hooks that spans are made of; nil when there are none.
+// Trace returns the hooks that record spans; nil if there are none.
 func (s *spans) Trace() *pipeline.Trace {
 	if s == nil {
 		return nil
@@ -100,14 +100,14 @@ func (s *spans) Trace() *pipeline.Trace {
 	return &pipeline.Trace{Polled: s.polled, Committed: s.committed, Failed: s.failed, Requested: s.requested}
 }
 
-// requested notes when a request was sent, should it be all there is of a poll.
+// requested records when a request was sent, in case the poll fails.
 func (s *spans) requested(instance, _ string, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.began[instance] = time.Now().Add(-took)
 }
 
-// polled begins a page's trace, as of when its request was sent.
+// polled starts a page's trace at the time of its request.
 func (s *spans) polled(instance string, page pipeline.Page, took time.Duration) {
 	began := trace.WithTimestamp(time.Now().Add(-took))
 	ctx, span := s.tracer.Start(context.Background(), "page", began, trace.WithAttributes(
@@ -119,7 +119,7 @@ func (s *spans) polled(instance string, page pipeline.Page, took time.Duration) 
 	defer s.mu.Unlock()
 	delete(s.began, instance)
 	s.open[instance] = append(s.open[instance], openPage{page.Link, ctx, span})
-	if pages := s.open[instance]; len(pages) > 2 { // the oldest was dropped, without a word
+	if pages := s.open[instance]; len(pages) > 2 { // the oldest was dropped without a hook
 		pages[0].span.End()
 		s.open[instance] = pages[1:]
 	}
@@ -150,7 +150,7 @@ func (s *spans) take(instance string, link pipeline.Link) (openPage, bool) {
 	return openPage{}, false
 }
 
-// failed ends the traces of the pages in hand, or is one itself.
+// failed ends the traces of the current pages, or records one of its own.
 func (s *spans) failed(instance string, err error) {
 	s.mu.Lock()
 	pages, began := s.open[instance], s.began[instance]
@@ -158,7 +158,7 @@ func (s *spans) failed(instance string, err error) {
 	delete(s.began, instance)
 	s.mu.Unlock()
 	if len(pages) == 0 {
-		if began.IsZero() { // it came to no request
+		if began.IsZero() { // no request was sent
 			began = time.Now()
 		}
 		_, span := s.tracer.Start(context.Background(), "poll", trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindClient),

@@ -12,8 +12,8 @@ import (
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
-// StatusBoard keeps the status of each instance as the hooks of its poll tell it, and
-// hands it on at each change. It is safe for concurrent use.
+// StatusBoard keeps each instance's status, fed by its poll's hooks, and publishes each
+// change. It is safe for concurrent use.
 type StatusBoard struct {
 	Replica func() string              // may change
 	Publish func(pipeline.Status)      // must not block
@@ -24,7 +24,7 @@ type StatusBoard struct {
 
 	mu     sync.Mutex
 	each   map[string]*pipeline.Status
-	signs  map[string]sign    // of life, of those in each
+	signs  map[string]sign    // of life, by instance in each
 	failed map[string]failure // why polling ended by itself, for instances not held
 	taken  map[string]bool    // instances whose name another process uses for another org
 }

@@ -15,27 +15,26 @@ import (
 
 // consoleHandler writes a record as one line for people:
 //
-//	[INFO] okta: fetched 12 events instance=prod stored=12 time=2026-11-22T09:45:00.123Z
+// [INFO] okta: fetched 12 events instance=prod stored=12 time=2026-11-22T09:45:00.123Z
 //
-// The line starts with its level, and ends with the time, so that what matters
-// stands at the left edge. Whatever a record holds, it stays one line and
-// can't be taken for another one.
+// The level comes first and the time last, so that the message is at the left edge.
+// Whatever a record contains, it stays one line and can't imitate another.
 type consoleHandler struct {
 	to     Screen
-	mu     *sync.Mutex // one Write at a time, also of the handlers derived from this one
+	mu     *sync.Mutex // one Write at a time, shared with derived handlers
 	level  slog.Leveler
-	prefix string // of the keys: the open groups
-	attrs  []byte // of WithAttrs, written out
+	prefix string // of keys: the open groups
+	attrs  []byte // of WithAttrs, formatted
 }
 
 var _ slog.Handler = (*consoleHandler)(nil)
 
-// NewConsoleHandler makes a handler of records of that level and above.
+// NewConsoleHandler returns a handler of records of that level and above.
 func NewConsoleHandler(to Screen, level slog.Leveler) slog.Handler {
 	return &consoleHandler{to: to, mu: new(sync.Mutex), level: level}
 }
 
-// Enabled reports whether the level is asked for.
+// Enabled reports whether the level is logged.
 func (h *consoleHandler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.level.Level()
 }
@@ -60,7 +59,7 @@ func (h *consoleHandler) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// WithAttrs writes the attributes out once, for all the lines to come.
+// WithAttrs formats the attributes once, for all later lines.
 func (h *consoleHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	b := bytes.NewBuffer(bytes.Clone(h.attrs))
 	for _, a := range attrs {
@@ -71,7 +70,7 @@ func (h *consoleHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &derived
 }
 
-// WithGroup opens a group; its name is put before the keys.
+// WithGroup opens a group; its name prefixes the keys.
 func (h *consoleHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
@@ -102,7 +101,7 @@ func (h *consoleHandler) pair(b *bytes.Buffer, key, value string) {
 	b.WriteString(" " + h.to.Paint(Dim, quoted(key)+"=") + quoted(value))
 }
 
-// valueText shows a value as slog's own text handler would.
+// valueText formats a value as slog's text handler does.
 func valueText(v slog.Value) string {
 	switch v.Kind() {
 	case slog.KindTime:
@@ -118,7 +117,7 @@ func valueText(v slog.Value) string {
 func anyText(v any) string {
 	switch v := v.(type) {
 	case error:
-		return fmt.Sprint(v) // not Error(): a nil pointer in there must not end the process
+		return fmt.Sprint(v) // not Error(): a nil pointer inside must not crash the process
 	case encoding.TextMarshaler:
 		text, err := v.MarshalText()
 		if err != nil {

@@ -8,20 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// ProgressLine shows how far something is: one line drawn again and again on a
-// terminal, a plain line every now and then elsewhere. It is safe for
-// concurrent use.
+// ProgressLine shows progress: one line that is redrawn on a terminal, a plain line now
+// and then elsewhere. It is safe for concurrent use.
 type ProgressLine struct {
 	To    Screen
-	Every time.Duration // elsewhere than on a terminal: the least time before and between plain lines; 0: each Show writes one
+	Every time.Duration // not on a terminal: the least time before and between plain lines; 0: each Show writes one
 
 	mu    sync.Mutex
 	text  string    // on the terminal now
 	plain time.Time // when the last plain line was written
 }
 
-// Show replaces the line. Elsewhere than on a terminal most calls show nothing,
-// so the text must stand for itself.
+// Show replaces the line. Not on a terminal most calls write nothing, so each text must
+// be complete.
 func (l *ProgressLine) Show(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,7 +39,7 @@ func (l *ProgressLine) Show(text string) {
 	}
 }
 
-// Done leaves the line as it stands and goes on below it.
+// Done leaves the line and continues below it.
 func (l *ProgressLine) Done() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +49,7 @@ func (l *ProgressLine) Done() {
 	l.text = ""
 }
 
-// Clear takes the line away: what follows says it all.
+// Clear removes the line: the following output says everything.
 func (l *ProgressLine) Clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,8 +59,8 @@ func (l *ProgressLine) Clear() {
 	l.text = ""
 }
 
-// Above returns a writer for the same terminal whose lines appear above the
-// progress line, as a log's do. Each Write must hold whole lines.
+// Above returns a writer for the same terminal whose lines appear above the progress
+// line, such as a log's. Each Write must contain whole lines.
 func (l *ProgressLine) Above(w io.Writer) io.Writer { return above{l, w} }
 
 type above struct {
@@ -81,14 +80,14 @@ func (a above) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// draw writes the line over the one before. The cursor stays at its end.
+// draw writes the line over the previous one. The cursor stays at its end.
 func (l *ProgressLine) draw() {
 	if l.text != "" {
 		fmt.Fprint(l.To, "\r"+l.text+"\x1b[K")
 	}
 }
 
-// fit cuts the text to the terminal: a line that wraps can't be drawn over.
+// fit cuts the text to the terminal's width: a wrapped line can't be overwritten.
 func (l *ProgressLine) fit(text string) string {
 	if l.To.Width == nil {
 		return text

@@ -16,12 +16,12 @@ import (
 	"golang.org/x/term"
 )
 
-// ColorMode says when output is coloured.
+// ColorMode is when output is coloured.
 type ColorMode string
 
 const (
-	ColorAuto   ColorMode = "auto"   // on a terminal that is not told otherwise
-	colorAlways ColorMode = "always" // whatever it is
+	ColorAuto   ColorMode = "auto"   // on a terminal, unless disabled
+	colorAlways ColorMode = "always" // always
 	colorNever  ColorMode = "never"
 )
 
@@ -32,13 +32,13 @@ func (m *ColorMode) Set(value string) error {
 		*m = ColorMode(value)
 		return nil
 	}
-	return errors.New("it is auto, always or never")
+	return errors.New("it must be auto, always or never")
 }
 
 // String is the flag's value.
 func (m *ColorMode) String() string { return string(*m) }
 
-// Type names the flag's value in help texts.
+// Type returns the type shown in help.
 func (m *ColorMode) Type() string { return "when" }
 
 // Color is an ANSI colour.
@@ -52,16 +52,16 @@ const (
 	Dim    Color = "2"
 )
 
-// Screen is one of the two output streams, and what may be shown there. The
-// zero value of all but Writer is a pipe.
+// Screen is one of the two output streams, with what may be shown there. The zero value,
+// apart from Writer, is a pipe.
 type Screen struct {
 	io.Writer
-	Terminal bool       // someone is looking: relative times, tables, redrawn lines
-	Color    bool       // colours are welcome
+	Terminal bool       // a person reads it: relative times, tables, redrawn lines
+	Color    bool       // colours may be used
 	Width    func() int // of the terminal, in columns; nil or 0: not known
 }
 
-// NewScreen looks at what the file is. NO_COLOR and TERM=dumb are heard.
+// NewScreen determines what the file is. It respects NO_COLOR and TERM=dumb.
 func NewScreen(f *os.File, mode ColorMode) Screen {
 	fd := int(f.Fd())
 	s := Screen{Writer: f, Terminal: term.IsTerminal(fd)}
@@ -77,10 +77,10 @@ func NewScreen(f *os.File, mode ColorMode) Screen {
 	return s
 }
 
-// IsTerminal reports whether a person sits at the file.
+// IsTerminal reports whether the file is a terminal.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// TerminalHeight is how many lines standard output shows; 0: not known.
+// TerminalHeight returns the number of lines of standard output's terminal; 0: not known.
 func TerminalHeight() int {
 	_, height, err := term.GetSize(int(os.Stdout.Fd()))
 	if err != nil {
@@ -89,8 +89,8 @@ func TerminalHeight() int {
 	return height
 }
 
-// AskHidden asks on the terminal that in is, and shows nothing of what is typed or
-// pasted. Told to end meanwhile, it leaves behind a terminal that echoes again.
+// AskHidden asks on the terminal in, without echoing the input. If it is interrupted, it
+// restores the echo.
 func AskHidden(ctx context.Context, in *os.File, to Screen, question string) ([]byte, error) {
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)
@@ -117,7 +117,7 @@ func AskHidden(ctx context.Context, in *os.File, to Screen, question string) ([]
 	}
 }
 
-// Paint colours the text where colours are welcome.
+// Paint colours the text if colours may be used.
 func (s Screen) Paint(c Color, text string) string {
 	if !s.Color {
 		return text
@@ -125,9 +125,9 @@ func (s Screen) Paint(c Color, text string) string {
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
-// Printable makes text fit for one line of a terminal or a log. Much of what is
-// shown comes from elsewhere (an org's answer, a header), and must neither
-// break a line nor steer a terminal.
+// Printable makes text fit for one line of a terminal or a log. Much of what is shown is
+// foreign (an org's answer, a header), and must neither break a line nor control a
+// terminal.
 func Printable(text string) string {
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, steers) {
 		return text
@@ -144,11 +144,11 @@ func Printable(text string) string {
 	return b.String()
 }
 
-// steers reports whether a rune is anything but a visible one or a space.
+// steers reports whether a rune is neither visible nor a space.
 func steers(r rune) bool { return !unicode.IsPrint(r) }
 
-// Masked takes out of a text what stands between "//" and the last "@": there may be a
-// user and a password, however they are written.
+// Masked removes what is between "//" and the last "@" of a text: a user and a password,
+// in any form.
 func Masked(text string) string {
 	last := strings.LastIndexByte(text, '@')
 	if first := strings.Index(text, "//"); first >= 0 && first < last {
@@ -157,10 +157,10 @@ func Masked(text string) string {
 	return text
 }
 
-// Number shows a count in a form that can be read at a glance: 1,234,567.
+// Number formats a count for reading: 1,234,567.
 func Number(n uint64) string { return humanize.Comma(int64(n)) }
 
-// Count says how many there are of what.
+// Count returns a number with its noun.
 func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -168,7 +168,7 @@ func Count(n int, what string) string {
 	return Number(uint64(n)) + " " + what + "s"
 }
 
-// Cut is the beginning of a text that is too long for a table; --json has all.
+// Cut shortens a text that is too long for a table; --json has all of it.
 func Cut(text string, most int) string {
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most-1]) + "…"
@@ -184,8 +184,7 @@ func WriteJSON(to Screen, v any) error {
 	return enc.Encode(v)
 }
 
-// WithoutUser takes user and password out of what may be a URL, however they are
-// written.
+// WithoutUser removes user and password from what may be a URL, in any form.
 func WithoutUser(at string) string {
 	user := strings.LastIndexByte(at, '@') + 1
 	scheme, _, found := strings.Cut(at[:user], "//")

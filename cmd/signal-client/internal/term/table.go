@@ -13,17 +13,16 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Grid is a list as a command shows it: a table for people, tab separated
-// values with a header for programs. A cell that is a time.Time is shown
-// relative to Now for people, as RFC 3339 for programs; a pipeline.State is
-// coloured by how much it asks for attention.
+// Grid is a command's list: a table for people, tab-separated values with a header for
+// programs. A time.Time cell is relative to Now for people, and RFC 3339 for programs; a
+// pipeline.State is coloured by urgency.
 type Grid struct {
 	Title  string
 	Header []string
 	Rows   [][]any
-	Now    time.Time // zero: the clock's
+	Now    time.Time // zero: the current time
 
-	Notes [][]string // for people: lines below the row of that number, over all columns
+	Notes [][]string // for people: lines below the row of that number, across all columns
 
 	Headless bool // for programs: the header was printed before
 }
@@ -80,10 +79,10 @@ func (g Grid) table(to Screen) error {
 	return err
 }
 
-// noteMark stands in a row in whose place the notes of the row above it are put.
+// noteMark marks a row that is replaced by the notes of the row above.
 const noteMark = "\uE000"
 
-// noted puts the notes into a table, over all of its columns and wrapped to its width.
+// noted inserts the notes into a table, across all columns and wrapped to its width.
 func (g Grid) noted(rendered string) string {
 	notes := slices.DeleteFunc(slices.Clone(g.Notes), func(lines []string) bool { return len(lines) == 0 })
 	var b strings.Builder
@@ -106,8 +105,8 @@ func (g Grid) noted(rendered string) string {
 // leastColumn is how narrow a column may become, in columns of the terminal.
 const leastColumn = 8
 
-// fit makes a table no wider than the terminal, if that is known: the widest columns
-// are wrapped, and where that is not enough the last ones are cut off.
+// fit makes a table no wider than the terminal, if its width is known: it wraps the
+// widest columns, and cuts off the last ones if that is not enough.
 func fit(w table.Writer, rows []table.Row, width int) {
 	widths := make([]int, len(rows[0]))
 	total := 3*len(widths) + 1 // frame and padding
@@ -143,7 +142,7 @@ func fit(w table.Writer, rows []table.Row, width int) {
 	w.Style().Size.WidthMax = width
 }
 
-// longestWords is how wide each column's longest word is.
+// longestWords returns the width of each column's longest word.
 func longestWords(rows []table.Row) []int {
 	longest := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -171,7 +170,7 @@ func (g Grid) tableRow(to Screen, row []any) table.Row {
 	return cells
 }
 
-// plainCell is a cell for programs.
+// plainCell returns a cell for programs.
 func plainCell(cell any) string {
 	t, ok := cell.(time.Time)
 	switch {
@@ -183,7 +182,7 @@ func plainCell(cell any) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// stateColor says how much a state asks for attention.
+// stateColor returns the colour of a state's urgency.
 func stateColor(s pipeline.State) Color {
 	switch s {
 	case pipeline.StatePolling, StateEnabled:
@@ -198,7 +197,7 @@ func stateColor(s pipeline.State) Color {
 	return Red
 }
 
-// Relative says when t was, or will be, seen from now.
+// Relative returns how far t is from now.
 func Relative(t, now time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -213,7 +212,7 @@ func Relative(t, now time.Time) string {
 	return Span(d) + " ago"
 }
 
-// Span is a duration in the one unit that matters.
+// Span returns a duration in its most significant unit.
 func Span(d time.Duration) string {
 	switch {
 	case d > 0 && d < 10*time.Millisecond:
@@ -230,7 +229,7 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d d", int(d.Hours()/24))
 }
 
-// ExactSpan is a whole duration as people write it: 5m, not 5m0s.
+// ExactSpan returns a duration as people write it: 5m, not 5m0s.
 func ExactSpan(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
@@ -250,7 +249,7 @@ func anys(texts []string) table.Row {
 	return row
 }
 
-// When is a time, for people with how far away that is.
+// When formats a time; on a terminal with its distance from now.
 func When(t, now time.Time, people bool) any {
 	if !people || t.IsZero() {
 		return t
@@ -258,6 +257,5 @@ func When(t, now time.Time, people bool) any {
 	return fmt.Sprintf("%s, %s", t.UTC().Format("2006-01-02 15:04:05Z"), Relative(t, now))
 }
 
-// StateEnabled is that of an org as it is configured; how it is doing is not
-// looked up.
+// StateEnabled is the state of an enabled org; its status is not looked up.
 const StateEnabled pipeline.State = "enabled"
