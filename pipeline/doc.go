@@ -50,5 +50,5 @@
 //
 // Locks don't make anything exact: two runners on one instance cost requests,
 // and the fence keeps them from storing an event twice. Exactness is
-// the sink's; see package jets for what remains.
+// the sink's; see package signals for what remains.
 package pipeline

@@ -42,8 +42,8 @@ func NewBudgets(store *jets.Store) *Budgets {
 
 var unfitForOrigin = regexp.MustCompile(`[^A-Za-z0-9.-]`)
 
-// BudgetKey returns an org's key in BUDGETS: okta.acme.okta.com.
-func BudgetKey(kind, origin string) string {
+// budgetKey returns an org's key in BUDGETS: okta.acme.okta.com.
+func budgetKey(kind, origin string) string {
 	return jets.Key(kind, unfitForOrigin.ReplaceAllString(strings.TrimPrefix(origin, "https://"), "_"))
 }
 
@@ -64,7 +64,7 @@ func (b *Budgets) Write(ctx context.Context, origin string, next func(pipeline.B
 		if stands, last, err = b.read(ctx, origin); err != nil {
 			return err
 		}
-		m := nats.NewMsg(b.store.Conn.PutSubject(jets.BucketBudgets, BudgetKey(b.store.Kind.Name, origin)))
+		m := nats.NewMsg(b.store.Conn.PutSubject(jets.BucketBudgets, budgetKey(b.store.Kind.Name, origin)))
 		m.Data = jets.Encode(next(stands))
 		jets.Expect(m, last)
 		if _, err = b.store.Publisher.Publish(ctx, []*nats.Msg{m}); !errors.Is(err, pipeline.ErrFenced) {
@@ -79,7 +79,7 @@ func (b *Budgets) Write(ctx context.Context, origin string, next func(pipeline.B
 
 // read returns the stored budget and its revision.
 func (b *Budgets) read(ctx context.Context, origin string) (pipeline.Budget, uint64, error) {
-	m, err := b.store.Conn.Value(ctx, jets.BucketBudgets, BudgetKey(b.store.Kind.Name, origin))
+	m, err := b.store.Conn.Value(ctx, jets.BucketBudgets, budgetKey(b.store.Kind.Name, origin))
 	if errors.Is(err, jetstream.ErrStreamNotFound) && b.restore(ctx) {
 		err = jets.ErrNoMessage
 	}

@@ -73,7 +73,7 @@ func TestBudgetKey(t *testing.T) {
 		"http://127.0.0.1:8080":      "okta.http___127.0.0.1_8080",
 		"http://[::1]:8080":          "okta.http______1__8080",
 	} {
-		if got := BudgetKey(sinktest.Kind.Name, origin); got != want || !fit.MatchString(got) {
+		if got := budgetKey(sinktest.Kind.Name, origin); got != want || !fit.MatchString(got) {
 			t.Errorf("%s: %s", origin, got)
 		}
 	}
@@ -95,7 +95,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 			t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 		}
 		for _, odd := range []string{"no json", `{"origin":"https://other.okta.com","limit":5}`, `{"limit":"many"}`} {
-			sinktest.Put(t, store, jets.BucketBudgets, BudgetKey(sinktest.Kind.Name, sinktest.Origin), odd)
+			sinktest.Put(t, store, jets.BucketBudgets, budgetKey(sinktest.Kind.Name, sinktest.Origin), odd)
 			if got, err := b.Read(t.Context(), sinktest.Origin); err != nil || got.Limit != 0 {
 				t.Errorf("%s: %+v, %v", odd, got, err)
 			}

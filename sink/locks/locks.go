@@ -95,7 +95,7 @@ func New(store *jets.Store, cfg Config) (*Locks, error) {
 	if cfg.TTL < 2*time.Second || cfg.TTL%time.Second != 0 {
 		return nil, fmt.Errorf("session TTL %v: it must be whole seconds, at least 2s", cfg.TTL)
 	}
-	name := ReplicaName(cfg.Replica)
+	name := replicaName(cfg.Replica)
 	l := &Locks{
 		store: store, seen: cfg.Seen, ttl: cfg.TTL, log: jets.OrDiscard(cfg.Log), took: cfg.Took, base: name,
 		kick: make(chan struct{}, 1), idle: make(chan struct{}), open: pipeline.Gate{Capacity: openLocks},
@@ -111,8 +111,8 @@ func New(store *jets.Store, cfg Config) (*Locks, error) {
 
 var unfitForKey = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// ReplicaName replaces the characters of a name that a key can't have.
-func ReplicaName(name string) string {
+// replicaName replaces the characters of a name that a key can't have.
+func replicaName(name string) string {
 	name = strings.Trim(unfitForKey.ReplaceAllString(name, "-"), "-")
 	if name == "" {
 		return "replica"

@@ -431,7 +431,7 @@ func TestLocksConfig(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"a.b c": "a-b-c", "": "replica", "..": "replica", "pod_1-x": "pod_1-x", strings.Repeat("a", 99): strings.Repeat("a", 64)} {
-		if got := ReplicaName(name); got != want {
+		if got := replicaName(name); got != want {
 			t.Errorf("name %q becomes %q, want %q", name, got, want)
 		}
 	}

@@ -21,8 +21,8 @@ import (
 func TestQuietBatchesGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{})
-		q := &batchQueue{stand: st}
+		st := newFixture(t, jetstest.Config{})
+		q := &batchQueue{fixture: st}
 		q.sink("drains")
 		q.sink("past")
 		q.sink("quiet")
@@ -45,7 +45,7 @@ func TestQuietBatchesGoFirst(t *testing.T) {
 }
 
 // written is whose events the stream holds, batch by batch.
-func (st *stand) written() []string {
+func (st *fixture) written() []string {
 	st.Helper()
 	var instances []string
 	for m := range st.Messages(jets.StreamSignals) {
@@ -58,7 +58,7 @@ func (st *stand) written() []string {
 
 // batchQueue is sinks that write at once.
 type batchQueue struct {
-	*stand
+	*fixture
 	sinks map[string]*Sink
 	wg    sync.WaitGroup
 
@@ -79,7 +79,7 @@ func (q *batchQueue) sink(instance string) {
 }
 
 // commitNow leaves nothing to make up for.
-func (q *batchQueue) commitNow(s *Sink) { q.stand.commit(s, short(s, 1, sinktest.Events(8, 8))) }
+func (q *batchQueue) commitNow(s *Sink) { q.fixture.commit(s, short(s, 1, sinktest.Events(8, 8))) }
 
 func (q *batchQueue) commit(instance string, page func(*Sink) pipeline.Page) {
 	s := q.sinks[instance]

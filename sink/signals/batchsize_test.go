@@ -14,15 +14,15 @@ import (
 
 // fullPages commits full pages, one after another.
 type fullPages struct {
-	*stand
+	*fixture
 	sink   *Sink
 	next   int
 	wrote  map[string]int // batches by result, of the newest page
 	pauses time.Duration  // before each
 }
 
-func newFullPages(st *stand, pauses time.Duration) *fullPages {
-	p := &fullPages{stand: st, pauses: pauses}
+func newFullPages(st *fixture, pauses time.Duration) *fullPages {
+	p := &fullPages{fixture: st, pauses: pauses}
 	trace := &pipeline.Trace{Wrote: func(_, result string, _ time.Duration) { p.wrote[result]++ }}
 	p.wrote = map[string]int{}
 	p.sink = New(st.Store, "prod", query(), trace, nil)
@@ -40,7 +40,7 @@ func (p *fullPages) commit() (stored, refused int) {
 	p.wrote = map[string]int{}
 	first := p.next*999 + 1
 	p.next++
-	p.stand.commit(p.sink, page(p.sink, p.next, sinktest.Events(first, first+998)))
+	p.fixture.commit(p.sink, page(p.sink, p.next, sinktest.Events(first, first+998)))
 	return p.wrote["ok"], p.wrote["too_large"]
 }
 
@@ -49,7 +49,7 @@ func (p *fullPages) commit() (stored, refused int) {
 func TestBatchesGrowBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{MaxWaiting: 8})
+		st := newFixture(t, jetstest.Config{MaxWaiting: 8})
 		p := newFullPages(st, 10*time.Second)
 		if stored, refused := p.commit(); stored < 5 || refused == 0 {
 			t.Fatalf("a busy server stored a page in %d batches and refused %d", stored, refused)
@@ -73,7 +73,7 @@ func TestBatchesGrowBack(t *testing.T) {
 func TestLimitOfBatchesIsLearned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{Limits: server.JSLimitOpts{MaxBatchSize: 300}})
+		st := newFixture(t, jetstest.Config{Limits: server.JSLimitOpts{MaxBatchSize: 300}})
 		p := newFullPages(st, 5*time.Minute)
 		refused := 0
 		for range 36 { // three hours

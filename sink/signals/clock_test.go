@@ -12,7 +12,7 @@ import (
 // An event dated into the future, in an answer that does not tell the org's time, does not
 // have a reopening start in the future: what is known of the org's clock is enough.
 func TestFuturePublishedWithoutADate(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	q := query()
 	now := sinktest.Epoch.Add(5 * time.Hour)
 	q.Now = func() time.Time { return now }

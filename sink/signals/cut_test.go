@@ -24,7 +24,7 @@ func TestCommitCutAnywhere(t *testing.T) {
 	for _, purged := range []bool{false, true} {
 		t.Run(fmt.Sprintf("purged=%v", purged), func(t *testing.T) {
 			t.Parallel()
-			st := newStand(t, jetstest.Config{})
+			st := newFixture(t, jetstest.Config{})
 			cuts, whole := 0, false
 			for ; !whole && cuts < 200; cuts++ {
 				whole = st.cutAt(fmt.Sprint("cut-", cuts), 60*cuts, purged)
@@ -39,7 +39,7 @@ func TestCommitCutAnywhere(t *testing.T) {
 
 // cutAt cuts a commit of an instance after so many bytes, and lets another
 // process finish the work. It reports whether the commit was whole by then.
-func (st *stand) cutAt(instance string, bytes int, purged bool) bool {
+func (st *fixture) cutAt(instance string, bytes int, purged bool) bool {
 	st.Helper()
 	wire := &shortWire{server: st.Server, left: -1}
 	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
@@ -76,7 +76,7 @@ func pageWithLetter(s *Sink) pipeline.Page {
 }
 
 // wantAfterCuts checks what the stream holds of each instance.
-func (st *stand) wantAfterCuts(cuts int) {
+func (st *fixture) wantAfterCuts(cuts int) {
 	st.Helper()
 	stored, letters := map[string][]string{}, map[string]int{}
 	for m := range st.Messages(jets.StreamSignals) {

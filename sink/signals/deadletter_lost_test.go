@@ -19,14 +19,14 @@ import (
 
 // burial is a sink whose dead letters are watched.
 type burial struct {
-	*stand
+	*fixture
 	sink       *Sink
 	kept, lost int
 	told       bytes.Buffer
 }
 
-func newBurial(st *stand) *burial {
-	b := &burial{stand: st}
+func newBurial(st *fixture) *burial {
+	b := &burial{fixture: st}
 	trace := &pipeline.Trace{
 		DeadLetter:     func(string, pipeline.Flaw) { b.kept++ },
 		DeadLetterLost: func(string, pipeline.Flaw) { b.lost++ },
@@ -92,7 +92,7 @@ func TestDeadLetterThatCantBeKept(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			b := newBurial(newStand(t, jetstest.Config{}))
+			b := newBurial(newFixture(t, jetstest.Config{}))
 			b.edit(c.change)
 			for n := range 2 {
 				p := b.mixed(n+1, 5*n+1)
@@ -119,7 +119,7 @@ func TestDeadLettersOfAFullServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later
 		const limit = 8 << 20
-		st := newStand(t, jetstest.Config{MaxStore: limit})
+		st := newFixture(t, jetstest.Config{MaxStore: limit})
 		b := newBurial(st)
 		makeRoom := st.Ballast(limit, 0)
 		list := b.mixed(1, 1)
@@ -142,7 +142,7 @@ func TestDeadLettersOfAFullServer(t *testing.T) {
 // TestDeadLetterInDoubt: a server that does not answer for a moment has refused
 // nothing. Nothing is skipped.
 func TestDeadLetterInDoubt(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	b := newBurial(st)
 	st.Server.Stop()
 	list := b.mixed(1, 1)
@@ -160,7 +160,7 @@ func TestDeadLetterInDoubt(t *testing.T) {
 
 // TestDeadLetterStreamIsMadeAnew: somebody removed DEADLETTER.
 func TestDeadLetterStreamIsMadeAnew(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	b := newBurial(st)
 	st.OK(st.Store.Conn.JS.DeleteStream(t.Context(), jets.StreamDeadLetter))
 	list := b.mixed(1, 1)
@@ -177,7 +177,7 @@ func TestDeadLetterStreamIsMadeAnew(t *testing.T) {
 func TestDeadLetterWithoutPermission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{Password: "secret", Deny: jets.SubjectDeadLetter(sinktest.Kind.Name, "prod")})
+		st := newFixture(t, jetstest.Config{Password: "secret", Deny: jets.SubjectDeadLetter(sinktest.Kind.Name, "prod")})
 		b := newBurial(st)
 		if r := st.commit(b.sink, b.mixed(1, 1)); r.Stored != 5 {
 			t.Errorf("receipt %+v", r)
@@ -190,7 +190,7 @@ func TestDeadLetterWithoutPermission(t *testing.T) {
 // TestDeadLetterLargerThanItsStream: what DEADLETTER would acknowledge, and drop at once
 // for its size, is cut.
 func TestDeadLetterLargerThanItsStream(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	newBurial(st).edit(func(c *jetstream.StreamConfig) { c.MaxBytes = 4096 })
 	st.Open()
 	b := newBurial(st)

@@ -19,7 +19,7 @@ import (
 // stored all the same, each once and in order.
 func TestSomebodyElsePublishes(t *testing.T) {
 	const total, limit = 5000, 500
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	org := oktatest.New(oktatest.Config{Origin: sinktest.Origin, Requests: -1, Rate: oktatest.Rate{PerMinute: 1 << 30}})
 	org.Generate(total, 30*time.Minute)
 	ctx, stop := context.WithCancel(t.Context())

@@ -24,7 +24,7 @@ func TestStoreFullInMidCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later
-				st := newStand(t, jetstest.Config{MaxStore: limit})
+				st := newFixture(t, jetstest.Config{MaxStore: limit})
 				s := st.synced()
 				st.commit(s, page(s, 1, sinktest.Events(1, 100)))
 				at := s.at
@@ -62,7 +62,7 @@ func TestStoreFullInMidCommit(t *testing.T) {
 // TestFullStoreIsSaid: what an operator reads of it names the cause.
 func TestFullStoreIsSaid(t *testing.T) {
 	const limit = 8 << 20
-	st := newStand(t, jetstest.Config{MaxStore: limit})
+	st := newFixture(t, jetstest.Config{MaxStore: limit})
 	s := st.synced()
 	st.Ballast(limit, 0)
 	_, err := s.Commit(t.Context(), s.at, page(s, 1, sinktest.Events(1, 10)))
@@ -74,7 +74,7 @@ func TestFullStoreIsSaid(t *testing.T) {
 // TestNoRoom: while there is said to be no room, nothing is stored, of a page, of the past,
 // or at a sync, which would let the org be asked for what can't be stored.
 func TestNoRoom(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	full := errors.New("full")
 	var room error
 	store, err := jets.Open(t.Context(), st.Store.Conn, jets.Config{Kind: sinktest.Kind, Room: func() error { return room }})

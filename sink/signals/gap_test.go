@@ -19,7 +19,7 @@ func (g *missed) trace() *pipeline.Trace {
 }
 
 // later is a sink that starts when the org's clock says so many days more.
-func (st *stand) later(q Query, days int, g *missed) *Sink {
+func (st *fixture) later(q Query, days int, g *missed) *Sink {
 	st.Helper()
 	q.Now = func() time.Time { return sinktest.Epoch.AddDate(0, 0, days) }
 	s := New(st.Store, "prod", q, g.trace(), nil)
@@ -48,7 +48,7 @@ func TestPauseBeyondRetention(t *testing.T) {
 		"origin changed":    {moved, pipeline.WhyStart},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := newStand(t, jetstest.Config{})
+			st := newFixture(t, jetstest.Config{})
 			s := st.synced()
 			through := sinktest.Event(7).Published
 			p := short(s, 1, sinktest.Events(1, 8))
@@ -88,7 +88,7 @@ func TestPauseBeyondRetention(t *testing.T) {
 
 // TestNoGap: an org that was polled all the time, and brought nothing, lacks nothing.
 func TestNoGap(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, short(s, 1, sinktest.Events(1, 8)))
 	p := dated(short(s, 1, nil), 100)
@@ -110,7 +110,7 @@ func TestNoGap(t *testing.T) {
 // TestSinceBeyondRetention: a first start asks for more than the org has.
 func TestSinceBeyondRetention(t *testing.T) {
 	for days, want := range map[int]int{90: 0, 120: 1} {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		var told missed
 		q := query()
 		q.Since.Age = time.Duration(days) * 24 * time.Hour
@@ -130,7 +130,7 @@ func TestDraftedByAWrongClock(t *testing.T) {
 	changed.Hash = "q2"
 	for name, q := range map[string]Query{"reopened": changed, "moved": under(ownDomain, "")} {
 		t.Run(name, func(t *testing.T) {
-			st := newStand(t, jetstest.Config{})
+			st := newFixture(t, jetstest.Config{})
 			s := st.synced()
 			st.commit(s, page(s, 1, sinktest.Events(1, 100)))
 			q.Since.Age = time.Hour
@@ -155,7 +155,7 @@ func TestDraftedByAWrongClock(t *testing.T) {
 // TestStartOfAWrongClock: a fresh start by a clock that was ahead, or far ahead, of the
 // org's: what its since says is asked for, by the org's clock.
 func TestStartOfAWrongClock(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	var told missed
 	s := st.later(query(), 300, &told) // the org refuses this one: it begins in its future
 	q := query()
@@ -175,7 +175,7 @@ func TestStartOfAWrongClock(t *testing.T) {
 
 // TestRefusedReopeningWritesNothing: as often as the org refuses the new query.
 func TestRefusedReopeningWritesNothing(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	want := s.at.Seq

@@ -64,7 +64,7 @@ func walked(t testing.TB, store *jets.Store, n int, between func(i int) int) []u
 // wherever it is broken.
 func TestHistory(t *testing.T) {
 	const positions = 100
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	seqs := walked(t, st.Store, positions, func(int) int { return rand.IntN(4) * rand.IntN(4) })
 	for _, broken := range [][]int{{}, {80}, {90, 50, 51, 3}} {
 		for _, i := range broken {
@@ -77,7 +77,7 @@ func TestHistory(t *testing.T) {
 }
 
 // wantHistory walks back through positions.
-func (st *stand) wantHistory(seqs []uint64) {
+func (st *fixture) wantHistory(seqs []uint64) {
 	st.Helper()
 	s := st.sink()
 	var err error

@@ -20,7 +20,7 @@ func day(why pipeline.Why, list []pipeline.Event) pipeline.Past {
 	return pipeline.Past{Why: why, Events: list, From: sinktest.Epoch, Until: sinktest.Epoch.Add(24 * time.Hour), Link: sinktest.Link(0)}
 }
 
-func (st *stand) insert(s *Sink, past pipeline.Past) pipeline.Receipt {
+func (st *fixture) insert(s *Sink, past pipeline.Past) pipeline.Receipt {
 	st.Helper()
 	r, err := s.Insert(st.Context(), s.at, past)
 	st.OK(err)
@@ -29,7 +29,7 @@ func (st *stand) insert(s *Sink, past pipeline.Past) pipeline.Receipt {
 
 // wantOnce checks that the stream holds each event from first to last once, in
 // whatever order.
-func (st *stand) wantOnce(first, last int) {
+func (st *fixture) wantOnce(first, last int) {
 	st.Helper()
 	var want []string
 	for _, e := range sinktest.Events(first, last) {
@@ -43,7 +43,7 @@ func (st *stand) wantOnce(first, last int) {
 }
 
 // settled is a sink that has made up for its start, so that dedupe_from is not set.
-func (st *stand) settled(list []pipeline.Event) *Sink {
+func (st *fixture) settled(list []pipeline.Event) *Sink {
 	st.Helper()
 	s := st.synced()
 	st.commit(s, page(s, 1, list))
@@ -57,7 +57,7 @@ func (st *stand) settled(list []pipeline.Event) *Sink {
 // Events of the past come with the header that says so, in their order, before a
 // copy of the position: its link and watermark stay, its published_max goes up.
 func TestInsert(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
 	before := s.at
 	r := st.insert(s, day(pipeline.WhyRepair, sinktest.Events(4, 8)))
@@ -88,7 +88,7 @@ func TestInsert(t *testing.T) {
 // An org that is asked at a base_url has the source of its fqdn, also on what an
 // operator stores, who does not know the integration.
 func TestSourceOfEvents(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	const source = "https://id.acme.com"
 	q := query()
 	q.Source = source
@@ -122,7 +122,7 @@ func TestSourceOfEvents(t *testing.T) {
 // stored it, by one that has just started, and by one whose ids were loaded before
 // the live poll stored more.
 func TestInsertDropsWhatIsStored(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
 	for n := range 6 {
 		st.commit(s, short(s, 10+n, sinktest.Events(4+n, 4+n)))
@@ -150,7 +150,7 @@ func TestInsertDropsWhatIsStored(t *testing.T) {
 // The ids of a span are read from the anchor on: an event that was published just
 // before a position's published_max may stand after that position.
 func TestInsertKnowsWhatCameLate(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(200, 203))
 	st.commit(s, short(s, 3, sinktest.Events(190, 195)))
 	st.commit(s, short(s, 4, sinktest.Events(300, 300)))
@@ -168,7 +168,7 @@ func TestInsertKnowsWhatCameLate(t *testing.T) {
 // Nothing of the past is stored while known events are served again, nor under a
 // position that is not the newest, nor over a foreign event.
 func TestInsertIsRefused(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
 	zombie := st.synced()
 	st.commit(s, short(s, 3, sinktest.Events(4, 4)))
@@ -196,7 +196,7 @@ func TestInsertIsRefused(t *testing.T) {
 // A reopening serves again what was persisted after its since, what a repair
 // stored among it. published_max says how far back that is.
 func TestReopenAfterInsert(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
 	for n := range 4 { // pages enough to push the repair's ids out
 		st.commit(s, short(s, 10+n, sinktest.Events(4+n, 4+n)))
@@ -221,7 +221,7 @@ func TestReopenAfterInsert(t *testing.T) {
 // A rule of the anchor: a position before the repair has a published_max that
 // says nothing of it, and one after it does.
 func TestAnchorBehindInsert(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
 	st.insert(s, day(pipeline.WhyRepair, sinktest.Events(300, 301)))
 	repair := s.at.Seq
@@ -236,7 +236,7 @@ func TestAnchorBehindInsert(t *testing.T) {
 // TestInsertCutAnywhere ends a process in the middle of an insertion, after each
 // number of bytes that it sends. Whoever comes next brings the events again.
 func TestInsertCutAnywhere(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	cuts, whole := 0, false
 	for ; !whole && cuts < 200; cuts++ {
 		whole = st.cutInsertAt(fmt.Sprint("cut-", cuts), 60*cuts)
@@ -259,7 +259,7 @@ func TestInsertCutAnywhere(t *testing.T) {
 	}
 }
 
-func (st *stand) cutInsertAt(instance string, bytes int) bool {
+func (st *fixture) cutInsertAt(instance string, bytes int) bool {
 	st.Helper()
 	wire := &shortWire{server: st.Server, left: -1}
 	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
@@ -291,7 +291,7 @@ func (st *stand) cutInsertAt(instance string, bytes int) bool {
 // A short page proves nothing: what dedupe_from makes up for ends when all that was known
 // before has been served.
 func TestDedupeFromEndsAtTheHead(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 5))
 	_, err := s.Reopen(t.Context(), s.at)
 	st.OK(err)

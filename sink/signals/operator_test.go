@@ -23,13 +23,13 @@ import (
 // The tests below are histories, as in sync_test.go: an operator moves the
 // position beside a poller, and nothing is stored twice and nothing lost.
 
-func (st *stand) operator() *Operator {
+func (st *fixture) operator() *Operator {
 	return &Operator{Store: st.Store, Instance: "prod", By: "jo@desk", Note: "50 % of it, she said"}
 }
 
 func sure(Move) error { return nil }
 
-func (st *stand) rewind(to uint64, force bool) Move {
+func (st *fixture) rewind(to uint64, force bool) Move {
 	st.Helper()
 	m, err := st.operator().Rewind(st.Context(), Mark{Seq: to}, force, sure)
 	st.OK(err)
@@ -38,7 +38,7 @@ func (st *stand) rewind(to uint64, force bool) Move {
 
 // drained is a sink that has stored n pages of ten events, with the sequences of
 // the positions after each; the page before page i+1 is page i.
-func (st *stand) drained(n int) (*Sink, []uint64) {
+func (st *fixture) drained(n int) (*Sink, []uint64) {
 	st.Helper()
 	s := st.synced()
 	seqs := []uint64{s.at.Seq}
@@ -51,7 +51,7 @@ func (st *stand) drained(n int) (*Sink, []uint64) {
 
 // serve commits pages of ten from the sink's link(i) to link(n), then a short
 // one that ends with the event last.
-func (st *stand) serve(s *Sink, from, n, last int) {
+func (st *fixture) serve(s *Sink, from, n, last int) {
 	st.Helper()
 	for i := from + 1; i <= n; i++ {
 		if s.at.DedupeFrom == 0 {
@@ -65,7 +65,7 @@ func (st *stand) serve(s *Sink, from, n, last int) {
 // TestRewindUnderARunningPoller: a page is in hand when the operator goes back; it
 // is refused, and what is served again is compared, crash after crash.
 func TestRewindUnderARunningPoller(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s, seqs := st.drained(8)
 	inHand := page(s, 9, sinktest.Events(81, 90))
 	m := st.rewind(seqs[2], false)
@@ -97,7 +97,7 @@ func TestRewindUnderARunningPoller(t *testing.T) {
 
 // TestRewindBringsWhatWasMissed: that is what it is for.
 func TestRewindBringsWhatWasMissed(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 10)))
 	back := s.at.Seq
@@ -120,7 +120,7 @@ func TestRewindBringsWhatWasMissed(t *testing.T) {
 // TestRewindTwice: refused while the first is not done, and forced it goes back
 // from there; the comparison begins where the earlier target does.
 func TestRewindTwice(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s, seqs := st.drained(8)
 	st.rewind(seqs[5], false)
 	_, err := s.Sync(t.Context())
@@ -151,7 +151,7 @@ func TestRewindTwice(t *testing.T) {
 // TestRewindThenRepeatAcross: the org begins the page of the old link with the
 // event that the page before it ended with, which stands before the target.
 func TestRewindThenRepeatAcross(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	_, seqs := st.drained(8)
 	st.rewind(seqs[2], false)
 	s := st.synced()
@@ -163,7 +163,7 @@ func TestRewindThenRepeatAcross(t *testing.T) {
 // TestRewindAcrossAReopening: to a position of the query before; the poller's own
 // one is another, so it reopens from there.
 func TestRewindAcrossAReopening(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	for i := 1; i <= 6; i++ {
 		st.commit(s, page(s, i, sinktest.Events(60*i-59, 60*i))) // an hour each
@@ -195,7 +195,7 @@ func TestRewindAcrossAReopening(t *testing.T) {
 // served again by a rewind to that link, and must count in published_max all the
 // same: a repair of the same span looks back no farther than that says.
 func TestRewindKeepsPublishedMax(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s, _ := st.drained(8)
 	st.commit(s, short(s, 20, nil)) // the org moves the link
 	idle := s.at.Seq
@@ -218,7 +218,7 @@ func TestRewindKeepsPublishedMax(t *testing.T) {
 
 // TestReopenByHand from before everything, and later than the watermark.
 func TestReopenByHand(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s, _ := st.drained(8)
 	o := st.operator()
 	m, err := o.Reopen(t.Context(), query(), sinktest.Epoch.Add(-48*time.Hour), false, sure)
@@ -253,7 +253,7 @@ func TestReopenByHand(t *testing.T) {
 
 // TestRewindToATime picks a position that has nothing later behind its link.
 func TestRewindToATime(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	start := s.at
 	var seqs []uint64
@@ -296,7 +296,7 @@ func TestRewindToATime(t *testing.T) {
 // TestOperatorBesideACommit: the poller moves between the operator's read and
 // its write, and between its plan and its yes.
 func TestOperatorBesideACommit(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s, seqs := st.drained(4)
 	m, err := st.operator().Rewind(t.Context(), Mark{Seq: seqs[2]}, false, func(Move) error {
 		st.commit(s, page(s, 5, sinktest.Events(41, 50)))
@@ -321,7 +321,7 @@ func TestOperatorBesideACommit(t *testing.T) {
 
 // TestOperatorLeavesItsName on the position, and not on those after it.
 func TestOperatorLeavesItsName(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	_, seqs := st.drained(3)
 	m := st.rewind(seqs[1], false)
 	s := st.synced()
@@ -350,7 +350,7 @@ func TestOperatorLeavesItsName(t *testing.T) {
 // TestRewindCutAnywhere: the operator's process ends after each of its writes to the
 // network. The position is there or not, and the poller goes on either way.
 func TestRewindCutAnywhere(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s, n := st.synced(), 0
 	unmoved, acked := 0, 0
 	for writes := 1; acked < 6; writes++ {
@@ -386,7 +386,7 @@ func TestRewindCutAnywhere(t *testing.T) {
 
 // rewindCut rewinds in a process that is cut off after so many writes to the
 // network since it was told to go on. It reports whether that heard of its success.
-func (st *stand) rewindCut(to uint64, writes int) bool {
+func (st *fixture) rewindCut(to uint64, writes int) bool {
 	st.Helper()
 	w := &jetstest.Proxy{Server: st.Server, Left: -1}
 	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
@@ -404,7 +404,7 @@ func (st *stand) rewindCut(to uint64, writes int) bool {
 // refused, nobody wakes it, and it is at the head of a quiet log.
 func TestIdlePollerNoticesARewind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		org := oktatest.New(oktatest.Config{Origin: sinktest.Origin, Rate: oktatest.Rate{PerMinute: -1}})
 		org.Generate(60, 2*time.Hour)
 		source := &okta.Client{Instance: "prod", Origin: sinktest.Origin, Token: pipeline.NewSecret("00secret"), Limit: 10,

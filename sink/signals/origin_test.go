@@ -29,7 +29,7 @@ func under(origin, id string) Query {
 }
 
 // syncedAs is synced by another query.
-func (st *stand) syncedAs(q Query) *Sink {
+func (st *fixture) syncedAs(q Query) *Sink {
 	st.Helper()
 	s := New(st.Store, "prod", q, nil, nil)
 	_, err := s.Sync(st.Context())
@@ -42,7 +42,7 @@ func (st *stand) syncedAs(q Query) *Sink {
 // kept is compared.
 func TestOriginChangeGoesBack(t *testing.T) {
 	for _, id := range []string{"00o1", ""} {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		s := st.syncedAs(under(sinktest.Origin, id))
 		for i := range 6 {
 			st.commit(s, short(s, i+1, sinktest.Events(30*i+1, 30*i+30)))
@@ -70,7 +70,7 @@ func TestOriginChangeGoesBack(t *testing.T) {
 // TestMistypedOriginMovesNothing: what is never answered writes no position, so
 // the correction finds everything where it was.
 func TestMistypedOriginMovesNothing(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	want := s.at
@@ -92,7 +92,7 @@ func TestMistypedOriginMovesNothing(t *testing.T) {
 // TestAnotherOrgIsRefused: a name that has events of one org takes none of another,
 // unless the operator says so; and then the first org does not come back unnoticed.
 func TestAnotherOrgIsRefused(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.syncedAs(under(sinktest.Origin, "00o1"))
 	st.commit(s, short(s, 1, sinktest.Events(1, 4)))
 	st.commit(s, page(s, 2, sinktest.Events(5, 6)))
@@ -131,7 +131,7 @@ func TestAnotherOrgIsRefused(t *testing.T) {
 // asked again; and refused if it is another.
 func TestAssumedOrg(t *testing.T) {
 	for _, id := range []string{"00o1", "00o2"} {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		s := st.syncedAs(under(sinktest.Origin, "00o1"))
 		st.commit(s, short(s, 1, sinktest.Events(1, 2)))
 		st.commit(s, short(s, 2, sinktest.Events(3, 4)))
@@ -162,7 +162,7 @@ func TestAssumedOrg(t *testing.T) {
 // TestStrictOrigin: an instance that can't be confirmed takes another origin only where
 // the org is known to be the same.
 func TestStrictOrigin(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	q := under(ownDomain, "00o1")
@@ -181,7 +181,7 @@ func TestStrictOrigin(t *testing.T) {
 // TestRewindBehindAnOriginChange: to a position of this origin, or of the same org under
 // another one; to that of nobody knows whom by force alone.
 func TestRewindBehindAnOriginChange(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	target := s.at
@@ -220,7 +220,7 @@ func TestRewindBehindAnOriginChange(t *testing.T) {
 // TestAnotherOrgAnchors: between two times of one org another one had the name, a quiet
 // one. Its published_max says nothing of what is stored of the first.
 func TestAnotherOrgAnchors(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	first, quiet := under(sinktest.Origin, "00o1"), under("https://acme.oktapreview.com", "00o2")
 	first.Another, quiet.Another = true, true
 	first.Since.Age, quiet.Since.Age = 11*time.Hour, 48*time.Hour

@@ -15,7 +15,7 @@ import (
 // Who may not publish events is told so, and not that there was no answer.
 func TestRightToPublishIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := newStand(t, jetstest.Config{Password: "p", Deny: jets.SubjectEvents(sinktest.Kind.Name, "prod")})
+		st := newFixture(t, jetstest.Config{Password: "p", Deny: jets.SubjectEvents(sinktest.Kind.Name, "prod")})
 		s := st.synced()
 		if _, err := s.Commit(t.Context(), s.at, page(s, 1, sinktest.Events(1, 2))); !errors.Is(err, nats.ErrPermissionViolation) {
 			t.Errorf("got %v", err)

@@ -18,18 +18,18 @@ import (
 // done to the stream. A command that needs its sync wakes it, and waits.
 func TestCommandWakesPoller(t *testing.T) {
 	for name, c := range map[string]struct {
-		harm func(*stand, *Sink)
+		harm func(*fixture, *Sink)
 		want error // where nobody polls
 	}{
-		"events above the position": {func(st *stand, _ *Sink) { st.foreign(sinktest.Event(6)) }, ErrUncompared},
-		"the positions purged":      {func(st *stand, _ *Sink) { st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod")) }, ErrPurged},
-		"the stream purged":         {func(st *stand, _ *Sink) { st.Purge("") }, ErrPurged},
-		"the position before":       {func(st *stand, s *Sink) { st.Delete(s.at.Seq); st.foreign(sinktest.Event(6)) }, ErrUncompared},
+		"events above the position": {func(st *fixture, _ *Sink) { st.foreign(sinktest.Event(6)) }, ErrUncompared},
+		"the positions purged":      {func(st *fixture, _ *Sink) { st.Purge(jets.SubjectPosition(sinktest.Kind.Name, "prod")) }, ErrPurged},
+		"the stream purged":         {func(st *fixture, _ *Sink) { st.Purge("") }, ErrPurged},
+		"the position before":       {func(st *fixture, s *Sink) { st.Delete(s.at.Seq); st.foreign(sinktest.Event(6)) }, ErrUncompared},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-				st := newStand(t, jetstest.Config{})
+				st := newFixture(t, jetstest.Config{})
 				s := st.settled(sinktest.Events(1, 3))
 				repair := func() (pipeline.Receipt, error) {
 					return (&Ledger{Store: st.Store, Instance: "prod"}).Insert(t.Context(), day(pipeline.WhyRepair, sinktest.Events(4, 5)))
@@ -70,7 +70,7 @@ func TestCommandWakesPoller(t *testing.T) {
 }
 
 // foreign publishes an event as another client may.
-func (st *stand) foreign(e pipeline.Event) {
+func (st *fixture) foreign(e pipeline.Event) {
 	st.Helper()
 	_, err := st.Store.Conn.JS.PublishMsg(st.Context(), &nats.Msg{Subject: jets.SubjectEvents(sinktest.Kind.Name, "prod"), Data: e.Data, Header: nats.Header{jets.HeaderID: {e.UUID}}})
 	st.OK(err)

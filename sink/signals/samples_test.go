@@ -32,7 +32,7 @@ func TestSamples(t *testing.T) {
 func TestOddEventsAreStoredToTheByte(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		var served, odd, bad [][]byte
 		for _, text := range oktatest.NonEvents() {
 			bad = append(bad, []byte(text))
@@ -58,7 +58,7 @@ func TestOddEventsAreStoredToTheByte(t *testing.T) {
 
 func passThrough(t *testing.T, lines [][]byte) {
 	t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	for i, lines := range asOrgs(t, lines) {
 		st.passThrough(fmt.Sprint("org-", i+1), lines)
 	}
@@ -86,7 +86,7 @@ func asOrgs(t *testing.T, lines [][]byte) [][][]byte {
 
 // passThrough polls an org that has these events to its end, and looks at what is
 // stored.
-func (st *stand) passThrough(instance string, lines [][]byte) {
+func (st *fixture) passThrough(instance string, lines [][]byte) {
 	st.Helper()
 	st.poll(instance, lines)
 	for _, m := range st.wantBytes(jets.StreamSignals, jets.SubjectEvents(sinktest.Kind.Name, instance), lines) {
@@ -95,7 +95,7 @@ func (st *stand) passThrough(instance string, lines [][]byte) {
 }
 
 // poll polls an org that serves these elements, and no other, to its end.
-func (st *stand) poll(instance string, elements [][]byte) {
+func (st *fixture) poll(instance string, elements [][]byte) {
 	st.Helper()
 	org := oktatest.New(oktatest.Config{Origin: sinktest.Origin, Links: oktatest.Links{Vary: true}})
 	for _, element := range elements {
@@ -119,7 +119,7 @@ func (st *stand) poll(instance string, elements [][]byte) {
 
 // wantBytes checks that the messages of a subject have these bytes, in this order, and
 // returns them.
-func (st *stand) wantBytes(stream, subject string, want [][]byte) []*jetstream.RawStreamMsg {
+func (st *fixture) wantBytes(stream, subject string, want [][]byte) []*jetstream.RawStreamMsg {
 	st.Helper()
 	var got []*jetstream.RawStreamMsg
 	for m := range st.Messages(stream) {

@@ -18,7 +18,7 @@ import (
 )
 
 func TestCommitStoresEventsAndPosition(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	start := s.at
 	if start.Seq == 0 || start.Why != pipeline.WhyStart {
@@ -48,7 +48,7 @@ func TestCommitStoresEventsAndPosition(t *testing.T) {
 // TestEventHeaders: CloudEvents in binary mode, lower case, and no id that the
 // server would count.
 func TestEventHeaders(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	odd := sinktest.Event(1)
 	odd.UUID, odd.Type, odd.Time, odd.Data = "id 1%ü", "", "", []byte(`{"n":1}`)
@@ -79,7 +79,7 @@ func TestEventHeaders(t *testing.T) {
 }
 
 func TestStaleSinkIsFenced(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	a, b := st.synced(), st.synced()
 	b.recent, a.recent = recent{}, recent{} // the fence alone
 	st.commit(a, page(a, 1, sinktest.Events(1, 5)))
@@ -100,7 +100,7 @@ func TestStaleSinkIsFenced(t *testing.T) {
 
 // TestCommitRefusesAnotherPosition: a caller can't commit but after the newest.
 func TestCommitRefusesAnotherPosition(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.sink()
 	if _, err := s.Commit(t.Context(), pipeline.Position{}, pipeline.Page{}); !errors.Is(err, pipeline.ErrFenced) {
 		t.Fatalf("a commit before a sync gave %v", err)
@@ -108,7 +108,7 @@ func TestCommitRefusesAnotherPosition(t *testing.T) {
 }
 
 func TestRepeatsAreDropped(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, append(sinktest.Events(1, 3), sinktest.Event(2)))) // in one page
 	r := st.commit(s, page(s, 2, sinktest.Events(2, 5)))                       // in two
@@ -121,7 +121,7 @@ func TestRepeatsAreDropped(t *testing.T) {
 }
 
 func TestUnmovedPageWritesNothing(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 3)))
 	_, before := st.stored()
@@ -144,9 +144,9 @@ func TestUnmovedPageWritesNothing(t *testing.T) {
 // TestIdleCursorIsHealed: what somebody else put into CURSORS is noticed by the
 // next write, an idle instance's included, and the poll after it puts it right.
 func TestIdleCursorIsHealed(t *testing.T) {
-	for name, notice := range map[string]func(*stand, *Sink){
-		"by a page": func(st *stand, s *Sink) { st.commit(s, page(s, 2, sinktest.Events(4, 5))) },
-		"by an idle poll": func(st *stand, s *Sink) {
+	for name, notice := range map[string]func(*fixture, *Sink){
+		"by a page": func(st *fixture, s *Sink) { st.commit(s, page(s, 2, sinktest.Events(4, 5))) },
+		"by an idle poll": func(st *fixture, s *Sink) {
 			s.cursor.written = time.Time{} // as after 15 s
 			p := short(s, 1, nil)
 			p.Through = time.Now().Add(time.Hour)
@@ -155,7 +155,7 @@ func TestIdleCursorIsHealed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			st := newStand(t, jetstest.Config{})
+			st := newFixture(t, jetstest.Config{})
 			s := st.synced()
 			st.commit(s, page(s, 1, sinktest.Events(1, 3)))
 			st.OK(s.settle(t.Context()))
@@ -174,7 +174,7 @@ func TestIdleCursorIsHealed(t *testing.T) {
 // TestUnmovedLinkGrows: a page whose answer names no next link comes again, and
 // longer: whatever the number of times, nothing is stored twice.
 func TestUnmovedLinkGrows(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	for last := 3; last <= 9; last++ {
@@ -198,7 +198,7 @@ func TestUnmovedLinkGrows(t *testing.T) {
 // TestPageIsSplit: a server that takes ten messages a batch gets a page of 35
 // events in parts, and a restart after any part goes on within the page.
 func TestPageIsSplit(t *testing.T) {
-	st := newStand(t, jetstest.Config{Limits: server.JSLimitOpts{MaxBatchSize: 10}})
+	st := newFixture(t, jetstest.Config{Limits: server.JSLimitOpts{MaxBatchSize: 10}})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	first := page(s, 2, sinktest.Events(3, 37))
@@ -224,14 +224,14 @@ func TestPageIsSplit(t *testing.T) {
 }
 
 func TestMoreEventsThanABatch(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2500)))
 	st.wantEvents(1, 2500)
 }
 
 func TestDeadLetters(t *testing.T) {
-	st := newStand(t, jetstest.Config{MaxPayload: 64 << 10})
+	st := newFixture(t, jetstest.Config{MaxPayload: 64 << 10})
 	s := st.synced()
 	huge := sinktest.Event(2)
 	huge.Data = []byte(`{"uuid":"id-0002","x":"` + strings.Repeat("x", 70<<10) + `"}`)
@@ -264,7 +264,7 @@ func TestDeadLetters(t *testing.T) {
 // A uuid that fits no header makes a dead letter of its event alone; the longest that
 // is let through the server takes. A type or a time that is too long is left out.
 func TestLongHeaders(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	long := func(length int) string { return strings.Repeat("\u00fc", length/6) + strings.Repeat("x", length%6) }
 	named := func(length int) pipeline.Event {
@@ -306,7 +306,7 @@ func TestLongHeaders(t *testing.T) {
 // TestFuturePublished: an event dated after the org's own clock does not push a
 // reopening past events never read.
 func TestFuturePublished(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	bad := sinktest.Event(1)
 	bad.Published = sinktest.Epoch.AddDate(9, 0, 0)
@@ -319,7 +319,7 @@ func TestFuturePublished(t *testing.T) {
 }
 
 func TestTwoInstancesOfOneOrg(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	a := st.synced()
 	b := New(st.Store, "other", query(), nil, nil)
 	_, err := b.Sync(t.Context())
@@ -334,7 +334,7 @@ func TestTwoInstancesOfOneOrg(t *testing.T) {
 // A uuid that comes again with other bytes is dropped, as a repeat; its bytes are kept as
 // a dead letter, once. That holds within a page, and for what this process stored of late.
 func TestConflictingRepeats(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	other := func(i int, text string) pipeline.Event {
 		e := sinktest.Event(i)

@@ -23,7 +23,7 @@ import (
 // between them. What one publishes to an instance's subjects crosses it.
 type sites struct {
 	*testing.T
-	hub, leaf *stand
+	hub, leaf *fixture
 	line      *jetstest.Line
 }
 
@@ -33,10 +33,10 @@ func newSites(t *testing.T, deny ...string) *sites {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hub := newStand(t, jetstest.Config{Domain: "hub", LeafPort: port})
+	hub := newFixture(t, jetstest.Config{Domain: "hub", LeafPort: port})
 	line := jetstest.NewLine(t, fmt.Sprintf("127.0.0.1:%d", port))
 	line.Cut()
-	leaf := newStand(t, jetstest.Config{Domain: "leaf", LeafOf: line.URL(), LeafDeny: deny})
+	leaf := newFixture(t, jetstest.Config{Domain: "leaf", LeafOf: line.URL(), LeafDeny: deny})
 	return &sites{t, hub, leaf, line}
 }
 
@@ -52,7 +52,7 @@ func (s *sites) mend() {
 func (s *sites) heard() {
 	s.Helper()
 	const subject = "signals.okta.probe"
-	for _, st := range []*stand{s.hub, s.leaf} {
+	for _, st := range []*fixture{s.hub, s.leaf} {
 		for answers(s.T, st.Store.Conn, subject) < 2 {
 			s.ok(s.Context().Err())
 		}
@@ -78,7 +78,7 @@ func answers(t *testing.T, c *jets.Conn, subject string) int {
 
 // carry commits a page, as a Runner does: after a refusal, which may be the other
 // site's, it syncs, and asks for the page again unless it is stored.
-func (st *stand) carry(s *Sink, next int, list []pipeline.Event) {
+func (st *fixture) carry(s *Sink, next int, list []pipeline.Event) {
 	st.Helper()
 	for s.at.Link != sinktest.Link(next) {
 		if _, err := s.Commit(st.Context(), s.at, page(s, next, list)); err != nil {
@@ -120,7 +120,7 @@ func TestSitesApart(t *testing.T) {
 			break // the line stands
 		}
 	}
-	for _, st := range []*stand{s.hub, s.leaf} {
+	for _, st := range []*fixture{s.hub, s.leaf} {
 		for _, subject := range []string{"signals.okta.x", "signal-cursor.okta.x", "deadletter.okta.x"} {
 			if n := answers(t, st.Store.Conn, subject); n != 1 {
 				t.Errorf("%s is taken by %d streams", subject, n)
@@ -152,7 +152,7 @@ func TestAnotherSitesAckIsNoCommit(t *testing.T) {
 
 // site is a poller of one site, that may rest.
 type site struct {
-	*stand
+	*fixture
 	name string
 	gate sinktest.Gate
 }
@@ -221,7 +221,7 @@ func TestSites(t *testing.T) {
 	s := newSites(t)
 	org := oktatest.New(oktatest.Config{Origin: sinktest.Origin, Requests: -1, Rate: oktatest.Rate{PerMinute: 1 << 30}})
 	ctx, stop := context.WithCancel(t.Context())
-	both := []*site{{stand: s.hub, name: "hub"}, {stand: s.leaf, name: "leaf node"}}
+	both := []*site{{fixture: s.hub, name: "hub"}, {fixture: s.leaf, name: "leaf node"}}
 	done := make(chan struct{}, len(both))
 	for _, each := range both {
 		go func() {

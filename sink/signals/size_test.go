@@ -12,7 +12,7 @@ import (
 )
 
 func TestLoneEvent(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	for i := 1; i <= 4; i++ {
 		st.commit(s, short(s, i, sinktest.Events(i, i)))
@@ -27,7 +27,7 @@ func TestLoneEvent(t *testing.T) {
 // kept, and the events around it are stored.
 func TestEventOfNineMegabytes(t *testing.T) {
 	const size = 9 << 20
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	huge := sinktest.Event(2)
 	huge.Data = []byte(`{"uuid":"id-0002","x":"` + strings.Repeat("x", size) + `"}`)

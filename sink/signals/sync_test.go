@@ -24,7 +24,7 @@ import (
 // TestFreshStartsRace: two that find nothing both write a first position
 // expecting none; one of them is refused, reads again and goes on from the other's.
 func TestFreshStartsRace(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	a, b := st.sink(), st.sink()
 	a.stream, _ = st.Store.Conn.Extent(t.Context())
 	b.stream = a.stream
@@ -42,7 +42,7 @@ func TestFreshStartsRace(t *testing.T) {
 // TestNewestPositionDeleted: deleting the newest position makes the fence of
 // the one before valid again, and events stand above it.
 func TestNewestPositionDeleted(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	zombie := st.synced()
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
@@ -63,7 +63,7 @@ func TestNewestPositionDeleted(t *testing.T) {
 // TestOvertakesNoneOfOurs: a position was deleted, and its events stand above what a
 // stale sink knows. They are ours: they must be compared, not passed over.
 func TestOvertakesNoneOfOurs(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	zombie, s := st.synced(), st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	st.Delete(s.at.Seq)
@@ -74,7 +74,7 @@ func TestOvertakesNoneOfOurs(t *testing.T) {
 }
 
 func TestForeignEventAbove(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	foreign := sinktest.Event(3)
@@ -95,7 +95,7 @@ func TestForeignEventAbove(t *testing.T) {
 
 func TestPositionsPurged(t *testing.T) {
 	for _, all := range []bool{false, true} {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		zombie := st.synced()
 		s := st.synced()
 		st.commit(s, page(s, 1, sinktest.Events(1, 4)))
@@ -131,7 +131,7 @@ func TestPositionsPurged(t *testing.T) {
 // TestCursorTrailsPurge: the cursor trails by a page when positions are purged:
 // that page is asked for again and its events are compared.
 func TestCursorTrailsPurge(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	st.OK(s.settle(t.Context()))
@@ -157,7 +157,7 @@ func TestCursorTrailsPurge(t *testing.T) {
 // TestCursorTrailsAmongOthers: the same while others have written so much since
 // that nothing but dedupe_from reaches back to the page that comes again.
 func TestCursorTrailsAmongOthers(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	st.OK(s.settle(t.Context()))
@@ -181,7 +181,7 @@ func TestCursorTrailsAmongOthers(t *testing.T) {
 }
 
 // backUp copies the server's store.
-func (st *stand) backUp() string {
+func (st *fixture) backUp() string {
 	st.Helper()
 	st.Server.Stop()
 	defer st.Open()
@@ -190,7 +190,7 @@ func (st *stand) backUp() string {
 }
 
 // rollBack puts an older copy of the store back.
-func (st *stand) rollBack(backup string) {
+func (st *fixture) rollBack(backup string) {
 	st.Helper()
 	st.Server.Stop()
 	st.Server.Restore(st.T, backup)
@@ -198,7 +198,7 @@ func (st *stand) rollBack(backup string) {
 	st.Open()
 }
 
-func (st *stand) putCursor(c Cursor) {
+func (st *fixture) putCursor(c Cursor) {
 	st.Helper()
 	data, err := json.Marshal(c)
 	st.OK(err)
@@ -207,34 +207,34 @@ func (st *stand) putCursor(c Cursor) {
 
 // TestCursorIsOnlyACopy: whatever CURSORS says, the stream is right.
 func TestCursorIsOnlyACopy(t *testing.T) {
-	for name, spoil := range map[string]func(*stand, Cursor){
-		"deleted": func(st *stand, _ Cursor) {
+	for name, spoil := range map[string]func(*fixture, Cursor){
+		"deleted": func(st *fixture, _ Cursor) {
 			kv, err := st.Store.Conn.JS.KeyValue(st.Context(), jets.BucketCursors)
 			st.OK(err)
 			st.OK(kv.Delete(st.Context(), jets.Key(sinktest.Kind.Name, "prod")))
 		},
-		"purged": func(st *stand, _ Cursor) {
+		"purged": func(st *fixture, _ Cursor) {
 			kv, err := st.Store.Conn.JS.KeyValue(st.Context(), jets.BucketCursors)
 			st.OK(err)
 			st.OK(kv.Purge(st.Context(), jets.Key(sinktest.Kind.Name, "prod")))
 		},
-		"bucket deleted": func(st *stand, _ Cursor) { st.OK(st.Store.Conn.JS.DeleteKeyValue(st.Context(), jets.BucketCursors)) },
-		"behind": func(st *stand, c Cursor) {
+		"bucket deleted": func(st *fixture, _ Cursor) { st.OK(st.Store.Conn.JS.DeleteKeyValue(st.Context(), jets.BucketCursors)) },
+		"behind": func(st *fixture, c Cursor) {
 			c.Next, c.StreamSeq = sinktest.Link(0), c.StreamSeq-5
 			st.putCursor(c)
 		},
-		"ahead": func(st *stand, c Cursor) {
+		"ahead": func(st *fixture, c Cursor) {
 			c.Next, c.StreamSeq = sinktest.Link(99), c.StreamSeq+5
 			c.CompleteThrough = time.Now().Add(time.Hour)
 			st.putCursor(c)
 		},
-		"nonsense": func(st *stand, _ Cursor) {
+		"nonsense": func(st *fixture, _ Cursor) {
 			st.Write(jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, "prod")), "{")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			st := newStand(t, jetstest.Config{})
+			st := newFixture(t, jetstest.Config{})
 			s := st.synced()
 			st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 			st.OK(s.settle(t.Context()))
@@ -258,7 +258,7 @@ func TestCursorIsOnlyACopy(t *testing.T) {
 // TestStreamMadeAnew: deleted and made again, by the program: the new one
 // begins beyond every old fence, and the cursor says where to go on.
 func TestStreamMadeAnew(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	zombie := st.synced()
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
@@ -281,7 +281,7 @@ func TestStreamMadeAnew(t *testing.T) {
 
 // TestRolledBack: the server comes back with an older copy of its store.
 func TestRolledBack(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	st.OK(s.settle(t.Context()))
@@ -315,7 +315,7 @@ func TestRolledBack(t *testing.T) {
 func TestRolledBackToTheSameSequences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		s := st.synced()
 		st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 		backup := st.backUp()
@@ -342,7 +342,7 @@ func TestRolledBackToTheSameSequences(t *testing.T) {
 // are loaded, and what it wrote is deleted again, so that the fences read
 // before still fit. Ids from beyond the fence would drop the events for good.
 func TestIdsThroughTheFenceOnly(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	slow, other := st.synced(), st.synced()
@@ -359,7 +359,7 @@ func TestIdsThroughTheFenceOnly(t *testing.T) {
 // only the cursor remembers, and something else stands where it points, or nothing yet.
 func TestStreamLostThePosition(t *testing.T) {
 	for _, refilled := range []bool{false, true} {
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		backup := st.backUp()
 		s := st.synced()
 		st.commit(s, page(s, 1, sinktest.Events(1, 4)))
@@ -388,7 +388,7 @@ func TestStreamLostThePosition(t *testing.T) {
 // to 50 minutes after they were published, some of them on either side of
 // the reopened since.
 func TestReopenComparesAll(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	for i := range 30 {
 		st.commit(s, page(s, i+1, sinktest.Events(10*i+1, 10*i+10))) // one event a minute
@@ -426,7 +426,7 @@ func TestReopenComparesAll(t *testing.T) {
 // the fresh start has made up for them, a process that has just come still knows the
 // newest of them: an org may begin a page with what the page before it ended with.
 func TestStartOverWhatIsKept(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 5)))
 	st.commit(s, short(s, 2, sinktest.Events(6, 8)))
@@ -451,7 +451,7 @@ func TestStartOverWhatIsKept(t *testing.T) {
 
 // A sync leaves no consumer behind: a server has room for 1,000 of them a stream.
 func TestSyncLeavesNoConsumer(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 5)))
 	for range 3 {
@@ -468,7 +468,7 @@ func TestSyncLeavesNoConsumer(t *testing.T) {
 // came late. Once it is over, a process that has just come still knows the newest
 // page that the org served, though that was stored before the reopening.
 func TestRepeatAfterAMakeUp(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	st.commit(s, page(s, 2, sinktest.Events(5, 6)))
@@ -488,7 +488,7 @@ func TestRepeatAfterAMakeUp(t *testing.T) {
 
 // TestReopenTwice: refused again while it makes up for the first.
 func TestReopenTwice(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	for i := range 5 {
 		st.commit(s, page(s, i+1, sinktest.Events(60*i+1, 60*i+60)))
@@ -509,7 +509,7 @@ func TestReopenTwice(t *testing.T) {
 
 // TestReopenBeforeAnyEvent: nothing was read yet, so since is the start's.
 func TestReopenBeforeAnyEvent(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	started := s.at.PublishedMax
 	st.commit(s, short(s, 1, nil))
@@ -522,7 +522,7 @@ func TestReopenBeforeAnyEvent(t *testing.T) {
 }
 
 func TestQueryChangeReopens(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 100)))
 	q := query()
@@ -538,7 +538,7 @@ func TestQueryChangeReopens(t *testing.T) {
 }
 
 func TestOriginChangeStartsAfresh(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	for i := range 5 { // more than the recent ids would reach back
 		st.commit(s, page(s, i+1, sinktest.Events(2*i+1, 2*i+2)))
@@ -556,7 +556,7 @@ func TestOriginChangeStartsAfresh(t *testing.T) {
 }
 
 func TestNewerVersionIsDeclined(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	newer := s.at
@@ -572,7 +572,7 @@ func TestNewerVersionIsDeclined(t *testing.T) {
 // TestUnreadablePosition: skipped backwards to the newest that can be read; the
 // fence is the subject's last sequence all the same, chain or no chain.
 func TestUnreadablePosition(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
 	st.commit(s, page(s, 2, sinktest.Events(3, 4)))
@@ -587,7 +587,7 @@ func TestUnreadablePosition(t *testing.T) {
 }
 
 func TestExtraMembersAreCarried(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	s.at.Extra = map[string]json.RawMessage{"note": json.RawMessage(`"kept"`)}
 	st.commit(s, page(s, 1, sinktest.Events(1, 2)))
@@ -599,7 +599,7 @@ func TestExtraMembersAreCarried(t *testing.T) {
 }
 
 func TestEventsPurged(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
 	st.Purge(jets.SubjectEvents(sinktest.Kind.Name, "prod"))
@@ -614,7 +614,7 @@ func TestEventsPurged(t *testing.T) {
 
 // TestStreamPurged: nothing is left of it but where it goes on, and the cursor.
 func TestStreamPurged(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	zombie := st.synced()
 	s := st.synced()
 	st.commit(s, page(s, 1, sinktest.Events(1, 4)))
@@ -636,7 +636,7 @@ func TestStreamPurged(t *testing.T) {
 
 // TestBrokenChain: positions deleted in the middle do not hide the older ones.
 func TestBrokenChain(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	var seqs []uint64
 	for i := range 6 {
@@ -659,7 +659,7 @@ func TestBrokenChain(t *testing.T) {
 
 // TestWithoutAllowAtomic: someone else made the stream, or changed it since.
 func TestWithoutAllowAtomic(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	stream, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
 	st.OK(err)
@@ -680,7 +680,7 @@ func TestWithoutAllowAtomic(t *testing.T) {
 // larger is a dead letter after one refusal, and holds nothing back. Raised again,
 // it takes effect with the next such event.
 func TestMessageSizeChanged(t *testing.T) {
-	st := newStand(t, jetstest.Config{})
+	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
 	st.LimitSignals(64 << 10)
 	p := page(s, 1, []pipeline.Event{sinktest.Large(1), sinktest.Event(2), sinktest.Event(3)})

@@ -20,19 +20,19 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// borough is an org that refuses whatever goes beyond the share, and replicas that
+// sharedOrg is an org that refuses whatever goes beyond the share, and replicas that
 // drain it at once: only what they tell each other, and the org's answers, keep
 // them within it.
-type borough struct {
+type sharedOrg struct {
 	*testing.T
 	server *jetstest.Server
 	org    *oktatest.Org
 	limit  int
 }
 
-func inBorough(t *testing.T, limit int, test func(*borough)) {
+func onSharedOrg(t *testing.T, limit int, test func(*sharedOrg)) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &borough{T: t, server: jetstest.Run(t), limit: limit}
+		b := &sharedOrg{T: t, server: jetstest.Run(t), limit: limit}
 		b.org = oktatest.New(oktatest.Config{
 			Seed: uint64(limit), Skew: 7 * time.Minute, Requests: 1 << 16,
 			Rate: oktatest.Rate{PerMinute: limit}, Identity: true,
@@ -46,7 +46,7 @@ func inBorough(t *testing.T, limit int, test func(*borough)) {
 }
 
 // replica is a process of its own: its limiter knows of others by NATS alone.
-func (b *borough) replica(name string) *limiter.Limiter {
+func (b *sharedOrg) replica(name string) *limiter.Limiter {
 	b.Helper()
 	store := sinktest.Open(b.T, b.server, jets.Config{Kind: sinktest.Kind})
 	return &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: simOrigin, Replica: name}
@@ -54,7 +54,7 @@ func (b *borough) replica(name string) *limiter.Limiter {
 
 // drain asks again and again by clients of one limiter for a while, and
 // returns when each request went.
-func (b *borough) drain(l *limiter.Limiter, clients int, share float64, d time.Duration) (sent []time.Time) {
+func (b *sharedOrg) drain(l *limiter.Limiter, clients int, share float64, d time.Duration) (sent []time.Time) {
 	ctx, cancel := context.WithTimeout(b.Context(), d)
 	defer cancel()
 	var mu sync.Mutex
@@ -76,7 +76,7 @@ func (b *borough) drain(l *limiter.Limiter, clients int, share float64, d time.D
 	return sent
 }
 
-func (b *borough) client(l *limiter.Limiter) *okta.Client {
+func (b *sharedOrg) client(l *limiter.Limiter) *okta.Client {
 	return &okta.Client{
 		Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limiter: l,
 		HTTP: &http.Client{Transport: b.org.Transport()},
@@ -84,7 +84,7 @@ func (b *borough) client(l *limiter.Limiter) *okta.Client {
 }
 
 // poll asks for one page.
-func (b *borough) poll(l *limiter.Limiter) {
+func (b *sharedOrg) poll(l *limiter.Limiter) {
 	b.Helper()
 	if _, err := b.client(l).Poll(b.Context(), okta.Start("", 2, time.Now())); err != nil {
 		b.Fatal(err)
@@ -92,7 +92,7 @@ func (b *borough) poll(l *limiter.Limiter) {
 }
 
 // within checks that nothing was refused.
-func (b *borough) within() {
+func (b *sharedOrg) within() {
 	b.Helper()
 	if n := b.refused(); n > 0 {
 		b.Errorf("%d requests were refused", n)
@@ -100,7 +100,7 @@ func (b *borough) within() {
 }
 
 // refused counts the requests that the org has answered with 429.
-func (b *borough) refused() (n int) {
+func (b *sharedOrg) refused() (n int) {
 	for _, r := range b.org.Requests() {
 		if r.Status == http.StatusTooManyRequests {
 			n++
@@ -110,7 +110,7 @@ func (b *borough) refused() (n int) {
 }
 
 // written is how many messages BUDGETS has taken.
-func (b *borough) written() int {
+func (b *sharedOrg) written() int {
 	b.Helper()
 	i, err := sinktest.Open(b.T, b.server, jets.Config{Kind: sinktest.Kind}).Conn.Info(b.Context(), jets.BucketStream(jets.BucketBudgets))
 	if err != nil {
@@ -128,7 +128,7 @@ func TestReplicasDrainOneOrg(t *testing.T) {
 		{20, 2, 1, time.Hour}, {120, 2, 3, 20 * time.Minute}, {50, 3, 2, 15 * time.Minute}, {600, 2, 2, 3 * time.Minute},
 	} {
 		t.Run(fmt.Sprintf("limit=%d/replicas=%d/clients=%d", c.limit, c.replicas, c.clients), func(t *testing.T) {
-			inBorough(t, c.limit, func(b *borough) {
+			onSharedOrg(t, c.limit, func(b *sharedOrg) {
 				var wg sync.WaitGroup
 				sent := make([]int, c.replicas)
 				for i := range sent {
@@ -158,7 +158,7 @@ func TestReplicasDrainOneOrg(t *testing.T) {
 // A command that reads the org's past with its own share, beside the poller of
 // another process, takes nothing of what is others'.
 func TestAuditBesideDrain(t *testing.T) {
-	inBorough(t, 120, func(b *borough) {
+	onSharedOrg(t, 120, func(b *sharedOrg) {
 		var wg sync.WaitGroup
 		poller, audit := b.replica("poller"), b.replica("audit")
 		wg.Go(func() { b.drain(poller, 1, 0.5, 10*time.Minute) })
@@ -174,7 +174,7 @@ func TestAuditBesideDrain(t *testing.T) {
 func TestTakeoverInMidWindow(t *testing.T) {
 	for _, limit := range []int{50, 120} {
 		t.Run(fmt.Sprint("limit=", limit), func(t *testing.T) {
-			inBorough(t, limit, func(b *borough) {
+			onSharedOrg(t, limit, func(b *sharedOrg) {
 				started, total, bursts := time.Now(), 0, 0
 				for i := range 100 {
 					sent := b.drain(b.replica(fmt.Sprint("replica-", i)), 5, 0.5, 7300*time.Millisecond)
@@ -196,16 +196,16 @@ func TestTakeoverInMidWindow(t *testing.T) {
 // A replica that takes over while the org has told the one before to wait does not
 // ask to be told again, whether it is told of a window or of a time alone.
 func TestTakeoverInHold(t *testing.T) {
-	for name, refuse := range map[string]func(*borough){
-		"used up": func(b *borough) { b.org.Drain(120) },
-		"retry after": func(b *borough) {
+	for name, refuse := range map[string]func(*sharedOrg){
+		"used up": func(b *sharedOrg) { b.org.Drain(120) },
+		"retry after": func(b *sharedOrg) {
 			b.org.SetFault(func(oktatest.Request) oktatest.Fault {
 				return oktatest.Fault{Status: 429, Code: "E0000047", NoBudget: true, Header: http.Header{"Retry-After": {"90"}}}
 			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBorough(t, 120, func(b *borough) {
+			onSharedOrg(t, 120, func(b *sharedOrg) {
 				b.drain(b.replica("first"), 1, 0.5, 95*time.Second)
 				refuse(b)
 				b.drain(b.replica("second"), 1, 0.5, 5*time.Second)
@@ -230,7 +230,7 @@ func TestTakeoverInHold(t *testing.T) {
 // An org that is merely polled is not written about; a lone read before each
 // poll is all that it costs.
 func TestPollingWritesNoBudget(t *testing.T) {
-	inBorough(t, 120, func(b *borough) {
+	onSharedOrg(t, 120, func(b *sharedOrg) {
 		l := b.replica("replica")
 		for range 240 {
 			b.poll(l)
@@ -244,7 +244,7 @@ func TestPollingWritesNoBudget(t *testing.T) {
 
 // While NATS is away, replicas go on at their speed: each by itself.
 func TestBudgetsWithoutNATS(t *testing.T) {
-	inBorough(t, 120, func(b *borough) {
+	onSharedOrg(t, 120, func(b *sharedOrg) {
 		l := b.replica("replica")
 		b.drain(l, 1, 0.5, 2*time.Minute)
 		b.server.Stop()

@@ -43,7 +43,7 @@ var strikes = []strike{
 	}, nil},
 	{10, "is frozen", func(w *fleetWorld, _ int, r *replica) {
 		r.freeze()
-		if w.chance(0.8) { // else until peace
+		if w.chance(0.8) { // else until it recovers
 			time.AfterFunc(w.upTo(6*w.ttl), r.heal)
 		}
 	}, func(t fleetTrouble) bool { return t.freezes }},
@@ -62,7 +62,7 @@ var strikes = []strike{
 	{5, "loses its way to an org", func(w *fleetWorld, _ int, r *replica) {
 		host := w.orgs[w.rng.IntN(len(w.orgs))].host
 		r.loses(host, true)
-		if w.chance(0.5) { // else until peace
+		if w.chance(0.5) { // else until it recovers
 			time.AfterFunc(w.upTo(4*time.Minute), func() { r.loses(host, false) })
 		}
 	}, nil},

@@ -59,7 +59,7 @@ func simulateFleets(t *testing.T, what fleetTrouble, seeds uint64) {
 
 // tally is what the seeds came to, for people.
 type tally struct {
-	held     time.Duration // most, from peace until all are held
+	held     time.Duration // most, from the recovery until all are held
 	owned    time.Duration // most, until all are held by their owners
 	complete time.Duration // most, until all that orgs have is stored
 	dazed    int           // requests of a replica that had been frozen, beside another's
@@ -159,7 +159,7 @@ func (w *fleetWorld) upTo(d time.Duration) time.Duration {
 	return time.Duration(w.rng.Int64N(int64(d)))
 }
 
-// run is a life: trouble for a while, peace, rest, and the audit.
+// run is a life: trouble for a while, recovery, rest, and the audit.
 func (w *fleetWorld) run() {
 	for _, t := range w.tenants {
 		if w.chance(0.8) {
@@ -177,7 +177,7 @@ func (w *fleetWorld) run() {
 			w.reconfigure()
 		}
 	}
-	w.peace()
+	w.recover()
 	w.rest()
 	w.leave()
 	w.audit()

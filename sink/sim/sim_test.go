@@ -184,7 +184,7 @@ func (w *world) fault(r oktatest.Request) oktatest.Fault {
 	return fault
 }
 
-// run is a life: trouble for a while, peace, and the audit.
+// run is a life: trouble for a while, recovery, and the audit.
 func (w *world) run() {
 	for i := range 1 + w.rng.IntN(3) {
 		w.pollers = append(w.pollers, w.launch(fmt.Sprint("poller-", i)))
@@ -205,12 +205,12 @@ func (w *world) run() {
 		p.kill()
 	}
 	w.org.SetFault(nil)
-	w.peace()
+	w.recover()
 	w.audit()
 }
 
-// peace lets a new poller catch up with everything.
-func (w *world) peace() {
+// recover lets a new poller catch up with everything.
+func (w *world) recover() {
 	all := w.org.Events()
 	if until := time.Until(all[len(all)-1].Persisted); until > 0 {
 		time.Sleep(until)

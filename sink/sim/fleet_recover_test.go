@@ -15,9 +15,9 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// peace ends all trouble, and sees that the fleet comes to rest by itself: all is
+// recover ends all trouble, and sees that the fleet comes to rest by itself: all is
 // held soon, by its owner at last, and everything is in the stream.
-func (w *fleetWorld) peace() {
+func (w *fleetWorld) recover() {
 	w.calm.Store(true)
 	for _, r := range w.doomed {
 		r.kill()
@@ -45,7 +45,7 @@ func (w *fleetWorld) peace() {
 	for _, t := range w.tenants {
 		w.must(w.put(t, true))
 	}
-	w.log.Info("strike: peace")
+	w.log.Info("strike: recovery")
 	began := time.Now()
 
 	// Reconnecting, a watch that must be found dead, a session that expires and

@@ -14,14 +14,14 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// stand is a fixture with what tests of a sink need.
-type stand struct {
+// fixture is a fixture with what tests of a sink need.
+type fixture struct {
 	*sinktest.Fixture
 }
 
-func newStand(t *testing.T, c jetstest.Config) *stand {
+func newFixture(t *testing.T, c jetstest.Config) *fixture {
 	t.Helper()
-	return &stand{sinktest.New(t, c)}
+	return &fixture{sinktest.New(t, c)}
 }
 
 func query() Query {
@@ -32,10 +32,10 @@ func query() Query {
 }
 
 // sink is the sink of a process that has just started.
-func (st *stand) sink() *Sink { return New(st.Store, "prod", query(), nil, nil) }
+func (st *fixture) sink() *Sink { return New(st.Store, "prod", query(), nil, nil) }
 
 // synced is a sink after its first sync.
-func (st *stand) synced() *Sink {
+func (st *fixture) synced() *Sink {
 	st.Helper()
 	s := st.sink()
 	_, err := s.Sync(st.Context())
@@ -43,7 +43,7 @@ func (st *stand) synced() *Sink {
 	return s
 }
 
-func (st *stand) commit(s *Sink, p pipeline.Page) pipeline.Receipt {
+func (st *fixture) commit(s *Sink, p pipeline.Page) pipeline.Receipt {
 	st.Helper()
 	r, err := s.Commit(st.Context(), s.at, p)
 	st.OK(err)
@@ -68,7 +68,7 @@ func short(s *Sink, next int, list []pipeline.Event) pipeline.Page {
 
 // stored reads the whole stream: the uuids of the events, in order, with
 // their bytes compared, and the positions.
-func (st *stand) stored() (uuids []string, positions []pipeline.Position) {
+func (st *fixture) stored() (uuids []string, positions []pipeline.Position) {
 	st.Helper()
 	for m := range st.Messages(jets.StreamSignals) {
 		switch {
@@ -93,7 +93,7 @@ func (st *stand) stored() (uuids []string, positions []pipeline.Position) {
 
 // wantEvents checks that the stream holds exactly the events from first to
 // last, each once, in order.
-func (st *stand) wantEvents(first, last int) {
+func (st *fixture) wantEvents(first, last int) {
 	st.Helper()
 	var want []string
 	for _, e := range sinktest.Events(first, last) {
@@ -104,7 +104,7 @@ func (st *stand) wantEvents(first, last int) {
 	}
 }
 
-func (st *stand) cursor() *Cursor {
+func (st *fixture) cursor() *Cursor {
 	st.Helper()
 	m, err := st.Store.Conn.Last(st.Context(), jets.BucketStream(jets.BucketCursors), jets.BucketSubject(jets.BucketCursors, jets.Key(sinktest.Kind.Name, "prod")))
 	st.OK(err)

@@ -13,7 +13,7 @@ import (
 func TestSyncsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
-		st := newStand(t, jetstest.Config{})
+		st := newFixture(t, jetstest.Config{})
 		all, err := st.Store.Syncs.Take(t.Context(), st.Store.Syncs.Capacity, false)
 		st.OK(err)
 		synced := false
