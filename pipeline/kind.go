@@ -12,6 +12,7 @@ type Kind struct {
 	Name  string // in subjects, keys and log lines, such as okta
 	Title string // for people, such as Okta
 
+	Members    Members       // by which an event is known
 	TypePrefix string        // turns an event's type into a CloudEvents type, such as com.okta.
 	Retention  time.Duration // how long an org keeps its log
 	// Lateness is how long after its publication an event may be persisted. A reopened
@@ -31,6 +32,13 @@ type Kind struct {
 	// Query returns a hash of what the links of an integration request, apart from their
 	// place: a changed one needs a new query.
 	Query func(i Integration) string
+}
+
+// Members are the names of the members of an event by which it is known.
+type Members struct {
+	ID        string // its id, such as uuid
+	Type      string // such as eventType
+	Published string // when it happened, in RFC 3339
 }
 
 // Read parses a value of INTEGRATIONS.

@@ -28,7 +28,7 @@ type KeptJob struct {
 	Err      error // why it can't be read (then only Instance and ID are set); nil: it can
 }
 
-// backfillKey returns a job's key: okta.<instance>.<id>.
+// backfillKey returns a job's key: <kind>.<instance>.<id>.
 func backfillKey(kind string, j *backfill.Job) string { return jets.Key(kind, j.Instance) + "." + j.ID }
 
 // Watch calls changed with all jobs, the oldest of an instance first: at the start and

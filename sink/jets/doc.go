@@ -10,10 +10,10 @@
 //
 // # What is stored where
 //
-//   - Stream SIGNALS: the events of an instance on signals.okta.<instance> and its
-//     positions on signal-cursor.okta.<instance>, in one order.
+//   - Stream SIGNALS: the events of an instance on signals.<kind>.<instance> and its
+//     positions on signal-cursor.<kind>.<instance>, in one order.
 //   - Stream DEADLETTER: elements that could not be published, on
-//     deadletter.okta.<instance>.
+//     deadletter.<kind>.<instance>.
 //   - Bucket CURSORS: a copy of each newest position, for readers, and in case the stream
 //     has no position any more. It may be one page behind.
 //   - Bucket INTEGRATIONS: the instances to poll; watched.

@@ -75,12 +75,12 @@ func DecodeHeader(s string) string {
 }
 
 // EventID returns the uuid of a stored event: from its header or, if a foreign client
-// wrote none, from its body; empty if it has none.
-func EventID(h nats.Header, data []byte) string {
+// wrote none, from the member of its body; empty if it has none.
+func EventID(h nats.Header, data []byte, member string) string {
 	if id := HeaderText(h, HeaderID); id != "" {
 		return id
 	}
-	return jsonscan.Text(data, "uuid")
+	return jsonscan.Text(data, member)
 }
 
 // HeaderText returns the decoded value of a header; empty: none.

@@ -55,7 +55,7 @@ type Stored struct {
 	Seq      uint64
 	At       time.Time   // when the server stored it
 	Header   nats.Header // as published; never nil
-	Data     []byte      // Okta's bytes
+	Data     []byte      // the org's bytes
 }
 
 // newStored returns the event of a consumer's message.
@@ -80,14 +80,14 @@ func orEmpty(h nats.Header) nats.Header {
 
 // ID returns the event's uuid: from its header or, if a foreign client wrote none, from
 // its body; empty if it has none.
-func (e *Stored) ID() string { return jets.EventID(e.Header, e.Data) }
+func (e *Stored) ID() string { return jets.EventID(e.Header, e.Data, e.Kind.Members.ID) }
 
-// Type returns Okta's eventType, from header or body as ID does.
+// Type returns the event's type as its source names it, from header or body as ID does.
 func (e *Stored) Type() string {
 	if v := e.Header[jets.HeaderType]; len(v) > 0 {
 		return strings.TrimPrefix(jets.DecodeHeader(v[0]), e.Kind.TypePrefix)
 	}
-	return jsonscan.Text(e.Data, "eventType")
+	return jsonscan.Text(e.Data, e.Kind.Members.Type)
 }
 
 // Published returns when the event happened, from header or body as ID does; false if it
@@ -95,7 +95,7 @@ func (e *Stored) Type() string {
 func (e *Stored) Published() (time.Time, bool) {
 	text := jets.HeaderText(e.Header, jets.HeaderTime)
 	if text == "" {
-		text = jsonscan.Text(e.Data, "published")
+		text = jsonscan.Text(e.Data, e.Kind.Members.Published)
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	return at, err == nil

@@ -68,7 +68,7 @@ func (s *Sink) foreign(ctx context.Context, batch []id) (newest uint64, ids []id
 			return 0, nil, nil
 		}
 		newest = m.Seq
-		uuid := jets.EventID(m.Header, m.Data)
+		uuid := jets.EventID(m.Header, m.Data, s.store.Kind.Members.ID)
 		if one := idOf(uuid); slices.Contains(batch, one) {
 			return 0, nil, nil
 		} else if uuid != "" {

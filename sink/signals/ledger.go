@@ -58,7 +58,8 @@ func (l *Ledger) Event(ctx context.Context, seq uint64) (pipeline.Event, error) 
 	if err != nil {
 		return pipeline.Event{}, err
 	}
-	event := pipeline.Event{Data: m.Data, UUID: jets.EventID(m.Header, m.Data), Type: jsonscan.Text(m.Data, "eventType"), Time: jsonscan.Text(m.Data, "published")}
+	known := l.Store.Kind.Members
+	event := pipeline.Event{Data: m.Data, UUID: jets.EventID(m.Header, m.Data, known.ID), Type: jsonscan.Text(m.Data, known.Type), Time: jsonscan.Text(m.Data, known.Published)}
 	event.Published, _ = time.Parse(time.RFC3339, event.Time)
 	return event, nil
 }

@@ -115,5 +115,5 @@ func (s *Sink) uuidOf(ctx context.Context, m jetstream.Msg, seq uint64) (string,
 	if err != nil {
 		return "", fmt.Errorf("read the event at %d: %w", seq, err)
 	}
-	return jsonscan.Text(raw.Data, "uuid"), nil
+	return jsonscan.Text(raw.Data, s.store.Kind.Members.ID), nil
 }

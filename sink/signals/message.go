@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// envelope makes the messages of events: Okta's bytes, and headers that a consumer routes
+// envelope makes the messages of events: the org's bytes, and headers that a consumer routes
 // by. It reuses one message: a client copies a message when it sends it, and a thousand
 // per page would cost more than their bytes. There is no Nats-Msg-Id: exactness comes
 // from the fence, and the server would refuse a whole batch for one repeat.

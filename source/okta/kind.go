@@ -14,6 +14,7 @@ const Retention = 90 * 24 * time.Hour
 var Kind = &pipeline.Kind{
 	Name:       "okta",
 	Title:      "Okta",
+	Members:    pipeline.Members{ID: "uuid", Type: "eventType", Published: "published"},
 	TypePrefix: "com.okta.",
 	Retention:  Retention,
 	Lateness:   time.Hour,
