@@ -21,22 +21,19 @@ import (
 
 // assembly assembles and polls instances, and holds what they share.
 type assembly struct {
-	store    *jets.Store
-	seen     *jets.SnapshotSeen
-	locks    *locks.Locks
-	http     *http.Client
-	timeout  time.Duration // of one request
-	metrics  *telemetry.Metrics
-	board    *telemetry.StatusBoard
-	trace    *pipeline.Trace // the hooks of all listeners, metrics and board included
-	log      *slog.Logger
-	limiters limiters
-	clocks   clocks
-	bounds   bounds
-	guards   breakers
-	wakes    wakeups
-	looks    looks
-	backlogs *backlogs // nil: none
+	store     *jets.Store
+	seen      *jets.SnapshotSeen
+	locks     *locks.Locks
+	http      *http.Client
+	timeout   time.Duration // of one request
+	metrics   *telemetry.Metrics
+	board     *telemetry.StatusBoard
+	trace     *pipeline.Trace // the hooks of all listeners, metrics and board included
+	log       *slog.Logger
+	bounds    bounds
+	origins   origins
+	instances instances
+	backlogs  *backlogs // nil: none
 
 	auditEvery time.Duration // 0: no standing audits
 }
@@ -45,20 +42,20 @@ type assembly struct {
 // client send a request, behind the instance's breaker; the runner carries the client's
 // page to the sink.
 func (s *assembly) Runner(i pipeline.Integration, token pipeline.Secret, able func(error)) *pipeline.Runner {
-	clock := s.clocks.Of(i.Origin)
+	clock, own := s.origins.Of(i.Origin).clock, s.instances.Of(i.Instance)
 	client, query := s.client(i, token, i.RateShare), orgs.QueryOf(i, clock)
 	query.Org = client.Organization
 	return &pipeline.Runner{
 		Kind:     i.Kind.Name,
 		Instance: i.Instance,
-		Source:   informed{s.guards.Before(client, i, token, s.trace), s.heard},
+		Source:   informed{own.Guard(client, i, token, s.trace), s.heard},
 		Sink:     signals.New(s.store, i.Instance, query, s.trace, s.log),
 		Clock:    clock,
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
 		Able:     able,
 		Org:      client.Organization,
-		Wake:     s.wakes.Of(i.Instance),
+		Wake:     own.wake,
 		Quiet:    s.natsAway,
 		Trace:    s.trace,
 		Log:      s.log,
@@ -76,7 +73,7 @@ func (s *assembly) client(i pipeline.Integration, token pipeline.Secret, share f
 		Token:     token,
 		LinkHosts: i.LinkHosts,
 		Limit:     i.Limit,
-		Limiter:   s.limiters.Of(i.Origin),
+		Limiter:   s.origins.Of(i.Origin).limiter,
 		Share:     share,
 		HTTP:      s.http,
 		Timeout:   s.timeout,
@@ -151,7 +148,7 @@ func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipel
 		stop := everyWhile(looking, tokenLook, func() { _, _ = look() })
 		defer stop()
 		defer end() // first, because reading the file may take time
-		defer s.looks.Add(i.Instance, look)()
+		defer s.instances.Of(i.Instance).Looks(look)()
 	}
 	defer s.auditing(ctx, i, token)()
 	if err := s.Runner(i, token, able).Run(ctx); err != nil {
@@ -211,8 +208,7 @@ func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()
 // Report records the fleet's states of instances that are not polled.
 func (s *assembly) Report(instance string, state pipeline.State, err error) {
 	if state == "" { // deleted
-		s.guards.Forget(instance)
-		s.wakes.Forget(instance)
+		s.instances.Forget(instance)
 	}
 	if err != nil && errors.Is(err, pipeline.ErrNewer) {
 		err = fmt.Errorf("%w: use the newest signal-client that has worked on this stream", err)

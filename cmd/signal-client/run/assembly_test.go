@@ -24,7 +24,7 @@ func (f sourceFunc) Poll(context.Context, pipeline.Link) (pipeline.Page, error) 
 
 // A breaker stands through a changed interval, and makes way for a new one when
 // origin or credential change.
-func TestGuards(t *testing.T) {
+func TestBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type told struct {
 			state   string
@@ -37,12 +37,15 @@ func TestGuards(t *testing.T) {
 		counting := sourceFunc(func() error { asked++; return nil })
 		first := pipeline.NewSecret("first")
 		i := pipeline.Integration{Kind: kinds.Default, Instance: "prod", Origin: "https://acme.okta.com", PollInterval: time.Minute}
-		var g breakers
-		if _, err := g.Before(refusing, i, first, trace).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
+		var all instances
+		guard := func(source pipeline.Source, i pipeline.Integration, token pipeline.Secret) pipeline.Source {
+			return all.Of(i.Instance).Guard(source, i, token, trace)
+		}
+		if _, err := guard(refusing, i, first).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
 			t.Fatal(err)
 		}
 		poll := func(i pipeline.Integration, token pipeline.Secret) error {
-			_, err := g.Before(counting, i, token, trace).Poll(t.Context(), "")
+			_, err := guard(counting, i, token).Poll(t.Context(), "")
 			return err
 		}
 
@@ -55,23 +58,21 @@ func TestGuards(t *testing.T) {
 		if err := poll(other, first); err != nil || asked != 1 {
 			t.Errorf("after a changed origin: %v, asked %d times", err, asked)
 		}
-		if _, err := g.Before(refusing, i, first, trace).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
+		if _, err := guard(refusing, i, first).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
 			t.Fatal(err)
 		}
 		if err := poll(i, pipeline.NewSecret("second")); err != nil || asked != 2 {
 			t.Errorf("after a changed token: %v, asked %d times", err, asked)
 		}
-		if _, err := g.Before(refusing, i, pipeline.NewSecret("second"), trace).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
+		if _, err := guard(refusing, i, pipeline.NewSecret("second")).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
 			t.Fatal(err)
 		}
-		var w wakeups
-		w.before = g.Try
-		w.Wake("prod")
+		all.Wake("prod")
 		if err := poll(i, pipeline.NewSecret("second")); err != nil || asked != 3 {
 			t.Errorf("after a wake: %v, asked %d times", err, asked)
 		}
 		asked--
-		g.Forget("prod")
+		all.Forget("prod")
 		if err := poll(i, first); err != nil || asked != 3 {
 			t.Errorf("after it was deleted and added again: %v, asked %d times", err, asked)
 		}
@@ -84,11 +85,11 @@ func TestGuards(t *testing.T) {
 }
 
 func TestOneLimiterForAnOrigin(t *testing.T) {
-	var l limiters
-	if a, b := l.Of("https://a"), l.Of("https://a"); a != b {
+	var all origins
+	if a, b := all.Of("https://a"), all.Of("https://a"); a != b {
 		t.Error("an origin has two limiters")
 	}
-	if a, b := l.Of("https://a"), l.Of("https://b"); a == b {
+	if a, b := all.Of("https://a"), all.Of("https://b"); a.limiter == b.limiter {
 		t.Error("two origins share a limiter")
 	}
 }

@@ -52,10 +52,10 @@ func TestDrainsAndAQuietOrg(t *testing.T) {
 	})
 }
 
-// rush is a stage whose orgs all have something to say.
+// rush is an assembly whose orgs all have something to say.
 type rush struct {
 	*testing.T
-	stage         *assembly
+	polls         *assembly
 	quiet, drains *oktatest.Org
 
 	mu     sync.Mutex
@@ -90,7 +90,7 @@ func newRush(t *testing.T, log oktatest.Synthesize) *rush {
 		}
 		r.drains.ServeHTTP(w, req)
 	})
-	r.stage = &assembly{
+	r.polls = &assembly{
 		store: store, http: &http.Client{Transport: oktatest.HandlerTransport(orgs)}, timeout: time.Minute,
 		log: slog.New(slog.DiscardHandler),
 		trace: pipeline.Traces(&pipeline.Trace{
@@ -163,7 +163,7 @@ func (r *rush) poll(ctx context.Context, instance string, interval time.Duration
 		Kind: kinds.Default, Instance: instance, Origin: "https://" + instance + ".okta.com", PollInterval: interval,
 		Limit: limit, RateShare: 1, Since: pipeline.Since{Age: 48 * time.Hour},
 	}
-	if err := r.stage.Runner(i, pipeline.NewSecret("token"), nil).Run(ctx); err != nil {
+	if err := r.polls.Runner(i, pipeline.NewSecret("token"), nil).Run(ctx); err != nil {
 		r.Errorf("%s: %v", instance, err)
 	}
 }
@@ -187,7 +187,7 @@ func (r *rush) committed(instance string, page pipeline.Page, receipt pipeline.R
 
 // look takes note of what is in use.
 func (r *rush) look() {
-	b := r.stage.bounds
+	b := r.polls.bounds
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.most = [2]int64{max(r.most[0], b.requests.Used()), max(r.most[1], b.pages.Used())}
@@ -205,7 +205,7 @@ func (r *rush) drained() (n int) {
 }
 
 func (r *rush) check(events int, took time.Duration) {
-	b := r.stage.bounds
+	b := r.polls.bounds
 	r.Logf("%d events drained in %v; the quiet org's commits at most %v apart; most in use: %d requests, %d bytes", r.stored, took, r.late, r.most[0], r.most[1])
 	if r.stored != events {
 		r.Errorf("%d events are stored, want %d", r.stored, events)

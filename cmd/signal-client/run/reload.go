@@ -3,11 +3,8 @@ package run
 import (
 	"context"
 	"crypto/sha256"
-	"maps"
 	"os"
 	"os/signal"
-	"slices"
-	"sync"
 	"syscall"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
@@ -24,7 +21,7 @@ func hangups() <-chan os.Signal {
 
 // reload reads again, at each SIGHUP, what can change while the process runs, and logs
 // the result.
-func (s *Service) reload(ctx context.Context, stage *assembly) error {
+func (s *Service) reload(ctx context.Context, a *assembly) error {
 	files := fingerprint(ctx, s.Config.NATS)
 	for {
 		select {
@@ -32,7 +29,7 @@ func (s *Service) reload(ctx context.Context, stage *assembly) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		looked, changed, failed := stage.looks.All()
+		looked, changed, failed := a.instances.Look()
 		now := fingerprint(ctx, s.Config.NATS)
 		renewed := now != files
 		files = now
@@ -42,7 +39,7 @@ func (s *Service) reload(ctx context.Context, stage *assembly) error {
 			continue
 		}
 		s.Log.Info("nats: reconnecting with the changed files")
-		if err := stage.store.Conn.NATS.ForceReconnect(); err != nil {
+		if err := a.store.Conn.NATS.ForceReconnect(); err != nil {
 			s.Log.Warn("nats: not reconnected", "err", err)
 		}
 	}
@@ -63,52 +60,4 @@ func fingerprint(ctx context.Context, c config.NATS) [sha256.Size]byte {
 		_, _ = all.Write(part[:])
 	}
 	return [sha256.Size]byte(all.Sum(nil))
-}
-
-// looks checks the token files of the instances that are polled. The zero value is ready;
-// it is safe for concurrent use.
-type looks struct {
-	mu   sync.Mutex
-	each map[string]func() (changed bool, err error) // by instance
-}
-
-// Add makes SIGHUP check an instance's file, until remove is called.
-func (l *looks) Add(instance string, look func() (bool, error)) (remove func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.each == nil {
-		l.each = map[string]func() (bool, error){}
-	}
-	l.each[instance] = look
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.each, instance)
-	}
-}
-
-// All checks all files. It returns their number, and the instances whose file has another
-// token or can't be read.
-func (l *looks) All() (looked int, changed, failed []string) {
-	l.mu.Lock()
-	each := maps.Clone(l.each)
-	l.mu.Unlock()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for instance, look := range each {
-		wg.Go(func() {
-			another, err := look()
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				failed = append(failed, instance)
-			} else if another {
-				changed = append(changed, instance)
-			}
-		})
-	}
-	wg.Wait()
-	slices.Sort(changed)
-	slices.Sort(failed)
-	return len(each), changed, failed
 }

@@ -54,10 +54,10 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	}
 	defer spans.End()
 	trace := pipeline.Traces(s.metrics.Trace(), b.Trace(), advisories.Trace(), spans.Trace(), s.Trace)
-	stage := s.stage(store, seen, locks, b, trace)
-	defer inBackground(ctx, stage.backlogs.Run)()
-	defer inBackground(ctx, func(ctx context.Context) error { return s.reload(ctx, stage) })()
-	defer stage.wakes.Listen(store.Conn.NATS, s.Log)()
+	a := s.assemble(store, seen, locks, b, trace)
+	defer inBackground(ctx, a.backlogs.Run)()
+	defer inBackground(ctx, func(ctx context.Context) error { return s.reload(ctx, a) })()
+	defer a.instances.Listen(store.Conn.NATS, s.Log)()
 	defer inBackground(ctx, (&telemetry.Presence{Conn: store.Conn, Replica: locks.Replica, Board: b, Log: s.Log}).Run)()
 	defer inBackground(ctx, func(ctx context.Context) error {
 		if err := pipeline.Sleep(ctx, 2*time.Duration(s.Config.Process.SessionTTL)); err != nil { // wait out the sessions of killed processes
@@ -77,36 +77,34 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	held := &ownership{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
 		return buckets.ReadStatus(ctx, store, instance)
 	}}
-	err = s.fleet(stage, held, known, streams).Run(ctx)
+	err = s.fleet(a, held, known, streams).Run(ctx)
 	s.Log.Info("polling ended")
 	return err
 }
 
-// stage returns what polls, within this process's bounds.
-func (s *Service) stage(store *jets.Store, seen *jets.SnapshotSeen, locks *locks.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *assembly {
+// assemble returns what polls, within this process's bounds.
+func (s *Service) assemble(store *jets.Store, seen *jets.SnapshotSeen, locks *locks.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *assembly {
 	within := newBounds(s.Config.Process)
 	s.metrics.WatchBounds(within.requests, within.pages)
-	st := &assembly{
+	return &assembly{
 		store: store, seen: seen, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.Log,
-		limiters:   limiters{exchange: buckets.NewBudgets(store), replica: locks.Replica()},
+		origins:    origins{exchange: buckets.NewBudgets(store), replica: locks.Replica()},
 		bounds:     within,
 		backlogs:   &backlogs{kept: &buckets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.Log},
 		auditEvery: time.Duration(s.Config.Process.AuditEvery),
 	}
-	st.wakes.before = st.guards.Try
-	return st
 }
 
 // fleet returns the fleet that polls the instances of INTEGRATIONS and of the
 // environment.
-func (s *Service) fleet(stage *assembly, held *ownership, known *unownedCount, streams *streamWatch) *fleet.Fleet {
+func (s *Service) fleet(a *assembly, held *ownership, known *unownedCount, streams *streamWatch) *fleet.Fleet {
 	return &fleet.Fleet{
 		Integrations: &orgCountLog{
-			Integrations: &buckets.Integrations{Store: stage.store, Seen: stage.seen, Log: s.Log}, static: len(known.static), log: s.Log, hint: s.firstStep(),
+			Integrations: &buckets.Integrations{Store: a.store, Seen: a.seen, Log: s.Log}, static: len(known.static), log: s.Log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
-				s.ready.Check(func() string { return s.unready(stage, known, streams) }, func() []string {
+				s.ready.Check(func() string { return s.unready(a, known, streams) }, func() []string {
 					faults, _ := known.Faults()
 					return faults
 				})
@@ -115,14 +113,14 @@ func (s *Service) fleet(stage *assembly, held *ownership, known *unownedCount, s
 		},
 		Locks:  held,
 		Static: known.static,
-		Poll:   stage.Poll,
-		Report: stage.Report,
+		Poll:   a.Poll,
+		Report: a.Report,
 		Log:    s.Log,
 	}
 }
 
 // unready returns why nothing can be polled here now; empty: something can.
-func (s *Service) unready(stage *assembly, known *unownedCount, streams *streamWatch) string {
+func (s *Service) unready(a *assembly, known *unownedCount, streams *streamWatch) string {
 	if s.server != nil {
 		if trouble := s.server.Trouble(); trouble != "" {
 			return trouble
@@ -131,7 +129,7 @@ func (s *Service) unready(stage *assembly, known *unownedCount, streams *streamW
 	if away := s.nats.Away(); away != "" {
 		return away
 	}
-	if !stage.locks.Live() {
+	if !a.locks.Live() {
 		return "the session in LOCKS is not renewed: nothing is polled until it is"
 	}
 	if unfit := streams.Unready(); unfit != "" {
