@@ -6,18 +6,18 @@ import (
 )
 
 // Kind is a kind of source: everything in which one vendor's log differs from another's.
-// The kinds are values in one slice of package main, and nothing else outside of their
-// own packages names one. A Kind must not change.
+// Package main lists the kinds, and only their own packages name one otherwise. A Kind
+// must not change.
 type Kind struct {
 	Name  string // in subjects, keys and log lines, such as okta
-	Title string // for people, such as Okta
+	Title string // display name, such as Okta
 
 	Members    Members       // by which an event is known
-	TypePrefix string        // turns an event's type into a CloudEvents type, such as com.okta.
+	TypePrefix string        // makes a CloudEvents type of an event's type, such as com.okta.
 	Retention  time.Duration // how long an org keeps its log
 	// Lateness is how long after its publication an event may be persisted. A reopened
-	// query begins that much before published_max. An event that is later still may be
-	// missed or doubled when a reopening falls in between.
+	// query begins that much before published_max. An event persisted later may be missed
+	// or doubled when a reopening falls in between.
 	Lateness time.Duration
 
 	// Parse reads a value of INTEGRATIONS, checks it and fills in the defaults. Its error
@@ -25,12 +25,12 @@ type Kind struct {
 	Parse func(instance string, value []byte) (Integration, error)
 
 	// Start returns the request for everything that the org persisted at or after since,
-	// in the order of persistence.
+	// in order of persistence.
 	Start func(i Integration, since time.Time) Link
-	// Window returns the requests for the past of the same query.
+	// Window returns the same query's requests for the past.
 	Window func(i Integration) Window
-	// Query returns a hash of what the links of an integration request, apart from their
-	// place: a changed one needs a new query.
+	// Query returns a hash of what an integration's links request, apart from their
+	// place: a changed hash needs a new query.
 	Query func(i Integration) string
 }
 
@@ -57,7 +57,7 @@ func (k *Kind) Clamp(at, now time.Time) time.Time {
 	return at.UTC()
 }
 
-// Keeps says how long an org keeps its log, for people.
+// Keeps says how long an org keeps its log, in words.
 func (k *Kind) Keeps() string {
 	return fmt.Sprintf("%s keeps %d days", k.Title, int(k.Retention.Hours()/24))
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// Error is everything that is wrong with a value, in one line.
+// Error lists everything that is wrong with a value, in one line.
 type Error struct{ Complaints []Complaint }
 
-// Complaint is one thing that is wrong.
+// Complaint is one fault of a value.
 type Complaint struct {
-	Field   string // where, dotted: settings.rate_share, target[0].id; empty: the value itself
+	Field   string // dotted path: settings.rate_share, target[0].id; empty: the value itself
 	Problem string // what is wrong: "must be at most 1, got 3"
 }
 
@@ -29,7 +29,7 @@ func (e *Error) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// String is the field and the problem.
+// String returns the field and the problem.
 func (c Complaint) String() string {
 	if c.Field == "" {
 		return "the value " + c.Problem
@@ -37,7 +37,7 @@ func (c Complaint) String() string {
 	return c.Field + ": " + c.Problem
 }
 
-// complaints are the leaves of the library's tree of errors, by field.
+// complaints returns the leaves of the library's error tree, by field.
 func complaints(e *jsonschema.ValidationError) []Complaint {
 	var all []Complaint
 	var walk func(*jsonschema.ValidationError)
@@ -75,8 +75,8 @@ func complain(e *jsonschema.ValidationError) []Complaint {
 // secret reports whether a place may hold a credential.
 func secret(at []string) bool { return len(at) > 0 && at[0] == "credentials" }
 
-// dotted writes a place as people do: target[0].id. Its names are the schema's:
-// members that a schema doesn't name are not complained of.
+// dotted formats a path: target[0].id. Its names are the schema's own, because unknown
+// members are accepted.
 func dotted(at []string) string {
 	var b strings.Builder
 	for _, step := range at {
@@ -92,7 +92,7 @@ func dotted(at []string) string {
 	return b.String()
 }
 
-// problem says what a value must be and, where that can be said, what it is.
+// problem returns what a value must be and, where possible, what it is.
 func problem(k jsonschema.ErrorKind) (must, got string) {
 	switch k := k.(type) {
 	case *kind.Type:
@@ -113,7 +113,7 @@ func problem(k jsonschema.ErrorKind) (must, got string) {
 	return bound(k)
 }
 
-// bound says which bound a number is out of.
+// bound returns which bound a number violates.
 func bound(k jsonschema.ErrorKind) (must, got string) {
 	switch k := k.(type) {
 	case *kind.Minimum:
@@ -156,7 +156,7 @@ func list(values []any) string {
 	return strings.Join(words, ", ")
 }
 
-// show writes a value for people: short, and on one line.
+// show formats a value: short, and on one line.
 func show(v any) string {
 	const most = 60
 	s := fmt.Sprint(v)

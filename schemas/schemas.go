@@ -1,10 +1,10 @@
-// Package schemas holds the JSON Schemas (2020-12) of every value that
-// signal-client keeps in NATS and of Okta's LogEvent, an AsyncAPI document of
-// its subjects, and the check of a value against them.
+// Package schemas holds the JSON Schemas (2020-12) of every value that signal-client
+// stores in NATS and of Okta's LogEvent, an AsyncAPI document of its subjects, and the
+// validation of values.
 //
-// A schema says what a writer should write. Readers take more: members that a
-// schema does not name are never refused. A value that passes may still be
-// wrong in ways that a schema can't say; the program's own readers check those.
+// A schema says what a writer should write. Readers accept more: members that a schema
+// does not name are never refused. A valid value may still be wrong in ways that a schema
+// can't express; the program's own parsers check those.
 package schemas
 
 import (
@@ -24,14 +24,14 @@ import (
 //go:embed *.json
 var Files embed.FS
 
-// base is what every $id begins with. Nothing is ever fetched from there.
+// base is the prefix of every $id. Nothing is ever fetched from there.
 const base = "https://github.com/witfoo/signal-client/schemas/"
 
-// Names are the schemas that Validate knows. A "deadletter" is the object of
-// the headers of a dead letter.
+// Names are the schemas that Validate knows. A "deadletter" is the object of a dead
+// letter's headers.
 var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory", "backfill"}
 
-// compiled has each schema, compiled when it is first asked for.
+// compiled holds each schema, compiled on first use.
 var compiled = compilers()
 
 func compilers() map[string]func() (*jsonschema.Schema, error) {
@@ -42,7 +42,7 @@ func compilers() map[string]func() (*jsonschema.Schema, error) {
 	return m
 }
 
-// compile reads one schema, and those that it refers to, out of Files.
+// compile reads a schema and those that it refers to from Files.
 func compile(name string) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
@@ -50,13 +50,13 @@ func compile(name string) (*jsonschema.Schema, error) {
 	return c.Compile(base + name + ".json")
 }
 
-// embedded loads schemas out of Files, and nothing from anywhere else.
+// embedded loads schemas from Files only.
 type embedded struct{}
 
 func (embedded) Load(url string) (any, error) {
 	name, ok := strings.CutPrefix(url, base)
 	if !ok {
-		return nil, fmt.Errorf("schema %s is not one of ours", url)
+		return nil, fmt.Errorf("schema %s is not embedded", url)
 	}
 	data, err := Files.ReadFile(name)
 	if err != nil {
@@ -65,9 +65,9 @@ func (embedded) Load(url string) (any, error) {
 	return jsonschema.UnmarshalJSON(bytes.NewReader(data))
 }
 
-// Validate checks a JSON value against the schema of that name, one of Names.
-// A value that does not fit gives an *Error with every complaint; it shows
-// nothing of what stands under "credentials". Safe for concurrent use.
+// Validate checks a JSON value against the schema of that name, one of Names. An invalid
+// value returns an *Error with all complaints; it shows nothing from "credentials". Safe
+// for concurrent use.
 func Validate(name string, data []byte) error {
 	var value any
 	if err := json.Unmarshal(data, &value); err != nil {
@@ -76,7 +76,7 @@ func Validate(name string, data []byte) error {
 	return ValidateValue(name, value)
 }
 
-// ValidateValue is Validate for a value as encoding/json decodes it into an any.
+// ValidateValue is Validate for a value decoded by encoding/json into an any.
 func ValidateValue(name string, value any) error {
 	get, ok := compiled[name]
 	if !ok {
@@ -93,8 +93,8 @@ func ValidateValue(name string, value any) error {
 	return err
 }
 
-// notJSON says why bytes can't be read, and nothing of what they hold: a
-// number that is out of range would be named, and might be a secret.
+// notJSON says why bytes can't be parsed without quoting them: an out-of-range number
+// would be quoted, and might be a secret.
 func notJSON(err error) string {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("is not valid JSON at byte %d: %s", syntax.Offset, syntax.Error())

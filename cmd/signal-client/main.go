@@ -1,12 +1,12 @@
-// Command signal-client pulls the Okta System Log of any number of orgs and
-// stores every event exactly once in NATS JetStream.
+// Command signal-client pulls the Okta System Log of any number of orgs and stores every
+// event exactly once in NATS JetStream.
 //
-// This package is the command tree. Each command has a folder here, what commands
+// This package is the command tree. Each command has its own folder here, code that they
 // share is below internal, and package run is the service itself. Start at newRoot.
 //
-// It guarantees nothing of its own: what is exact is so by the sinks, what is not is
-// listed there and in the README. STATUS, logs and metrics are for people; nothing is
-// decided by them.
+// It guarantees nothing itself: exactness is the sinks', and they and the README say what
+// is not guaranteed. STATUS, logs and metrics are for people; no decision is based on
+// them.
 package main
 
 import (

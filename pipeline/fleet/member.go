@@ -51,7 +51,7 @@ type member struct {
 	name    string
 	order   atomic.Pointer[assignment] // the newest
 	mu      sync.Mutex                 // held while order is replaced
-	watch   *watch                     // the innermost of those that the order may end; nil: none
+	watch   *watch                     // the innermost one that the order may end; nil: none
 	left    <-chan struct{}            // closed when run has returned
 	log     *slog.Logger
 	backoff pipeline.Backoff

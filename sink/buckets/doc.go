@@ -1,8 +1,8 @@
 // Package buckets reads and writes the values of INTEGRATIONS, STATUS, BACKFILLS and
-// BUDGETS: one type for each bucket.
+// BUDGETS: one type per bucket.
 //
-// What LOCKS and CURSORS hold belongs to packages locks and signals. How the buckets are
-// made, watched and written by compare-and-set is package jets.
+// LOCKS and CURSORS belong to packages locks and signals. Package jets creates, watches
+// and writes buckets by compare-and-set.
 //
 // Start reading at [Integrations.Watch] and [Statuses.Run].
 package buckets

@@ -76,7 +76,7 @@ func (i *Integrations) All(ctx context.Context) (map[string]pipeline.Entry, erro
 	return entries, err
 }
 
-// Parse reads a value of INTEGRATIONS.
+// Parse parses a value of INTEGRATIONS.
 func Parse(kind *pipeline.Kind, instance string, value []byte) pipeline.Entry {
 	i, err := kind.Read(instance, value)
 	return pipeline.Entry{Integration: i, Err: err}

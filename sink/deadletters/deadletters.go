@@ -1,7 +1,7 @@
-// Package deadletters reads, deletes and requeues the elements of pages that could not be
-// published, as the stream DEADLETTER keeps them.
+// Package deadletters reads, deletes and requeues the page elements that could not be
+// published, in the stream DEADLETTER.
 //
-// They are written by package signals, along with the page that they came with.
+// Package signals writes them, along with their page.
 //
 // Start reading at [DeadLetters.All] and [DeadLetters.Requeue].
 package deadletters

@@ -325,7 +325,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// OrDiscard returns log, or one that discards everything if that is nil.
+// OrDiscard returns log, or a logger that discards everything if log is nil.
 func OrDiscard(log *slog.Logger) *slog.Logger {
 	if log == nil {
 		return slog.New(slog.DiscardHandler)

@@ -15,7 +15,7 @@ const (
 	BucketBackfills    = "BACKFILLS"
 )
 
-// The names of an instance contain the name of its kind, see pipeline.Kind.
+// Names of an instance contain its kind's name, see pipeline.Kind.
 
 // SubjectEvents returns the subject of an instance's events.
 func SubjectEvents(kind, instance string) string { return "signals." + kind + "." + instance }
@@ -45,7 +45,8 @@ func SubjectAdvisory(kind, instance string) string {
 // Key returns an instance's key in every bucket.
 func Key(kind, instance string) string { return kind + "." + instance }
 
-// KeyInstance returns the instance of a key; false: the key is of no instance of the kind.
+// KeyInstance returns the instance of a key; false: the key does not belong to an
+// instance of the kind.
 func KeyInstance(kind, key string) (instance string, ok bool) {
 	return strings.CutPrefix(key, kind+".")
 }

@@ -1,8 +1,9 @@
-// Package locks says which process polls an instance, by the bucket LOCKS: each process
-// keeps one session alive there, and instances are shared out over the live sessions.
+// Package locks decides which process polls an instance, by the bucket LOCKS: each
+// process keeps one session alive there, and instances are distributed over the live
+// sessions.
 //
-// It keeps two processes from polling one org most of the time. It is never what keeps
-// events from being doubled: that is what the fences of package signals are for.
+// It keeps two processes from polling one org most of the time. It never is what prevents
+// doubles: the fences of package signals are.
 //
 // Start reading at [Locks.Hold] and [Locks.Run].
 package locks

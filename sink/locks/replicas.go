@@ -28,7 +28,7 @@ func ReadReplicas(ctx context.Context, store *jets.Store) (Replicas, error) {
 	return r, err
 }
 
-// NewReplicas returns one that knows of nobody; Told fills it.
+// NewReplicas returns an empty Replicas; Told fills it.
 func NewReplicas() Replicas {
 	return Replicas{Sessions: map[string]Session{}, Locks: map[string]Lock{}}
 }

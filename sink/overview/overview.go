@@ -1,7 +1,7 @@
-// Package overview shows all processes and instances as one picture, of what STATUS,
-// INTEGRATIONS and LOCKS say.
+// Package overview combines STATUS, INTEGRATIONS and LOCKS into one picture of all
+// processes and instances.
 //
-// It takes no part in polling, and makes nothing in NATS.
+// It takes no part in polling, and creates nothing in NATS.
 //
 // Start reading at [Watcher].
 package overview

@@ -1,7 +1,7 @@
 // Package republish publishes stored events again on other subjects, in order, each
-// acknowledged where a stream takes it.
+// acknowledged if a stream takes the subject.
 //
-// What is to be published comes from package scan.
+// The events come from package scan.
 //
 // Start reading at [Republisher.Publish].
 package republish

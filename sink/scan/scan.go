@@ -1,8 +1,8 @@
-// Package scan reads a range of the stream SIGNALS, in partitions side by side: every event
+// Package scan reads a range of the stream SIGNALS, in concurrent partitions: every event
 // once, in the stream's order, through restarts of the server.
 //
-// It reads events and no positions, and writes nothing. Package republish publishes again
-// what it reads.
+// It reads events but no positions, and writes nothing. Package republish publishes what
+// it reads.
 //
 // Start reading at [Events].
 package scan

@@ -1,4 +1,3 @@
-// Package audit is the command audit: an org's log is compared with what is stored,
-// and what is missing can be stored. The comparison itself is pipeline/audit. Start
-// at [New].
+// Package audit is the command audit: it compares an org's log with what is stored, and
+// can store what is missing. The comparison itself is in pipeline/audit. Start at [New].
 package audit

@@ -1,4 +1,3 @@
-// Package backfill is the commands of backfill: a job is started, listed, shown,
-// followed and cancelled. Whoever polls the org carries it out, not this package:
-// see pipeline/backfill. Start at [New].
+// Package backfill is the backfill commands: they start, list, show, follow and cancel
+// jobs. The process that polls the org runs them: see pipeline/backfill. Start at [New].
 package backfill

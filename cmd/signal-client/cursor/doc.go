@@ -1,4 +1,4 @@
-// Package cursor is the commands of cursor: an instance's positions are shown and
-// listed, and moved by a rewind or a reopening. What a move writes is decided in the
-// sinks. Start at [New].
+// Package cursor is the cursor commands: they show and list an instance's positions, and
+// move it by a rewind or a reopening. The sinks decide what a move writes. Start at
+// [New].
 package cursor

@@ -1,3 +1,3 @@
-// Package deadletter is the commands of deadletter: what could not be stored is
-// listed, shown, requeued and deleted. Start at [New].
+// Package deadletter is the deadletter commands: they list, show, requeue and delete
+// elements that could not be stored. Start at [New].
 package deadletter

@@ -1,5 +1,5 @@
-// Package demo is the command demo: the service of package run on simulated orgs and
-// an embedded NATS server, with a comparison of both at its end.
+// Package demo is the command demo: it runs package run's service on simulated orgs and
+// an embedded NATS server, and compares both at the end.
 //
-// Nothing of it is taken from the environment but where to listen. Start at [New].
+// It takes only the listen address from the environment. Start at [New].
 package demo

@@ -1,7 +1,7 @@
-// Package doctor is the command doctor: it checks all that polling needs (NATS,
-// streams, processes, orgs, this machine) and says what to do about what is wrong.
-// It changes nothing.
+// Package doctor is the command doctor: it checks everything that polling needs (NATS,
+// streams, processes, orgs, this machine) and says what to do about problems. It changes
+// nothing.
 //
-// Start at [New]; check.go says what a check is, surroundings.go what the checks
-// look at, report.go how their findings are printed.
+// Start at [New]; check.go defines a check, surroundings.go what the checks examine,
+// report.go how findings are printed.
 package doctor

@@ -75,7 +75,7 @@ func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Int
 	return i, token, err
 }
 
-// printTrial prints the verdict of what works.
+// printTrial prints the verdict of a successful trial.
 func printTrial(to term.Screen, t orgs.Probed) error {
 	took := time.Duration(t.Seconds * float64(time.Second))
 	fmt.Fprintf(to, "%s %s: %s answered in %s.\n", to.Paint(term.Green, "works"), t.Instance, t.Origin, term.Span(took))

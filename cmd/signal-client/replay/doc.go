@@ -1,6 +1,5 @@
-// Package replay is the command replay: stored events are printed, published again
-// or counted, filtered and at the pace in which they happened.
+// Package replay is the command replay: it prints, republishes or counts stored events,
+// filtered and at a chosen pace.
 //
-// Reading the stream and publishing to subjects are in the sinks. Start at [New],
-// then run.go.
+// The sinks read the stream and publish to subjects. Start at [New], then run.go.
 package replay

@@ -41,11 +41,11 @@ func (p *filter) prepare(now time.Time) []error {
 		for _, pattern := range f.list {
 			_, err := path.Match(pattern, "")
 			k.Add(err != nil, fmt.Sprintf("--%s=%s", f.flag, pattern), "it is not a valid pattern", "write \\ before a literal [")
-			k.Add(pattern == "", fmt.Sprintf("--%s=%s", f.flag, strings.Join(f.list, ",")), "one of the names is empty", "take out the comma too many")
+			k.Add(pattern == "", fmt.Sprintf("--%s=%s", f.flag, strings.Join(f.list, ",")), "one of the names is empty", "remove the extra comma")
 		}
 	}
-	k.Add(slices.Contains(p.actors, ""), "--actor="+p.actors.String(), "one of the names is empty", "take out the comma too many")
-	k.Add(slices.Contains(p.outcomes, ""), "--outcome="+p.outcomes.String(), "one of the names is empty", "take out the comma too many")
+	k.Add(slices.Contains(p.actors, ""), "--actor="+p.actors.String(), "one of the names is empty", "remove the extra comma")
+	k.Add(slices.Contains(p.outcomes, ""), "--outcome="+p.outcomes.String(), "one of the names is empty", "remove the extra comma")
 	for _, text := range p.ips {
 		network, err := network(text)
 		k.Add(err != nil, "--ip="+text, "it is neither an address nor a network", "--ip=203.0.113.7, or --ip=203.0.113.0/24")

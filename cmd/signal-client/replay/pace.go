@@ -11,7 +11,7 @@ import (
 // factor is the value of --speed: 10x. 0: full speed.
 type factor float64
 
-// Set reads the flag's value.
+// Set parses the flag's value.
 func (f *factor) Set(text string) error {
 	x, err := strconv.ParseFloat(strings.TrimSuffix(strings.ToLower(text), "x"), 64)
 	if err != nil || !(x > 0) || x > 1e9 {
@@ -21,7 +21,7 @@ func (f *factor) Set(text string) error {
 	return nil
 }
 
-// String is the flag's value.
+// String returns the flag's value.
 func (f *factor) String() string {
 	if *f == 0 {
 		return ""

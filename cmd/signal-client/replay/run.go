@@ -36,7 +36,7 @@ type replayRun struct {
 	counts   *counts
 	began    time.Time
 
-	brought       uint64 // events
+	brought       uint64 // events replayed
 	under         []pending
 	from, through uint64 // actual range
 	next          uint64 // the sequence to continue from

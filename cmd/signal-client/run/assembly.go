@@ -134,7 +134,7 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 		if !errors.Is(err, errRotated) {
 			return err
 		}
-		s.log.Info(i.Kind.Name+": the token's file holds another token", "instance", i.Instance, "file", i.TokenFile)
+		s.log.Info(i.Kind.Name+": the token's file has another token", "instance", i.Instance, "file", i.TokenFile)
 	}
 }
 
@@ -176,7 +176,7 @@ func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipel
 			return false, context.Cause(ctx)
 		case err != nil:
 			said.Do(err.Error(), func() {
-				s.log.Warn(i.Kind.Name+": the token's file can't be read; polling goes on with the token read before", "instance", i.Instance, "err", err)
+				s.log.Warn(i.Kind.Name+": the token's file can't be read; polling continues with the token read before", "instance", i.Instance, "err", err)
 			})
 		case now != token:
 			end(errRotated)

@@ -1,6 +1,5 @@
-// Package status is the command status: every org and process as a table, as one
-// org whole, as JSON, once or again and again.
+// Package status is the command status: it prints every org and process as a table, one
+// org in full, or JSON, once or repeatedly.
 //
-// How things stand is read and put together by sink/overview; this package prints
-// it. Start at [New].
+// sink/overview reads and combines the buckets; this package prints them. Start at [New].
 package status

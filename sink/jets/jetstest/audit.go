@@ -12,7 +12,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Logged is an event in the log of the org that a stream was read from.
+// Logged is an event in the log of the org whose stream is audited.
 type Logged struct {
 	UUID      string
 	Data      []byte
@@ -20,35 +20,34 @@ type Logged struct {
 	Kind      Kind
 }
 
-// Kind is how an event of the org is to come into the stream.
+// Kind is where an event of the org must be in the stream.
 type Kind int
 
 const (
-	Live  Kind = iota // in its place, by the live poll
-	Past              // anywhere: what came before the live poll's since
-	Loose             // anywhere, by any way, or not at all
+	Live  Kind = iota // in order, by the live poll
+	Past              // anywhere: it is older than the live poll's since
+	Loose             // anywhere, stored in any way, or missing
 )
 
-// Audit holds a stream against an org's whole log: every event once, in the
-// org's order, its bytes as they are, and every watermark true.
+// Audit compares a stream with an org's whole log: every event once, in the org's order,
+// byte for byte, and every watermark true.
 type Audit struct {
 	Stream    string // name
 	Events    string // subject of the instance's events
-	Positions string // and of its positions
+	Positions string // subject of its positions
 	Log       []Logged
-	// Kept is from when on all that the org persisted must be in the stream: it may have
-	// dropped older events from its beginning. Zero: it has dropped none.
+	// Kept is the time from which everything that the org persisted must be in the
+	// stream: it may have dropped older events. Zero: it has dropped none.
 	Kept time.Time
 
-	place map[string]int // of an event in Log
-	other map[int]bool   // events in Log that are not Live and were brought
-	next  int            // in Log: the live event that the stream must bring next
-	begun bool           // the first event kept was seen
+	place map[string]int // index in Log, by uuid
+	other map[int]bool   // events in Log that are not Live and were found
+	next  int            // index in Log of the next live event expected
+	begun bool           // the first kept event was found
 	mark  time.Time
 }
 
-// Run reads the stream from its beginning to its end. Its error is the first
-// thing that is wrong.
+// Run reads the whole stream. Its error is the first fault.
 func (a *Audit) Run(ctx context.Context, js jetstream.JetStream) error {
 	a.place = make(map[string]int, len(a.Log))
 	for i, e := range a.Log {
@@ -128,21 +127,21 @@ func (a *Audit) see(m jetstream.Msg) error {
 	return nil
 }
 
-// skipDropped passes over the events before the first one kept, at i: as many as may
-// have been dropped.
+// skipDropped skips the events before the first one kept, at i, as far as they may have
+// been dropped.
 func (a *Audit) skipDropped(i int) {
 	for ; !a.begun && a.next < i && a.Log[a.next].Persisted.Before(a.Kept); a.advance() {
 	}
 	a.begun = true
 }
 
-// advance goes on to the next live event.
+// advance moves to the next live event.
 func (a *Audit) advance() {
 	for a.next++; a.next < len(a.Log) && a.Log[a.next].Kind != Live; a.next++ {
 	}
 }
 
-// outOfOrder takes an event that has no place.
+// outOfOrder records an event without a fixed place.
 func (a *Audit) outOfOrder(i int) error {
 	if a.other[i] {
 		return fmt.Errorf("event %d (%s) of the past again", i, a.Log[i].UUID)
@@ -151,8 +150,8 @@ func (a *Audit) outOfOrder(i int) error {
 	return nil
 }
 
-// position checks a watermark: all that the org persisted up to it stands
-// before it, and it does not move back but where a start says so.
+// position checks a watermark: everything that the org persisted up to it is stored
+// before it, and it moves back only at a start.
 func (a *Audit) position(data []byte) error {
 	var p pipeline.Position
 	if err := json.Unmarshal(data, &p); err != nil {

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Buffer keeps what a log said. It is safe for concurrent use.
+// Buffer stores a log's output. It is safe for concurrent use.
 type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -25,5 +25,5 @@ func (l *Buffer) String() string {
 	return l.b.String()
 }
 
-// Count counts the places that say words.
+// Count counts the occurrences of words.
 func (l *Buffer) Count(words string) int { return strings.Count(l.String(), words) }

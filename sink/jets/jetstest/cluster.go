@@ -11,12 +11,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Cluster is three nats-servers in child processes, each of which can be
-// killed and started again, frozen, and cut off from the other two.
+// Cluster is three nats-servers in child processes. Each can be killed and restarted,
+// frozen, and cut off from the other two.
 type Cluster [3]*Process
 
-// Cluster starts three servers as c describes, each with a store and a name of
-// its own (n1, n2, n3), and waits until they can make a stream of three copies.
+// Cluster starts three servers configured by c, each with its own store and name (n1, n2,
+// n3), and waits until they can create a stream of three copies.
 func (c Config) Cluster(t testing.TB) Cluster {
 	t.Helper()
 	var ports [3]int
@@ -52,7 +52,7 @@ func (c Config) Cluster(t testing.TB) Cluster {
 	return cluster
 }
 
-// awaitStream returns when a stream of three copies could be made.
+// awaitStream waits until a stream of three copies can be created.
 func (c Cluster) awaitStream(t testing.TB) {
 	t.Helper()
 	js, err := jetstream.New(c.Connect(t))
@@ -77,18 +77,18 @@ func (c Cluster) awaitStream(t testing.TB) {
 	}
 }
 
-// URL names all three servers.
+// URL returns the addresses of all three servers.
 func (c Cluster) URL() string {
 	return c[0].URL() + "," + c[1].URL() + "," + c[2].URL()
 }
 
-// Connect connects to whichever server answers, and closes with the test.
+// Connect connects to any server that answers; the connection is closed with the test.
 func (c Cluster) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
 	t.Helper()
 	return connect(t, c.URL(), append([]nats.Option{c[0].Option()}, opts...)...)
 }
 
-// Leader is the server that leads a stream. It waits until there is one.
+// Leader returns the server that leads a stream. It waits until there is one.
 func (c Cluster) Leader(t testing.TB, stream string) *Process {
 	t.Helper()
 	nc := c.Connect(t)

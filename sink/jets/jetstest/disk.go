@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskEnv is the directory of a small disk that this process may fill.
+// diskEnv names the directory of a small disk that this process may fill.
 const diskEnv = "SIGNAL_CLIENT_JETSTEST_DISK"
 
-// OnSmallDisk runs a test in a process of its own that has a disk of so many bytes: a
-// file system in memory, which is gone with the process. Where the system gives processes
+// OnSmallDisk runs a test in a separate process that has a disk of the given size: an
+// in-memory file system, which is gone with the process. If the system gives processes
 // neither namespaces nor root's rights, the test is skipped, and says so.
 func OnSmallDisk(t *testing.T, bytes int, test func(t *testing.T, dir string)) {
 	t.Helper()
@@ -51,10 +51,10 @@ func OnSmallDisk(t *testing.T, bytes int, test func(t *testing.T, dir string)) {
 	}
 }
 
-// Fill leaves no byte of a disk free. What it returns makes room again.
+// Fill leaves no byte of a disk free. makeRoom frees it again.
 func Fill(t *testing.T, dir string) (makeRoom func()) { t.Helper(); return FillBut(t, dir, 0) }
 
-// FillBut leaves so many bytes of a disk free.
+// FillBut leaves the given number of bytes of a disk free.
 func FillBut(t *testing.T, dir string, left int) (makeRoom func()) {
 	t.Helper()
 	var fs unix.Statfs_t

@@ -1,17 +1,16 @@
-// Package jetstest runs real nats-servers for tests: in the test's process,
-// inside a synctest bubble or not, and as child processes that can be killed.
+// Package jetstest runs real nats-servers for tests: in the test's process, inside a
+// synctest bubble or not, and as child processes that can be killed.
 //
 // A package that uses it has a TestMain:
 //
 //	func TestMain(m *testing.M) { jetstest.Main(m) }
 //
-// Inside a bubble: no listening, no child processes, and no bubbles side by side
-// (t.Parallel), since nats.go pools timers, which panic in another bubble. Run
-// empties the pool, so start a bubble's server before anything connects; see
-// ForgetTimers.
+// Inside a bubble: no listening, no child processes, and no concurrent bubbles
+// (t.Parallel), because nats.go pools timers, which panic in another bubble. Run empties
+// the pool, so start a bubble's server before anything connects; see ForgetTimers.
 //
-// It does not simulate the loss of power: a killed process leaves the page cache
-// whole. A store rolled back to a copy comes nearest.
+// It does not simulate a loss of power: a killed process leaves the page cache intact. A
+// store rolled back to a copy comes closest.
 package jetstest
 
 import (
@@ -31,38 +30,38 @@ func Main(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Setup is what Main does before the tests; for a TestMain that must run them
-// itself. It does not return in a process that was started to be a server.
+// Setup is what Main does before the tests, for a TestMain that runs them itself. It does
+// not return in a process that was started as a server.
 func Setup() {
 	if config := os.Getenv(childEnv); config != "" {
 		os.Exit(serve(config))
 	}
-	// The server's access clock ticks in the bubble that first needs it, and
-	// a bubble whose clock always has a tick ahead never comes to rest.
+	// The server's access clock ticks in the bubble that first needs it, and a bubble
+	// with such a clock never becomes idle.
 	ats.Register()
 }
 
-// Config says how a test's server is run. The zero value is a server with
-// JetStream on file in a directory of the test's own.
+// Config is the configuration of a test's server. The zero value is a server with
+// JetStream on file in a new directory.
 type Config struct {
-	Dir        string // store; empty: a new one, in memory where the system has such
-	Name       string // server's name; empty: one of the server's choice
+	Dir        string // of the store; empty: a new one, in memory if the system allows that
+	Name       string // empty: the server's choice
 	Listen     bool   // on a loopback port, the same after a restart; a Process always does
 	Port       int    // to listen on; 0: a free one
 	SyncAlways bool   // fsync before every ack
-	Password   string // of the user "test"; empty: none is asked
+	Password   string // of the user "test"; empty: none
 	MaxPayload int32  // bytes; default 8 MiB
 	MaxStore   int64  // bytes; default 4 GiB
 	Domain     string // of JetStream
-	Deny       string // subject that clients may not publish to; empty: none, else needs Password
+	Deny       string // subject that clients may not publish to; empty: none; requires Password
 	Limits     server.JSLimitOpts
 	MaxWaiting int // messages that may wait for a stream before more are dropped; default the server's
 
-	ClusterPort int    // routes of a cluster; 0: stands alone
+	ClusterPort int    // routes of a cluster; 0: a single server
 	Routes      string // comma separated
 
-	LeafPort int      // to listen on for leaf nodes; 0: none are let in
-	LeafOf   string   // URL of the hub whose leaf node this server is; empty: of none
+	LeafPort int      // listens for leaf nodes; 0: it does not
+	LeafOf   string   // URL of the hub whose leaf node this server is; empty: none
 	LeafDeny []string // subjects that do not cross the line to the hub
 }
 
@@ -102,7 +101,7 @@ func (c Config) options() *server.Options {
 	}
 	if c.ClusterPort != 0 {
 		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1,
-			Advertise: "127.0.0.1:1"} // nobody: the others are reached by Routes alone
+			Advertise: "127.0.0.1:1"} // nobody connects there: the others are reached by Routes
 		opts.Routes = server.RoutesFromStr(c.Routes)
 	}
 	if c.LeafPort != 0 {
@@ -117,7 +116,7 @@ func (c Config) options() *server.Options {
 	return opts
 }
 
-// userInfo is the option that a client of the server needs to be let in.
+// userInfo returns the option with the server's credentials.
 func (c Config) userInfo() nats.Option {
 	if c.Password == "" {
 		return func(*nats.Options) error { return nil }
@@ -125,7 +124,7 @@ func (c Config) userInfo() nats.Option {
 	return nats.UserInfo("test", c.Password)
 }
 
-// connect connects as the program does, quick to come back.
+// connect connects as the program does, but reconnects quickly.
 func connect(t testing.TB, urls string, opts ...nats.Option) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(urls, append([]nats.Option{
@@ -141,9 +140,9 @@ func connect(t testing.TB, urls string, opts ...nats.Option) *nats.Conn {
 	return nc
 }
 
-// TempDir is t.TempDir, in memory if there is room: servers sync their stores to
-// the disk at every batch, which says nothing in tests that kill no machine, and
-// lets them wait for a disk that others are busy with.
+// TempDir is t.TempDir, in memory if there is room: servers sync their stores to disk at
+// every batch, which proves nothing in tests that kill no machine, and is slow on a busy
+// disk.
 func TempDir(t testing.TB) string {
 	const memory, room = "/dev/shm", 2 << 30 // a container's is often of 64 MB
 	var fs unix.Statfs_t

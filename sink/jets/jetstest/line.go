@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// Line is a way over loopback to an address that can be cut, or fall silent as
-// one does whose firewall forgot it: what is sent is taken and goes nowhere, and
-// neither side is told.
+// Line is a TCP proxy to an address on loopback. It can be cut, or fall silent as a
+// connection does that a firewall has forgotten: data is accepted and goes nowhere, and
+// neither side notices.
 type Line struct {
 	to       string
 	listener net.Listener
@@ -17,10 +17,10 @@ type Line struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
 	cut    bool
-	silent chan struct{} // closed when it speaks again; nil: it does
+	silent chan struct{} // closed when it speaks again; nil: it is not silent
 }
 
-// NewLine makes a line to a host and port; it ends with the test.
+// NewLine returns a proxy to a host and port; it ends with the test.
 func NewLine(t testing.TB, to string) *Line {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,7 +47,7 @@ func NewLine(t testing.TB, to string) *Line {
 	return l
 }
 
-// URL is where the line begins, for a client or a leaf node.
+// URL returns the proxy's address, for a client or a leaf node.
 func (l *Line) URL() string { return fmt.Sprintf("nats://%s", l.listener.Addr()) }
 
 // Cut ends all connections, and refuses new ones until Mend.
@@ -60,14 +60,14 @@ func (l *Line) Cut() {
 	}
 }
 
-// Mend ends what Cut began.
+// Mend undoes Cut.
 func (l *Line) Mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut = false
 }
 
-// Silence holds back whatever is sent from now on, in both directions, until Speak.
+// Silence holds back all data, in both directions, until Speak.
 func (l *Line) Silence() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,7 +76,7 @@ func (l *Line) Silence() {
 	}
 }
 
-// Speak ends what Silence began.
+// Speak undoes Silence.
 func (l *Line) Speak() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// Ports lie below those from which systems choose, in blocks. A block belongs to
-// the process that listens on its first port, until that process ends: so nobody
-// else is given a port between the moment at which it was found free and the one
-// at which a server listens there, nor while that server is down.
+// Ports are taken in blocks below those that systems assign. A block belongs to the
+// process that listens on its first port, until that process ends: so nobody else gets a
+// port between the check that it is free and the server's start, nor while that server is
+// down.
 const (
 	firstPort  = 20_000
 	portBlock  = 100
@@ -22,11 +22,11 @@ const (
 var ports struct {
 	sync.Mutex
 	next, end int
-	claims    []net.Listener // kept, so that they stay open
+	claims    []net.Listener // kept open
 }
 
-// FreePort is a port of loopback that nobody listens on, and that nobody else is
-// given while this process lives.
+// FreePort returns a loopback port that nobody listens on, and that nobody else gets
+// while this process lives.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
@@ -44,7 +44,7 @@ func FreePort() (int, error) {
 	}
 }
 
-// claimPorts makes a block that belongs to no process this one's.
+// claimPorts claims a block that belongs to no process.
 func claimPorts() error {
 	var err error
 	for _, i := range rand.Perm(portBlocks) {

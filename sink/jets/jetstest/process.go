@@ -15,22 +15,22 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// childEnv holds the configuration of the server that a child is to be.
+// childEnv holds the configuration of a child's server.
 const childEnv = "SIGNAL_CLIENT_JETSTEST_SERVER"
 
 const readyLine = "ready"
 
-// Process is a nats-server in a child process: the test's own binary, started
-// once more. It can be killed at any moment.
+// Process is a nats-server in a child process, which runs the test's own binary. It can
+// be killed at any moment.
 type Process struct {
 	config Config
-	cmd    *exec.Cmd      // nil while it does not run
-	stdin  io.WriteCloser // its end tells the child that the test is gone
-	ways   []*relay       // to the other servers of its cluster, and back
+	cmd    *exec.Cmd      // nil while it is not running
+	stdin  io.WriteCloser // closing it tells the child that the test is gone
+	ways   []*relay       // to and from the other servers of its cluster
 }
 
-// Process starts the server that c describes as a child process, which is
-// killed with the test.
+// Process starts a server configured by c as a child process, which is killed with the
+// test.
 func (c Config) Process(t testing.TB) *Process {
 	t.Helper()
 	p := c.process(t)
@@ -46,8 +46,7 @@ func (c Config) process(t testing.TB) *Process {
 	return p
 }
 
-// Start starts a killed server again on what its directory holds, and waits
-// until it answers.
+// Start restarts a killed server on its directory, and waits until it answers.
 func (p *Process) Start(t testing.TB) {
 	t.Helper()
 	ready := p.launch(t)
@@ -56,7 +55,7 @@ func (p *Process) Start(t testing.TB) {
 	}
 }
 
-// launch starts the child. What it returns waits for its first line.
+// launch starts the child. The returned function waits for its first line.
 func (p *Process) launch(t testing.TB) func() (string, error) {
 	t.Helper()
 	config, err := json.Marshal(p.config)
@@ -87,7 +86,7 @@ func (p *Process) launch(t testing.TB) func() (string, error) {
 	}
 }
 
-// Kill sends SIGKILL and waits for the end of the process.
+// Kill sends SIGKILL and waits for the process to end.
 func (p *Process) Kill() {
 	if p.cmd == nil {
 		return
@@ -98,47 +97,47 @@ func (p *Process) Kill() {
 	p.cmd = nil
 }
 
-// Freeze stops the process where it is (SIGSTOP).
+// Freeze stops the process (SIGSTOP).
 func (p *Process) Freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Thaw lets a frozen process go on (SIGCONT).
+// Thaw continues a frozen process (SIGCONT).
 func (p *Process) Thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
 
-// CutOff parts a server from the others of its cluster until Join: its clients reach
-// it, and it reaches nobody.
+// CutOff separates a server from the others of its cluster until Join: its clients reach
+// it, but it reaches nobody.
 func (p *Process) CutOff() {
 	for _, way := range p.ways {
 		way.set(true)
 	}
 }
 
-// Join ends CutOff.
+// Join undoes CutOff.
 func (p *Process) Join() {
 	for _, way := range p.ways {
 		way.set(false)
 	}
 }
 
-// PID is the process's, while it runs.
+// PID returns the process id, while it runs.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Dir is the directory of the store.
+// Dir returns the store's directory.
 func (p *Process) Dir() string { return p.config.Dir }
 
-// URL is where the server listens, before and after a kill.
+// URL returns the server's address, which survives a kill.
 func (p *Process) URL() string { return url(p.config.Port) }
 
-// Option lets a client in.
+// Option returns the option with the server's credentials.
 func (p *Process) Option() nats.Option { return p.config.userInfo() }
 
-// Connect connects to the server. The connection comes back by itself after a
-// kill and a start, and is closed with the test.
+// Connect connects to the server. The connection reconnects by itself after a kill and a
+// restart, and is closed with the test.
 func (p *Process) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
 	t.Helper()
 	return connect(t, p.URL(), append([]nats.Option{p.Option()}, opts...)...)
 }
 
-// serve is the child: a server until it is killed, or the test is gone.
+// serve runs the child: a server until it is killed, or the test is gone.
 func serve(config string) int {
 	var c Config
 	if err := json.Unmarshal([]byte(config), &c); err != nil {

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// Proxy is a process's way to the server. It may be cut, at any write or at once,
-// for good or for a while; and it may stand still: then nothing arrives on either
-// side, nobody is told, and all of it arrives later.
+// Proxy is a process's connection to the server. It can be cut, at a given write or at
+// once, for good or for a while; and it can stall: then nothing arrives on either side,
+// nobody notices, and everything arrives later.
 type Proxy struct {
 	Server interface{ InProcessConn() (net.Conn, error) }
 
 	mu    sync.Mutex
 	conn  *proxyConn
-	made  time.Time     // when conn was, or moved again
-	Left  int           // writes until atLast is called; negative: it is not
+	made  time.Time     // when conn was made, or resumed
+	Left  int           // writes until last is called; negative: never
 	last  func()        // called at that write
 	dead  bool          // for good
-	away  bool          // nothing connects
-	still chan struct{} // closed when it moves again; nil: it moves
+	away  bool          // no connection can be made
+	still chan struct{} // closed when it resumes; nil: not stalled
 	deaf  bool          // no watch of LOCKS can be made
 
-	closing bool // conn was closed while it stood still: what was written before is still to arrive
+	closing bool // conn was closed during a stall: earlier writes are still to arrive
 }
 
-// InProcessConn makes a proxy fit for nats.InProcessServer.
+// InProcessConn lets nats.InProcessServer use a proxy.
 func (c *Proxy) InProcessConn() (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,14 +45,14 @@ func (c *Proxy) InProcessConn() (net.Conn, error) {
 	return c.conn, nil
 }
 
-// AtWrite calls f at one of the next writes.
+// AtWrite calls f at the n-th write from now.
 func (c *Proxy) AtWrite(n int, f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.Left, c.last = n, f
 }
 
-// Cut ends the connection, for good if the process is dead.
+// Cut ends the connection; dead: for good.
 func (c *Proxy) Cut(dead bool) {
 	c.mu.Lock()
 	c.dead = c.dead || dead
@@ -63,7 +63,7 @@ func (c *Proxy) Cut(dead bool) {
 	}
 }
 
-// Part cuts the connection and lets none be made until Heal.
+// Part cuts the connection and allows no new one until Heal.
 func (c *Proxy) Part() {
 	c.mu.Lock()
 	c.away = true
@@ -71,18 +71,18 @@ func (c *Proxy) Part() {
 	c.Cut(false)
 }
 
-// CutAfter cuts the connection at one of the next writes: the server has got what was
-// written, the process hears no more of it.
+// CutAfter cuts the connection at the n-th write from now: the server has received it,
+// the process gets no answer.
 func (c *Proxy) CutAfter(writes int) { c.AtWrite(writes, func() { c.Cut(false) }) }
 
-// SetDeaf lets no watch of LOCKS be made, or lets them again.
+// SetDeaf forbids watches of LOCKS, or allows them again.
 func (c *Proxy) SetDeaf(deaf bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deaf = deaf
 }
 
-// Stall makes it stand still.
+// Stall stalls it.
 func (c *Proxy) Stall() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +91,7 @@ func (c *Proxy) Stall() {
 	}
 }
 
-// Heal makes it as it should be.
+// Heal removes all faults.
 func (c *Proxy) Heal() {
 	c.mu.Lock()
 	conn, still := c.conn, c.still
@@ -110,7 +110,7 @@ func (c *Proxy) Heal() {
 	conn.held = nil
 }
 
-// move ends a stall. What was written meanwhile goes first.
+// move ends a stall. Held data goes first.
 func (c *Proxy) move(conn net.Conn, held [][]byte) {
 	for _, b := range held {
 		_, _ = conn.Write(b)
@@ -127,36 +127,36 @@ func (c *Proxy) move(conn net.Conn, held [][]byte) {
 	c.still, c.made = nil, time.Now()
 }
 
-// Fresh reports whether the connection was made, or moved again, a moment ago: what
-// it will bring first is not here yet.
+// Fresh reports whether the connection was made, or resumed, a moment ago, so that its
+// first messages may still be missing.
 func (c *Proxy) Fresh() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Since(c.made) < 5*time.Second // for as long as a watch may be silent
 }
 
-// stands is open until the proxy moves; nil if it does.
+// stands returns a channel that is closed when the proxy resumes; nil: not stalled.
 func (c *Proxy) stands() chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.still
 }
 
-// proxyConn is one connection over a proxy. What the server writes is taken at
-// once, as the buffers of a real one would, so that the server does not drop a client
-// that stands still. No write waits: nats.go writes with its mutex held, and whoever
-// waits for that stops the bubble's clock.
+// proxyConn is one connection through a proxy. The server's data is accepted at once, as
+// real buffers would, so that the server does not drop a stalled client. No write blocks:
+// nats.go writes with its mutex held, and waiting for that mutex stops the bubble's
+// clock.
 type proxyConn struct {
 	net.Conn
 	proxy *Proxy
 
 	writing sync.Mutex
-	held    [][]byte // written while it stood still
+	held    [][]byte // written during a stall
 
 	mu     sync.Mutex
 	in     [][]byte
 	err    error
-	came   chan struct{} // something is in in, or err is set
+	came   chan struct{} // in has data, or err is set
 	closed chan struct{}
 	once   sync.Once
 }
@@ -240,8 +240,7 @@ func (c *proxyConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn. On a proxy that stands still the end arrives when all
-// else does.
+// Close implements net.Conn. On a stalled proxy the end arrives after the held data.
 func (c *proxyConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	c.proxy.mu.Lock()
@@ -253,7 +252,7 @@ func (c *proxyConn) Close() error {
 	return c.Conn.Close()
 }
 
-// SetDeadline implements net.Conn: reads have none, since the pump must not.
+// SetDeadline implements net.Conn. Reads have no deadline, because the pump must not.
 func (c *proxyConn) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
 
 // SetReadDeadline implements net.Conn.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// relay is the way on which one server of a cluster reaches another. It can be cut.
+// relay is a proxy between two servers of a cluster. It can be cut.
 type relay struct {
 	listener net.Listener
 	to       string
@@ -18,7 +18,7 @@ type relay struct {
 	conns []net.Conn
 }
 
-// newRelay listens, and passes on to an address what comes, until the test ends.
+// newRelay listens and forwards connections to an address until the test ends.
 func newRelay(t testing.TB, to string) *relay {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func (r *relay) accept() {
 	}
 }
 
-// keep takes note of a connection's two halves, unless the relay is cut.
+// keep records a connection's two halves, unless the relay is cut.
 func (r *relay) keep(halves ...net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +69,7 @@ func (r *relay) keep(halves ...net.Conn) bool {
 	return !r.cut
 }
 
-// set cuts the relay and what goes over it, or lets it connect again.
+// set cuts the relay and its connections, or allows connections again.
 func (r *relay) set(cut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

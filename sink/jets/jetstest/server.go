@@ -20,18 +20,18 @@ type Server struct {
 
 	mu      sync.Mutex
 	running *server.Server // nil while stopped
-	conns   []net.Conn     // within the process
-	stopped chan struct{}  // closed when the newest Stop has ended
+	conns   []net.Conn     // in-process connections
+	stopped chan struct{}  // closed when the last Stop has ended
 }
 
-// Run starts a server that stops with the test. It may be called inside a
-// synctest bubble.
+// Run starts a server that is stopped with the test. It may be called inside a synctest
+// bubble.
 func Run(t testing.TB) *Server {
 	t.Helper()
 	return Config{}.Run(t)
 }
 
-// Run starts the server that c describes; it stops with the test.
+// Run starts a server configured by c; it is stopped with the test.
 func (c Config) Run(t testing.TB) *Server {
 	t.Helper()
 	ForgetTimers()
@@ -42,28 +42,27 @@ func (c Config) Run(t testing.TB) *Server {
 	return s
 }
 
-// ForgetTimers empties the pool in which nats.go keeps the timers of its flushes
-// (one at each reconnect) and of NextMsg: a timer that was made in one synctest
-// bubble ends the whole process in another, and outside of any. Run, Process and
-// Cluster call it; whoever connects to another server after a bubble calls it himself.
+// ForgetTimers empties the pool in which nats.go keeps the timers of its flushes (one per
+// reconnect) and of NextMsg: a timer made in one synctest bubble crashes the process when
+// it is used in another, or outside. Run, Process and Cluster call it; call it before
+// connecting to another server after a bubble.
 func ForgetTimers() {
 	runtime.GC()
-	runtime.GC() // takes what the first has put aside
+	runtime.GC() // collects what the first one has put aside
 }
 
-// rest lets the last goroutines of a stopped server end. A bubble whose clock
-// stands still already takes them for a deadlock.
+// rest lets the last goroutines of a stopped server end. Otherwise a bubble whose clock
+// has stopped reports a deadlock.
 func rest() {
 	defer func() { _ = recover() }() // of Wait, outside a bubble
 	synctest.Wait()
 	time.Sleep(time.Second)
 }
 
-// startTime is how long a server may take to start, on a machine that has much else
-// to do.
+// startTime is how long a server may take to start on a busy machine.
 const startTime = 2 * time.Minute
 
-// Start starts a stopped server on what its directory holds.
+// Start starts a stopped server on its directory.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	srv, err := server.NewServer(s.config.options())
@@ -79,7 +78,7 @@ func (s *Server) Start(t testing.TB) {
 	s.mu.Unlock()
 }
 
-// Stop shuts the server down and waits for it. A stopped server stays stopped.
+// Stop shuts the server down and waits for it. On a stopped server it does nothing.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	srv, conns := s.running, s.conns
@@ -91,14 +90,15 @@ func (s *Server) Stop() {
 	s.mu.Unlock()
 	if srv == nil {
 		if stopped != nil {
-			<-stopped // by another call, which may be under way
+			<-stopped // by another call, which may be in progress
 		}
 		return
 	}
 	defer close(stopped)
-	// A server that ends sleeps with its JetStream locked. Whoever asks it for
-	// a consumer then waits for that lock, which stops a bubble's clock, and with it
-	// the sleep: so all clients go first, and what they have asked for is done.
+	// A server that shuts down sleeps with its JetStream lock held. A client that
+	// requests a consumer then waits for that lock, which stops a bubble's clock, and
+	// with it the sleep: so all clients are closed first, and their requests are
+	// finished.
 	for _, conn := range conns {
 		_ = conn.Close()
 	}
@@ -109,8 +109,7 @@ func (s *Server) Stop() {
 	srv.WaitForShutdown()
 }
 
-// Restart stops the server and starts it again on the same store; clients
-// reconnect.
+// Restart restarts the server on the same store; clients reconnect.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop()
@@ -125,7 +124,7 @@ func (s *Server) RestartAs(t testing.TB, change func(*Config)) {
 	s.Start(t)
 }
 
-// SetPassword changes the password of the user "test" from the next Start on.
+// SetPassword changes the password of the user "test" for the next Start.
 func (s *Server) SetPassword(password string) { s.config.Password = password }
 
 // Copy copies the store of a stopped server and returns the copy's directory.
@@ -138,8 +137,8 @@ func (s *Server) Copy(t testing.TB) string {
 	return dir
 }
 
-// Restore puts a copy back in place of the store of a stopped server, as an
-// operator does with a backup.
+// Restore replaces the store of a stopped server by a copy, as an operator restores a
+// backup.
 func (s *Server) Restore(t testing.TB, copied string) {
 	t.Helper()
 	if err := os.RemoveAll(s.config.Dir); err != nil {
@@ -150,10 +149,10 @@ func (s *Server) Restore(t testing.TB, copied string) {
 	}
 }
 
-// Dir is the directory of the store.
+// Dir returns the store's directory.
 func (s *Server) Dir() string { return s.config.Dir }
 
-// URL is where the server listens; empty when it does not.
+// URL returns the server's address; empty if it does not listen.
 func (s *Server) URL() string {
 	if !s.config.Listen {
 		return ""
@@ -161,8 +160,7 @@ func (s *Server) URL() string {
 	return url(s.config.Port)
 }
 
-// Option connects a client in this process to the server, whichever is
-// running at the time.
+// Option connects a client of this process to the server, whichever instance is running.
 func (s *Server) Option() nats.Option {
 	return func(o *nats.Options) error {
 		if err := s.config.userInfo()(o); err != nil {
@@ -172,7 +170,7 @@ func (s *Server) Option() nats.Option {
 	}
 }
 
-// InProcessConn makes a Server fit for nats.InProcessServer.
+// InProcessConn lets nats.InProcessServer use a Server.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,8 +184,8 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 	return conn, err
 }
 
-// Connect connects to the server within the process. The connection comes
-// back by itself after a restart and is closed with the test.
+// Connect connects to the server in-process. The connection reconnects by itself after a
+// restart and is closed with the test.
 func (s *Server) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
 	t.Helper()
 	return connect(t, "", append([]nats.Option{s.Option()}, opts...)...)

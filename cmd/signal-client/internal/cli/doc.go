@@ -1,6 +1,5 @@
-// Package cli is what the commands share: where they print, how they connect to
-// NATS, what their arguments and flags may be, how a shell completes them and how
-// they ask before they do what can't be undone.
+// Package cli is shared by the commands: output, the connection to NATS, arguments and
+// flags, shell completion, and the confirmation before irreversible actions.
 //
-// No command is here. Start at [Program] and [CommandContext].
+// It contains no command. Start at [Program] and [CommandContext].
 package cli

@@ -15,7 +15,7 @@ type TimeFlag struct {
 	at   time.Time // zero: text is an age
 }
 
-// Set reads the flag's value.
+// Set parses the flag's value.
 func (m *TimeFlag) Set(text string) error {
 	*m = TimeFlag{Text: text}
 	if at, err := pipeline.ParseTime(text); err == nil {
@@ -31,7 +31,7 @@ func (m *TimeFlag) Set(text string) error {
 	return nil
 }
 
-// String is the flag's value.
+// String returns the flag's value.
 func (m *TimeFlag) String() string { return m.Text }
 
 // Type returns the type shown in help.
@@ -51,14 +51,14 @@ func (m *TimeFlag) At(now time.Time) time.Time {
 // DurationFlag is a flag that takes a duration, with days.
 type DurationFlag time.Duration
 
-// Set reads the flag's value.
+// Set parses the flag's value.
 func (f *DurationFlag) Set(text string) error {
 	d, err := pipeline.ParseDuration(text)
 	*f = DurationFlag(d)
 	return err
 }
 
-// String is the flag's value.
+// String returns the flag's value.
 func (f *DurationFlag) String() string { return time.Duration(*f).String() }
 
 // Type returns the type shown in help.

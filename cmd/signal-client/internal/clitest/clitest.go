@@ -157,7 +157,7 @@ func UserURL(s *server.Server, user string) string {
 	return strings.Replace(s.ClientURL(), "://", "://"+user+":pw@", 1)
 }
 
-// Gather asks a subject until so many replicas have answered.
+// Gather sends requests on a subject until the given number of replicas has answered.
 func Gather(t *testing.T, nc *nats.Conn, subject, data string, most int) []*nats.Msg {
 	t.Helper()
 	for deadline := time.Now().Add(Patience); ; {
@@ -168,12 +168,12 @@ func Gather(t *testing.T, nc *nats.Conn, subject, data string, most int) []*nats
 		if time.Now().After(deadline) {
 			t.Fatalf("%d answers on %s, want %d", len(answers), subject, most)
 		}
-		time.Sleep(20 * time.Millisecond) // between two questions
+		time.Sleep(20 * time.Millisecond) // between two requests
 	}
 }
 
-// ask asks once. A question has an inbox of its own: who answers late would else
-// answer the next one twice.
+// ask sends one request. Each has its own inbox: otherwise a late answer would be counted
+// for the next request.
 func ask(t *testing.T, nc *nats.Conn, subject, data string, most int) (answers []*nats.Msg) {
 	t.Helper()
 	inbox := nc.NewInbox()
@@ -182,7 +182,7 @@ func ask(t *testing.T, nc *nats.Conn, subject, data string, most int) (answers [
 		t.Fatal(err)
 	}
 	defer sub.Unsubscribe()
-	_ = nc.PublishRequest(subject, inbox, []byte(data)) // not while the server is away
+	_ = nc.PublishRequest(subject, inbox, []byte(data)) // fails while the server is away
 	for len(answers) < most {
 		m, err := sub.NextMsg(time.Second)
 		if err != nil {

@@ -1,4 +1,4 @@
-// Package kinds lists the kinds of sources: another one is another line here.
+// Package kinds lists the kinds of sources. A new kind is one more line here.
 package kinds
 
 import (
@@ -6,8 +6,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// All are the kinds of sources that an instance may be of.
+// All is every kind of source that an instance may be of.
 var All = []*pipeline.Kind{okta.Kind}
 
-// Default is the kind of the instances that the environment and the commands name.
+// Default is the kind of instances from the environment and the command line.
 var Default = All[0]

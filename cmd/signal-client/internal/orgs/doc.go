@@ -1,8 +1,8 @@
-// Package orgs is the use cases of integrations: their values in the bucket
-// INTEGRATIONS are read, found, edited, redacted, checked and imported here, and an
-// org is asked once to see whether its credential works.
+// Package orgs is the use cases of integrations: it reads, finds, edits, redacts, checks
+// and imports values of the bucket INTEGRATIONS, and sends an org one request to test its
+// credential.
 //
-// It prints nothing and knows no flag, so that any front end can call it. What is
-// wrong is returned as an error of package problem. Start at [Value], then [Find],
-// [Change], [Prepare] and [Probe].
+// It prints nothing and knows no flags, so that any front end can call it. Its errors are
+// those of package problem. Start at [Value], then [Find], [Change], [Prepare] and
+// [Probe].
 package orgs

@@ -15,7 +15,7 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// Find reads the value of an instance that must be there.
+// Find reads the value of an instance that must exist.
 func Find(ctx context.Context, all *buckets.Integrations, instance string) (buckets.Written, error) {
 	w, err := all.Get(ctx, instance)
 	if err := jets.IgnoreMissingBucket(err); err != nil {
@@ -58,7 +58,7 @@ func BesidesEnvironment(p *problem.Error) *problem.Error {
 	return p
 }
 
-// Parse reads a value as the service does.
+// Parse parses a value as the service does.
 func Parse(w buckets.Written) (pipeline.Integration, error) {
 	i, err := kinds.Default.Read(w.Instance, w.Value)
 	if err != nil {

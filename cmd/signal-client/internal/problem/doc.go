@@ -1,7 +1,7 @@
-// Package problem turns errors into what their reader needs: what failed, why, what
-// to try, and the exit code.
+// Package problem turns errors into what the user needs: what failed, why, what to try,
+// and the exit code.
 //
-// It prints errors and explains them in words; it handles none. A command whose
-// sentinel nobody else returns keeps the hint for it beside the command. Start at
-// [Error], then [Of], and [Explain] for the sentence that STATUS keeps.
+// It prints and explains errors, but handles none. A command's own sentinel errors have
+// their hints beside the command. Start at [Error], then [Of], and [Explain] for the
+// sentence in STATUS.
 package problem

@@ -110,7 +110,7 @@ var remedies = []remedy{
 	{republish.ErrRefused, Failed, "make room for it there, or raise what limits it (nats stream info), then continue with the printed command"},
 	{republish.ErrSubject, BadUsage, "use a subject without wildcards, such as signals-replay.acme"},
 	{jetstream.ErrStreamNotFound, Failed, "start the service, which creates what is missing: signal-client run; see also: signal-client doctor"},
-	{jets.ErrUnusable, Failed, "see what each stream and bucket is to be like: signal-client doctor"},
+	{jets.ErrUnusable, Failed, "see the required configuration of streams and buckets: signal-client doctor"},
 	{jets.ErrTooLarge, Failed, "raise max_batch_size or max_payload of the NATS server; see: signal-client doctor"},
 	{jets.ErrMessageSize, Failed, "raise max_msg_size of the stream: nats stream edit"},
 	{jets.ErrNoMessage, Failed, "run the command again; if it fails again, look at the stream with: nats stream info SIGNALS"},

@@ -1,7 +1,7 @@
-// Package telemetry tells what the service does: metrics for Prometheus, spans for
-// OpenTelemetry, the status of each instance for STATUS, and advisories on NATS.
-// Each listens to the hooks of pipeline.Trace.
+// Package telemetry reports what the service does: metrics for Prometheus, spans for
+// OpenTelemetry, the status of each instance for STATUS, and advisories on NATS. Each
+// listens to the hooks of pipeline.Trace.
 //
-// Nothing is decided by what it tells, and no poll waits for it. Start at [Metrics]
-// and [StatusBoard].
+// No decision is based on it, and no poll waits for it. Start at [Metrics] and
+// [StatusBoard].
 package telemetry

@@ -1,6 +1,6 @@
-// Package term writes for people and for programs: tables, colours, durations and
-// counts, one line of progress, console logs, and questions that are not echoed.
+// Package term writes output for people and programs: tables, colours, durations and
+// counts, a progress line, console logs, and hidden input.
 //
-// It decides how something looks and not what is said. Nothing here knows NATS,
-// an org or a command. Start at [Screen] and [Grid].
+// It decides how something looks, not what is said. It knows no NATS, org or command.
+// Start at [Screen] and [Grid].
 package term

@@ -15,7 +15,7 @@ import (
 
 // consoleHandler writes a record as one line for people:
 //
-// [INFO] okta: fetched 12 events instance=prod stored=12 time=2026-11-22T09:45:00.123Z
+//	[INFO] okta: fetched 12 events instance=prod stored=12 time=2026-11-22T09:45:00.123Z
 //
 // The level comes first and the time last, so that the message is at the left edge.
 // Whatever a record contains, it stays one line and can't imitate another.

@@ -25,7 +25,7 @@ const (
 	colorNever  ColorMode = "never"
 )
 
-// Set reads the flag's value.
+// Set parses the flag's value.
 func (m *ColorMode) Set(value string) error {
 	switch ColorMode(value) {
 	case ColorAuto, colorAlways, colorNever:
@@ -35,7 +35,7 @@ func (m *ColorMode) Set(value string) error {
 	return errors.New("it must be auto, always or never")
 }
 
-// String is the flag's value.
+// String returns the flag's value.
 func (m *ColorMode) String() string { return string(*m) }
 
 // Type returns the type shown in help.
