@@ -143,11 +143,11 @@ func TestBackfillsAheadOfTheLivePoll(t *testing.T) {
 func TestBusyOrgHasAPast(t *testing.T) {
 	c := oktatest.Config{Seed: 6, Rate: oktatest.Rate{PerMinute: 1200}, Lag: oktatest.Lag{Typical: time.Second, Late: -1}}
 	backlog := func(b *beat) pipeline.Backlog {
+		b.client.Share = 1
 		b.org.GenerateFrom(b.org.Now().Add(-5*time.Minute), 8_000, 33*time.Minute) // 4 a second
 		return b.backfills(20*time.Hour, 2*time.Minute)
 	}
 	inBeatWith(t, 10*time.Second, c, 0, backlog, func(b *beat) {
-		b.client.Share = 1
 		b.org.SetFault(busy)
 		time.Sleep(15 * time.Minute)
 		if at := b.backlog.(several).at(); at != nil {
