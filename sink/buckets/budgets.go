@@ -134,13 +134,10 @@ func (b *Budgets) clock(ctx context.Context) time.Duration {
 // restore creates a missing bucket again, but only in a process that provisions.
 func (b *Budgets) restore(ctx context.Context) bool {
 	b.mu.Lock()
-	due := b.store.Provisions() && time.Since(b.made) > budgetsRetry
+	due := time.Since(b.made) > budgetsRetry
 	if due {
 		b.made = time.Now()
 	}
 	b.mu.Unlock()
-	if !due {
-		return false
-	}
-	return b.store.EnsureBudgets(ctx) == nil
+	return due && b.store.RestoreBudgets(ctx)
 }

@@ -177,7 +177,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 	for writes := 1; whole < 2; writes++ {
 		instance := fmt.Sprint("cut-", writes)
 		letter := buriedOf(st, instance)
-		w := &jetstest.Proxy{Server: st.Server, Left: -1}
+		w := jetstest.NewProxy(st.Server)
 		conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 		st.OK(err)
 		w.CutAfter(writes)

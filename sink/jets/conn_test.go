@@ -298,8 +298,8 @@ func (w *ways) InProcessConn() (net.Conn, error) {
 func TestSilentServerIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		first := &jetstest.Proxy{Server: s, Left: -1}
-		to := ways{first, {Server: s, Left: -1}}
+		first := jetstest.NewProxy(s)
+		to := ways{first, jetstest.NewProxy(s)}
 		c, err := Dialer{Silence: 20 * time.Second}.Connect(t.Context(), "", nats.InProcessServer(&to))
 		if err != nil {
 			t.Fatal(err)

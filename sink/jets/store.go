@@ -103,7 +103,7 @@ func (s *Store) Ensure(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.EnsureBudgets(ctx); err != nil { // no process depends on it
+	if err := s.ensureBudgets(ctx); err != nil { // no process depends on it
 		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be created", "err", cmp.Or(ctx.Err(), err))
 	}
 	if err := s.EnsureLetters(ctx); err != nil {
@@ -251,15 +251,17 @@ func (s *Store) budgets() stream {
 	return bucket
 }
 
-// EnsureBudgets ensures the bucket BUDGETS alone.
-func (s *Store) EnsureBudgets(ctx context.Context) error {
+// ensureBudgets ensures the bucket BUDGETS alone.
+func (s *Store) ensureBudgets(ctx context.Context) error {
 	_, err := s.Conn.ensure(ctx, s.budgets(), s.config.Log)
 	return err
 }
 
-// Provisions reports whether this process creates streams and buckets: a command that
-// uses Attach does not.
-func (s *Store) Provisions() bool { return s.config.Replicas > 0 }
+// RestoreBudgets creates the bucket BUDGETS again and reports whether it exists now. A
+// command that uses Attach creates nothing.
+func (s *Store) RestoreBudgets(ctx context.Context) bool {
+	return s.config.Replicas > 0 && s.ensureBudgets(ctx) == nil
+}
 
 // backfillsKept is how long an ended backfill is kept.
 const backfillsKept = 90 * 24 * time.Hour

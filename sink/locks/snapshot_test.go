@@ -95,7 +95,7 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 	}
 	revision := put(0, true)
 
-	way := &jetstest.Proxy{Server: s, Left: -1}
+	way := jetstest.NewProxy(s)
 	conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(way))
 	if err != nil {
 		t.Fatal(err)

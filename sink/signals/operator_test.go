@@ -388,7 +388,7 @@ func TestRewindCutAnywhere(t *testing.T) {
 // network since it was told to go on. It reports whether that heard of its success.
 func (st *fixture) rewindCut(to uint64, writes int) bool {
 	st.Helper()
-	w := &jetstest.Proxy{Server: st.Server, Left: -1}
+	w := jetstest.NewProxy(st.Server)
 	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 	st.OK(err)
 	defer conn.Close()

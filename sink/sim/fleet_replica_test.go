@@ -53,7 +53,7 @@ type replica struct {
 
 func (w *fleetWorld) launch(name string) *replica {
 	ctx, stop := context.WithCancel(w.Context())
-	r := &replica{name: name, w: w, proxy: &jetstest.Proxy{Server: w.server, Left: -1}, stop: stop, done: make(chan struct{}),
+	r := &replica{name: name, w: w, proxy: jetstest.NewProxy(w.server), stop: stop, done: make(chan struct{}),
 		limiters: map[string]*limiter.Limiter{}, guards: map[string]*guard{}, unable: map[string]bool{}, cut: map[string]bool{}, wakes: map[string]chan struct{}{},
 		asks: pipeline.Gate{Capacity: 10}, pages: pipeline.Gate{Capacity: 4 << 20, Spare: fleetBody}}
 	go func() {

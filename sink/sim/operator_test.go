@@ -18,7 +18,7 @@ import (
 // before saying yes, and whose connection is cut at times. Nothing that the org
 // serves again may be stored twice.
 func (w *world) moveByHand(ctx context.Context) {
-	wire := &jetstest.Proxy{Server: w.server, Left: -1}
+	wire := jetstest.NewProxy(w.server)
 	conn, err := jets.Connect(ctx, "", nats.InProcessServer(wire))
 	if err != nil {
 		return

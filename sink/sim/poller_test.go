@@ -29,7 +29,7 @@ type poller struct {
 
 func (w *world) launch(name string) *poller {
 	ctx, stop := context.WithCancel(w.Context())
-	p := &poller{name: name, w: w, wire: &jetstest.Proxy{Server: w.server, Left: -1}, asks: w.asks, wall: w.wallOf(name), stop: stop, done: make(chan struct{})}
+	p := &poller{name: name, w: w, wire: jetstest.NewProxy(w.server), asks: w.asks, wall: w.wallOf(name), stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		for ctx.Err() == nil {

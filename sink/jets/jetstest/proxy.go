@@ -13,12 +13,12 @@ import (
 // once, for good or for a while; and it can stall: then nothing arrives on either side,
 // nobody notices, and everything arrives later.
 type Proxy struct {
-	Server interface{ InProcessConn() (net.Conn, error) }
+	server inProcess
 
 	mu    sync.Mutex
 	conn  *proxyConn
 	made  time.Time     // when conn was made, or resumed
-	Left  int           // writes until last is called; negative: never
+	left  int           // writes until last is called; negative: never
 	last  func()        // called at that write
 	dead  bool          // for good
 	away  bool          // no connection can be made
@@ -28,6 +28,12 @@ type Proxy struct {
 	closing bool // conn was closed during a stall: earlier writes are still to arrive
 }
 
+// inProcess is a server that is connected to within the process.
+type inProcess interface{ InProcessConn() (net.Conn, error) }
+
+// NewProxy returns a connection to a server that stands until it is cut.
+func NewProxy(server inProcess) *Proxy { return &Proxy{server: server, left: -1} }
+
 // InProcessConn lets nats.InProcessServer use a proxy.
 func (c *Proxy) InProcessConn() (net.Conn, error) {
 	c.mu.Lock()
@@ -35,7 +41,7 @@ func (c *Proxy) InProcessConn() (net.Conn, error) {
 	if c.dead || c.away || c.still != nil {
 		return nil, errors.New("no way to the server")
 	}
-	conn, err := c.Server.InProcessConn()
+	conn, err := c.server.InProcessConn()
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +55,7 @@ func (c *Proxy) InProcessConn() (net.Conn, error) {
 func (c *Proxy) AtWrite(n int, f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.Left, c.last = n, f
+	c.left, c.last = n, f
 }
 
 // Cut ends the connection; dead: for good.
@@ -95,7 +101,7 @@ func (c *Proxy) Stall() {
 func (c *Proxy) Heal() {
 	c.mu.Lock()
 	conn, still := c.conn, c.still
-	c.Left, c.away, c.deaf = -1, false, false
+	c.left, c.away, c.deaf = -1, false, false
 	c.mu.Unlock()
 	if still == nil {
 		return
@@ -223,7 +229,7 @@ func (c *proxyConn) Write(b []byte) (int, error) {
 	defer c.writing.Unlock()
 	c.proxy.mu.Lock()
 	still, deaf, last := c.proxy.still != nil, c.proxy.deaf, func() {}
-	if c.proxy.Left = max(c.proxy.Left-1, -1); c.proxy.Left == 0 {
+	if c.proxy.left = max(c.proxy.left-1, -1); c.proxy.left == 0 {
 		last = c.proxy.last
 	}
 	c.proxy.mu.Unlock()
