@@ -58,19 +58,19 @@ Examples:
 // mover is shared by rewind and reopen.
 type mover struct {
 	cursors
-	cli.Asking
+	cli.Confirmation
 	force bool
 	note  string
 }
 
 func newMover(p *cli.Program) *mover {
-	return &mover{cursors: cursors{CommandContext: cli.CommandContext{Program: p}}, Asking: cli.Asking{In: os.Stdin}}
+	return &mover{cursors: cursors{CommandContext: cli.CommandContext{Program: p}}, Confirmation: cli.Confirmation{In: os.Stdin}}
 }
 
 func (m *mover) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&m.note, "note", "", "reason, in a few words; kept with the position")
 	cmd.Flags().BoolVar(&m.force, "force", false, "override: abandon an unfinished rewind, or accept a gap")
-	m.Asking.Flags(cmd)
+	m.Confirmation.Flags(cmd)
 	return m.cursors.flags(cmd)
 }
 

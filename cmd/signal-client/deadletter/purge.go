@@ -33,13 +33,13 @@ var noTime time.Time
 // letterPurge is the command deadletter purge.
 type letterPurge struct {
 	letters
-	cli.Asking
+	cli.Confirmation
 	older cli.TimeFlag
 	all   bool
 }
 
 func newDeadletterPurge(p *cli.Program) *cobra.Command {
-	l := &letterPurge{letters: letters{CommandContext: cli.CommandContext{Program: p}}, Asking: cli.Asking{In: os.Stdin}}
+	l := &letterPurge{letters: letters{CommandContext: cli.CommandContext{Program: p}}, Confirmation: cli.Confirmation{In: os.Stdin}}
 	cmd := &cobra.Command{
 		Use:     "purge [<sequence>...]",
 		Aliases: []string{"rm", "delete"},
@@ -51,7 +51,7 @@ func newDeadletterPurge(p *cli.Program) *cobra.Command {
 	l.choose(cmd)
 	cmd.Flags().Var(&l.older, "older-than", "kept before: an age or a time")
 	cmd.Flags().BoolVar(&l.all, "all", false, "all orgs and reasons, unless narrowed by other flags")
-	l.Asking.Flags(cmd)
+	l.Confirmation.Flags(cmd)
 	cmd.Flags().BoolVar(&l.json, "json", false, "with --dry-run: print one JSON document")
 	return l.letters.Flags(cmd)
 }

@@ -42,15 +42,15 @@ func New(p *cli.Program) *cobra.Command {
 		Long:  demoLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var server config.Server
-			var stage config.Process
-			if err := config.Load(cmd, &logs, &server, &stage); err != nil {
+			var process config.Process
+			if err := config.Load(cmd, &logs, &server, &process); err != nil {
 				return err
 			}
 			if err := d.refuse(cmd); err != nil {
 				return err
 			}
 			d.logs = logs
-			return d.run(cmd.Context(), server.Listen, stage)
+			return d.run(cmd.Context(), server.Listen, process)
 		},
 	}
 	cmd.Flags().Var((*cli.DurationFlag)(&d.lasts), "for", "end after this `duration`; default: at Ctrl-C")
@@ -78,7 +78,7 @@ func (d *demo) refuse(cmd *cobra.Command) error {
 // demoSettle is how long the end waits until all events of the orgs are stored.
 const demoSettle = time.Minute
 
-func (d *demo) run(ctx context.Context, listen string, stage config.Process) error {
+func (d *demo) run(ctx context.Context, listen string, process config.Process) error {
 	figures := &figures{started: time.Now(), each: map[string]*figure{}}
 	dir, err := os.MkdirTemp("", "signal-client-demo-")
 	if err != nil {
@@ -91,7 +91,7 @@ func (d *demo) run(ctx context.Context, listen string, stage config.Process) err
 	}
 	defer orgs.Stop()
 
-	c := d.config(ctx, dir, listen, stage)
+	c := d.config(ctx, dir, listen, process)
 	d.introduce(c)
 	to := d.out()
 	line := &term.ProgressLine{To: d.err(), Every: 5 * time.Second}
@@ -150,12 +150,12 @@ func (d *demo) over(ctx, running context.Context) context.Context {
 
 // config returns the service's configuration. Only the listen address is from the
 // environment, so that a real token or server is never part of a demo.
-func (d *demo) config(ctx context.Context, dir, listen string, stage config.Process) config.Config {
+func (d *demo) config(ctx context.Context, dir, listen string, process config.Process) config.Config {
 	return config.Config{
 		Server: config.Server{Listen: freeAddress(ctx, listen), DataDir: dir},
 		Stream: config.Stream{Replicas: 1, MaxAge: config.Duration(24 * time.Hour)},
 		Process: config.Process{
-			HTTPAddr: freeAddress(ctx, stage.HTTPAddr), Replica: "demo",
+			HTTPAddr: freeAddress(ctx, process.HTTPAddr), Replica: "demo",
 			SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(30 * time.Second),
 		},
 	}

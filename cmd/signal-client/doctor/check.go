@@ -46,7 +46,7 @@ type check struct {
 	run                    func(ctx context.Context) []finding
 }
 
-// one returns an exam of one check.
+// one returns a check of one check.
 func one(group, name string, run func(ctx context.Context, d *observation)) check {
 	return check{group: group, check: name, run: func(ctx context.Context) []finding {
 		var d observation
@@ -55,7 +55,7 @@ func one(group, name string, run func(ctx context.Context, d *observation)) chec
 	}}
 }
 
-// skipped returns an exam that is skipped.
+// skipped returns a check that is skipped.
 func skipped(group, check, why string) check {
 	return one(group, check, func(_ context.Context, d *observation) { d.skip(why) })
 }
@@ -107,17 +107,17 @@ func (d *observation) finding(group, instance, check string) finding {
 }
 
 const (
-	mostExams = 16 // at a time
-	overtime  = 500 * time.Millisecond
+	mostChecks = 16 // at a time
+	overtime   = 500 * time.Millisecond
 )
 
-// perform runs all exams, mostExams at a time and each within limit, and returns their
+// perform runs all checks, mostChecks at a time and each within limit, and returns their
 // findings in order.
-func perform(ctx context.Context, exams []check, limit time.Duration) []finding {
-	results := make([][]finding, len(exams))
-	slots := make(chan struct{}, mostExams)
+func perform(ctx context.Context, checks []check, limit time.Duration) []finding {
+	results := make([][]finding, len(checks))
+	slots := make(chan struct{}, mostChecks)
 	var wg sync.WaitGroup
-	for n, e := range exams {
+	for n, e := range checks {
 		slots <- struct{}{}
 		wg.Go(func() {
 			results[n] = e.within(ctx, limit)
@@ -132,7 +132,7 @@ func perform(ctx context.Context, exams []check, limit time.Duration) []finding 
 	return all
 }
 
-// within runs an exam within limit. One that ignores its context, such as reading a file
+// within runs a check within limit. One that ignores its context, such as reading a file
 // on a dead network file system, is abandoned: the process ends soon.
 func (e check) within(ctx context.Context, limit time.Duration) []finding {
 	ctx, cancel := context.WithTimeout(ctx, limit)

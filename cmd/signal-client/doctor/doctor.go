@@ -133,13 +133,13 @@ func (d *doctor) examine(ctx context.Context) (*report, error) {
 	if err := s.unknown(); err != nil {
 		return nil, err
 	}
-	var exams []check
-	exams = append(exams, s.natsExams()...)
-	exams = append(exams, s.streamExams()...)
-	exams = append(exams, s.fleetExams()...)
-	exams = append(exams, s.orgExams()...)
-	exams = append(exams, s.machineExams()...)
-	return newCheckup(perform(ctx, exams, d.timeout)), nil
+	var checks []check
+	checks = append(checks, s.natsChecks()...)
+	checks = append(checks, s.streamChecks()...)
+	checks = append(checks, s.fleetChecks()...)
+	checks = append(checks, s.orgChecks()...)
+	checks = append(checks, s.machineChecks()...)
+	return newReport(perform(ctx, checks, d.timeout)), nil
 }
 
 // refused returns the error of a check that could not start; --format nagios prints

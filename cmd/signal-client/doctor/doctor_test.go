@@ -125,18 +125,18 @@ func everything(t *testing.T, c *jets.Conn) string {
 	return b.String()
 }
 
-// An exam that heeds no context is left behind, and the others' findings stand in
+// A check that heeds no context is left behind, and the others' findings stand in
 // their order.
-func TestExamsAreBounded(t *testing.T) {
+func TestChecksAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan struct{})
 		defer close(stuck)
-		exams := []check{
+		checks := []check{
 			one("a", "hangs", func(context.Context, *observation) { <-stuck }),
 			one("a", "waits", func(ctx context.Context, d *observation) { <-ctx.Done(); d.fact("%v", ctx.Err()) }),
 			one("a", "ends", func(_ context.Context, d *observation) { d.fact("at once") }),
 		}
-		found := perform(t.Context(), exams, time.Second)
+		found := perform(t.Context(), checks, time.Second)
 		if len(found) != 3 || found[0].Result != outcomeWrong || found[0].Found != "not finished within 1s" ||
 			found[1].Found != context.DeadlineExceeded.Error() || found[2].Found != "at once" {
 			t.Errorf("found %+v", found)
@@ -161,7 +161,7 @@ func TestCheckupFormats(t *testing.T) {
 		{"nothing", []finding{away}, 0, 3, "SIGNAL-CLIENT UNKNOWN - 0 ok, 0 warnings, 0 wrong, 1 skipped. | ok=0 warnings=0 wrong=0 skipped=1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newCheckup(c.findings)
+			r := newReport(c.findings)
 			print := func(format string) (string, int) {
 				var b bytes.Buffer
 				code := 0
@@ -204,7 +204,7 @@ func TestCheckupOfManyOrgs(t *testing.T) {
 		findings = append(findings, f)
 	}
 	var b bytes.Buffer
-	_ = newCheckup(findings).print(term.Screen{Writer: &b}, formatText)
+	_ = newReport(findings).print(term.Screen{Writer: &b}, formatText)
 	if want := "Org org-7\n  wrong    request  works\n24 orgs more, all ok\n\n24 ok, 0 warnings, 1 wrong, 0 skipped.\n"; b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
@@ -330,10 +330,10 @@ func TestDoctorJudges(t *testing.T) {
 	without := func(name string) http.Header { h := good.Clone(); h.Del(name); return h }
 	late := good.Clone()
 	late.Set("Date", now.Add(-10*time.Minute).UTC().Format(http.TimeFormat))
-	worked := orgs.Probed{Verdict: orgs.VerdictWorks, RateLimit: &pipeline.RateLimit{Limit: 60, Remaining: 50}, Newest: new(orgs.NewestEvent)}
+	worked := orgs.ProbeResult{Verdict: orgs.VerdictWorks, RateLimit: &pipeline.RateLimit{Limit: 60, Remaining: 50}, Newest: new(orgs.NewestEvent)}
 	unlimited := worked
 	unlimited.RateLimit = nil
-	headers := func(h http.Header, t orgs.Probed) func(*observation) {
+	headers := func(h http.Header, t orgs.ProbeResult) func(*observation) {
 		return func(d *observation) { d.headers(pipeline.Integration{}, t, &witness{header: h, at: now}) }
 	}
 	copies := func(config int, c jetstream.ClusterInfo) func(*observation) {
@@ -368,7 +368,7 @@ func TestDoctorJudges(t *testing.T) {
 		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Current: true, Lag: 5000}}}), outcomeWarning, "5,000 operations behind"},
 		{func(d *observation) { d.tls(t.Context(), "http://127.0.0.1:1", nil) }, outcomeOK, "plain http"},
 		{func(d *observation) { d.dns(t.Context(), "http://127.0.0.1:1") }, outcomeOK, "is an address"},
-		{func(d *observation) { d.request(orgs.Probed{Verdict: orgs.VerdictThrottled}) }, outcomeWarning, orgs.VerdictThrottled},
+		{func(d *observation) { d.request(orgs.ProbeResult{Verdict: orgs.VerdictThrottled}) }, outcomeWarning, orgs.VerdictThrottled},
 	} {
 		var d observation
 		c.judge(&d)
@@ -430,7 +430,7 @@ func TestDoctorJudgesProgress(t *testing.T) {
 
 // The report's findings have names that stay; JSON has them all.
 func TestCheckupJSONIsAList(t *testing.T) {
-	data, err := json.Marshal(newCheckup([]finding{}))
+	data, err := json.Marshal(newReport([]finding{}))
 	if err != nil || !strings.Contains(string(data), `"findings":[]`) {
 		t.Errorf("%s %v", data, err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-// fleetExams returns the checks of the polling processes.
-func (s *surroundings) fleetExams() []check {
+// fleetChecks returns the checks of the polling processes.
+func (s *surroundings) fleetChecks() []check {
 	if s.conn == nil {
 		return []check{skipped(groupFleet, "replicas", notReached), skipped(groupFleet, "owners", notReached), skipped(groupFleet, "locks", notReached)}
 	}

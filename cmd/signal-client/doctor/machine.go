@@ -16,9 +16,9 @@ import (
 	"github.com/witfoo/signal-client/sink/embedded"
 )
 
-// machineExams returns the checks of this machine: the embedded store's disk, if it is
+// machineChecks returns the checks of this machine: the embedded store's disk, if it is
 // used, and the limits of a process.
-func (s *surroundings) machineExams() []check {
+func (s *surroundings) machineChecks() []check {
 	return []check{
 		one(groupMachine, "embedded store", s.store),
 		one(groupMachine, "disk", s.disk),

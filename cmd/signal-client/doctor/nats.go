@@ -20,26 +20,26 @@ import (
 
 const notReached = "NATS is not reached"
 
-// natsExams returns the checks of the server and the account.
-func (s *surroundings) natsExams() []check {
-	exams := []check{
+// natsChecks returns the checks of the server and the account.
+func (s *surroundings) natsChecks() []check {
+	checks := []check{
 		one(groupNATS, "reachable", s.reachable),
 		one(groupNATS, "version", s.version),
 		one(groupNATS, "jetstream", s.jetStream),
 	}
 	if s.conn == nil {
 		for _, check := range []string{"limits", "permissions", "round trip", "clock"} {
-			exams = append(exams, skipped(groupNATS, check, notReached))
+			checks = append(checks, skipped(groupNATS, check, notReached))
 		}
 	} else {
-		exams = append(exams,
+		checks = append(checks,
 			one(groupNATS, "limits", s.limits),
 			one(groupNATS, "permissions", s.permissions),
 			one(groupNATS, "round trip", s.roundTrip),
 			one(groupNATS, "clock", s.clock),
 		)
 	}
-	return append(exams, one(groupNATS, "context", s.context))
+	return append(checks, one(groupNATS, "context", s.context))
 }
 
 func (s *surroundings) reachable(_ context.Context, d *observation) {

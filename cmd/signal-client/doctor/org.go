@@ -25,31 +25,31 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// orgExams returns the checks of each org.
-func (s *surroundings) orgExams() []check {
-	var exams []check
+// orgChecks returns the checks of each org.
+func (s *surroundings) orgChecks() []check {
+	var checks []check
 	if s.oktaFault != nil {
 		p := problem.Of(problem.Split(s.oktaFault)[0])
-		exams = append(exams, one(groupInstance, "environment", func(_ context.Context, d *observation) {
+		checks = append(checks, one(groupInstance, "environment", func(_ context.Context, d *observation) {
 			d.wrong(fmt.Sprintf("%s: %v", p.Op, p.Err), p.Hint)
 		}))
 	}
 	switch orgs := s.orgs(); {
 	case s.conn == nil:
-		exams = append(exams, skipped(groupInstance, "integrations", notReached+", so INTEGRATIONS is not read"))
+		checks = append(checks, skipped(groupInstance, "integrations", notReached+", so INTEGRATIONS is not read"))
 	case s.writtenErr != nil:
-		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *observation) {
+		checks = append(checks, one(groupInstance, "integrations", func(_ context.Context, d *observation) {
 			d.wrong(s.writtenErr.Error(), problem.Hint(s.writtenErr))
 		}))
 	case len(orgs) == 0 && len(s.instances) == 0:
-		exams = append(exams, one(groupInstance, "integrations", func(_ context.Context, d *observation) {
+		checks = append(checks, one(groupInstance, "integrations", func(_ context.Context, d *observation) {
 			d.warn("no org is configured", cli.FirstCommand)
 		}))
 	}
 	for _, o := range s.orgs() {
-		exams = append(exams, check{groupInstance, o.instance, "request", func(ctx context.Context) []finding { return s.orgFound(ctx, o) }})
+		checks = append(checks, check{groupInstance, o.instance, "request", func(ctx context.Context) []finding { return s.orgFound(ctx, o) }})
 	}
-	return exams
+	return checks
 }
 
 // unknown returns the error of a given org that does not exist; nil also if that can't be
@@ -299,7 +299,7 @@ func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // request reports the result of the one request.
-func (d *observation) request(t orgs.Probed) {
+func (d *observation) request(t orgs.ProbeResult) {
 	switch t.Verdict {
 	case orgs.VerdictWorks:
 		d.fact("answered in %s", term.Span(time.Duration(t.Seconds*float64(time.Second))))
@@ -316,7 +316,7 @@ func (d *observation) request(t orgs.Probed) {
 }
 
 // headers checks the answer's headers.
-func (d *observation) headers(i pipeline.Integration, t orgs.Probed, seen *witness) {
+func (d *observation) headers(i pipeline.Integration, t orgs.ProbeResult, seen *witness) {
 	if seen.header == nil {
 		d.skip("there was no answer")
 		return

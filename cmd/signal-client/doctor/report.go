@@ -24,7 +24,7 @@ type report struct {
 	Findings []finding `json:"findings"`
 }
 
-func newCheckup(findings []finding) *report {
+func newReport(findings []finding) *report {
 	c := &report{Version: 1, At: time.Now().UTC(), Result: outcomeOK, Findings: findings}
 	for _, f := range findings {
 		switch f.Result {

@@ -18,8 +18,8 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// streamExams returns the checks of the streams and buckets: a line for each.
-func (s *surroundings) streamExams() []check {
+// streamChecks returns the checks of the streams and buckets: a line for each.
+func (s *surroundings) streamChecks() []check {
 	if s.conn == nil {
 		return []check{skipped(groupStreams, "streams and buckets", notReached)}
 	}
@@ -28,15 +28,15 @@ func (s *surroundings) streamExams() []check {
 			d.wrong(s.streamsErr.Error(), problem.Hint(s.streamsErr))
 		})}
 	}
-	var exams []check
+	var checks []check
 	for _, i := range s.streams {
-		exams = append(exams, one(groupStreams, i.Name, func(ctx context.Context, d *observation) {
+		checks = append(checks, one(groupStreams, i.Name, func(ctx context.Context, d *observation) {
 			if s.streamFound(i, d); i.Name == jets.StreamSignals && i.Info != nil {
 				s.otherSites(ctx, d)
 			}
 		}))
 	}
-	return append(exams,
+	return append(checks,
 		one(groupStreams, "retention", s.retention),
 		one(groupStreams, "dead letters", s.deadLetters),
 	)

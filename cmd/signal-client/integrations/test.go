@@ -38,7 +38,7 @@ func (r *integrations) newTest() *cobra.Command {
 			i, token, err := r.tested(cmd, args[0])
 			if err != nil {
 				if asJSON {
-					untried := orgs.Probed{Instance: args[0], Verdict: orgs.VerdictUntried, Error: term.Printable(err.Error())}
+					untried := orgs.ProbeResult{Instance: args[0], Verdict: orgs.VerdictUntried, Error: term.Printable(err.Error())}
 					_ = term.WriteJSON(r.Out(), untried) // err says more than a failed write
 				}
 				return err
@@ -52,7 +52,7 @@ func (r *integrations) newTest() *cobra.Command {
 					return err
 				}
 			} else if t.Code == problem.OK {
-				return printTrial(r.Out(), t)
+				return printProbe(r.Out(), t)
 			}
 			return t.Problem()
 		},
@@ -75,8 +75,8 @@ func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Int
 	return i, token, err
 }
 
-// printTrial prints the verdict of a successful trial.
-func printTrial(to term.Screen, t orgs.Probed) error {
+// printProbe prints the verdict of a successful trial.
+func printProbe(to term.Screen, t orgs.ProbeResult) error {
 	took := time.Duration(t.Seconds * float64(time.Second))
 	fmt.Fprintf(to, "%s %s: %s answered in %s.\n", to.Paint(term.Green, "works"), t.Instance, t.Origin, term.Span(took))
 	switch {

@@ -17,9 +17,9 @@ func (r *replayRun) again() string {
 		switch f.Name {
 		case "from-seq", "to-seq", "limit", "id":
 		case "since":
-			add("since", r.pick.from.Format(time.RFC3339))
+			add("since", r.filter.from.Format(time.RFC3339))
 		case "until":
-			add("until", r.pick.before.Format(time.RFC3339))
+			add("until", r.filter.before.Format(time.RFC3339))
 		default:
 			if list, ok := f.Value.(pflag.SliceValue); ok {
 				add(f.Name, strings.Join(list.GetSlice(), ","))

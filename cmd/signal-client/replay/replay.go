@@ -51,8 +51,8 @@ Examples:
 // replayer is the command replay.
 type replayer struct {
 	cli.CommandContext
-	pick           filter
-	tempo          pace
+	filter         filter
+	pace           pace
 	fromSeq, toSeq uint64
 	limit          uint64
 	to, id         string
@@ -70,19 +70,19 @@ func New(p *cli.Program) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&r.pick.instances, "instance", nil, "`names` of the orgs, or patterns; default: all")
-	f.Var(&r.pick.since, "since", "start of the span, by when events happened: an age or a time")
-	f.Var(&r.pick.until, "until", "events that happened before this: an age or a time")
+	f.StringSliceVar(&r.filter.instances, "instance", nil, "`names` of the orgs, or patterns; default: all")
+	f.Var(&r.filter.since, "since", "start of the span, by when events happened: an age or a time")
+	f.Var(&r.filter.until, "until", "events that happened before this: an age or a time")
 	f.Uint64Var(&r.fromSeq, "from-seq", 0, "first `sequence` of the stream; default: the first kept")
 	f.Uint64Var(&r.toSeq, "to-seq", 0, "last `sequence`; default: the newest at the start")
-	f.StringSliceVar(&r.pick.types, "type", nil, "event `types`, such as user.session.*")
-	f.Var(&r.pick.actors, "actor", "`who` did it: id, login or display name, ignoring case")
-	f.StringSliceVar(&r.pick.ips, "ip", nil, "client `addresses` or networks, such as 203.0.113.0/24")
-	f.Var(&r.pick.outcomes, "outcome", "`results`, such as FAILURE, ignoring case")
+	f.StringSliceVar(&r.filter.types, "type", nil, "event `types`, such as user.session.*")
+	f.Var(&r.filter.actors, "actor", "`who` did it: id, login or display name, ignoring case")
+	f.StringSliceVar(&r.filter.ips, "ip", nil, "client `addresses` or networks, such as 203.0.113.0/24")
+	f.Var(&r.filter.outcomes, "outcome", "`results`, such as FAILURE, ignoring case")
 	f.StringVar(&r.to, "to", "", "publish to this `subject`, such as signals-replay.{instance}")
 	f.StringVar(&r.id, "id", "", "with --to: `id` of the replay, in the header Signal-Replay; default: a new one")
-	f.Float64Var(&r.tempo.rate, "rate", 0, "at most this many `events` per second")
-	f.Var(&r.tempo.speed, "speed", "replay in the original rhythm, this much `faster`: 1x, 10x")
+	f.Float64Var(&r.pace.rate, "rate", 0, "at most this many `events` per second")
+	f.Var(&r.pace.speed, "speed", "replay in the original rhythm, this much `faster`: 1x, 10x")
 	f.Uint64Var(&r.limit, "limit", 0, "end after this many `events`; 0: all")
 	f.BoolVar(&r.dryRun, "dry-run", false, "only count events and bytes")
 	f.BoolVar(&r.json, "json", false, "with --dry-run or --to: print the counts as one JSON document")
@@ -115,16 +115,16 @@ func (r *replayer) run(cmd *cobra.Command) error {
 func (r *replayer) refuse() error {
 	var k problem.Checks
 	now := time.Now()
-	k.Add(!r.pick.since.IsZero() && !r.pick.until.IsZero() && !r.pick.since.At(now).Before(r.pick.until.At(now)),
-		fmt.Sprintf("--since=%s --until=%s", &r.pick.since, &r.pick.until), "the second must be after the first", "--since=24h --until=1h")
+	k.Add(!r.filter.since.IsZero() && !r.filter.until.IsZero() && !r.filter.since.At(now).Before(r.filter.until.At(now)),
+		fmt.Sprintf("--since=%s --until=%s", &r.filter.since, &r.filter.until), "the second must be after the first", "--since=24h --until=1h")
 	k.Add(r.toSeq != 0 && r.toSeq < r.fromSeq, fmt.Sprintf("--from-seq=%d --to-seq=%d", r.fromSeq, r.toSeq), "the second is before the first", "give them in the stream's order")
 	k.Add(r.toSeq == 0 && r.cmd.Flags().Changed("to-seq"), "--to-seq=0", "sequences start at 1", "leave it out: the default is the newest")
-	k.Add(!(r.tempo.rate > 0) && r.cmd.Flags().Changed("rate"), fmt.Sprintf("--rate=%v", r.tempo.rate), "it must be events per second, above 0", "--rate=1000, or leave it out for full speed")
-	k.Add(r.tempo.rate > 0 && r.tempo.speed > 0, "--rate and --speed", "only one of them can set the pace", "leave one out")
+	k.Add(!(r.pace.rate > 0) && r.cmd.Flags().Changed("rate"), fmt.Sprintf("--rate=%v", r.pace.rate), "it must be events per second, above 0", "--rate=1000, or leave it out for full speed")
+	k.Add(r.pace.rate > 0 && r.pace.speed > 0, "--rate and --speed", "only one of them can set the pace", "leave one out")
 	k.Add(r.to == "" && r.id != "", "--id without --to", "it is a header of published events", "--to=signals-replay.{instance}")
 	k.Add(r.json && r.to == "" && !r.dryRun, "--json without --dry-run or --to", "standard output has the events, a JSON document each", "leave it out")
 	k.Add(strings.ContainsFunc(r.id, func(c rune) bool { return c <= ' ' || c > '~' }) || len(r.id) > 64, fmt.Sprintf("--id=%q", r.id), "it is a header's value: up to 64 printable ASCII characters", "--id=incident-42")
-	k.Errs = append(k.Errs, r.pick.prepare(now)...)
+	k.Errs = append(k.Errs, r.filter.prepare(now)...)
 	return errors.Join(k.Errs...)
 }
 

@@ -347,7 +347,7 @@ func TestReplayAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.to, r.id, r.limit = "again.{instance}", "try it's", 100
-	r.pick.from = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	r.filter.from = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	run := &replayRun{replayer: r, counts: newCounts(), next: 42, through: 99}
 	run.counts.Add(storedEvent(), time.Now())
 	want := `replay --instance 'acme-*,b' --since 2026-11-20T08:00:00Z --speed 10x --to 'again.{instance}' --id 'try it'\''s' --limit 99 --from-seq 42 --to-seq 99`

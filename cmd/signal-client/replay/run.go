@@ -37,7 +37,7 @@ type replayRun struct {
 	began    time.Time
 
 	brought       uint64 // events replayed
-	under         []pending
+	pending       []pending
 	from, through uint64 // actual range
 	next          uint64 // the sequence to continue from
 }
@@ -86,12 +86,12 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	default:
 		r.out = &lines{w: r.Out()}
 	}
-	if r.pick.from.IsZero() {
+	if r.filter.from.IsZero() {
 		return nil
 	}
-	seq, err := scan.SequenceAt(ctx, r.store.Conn, r.pick.from.Add(-aheadOfTime))
+	seq, err := scan.SequenceAt(ctx, r.store.Conn, r.filter.from.Add(-aheadOfTime))
 	if err != nil {
-		return fmt.Errorf("find where %s begins: %w", r.pick.from.Format(time.RFC3339), err)
+		return fmt.Errorf("find where %s begins: %w", r.filter.from.Format(time.RFC3339), err)
 	}
 	r.fromSeq = max(r.fromSeq, seq)
 	return nil
@@ -105,7 +105,7 @@ func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) 
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	for _, wanted := range r.pick.instances {
+	for _, wanted := range r.filter.instances {
 		if slices.ContainsFunc(names, func(name string) bool { ok, _ := path.Match(wanted, name); return ok }) {
 			continue
 		}
@@ -125,7 +125,7 @@ func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) 
 func (r *replayRun) selected(known map[string]uint64) []string {
 	var names []string
 	for name := range known {
-		if len(r.pick.instances) == 0 || cli.Matches(r.pick.instances, name) {
+		if len(r.filter.instances) == 0 || cli.Matches(r.filter.instances, name) {
 			names = append(names, name)
 		}
 	}
@@ -185,7 +185,7 @@ func (r *replayRun) flushRest(ctx context.Context, err error) error {
 // bring replays the range.
 func (r *replayRun) bring(ctx context.Context) error {
 	all := scan.Range{
-		Kind: kinds.Default, Instances: r.pick.instances, From: r.fromSeq, Through: r.toSeq,
+		Kind: kinds.Default, Instances: r.filter.instances, From: r.fromSeq, Through: r.toSeq,
 		Begun: func(from, through uint64) {
 			r.from, r.through, r.next = from, through, from
 			r.progress.Begun(from, through)
@@ -200,7 +200,7 @@ func (r *replayRun) bring(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.pick.Takes(e) {
+		if r.filter.Takes(e) {
 			if err := r.bringOne(ctx, e); err != nil {
 				return err
 			}
@@ -216,7 +216,7 @@ func (r *replayRun) bring(ctx context.Context) error {
 
 func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
 	at := happened(e)
-	if wait := r.tempo.Wait(at, time.Now()); wait > 0 && !r.dryRun {
+	if wait := r.pace.Wait(at, time.Now()); wait > 0 && !r.dryRun {
 		if wait > time.Millisecond {
 			if err := r.out.Flush(ctx); err != nil {
 				return err
@@ -228,7 +228,7 @@ func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
 	}
 	r.brought++
 	r.next = e.Seq + 1
-	r.under = append(r.under, pending{e, at})
+	r.pending = append(r.pending, pending{e, at})
 	err := r.out.Publish(ctx, e)
 	r.settle()
 	return err
@@ -238,12 +238,12 @@ func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
 // not have: a replay continues there.
 func (r *replayRun) settle() {
 	waiting, n := r.out.Waiting(), 0
-	for n < len(r.under) && (waiting == 0 || r.under[n].e.Seq < waiting) {
-		r.counts.Add(r.under[n].e, r.under[n].at)
-		r.progress.Event(len(r.under[n].e.Data))
+	for n < len(r.pending) && (waiting == 0 || r.pending[n].e.Seq < waiting) {
+		r.counts.Add(r.pending[n].e, r.pending[n].at)
+		r.progress.Event(len(r.pending[n].e.Data))
 		n++
 	}
-	r.under = slices.Delete(r.under, 0, n)
+	r.pending = slices.Delete(r.pending, 0, n)
 }
 
 func (r *replayRun) verb() string {
@@ -291,9 +291,9 @@ func (r *replayRun) report(done bool) error {
 	}
 	if !done && r.next > 0 && r.next <= r.through && !r.dryRun {
 		fmt.Fprintf(r.Err(), "Continue from sequence %d:\n  %s\n", r.next, r.again())
-		if r.target != nil && len(r.under) > r.target.Unacknowledged() {
+		if r.target != nil && len(r.pending) > r.target.Unacknowledged() {
 			fmt.Fprintf(r.Err(), "It repeats %s that are stored already: the stream drops them within its duplicate window (2 minutes unless set)\n",
-				term.Count(len(r.under)-r.target.Unacknowledged(), "event"))
+				term.Count(len(r.pending)-r.target.Unacknowledged(), "event"))
 		}
 	}
 	return err

@@ -39,7 +39,7 @@ type Service struct {
 	hup <-chan os.Signal // reload on each signal; nil: never
 
 	metrics *telemetry.Metrics
-	census  *unownedCount
+	unowned *unownedCount
 	ready   readiness
 	nats    natsHolder
 	server  *embedded.Server // nil: NATS is not embedded

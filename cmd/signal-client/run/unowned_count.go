@@ -23,8 +23,8 @@ type unownedCount struct {
 	entries map[string]pipeline.Entry // nil: not loaded
 }
 
-// censusEvery is how often to check which instances are no longer polled here.
-const censusEvery = 5 * time.Second
+// unownedEvery is how often to check which instances are no longer polled here.
+const unownedEvery = 5 * time.Second
 
 // Begin sets the sources once polling begins.
 func (c *unownedCount) Begin(b *telemetry.StatusBoard, locks *locks.Locks) {

@@ -12,10 +12,10 @@ import (
 // vigil logs once a minute, for the whole process, that NATS is away or does not answer.
 // It is not safe for concurrent use.
 type vigil struct {
-	conn   *jets.Conn
-	locks  *locks.Locks
-	census *unownedCount
-	log    *slog.Logger
+	conn    *jets.Conn
+	locks   *locks.Locks
+	unowned *unownedCount
+	log     *slog.Logger
 
 	since time.Time // zero: no outage
 	said  time.Time
@@ -46,7 +46,7 @@ func (v *vigil) Look() {
 	}
 	v.said = now
 	v.log.Warn("nats: nothing is polled or stored until it is back", "since", v.since.UTC().Format(time.RFC3339),
-		"for", now.Sub(v.since).Round(time.Second), "instances", len(v.census.enabled()), "err", why)
+		"for", now.Sub(v.since).Round(time.Second), "instances", len(v.unowned.enabled()), "err", why)
 }
 
 // natsAway reports whether the vigil logs a failure.

@@ -45,7 +45,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 
 	b := &telemetry.StatusBoard{Replica: locks.Replica, Publish: statuses.Put, Erase: statuses.Delete, Leave: statuses.Leave,
 		Silence: stalledAfter + time.Duration(s.Config.Process.RequestTimeout)}
-	for _, i := range s.census.static {
+	for _, i := range s.unowned.static {
 		b.Static = map[string]json.RawMessage{i.Instance: s.Config.Okta.Public()}
 	}
 	spans, err := telemetry.NewSpans(ctx, locks.Replica(), s.Log)
@@ -68,10 +68,10 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	streams := &streamWatch{store: store, advisories: advisories, log: s.Log}
 	s.metrics.WatchStreams(streams.Faults)
 	defer inBackground(ctx, streams.Run)()
-	known := s.census
+	known := s.unowned
 	known.Begin(b, locks)
-	defer everyWhile(ctx, censusEvery, known.Count)()
-	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, census: known, log: s.Log}).Look)()
+	defer everyWhile(ctx, unownedEvery, known.Count)()
+	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, unowned: known, log: s.Log}).Look)()
 
 	s.ready.Waiting("integrations are not loaded yet")
 	held := &ownership{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
@@ -152,8 +152,8 @@ func (s *Service) count() error {
 		return err
 	}
 	s.metrics = telemetry.NewMetrics()
-	s.census = &unownedCount{metrics: s.metrics, static: static}
-	s.metrics.WatchIntegrations(s.census.States, s.census.replicas)
+	s.unowned = &unownedCount{metrics: s.metrics, static: static}
+	s.metrics.WatchIntegrations(s.unowned.States, s.unowned.replicas)
 	s.metrics.WatchNATS(s.nats.figures)
 	s.metrics.WatchReady(s.ready.Reasons)
 	return nil

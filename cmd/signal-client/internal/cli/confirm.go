@@ -14,21 +14,21 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-// Asking is the confirmation before an irreversible action.
-type Asking struct {
+// Confirmation is the confirmation before an irreversible action.
+type Confirmation struct {
 	In  *os.File // the keyboard, or a test's substitute
 	yes bool     // answered by --yes
 	Dry bool     // --dry-run: nothing is done
 }
 
 // Flags adds --yes and --dry-run.
-func (a *Asking) Flags(cmd *cobra.Command) {
+func (a *Confirmation) Flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "don't ask for confirmation")
 	cmd.Flags().BoolVar(&a.Dry, "dry-run", false, "show what would be done, and do nothing")
 }
 
 // Possible fails early if there is no terminal to ask on.
-func (a *Asking) Possible(what string) error {
+func (a *Confirmation) Possible(what string) error {
 	if a.yes || a.Dry || term.IsTerminal(a.In) {
 		return nil
 	}
@@ -36,7 +36,7 @@ func (a *Asking) Possible(what string) error {
 }
 
 // Confirm asks, unless answered by --yes. done names the action, such as "removed".
-func (a *Asking) Confirm(ctx context.Context, to term.Screen, question, done string) error {
+func (a *Confirmation) Confirm(ctx context.Context, to term.Screen, question, done string) error {
 	if a.yes {
 		return nil
 	}

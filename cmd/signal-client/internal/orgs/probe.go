@@ -24,8 +24,8 @@ const tryTime = 20 * time.Second
 // tryReach is how old the newest event may be.
 const tryReach = 24 * time.Hour
 
-// Probed is the result of one request.
-type Probed struct {
+// ProbeResult is the result of one request.
+type ProbeResult struct {
 	Instance  string              `json:"instance"`
 	Origin    string              `json:"origin"`
 	Verdict   string              `json:"verdict"`
@@ -60,8 +60,8 @@ const (
 
 // Probe sends one bounded request that returns the newest event first: Okta accepts that
 // order only with an until. client may be nil.
-func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, client *http.Client) Probed {
-	t := Probed{Instance: i.Instance, Origin: i.Origin}
+func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, client *http.Client) ProbeResult {
+	t := ProbeResult{Instance: i.Instance, Origin: i.Origin}
 	source := &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, HTTP: client,
 		Limit: 1, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + build.Read().Version,
@@ -84,7 +84,7 @@ func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, c
 }
 
 // judge sets the verdict for the outcome.
-func (t *Probed) judge(i pipeline.Integration, err error) {
+func (t *ProbeResult) judge(i pipeline.Integration, err error) {
 	if err == nil {
 		t.Verdict = VerdictWorks
 		return
@@ -105,7 +105,7 @@ func (t *Probed) judge(i pipeline.Integration, err error) {
 	t.judgeNetwork(i, err)
 }
 
-func (t *Probed) judgeAnswer(i pipeline.Integration) {
+func (t *ProbeResult) judgeAnswer(i pipeline.Integration) {
 	switch {
 	case t.Status == http.StatusUnauthorized:
 		t.Verdict, t.Code = verdictRefused, problem.BadCredential
@@ -126,7 +126,7 @@ func rightHost(i pipeline.Integration) string {
 	return "write the org's own host name, as in the browser but without -admin: signal-client integrations set " + i.Instance + " fqdn=acme.okta.com"
 }
 
-func (t *Probed) judgeNetwork(i pipeline.Integration, err error) {
+func (t *ProbeResult) judgeNetwork(i pipeline.Integration, err error) {
 	dns, named := errors.AsType[*net.DNSError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, network := errors.AsType[net.Error](err)
@@ -146,7 +146,7 @@ func (t *Probed) judgeNetwork(i pipeline.Integration, err error) {
 }
 
 // Problem returns the verdict of a failed try; nil: it succeeded.
-func (t Probed) Problem() error {
+func (t ProbeResult) Problem() error {
 	if t.Code == problem.OK {
 		return nil
 	}

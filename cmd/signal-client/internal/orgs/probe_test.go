@@ -13,7 +13,7 @@ import (
 )
 
 // A hint names what there is: ids, or a host that could be allowed.
-func TestTrialHints(t *testing.T) {
+func TestProbeHints(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		hint string
@@ -24,7 +24,7 @@ func TestTrialHints(t *testing.T) {
 		{errors.New("malformed HTTP response"), "check what answers there"},
 		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", okta.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
 	} {
-		var got Probed
+		var got ProbeResult
 		got.judge(pipeline.Integration{Kind: kinds.Default, Instance: "acme"}, c.err)
 		if got.Verdict != verdictFailed || got.Code != problem.Failed || !strings.Contains(got.Hint, c.hint) {
 			t.Errorf("of %v: %+v, hint %s", c.err, got, got.Hint)
