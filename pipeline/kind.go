@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -20,9 +21,17 @@ type Kind struct {
 	// or doubled when a reopening falls in between.
 	Lateness time.Duration
 
+	// Unseal opens the sealed values of a value of INTEGRATIONS before it is parsed; nil:
+	// none are sealed. It is injected at start, before any value is read.
+	Unseal func(value []byte) ([]byte, error)
 	// Parse reads a value of INTEGRATIONS, checks it and fills in the defaults. Its error
 	// is a *ConfigError, which shows nothing of the credentials.
 	Parse func(instance string, value []byte) (Integration, error)
+
+	// Credential returns the instance's credential, reading its file if it names one. If
+	// it can't be read in time, or is none, the error matches ErrConfig; if ctx has ended,
+	// it is ctx's cause.
+	Credential func(ctx context.Context, i Integration) (Credential, error)
 
 	// Start returns the request for everything that the org persisted at or after since,
 	// in order of persistence.
@@ -43,6 +52,13 @@ type Members struct {
 
 // Read parses a value of INTEGRATIONS.
 func (k *Kind) Read(instance string, value []byte) (Integration, error) {
+	if k.Unseal != nil {
+		opened, err := k.Unseal(value)
+		if err != nil {
+			return Integration{Kind: k, Instance: instance}, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		value = opened
+	}
 	i, err := k.Parse(instance, value)
 	i.Kind = k
 	return i, err

@@ -43,7 +43,7 @@ func TestSomebodyElsePublishes(t *testing.T) {
 		_ = (&pipeline.Runner{
 			Kind:     "okta",
 			Instance: "prod", Interval: time.Second, Sink: sink,
-			Source: &okta.Client{Instance: "prod", Origin: sinktest.Origin, Token: pipeline.NewSecret("00secret"), Limit: limit,
+			Source: &okta.Client{Instance: "prod", Origin: sinktest.Origin, Credential: pipeline.NewSecret("00secret"), Limit: limit,
 				HTTP: &http.Client{Transport: org.Transport()}},
 			Trace: &pipeline.Trace{Committed: func(_ string, _ pipeline.Page, r pipeline.Receipt, _ time.Duration) { stored <- r.Stored }},
 		}).Run(ctx)

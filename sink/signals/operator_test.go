@@ -407,7 +407,7 @@ func TestIdlePollerNoticesARewind(t *testing.T) {
 		st := newFixture(t, jetstest.Config{})
 		org := oktatest.New(oktatest.Config{Origin: sinktest.Origin, Rate: oktatest.Rate{PerMinute: -1}})
 		org.Generate(60, 2*time.Hour)
-		source := &okta.Client{Instance: "prod", Origin: sinktest.Origin, Token: pipeline.NewSecret("00secret"), Limit: 10,
+		source := &okta.Client{Instance: "prod", Origin: sinktest.Origin, Credential: pipeline.NewSecret("00secret"), Limit: 10,
 			HTTP: &http.Client{Transport: org.Transport()}}
 		q := Query{Origin: sinktest.Origin, Hash: okta.Query("", 10), Since: pipeline.Since{Age: 3 * time.Hour},
 			Start: func(since time.Time) pipeline.Link { return okta.Start("", 10, since) }}

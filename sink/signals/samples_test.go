@@ -102,7 +102,7 @@ func (st *fixture) poll(instance string, elements [][]byte) {
 		org.Add(oktatest.Event{Data: element, Published: time.Now(), Persisted: time.Now()}) // not what it says: it may be too old to be kept
 	}
 	const limit = 2
-	client := &okta.Client{Instance: instance, Origin: sinktest.Origin, Token: pipeline.NewSecret("00secret"), Limit: limit,
+	client := &okta.Client{Instance: instance, Origin: sinktest.Origin, Credential: pipeline.NewSecret("00secret"), Limit: limit,
 		HTTP: &http.Client{Transport: org.Transport()}}
 	q := Query{Origin: sinktest.Origin, Hash: okta.Query("", limit), Since: pipeline.Since{},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }, Org: client.Organization}

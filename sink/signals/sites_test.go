@@ -171,7 +171,7 @@ func (s *restingSink) Commit(ctx context.Context, at pipeline.Position, page pip
 
 // poll polls the org until ctx ends.
 func (s *site) poll(ctx context.Context, org *oktatest.Org) {
-	source := &okta.Client{Instance: "prod", Origin: sinktest.Origin, Token: pipeline.NewSecret("00secret"), Limit: 5,
+	source := &okta.Client{Instance: "prod", Origin: sinktest.Origin, Credential: pipeline.NewSecret("00secret"), Limit: 5,
 		HTTP: &http.Client{Transport: org.Transport()}}
 	query := Query{Origin: sinktest.Origin, Hash: okta.Query("", 5), Since: pipeline.Since{Age: time.Hour},
 		Start: func(since time.Time) pipeline.Link { return okta.Start("", 5, since) }}

@@ -55,7 +55,7 @@ func inBeatWith(t *testing.T, interval time.Duration, c oktatest.Config, n int, 
 			t.Fatal(err)
 		}
 		const limit = 50
-		b.client = &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: limit,
+		b.client = &okta.Client{Instance: "prod", Origin: simOrigin, Credential: pipeline.NewSecret("00secret"), Limit: limit,
 			HTTP: &http.Client{Transport: b.org.Transport()}}
 		q := signals.Query{Origin: simOrigin, Hash: okta.Query("", limit), Since: pipeline.Since{Age: 24 * time.Hour},
 			Start: func(since time.Time) pipeline.Link { return okta.Start("", limit, since) }}

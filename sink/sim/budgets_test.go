@@ -78,7 +78,7 @@ func (b *sharedOrg) drain(l *limiter.Limiter, clients int, share float64, d time
 
 func (b *sharedOrg) client(l *limiter.Limiter) *okta.Client {
 	return &okta.Client{
-		Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limiter: l,
+		Instance: "prod", Origin: simOrigin, Credential: pipeline.NewSecret("00secret"), Limiter: l,
 		HTTP: &http.Client{Transport: b.org.Transport()},
 	}
 }

@@ -39,7 +39,7 @@ const movedOrigin = "https://acme-renamed.okta.com"
 const everyEvent = "uuid pr"
 
 func (a asks) client(w *world) *okta.Client {
-	return &okta.Client{Instance: "prod", Origin: a.origin, Token: pipeline.NewSecret("00secret"), Limit: a.limit,
+	return &okta.Client{Instance: "prod", Origin: a.origin, Credential: pipeline.NewSecret("00secret"), Limit: a.limit,
 		HTTP: &http.Client{Transport: w.org.Transport()}, MaxBody: 2 << 20}
 }
 

@@ -128,7 +128,7 @@ func (r *replica) poll(ctx context.Context, store *jets.Store, i pipeline.Integr
 		return fmt.Errorf("token can't be read here: %w", pipeline.ErrConfig)
 	}
 	client := &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Token: i.Token, Limit: i.Limit, Limiter: budget, Share: i.RateShare,
+		Instance: i.Instance, Origin: i.Origin, Credential: i.Token, Limit: i.Limit, Limiter: budget, Share: i.RateShare,
 		HTTP: &http.Client{Transport: &way{r, i.Instance}}, MaxBody: fleetBody, InFlight: &r.asks, Memory: &r.pages,
 	}
 	q := signals.Query{Origin: i.Origin, Hash: okta.Query(i.Filter, i.Limit), Since: i.Since,

@@ -38,7 +38,7 @@ func TestSimulationOfLargeEvents(t *testing.T) {
 		st.OK((&pipeline.Runner{
 			Kind:     "okta",
 			Instance: "prod",
-			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
+			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Credential: pipeline.NewSecret("00secret"), Limit: w.asks.limit,
 				HTTP: &http.Client{Transport: org.Transport()}},
 			Sink: signals.New(st.Store, "prod", w.query(), nil, nil),
 		}).Run(ctx))

@@ -112,7 +112,7 @@ func (b *beat) backfills(spans ...time.Duration) several {
 			b.Fatal(err)
 		}
 		list = append(list, &backfill.Backfill{Job: job,
-			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Token: pipeline.NewSecret("00secret"), Limit: 50, Later: true,
+			Source: &okta.Client{Instance: "prod", Origin: simOrigin, Credential: pipeline.NewSecret("00secret"), Limit: 50, Later: true,
 				HTTP: &http.Client{Transport: b.org.Transport()}},
 			Window: func(since, until time.Time) pipeline.Link { return okta.Window("", 50, since, until) },
 			Save:   func(context.Context, backfill.Job) error { return nil },

@@ -17,11 +17,11 @@ import (
 // zero value of every other field is its default. It has one request in flight: Poll is
 // not safe for concurrent use. The fields must not change after the first Poll.
 type Client struct {
-	Instance  string
-	Origin    string          // https://acme.okta.com; no other host gets a request
-	Token     pipeline.Secret // an API token (SSWS)
-	LinkHosts []string        // further hosts that a next link may name; requests go to Origin all the same
-	Limit     int             // elements requested by a link; 0: 999
+	Instance   string
+	Origin     string              // https://acme.okta.com; no other host gets a request
+	Credential pipeline.Credential // an API token: a pipeline.Secret
+	LinkHosts  []string            // further hosts that a next link may name; requests go to Origin all the same
+	Limit      int                 // elements requested by a link; 0: 999
 
 	Limiter *limiter.Limiter // the org's, shared by all of its instances; nil: the Client's own
 	Share   float64          // of the org's limit, above 0, at most 1; 0: 0.5
@@ -44,7 +44,8 @@ type Client struct {
 	UserAgent string          // empty: signal-client
 
 	once    sync.Once
-	http    http.Client
+	http    http.Client // carries no credential
+	signed  http.Client // carries it
 	squeeze squeeze
 	heavy   heavy
 	size    int  // size of the previous body
@@ -141,6 +142,13 @@ func (c *Client) withDefaults() {
 	c.http = *c.HTTP
 	c.http.Jar = nil
 	c.http.CheckRedirect = stay
+	c.signed = authorised(c.http, c.token())
+}
+
+// token returns the credential as an API token; zero: it is none.
+func (c *Client) token() pipeline.Secret {
+	token, _ := c.Credential.(pipeline.Secret)
+	return token
 }
 
 // check refuses requests that can't be sent. A stored link is not trusted: appended to
@@ -149,7 +157,7 @@ func (c *Client) check(link pipeline.Link) error {
 	if !isLogs(string(link)) {
 		return fmt.Errorf("link %.100q is not a path to %s: %w", string(link), logsPath, pipeline.ErrConfig)
 	}
-	if token := c.Token.Reveal(); token == "" || !printable(token) {
+	if token := c.token().Reveal(); token == "" || !printable(token) {
 		return fmt.Errorf("api_token is empty or holds characters that no token has; set it anew: %w", pipeline.ErrConfig)
 	}
 	return nil

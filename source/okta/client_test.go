@@ -45,7 +45,7 @@ func zipped(body string) string {
 }
 
 func client(a answer) *Client {
-	return &Client{Instance: "prod", Origin: acme, Token: pipeline.NewSecret(secret), HTTP: &http.Client{Transport: a}}
+	return &Client{Instance: "prod", Origin: acme, Credential: pipeline.NewSecret(secret), HTTP: &http.Client{Transport: a}}
 }
 
 func TestPoll(t *testing.T) {
@@ -309,7 +309,7 @@ func TestPollReturnsItsBudget(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		c.Token = pipeline.Secret{}
+		c.Credential = pipeline.Secret{}
 		_, _ = c.Poll(t.Context(), "/api/v1/logs")
 		if c.Limiter.InFlight() != 0 {
 			t.Errorf("%d in flight", c.Limiter.InFlight())
@@ -345,7 +345,7 @@ func TestTokenStaysWithTheOrg(t *testing.T) {
 	}))
 	defer org.Close()
 	keep, _ := cookiejar.New(nil)
-	c := &Client{Instance: "prod", Origin: org.URL, Token: pipeline.NewSecret(secret), Limiter: new(limiter.Limiter), HTTP: &http.Client{Jar: keep}}
+	c := &Client{Instance: "prod", Origin: org.URL, Credential: pipeline.NewSecret(secret), Limiter: new(limiter.Limiter), HTTP: &http.Client{Jar: keep}}
 	for _, link := range []pipeline.Link{
 		"/api/v1/logs?after=redirect", "/api/v1/logs?after=permanent", "/api/v1/logs?after=link", "/api/v1/logs?after=userinfo",
 		pipeline.Link("@" + elsewhere + "/api/v1/logs"), pipeline.Link(".evil.example.com/api/v1/logs"), pipeline.Link(stranger.URL + "/api/v1/logs"), "",
@@ -399,7 +399,7 @@ func TestTokenIsInNoError(t *testing.T) {
 // not hide what kind of refusal it met.
 func TestAnyTokenIsRefusedAsSuch(t *testing.T) {
 	c := client(func(*http.Request) (*http.Response, error) { return respond(401, `{"errorCode":"E0000011"}`), nil })
-	c.Token = pipeline.NewSecret("t")
+	c.Credential = pipeline.NewSecret("t")
 	if _, err := c.Poll(t.Context(), cursorLink); !errors.Is(err, pipeline.ErrCredential) {
 		t.Error(err)
 	}
@@ -408,7 +408,7 @@ func TestAnyTokenIsRefusedAsSuch(t *testing.T) {
 func TestPollRefusesItsConfiguration(t *testing.T) {
 	for _, token := range []string{"", "two\nlines", "ümlaut"} {
 		c := client(func(*http.Request) (*http.Response, error) { return nil, errors.New("asked") })
-		c.Token = pipeline.NewSecret(token)
+		c.Credential = pipeline.NewSecret(token)
 		if _, err := c.Poll(t.Context(), cursorLink); !errors.Is(err, pipeline.ErrConfig) {
 			t.Errorf("token %q: %v", token, err)
 		}
@@ -421,7 +421,7 @@ func TestPollCutShort(t *testing.T) {
 		_, _ = io.WriteString(w, `[{"uuid":"a"}]`)
 	}))
 	defer org.Close()
-	c := &Client{Origin: org.URL, Token: pipeline.NewSecret(secret)}
+	c := &Client{Origin: org.URL, Credential: pipeline.NewSecret(secret)}
 	if page, err := c.Poll(t.Context(), "/api/v1/logs"); err == nil || !strings.Contains(err.Error(), "unexpected EOF") {
 		t.Errorf("%+v, %v", page, err)
 	}

@@ -75,10 +75,10 @@ func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline
 
 // redact removes the token from a foreign text.
 func (c *Client) redact(s string) string {
-	if c.Token.IsZero() {
+	if c.token().IsZero() {
 		return s
 	}
-	return strings.ReplaceAll(s, c.Token.Reveal(), c.Token.String())
+	return strings.ReplaceAll(s, c.token().Reveal(), c.token().String())
 }
 
 // envelope is the body of Okta's errors; every member is optional and may be of any type.

@@ -99,7 +99,7 @@ func (c *Client) exchange(ctx context.Context, link pipeline.Link, memory *page.
 		c.Limiter.Failed()
 		return pipeline.Page{}, 0, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.signed.Do(req)
 	if err != nil {
 		c.Limiter.Failed()
 		return pipeline.Page{}, 0, err
@@ -126,7 +126,6 @@ func (c *Client) request(ctx context.Context, link pipeline.Link) (*http.Request
 	req.Close = c.quiet && c.Interval > idleConnTime
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Accept-Encoding", "gzip")
-	req.Header.Set("Authorization", "SSWS "+c.Token.Reveal())
 	req.Header.Set("User-Agent", c.UserAgent)
 	return req, nil
 }
@@ -193,7 +192,7 @@ func (c *Client) readable(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	if text := err.Error(); strings.Contains(text, c.Token.Reveal()) {
+	if text := err.Error(); strings.Contains(text, c.token().Reveal()) {
 		return errors.New(clean(c.redact(text), maxText))
 	}
 	return err

@@ -32,7 +32,7 @@ func TestIdleConnections(t *testing.T) {
 			server.StartTLS()
 			client := okta.NewHTTPClient()
 			client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
-			c := &okta.Client{Instance: "prod", Origin: server.URL, Token: pipeline.NewSecret("token"), HTTP: client, Interval: interval}
+			c := &okta.Client{Instance: "prod", Origin: server.URL, Credential: pipeline.NewSecret("token"), HTTP: client, Interval: interval}
 			for range 5 { // the first tells that it is the head
 				if _, err := c.Poll(t.Context(), okta.Start("", 2, time.Now())); err != nil {
 					t.Fatal(err)

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"context"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -19,8 +20,9 @@ var Kind = &pipeline.Kind{
 	Retention:  Retention,
 	Lateness:   time.Hour,
 
-	Parse: ParseIntegration,
-	Start: func(i pipeline.Integration, since time.Time) pipeline.Link { return Start(i.Filter, i.Limit, since) },
+	Credential: func(ctx context.Context, i pipeline.Integration) (pipeline.Credential, error) { return Token(ctx, i) },
+	Parse:      ParseIntegration,
+	Start:      func(i pipeline.Integration, since time.Time) pipeline.Link { return Start(i.Filter, i.Limit, since) },
 	Window: func(i pipeline.Integration) pipeline.Window {
 		return func(since, until time.Time) pipeline.Link { return Window(i.Filter, i.Limit, since, until) }
 	},

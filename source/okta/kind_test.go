@@ -1,8 +1,12 @@
 package okta
 
 import (
+	"bytes"
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // TestKindOfStoredNames: what is stored under these names, and Okta's own facts, never
@@ -25,5 +29,27 @@ func TestKindOfStoredNames(t *testing.T) {
 	}
 	if got := Kind.Query(i); got != "c39b72d7d1acb453" {
 		t.Error(got)
+	}
+}
+
+// TestKindUnseals: a value is opened before it is parsed, and one that can't be opened is
+// a configuration error.
+func TestKindUnseals(t *testing.T) {
+	kind := *Kind
+	kind.Unseal = func(value []byte) ([]byte, error) {
+		if string(value) == "foreign" {
+			return nil, errors.New("sealed with another key")
+		}
+		return bytes.Replace(value, []byte("SEALED"), []byte("00abc"), 1), nil
+	}
+	i, err := kind.Read("acme", []byte(`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"SEALED"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := kind.Credential(t.Context(), i); err != nil || c != pipeline.Credential(pipeline.NewSecret("00abc")) {
+		t.Errorf("the credential is another one: %v", err)
+	}
+	if i, err := kind.Read("acme", []byte("foreign")); !errors.Is(err, pipeline.ErrConfig) || i.Kind != &kind {
+		t.Errorf("%+v, %v", i, err)
 	}
 }

@@ -18,10 +18,10 @@ import (
 
 func clientOf(org *oktatest.Org) *okta.Client {
 	return &okta.Client{
-		Instance: "prod",
-		Origin:   "https://acme.okta.com",
-		Token:    pipeline.NewSecret("00tokenOfTheOrg"),
-		HTTP:     &http.Client{Transport: org.Transport()},
+		Instance:   "prod",
+		Origin:     "https://acme.okta.com",
+		Credential: pipeline.NewSecret("00tokenOfTheOrg"),
+		HTTP:       &http.Client{Transport: org.Transport()},
 	}
 }
 

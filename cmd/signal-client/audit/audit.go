@@ -118,7 +118,7 @@ func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jet
 		return nil, err
 	}
 	return &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
+		Instance: i.Instance, Origin: i.Origin, Credential: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
 		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: "signal-client/" + build.Read().Version,
 	}, nil

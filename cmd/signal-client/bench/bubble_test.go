@@ -41,7 +41,7 @@ func (b *bubble) run(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	client := &okta.Client{
-		Instance: "acme", Origin: bubbleOrigin, Token: pipeline.NewSecret("bench"), Limit: b.limit, Share: b.share,
+		Instance: "acme", Origin: bubbleOrigin, Credential: pipeline.NewSecret("bench"), Limit: b.limit, Share: b.share,
 		HTTP: &http.Client{Transport: b.org.Transport()}, Trace: &b.trace,
 	}
 	query := signals.Query{

@@ -41,7 +41,7 @@ type assembly struct {
 // Runner assembles one instance. This is a page's whole way: the org's limiter lets the
 // client send a request, behind the instance's breaker; the runner carries the client's
 // page to the sink.
-func (s *assembly) Runner(i pipeline.Integration, token pipeline.Secret, able func(error)) *pipeline.Runner {
+func (s *assembly) Runner(i pipeline.Integration, token pipeline.Credential, able func(error)) *pipeline.Runner {
 	clock, own := s.origins.Of(i.Origin).clock, s.instances.Of(i.Instance)
 	client, query := s.client(i, token, i.RateShare), orgs.QueryOf(i, clock)
 	query.Org = client.Organization
@@ -66,27 +66,27 @@ func (s *assembly) Runner(i pipeline.Integration, token pipeline.Secret, able fu
 func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.store.Conn) }
 
 // client returns a client of an instance's org, within a share of its limit.
-func (s *assembly) client(i pipeline.Integration, token pipeline.Secret, share float64) *okta.Client {
+func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, share float64) *okta.Client {
 	return &okta.Client{
-		Instance:  i.Instance,
-		Origin:    i.Origin,
-		Token:     token,
-		LinkHosts: i.LinkHosts,
-		Limit:     i.Limit,
-		Limiter:   s.origins.Of(i.Origin).limiter,
-		Share:     share,
-		HTTP:      s.http,
-		Timeout:   s.timeout,
-		Interval:  i.PollInterval,
-		InFlight:  s.bounds.requests,
-		Memory:    s.bounds.pages,
-		Trace:     s.trace,
-		UserAgent: "signal-client/" + build.Read().Version,
+		Instance:   i.Instance,
+		Origin:     i.Origin,
+		Credential: token,
+		LinkHosts:  i.LinkHosts,
+		Limit:      i.Limit,
+		Limiter:    s.origins.Of(i.Origin).limiter,
+		Share:      share,
+		HTTP:       s.http,
+		Timeout:    s.timeout,
+		Interval:   i.PollInterval,
+		InFlight:   s.bounds.requests,
+		Memory:     s.bounds.pages,
+		Trace:      s.trace,
+		UserAgent:  "signal-client/" + build.Read().Version,
 	}
 }
 
 // later returns a source for requests that are not urgent, within the instance's share.
-func (s *assembly) later(i pipeline.Integration, token pipeline.Secret, share float64) pipeline.Source {
+func (s *assembly) later(i pipeline.Integration, token pipeline.Credential, share float64) pipeline.Source {
 	client := s.client(i, token, min(share, i.RateShare))
 	client.Later = true
 	return informed{client, s.heard}
@@ -94,7 +94,7 @@ func (s *assembly) later(i pipeline.Integration, token pipeline.Secret, share fl
 
 // backlog returns an instance's backlog, read between its polls. It has no breaker of its
 // own: each batch follows a successful poll.
-func (s *assembly) backlog(i pipeline.Integration, token pipeline.Secret) pipeline.Backlog {
+func (s *assembly) backlog(i pipeline.Integration, token pipeline.Credential) pipeline.Backlog {
 	if s.backlogs == nil {
 		return nil
 	}
@@ -126,7 +126,7 @@ var errRotated = errors.New("token changed")
 func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
 	s.metrics.Acquired(i)
 	for {
-		token, err := okta.Token(ctx, i)
+		token, err := i.Kind.Credential(ctx, i)
 		if err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 }
 
 // poll polls with a token until the token changes.
-func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipeline.Secret, able func(error)) error {
+func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipeline.Credential, able func(error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if i.TokenFile != "" {
@@ -164,11 +164,11 @@ func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipel
 // If the file can't be read, because it is being replaced or its file system is away,
 // that is logged, and polling continues with the current token. It is safe for concurrent
 // use.
-func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipeline.Secret, end context.CancelCauseFunc) func() (bool, error) {
+func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipeline.Credential, end context.CancelCauseFunc) func() (bool, error) {
 	var mu sync.Mutex
 	said := rarely{every: time.Hour}
 	return func() (bool, error) {
-		now, err := okta.Token(ctx, i)
+		now, err := i.Kind.Credential(ctx, i)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {

@@ -38,13 +38,13 @@ func TestBreakers(t *testing.T) {
 		first := pipeline.NewSecret("first")
 		i := pipeline.Integration{Kind: kinds.Default, Instance: "prod", Origin: "https://acme.okta.com", PollInterval: time.Minute}
 		var all instances
-		guard := func(source pipeline.Source, i pipeline.Integration, token pipeline.Secret) pipeline.Source {
+		guard := func(source pipeline.Source, i pipeline.Integration, token pipeline.Credential) pipeline.Source {
 			return all.Of(i.Instance).Guard(source, i, token, trace)
 		}
 		if _, err := guard(refusing, i, first).Poll(t.Context(), ""); !errors.Is(err, pipeline.ErrCredential) {
 			t.Fatal(err)
 		}
-		poll := func(i pipeline.Integration, token pipeline.Secret) error {
+		poll := func(i pipeline.Integration, token pipeline.Credential) error {
 			_, err := guard(counting, i, token).Poll(t.Context(), "")
 			return err
 		}

@@ -20,7 +20,7 @@ const (
 // auditing audits an instance regularly while it is polled here, at the instance's own
 // tick of each interval, so that no audit is lost at a restart and the orgs take turns.
 // It repairs nothing: an operator should see it first.
-func (s *assembly) auditing(ctx context.Context, i pipeline.Integration, token pipeline.Secret) (stop func()) {
+func (s *assembly) auditing(ctx context.Context, i pipeline.Integration, token pipeline.Credential) (stop func()) {
 	if s.auditEvery <= 0 {
 		return func() {}
 	}
@@ -35,7 +35,7 @@ func (s *assembly) auditing(ctx context.Context, i pipeline.Integration, token p
 	})
 }
 
-func (s *assembly) audit(ctx context.Context, i pipeline.Integration, token pipeline.Secret) {
+func (s *assembly) audit(ctx context.Context, i pipeline.Integration, token pipeline.Credential) {
 	now := time.Now().Truncate(time.Millisecond)
 	log := s.log.With("instance", i.Instance)
 	r, err := (&audit.Audit{

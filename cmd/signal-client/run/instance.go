@@ -31,7 +31,7 @@ type instance struct {
 // A breaker outlives changes of the client behind it as long as origin and credential are
 // the same: a changed interval must not make a refused credential be tried again, and a
 // changed credential is tried at once.
-func (n *instance) Guard(source pipeline.Source, i pipeline.Integration, token pipeline.Secret, trace *pipeline.Trace) pipeline.Source {
+func (n *instance) Guard(source pipeline.Source, i pipeline.Integration, token pipeline.Credential, trace *pipeline.Trace) pipeline.Source {
 	n.mu.Lock()
 	if n.breaker == nil || n.breaker.origin != i.Origin || n.breaker.token != token {
 		n.breaker = newBreaker(i, token, trace)
@@ -72,7 +72,7 @@ func (n *instance) Looks(look func() (bool, error)) (stop func()) {
 type instanceBreaker struct {
 	*breaker.Breaker
 	origin string
-	token  pipeline.Secret
+	token  pipeline.Credential
 
 	mu      sync.Mutex
 	source  pipeline.Source
@@ -80,7 +80,7 @@ type instanceBreaker struct {
 	refused bool
 }
 
-func newBreaker(i pipeline.Integration, token pipeline.Secret, trace *pipeline.Trace) *instanceBreaker {
+func newBreaker(i pipeline.Integration, token pipeline.Credential, trace *pipeline.Trace) *instanceBreaker {
 	b := &instanceBreaker{origin: i.Origin, token: token, state: breaker.Closed}
 	b.Breaker = breaker.Wrap(i.Instance, behind{b}, &pipeline.Trace{
 		Breaker: func(instance, state string, refused bool) {

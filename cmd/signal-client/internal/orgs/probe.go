@@ -63,7 +63,7 @@ const (
 func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, client *http.Client) ProbeResult {
 	t := ProbeResult{Instance: i.Instance, Origin: i.Origin}
 	source := &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Token: token, LinkHosts: i.LinkHosts, HTTP: client,
+		Instance: i.Instance, Origin: i.Origin, Credential: token, LinkHosts: i.LinkHosts, HTTP: client,
 		Limit: 1, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + build.Read().Version,
 		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
 	}

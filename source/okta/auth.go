@@ -1,0 +1,32 @@
+package okta
+
+import (
+	"net/http"
+
+	"github.com/witfoo/signal-client/pipeline"
+)
+
+// auth authorises requests, by an API token so far (SSWS). It is an http.RoundTripper
+// below everything that counts requests: the request has gone through the Limiter when it
+// arrives here.
+type auth struct {
+	token pipeline.Secret
+	next  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "SSWS "+a.token.Reveal())
+	return a.next.RoundTrip(req)
+}
+
+// authorised returns a copy of an http.Client that authorises its requests.
+func authorised(c http.Client, token pipeline.Secret) http.Client {
+	next := c.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	c.Transport = &auth{token: token, next: next}
+	return c
+}
