@@ -52,6 +52,7 @@ type auditor struct {
 	repair, json bool
 }
 
+// New makes the command audit.
 func New(p *cli.Program) *cobra.Command {
 	a := &auditor{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{

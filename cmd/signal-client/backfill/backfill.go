@@ -42,6 +42,7 @@ type backfiller struct {
 	json, dry bool
 }
 
+// New makes the command backfill.
 func New(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{Use: "backfill", Short: "Store past events, as a job", Long: backfillLong}
 	cmd.AddCommand(newBackfillStart(p), newBackfillList(p), newBackfillShow(p), newBackfillCancel(p))

@@ -32,6 +32,7 @@ Examples:
   signal-client cursor rewind acme --to 2h --dry-run
   signal-client cursor reopen acme --since 3d`
 
+// New makes the command cursor.
 func New(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cursor",

@@ -36,6 +36,7 @@ Examples:
   signal-client deadletter requeue 12
   signal-client deadletter purge --instance acme --older-than 30d`
 
+// New makes the command deadletter.
 func New(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "deadletter",

@@ -33,6 +33,7 @@ Examples:
 While it runs, see the events in another terminal:
   nats sub 'signals.okta.*'`
 
+// New makes the command demo.
 func New(p *cli.Program) *cobra.Command {
 	var logs config.Log
 	d := &demo{out: p.Out, err: p.Err}

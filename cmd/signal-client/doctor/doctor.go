@@ -65,6 +65,7 @@ type doctor struct {
 	oktaFault error // why the environment's org is invalid; nil: it is valid, or there is none
 }
 
+// New makes the command doctor.
 func New(p *cli.Program) *cobra.Command {
 	d := &doctor{doctorFlags: doctorFlags{timeout: 10 * time.Second}}
 	cmd := &cobra.Command{

@@ -61,6 +61,7 @@ type replayer struct {
 	cmd *cobra.Command
 }
 
+// New makes the command replay.
 func New(p *cli.Program) *cobra.Command {
 	r := &replayer{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{

@@ -41,6 +41,7 @@ SIGHUP reads the files of tokens and of NATS again, and logs what has changed.
 Every flag overrides a variable, named in brackets. Secrets have variables only,
 because flags are visible in the list of processes.`
 
+// New makes the command run.
 func New(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",

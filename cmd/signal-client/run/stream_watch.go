@@ -40,6 +40,7 @@ func (f streamFault) severity() string {
 	return telemetry.SeverityWarning
 }
 
+// String returns all that is wrong.
 func (f streamFault) String() string {
 	all := f.doubts
 	if f.unfit != "" {

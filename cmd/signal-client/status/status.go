@@ -48,6 +48,7 @@ type statusFlags struct {
 	watch          time.Duration // 0: once
 }
 
+// New makes the command status.
 func New(p *cli.Program) *cobra.Command {
 	var n config.NATS
 	var s config.Server

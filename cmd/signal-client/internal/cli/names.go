@@ -11,6 +11,7 @@ import (
 // within double quotes around the whole name.
 type NameList []string
 
+// Type returns the type shown in help.
 func (l *NameList) Type() string { return "names" }
 
 // Set adds the names in a text.

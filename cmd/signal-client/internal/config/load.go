@@ -12,6 +12,7 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
@@ -79,7 +80,7 @@ type flagValue struct {
 }
 
 // NewFlagValue returns the value of a flag of a type.
-func NewFlagValue(kind string) *flagValue { return &flagValue{kind: kind} }
+func NewFlagValue(kind string) pflag.Value { return &flagValue{kind: kind} }
 
 // Set stores the text.
 func (f *flagValue) Set(text string) error {

@@ -11,11 +11,13 @@ import (
 	"github.com/witfoo/signal-client/sink/buckets"
 )
 
+// LooksSecret reports whether a field holds a token.
 func LooksSecret(name string) bool {
 	name = strings.ToLower(strings.ReplaceAll(name, "-", "_"))
 	return name == "token" || name == "api_token" || name == tokenPath
 }
 
+// UnknownField returns the problem of a field that does not exist; op says where it stands.
 func UnknownField(name, op string) error {
 	try := "use one of " + strings.Join(FieldNames(), ", ")
 	if near := problem.Nearest(name, FieldNames()); near != "" {
@@ -24,26 +26,28 @@ func UnknownField(name, op string) error {
 	return problem.Usage(op, "an integration has no such field to set", try)
 }
 
-func Change(ctx context.Context, all *buckets.Integrations, instance string, edit func(Value) error) (pipeline.Integration, bool, error) {
-	var none pipeline.Integration
+// Change edits an instance's value once, checks it and writes it, if the edit changes
+// anything: changed reports that. It returns pipeline.ErrChanged if somebody else wrote
+// the value meanwhile.
+func Change(ctx context.Context, all *buckets.Integrations, instance string, edit func(Value) error) (i pipeline.Integration, changed bool, err error) {
 	before, err := Find(ctx, all, instance)
 	if err != nil {
-		return none, false, err
+		return i, false, err
 	}
 	was, err := ReadValue(before.Value)
 	if err != nil {
-		return none, false, &problem.Error{
+		return i, false, &problem.Error{
 			Op: "read the integration " + instance, Err: fmt.Errorf("its value is not a JSON object: %w", err), Code: problem.Failed,
 			Hint: "signal-client integrations remove " + instance + ", then add it",
 		}
 	}
 	v := was.Clone()
 	if err := edit(v); err != nil {
-		return none, false, err
+		return i, false, err
 	}
 	i, errs := v.Check(instance, v.Labelled)
 	if errs != nil {
-		return none, false, errors.Join(errs...)
+		return i, false, errors.Join(errs...)
 	}
 	v.Tidy(i)
 	if v.Equal(was) {

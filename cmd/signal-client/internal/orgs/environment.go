@@ -26,12 +26,14 @@ func FromEnvironment(ctx context.Context, store *jets.Store, instance string) (w
 	return w, ok
 }
 
+// FromStatus returns the value that a service shows in STATUS for an instance of its
+// environment; ok is false for any other instance.
 func FromStatus(s pipeline.Status) (w buckets.Written, ok bool) {
 	value := bytes.TrimSpace(s.Environment)
 	return buckets.Written{Instance: s.Instance, Value: value, At: s.UpdatedAt}, len(value) > 0 && value[0] == '{'
 }
 
-// fromEnvironment parses such a value. Its token is the service's; its file may be
+// ReadEnvironment parses such a value. Its token is the service's; its file may be
 // readable here, or only elsewhere.
 func ReadEnvironment(w buckets.Written, tokenFile string) (pipeline.Integration, error) {
 	var v Value

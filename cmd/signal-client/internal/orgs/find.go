@@ -35,9 +35,10 @@ func Find(ctx context.Context, all *buckets.Integrations, instance string) (buck
 	return w, NotFound(instance, names(written))
 }
 
+// ErrNotFound is the error of a name that INTEGRATIONS does not hold.
 var ErrNotFound = errors.New(jets.BucketIntegrations + " holds none of that name")
 
-// NotFound returns the error of an unknown name. It matches errNoIntegration.
+// NotFound returns the error of an unknown name. It matches ErrNotFound.
 func NotFound(instance string, standing []string) *problem.Error {
 	p := &problem.Error{
 		Op:   fmt.Sprintf("no integration %q", instance),

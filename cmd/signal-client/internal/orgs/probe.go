@@ -39,6 +39,7 @@ type ProbeResult struct {
 	Code int    `json:"-"` // the exit code
 }
 
+// NewestEvent is the newest event of an org.
 type NewestEvent struct {
 	UUID      string    `json:"uuid"`
 	Type      string    `json:"type"`

@@ -42,6 +42,7 @@ var Fields = []Field{
 	{"enabled", "", "truth", "", ""},
 }
 
+// Paths of the credential, of which a value holds one.
 const (
 	tokenPath     = "credentials.api_token"
 	TokenFilePath = "credentials.api_token_file"
@@ -59,6 +60,7 @@ func FieldOf(name string) (Field, bool) {
 	return Field{}, false
 }
 
+// FieldNames returns the last parts of the fields' paths.
 func FieldNames() []string {
 	all := make([]string, len(Fields))
 	for i, f := range Fields {
@@ -85,6 +87,7 @@ func ReadValue(data []byte) (Value, error) {
 	return v, nil
 }
 
+// NewValue returns the value of an integration of which nothing is known yet.
 func NewValue(enabled bool) Value {
 	return Value{"enabled": enabled, "integration_type": "okta", "settings": map[string]any{}}
 }

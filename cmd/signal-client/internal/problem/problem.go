@@ -54,13 +54,16 @@ type Error struct {
 	Code int    // the exit code; 0: by remedies
 }
 
+// Error returns what failed and why.
 func (p *Error) Error() string { return p.Op + ": " + p.Err.Error() }
 
+// Unwrap returns the cause.
 func (p *Error) Unwrap() error { return p.Err }
 
 // ExitCode is the exit code of a command whose output has said everything.
 type ExitCode int
 
+// Error names the code; nobody prints it.
 func (t ExitCode) Error() string { return fmt.Sprintf("exit code %d", int(t)) }
 
 // remedy is the exit code and hint for an error.

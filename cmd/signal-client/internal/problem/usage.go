@@ -12,9 +12,10 @@ func Usage(setting, cause, try string) error {
 	return &Error{Op: setting, Err: errors.New(cause), Hint: try, Code: BadUsage}
 }
 
-// Checks collects problems; add is called for each possible one.
+// Checks collects problems.
 type Checks struct{ Errs []error }
 
+// Add adds the problem if bad is true.
 func (c *Checks) Add(bad bool, setting, cause, try string) {
 	if bad {
 		c.Errs = append(c.Errs, Usage(setting, cause, try))

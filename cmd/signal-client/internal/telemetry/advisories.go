@@ -51,6 +51,7 @@ type advisory struct {
 	Fields   map[string]any `json:"fields,omitempty"`
 }
 
+// Severities of advisories.
 const (
 	SeverityInfo     = "info"
 	SeverityWarning  = "warning"

@@ -106,6 +106,7 @@ func buildInfo(b build.Info) prometheus.Collector {
 	return v
 }
 
+// Namespace begins the names of all metrics.
 const Namespace = "signal_client"
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {

@@ -23,10 +23,10 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// spans records each page as an OpenTelemetry trace: "page", from its request to the
+// Spans records each page as an OpenTelemetry trace: "page", from its request to the
 // stream's acknowledgement, with "poll" and "commit" in it. The OTEL_EXPORTER_OTLP_
 // variables name their destination, by OTLP over HTTP. It is safe for concurrent use.
-type spans struct {
+type Spans struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 
@@ -52,7 +52,7 @@ var errGRPC = errors.New("only OTLP over HTTP is supported: set OTEL_EXPORTER_OT
 
 // NewSpans returns nil if the environment does not configure traces: then nothing of
 // OpenTelemetry runs.
-func NewSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, error) {
+func NewSpans(ctx context.Context, replica string, log *slog.Logger) (*Spans, error) {
 	if !tracing() {
 		return nil, nil
 	}
@@ -76,14 +76,14 @@ func NewSpans(ctx context.Context, replica string, log *slog.Logger) (*spans, er
 		log.Debug("traces not exported", "err", err)
 	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	return &spans{provider: provider, tracer: provider.Tracer("github.com/witfoo/signal-client"), open: map[string][]openPage{}, began: map[string]time.Time{}}, nil
+	return &Spans{provider: provider, tracer: provider.Tracer("github.com/witfoo/signal-client"), open: map[string][]openPage{}, began: map[string]time.Time{}}, nil
 }
 
 // spanGrace is how long sending the last spans may take.
 const spanGrace = 500 * time.Millisecond
 
 // End sends the rest, for a moment.
-func (s *spans) End() {
+func (s *Spans) End() {
 	if s == nil {
 		return
 	}
@@ -93,7 +93,7 @@ func (s *spans) End() {
 }
 
 // Trace returns the hooks that record spans; nil if there are none.
-func (s *spans) Trace() *pipeline.Trace {
+func (s *Spans) Trace() *pipeline.Trace {
 	if s == nil {
 		return nil
 	}
@@ -101,14 +101,14 @@ func (s *spans) Trace() *pipeline.Trace {
 }
 
 // requested records when a request was sent, in case the poll fails.
-func (s *spans) requested(instance, _ string, took time.Duration) {
+func (s *Spans) requested(instance, _ string, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.began[instance] = time.Now().Add(-took)
 }
 
 // polled starts a page's trace at the time of its request.
-func (s *spans) polled(instance string, page pipeline.Page, took time.Duration) {
+func (s *Spans) polled(instance string, page pipeline.Page, took time.Duration) {
 	began := trace.WithTimestamp(time.Now().Add(-took))
 	ctx, span := s.tracer.Start(context.Background(), "page", began, trace.WithAttributes(
 		attribute.String("signal.instance", instance), attribute.Int("signal.events", len(page.Events)),
@@ -126,7 +126,7 @@ func (s *spans) polled(instance string, page pipeline.Page, took time.Duration) 
 }
 
 // committed ends a page's trace.
-func (s *spans) committed(instance string, page pipeline.Page, r pipeline.Receipt, took time.Duration) {
+func (s *Spans) committed(instance string, page pipeline.Page, r pipeline.Receipt, took time.Duration) {
 	p, ok := s.take(instance, page.Link)
 	if !ok {
 		return
@@ -138,7 +138,7 @@ func (s *spans) committed(instance string, page pipeline.Page, r pipeline.Receip
 	p.span.End()
 }
 
-func (s *spans) take(instance string, link pipeline.Link) (openPage, bool) {
+func (s *Spans) take(instance string, link pipeline.Link) (openPage, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, p := range s.open[instance] {
@@ -151,7 +151,7 @@ func (s *spans) take(instance string, link pipeline.Link) (openPage, bool) {
 }
 
 // failed ends the traces of the current pages, or records one of its own.
-func (s *spans) failed(instance string, err error) {
+func (s *Spans) failed(instance string, err error) {
 	s.mu.Lock()
 	pages, began := s.open[instance], s.began[instance]
 	delete(s.open, instance)

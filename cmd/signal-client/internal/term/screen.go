@@ -44,6 +44,7 @@ func (m *ColorMode) Type() string { return "when" }
 // Color is an ANSI colour.
 type Color string
 
+// Colors.
 const (
 	Red    Color = "31"
 	Green  Color = "32"
