@@ -36,7 +36,7 @@ func userDeactivated(s *scene) {
 	s.target(s.userTarget(of))
 }
 
-// policyChanged tells what was changed, as a text at times and as an object at others.
+// policyChanged writes what was changed sometimes as a text and sometimes as an object.
 func policyChanged(s *scene) {
 	s.administer()
 	s.be("policy.rule.update", "Update policy rule", nil)
@@ -90,7 +90,7 @@ func shareViolation(s *scene) {
 	s.target(object{{"id", oktaID("00T", 5)}, {"type", "SSWS token"}, {"alternateId", nil}, {"displayName", nil}, {"detailEntry", nil}})
 }
 
-// directoryImport is a job's: nobody's browser, and no targets at times.
+// directoryImport is done by a job: it has no browser, and sometimes no targets.
 func directoryImport(s *scene) {
 	s.job, s.user = true, nil
 	s.be("system.import.user.update", "Update user during import", "app.user_management.user_updated")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// admit decides whether the request is served at all.
+// admit decides whether a request is served.
 func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) *apiError {
 	open := r.URL.Path == organizationPath
 	if r.URL.Path != LogsPath && !open {
@@ -39,8 +39,8 @@ func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) 
 	return err
 }
 
-// Revoke makes the org refuse a token from now on, with 401. In an org that
-// accepts any token all others are refused as well: name them in Config.Tokens.
+// Revoke makes the org refuse a token with 401 from now on. An org that accepts any token
+// then refuses all others as well: name them in Config.Tokens.
 func (o *Org) Revoke(token string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -60,8 +60,8 @@ func (o *Org) Restore(token string) {
 	o.tokens[token] = true
 }
 
-// Forbid makes the org refuse every token with 403, as one whose owner lacks
-// the role, until it is called with false.
+// Forbid makes the org refuse every token with 403, as if its owner lacked the role,
+// until called with false.
 func (o *Org) Forbid(forbid bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 
 var pageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// render joins the page's elements to an array.
+// render joins the page's elements into an array.
 func (o *Org) render(buffer *bytes.Buffer, p page) []byte {
 	size := 2
 	for _, e := range p.elements {
@@ -51,7 +51,7 @@ func (o *Org) sizeOf(e element) int {
 	return o.log.base.size(e.base)
 }
 
-// send writes the answer, with what the fault does to body and connection.
+// send writes the answer, with the fault's effects on body and connection.
 func (o *Org) send(w http.ResponseWriter, r *http.Request, a answer, fault Fault) {
 	h := w.Header()
 	maps.Copy(h, a.header)
@@ -102,7 +102,7 @@ func (o *Org) compresses(r *http.Request) bool {
 	return !o.config.Identity && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
-// drip writes the body over a time in ten parts; not ok: the client has gone.
+// drip writes the body in ten parts over a time; not ok: the client is gone.
 func drip(ctx context.Context, w http.ResponseWriter, body []byte, over time.Duration) bool {
 	if over <= 0 {
 		_, err := w.Write(body)
@@ -121,7 +121,7 @@ func drip(ctx context.Context, w http.ResponseWriter, body []byte, over time.Dur
 	return true
 }
 
-// bomb writes n spaces, compressed, into an array that never closes.
+// bomb writes n spaces, compressed, into an array that is never closed.
 func bomb(ctx context.Context, w io.Writer, n int64) {
 	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	_, _ = z.Write([]byte{'['})
@@ -134,7 +134,7 @@ func bomb(ctx context.Context, w io.Writer, n int64) {
 	_ = z.Close()
 }
 
-// sleep waits; not ok: the context ended first.
+// sleep waits for d; not ok: the context ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true

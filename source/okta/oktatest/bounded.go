@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// publishedIndex is the log in the order of publication, for bounded
-// requests. It is made when one comes, and again when the log has changed.
+// publishedIndex is the log in order of publication, for bounded requests. It is built on
+// demand, and again after the log has changed.
 type publishedIndex struct {
 	stale  bool
 	sorted []*record
@@ -34,10 +34,9 @@ func (l *eventLog) published() *publishedIndex {
 	return x
 }
 
-// findBounded finds the events that were published from since up to, and
-// without, until. The last page has no cursor to go on from. An event that
-// is persisted while the pages are turned, and published before where they are,
-// is missed, as Okta says it may be.
+// findBounded finds the events published from since up to, but not including, until. The
+// last page has no cursor. An event that is persisted between two pages, and published
+// before the second one's place, is missed, as Okta warns.
 func (o *Org) findBounded(q query, now time.Time, room int) (page, *apiError) {
 	until := q.until
 	if until.IsZero() {
@@ -70,7 +69,7 @@ func (o *Org) findBounded(q query, now time.Time, room int) (page, *apiError) {
 	return p, nil
 }
 
-// start is the place in the index where a query begins.
+// start returns the place in the index where a query begins.
 func (x *publishedIndex) start(q query, until time.Time) (int, *apiError) {
 	if q.after != "" {
 		r := x.byUUID[q.after]
@@ -92,7 +91,7 @@ func (x *publishedIndex) start(q query, until time.Time) (int, *apiError) {
 	return from(q.since), nil
 }
 
-// walk goes through the index from a place.
+// walk walks through the index from a place.
 func (x *publishedIndex) walk(at int, back bool) func(func(*record) bool) {
 	return func(yield func(*record) bool) {
 		step := 1
@@ -108,13 +107,13 @@ func outside(r *record, q query, until time.Time) bool {
 	return r.Published.Before(q.since) || !r.Published.Before(until)
 }
 
-// indexed reports whether bounded requests see the event by now.
+// indexed reports whether bounded requests see the event yet.
 func (o *Org) indexed(r *record, now time.Time) bool {
 	return !r.visible().Add(o.config.Lag.Index).After(now) && !r.Published.Before(now.Add(-Retention))
 }
 
-// next is the cursor behind an event. A snapshot, descending without an
-// until, has no second page.
+// next returns the cursor after an event. A snapshot, descending without an until, has no
+// second page.
 func (x *publishedIndex) next(q query, last *record) string {
 	if q.until.IsZero() || last == nil {
 		return ""

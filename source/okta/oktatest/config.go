@@ -2,38 +2,37 @@ package oktatest
 
 import "time"
 
-// Config is what an Org is made from. Its zero value is an org with an empty
-// log, 120 requests a minute, half of them for each token, that accepts any
-// token.
+// Config is the configuration of an Org. The zero value is an org with an empty log, 120
+// requests per minute, half of them per token, that accepts any token.
 type Config struct {
-	Seed   uint64        // of everything drawn by chance: two orgs of one seed and clock are alike
-	Origin string        // scheme and host that links name; empty: those of the request
-	Tokens []string      // API tokens that are accepted; empty: any
-	Skew   time.Duration // how far the org's clock is ahead of ours
+	Seed   uint64        // of all random choices: two orgs with the same seed and clock are equal
+	Origin string        // scheme and host in links; empty: the request's
+	Tokens []string      // accepted API tokens; empty: any
+	Skew   time.Duration // how far the org's clock is ahead
 
-	Links Links // how next links look
-	Rate  Rate  // how many requests it takes
-	Lag   Lag   // how long after they happened generated events are persisted
-	Even  bool  // generated events are spread without a day's rhythm: but for their times, they are the same at any time of it
+	Links Links // form of next links
+	Rate  Rate  // limits of requests
+	Lag   Lag   // how long after their publication generated events are persisted
+	Even  bool  // spread generated events evenly, without a daily rhythm: then only their times depend on the time of day
 
-	RepeatWithin float64 // chance that a page holds one of its events twice
-	RepeatAcross float64 // chance that a page begins with the event that the page before ended with
+	RepeatWithin float64 // probability that a page has one of its events twice
+	RepeatAcross float64 // probability that a page begins with the last event of the previous page
 
-	Conflicts float64 // chance that an event that comes again has other bytes
+	Conflicts float64 // probability that a repeated event has other bytes
 
-	ShortPages float64 // chance that a page is shorter than its limit though more is waiting; a third of those that follow the log are empty and lead on, at most two in a row
+	ShortPages float64 // probability that a page is shorter than its limit although more is waiting; a third of those that follow the log are empty but have a next link, at most two in a row
 
-	PageMost int // elements of a page at most, whatever limit was asked for; 0: as many as that
+	PageMost int // most elements of a page, whatever its limit; 0: no bound
 
-	Identity bool // never compress an answer
-	Requests int  // how many requests Requests keeps; 0: 10,000; negative: none
+	Identity bool // never compress answers
+	Requests int  // how many requests Requests returns; 0: 10,000; negative: none
 
-	Synthesize Synthesize // a long log to start with, made on demand
+	Synthesize Synthesize // a long initial log, made on demand
 }
 
-// Retention is how long an org keeps its log, and Refusal how far back a since
-// may lie at most. Between the two a query succeeds and finds nothing.
-// Source: Okta's System Log query guide, read 2026-08-21.
+// Retention is how long an org keeps its log, and Refusal the oldest since that it
+// accepts. Between the two a query succeeds and finds nothing. Source: Okta's System Log
+// query guide, read 2026-08-21.
 const (
 	Retention = 90 * 24 * time.Hour
 	Refusal   = 180 * 24 * time.Hour
@@ -46,12 +45,12 @@ const (
 	defaultRequests = 10_000
 )
 
-// Lag is how long after they were published generated events are persisted.
+// Lag is how long after their publication generated events are persisted.
 type Lag struct {
 	Typical time.Duration // mean of the usual lag; 0: 1.5 s; negative: none
-	Late    float64       // share of events that come late; 0: 1 in 500; negative: none
-	LateBy  time.Duration // longest that a late one takes; 0: 6 h
-	Index   time.Duration // how long after its persistence bounded requests still miss an event
+	Late    float64       // share of late events; 0: 1 in 500; negative: none
+	LateBy  time.Duration // longest lag of a late event; 0: 6 h
+	Index   time.Duration // how long after its persistence bounded requests miss an event
 }
 
 func (c Config) withDefaults() Config {

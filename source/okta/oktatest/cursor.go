@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// generation separates, in the second number of a cursor, the place in
-// the log from how often cursors were expired before it was handed out.
+// generation separates, in a cursor's second number, the place in the log from the number
+// of expiries before the cursor was made.
 const generation = 1_000_000_000_000
 
-// cursorRules say which cursors are refused.
+// cursorRules decide which cursors are refused.
 type cursorRules struct {
 	expired int64     // cursors of earlier generations are refused
-	floor   time.Time // cursors to places before it are refused
-	refuse  int       // how many more requests with a cursor are refused
+	floor   time.Time // cursors before this time are refused
+	refuse  int       // how many further requests with a cursor are refused
 
-	wording *apiError // of a refusal; nil: that of a parameter that is no valid value
+	wording *apiError // of a refusal; nil: that of an invalid parameter
 }
 
-// refusal is how the org refuses a cursor.
+// refusal returns the error of a refused cursor.
 func (c *cursorRules) refusal() *apiError {
 	if c.wording != nil {
 		return c.wording
@@ -28,7 +28,7 @@ func (c *cursorRules) refusal() *apiError {
 }
 
 // CursorRefusals lists ways to refuse a cursor that is too old: Okta documents none, and
-// a gateway may answer in its place. The first one is the org's own.
+// a gateway may answer in its place. The first one is the simulated org's own.
 func CursorRefusals() []Fault {
 	return []Fault{
 		{},
@@ -57,12 +57,12 @@ func (o *Org) RefuseCursorsAs(f Fault) {
 	}
 }
 
-// format writes a cursor as Okta's look, <millis>_<n>.
+// format formats a cursor as Okta does, <millis>_<n>.
 func (c *cursorRules) format(k key) string {
 	return strconv.FormatInt(k.millis, 10) + "_" + strconv.FormatInt(c.expired*generation+k.serial, 10)
 }
 
-// parse reads a polling cursor; not ok: it is refused.
+// parse parses a polling cursor; not ok: it is refused.
 func (c *cursorRules) parse(after string, log *eventLog) (k key, ok bool) {
 	if c.refuse > 0 {
 		c.refuse--
@@ -85,23 +85,22 @@ func (c *cursorRules) parse(after string, log *eventLog) (k key, ok bool) {
 	return k, k.serial == 0 || log.holds(k)
 }
 
-// ExpireCursors makes the org refuse every polling cursor that it has handed
-// out until now.
+// ExpireCursors makes the org refuse every polling cursor issued so far.
 func (o *Org) ExpireCursors() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.cursors.expired++
 }
 
-// ExpireCursorsBefore makes the org refuse polling cursors to places in the
-// log that are older than t; the zero time: none.
+// ExpireCursorsBefore makes the org refuse polling cursors for places in the log before
+// t; the zero time: none.
 func (o *Org) ExpireCursorsBefore(t time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.cursors.floor = t
 }
 
-// RefuseCursors makes the org refuse the next n requests that carry a polling cursor.
+// RefuseCursors makes the org refuse the next n requests with a polling cursor.
 func (o *Org) RefuseCursors(n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

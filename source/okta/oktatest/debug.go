@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// debugData is what Okta makes no promise about: texts mostly, some of them
-// JSON or maps of Java in a text.
+// debugData returns members that Okta makes no promise about: mostly texts, some of them
+// containing JSON or Java maps.
 func (s *scene) debugData() object {
 	d := object{{"requestId", token(s.Rand, 32)}}
 	if !s.job {
@@ -39,7 +39,7 @@ func (s *scene) level() string {
 	return "LOW"
 }
 
-// riskText is written in two ways.
+// riskText returns one of two formats.
 func (s *scene) riskText() string {
 	if s.level() == "LOW" {
 		return "{level=LOW}"
@@ -62,7 +62,7 @@ func (s *scene) uri() string {
 	return "/api/v1/" + strings.ReplaceAll(strings.SplitN(s.kind, ".", 2)[0], "_", "-") + "s"
 }
 
-// bulk is a text of so many bytes, as bulk operations leave behind.
+// bulk returns a text of n bytes, as bulk operations write.
 func (s *scene) bulk(n int) string {
 	var b strings.Builder
 	for b.Len() < n {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// apiError is an error answer of the org.
+// apiError is an error answer.
 type apiError struct {
 	status  int
 	code    string

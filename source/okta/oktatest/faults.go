@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Weather makes faults by chance, the same ones for the same seed and
-// number of the request. Its Fault is for SetFault.
+// Weather creates random faults, the same ones for the same seed and request number. Its
+// Fault is for SetFault.
 type Weather struct {
 	Seed   uint64
-	Share  float64 // of the requests that meet a fault
+	Share  float64 // of requests with a fault
 	Faults []Fault // to draw from; nil: PassingFaults
 }
 
-// Fault draws what goes wrong with a request.
+// Fault returns the fault of a request.
 func (w Weather) Fault(req Request) Fault {
 	r := chance(w.Seed, chanceWeather, uint64(req.N))
 	if r.Float64() >= w.Share {
@@ -33,15 +33,15 @@ func Faults() []Fault {
 	return slices.Concat(RefusalFaults(), ThrottleFaults(), ServerFaults(), BodyFaults(), LinkFaults(), ElementFaults(), ClockFaults())
 }
 
-// PassingFaults lists those that are over when a request is sent again, but
-// for the gzip bomb, which costs too much to come by chance.
+// PassingFaults lists those that a repeated request does not meet, except for the gzip
+// bomb, which is too costly to occur at random.
 func PassingFaults() []Fault {
 	all := slices.Concat(ThrottleFaults(), ServerFaults(), BodyFaults())
 	return slices.DeleteFunc(all, func(f Fault) bool { return f.Bomb > 0 })
 }
 
-// RefusalFaults lists the errors that Okta gives for what a request asks or
-// who asks, with their texts as documented.
+// RefusalFaults lists Okta's errors about a request or its credential, with the
+// documented texts.
 func RefusalFaults() []Fault {
 	refuse := func(name string, status int, code, summary string) Fault {
 		return Fault{Name: name, Status: status, Code: code, Summary: summary}
@@ -70,7 +70,7 @@ func RefusalFaults() []Fault {
 	}
 }
 
-// ThrottleFaults lists 429s that come whatever the budget.
+// ThrottleFaults lists 429s that do not depend on the budget.
 func ThrottleFaults() []Fault {
 	limit := func(name, limit, remaining string, more http.Header) Fault {
 		h := http.Header{"X-Rate-Limit-Remaining": {remaining}}
@@ -92,7 +92,7 @@ func ThrottleFaults() []Fault {
 	}
 }
 
-// ServerFaults lists failures of the org and of what stands before it.
+// ServerFaults lists failures of the org and of proxies before it.
 func ServerFaults() []Fault {
 	return []Fault{
 		{Name: "500 query timeout", Status: 500, Code: "E0000009", Summary: "Your last request took too long to complete. Please try again with a smaller time range.", Bare: true, Wait: 30 * time.Second},
@@ -106,7 +106,7 @@ func ServerFaults() []Fault {
 	}
 }
 
-// BodyFaults lists answers of status 200 that are no page, or not all of one.
+// BodyFaults lists answers of status 200 without a complete page.
 func BodyFaults() []Fault {
 	return []Fault{
 		{Name: "200 in HTML", Body: htmlPage("Sign In", "Please sign in.")},
@@ -138,8 +138,7 @@ func LinkFaults() []Fault {
 	}
 }
 
-// ElementFaults lists pages with repeated events and with elements that are
-// no events.
+// ElementFaults lists pages with repeated events and with elements that are not events.
 func ElementFaults() []Fault {
 	return []Fault{
 		{Name: "events twice in a page", Repeat: 3},
@@ -147,7 +146,7 @@ func ElementFaults() []Fault {
 	}
 }
 
-// ClockFaults lists answers that tell the org's clock wrong, or not at all.
+// ClockFaults lists answers with a wrong Date, or none.
 func ClockFaults() []Fault {
 	return []Fault{
 		{Name: "Date a day ahead", Skew: 24 * time.Hour},

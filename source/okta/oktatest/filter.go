@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// matcher decides whether an event belongs to a query.
+// matcher decides whether an event matches a query.
 type matcher func(*record) bool
 
-// parseFilter reads a SCIM filter as far as Okta takes it: comparisons joined by
-// and, or, not and parentheses. An empty one is nil.
+// parseFilter parses a SCIM filter as far as Okta supports it: comparisons joined by and,
+// or, not and parentheses. An empty filter returns nil.
 func parseFilter(filter string) (func(*record) bool, *apiError) {
 	if filter == "" {
 		return nil, nil
@@ -36,7 +36,7 @@ func (p *filterParser) wrong(complaint string) *apiError {
 	return badParameter(fmt.Sprintf("Invalid filter '%s': %s at position %d. Expected: eq,co,sw,pr,gt,ge,lt,le", p.text, complaint, at))
 }
 
-// take takes the next word if it is the one that is named.
+// take consumes the next word if it is text.
 func (p *filterParser) take(text string) bool {
 	if len(p.words) == 0 || p.words[0].quoted || !strings.EqualFold(p.words[0].text, text) {
 		return false
@@ -82,7 +82,7 @@ func (p *filterParser) term() (matcher, *apiError) {
 	return m, err
 }
 
-// comparison reads field, operator and value.
+// comparison parses field, operator and value.
 func (p *filterParser) comparison() (matcher, *apiError) {
 	if len(p.words) < 2 {
 		return nil, p.wrong("Unexpected end of filter")
@@ -114,7 +114,7 @@ func (p *filterParser) comparison() (matcher, *apiError) {
 	}, nil
 }
 
-// word is one of a filter's words, without its quotes.
+// word is a word of a filter, without its quotes.
 type word struct {
 	text   string
 	at     int
@@ -146,7 +146,7 @@ func filterWords(text string) []word {
 	return words
 }
 
-// quotedWord reads a text in quotes, and how long it is with them.
+// quotedWord returns a quoted text and its length with the quotes.
 func quotedWord(text string) (string, int) {
 	var b strings.Builder
 	for i := 1; i < len(text); i++ {

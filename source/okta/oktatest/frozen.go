@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// span is a run of the base: places from up to, and without, to. The zero
-// value is none.
+// span is a run of the base: places from up to, but not including, to. The zero value is
+// empty.
 type span struct{ from, to int }
 
-// frozen is the run of the base that the page is, and nothing else.
+// frozen returns the run of the base that makes up the whole page.
 func (p page) frozen() span {
 	for i, e := range p.elements {
 		if e.raw != nil || e.rec != nil || e.base != p.elements[0].base+i {
@@ -24,7 +24,7 @@ func (p page) frozen() span {
 	return span{first, first + len(p.elements)}
 }
 
-// frozenPages are pages of the base, compressed beforehand.
+// frozenPages are pages of the base, compressed in advance.
 type frozenPages struct {
 	mu    sync.RWMutex
 	pages map[span][]byte
@@ -36,9 +36,9 @@ func (f *frozenPages) get(s span) []byte {
 	return f.pages[s]
 }
 
-// Warm compresses the synthesized log beforehand, in pages of limit events as a
-// client gets them that starts before the first. Serving them then costs
-// next to nothing, so that a benchmark measures its client.
+// Warm compresses the synthesized log in advance, in pages of limit events as for a
+// client that starts before the first. Serving them then costs almost nothing, so that a
+// benchmark measures its client.
 func (o *Org) Warm(limit int) {
 	o.frozen.mu.Lock()
 	defer o.frozen.mu.Unlock()

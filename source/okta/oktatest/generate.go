@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// generator makes believable events. It is guarded by its org's mutex.
+// generator makes realistic events. Its org's mutex guards it.
 type generator struct {
 	rand *rand.Rand
 	cast cast
@@ -22,7 +22,7 @@ func newGenerator(seed uint64) *generator {
 	return &generator{rand: r, cast: newCast(r), kind: newChooser()}
 }
 
-// render makes the next event. A uuid that is empty is made up.
+// render makes the next event. If uuid is empty, it chooses one.
 func (g *generator) render(uuid string, published time.Time) (string, []byte) {
 	if uuid == "" {
 		uuid = g.uuid()
@@ -40,13 +40,13 @@ func (g *generator) play(k kind, uuid string, published time.Time) []byte {
 	s := g.newScene(published)
 	k.play(s)
 	e := s.event(uuid)
-	if g.rand.IntN(8) == 0 { // the order of members means nothing, and does change
+	if g.rand.IntN(8) == 0 { // the order of members has no meaning, and does vary
 		g.rand.Shuffle(len(e), func(i, j int) { e[i], e[j] = e[j], e[i] })
 	}
 	return appendJSON(make([]byte, 0, 2048), e, g.rand.IntN(6) == 0)
 }
 
-// uuid makes one as Okta's are: random mostly, of the time-based form at times.
+// uuid returns a uuid like Okta's: mostly random, sometimes time-based.
 func (g *generator) uuid() string {
 	version := uint64(4)
 	if g.rand.IntN(3) == 0 {
@@ -66,7 +66,7 @@ func formatUUID(high, low, version uint64) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// lag draws how long after it is published an event is persisted.
+// lag returns a random time from an event's publication to its persistence.
 func (g *generator) lag(l Lag) time.Duration {
 	if g.rand.Float64() < l.Late {
 		return time.Minute + time.Duration(g.rand.Float64()*float64(max(0, l.LateBy-time.Minute)))
@@ -74,8 +74,8 @@ func (g *generator) lag(l Lag) time.Duration {
 	return time.Duration(g.rand.ExpFloat64() * float64(max(0, l.Typical)))
 }
 
-// times draws n moments, in order, as busy as the hours that they fall in, unless
-// they are to be even.
+// times returns n random times in order, distributed by rhythm unless they are to be
+// even.
 func (g *generator) times(n int, from time.Time, over time.Duration) []time.Time {
 	at := make([]time.Time, 0, n)
 	for len(at) < n {
@@ -88,8 +88,8 @@ func (g *generator) times(n int, from time.Time, over time.Duration) []time.Time
 	return at
 }
 
-// rhythm is how busy an org is at a time, above 0 and at most 1: a hump over
-// the working day, a dip at noon, quiet nights and weekends.
+// rhythm returns an org's activity at a time, above 0 and at most 1: high during the
+// working day, with a dip at noon, low at night and at weekends.
 func rhythm(t time.Time) float64 {
 	t = t.UTC()
 	hour := float64(t.Hour()) + float64(t.Minute())/60
@@ -100,10 +100,10 @@ func rhythm(t time.Time) float64 {
 	return min(1, 0.08+0.85*busy)
 }
 
-// publishedText writes a time as events carry it.
+// publishedText formats a time as events do.
 func publishedText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// address is one of a place's addresses.
+// address returns one of a place's addresses.
 func (g *generator) address(p place) string {
 	return fmt.Sprintf("%s.%d", p.net, 1+g.rand.IntN(254))
 }

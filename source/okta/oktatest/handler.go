@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// answer is what a request is answered with, before faults of the connection.
+// answer is the answer to a request, before faults of the connection.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 	page   bool          // body is a page
 	events int           // elements of the page
-	buffer *bytes.Buffer // that body lies in, to be given back; may be nil
-	packed []byte        // body, compressed beforehand; may be nil
+	buffer *bytes.Buffer // holds body; to be returned; may be nil
+	packed []byte        // body, compressed in advance; may be nil
 }
 
-// ServeHTTP answers GET /api/v1/logs, and GET /.well-known/okta-organization.
+// ServeHTTP serves GET /api/v1/logs, and GET /.well-known/okta-organization.
 func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := o.arrive(r)
 	fault := o.faultFor(req)
@@ -38,7 +38,8 @@ func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.send(w, r, a, fault)
 }
 
-// answer makes the answer: who asks comes before how often, and that before what.
+// answer makes the answer. It checks the credential first, then the limits, then the
+// query.
 func (o *Org) answer(r *http.Request, req Request, fault Fault) answer {
 	now := o.Now()
 	a := answer{status: http.StatusOK, header: o.header(req, now.Add(fault.Skew))}
@@ -64,7 +65,7 @@ func (o *Org) answer(r *http.Request, req Request, fault Fault) answer {
 	return a
 }
 
-// header makes the headers that every answer has.
+// header returns the headers of every answer.
 func (o *Org) header(req Request, now time.Time) http.Header {
 	var id [16]byte
 	binary.BigEndian.PutUint64(id[:8], mix(o.config.Seed))
@@ -85,7 +86,7 @@ func (a *answer) refuse(err *apiError) {
 	a.body = err.body(a.header.Get("X-Okta-Request-Id")[:19])
 }
 
-// replace puts what the fault says in the page's place.
+// replace replaces the page by the fault's content.
 func (a *answer) replace(fault Fault) {
 	a.status = fault.status()
 	switch {
@@ -100,7 +101,7 @@ func (a *answer) replace(fault Fault) {
 	}
 }
 
-// answerPage looks up the page and its links.
+// answerPage finds the page and its links.
 func (o *Org) answerPage(a *answer, r *http.Request, req Request, fault Fault, now time.Time) {
 	q, err := parseQuery(r.URL.RawQuery, now)
 	if err != nil {

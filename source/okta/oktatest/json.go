@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// object is a JSON object whose members keep their order, and whose numbers
-// keep their digits: Okta's bytes are not those of Go's encoder.
+// object is a JSON object whose members keep their order, and whose numbers keep their
+// digits, because Okta's bytes differ from those of Go's encoder.
 type object []member
 
 type member struct {
@@ -16,13 +16,13 @@ type member struct {
 
 type array []any
 
-// number is a JSON number as it is written, such as 37.3500.
+// number is a JSON number as written, such as 37.3500.
 type number string
 
 func (o *object) set(name string, value any) { *o = append(*o, member{name, value}) }
 
-// appendJSON writes a value in compact form. escape writes what is not ASCII
-// as \u sequences.
+// appendJSON appends a value in compact form. escape writes non-ASCII characters as \u
+// sequences.
 func appendJSON(dst []byte, value any, escape bool) []byte {
 	switch v := value.(type) {
 	case bool:
@@ -63,7 +63,7 @@ func appendObject(dst []byte, o object, escape bool) []byte {
 	return append(dst, '}')
 }
 
-// appendString writes a string as Okta's encoder does: no escapes for <, > and &.
+// appendString appends a string as Okta's encoder does, without escaping <, > and &.
 // Texts are valid UTF-8 of the basic plane.
 func appendString(dst []byte, s string, escape bool) []byte {
 	const hex = "0123456789ABCDEF"

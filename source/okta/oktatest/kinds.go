@@ -4,11 +4,11 @@ import "math/rand/v2"
 
 // kind is a kind of event.
 type kind struct {
-	weight int // of a thousand or so
+	weight int // per thousand or so
 	play   func(*scene)
 }
 
-// kinds are what happens in an org, about as often as it does.
+// kinds lists what happens in an org, by approximate frequency.
 var kinds = []kind{
 	{150, signIn}, {45, signInFailed}, {12, guessed}, {130, challenge}, {30, pushDenied}, {240, singleSignOn},
 	{160, policyEvaluated}, {60, signOut}, {70, tokenGranted}, {25, clientRoamed}, {14, passwordChanged},
@@ -16,7 +16,7 @@ var kinds = []kind{
 	{3, adminOpened}, {2, apiToken}, {3, rateWarning}, {2, shareViolation}, {12, directoryImport}, {4, threat},
 }
 
-// chooser picks kinds by their weight.
+// chooser picks kinds by weight.
 type chooser struct{ total int }
 
 func newChooser() chooser {
@@ -156,13 +156,13 @@ func (s *scene) groupTarget(g group) object {
 	return object{{"id", g.id}, {"type", "UserGroup"}, {"alternateId", "unknown"}, {"displayName", g.name}, {"detailEntry", nil}}
 }
 
-// administer makes an administrator the one who does it.
+// administer replaces the user by an administrator.
 func (s *scene) administer() (of *user) {
 	of = s.user
-	s.user = &s.g.cast.users[12*s.IntN(castSize/12)] // every twelfth is an administrator
+	s.user = &s.g.cast.users[12*s.IntN(castSize/12)] // every twelfth user is an administrator
 	s.session = s.user.session
 	s.place, s.ip, s.browser = s.user.home, s.user.ip, s.user.browser
-	if s.IntN(3) == 0 { // by a program with the administrator's token
+	if s.IntN(3) == 0 { // by a program with an administrator's token
 		s.detail = object{{"requestApiTokenId", oktaID("00T", 5)}}
 		s.browser = browser{"tidewater-provisioner/2.4", "Unknown", "UNKNOWN"}
 	}

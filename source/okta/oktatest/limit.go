@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Rate is how many requests an org takes.
+// Rate is an org's rate limit.
 type Rate struct {
-	PerMinute  int     // the org's bucket; 0: 120; negative: no limit, and no headers
-	Share      float64 // of it that one token may use; 0: a half
-	ShowShare  bool    // the headers speak of the token's share rather than of the bucket
-	Others     int     // requests a minute that others send, evenly
-	Concurrent int     // requests in flight; 0: 75
-	Tell       bool    // each 429 puts the event of a violation into the log, as Okta does
+	PerMinute  int     // the org's limit; 0: 120; negative: no limit, and no headers
+	Share      float64 // share of it per token; 0: half
+	ShowShare  bool    // the headers show the token's share, not the org's limit
+	Others     int     // requests per minute by other clients, evenly spread
+	Concurrent int     // most requests in flight; 0: 75
+	Tell       bool    // each 429 adds a violation event to the log, as Okta does
 }
 
 const window = time.Minute
@@ -31,14 +31,13 @@ func (r Rate) withDefaults() Rate {
 	return r
 }
 
-// limiter counts requests in windows of a minute that are not aligned to the
-// minute.
+// limiter counts requests in one-minute windows that are not aligned to the minute.
 type limiter struct {
 	Rate
 	offset time.Duration // of the windows
-	start  time.Time     // of the window that is counted
-	used   int           // by everyone whom it knows by name
-	drain  int           // by others, at once
+	start  time.Time     // of the current window
+	used   int           // by all known tokens
+	drain  int           // by other clients, at once
 	tokens map[string]int
 }
 
@@ -47,7 +46,7 @@ func newLimiter(rate Rate, seed uint64) limiter {
 	return limiter{Rate: rate, offset: time.Duration(offset) * time.Second}
 }
 
-// roll begins a new window when it is time.
+// roll begins a new window when it is due.
 func (l *limiter) roll(now time.Time) {
 	start := now.Add(-l.offset).Truncate(window).Add(l.offset)
 	if !start.Equal(l.start) {
@@ -55,16 +54,16 @@ func (l *limiter) roll(now time.Time) {
 	}
 }
 
-// share is what one token may use in a window.
+// share returns what one token may use in a window.
 func (l *limiter) share() int { return max(1, int(float64(l.PerMinute)*min(l.Share, 1))) }
 
-// left is what is left of the bucket and of a token's share.
+// left returns what is left of the limit and of a token's share.
 func (l *limiter) left(token string, now time.Time) (bucket, share int) {
 	others := l.drain + int(int64(l.Others)*int64(now.Sub(l.start))/int64(window))
 	return max(0, l.PerMinute-l.used-others), max(0, l.share()-l.tokens[token])
 }
 
-// take counts a request, and writes the headers.
+// take counts a request and sets the headers.
 func (l *limiter) take(h http.Header, token string, now time.Time, inFlight int, stats *Stats) *apiError {
 	l.roll(now)
 	if inFlight > l.Concurrent {
@@ -88,7 +87,7 @@ func (l *limiter) take(h http.Header, token string, now time.Time, inFlight int,
 	return nil
 }
 
-// show writes the headers without counting.
+// show sets the headers without counting.
 func (l *limiter) show(h http.Header, token string, now time.Time) {
 	if l.PerMinute < 0 {
 		return
@@ -114,8 +113,7 @@ func dropBudget(h http.Header) {
 	}
 }
 
-// Drain takes n requests from the rest of this window's bucket, as another
-// consumer of the org's budget would at once.
+// Drain takes n requests from this window's limit, as another client would at once.
 func (o *Org) Drain(n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -123,8 +121,7 @@ func (o *Org) Drain(n int) {
 	o.limiter.drain += n
 }
 
-// SetRate changes how many requests the org takes; what was used of this
-// window stays used.
+// SetRate changes the rate limit; the current window's usage stays.
 func (o *Org) SetRate(rate Rate) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

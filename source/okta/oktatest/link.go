@@ -9,38 +9,38 @@ import (
 // LogsPath is the path of the System Log.
 const LogsPath = "/api/v1/logs"
 
-// Links is how an answer's Link headers look. The zero value is the form
-// that Okta's documentation shows: two headers, self first.
+// Links is the form of an answer's Link headers. The zero value is the form in Okta's
+// documentation: two headers, self first.
 type Links struct {
 	Joined    bool // one header with both links
 	NextFirst bool // next before self
 	Lower     bool // the header's name in lower case
-	Commas    bool // the URLs hold commas
-	Bare      bool // rel without quotes, in odd case
-	Extra     bool // further parameters beside rel
+	Commas    bool // the URLs contain commas
+	Bare      bool // rel without quotes, in mixed case
+	Extra     bool // further parameters besides rel
 	Relative  bool // no scheme and host
 
-	Params Params // what a next link carries beside its cursor
-	Empty  Empty  // where an empty page's next link leads
+	Params Params // parameters of a next link besides its cursor
+	Empty  Empty  // target of an empty page's next link
 
-	Vary bool // draw all of the above anew for each answer, but Relative
+	Vary bool // choose all of the above, except Relative, at random for each answer
 }
 
-// Params is what a next link carries beside its cursor and the filter.
+// Params are a next link's parameters besides its cursor and the filter.
 type Params int
 
 const (
-	ParamsLimit Params = iota // limit, if one was asked for
-	ParamsAfter               // nothing, so what follows has the default limit
+	ParamsLimit Params = iota // limit, if the request had one
+	ParamsAfter               // none, so that the next page has the default limit
 	ParamsAll                 // since, limit and sortOrder
 )
 
-// Empty is where an empty page's next link leads.
+// Empty is the target of an empty page's next link.
 type Empty int
 
 const (
-	EmptySame     Empty = iota // to the cursor that was asked for
-	EmptyAdvanced              // to a newer cursor
+	EmptySame     Empty = iota // the requested cursor
+	EmptyAdvanced              // a newer cursor
 	EmptyNone                  // there is none
 )
 
@@ -52,12 +52,12 @@ func (l Links) drawn(r *rand.Rand, limited bool) Links {
 	l.Joined, l.NextFirst, l.Lower, l.Commas, l.Bare, l.Extra = coin(), coin(), coin(), coin(), coin(), coin()
 	l.Params, l.Empty = Params(r.IntN(3)), Empty(r.IntN(3))
 	if limited && l.Params == ParamsAfter {
-		l.Params = ParamsLimit // else every stream would soon have pages of 100
+		l.Params = ParamsLimit // otherwise every stream would soon have pages of 100
 	}
 	return l
 }
 
-// nextQuery is the query of a next link.
+// nextQuery returns the query of a next link.
 func (l Links) nextQuery(q query, cursor string) string {
 	var pairs []string
 	keep := func(name string) {
@@ -86,7 +86,7 @@ func (l Links) nextQuery(q query, cursor string) string {
 	return strings.Join(append(pairs, "after="+cursor), "&")
 }
 
-// write sets the header; an empty next is left out.
+// write sets the header; an empty next is omitted.
 func (l Links) write(h http.Header, self, next string) {
 	var links []string
 	add := func(url, rel string) {

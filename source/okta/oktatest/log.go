@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// key is a place in the order of persistence. A cursor is one, so it keeps
-// its place however many events are put in before or after it.
+// key is a place in the order of persistence. A cursor is a key, so it keeps its place
+// however many events are added before or after it.
 type key struct {
 	millis int64 // of the persistence
-	serial int64 // in the order of arrival; 0 is before all of that millisecond
+	serial int64 // in order of arrival; 0 comes before everything in that millisecond
 }
 
 func (k key) compare(other key) int {
 	return cmp.Or(cmp.Compare(k.millis, other.millis), cmp.Compare(k.serial, other.serial))
 }
 
-// record is an event that stands in the log. It is never changed.
+// record is an event in the log. It never changes.
 type record struct {
 	Event
 	key    key
@@ -33,12 +33,12 @@ func (r *record) visible() time.Time {
 	return r.Persisted
 }
 
-// eventLog is the log in the order of persistence: first the base, which is
-// made on demand, then the events that were added.
+// eventLog is the log in order of persistence: first the base, made on demand, then the
+// added events.
 type eventLog struct {
 	base   *synth    // nil: none
 	tail   []*record // sorted by key
-	serial int64     // of the event added last
+	serial int64     // of the newest added event
 
 	index publishedIndex // for bounded requests
 }
@@ -59,7 +59,7 @@ func (l *eventLog) add(e Event) {
 
 func (l *eventLog) len() int { return l.base.len() + len(l.tail) }
 
-// after returns the place of the first event beyond k.
+// after returns the place of the first event after k.
 func (l *eventLog) after(k key) int {
 	n := l.base.after(k)
 	if n < l.base.len() {
@@ -68,7 +68,7 @@ func (l *eventLog) after(k key) int {
 	return n + sort.Search(len(l.tail), func(i int) bool { return l.tail[i].key.compare(k) > 0 })
 }
 
-// holds reports whether an event stands at k.
+// holds reports whether there is an event at k.
 func (l *eventLog) holds(k key) bool {
 	i := l.after(key{k.millis, k.serial - 1})
 	return i < l.len() && l.key(i) == k
@@ -81,7 +81,7 @@ func (l *eventLog) key(i int) key {
 	return l.base.key(i)
 }
 
-// record returns the event at a place; one of the base is made for it.
+// record returns the event at a place, creating it if it belongs to the base.
 func (l *eventLog) record(i int) *record {
 	if n := l.base.len(); i >= n {
 		return l.tail[i-n]

@@ -8,8 +8,7 @@ import (
 	"unicode"
 )
 
-// operators compare what an event has with what a filter names; nil is pr,
-// which compares with nothing.
+// operators compare an event's value with a filter's; nil is pr, which compares nothing.
 var operators = map[string]func(have, want string) bool{
 	"eq": strings.EqualFold,
 	"ne": func(have, want string) bool { return !strings.EqualFold(have, want) },
@@ -23,10 +22,11 @@ var operators = map[string]func(have, want string) bool{
 	"pr": nil,
 }
 
-// noContains are the fields that co is not supported on.
+// noContains are fields that do not support co.
 var noContains = []string{"debugContext.debugData.url", "debugContext.debugData.requestUri"}
 
-// fields are the first parts of what a filter may name; published is none of them.
+// fields are the first parts of fields that a filter may name; published is not one of
+// them.
 var fields = []string{"actor", "authenticationContext", "client", "debugContext", "device", "displayMessage", "eventType",
 	"legacyEventType", "outcome", "request", "securityContext", "severity", "target", "transaction", "uuid", "version"}
 
@@ -35,7 +35,7 @@ func knownField(path string) bool {
 	return slices.Contains(fields, first)
 }
 
-// decoded returns the event's members; empty for what is no object.
+// decoded returns the event's members; empty if it is not an object.
 func (r *record) decoded() map[string]any {
 	if m := r.fields.Load(); m != nil {
 		return *m
@@ -46,8 +46,8 @@ func (r *record) decoded() map[string]any {
 	return m
 }
 
-// anyAt reports whether ok holds for any text, number or bool at a path; each
-// element of an array counts.
+// anyAt reports whether ok holds for any text, number or bool at a path, in any element
+// of arrays.
 func anyAt(v any, path []string, ok func(string) bool) bool {
 	switch v := v.(type) {
 	case map[string]any:
@@ -69,8 +69,8 @@ const (
 	maxKeywordLength = 40
 )
 
-// parseKeywords reads q: words that all have to be in the event, whole, in any
-// case. An empty one is nil.
+// parseKeywords parses q: whole words that must all be in the event, ignoring case. An
+// empty q returns nil.
 func parseKeywords(q string) (func(*record) bool, *apiError) {
 	words := strings.Fields(strings.ToLower(q))
 	if len(words) == 0 {
@@ -90,8 +90,8 @@ func parseKeywords(q string) (func(*record) bool, *apiError) {
 	}, nil
 }
 
-// keywordsOf returns the words of an event's bytes: those between spaces and
-// quotes, and the parts of those with hyphens.
+// keywordsOf returns the words in an event's bytes: separated by spaces and quotes, and
+// the parts of hyphenated ones.
 func keywordsOf(data []byte) map[string]bool {
 	have := make(map[string]bool)
 	split := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"{}[]:,`, r) }

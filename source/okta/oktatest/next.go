@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// link writes the Link headers.
+// link sets the Link headers.
 func (o *Org) link(h http.Header, r *http.Request, req Request, q query, p page, fault Fault) {
 	o.mu.Lock()
 	links := o.links
@@ -29,13 +29,13 @@ func (o *Org) link(h http.Header, r *http.Request, req Request, q query, p page,
 	if cursor != "" {
 		next = origin + LogsPath + "?" + links.nextQuery(q, cursor)
 		if cursor == q.after {
-			next = self // the same cursor is the same link, to the letter
+			next = self // the same cursor gives exactly the same link
 		}
 	}
 	links.write(h, self, fault.Next.bend(next, self, r))
 }
 
-// bend leads a next link elsewhere.
+// bend replaces the target of a next link.
 func (n Next) bend(next, self string, r *http.Request) string {
 	query := next[strings.IndexByte(next, '?')+1:]
 	switch n {
@@ -53,7 +53,7 @@ func (n Next) bend(next, self string, r *http.Request) string {
 	return next
 }
 
-// origin is what links begin with.
+// origin returns the origin of links.
 func (o *Org) origin(r *http.Request) string {
 	if o.config.Origin != "" {
 		return o.config.Origin

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// NonEvents lists elements that are no events: no object, or without a uuid
-// that is a printable text. They may be injected by a Fault, or added to the log as
-// the Data of an Event.
+// NonEvents lists elements that are not events: not an object, or without a uuid that is
+// printable text. A Fault can inject them, or they can be added to the log as an Event's
+// Data.
 func NonEvents() []string {
 	return []string{
 		`null`, `42`, `"event"`, `[]`, `true`, `{}`,
@@ -18,9 +18,9 @@ func NonEvents() []string {
 	}
 }
 
-// OddEvents makes events that are unusual but have to be delivered, each with
-// a uuid of its own: members of wrong types, bytes that an encoder would write
-// otherwise, a foreign order, and one of 100 KB.
+// OddEvents returns unusual events that must be delivered, each with its own uuid:
+// members of wrong types, bytes that an encoder would write differently, an unusual
+// order, and one of 100 KB.
 func OddEvents(seed uint64, published time.Time) []Event {
 	at := publishedText(published)
 	forms := []string{
@@ -47,7 +47,7 @@ func OddEvents(seed uint64, published time.Time) []Event {
 	return events
 }
 
-// Oversize makes an event of about so many bytes.
+// Oversize returns an event of about size bytes.
 func Oversize(seed uint64, size int, published time.Time) Event {
 	uuid := formatUUID(mix(seed), mix(uint64(size)), 4)
 	text := fmt.Sprintf(`{"uuid":"%s","published":"%s","eventType":"system.import.complete_batch","debugContext":{"debugData":{"batch":"%s"}}}`,

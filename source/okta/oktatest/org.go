@@ -15,7 +15,7 @@ type Org struct {
 	config Config
 	frozen frozenPages
 
-	mu       sync.Mutex // guards all below; never held while answering or waiting
+	mu       sync.Mutex // guards everything below; never held while answering or waiting
 	log      eventLog
 	gen      *generator
 	fault    func(Request) Fault
@@ -26,8 +26,8 @@ type Org struct {
 	cursors  cursorRules
 	inFlight int
 	stats    Stats
-	requests []Request // a ring of the newest ones
-	stored   int       // how many ended
+	requests []Request // a ring buffer of the newest ones
+	stored   int       // number of ended requests
 }
 
 var _ http.Handler = (*Org)(nil)
@@ -52,24 +52,22 @@ func New(config Config) *Org {
 	return o
 }
 
-// Now is the org's clock.
+// Now returns the org's time.
 func (o *Org) Now() time.Time { return time.Now().Add(o.config.Skew).UTC() }
 
-// Event is an entry of the org's log.
+// Event is an event in the org's log.
 type Event struct {
 	UUID      string
-	Data      []byte    // its JSON, as it is served
+	Data      []byte    // its JSON, as served
 	Published time.Time // when it happened
 	Persisted time.Time // when it was committed to the log; orders the log; whole milliseconds
-	Visible   time.Time // from when requests see it; zero: from Persisted
+	Visible   time.Time // from when requests see it; zero: Persisted
 }
 
-// Add puts events into the log. What an event lacks is made up: without Data
-// it is a believable one, without UUID it has the one in its Data, if any, without
-// Persisted it is persisted now, or when it is published if that is later, and
-// without Published it is published when it is persisted. An event that is
-// persisted before others that were served already is behind their cursors and
-// found by new queries only, as is one that turns visible late.
+// Add adds events to the log and fills in missing fields: Data with a realistic event;
+// UUID from the Data; Persisted with now, or Published if that is later; Published with
+// Persisted. An event that is persisted before events already served, or becomes visible
+// late, is behind their cursors: only new queries find it.
 func (o *Org) Add(events ...Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -99,8 +97,8 @@ func (o *Org) complete(e Event, now time.Time) Event {
 	return e
 }
 
-// uuidOf returns the uuid in an event's bytes; empty when there is none that
-// is a printable text. Names are compared exactly, as encoding/json would not.
+// uuidOf returns the uuid in an event's bytes; empty if there is none that is printable
+// text. Names are compared exactly, which encoding/json does not do.
 func uuidOf(data []byte) string {
 	var members map[string]json.RawMessage
 	var uuid string
@@ -113,21 +111,21 @@ func uuidOf(data []byte) string {
 	return uuid
 }
 
-// Generate puts n believable events into the log that were published over the
-// time until now, with a day's rhythm unless they are to be even, and are all persisted by
-// now. Asked for them again with the same seed and clock an org makes the same events.
+// Generate adds n realistic events published over the time until now, with a daily rhythm
+// unless they are to be even, all persisted by now. The same seed and clock give the same
+// events.
 func (o *Org) Generate(n int, over time.Duration) {
 	now := o.Now()
 	o.generate(n, now.Add(-over), over, now)
 }
 
-// GenerateFrom puts n believable events into the log that are published over
-// a time from a moment on. Those that are persisted after now turn visible then.
+// GenerateFrom adds n realistic events published over a time from a moment on. Those
+// persisted after now become visible then.
 func (o *Org) GenerateFrom(from time.Time, n int, over time.Duration) {
 	o.generate(n, from, over, time.Time{})
 }
 
-// generate makes events; a latest that is not zero bounds their persistence.
+// generate makes events; a nonzero latest bounds their persistence.
 func (o *Org) generate(n int, from time.Time, over time.Duration, latest time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -141,8 +139,8 @@ func (o *Org) generate(n int, from time.Time, over time.Duration, latest time.Ti
 	}
 }
 
-// ceilMillis rounds up to a millisecond, so that persisted is not before
-// published, but not beyond a latest that is not zero.
+// ceilMillis rounds up to a millisecond, so that persisted is not before published, but
+// not beyond a nonzero latest.
 func ceilMillis(t, latest time.Time) time.Time {
 	up := t.Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	if !latest.IsZero() && up.After(latest) {
@@ -151,8 +149,8 @@ func ceilMillis(t, latest time.Time) time.Time {
 	return up
 }
 
-// Events returns the whole log in the order of persistence, including
-// what is not visible yet. Data must not be changed.
+// Events returns the whole log in order of persistence, including events that are not
+// visible yet. Data must not be changed.
 func (o *Org) Events() []Event {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -163,30 +161,30 @@ func (o *Org) Events() []Event {
 	return events
 }
 
-// Len is the number of events in the log.
+// Len returns the number of events in the log.
 func (o *Org) Len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.log.len()
 }
 
-// SetFault sets what goes wrong with each request; nil: nothing does. The
-// function is called without locks held, at times by several requests at once.
+// SetFault sets the function that chooses each request's fault; nil: no faults. It is
+// called without locks held, sometimes concurrently.
 func (o *Org) SetFault(fault func(Request) Fault) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.fault = fault
 }
 
-// SetLinks changes how links look.
+// SetLinks changes the form of links.
 func (o *Org) SetLinks(links Links) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.links = links
 }
 
-// chance is a source of chance for one request or one event, independent of
-// the order in which others draw.
+// chance returns a random source for one request or event, independent of the order of
+// other draws.
 func chance(seed uint64, what, n uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(mix(seed^what*0x9e3779b97f4a7c15), mix(n+what)))
 }

@@ -7,7 +7,7 @@ import (
 
 const organizationPath = "/.well-known/okta-organization"
 
-// organization is the org's description of itself, which needs no credential.
+// organization returns the org's description of itself, which needs no credential.
 func (o *Org) organization(r *http.Request) []byte {
 	data, _ := json.Marshal(map[string]any{
 		"id":       oktaID("00o", mix(o.config.Seed)),

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// cast is who and what appears in an org's log.
+// cast is the people and things in an org's log.
 type cast struct {
 	domain string
 	users  []user
@@ -19,7 +19,7 @@ type cast struct {
 type user struct {
 	id, name, login string
 	home            place
-	ip              string // of the home or office that they mostly work from
+	ip              string // of the home or office where they mostly work
 	browser         browser
 	device          string // id of the laptop
 	session         string // of their browser; empty: signed out
@@ -56,7 +56,7 @@ var places = []place{
 	{"Osaka", "Osaka", "Japan", "530-0001", "34.6937", "135.5023", 64501, "kansai hikari", "kansai hikari", "hikari.example", "198.19.3"},
 }
 
-// attackerPlace is where failed logins of a guessing campaign come from.
+// attackerPlace is the origin of a guessing campaign's failed logins.
 var attackerPlace = place{"Unknown", "", "Seychelles", "", "-4.6167", "55.4500", 64511, "bulletproof hosting ltd", "bulletproof hosting ltd", "hosting.example", "198.19.250"}
 
 var browsers = []browser{
@@ -112,7 +112,7 @@ func plain(name string) string {
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// oktaID makes an id of Okta's form: a prefix for the kind, twenty characters in all.
+// oktaID returns an id of Okta's form: a prefix for the kind, twenty characters in total.
 func oktaID(prefix string, bits uint64) string {
 	id := append(make([]byte, 0, 20), prefix...)
 	for n := bits; len(id) < 20; n = mix(n) {
@@ -121,7 +121,7 @@ func oktaID(prefix string, bits uint64) string {
 	return string(id)
 }
 
-// token makes a random text of some length, such as a session's or a request's id.
+// token returns a random text of n characters, such as a session's or a request's id.
 func token(r *rand.Rand, n int) string {
 	b := make([]byte, n)
 	for i := range b {

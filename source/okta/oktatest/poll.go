@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// page is what a request found.
+// page is the result of a query.
 type page struct {
 	elements []element
-	next     string // cursor to go on from; empty: the answer names none
+	next     string // cursor to continue from; empty: the answer has none
 	newer    string // on an empty page: a newer cursor that misses nothing
-	held     bool   // more waits than it shows: next leads on in any case
+	held     bool   // more events are waiting than it shows: next moves in any case
 }
 
-// element is one member of a page: an event of the base, a record, or raw bytes.
+// element is one element of a page: an event of the base, a record, or raw bytes.
 type element struct {
 	base int // place in the base when record and raw are nil
 	rec  *record
 	raw  []byte
 }
 
-// find answers a query.
+// find runs a query.
 func (o *Org) find(q query, now time.Time, x extras, req Request) (page, *apiError) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -30,8 +30,8 @@ func (o *Org) find(q query, now time.Time, x extras, req Request) (page, *apiErr
 	return o.poll(q, now, x, req)
 }
 
-// poll finds the events that were persisted since a time or after a cursor.
-// There is always a cursor to go on from.
+// poll finds the events persisted since a time or after a cursor. There is always a next
+// cursor.
 func (o *Org) poll(q query, now time.Time, x extras, req Request) (page, *apiError) {
 	room := x.room()
 	from := key{millis: q.since.Add(time.Millisecond - 1).UnixMilli()}
@@ -61,7 +61,7 @@ func (o *Org) poll(q query, now time.Time, x extras, req Request) (page, *apiErr
 	return p, nil
 }
 
-// waiting is the place of the first event of a page.
+// waiting returns the place of a page's first event.
 func (o *Org) waiting(p page) (key, bool) {
 	if len(p.elements) == 0 {
 		return key{}, false
@@ -72,8 +72,8 @@ func (o *Org) waiting(p page) (key, bool) {
 	return o.log.key(p.elements[0].base), true
 }
 
-// halfway is a place between a cursor and the first event that waits after it: half of
-// the way, then right before that event, and then nowhere.
+// halfway returns a place between a cursor and the first event waiting after it: first in
+// the middle, then right before that event, and then none.
 func halfway(q query, from, first key) key {
 	if q.after != "" && from.serial == 0 {
 		return key{millis: first.millis - 1}
@@ -81,9 +81,9 @@ func halfway(q query, from, first key) key {
 	return key{millis: from.millis + (first.millis-from.millis)/2}
 }
 
-// collect takes up to n visible events beyond a place and returns the place of the
-// last. An event that turns visible only later is passed over, and is
-// behind the cursor if one after it is taken.
+// collect adds up to n visible events after a place, and returns the place of the last.
+// An event that becomes visible later is skipped, and is behind the cursor if one after
+// it is taken.
 func (o *Org) collect(p *page, q query, from key, now time.Time, n int) key {
 	oldest := now.Add(-Retention)
 	nowMillis := now.UnixMilli()
@@ -108,8 +108,8 @@ func (o *Org) collect(p *page, q query, from key, now time.Time, n int) key {
 	return last
 }
 
-// repeats draws whether the page begins with the event at its cursor, the last
-// one of the page before.
+// repeats decides at random whether the page begins with the event at its cursor, the
+// last one of the previous page.
 func (o *Org) repeats(from key, limit int, req Request) []element {
 	if o.config.RepeatAcross == 0 || from.serial == 0 || limit < 2 {
 		return nil
@@ -122,7 +122,7 @@ func (o *Org) repeats(from key, limit int, req Request) []element {
 	return []element{again(element{rec: o.log.record(i)}, r, o.config.Conflicts)}
 }
 
-// What a chance is drawn for.
+// Purposes of random choices.
 const (
 	chanceAcross = iota + 1
 	chanceWithin

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// query is a request for a page, understood.
+// query is a parsed request for a page.
 type query struct {
 	since, until time.Time // until: zero when polling
 	after        string
 	limit        int
 	descending   bool
 	match        func(*record) bool // nil: everything
-	raw          map[string]string  // parameters as they were sent, still encoded
+	raw          map[string]string  // parameters as sent, still encoded
 }
 
 // polling reports whether the request follows the order of persistence.
 func (q query) polling() bool { return q.until.IsZero() && !q.descending }
 
-// parseQuery understands a request as Okta does: unknown parameters are
-// ignored, empty ones count as absent.
+// parseQuery parses a request as Okta does: unknown parameters are ignored, empty ones
+// count as absent.
 func parseQuery(rawQuery string, now time.Time) (query, *apiError) {
 	q := query{limit: defaultLimit, raw: make(map[string]string)}
 	values := make(map[string]string)
@@ -74,8 +74,8 @@ func (q *query) readTimes(values map[string]string, now time.Time) *apiError {
 	return nil
 }
 
-// readTime reads a time that may be absent. Okta takes RFC 3339 and
-// ISO 8601, so a zone without a colon too, and a day alone.
+// readTime parses an optional time. Okta accepts RFC 3339 and ISO 8601, so also a zone
+// without a colon, and a date alone.
 func readTime(name, value string) (time.Time, *apiError) {
 	if value == "" {
 		return time.Time{}, nil

@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// Request is one request that the org saw.
+// Request is a request that the org received.
 type Request struct {
 	N          int       // the first is 1
 	Time       time.Time // when it arrived, by the org's clock
 	Method     string
-	Host       string // that it was sent to
+	Host       string // of the request
 	Link       string // path and query
 	Credential bool   // it had an Authorization header
 	Cookie     bool   // it had a Cookie header
 	UserAgent  string
 
-	// Known once it is answered.
+	// Known once it has been answered.
 	Status int    // 0: no answer
 	Events int    // elements served
 	Fault  string // name of the fault, if it has one
 }
 
-// Stats is what an org has counted since it was made.
+// Stats are the org's counts since it was made.
 type Stats struct {
 	Requests    int // all that arrived
 	Answered    int // with a page
@@ -31,7 +31,7 @@ type Stats struct {
 	Refused     int // 401 and 403
 	Violations  int // 429 for a bucket or share used up
 	Concurrency int // 429 for requests in flight
-	MaxWindow   int // most requests of one token that were served in one window
+	MaxWindow   int // most requests of one token served in one window
 	MaxInFlight int
 }
 
@@ -48,7 +48,7 @@ func (o *Org) arrive(r *http.Request) Request {
 	}
 }
 
-// leave records what became of it.
+// leave records the request's result.
 func (o *Org) leave(req Request, a answer, fault Fault) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -73,7 +73,7 @@ func (o *Org) leave(req Request, a answer, fault Fault) {
 	o.stored++
 }
 
-// Requests returns the newest requests that have ended, in the order in which they did.
+// Requests returns the newest ended requests, in the order in which they ended.
 func (o *Org) Requests() []Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -83,7 +83,7 @@ func (o *Org) Requests() []Request {
 	return slices.Clone(o.requests)
 }
 
-// Stats returns what was counted.
+// Stats returns the counts.
 func (o *Org) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()

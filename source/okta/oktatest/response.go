@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// responseWriter is the server's end.
+// responseWriter is the server's side of an in-process response.
 type responseWriter struct {
 	header   http.Header
 	pipe     *io.PipeWriter
@@ -18,7 +18,7 @@ type responseWriter struct {
 	started  chan struct{} // closed when response or err is set
 	response *http.Response
 	err      error
-	left     int64 // of the Content-Length; negative: none was announced
+	left     int64 // of the Content-Length; negative: not announced
 }
 
 func (w *responseWriter) Header() http.Header { return w.header }
@@ -58,9 +58,9 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return w.pipe.Write(p)
 }
 
-// finish ends the answer: well, or as a connection that broke.
+// finish ends the answer: regularly, or as a broken connection.
 func (w *responseWriter) finish(err error) {
-	cause := context.Cause(w.request.Context()) // when the client went first, that is what it sees
+	cause := context.Cause(w.request.Context()) // if the client left first, it sees its own cause
 	if err != nil && w.response == nil {
 		w.err = cmp.Or(cause, err)
 		close(w.started)
@@ -73,7 +73,7 @@ func (w *responseWriter) finish(err error) {
 	w.pipe.CloseWithError(err)
 }
 
-// responseBody ends its request when it is closed or read to its end.
+// responseBody ends its request when it is closed or completely read.
 type responseBody struct {
 	io.Reader
 	end func()
@@ -92,7 +92,7 @@ func (b *responseBody) Close() error {
 	return nil
 }
 
-// inflated takes the compression off a response that the client did not ask for.
+// inflated removes a compression that the client did not request.
 func inflated(r *http.Response) {
 	r.Header.Del("Content-Encoding")
 	r.Header.Del("Content-Length")
@@ -102,7 +102,7 @@ func inflated(r *http.Response) {
 
 type inflatedBody struct {
 	body io.ReadCloser
-	gzip *gzip.Reader // made at the first read
+	gzip *gzip.Reader // created at the first read
 	err  error
 }
 

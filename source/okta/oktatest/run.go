@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Run lets events happen, about perMinute a minute at irregular intervals, until ctx
-// ends. Each is persisted the moment it is put in, and was published
-// before that by the org's lag.
+// Run adds events, about perMinute per minute at irregular intervals, until ctx ends.
+// Each is persisted when it is added, and was published before that by the org's lag.
 func (o *Org) Run(ctx context.Context, perMinute float64) {
 	if perMinute <= 0 {
 		<-ctx.Done()
@@ -24,7 +23,7 @@ func (o *Org) Run(ctx context.Context, perMinute float64) {
 	}
 }
 
-// happen puts in one event that was published a while ago.
+// happen adds one event that was published a while ago.
 func (o *Org) happen() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

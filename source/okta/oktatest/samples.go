@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// samplesEnv names a file of real events, one a line.
+// samplesEnv names a file of real events, one per line.
 const samplesEnv = "SIGNAL_CLIENT_SAMPLES"
 
-// Samples returns real events, which are no part of the project: those of the file
-// that SIGNAL_CLIENT_SAMPLES names, or else of ../shared/okta/samples.ndjson beside
-// the checkout. Where there is neither, it returns made-up events instead: what is
-// held against them is tested everywhere, and the log says against which.
+// Samples returns real events, which are not part of the project: those in the file that
+// SIGNAL_CLIENT_SAMPLES names, or else in ../shared/okta/samples.ndjson beside the
+// checkout. If there is neither, it returns made-up events instead, so that tests with
+// them run everywhere; the log says which ones were used.
 func Samples(t testing.TB) [][]byte {
 	t.Helper()
 	path, asked := os.LookupEnv(samplesEnv)
@@ -26,14 +26,14 @@ func Samples(t testing.TB) [][]byte {
 		t.Fatalf("read what %s names: %v", samplesEnv, err)
 	}
 	if err != nil {
-		t.Logf("no real events (%v): made-up ones stand in", err)
+		t.Logf("no real events (%v): made-up ones are used", err)
 		return madeUp()
 	}
-	t.Logf("real events of %s", path)
+	t.Logf("real events from %s", path)
 	return bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 }
 
-// checkout is the folder of go.mod.
+// checkout returns the folder of go.mod.
 func checkout(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// scene is one event in the making: who, from where, and what is told of it.
+// scene is an event being made: who, from where, and its content.
 type scene struct {
 	*rand.Rand
 	g         *generator
@@ -24,7 +24,7 @@ type scene struct {
 	place   place
 	ip      string
 	browser browser
-	job     bool // no browser and no address: a job of the org
+	job     bool // done by a job of the org, without browser and address
 
 	provider, credential any
 	targets              array // nil: null
@@ -37,14 +37,14 @@ func (g *generator) newScene(published time.Time) *scene {
 	u := &g.cast.users[g.rand.IntN(len(g.cast.users))]
 	s := &scene{Rand: g.rand, g: g, published: published, severity: "INFO", user: u,
 		session: u.session, place: u.home, ip: u.ip, browser: u.browser, outcome: object{{"result", "SUCCESS"}, {"reason", nil}}}
-	if g.rand.IntN(9) == 0 { // on the road
+	if g.rand.IntN(9) == 0 { // travelling
 		s.place = places[g.rand.IntN(len(places))]
 		s.ip = g.address(s.place)
 	}
 	return s
 }
 
-// be says what the event is.
+// be sets the kind of event.
 func (s *scene) be(kind, display string, legacy any) {
 	s.kind, s.display, s.legacy = kind, display, legacy
 }
@@ -55,7 +55,7 @@ func (s *scene) end(result string, reason any) {
 
 func (s *scene) target(o object) { s.targets = append(s.targets, o) }
 
-// event puts the parts together.
+// event combines the parts.
 func (s *scene) event(uuid string) object {
 	transaction := "WEB"
 	if s.job {
@@ -116,11 +116,11 @@ func (s *scene) client() object {
 	}
 	var ip any = s.ip
 	if s.IntN(400) == 0 {
-		ip = "null" // as some orgs have it, a text
+		ip = "null" // a text, as in some orgs
 	}
 	agent := object{{"rawUserAgent", s.browser.raw}, {"os", s.browser.os}, {"browser", s.browser.name}}
 	if s.IntN(500) == 0 {
-		agent[0].value = s.browser.raw + "\n\"};drop\t" // whoever sends it chooses it
+		agent[0].value = s.browser.raw + "\n\"};drop\t" // chosen by the sender
 	}
 	return object{{"userAgent", agent}, {"zone", zone}, {"device", device}, {"id", nil}, {"ipAddress", ip},
 		{"geographicalContext", s.geography()}}
@@ -132,7 +132,7 @@ func (s *scene) geography() object {
 		{"geolocation", object{{"lat", p.lat}, {"lon", p.lon}}}}
 }
 
-// device is null mostly; where it is told, its members are named in two ways.
+// device is mostly null; if present, its members have one of two sets of names.
 func (s *scene) device() any {
 	if s.job || s.user == nil || s.IntN(4) != 0 {
 		return nil

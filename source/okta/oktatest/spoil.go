@@ -6,18 +6,18 @@ import (
 	"strconv"
 )
 
-// extras are what a page holds beside events served once.
+// extras are what a page contains besides events served once.
 type extras struct {
 	rand   *rand.Rand
 	repeat int
 	inject []string
-	short  int  // events that it could hold and does not
-	held   bool // a page that follows the log holds none of those that wait
+	short  int  // how many events it could have but does not
+	held   bool // a page that follows the log has none of the waiting events
 
-	conflicts float64 // chance that a repeat has other bytes
+	conflicts float64 // probability that a repeat has other bytes
 }
 
-// extras draws what is put into a page. It leaves room for one event at least.
+// extras chooses what is added to a page. It leaves room for at least one event.
 func (o *Org) extras(q query, req Request, fault Fault) extras {
 	x := extras{rand: chance(o.config.Seed, chanceWithin, uint64(req.N)), repeat: fault.Repeat, conflicts: o.config.Conflicts}
 	if x.rand.Float64() < o.config.RepeatWithin {
@@ -31,16 +31,16 @@ func (o *Org) extras(q query, req Request, fault Fault) extras {
 	x.repeat = min(x.repeat, room-len(x.inject))
 	if room -= len(x.inject) + x.repeat; room > 0 && x.rand.Float64() < o.config.ShortPages {
 		x.short += 1 + x.rand.IntN(room)
-		x.held = x.rand.IntN(3) == 0 && fault.Next == NextRight // without a link that leads on it would say that nothing waits
+		x.held = x.rand.IntN(3) == 0 && fault.Next == NextRight // without a moving link it would say that nothing waits
 	}
 	return x
 }
 
-// room is how much of the page's limit they take.
+// room returns how much of the page's limit they take.
 func (x extras) room() int { return len(x.inject) + x.repeat + x.short }
 
-// spoil puts them into the page, at places drawn by chance; a repeat comes
-// after what it repeats, so that the order of first appearance stays the log's.
+// spoil inserts them into the page at random places; a repeat comes after its original,
+// so that the order of first appearance stays the log's.
 func (x extras) spoil(p *page) {
 	if len(p.elements) > 0 {
 		for range x.repeat {
@@ -54,7 +54,7 @@ func (x extras) spoil(p *page) {
 	}
 }
 
-// again is an element that is served once more, at times with other bytes.
+// again returns a repeated element, sometimes with other bytes.
 func again(e element, r *rand.Rand, conflicts float64) element {
 	if e.rec == nil || len(e.rec.Data) < 3 || e.rec.UUID == "" || r.Float64() >= conflicts {
 		return e

@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// Synthesize is a long log that is made on demand rather than stored: events
-// of a few templates, each with its own uuid and time, evenly spaced, the same each
-// time they are asked for.
+// Synthesize is a long log that is made on demand instead of stored: events from a few
+// templates, each with its own uuid and time, evenly spaced, the same at each request.
 type Synthesize struct {
-	Events int           // how many; 0: none
-	Over   time.Duration // the time until the org was made in which they happened; 0: a day
-	Size   int           // least bytes of an event; 0: as they come, 1.5 to 4 KB
+	Events int           // number of events; 0: none
+	Over   time.Duration // their time span, until the org is made; 0: a day
+	Size   int           // least bytes of an event; 0: the natural size, 1.5 to 4 KB
 }
 
 const (
@@ -19,7 +18,7 @@ const (
 	synthLag       = time.Second // from published to persisted
 )
 
-// synth is the base of a log. A nil one is empty.
+// synth is the base of a log. A nil synth is empty.
 type synth struct {
 	seed      uint64
 	events    int
@@ -28,7 +27,7 @@ type synth struct {
 	templates []template
 }
 
-// template is an event's bytes with the places of what differs.
+// template is an event's bytes with the places that vary.
 type template struct {
 	data            []byte
 	uuid, published int
@@ -75,18 +74,18 @@ func (b *synth) template(i int) *template {
 
 func (b *synth) size(i int) int { return len(b.template(i).data) }
 
-// uuid of the event at a place: of its number alone, so it is the same each time.
+// uuid returns the uuid of the event at a place, derived from its number alone.
 func (b *synth) uuid(i int) string {
 	return formatUUID(mix(b.seed^uint64(i)), mix(b.seed+uint64(i)<<1+1), 4)
 }
 
-// append writes the event at a place.
+// append appends the event at a place.
 func (b *synth) append(dst []byte, i int) []byte {
 	t := b.template(i)
 	at := len(dst)
 	dst = append(dst, t.data...)
 	copy(dst[at+t.uuid:], b.uuid(i))
-	var text [40]byte // AppendFormat writes beyond what it returns
+	var text [40]byte // AppendFormat writes beyond its result
 	copy(dst[at+t.published:], b.published(i).AppendFormat(text[:0], "2006-01-02T15:04:05.000Z"))
 	return dst
 }

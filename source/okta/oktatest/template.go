@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// newTemplate makes an event of at least so many bytes, but of no odd size.
+// newTemplate returns an event of at least a given size, but not an unusual one.
 func newTemplate(g *generator, published time.Time, least int) template {
 	for {
 		uuid, data := g.render("", published)
@@ -26,8 +26,8 @@ func newTemplate(g *generator, published time.Time, least int) template {
 	}
 }
 
-// padded makes an event about so many bytes longer, by a member of a kind that Okta
-// may add at any time.
+// padded lengthens an event by about by bytes, with a member such as Okta may add at any
+// time.
 func padded(data []byte, by int) []byte {
 	const member = `,"detail":""`
 	text := make([]byte, 0, max(0, by-len(member)))

@@ -9,20 +9,19 @@ import (
 	"sync"
 )
 
-// Transport answers requests in process, without sockets, whatever host
-// they name: an http.Client over it can't tell the difference. It may be used in a
-// testing/synctest bubble: whatever waits, waits for channels and timers made
-// there. Every request's goroutine has ended when its body is closed, or
-// read to its end.
+// Transport serves requests in-process, without sockets, whatever host they name: an
+// http.Client can't tell the difference. It may be used in a testing/synctest bubble: it
+// waits only for channels and timers made there. A request's goroutine has ended when its
+// body is closed or completely read.
 func (o *Org) Transport() http.RoundTripper { return HandlerTransport(o) }
 
-// HandlerTransport is an Org's Transport for any handler, such as one that
-// picks an Org by the request's host.
+// HandlerTransport is an Org's Transport for any handler, such as one that chooses an Org
+// by the request's host.
 func HandlerTransport(h http.Handler) http.RoundTripper { return transport{h} }
 
 type transport struct{ handler http.Handler }
 
-// errReset is what a client sees of a connection that ended before its time.
+// errReset is a client's error when a connection breaks.
 var errReset = errors.New("connection reset by peer")
 
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -63,7 +62,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return w.response, nil
 }
 
-// serverRequest is the request as a server would see it.
+// serverRequest returns the request as a server sees it.
 func serverRequest(ctx context.Context, req *http.Request) *http.Request {
 	r := req.Clone(ctx)
 	r.RequestURI = req.URL.RequestURI()
@@ -83,7 +82,7 @@ func serverRequest(ctx context.Context, req *http.Request) *http.Request {
 	return r
 }
 
-// serve runs the handler; an aborted one is a connection that ended.
+// serve runs the handler; an aborted handler is a broken connection.
 func serve(h http.Handler, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		switch v := recover(); v {
