@@ -8,9 +8,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// again returns the command that continues after this run. Ages have become times, so
-// that it selects the same events.
-func (r *replayRun) again() string {
+// again returns the command that continues after this run, and what to add to it. Ages
+// have become times, so that it selects the same events. A --nats-url with user, password
+// or token is left out.
+func (r *replayRun) again() (command, besides string) {
 	words := []string{r.cmd.CommandPath()}
 	add := func(name, value string) { words = append(words, "--"+name, shellWord(value)) }
 	r.cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -20,6 +21,12 @@ func (r *replayRun) again() string {
 			add("since", r.filter.from.Format(time.RFC3339))
 		case "until":
 			add("until", r.filter.before.Format(time.RFC3339))
+		case "nats-url":
+			if url := f.Value.String(); strings.Contains(url, "@") {
+				besides = ", with the same --nats-url as before"
+			} else {
+				add("nats-url", url)
+			}
 		default:
 			if list, ok := f.Value.(pflag.SliceValue); ok {
 				add(f.Name, strings.Join(list.GetSlice(), ","))
@@ -40,7 +47,7 @@ func (r *replayRun) again() string {
 	}
 	add("from-seq", fmt.Sprint(r.next))
 	add("to-seq", fmt.Sprint(r.through))
-	return strings.Join(words, " ")
+	return strings.Join(words, " "), besides
 }
 
 // shellWord quotes a word for a shell.

@@ -351,7 +351,30 @@ func TestReplayAgain(t *testing.T) {
 	run := &replayRun{replayer: r, counts: newCounts(), next: 42, through: 99}
 	run.counts.Add(storedEvent(), time.Now())
 	want := `replay --instance 'acme-*,b' --since 2026-11-20T08:00:00Z --speed 10x --to 'again.{instance}' --id 'try it'\''s' --limit 99 --from-seq 42 --to-seq 99`
-	if got := run.again(); got != want {
-		t.Errorf("\n%s, want\n%s", got, want)
+	if got, besides := run.again(); got != want || besides != "" {
+		t.Errorf("\n%s%s, want\n%s", got, besides, want)
+	}
+}
+
+// The command that continues shows no user, password or token of a URL. It says that the
+// URL is to be given again.
+func TestReplayAgainWithoutCredentials(t *testing.T) {
+	for url, shown := range map[string]bool{
+		"nats://nats.acme.com:4222":                       true,
+		"nats://jane:s3cret@nats.acme.com":                false,
+		"nats.acme.com,s3cret@other.acme.com":             false,
+		"tls://s3cret@a.acme.com,tls://s3cret@b.acme.com": false,
+	} {
+		p := &cli.Program{}
+		cmd := New(p)
+		if err := cmd.ParseFlags([]string{"--nats-url", url, "--nats-creds", "a file"}); err != nil {
+			t.Fatal(err)
+		}
+		run := &replayRun{replayer: &replayer{CommandContext: cli.CommandContext{Program: p}, cmd: cmd}, counts: newCounts(), next: 42, through: 99}
+		command, besides := run.again()
+		if strings.Contains(command, url) != shown || strings.Contains(command+besides, "s3cret") || strings.Contains(besides, "--nats-url") == shown ||
+			!strings.Contains(command, "--nats-creds 'a file'") {
+			t.Errorf("%s: %s%s", url, command, besides)
+		}
 	}
 }

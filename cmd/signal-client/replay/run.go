@@ -290,7 +290,8 @@ func (r *replayRun) report(done bool) error {
 		fmt.Fprintln(r.Err(), "The last line is incomplete: remove it before continuing (sed -i '$d' <file>)")
 	}
 	if !done && r.next > 0 && r.next <= r.through && !r.dryRun {
-		fmt.Fprintf(r.Err(), "Continue from sequence %d:\n  %s\n", r.next, r.again())
+		command, besides := r.again()
+		fmt.Fprintf(r.Err(), "Continue from sequence %d%s:\n  %s\n", r.next, besides, command)
 		if r.target != nil && len(r.pending) > r.target.Unacknowledged() {
 			fmt.Fprintf(r.Err(), "It repeats %s that are stored already: the stream drops them within its duplicate window (2 minutes unless set)\n",
 				term.Count(len(r.pending)-r.target.Unacknowledged(), "event"))
