@@ -101,7 +101,9 @@ func TestNameTaken(t *testing.T) {
 		two := claim(t, sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), r, "two", Config{})
 		time.Sleep(time.Second)
 		held := func(context.Context) { t.Error("held beside another") }
-		err := two.locks.Hold(t.Context(), at("https://acme.oktapreview.com"), held)
+		atOnce, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := two.locks.Hold(atOnce, at("https://acme.oktapreview.com"), held)
 		taken, ok := errors.AsType[*NameTakenError](err)
 		if !ok || !errors.Is(err, pipeline.ErrConfig) || taken.Holder != "one" || taken.There != "https://acme.okta.com" {
 			t.Fatalf("a name that is taken: %v", err)
