@@ -22,21 +22,18 @@ type StatusBoard struct {
 	Static  map[string]json.RawMessage // configuration of the environment's instances, for STATUS
 	Silence time.Duration              // an instance that is overdue by this counts as stalled; 0: never
 
-	mu     sync.Mutex
-	each   map[string]*pipeline.Status
-	signs  map[string]sign    // of life, by instance in each
-	failed map[string]failure // why polling ended by itself, for instances not held
-	taken  map[string]bool    // instances whose name another process uses for another org
+	mu   sync.Mutex
+	each map[string]*boardEntry // by instance
 }
 
-// failure is the state and reason with which polling ended by itself.
-type failure struct {
-	state pipeline.State
-	why   string
+// boardEntry is what the board knows of an instance.
+type boardEntry struct {
+	held    *pipeline.Status // nil: not held here
+	at, due time.Time        // when its poll last reported, and when its next one is due
+	failed  pipeline.State   // the state with which polling ended by itself; empty: it did not
+	why     string           // the reason for failed
+	taken   bool             // another process uses its name for another org
 }
-
-// sign is when a poll last reported, and when its next one is due.
-type sign struct{ at, due time.Time }
 
 // Trace returns the hooks that feed the board.
 func (b *StatusBoard) Trace() *pipeline.Trace {
@@ -82,7 +79,7 @@ func (b *StatusBoard) moved(instance string, state pipeline.State, at pipeline.P
 		s.State, s.NextPoll = state, next.UTC()
 		s.CompleteThrough, s.LastEvent = at.CompleteThrough, at.LastEvent
 		s.Gap, s.Assumed = at.Gap, at.Assumed
-		b.signs[instance] = sign{time.Now(), next}
+		b.each[instance].due = next
 		b.Publish(b.dated(*s))
 	})
 }
@@ -91,7 +88,7 @@ func (b *StatusBoard) moved(instance string, state pipeline.State, at pipeline.P
 // States that say more (catching up, retrying, refused) are kept.
 func (b *StatusBoard) waits(instance string, until time.Time) {
 	b.note(instance, func(s *pipeline.Status) {
-		b.signs[instance] = sign{time.Now(), until}
+		b.each[instance].due = until
 		switch s.State {
 		case pipeline.StateNew, pipeline.StatePolling, pipeline.StateThrottled:
 			s.State, s.NextPoll = pipeline.StateThrottled, until.UTC()
@@ -104,13 +101,7 @@ func (b *StatusBoard) waits(instance string, until time.Time) {
 func (b *StatusBoard) Held(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.each == nil {
-		b.each, b.signs = map[string]*pipeline.Status{}, map[string]sign{}
-	}
-	b.each[instance] = b.fresh(instance)
-	delete(b.taken, instance)
-	b.signs[instance] = sign{at: time.Now()}
-	delete(b.failed, instance)
+	*b.of(instance) = boardEntry{held: b.fresh(instance), at: time.Now()}
 }
 
 // Carry adds the previous holder's count.
@@ -122,8 +113,9 @@ func (b *StatusBoard) Carry(instance string, events uint64) {
 func (b *StatusBoard) Gone(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.each, instance)
-	delete(b.signs, instance)
+	e := b.of(instance)
+	e.held, e.at, e.due = nil, time.Time{}, time.Time{}
+	b.drop(instance)
 	if b.Leave != nil {
 		b.Leave(instance)
 	}
@@ -134,13 +126,18 @@ func (b *StatusBoard) Gone(instance string) {
 func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ended(instance, state, problem.Explain(err))
-	delete(b.taken, instance)
+	e := b.of(instance)
+	e.failed, e.why, e.taken = state, problem.Explain(err), false
+	if state == pipeline.StateDisabled || state == pipeline.StateUnowned {
+		e.failed, e.why = "", ""
+	}
+	defer b.drop(instance)
 	if state == "" {
+		e.why = ""
 		b.Erase(instance)
 		return
 	}
-	s := b.each[instance]
+	s := e.held
 	if s == nil {
 		s = b.fresh(instance)
 		s.Holder, s.Breaker = "", "" // a disabled or invalid instance has no holder
@@ -156,29 +153,32 @@ func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 func (b *StatusBoard) Taken(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.taken == nil {
-		b.taken = map[string]bool{}
-	}
-	b.taken[instance] = true
+	b.of(instance).taken = true
 }
 
 // NameTaken reports whether another process uses the name of an instance not held here.
 func (b *StatusBoard) NameTaken(instance string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.taken[instance]
+	e := b.each[instance]
+	return e != nil && e.taken
 }
 
-// ended records how polling ended by itself, until somebody polls again.
-func (b *StatusBoard) ended(instance string, state pipeline.State, why string) {
-	switch state {
-	case "", pipeline.StateDisabled, pipeline.StateUnowned:
-		delete(b.failed, instance)
-	default:
-		if b.failed == nil {
-			b.failed = map[string]failure{}
-		}
-		b.failed[instance] = failure{state, why}
+// of returns what is known of an instance, to be changed.
+func (b *StatusBoard) of(instance string) *boardEntry {
+	if b.each == nil {
+		b.each = map[string]*boardEntry{}
+	}
+	if b.each[instance] == nil {
+		b.each[instance] = new(boardEntry)
+	}
+	return b.each[instance]
+}
+
+// drop forgets an instance of which nothing is known any more.
+func (b *StatusBoard) drop(instance string) {
+	if *b.each[instance] == (boardEntry{}) {
+		delete(b.each, instance)
 	}
 }
 
@@ -187,25 +187,30 @@ func (b *StatusBoard) ended(instance string, state pipeline.State, why string) {
 func (b *StatusBoard) State(instance string) (state string, held bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := b.each[instance]
-	if s == nil {
-		return Slug(b.failed[instance].state), false
-	}
-	last := b.signs[instance]
-	if quiet := min(time.Since(last.at), time.Since(last.due)); b.Silence > 0 && quiet > b.Silence {
+	e := b.each[instance]
+	switch {
+	case e == nil:
+		return "", false
+	case e.held == nil:
+		return Slug(e.failed), false
+	case b.Silence > 0 && min(time.Since(e.at), time.Since(e.due)) > b.Silence:
 		return stateStalled, true
 	}
-	return Slug(s.State), true
+	return Slug(e.held.State), true
 }
 
 // Why returns the instance's last error, in words.
 func (b *StatusBoard) Why(instance string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if s := b.each[instance]; s != nil {
-		return s.LastError
+	switch e := b.each[instance]; {
+	case e == nil:
+		return ""
+	case e.held != nil:
+		return e.held.LastError
+	default:
+		return e.why
 	}
-	return b.failed[instance].why
 }
 
 // All returns the current status of each held instance, by name.
@@ -214,7 +219,9 @@ func (b *StatusBoard) All() []pipeline.Status {
 	defer b.mu.Unlock()
 	all := make([]pipeline.Status, 0, len(b.each))
 	for _, instance := range slices.Sorted(maps.Keys(b.each)) {
-		all = append(all, b.dated(*b.each[instance]))
+		if held := b.each[instance].held; held != nil {
+			all = append(all, b.dated(*held))
+		}
 	}
 	return all
 }
@@ -227,9 +234,9 @@ func (b *StatusBoard) fresh(instance string) *pipeline.Status {
 func (b *StatusBoard) note(instance string, change func(*pipeline.Status)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if s := b.each[instance]; s != nil {
-		b.signs[instance] = sign{time.Now(), b.signs[instance].due}
-		change(s)
+	if e := b.each[instance]; e != nil && e.held != nil {
+		e.at = time.Now()
+		change(e.held)
 	}
 }
 
