@@ -33,6 +33,10 @@ type Kind struct {
 	// it is ctx's cause.
 	Credential func(ctx context.Context, i Integration) (Credential, error)
 
+	// Element reads one element of a page, such as a dead letter. One that can't be
+	// published has a Flaw; data that is no JSON gives an error.
+	Element func(data []byte) (Event, error)
+
 	// Start returns the request for everything that the org persisted at or after since,
 	// in order of persistence.
 	Start func(i Integration, since time.Time) Link

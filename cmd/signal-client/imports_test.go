@@ -48,11 +48,12 @@ var arrows = []arrow{
 	{"pipeline/pipelinetest", []string{"pipeline", "pipeline/..."}},
 	{"pipeline/...", []string{"pipeline", "pipeline/jsonscan"}},
 
+	{"source", []string{"pipeline", "source/limiter"}},
 	{"source/limiter", []string{"pipeline"}},
 	{"source/page", []string{"pipeline", "pipeline/jsonscan"}},
 	{"source/breaker", []string{"pipeline"}},
 	{"source/okta/oktatest", []string{"pipeline"}},
-	{"source/...", []string{"pipeline", "pipeline/jsonscan", "schemas", "source/limiter", "source/page"}}, // a kind of source
+	{"source/...", []string{"pipeline", "pipeline/jsonscan", "schemas", "source", "source/limiter", "source/page"}}, // a kind of source
 
 	{"sink/embedded", []string{"pipeline"}},
 	{"sink/jets/jetstest", []string{"pipeline", "sink/jets"}},
@@ -69,18 +70,18 @@ var arrows = []arrow{
 	{program + "/topics", []string{"pipeline"}},
 	{program + "/internal/build", nil},
 	{program + "/internal/term", []string{"pipeline"}},
-	{program + "/internal/kinds", []string{"pipeline", "source/..."}},
+	{program + "/internal/kinds", []string{"pipeline", "source", "source/..."}},
 	{program + "/internal/problem", internals("source/okta", "term", "kinds")},
-	{program + "/internal/config", internals("source/okta", "term", "problem", "kinds")},
+	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source/page")},
 	{program + "/internal/orgs", internals("source/okta", "term", "problem", "kinds", "build")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
 	{program + "/internal/...", nil},                                                                  // a new one needs an arrow of its own
 	{program + "/console", internals("", "problem", "kinds", "build", "config", "orgs", "telemetry")}, // neither cli nor term
 
-	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source/limiter", "source/okta")},
+	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/okta", "source/page")},
 	{program + "/demo", append(internals("source/okta/oktatest"), program+"/internal/...", program+"/run")},
-	{program + "/...", append(internals("source/okta"), program+"/internal/...", "source/limiter")}, // a command
+	{program + "/...", append(internals("source/okta"), program+"/internal/...", "source", "source/limiter")}, // a command
 }
 
 // internals are the named packages below internal, with what all of the command may

@@ -11,6 +11,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/limiter"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // Client requests the pages of one org's System Log. Set Instance, Origin and Token; the
@@ -27,7 +28,7 @@ type Client struct {
 	Share   float64          // of the org's limit, above 0, at most 1; 0: 0.5
 	HTTP    *http.Client     // nil: NewHTTPClient(). Its Jar and CheckRedirect are ignored
 	Timeout time.Duration    // one request with its body, without waiting for other requests; 0: 60 s
-	MaxBody int64            // bytes of a body, inflated; 0: DefaultMaxBody
+	MaxBody int64            // bytes of a body, inflated; 0: page.DefaultMost
 
 	// Bounds shared by all clients of the process; nil: none. A client at the head of its
 	// log goes before all others, unless it is Later; the same order applies to those
@@ -51,9 +52,6 @@ type Client struct {
 	size    int  // size of the previous body
 	quiet   bool // the previous page showed no waiting events
 }
-
-// DefaultMaxBody is the default limit of a body's size.
-const DefaultMaxBody = 64 << 20
 
 var _ pipeline.Source = (*Client)(nil)
 
@@ -131,7 +129,7 @@ func (c *Client) withDefaults() {
 	c.Limit = cmp.Or(c.Limit, DefaultLimit)
 	c.Share = cmp.Or(c.Share, 0.5)
 	c.Timeout = cmp.Or(c.Timeout, time.Minute)
-	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+	c.MaxBody = cmp.Or(c.MaxBody, page.DefaultMost)
 	c.UserAgent = cmp.Or(c.UserAgent, "signal-client")
 	if c.Limiter == nil {
 		c.Limiter = new(limiter.Limiter)

@@ -16,6 +16,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
+// DefaultMost is the default limit of a body's size, in bytes.
+const DefaultMost = 64 << 20
+
 // ErrTooLarge: the body is larger than it may be. Requesting fewer elements helps.
 var ErrTooLarge = errors.New("body too large")
 

@@ -20,8 +20,8 @@ import (
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/signals"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/limiter"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 const auditLong = `Compare what an org shows of its log with what is stored of it, event by event.
@@ -110,22 +110,21 @@ func (a *auditor) run(cmd *cobra.Command) error {
 
 // client returns a client of the instance's org, within a share of its limit that it
 // shares with the pollers.
-func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (*okta.Client, error) {
-	token, err := orgs.SecretOf(ctx, i)
+func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (source.Client, error) {
+	token, err := orgs.Credential(ctx, i)
 	if i.Static && err != nil {
 		err = orgs.Withheld(i, errors.Unwrap(err))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Credential: token, LinkHosts: i.LinkHosts, Limit: i.Limit,
+	return kinds.Open(i, token, source.Options{
 		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: "signal-client/" + build.Read().Version,
-	}, nil
+	}), nil
 }
 
-func (a *auditor) audit(ctx context.Context, store *jets.Store, client *okta.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {
+func (a *auditor) audit(ctx context.Context, store *jets.Store, client source.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {
 	line := &term.ProgressLine{To: a.Err(), Every: 10 * time.Second}
 	defer line.Clear()
 	return (&audit.Audit{

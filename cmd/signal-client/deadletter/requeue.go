@@ -15,7 +15,6 @@ import (
 	"github.com/witfoo/signal-client/sink/deadletters"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/signals"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 const deadletterRequeueLong = `Store dead letters that can be published now, and delete them from DEADLETTER.
@@ -118,9 +117,9 @@ func (l *letters) requeueOne(ctx context.Context, all *deadletters.DeadLetters, 
 	}
 	var stored bool
 	if l.dryRun {
-		_, err = all.Requeueable(ctx, letter, okta.Element)
+		_, err = all.Requeueable(ctx, letter, kinds.Default.Element)
 	} else {
-		stored, err = all.Requeue(ctx, letter, okta.Element)
+		stored, err = all.Requeue(ctx, letter, kinds.Default.Element)
 	}
 	switch {
 	case err != nil:

@@ -107,7 +107,7 @@ func (s *surroundings) somebodyElse(ctx context.Context, o org, d *observation) 
 
 // ask checks the way to an org, and sends it one request.
 func (s *surroundings) ask(ctx context.Context, i pipeline.Integration, add func(string, func(*observation)) outcome) {
-	token, err := okta.Token(ctx, i)
+	token, err := i.Kind.Credential(ctx, i)
 	add("token", func(d *observation) { d.token(i, err) })
 	if s.offline {
 		return

@@ -13,7 +13,6 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 const integrationsAddLong = `Add an Okta org under a name: 1 to 63 lower-case letters, digits and hyphens. Its
@@ -137,7 +136,7 @@ func (r *integrations) noteFile(ctx context.Context, i pipeline.Integration) {
 	if i.TokenFile == "" {
 		return
 	}
-	if _, err := okta.Token(ctx, i); err != nil {
+	if _, err := i.Kind.Credential(ctx, i); err != nil {
 		r.Say("note: the token's file can't be read here: %v; it must be readable where the service runs", err)
 	}
 }

@@ -62,16 +62,16 @@ func (r *integrations) newTest() *cobra.Command {
 }
 
 // tested returns what to try. The connection to NATS is closed before the request.
-func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Integration, pipeline.Secret, error) {
+func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Integration, pipeline.Credential, error) {
 	w, err := r.one(cmd, instance)
 	if err != nil {
-		return pipeline.Integration{}, pipeline.Secret{}, err
+		return pipeline.Integration{}, nil, err
 	}
 	i, err := orgs.Parse(w)
 	if err != nil {
-		return i, pipeline.Secret{}, err
+		return i, nil, err
 	}
-	token, err := orgs.SecretOf(cmd.Context(), i)
+	token, err := orgs.Credential(cmd.Context(), i)
 	return i, token, err
 }
 

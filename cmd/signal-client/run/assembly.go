@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/sink/signals"
-	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source"
 )
 
 // assembly assembles and polls instances, and holds what they share.
@@ -43,7 +44,7 @@ type assembly struct {
 // page to the sink.
 func (s *assembly) Runner(i pipeline.Integration, token pipeline.Credential, able func(error)) *pipeline.Runner {
 	clock, own := s.origins.Of(i.Origin).clock, s.instances.Of(i.Instance)
-	client, query := s.client(i, token, i.RateShare), orgs.QueryOf(i, clock)
+	client, query := s.client(i, token, i.RateShare, false), orgs.QueryOf(i, clock)
 	query.Org = client.Organization
 	return &pipeline.Runner{
 		Kind:     i.Kind.Name,
@@ -65,31 +66,25 @@ func (s *assembly) Runner(i pipeline.Integration, token pipeline.Credential, abl
 // heard waits, after a reconnect, for a snapshot of INTEGRATIONS.
 func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.store.Conn) }
 
-// client returns a client of an instance's org, within a share of its limit.
-func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, share float64) *okta.Client {
-	return &okta.Client{
-		Instance:   i.Instance,
-		Origin:     i.Origin,
-		Credential: token,
-		LinkHosts:  i.LinkHosts,
-		Limit:      i.Limit,
-		Limiter:    s.origins.Of(i.Origin).limiter,
-		Share:      share,
-		HTTP:       s.http,
-		Timeout:    s.timeout,
-		Interval:   i.PollInterval,
-		InFlight:   s.bounds.requests,
-		Memory:     s.bounds.pages,
-		Trace:      s.trace,
-		UserAgent:  "signal-client/" + build.Read().Version,
-	}
+// client returns a client of an instance's org, within a share of its limit. later: its
+// requests are not urgent.
+func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, share float64, later bool) source.Client {
+	return kinds.Open(i, token, source.Options{
+		HTTP:      s.http,
+		Timeout:   s.timeout,
+		Limiter:   s.origins.Of(i.Origin).limiter,
+		Share:     share,
+		InFlight:  s.bounds.requests,
+		Memory:    s.bounds.pages,
+		Later:     later,
+		Trace:     s.trace,
+		UserAgent: "signal-client/" + build.Read().Version,
+	})
 }
 
 // later returns a source for requests that are not urgent, within the instance's share.
 func (s *assembly) later(i pipeline.Integration, token pipeline.Credential, share float64) pipeline.Source {
-	client := s.client(i, token, min(share, i.RateShare))
-	client.Later = true
-	return informed{client, s.heard}
+	return informed{s.client(i, token, min(share, i.RateShare), true), s.heard}
 }
 
 // backlog returns an instance's backlog, read between its polls. It has no breaker of its

@@ -3,7 +3,7 @@ package run
 import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 // bounds limit what this process uses at once, over all instances. Orgs that drain go
@@ -23,7 +23,7 @@ const mostBacklogs = 16
 func newBounds(c config.Process) bounds {
 	return bounds{
 		requests: &pipeline.Gate{Capacity: int64(c.MaxInFlight)},
-		pages:    &pipeline.Gate{Capacity: int64(c.PageMemory), Spare: okta.DefaultMaxBody},
+		pages:    &pipeline.Gate{Capacity: int64(c.PageMemory), Spare: page.DefaultMost},
 		backlogs: &pipeline.Gate{Capacity: mostBacklogs},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source/page"
 )
 
 func (c *NATS) faults() []error {
@@ -142,7 +143,7 @@ func HostOf(addr string) (string, error) {
 
 // leastPageMemory holds two pages of the largest size: the current one and the prefetched
 // one.
-const leastPageMemory = 2 * okta.DefaultMaxBody
+const leastPageMemory = 2 * page.DefaultMost
 
 // Reachable returns the address at which a listener is reached.
 func Reachable(addr string) string {

@@ -12,7 +12,6 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // Find reads the value of an instance that must exist.
@@ -89,9 +88,9 @@ func names(written []buckets.Written) []string {
 	return all
 }
 
-// SecretOf returns an integration's token, which must be readable here.
-func SecretOf(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
-	token, err := okta.Token(ctx, i)
+// Credential returns an integration's credential, which must be readable here.
+func Credential(ctx context.Context, i pipeline.Integration) (pipeline.Credential, error) {
+	token, err := i.Kind.Credential(ctx, i)
 	if err == nil && token.IsZero() {
 		err = errors.New("none is configured")
 	}

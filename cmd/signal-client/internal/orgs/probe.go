@@ -61,7 +61,7 @@ const (
 
 // Probe sends one bounded request that returns the newest event first: Okta accepts that
 // order only with an until. client may be nil.
-func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Secret, client *http.Client) ProbeResult {
+func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Credential, client *http.Client) ProbeResult {
 	t := ProbeResult{Instance: i.Instance, Origin: i.Origin}
 	source := &okta.Client{
 		Instance: i.Instance, Origin: i.Origin, Credential: token, LinkHosts: i.LinkHosts, HTTP: client,
