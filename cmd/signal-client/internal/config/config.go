@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-//go:generate go test -run ^TestReadmeConfiguration$ -update ../..
+//go:generate go test ../.. -run ^TestReadmeConfiguration$ -update
 
 // Config is the whole configuration, in documented order. Each section is read
 // separately, so that a command never fails because of a variable that it doesn't use.
