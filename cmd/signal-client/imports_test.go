@@ -81,7 +81,10 @@ var arrows = []arrow{
 
 	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/okta", "source/page")},
 	{program + "/demo", append(internals("source/okta/oktatest"), program+"/internal/...", program+"/run")},
-	{program + "/...", append(internals("source/okta"), program+"/internal/...", "source", "source/limiter")}, // a command
+	{program + "/audit", append(internals("source/limiter"), program+"/internal/...", "source")},
+	{program + "/cursor", append(internals("source/okta"), program+"/internal/...")},
+	{program + "/doctor", append(internals("source/okta"), program+"/internal/...")},
+	{program + "/...", append(internals(""), program+"/internal/...")}, // another command: it names no kind of source
 }
 
 // internals are the named packages below internal, with what all of the command may
@@ -193,6 +196,7 @@ func TestImportDirectionsAreNoticed(t *testing.T) {
 		{program + "/console", program + "/internal/term", false},
 		{program + "/console", program + "/internal/cli", false},
 		{program + "/search", "sink/search", true},
+		{program + "/search", "source/okta", false},
 		{program + "/internal/term", program + "/internal/problem", false},
 		{program + "/internal/problem", program + "/internal/config", false},
 		{program + "/internal/orgs", program + "/internal/cli", false},
