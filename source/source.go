@@ -18,6 +18,9 @@ type Kind struct {
 
 	// Open returns a client of an instance's org. It sends nothing before it is asked.
 	Open func(i pipeline.Integration, c pipeline.Credential, o Options) Client
+	// Probe tries a credential by one request, for the newest event published since a
+	// time, and stores nothing. nil without an error: there is none.
+	Probe func(ctx context.Context, i pipeline.Integration, c pipeline.Credential, since, until time.Time, o Options) (*pipeline.Event, error)
 }
 
 // Client asks an org.

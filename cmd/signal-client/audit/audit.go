@@ -118,7 +118,7 @@ func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jet
 	if err != nil {
 		return nil, err
 	}
-	return kinds.Open(i, token, source.Options{
+	return kinds.Of(i).Open(i, token, source.Options{
 		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: "signal-client/" + build.Read().Version,
 	}), nil

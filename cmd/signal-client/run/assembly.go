@@ -69,7 +69,7 @@ func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.
 // client returns a client of an instance's org, within a share of its limit. later: its
 // requests are not urgent.
 func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, share float64, later bool) source.Client {
-	return kinds.Open(i, token, source.Options{
+	return kinds.Of(i).Open(i, token, source.Options{
 		HTTP:      s.http,
 		Timeout:   s.timeout,
 		Limiter:   s.origins.Of(i.Origin).limiter,

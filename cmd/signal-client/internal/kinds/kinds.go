@@ -15,8 +15,7 @@ var All = []source.Kind{okta.Source}
 // Default is the kind of instances from the environment and the command line.
 var Default = All[0].Kind
 
-// Open returns a client of an instance's org.
-func Open(i pipeline.Integration, c pipeline.Credential, o source.Options) source.Client {
-	n := slices.IndexFunc(All, func(k source.Kind) bool { return k.Kind == i.Kind })
-	return All[n].Open(i, c, o)
+// Of returns the kind of an integration.
+func Of(i pipeline.Integration) source.Kind {
+	return All[slices.IndexFunc(All, func(k source.Kind) bool { return k.Kind == i.Kind })]
 }

@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -59,27 +59,21 @@ const (
 	VerdictUntried     = "not tried" // no request was sent
 )
 
-// Probe sends one bounded request that returns the newest event first: Okta accepts that
-// order only with an until. client may be nil.
+// Probe tries an integration by one request for its newest event. client may be nil.
 func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Credential, client *http.Client) ProbeResult {
 	t := ProbeResult{Instance: i.Instance, Origin: i.Origin}
-	source := &okta.Client{
-		Instance: i.Instance, Origin: i.Origin, Credential: token, LinkHosts: i.LinkHosts, HTTP: client,
-		Limit: 1, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + build.Read().Version,
-		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
-	}
 	began := time.Now()
-	link := string(okta.Start(i.Filter, 1, began.Add(-tryReach)))
-	link = strings.Replace(link, "sortOrder=ASCENDING", "sortOrder=DESCENDING", 1)
-	newest := pipeline.Link(link + "&until=" + url.QueryEscape(began.UTC().Format(time.RFC3339)))
-	page, err := source.Poll(ctx, newest)
+	newest, err := kinds.Of(i).Probe(ctx, i, token, began.Add(-tryReach), began, source.Options{
+		HTTP: client, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + build.Read().Version,
+		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
+	})
 	t.Seconds = time.Since(began).Seconds()
 	t.judge(i, err)
 	if err == nil {
 		t.Status = http.StatusOK
-		for _, e := range page.Events[:min(1, len(page.Events))] {
-			t.Newest = &NewestEvent{UUID: e.UUID, Type: e.Type, Published: e.Published}
-		}
+	}
+	if newest != nil {
+		t.Newest = &NewestEvent{UUID: newest.UUID, Type: newest.Type, Published: newest.Published}
 	}
 	return t
 }
