@@ -44,7 +44,7 @@ func (l *Locks) Decline(instance string, until time.Time, reason string) {
 	}
 	l.declined[instance] = refusal{until: until, reason: reason, held: true}
 	if c.Key == "" && !l.leaving && time.Until(before.until) <= 0 {
-		c.lose(fmt.Errorf("%w: whoever else contends for it", pipeline.ErrHandover))
+		c.lose(fmt.Errorf("%w: another process that contends for it", pipeline.ErrHandover))
 		return
 	}
 	l.reconsider(c)

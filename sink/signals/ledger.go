@@ -73,7 +73,7 @@ func (l *Ledger) Link(ctx context.Context) (pipeline.Link, error) {
 	return s.at.Link, nil
 }
 
-// Insert implements audit.Ledger, under the fences of whoever polls: it may
+// Insert implements audit.Ledger, under the polling process's fences: it may
 // have to wait for its turn.
 func (l *Ledger) Insert(ctx context.Context, past pipeline.Past) (pipeline.Receipt, error) {
 	var sum pipeline.Receipt

@@ -1,7 +1,7 @@
 // Package sim simulates pollers and fleets: orgs, a real server and processes in one
-// bubble of fake time, with whatever may befall them. It has tests alone, which use the
+// synctest bubble of fake time, with random faults. It contains only tests, which use the
 // sink and the source as the program does.
 //
-// What the simulations found is told in package signals. How to run one is in
-// CONTRIBUTING.md.
+// Package signals describes what the simulations found. CONTRIBUTING.md says how to run
+// them.
 package sim

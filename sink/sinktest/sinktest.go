@@ -265,7 +265,7 @@ type Gate struct {
 	closed chan struct{} // nil: open
 }
 
-// Close stops whoever passes.
+// Close makes Pass wait.
 func (g *Gate) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -274,7 +274,7 @@ func (g *Gate) Close() {
 	}
 }
 
-// Open lets all pass.
+// Open ends the wait.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

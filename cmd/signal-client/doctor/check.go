@@ -46,7 +46,7 @@ type check struct {
 	run                    func(ctx context.Context) []finding
 }
 
-// one returns a check of one check.
+// one returns a check with one observation.
 func one(group, name string, run func(ctx context.Context, d *observation)) check {
 	return check{group: group, check: name, run: func(ctx context.Context) []finding {
 		var d observation
@@ -55,7 +55,7 @@ func one(group, name string, run func(ctx context.Context, d *observation)) chec
 	}}
 }
 
-// skipped returns a check that is skipped.
+// skipped returns a check that only says why it was not made.
 func skipped(group, check, why string) check {
 	return one(group, check, func(_ context.Context, d *observation) { d.skip(why) })
 }
