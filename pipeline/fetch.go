@@ -18,7 +18,7 @@ type fetch struct {
 
 // next returns the page after the position: the prefetched one if it fits, else a new
 // one.
-func (w *walk) next(ctx context.Context) (Page, error) {
+func (w *poll) next(ctx context.Context) (Page, error) {
 	if w.ahead != nil && w.ahead.link != w.at.Link {
 		w.drop()
 	}
@@ -44,7 +44,7 @@ const mostUndated = 3
 
 // time logs, once, that the org's answers have no Date header, and that they have one
 // again.
-func (w *walk) time() {
+func (w *poll) time() {
 	switch {
 	case !w.untimed && w.head.undated >= mostUndated:
 		w.Log.Warn(w.Kind + ": answers have no Date header: only events move the watermark, and it stands still while there are none; " +
@@ -59,7 +59,7 @@ func (w *walk) time() {
 }
 
 // fetch asks for a page in the background.
-func (w *walk) fetch(ctx context.Context, link Link) *fetch {
+func (w *poll) fetch(ctx context.Context, link Link) *fetch {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &fetch{link: link, asked: w.head.Ask(), cancel: cancel, done: make(chan struct{})}
 	go func() {
@@ -72,7 +72,7 @@ func (w *walk) fetch(ctx context.Context, link Link) *fetch {
 }
 
 // drop cancels the prefetch, waits for its request to end and releases its memory.
-func (w *walk) drop() {
+func (w *poll) drop() {
 	if w.ahead == nil {
 		return
 	}

@@ -29,7 +29,7 @@ type Head struct {
 	blind   bool      // the newest page was requested before the org's clock was known
 	reached int       // number of a request: everything persisted before it has been served; 0: not shown by the newest page
 	served  time.Time // everything persisted up to then has been served, because the newest page holds a later event; zero: it holds none
-	began   mark      // when the walk or the query began
+	began   mark      // when the poll or the query began
 	batch   mark      // when the current batch of the past arrived
 
 	burst  bool      // the newest page is followed at once
@@ -63,7 +63,7 @@ const (
 	// nodesApart is how far the clocks of an org's own machines may differ.
 	nodesApart = 10 * time.Second
 	// mostVain is how many pages in a row are followed at once although they bring the
-	// walk hardly nearer to the head: events that all become visible late must not cause
+	// poll hardly nearer to the head: events that all become visible late must not cause
 	// one request after another.
 	mostVain = 2
 )

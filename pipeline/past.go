@@ -54,7 +54,7 @@ type Backlog interface {
 // batch waits until a page shows that everything the org had persisted when the batch
 // arrived has been served. Invariant: every event of the batch that the live poll would
 // ever serve is stored, or part of this commit. The rest is missing.
-func (w *walk) makeUp(ctx context.Context, due time.Time) {
+func (w *poll) makeUp(ctx context.Context, due time.Time) {
 	if w.Backlog == nil || w.past != nil || w.at.DedupeFrom != 0 || ctx.Err() != nil {
 		return
 	}
@@ -67,7 +67,7 @@ func (w *walk) makeUp(ctx context.Context, due time.Time) {
 }
 
 // forget gives up the waiting batch; the backlog returns it again.
-func (w *walk) forget() {
+func (w *poll) forget() {
 	if w.past != nil {
 		w.past.Memory.Release()
 		w.past = nil
@@ -75,7 +75,7 @@ func (w *walk) forget() {
 }
 
 // insert stores the waiting batch.
-func (w *walk) insert(ctx context.Context) error {
+func (w *poll) insert(ctx context.Context) error {
 	ctx, stop := graceful(ctx, w.Grace)
 	defer stop()
 	past := *w.past

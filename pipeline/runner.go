@@ -69,7 +69,7 @@ func (r *Runner) withDefaults() *Runner {
 // program can't continue with the instance at all: one that matches ErrNewer, or the
 // Sink's ErrConfig.
 func (r *Runner) Run(ctx context.Context) error {
-	w := &walk{Runner: r.withDefaults(), trace: Traces(r.Trace)}
+	w := &poll{Runner: r.withDefaults(), trace: Traces(r.Trace)}
 	for ctx.Err() == nil {
 		err := w.run(ctx)
 		if ctx.Err() != nil {
@@ -88,8 +88,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// walk is the state of a running Runner.
-type walk struct {
+// poll is the state of a running Runner.
+type poll struct {
 	*Runner
 	trace   *Trace
 	at      Position
@@ -109,7 +109,7 @@ type walk struct {
 var errWoken = errors.New("woken")
 
 // run syncs, and follows the log until ctx ends or the sink returns an error.
-func (w *walk) run(ctx context.Context) error {
+func (w *poll) run(ctx context.Context) error {
 	at, err := w.Sink.Sync(ctx)
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
@@ -127,7 +127,7 @@ func (w *walk) run(ctx context.Context) error {
 }
 
 // step carries one page. After an error, the sink's or errWoken, a Sync follows.
-func (w *walk) step(ctx context.Context) error {
+func (w *poll) step(ctx context.Context) error {
 	page, err := w.next(ctx)
 	if err != nil {
 		return w.recover(ctx, err)
@@ -152,7 +152,7 @@ func (w *walk) step(ctx context.Context) error {
 // settle runs after a page at the head of the log: it stores a waiting batch of the past
 // or asks for one, and then rests until the next tick, or less if one more page may prove
 // something.
-func (w *walk) settle(ctx context.Context, page Page) error {
+func (w *poll) settle(ctx context.Context, page Page) error {
 	w.drained = 0
 	w.identify(ctx)
 	due := time.Now().Add(w.untilTick())
@@ -180,7 +180,7 @@ func (w *walk) settle(ctx context.Context, page Page) error {
 
 // identify asks once for the org's id if the position does not have it. It runs at the head
 // of the log, where no page is in memory and no commit waits.
-func (w *walk) identify(ctx context.Context) {
+func (w *poll) identify(ctx context.Context) {
 	if w.asked || w.Org == nil || w.at.Org != "" && w.at.Assumed == "" {
 		return
 	}
@@ -205,9 +205,9 @@ const (
 )
 
 // unproven reports whether one more page is worth a request: the watermark is still
-// unproved (as after a walk's first answer; an interval later it would be old), or known
+// unproved (as after a poll's first answer; an interval later it would be old), or known
 // events may still be served again.
-func (w *walk) unproven(page Page) bool {
+func (w *poll) unproven(page Page) bool {
 	if w.at.DedupeFrom != 0 && !page.CaughtUp {
 		return true
 	}
@@ -216,14 +216,14 @@ func (w *walk) unproven(page Page) bool {
 
 // untilTick returns the time until the instance's next tick: never longer than the
 // interval, even if this machine's clock is changed meanwhile.
-func (w *walk) untilTick() time.Duration {
+func (w *poll) untilTick() time.Duration {
 	now := w.Clock.wall().Round(0)
 	return min(Tick(w.Instance, w.Interval, now).Sub(now), w.Interval)
 }
 
 // drain follows a page at once. A batch of the past that would wait too long is given up,
 // because it occupies the place of other instances' batches.
-func (w *walk) drain() {
+func (w *poll) drain() {
 	w.moved(w.at, StateCatchingUp, time.Time{})
 	if w.drained++; w.drained > mostDrained {
 		w.forget()
@@ -244,7 +244,7 @@ func Tick(instance string, interval time.Duration, after time.Time) time.Time {
 }
 
 // rest waits for d or until ctx ends. When the Runner is woken, it returns errWoken.
-func (w *walk) rest(ctx context.Context, d time.Duration) error {
+func (w *poll) rest(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -259,7 +259,7 @@ func (w *walk) rest(ctx context.Context, d time.Duration) error {
 // commit stores a page and releases its memory, whether it succeeds or not. On SIGTERM a
 // commit may finish within Grace: one that is cut off does no harm, but its outcome is
 // unknown, and the next holder must look it up.
-func (w *walk) commit(ctx context.Context, page Page) error {
+func (w *poll) commit(ctx context.Context, page Page) error {
 	defer page.Memory.Release()
 	ctx, stop := graceful(ctx, w.Grace)
 	defer stop()
@@ -282,7 +282,7 @@ func (w *walk) commit(ctx context.Context, page Page) error {
 
 // recover handles a Source's error: it waits, reopens the query, or does nothing. It
 // returns only the sink's errors.
-func (w *walk) recover(ctx context.Context, err error) error {
+func (w *poll) recover(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -312,7 +312,7 @@ func (w *walk) recover(ctx context.Context, err error) error {
 // reopen starts a new query when the org has refused the link often enough; a single
 // refusal may be a temporary fault. If the org refuses the link of the reopening itself,
 // which this program made, that is a configuration error.
-func (w *walk) reopen(ctx context.Context, refusal error) error {
+func (w *poll) reopen(ctx context.Context, refusal error) error {
 	state, wait := StateRetrying, w.Backoff.Next()
 	if w.refused.own(w.at.Link) {
 		state, wait = StateConfig, max(w.Interval, time.Minute)
@@ -336,13 +336,13 @@ func (w *walk) reopen(ctx context.Context, refusal error) error {
 	return nil
 }
 
-func (w *walk) pause(ctx context.Context, err error, state State, wait time.Duration) error {
+func (w *poll) pause(ctx context.Context, err error, state State, wait time.Duration) error {
 	w.failed(err, state, wait)
 	return w.rest(ctx, wait)
 }
 
 // failed reports a failure and the resulting state.
-func (w *walk) failed(err error, state State, wait time.Duration) {
+func (w *poll) failed(err error, state State, wait time.Duration) {
 	facts := []any{"err", err}
 	if wait > 0 { // else the Source decides how long to wait
 		facts = append(facts, "retry_in", wait.Round(time.Millisecond))
@@ -352,7 +352,7 @@ func (w *walk) failed(err error, state State, wait time.Duration) {
 }
 
 // unstored reports a failure of the Sink.
-func (w *walk) unstored(ctx context.Context, err error, wait time.Duration) {
+func (w *poll) unstored(ctx context.Context, err error, wait time.Duration) {
 	level := slog.LevelWarn
 	if w.Quiet != nil && w.Quiet(err) {
 		level = slog.LevelDebug
@@ -362,13 +362,13 @@ func (w *walk) unstored(ctx context.Context, err error, wait time.Duration) {
 }
 
 // ended records a failure and reports it to the trace.
-func (w *walk) ended(err error, state State, wait time.Duration) {
+func (w *poll) ended(err error, state State, wait time.Duration) {
 	w.trace.Failed(w.Instance, err)
 	w.ill = state
 	w.moved(w.at, state, time.Now().Add(wait))
 }
 
-func (w *walk) moved(at Position, state State, next time.Time) {
+func (w *poll) moved(at Position, state State, next time.Time) {
 	w.at = at
 	w.trace.Moved(w.Instance, state, at, next)
 }

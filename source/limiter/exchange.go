@@ -36,8 +36,8 @@ const (
 	asking = windowLength
 )
 
-// talk is the state of the budget exchange.
-type talk struct {
+// exchangeState is the state of the budget exchange.
+type exchangeState struct {
 	under   chan struct{} // closed when the current exchange has ended; nil: none
 	paused  time.Time     // no exchange before
 	read    time.Time     // no read before
@@ -72,7 +72,7 @@ func (l *Limiter) exchange(ctx context.Context) {
 	if tell {
 		l.exchanged(true, l.Exchange.Write(ctx, l.Origin, func(stands pipeline.Budget) pipeline.Budget {
 			l.Merge(stands)
-			return l.telling()
+			return l.ownBudget()
 		}))
 		return
 	}
@@ -88,15 +88,15 @@ func (l *Limiter) due() (tell, read bool, under <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if l.talk.under != nil {
-		return false, false, l.talk.under
+	if l.sharing.under != nil {
+		return false, false, l.sharing.under
 	}
-	if now.Before(l.talk.paused) {
+	if now.Before(l.sharing.paused) {
 		return false, false, nil
 	}
-	tell, read = l.news(now), !now.Before(l.talk.read)
+	tell, read = l.news(now), !now.Before(l.sharing.read)
 	if tell || read {
-		l.talk.under = make(chan struct{})
+		l.sharing.under = make(chan struct{})
 	}
 	return tell, read, nil
 }
@@ -104,20 +104,20 @@ func (l *Limiter) due() (tell, read bool, under <-chan struct{}) {
 // news reports whether the others should be told: of a hold at once, of a window when
 // much of it is used or another process uses it, too.
 func (l *Limiter) news(now time.Time) bool {
-	if l.hold.After(now) && l.hold.After(l.talk.held.Add(time.Second)) {
+	if l.hold.After(now) && l.hold.After(l.sharing.held.Add(time.Second)) {
 		return true
 	}
-	if !l.talk.untold || now.Before(l.talk.write) || !l.known || l.over(now) {
+	if !l.sharing.untold || now.Before(l.sharing.write) || !l.known || l.over(now) {
 		return false
 	}
-	return l.talk.used > min(few, l.window.limit/20) || l.peers(now) > 0
+	return l.sharing.used > min(few, l.window.limit/20) || l.peers(now) > 0
 }
 
-// telling returns the Budget and marks it as shared.
-func (l *Limiter) telling() pipeline.Budget {
+// ownBudget returns the Budget and marks it as shared.
+func (l *Limiter) ownBudget() pipeline.Budget {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.talk.untold, l.talk.held = false, l.hold
+	l.sharing.untold, l.sharing.held = false, l.hold
 	return l.budget(time.Now())
 }
 
@@ -125,17 +125,17 @@ func (l *Limiter) telling() pipeline.Budget {
 func (l *Limiter) exchanged(told bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	close(l.talk.under)
-	l.talk.under = nil
+	close(l.sharing.under)
+	l.sharing.under = nil
 	now := time.Now()
 	if err != nil {
-		l.talk.backoff.Min, l.talk.backoff.Max = 5*time.Second, 5*time.Minute
-		l.talk.paused = now.Add(l.talk.backoff.Next())
+		l.sharing.backoff.Min, l.sharing.backoff.Max = 5*time.Second, 5*time.Minute
+		l.sharing.paused = now.Add(l.sharing.backoff.Next())
 		return
 	}
-	l.talk.backoff.Reset()
-	l.talk.read = now.Add(exchangeEvery)
+	l.sharing.backoff.Reset()
+	l.sharing.read = now.Add(exchangeEvery)
 	if told {
-		l.talk.write = now.Add(exchangeEvery * time.Duration(1+l.peers(now)))
+		l.sharing.write = now.Add(exchangeEvery * time.Duration(1+l.peers(now)))
 	}
 }

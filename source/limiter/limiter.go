@@ -42,7 +42,7 @@ type Limiter struct {
 	refusals int           // 429s in a row
 	late     time.Duration // how late the org's windows have been observed to end
 	line     line          // waiting requests
-	talk     talk
+	sharing  exchangeState
 }
 
 const (
@@ -89,7 +89,7 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	defer l.mu.Unlock()
 	defer l.line.wake()
 	l.inFlight--
-	l.talk.untold = true
+	l.sharing.untold = true
 	if ok {
 		l.learn(now, seen)
 		l.shown = limit
@@ -163,7 +163,7 @@ func (l *Limiter) take(w *waiter) time.Duration {
 		return wait
 	}
 	l.inFlight++
-	l.talk.used++
+	l.sharing.used++
 	l.last = now
 	l.line.served(w)
 	l.line.wake()
@@ -253,12 +253,12 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 		return
 	}
 	l.begin(window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))})
-	l.talk.used = 1 + l.inFlight
+	l.sharing.used = 1 + l.inFlight
 }
 
 // begin starts a new window.
 func (l *Limiter) begin(w window) {
-	l.known, l.window, l.talk.used = true, w, 0
+	l.known, l.window, l.sharing.used = true, w, 0
 }
 
 // over reports whether the window has ended, slack and lateness included.

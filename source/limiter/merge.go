@@ -21,7 +21,7 @@ func (l *Limiter) budget(now time.Time) pipeline.Budget {
 		LateSeconds: l.late.Seconds(), Limited: l.limited,
 		Askers: map[string]time.Time{}, At: now.UTC(),
 	}
-	for replica, at := range l.talk.askers {
+	for replica, at := range l.sharing.askers {
 		b.Askers[replica] = at.UTC()
 	}
 	if !l.last.IsZero() {
@@ -51,7 +51,7 @@ func (l *Limiter) Merge(b pipeline.Budget) {
 	l.limited = l.limited || b.Limited
 	if pause := min(b.HoldUntil.Sub(now), maxPause); pause > 0 {
 		l.hold = later(l.hold, now.Add(pause))
-		l.talk.held = later(l.talk.held, now.Add(pause))
+		l.sharing.held = later(l.sharing.held, now.Add(pause))
 	}
 	l.mergeWindow(now, b)
 	l.mergeAskers(now, b.Askers)
@@ -76,20 +76,20 @@ func (l *Limiter) mergeWindow(now time.Time, b pipeline.Budget) {
 
 // mergeAskers keeps the processes that have asked lately.
 func (l *Limiter) mergeAskers(now time.Time, theirs map[string]time.Time) {
-	if l.talk.askers == nil {
-		l.talk.askers = map[string]time.Time{}
+	if l.sharing.askers == nil {
+		l.sharing.askers = map[string]time.Time{}
 	}
 	for replica, at := range theirs {
 		ago := max(now.Sub(at), 0)
-		l.talk.askers[replica] = later(l.talk.askers[replica], now.Add(-ago))
+		l.sharing.askers[replica] = later(l.sharing.askers[replica], now.Add(-ago))
 	}
-	maps.DeleteFunc(l.talk.askers, func(_ string, at time.Time) bool { return now.Sub(at) > asking })
+	maps.DeleteFunc(l.sharing.askers, func(_ string, at time.Time) bool { return now.Sub(at) > asking })
 }
 
 // peers returns how many other processes are known to ask the org.
 func (l *Limiter) peers(now time.Time) int {
 	n := 0
-	for replica, at := range l.talk.askers {
+	for replica, at := range l.sharing.askers {
 		if replica != l.Replica && now.Sub(at) <= asking {
 			n++
 		}

@@ -44,13 +44,13 @@ type Client struct {
 	Trace     *pipeline.Trace // nil: none
 	UserAgent string          // empty: signal-client
 
-	once    sync.Once
-	http    http.Client // carries no credential
-	signed  http.Client // carries it
-	squeeze squeeze
-	heavy   heavy
-	size    int  // size of the previous body
-	quiet   bool // the previous page showed no waiting events
+	once     sync.Once
+	http     http.Client // carries no credential
+	signed   http.Client // carries it
+	shrinker pageShrinker
+	heavy    heavy
+	size     int  // size of the previous body
+	quiet    bool // the previous page showed no waiting events
 }
 
 var _ pipeline.Source = (*Client)(nil)
@@ -64,7 +64,7 @@ var _ pipeline.Source = (*Client)(nil)
 // page's events share one buffer.
 func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	c.once.Do(c.withDefaults)
-	asked := c.heavy.apply(c.squeeze.apply(link))
+	asked := c.heavy.apply(c.shrinker.apply(link))
 	if err := c.check(asked); err != nil {
 		return pipeline.Page{}, err
 	}
@@ -79,11 +79,11 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	defer slot.Release()
 	page, err := c.get(ctx, asked)
 	if err != nil {
-		c.squeeze.failed(link, asked, err)
+		c.shrinker.failed(link, asked, err)
 		c.heavy.failed(asked, err)
 		return pipeline.Page{Date: page.Date}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
 	}
-	c.squeeze, c.quiet = squeeze{}, !moreWaits(page)
+	c.shrinker, c.quiet = pageShrinker{}, !moreWaits(page)
 	c.heavy.arrived(link)
 	page.Link = link
 	if asked != link && page.Next == asked {

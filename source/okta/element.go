@@ -12,7 +12,7 @@ import (
 // JSON is an error.
 func Element(data []byte) (pipeline.Event, error) {
 	s := jsonscan.New(data)
-	event, err := readEvent(s, data, new(keeper))
+	event, err := readEvent(s, data, new(textArena))
 	if err != nil {
 		return pipeline.Event{}, err
 	}

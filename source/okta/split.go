@@ -20,7 +20,7 @@ func split(body []byte, limit int) ([]pipeline.Event, error) {
 	}
 	guess := min(limit, len(body)/1024+1)
 	events := make([]pipeline.Event, 0, guess)
-	kept := new(keeper)
+	kept := new(textArena)
 	kept.Grow(guess * 96)
 	err := s.Array(func() error {
 		event, err := readEvent(s, body, kept)
@@ -40,7 +40,7 @@ func split(body []byte, limit int) ([]pipeline.Event, error) {
 type members struct{ uuid, published, eventType []byte }
 
 // readEvent reads the element at the scanner's place.
-func readEvent(s *jsonscan.Scanner, data []byte, kept *keeper) (pipeline.Event, error) {
+func readEvent(s *jsonscan.Scanner, data []byte, kept *textArena) (pipeline.Event, error) {
 	var found members
 	var err error
 	isObject := s.Peek() == '{'
@@ -72,7 +72,7 @@ func readEvent(s *jsonscan.Scanner, data []byte, kept *keeper) (pipeline.Event, 
 }
 
 // classify sets an event's members. All but uuid may be of any shape.
-func classify(event *pipeline.Event, found members, kept *keeper) {
+func classify(event *pipeline.Event, found members, kept *textArena) {
 	event.Type = kept.text(found.eventType)
 	if given := kept.text(found.published); given != "" {
 		event.Published, event.Time = moment(given)
@@ -102,11 +102,11 @@ func isID(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) })
 }
 
-// keeper stores the short texts of a page's events in one allocation.
-type keeper struct{ strings.Builder }
+// textArena stores the short texts of a page's events in one allocation.
+type textArena struct{ strings.Builder }
 
 // text decodes a raw JSON string; empty if it is not one.
-func (k *keeper) text(raw []byte) string {
+func (k *textArena) text(raw []byte) string {
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""
 	}

@@ -7,16 +7,16 @@ import (
 	"github.com/witfoo/signal-client/source/page"
 )
 
-// squeeze halves the limit of a link whose page was too large twice, and halves it again
+// pageShrinker halves the limit of a link whose page was too large twice, and halves it again
 // until the page fits.
-type squeeze struct {
+type pageShrinker struct {
 	link  pipeline.Link
 	times int
 	limit int // 0: the link's own
 }
 
 // apply returns the link to request in place of link.
-func (s *squeeze) apply(link pipeline.Link) pipeline.Link {
+func (s *pageShrinker) apply(link pipeline.Link) pipeline.Link {
 	if s.link != link || s.limit == 0 {
 		return link
 	}
@@ -24,12 +24,12 @@ func (s *squeeze) apply(link pipeline.Link) pipeline.Link {
 }
 
 // failed records a failed attempt at link, which was requested as asked.
-func (s *squeeze) failed(link, asked pipeline.Link, err error) {
+func (s *pageShrinker) failed(link, asked pipeline.Link, err error) {
 	if !errors.Is(err, page.ErrTooLarge) {
 		return
 	}
 	if s.link != link {
-		*s = squeeze{link: link}
+		*s = pageShrinker{link: link}
 	}
 	if s.times++; s.times >= 2 {
 		s.limit = max(1, LimitOf(asked)/2)
