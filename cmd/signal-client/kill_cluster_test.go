@@ -13,14 +13,14 @@ import (
 // TestKillCluster kills each of three services, and each of three servers that
 // keep three copies, the leaders of SIGNALS and of LOCKS on purpose; all servers
 // at once, and two of them for longer than a session lasts; it ends a service and
-// freezes one, freezes a leader, and cuts one off from the others. After each strike all instances go on.
+// freezes one, freezes a leader, and cuts one off from the others. After each fault all instances go on.
 func TestKillCluster(t *testing.T) {
 	t.Parallel()
-	k := newKillStand(t, "acme", "globex", "hooli", "initech", "stark", "umbrella", "wayne")
+	k := newKillFixture(t, "acme", "globex", "hooli", "initech", "stark", "umbrella", "wayne")
 	twin := *k.orgs[0]
 	twin.instance = "acme-twin" // a second instance of one org
 	k.orgs = append(k.orgs, &twin)
-	c := &killCluster{killStand: k, servers: jetstest.Config{}.Cluster(t)}
+	c := &killCluster{killFixture: k, servers: jetstest.Config{}.Cluster(t)}
 	k.servers = c.servers.URL()
 	for _, name := range []string{"one", "two", "three"} {
 		s := k.service(name, "NATS_URL="+k.servers, "SIGNAL_CLIENT_NATS_REPLICAS=3")
@@ -42,7 +42,7 @@ func TestKillCluster(t *testing.T) {
 
 // killCluster is three services beside three servers.
 type killCluster struct {
-	*killStand
+	*killFixture
 	servers  jetstest.Cluster
 	services []*killed
 	killed   struct{ services, servers int }
@@ -53,27 +53,27 @@ func (c *killCluster) round() {
 	c.Helper()
 	order := c.rng.Perm(len(c.services))
 	one, two, three := c.services[order[0]], c.services[order[1]], c.services[order[2]]
-	c.strike("the kill of a service", func() { c.killService(one) })
-	c.strike("the end of a service", c.endService)
-	c.strike("the freeze of a service", func() { c.freeze(c.services) })
+	c.fault("the kill of a service", func() { c.killService(one) })
+	c.fault("the end of a service", c.endService)
+	c.fault("the freeze of a service", func() { c.freeze(c.services) })
 
 	signals := c.servers.Leader(c, jets.StreamSignals)
-	c.strike("the kill of the leader of SIGNALS and of a service", func() { c.killServers(two, signals) })
+	c.fault("the kill of the leader of SIGNALS and of a service", func() { c.killServers(two, signals) })
 	locks := c.servers.Leader(c, jets.BucketStream(jets.BucketLocks))
-	c.strike("the kill of the leader of LOCKS", func() { c.killServers(nil, locks) })
+	c.fault("the kill of the leader of LOCKS", func() { c.killServers(nil, locks) })
 	frozen := c.servers.Leader(c, jets.StreamSignals)
-	c.strike("the freeze of the leader of SIGNALS", func() {
+	c.fault("the freeze of the leader of SIGNALS", func() {
 		frozen.Freeze() // nothing closes a connection to it
 		c.recovers("the freeze, without the frozen server")
 		frozen.Thaw()
 	})
 	apart := c.servers.Leader(c, jets.BucketStream(jets.BucketLocks))
-	c.strike("the cut-off of the leader of LOCKS", func() {
+	c.fault("the cut-off of the leader of LOCKS", func() {
 		apart.CutOff() // its own clients still reach it
 		c.wait(3*time.Second, 6*time.Second)
 		apart.Join()
 	})
-	c.strike("the kill of the other servers, then of all and of a service", func() {
+	c.fault("the kill of the other servers, then of all and of a service", func() {
 		for _, p := range c.servers {
 			if p != signals && p != locks {
 				c.killServers(nil, p)
@@ -81,15 +81,15 @@ func (c *killCluster) round() {
 		}
 		c.killServers(three, c.servers[:]...)
 	})
-	c.strike("the loss of the quorum", c.loseQuorum)
+	c.fault("the loss of the quorum", c.loseQuorum)
 }
 
-// strike strikes, and waits until all is well again.
-func (c *killCluster) strike(name string, strike func()) {
+// fault lets something happen, and waits until all is well again.
+func (c *killCluster) fault(name string, happen func()) {
 	c.Helper()
 	c.trouble()
 	began := time.Now()
-	strike()
+	happen()
 	struck := time.Now()
 	c.recovers(name)
 	c.Logf("%s took %v, recovery %v", name, struck.Sub(began).Round(time.Millisecond), time.Since(struck).Round(time.Millisecond))

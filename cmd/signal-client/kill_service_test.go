@@ -13,7 +13,7 @@ import (
 
 // killed is a service that is killed, frozen and started again.
 type killed struct {
-	*killStand
+	*killFixture
 	name  string
 	env   []string
 	log   *os.File
@@ -22,13 +22,13 @@ type killed struct {
 }
 
 // service prepares a service. What it says is shown when the test fails.
-func (k *killStand) service(name string, env ...string) *killed {
+func (k *killFixture) service(name string, env ...string) *killed {
 	k.Helper()
 	log, err := os.Create(filepath.Join(k.TempDir(), name+".log"))
 	if err != nil {
 		k.Fatal(err)
 	}
-	s := &killed{killStand: k, name: name, log: log, env: append(bare(), env...)}
+	s := &killed{killFixture: k, name: name, log: log, env: append(bare(), env...)}
 	s.env = append(s.env, "SIGNAL_CLIENT_REPLICA="+name, "SIGNAL_CLIENT_SESSION_TTL=2s", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:0")
 	k.Cleanup(func() {
 		if s.cmd != nil {
@@ -115,7 +115,7 @@ func (s *killed) live() bool {
 
 // freeze stops the service that holds most where it stands, until others have
 // taken that over, and lets it wake.
-func (k *killStand) freeze(services []*killed) {
+func (k *killFixture) freeze(services []*killed) {
 	k.Helper()
 	s, instances := k.busiest(services)
 	s.signal(syscall.SIGSTOP)
@@ -125,7 +125,7 @@ func (k *killStand) freeze(services []*killed) {
 }
 
 // busiest is the service that holds most, and what that is.
-func (k *killStand) busiest(services []*killed) (s *killed, instances []string) {
+func (k *killFixture) busiest(services []*killed) (s *killed, instances []string) {
 	k.Helper()
 	k.until("a service holds an instance", func() bool {
 		held := k.held()

@@ -20,7 +20,7 @@ import (
 // TestKillEmbedded kills service and server at once: they are one process.
 func TestKillEmbedded(t *testing.T) {
 	t.Parallel()
-	k := newKillStand(t, "prod")
+	k := newKillFixture(t, "prod")
 	data, listen := filepath.Join(jetstest.TempDir(t), "data"), k.address()
 	k.servers = "nats://" + listen
 	one := k.service("one", "SIGNAL_CLIENT_DATA_DIR="+data, "SIGNAL_CLIENT_NATS_LISTEN="+listen)
@@ -42,8 +42,8 @@ func TestKillEmbedded(t *testing.T) {
 // longer than their session lasts: another takes over before they wake.
 func TestKillFleet(t *testing.T) {
 	t.Parallel()
-	k := newKillStand(t, "prod")
-	f := &killFleet{killStand: k, server: jetstest.Config{}.Process(t)}
+	k := newKillFixture(t, "prod")
+	f := &killFleet{killFixture: k, server: jetstest.Config{}.Process(t)}
 	k.servers = f.server.URL()
 	for _, name := range []string{"one", "two"} {
 		s := k.service(name, "NATS_URL="+k.servers)
@@ -55,7 +55,7 @@ func TestKillFleet(t *testing.T) {
 	for n := range k.kills {
 		k.trouble()
 		k.wait(0, time.Second)
-		f.strike()
+		f.fault()
 		if n*freezes/k.kills != (n+1)*freezes/k.kills {
 			k.freeze(f.services)
 		}
@@ -70,13 +70,13 @@ func TestKillFleet(t *testing.T) {
 
 // killFleet is two services beside a server.
 type killFleet struct {
-	*killStand
+	*killFixture
 	server   *jetstest.Process
 	services []*killed
 }
 
-// strike kills a service, or the server, or one of each at once.
-func (f *killFleet) strike() {
+// fault kills a service, or the server, or one of each at once.
+func (f *killFleet) fault() {
 	victim := f.services[f.rng.IntN(2)]
 	what := f.rng.IntN(5)
 	if what != 0 {

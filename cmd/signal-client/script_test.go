@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 		WorkdirRoot:         jetstest.TempDir(t),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               stand,
+		Setup:               fixture,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored, "remove": remove,
 			"odd": odd, "sizelimit": sizeLimit,

@@ -45,9 +45,9 @@ type killOrg struct {
 	url      string
 }
 
-// killStand is what services stand between in the kill suite: orgs in which
+// killFixture is what surrounds the services of the kill suite: orgs in which
 // events happen all the time, and NATS at addresses that stay.
-type killStand struct {
+type killFixture struct {
 	*testing.T
 	seed    uint64
 	rng     *rand.Rand
@@ -61,11 +61,11 @@ type killStand struct {
 	silence sync.WaitGroup     // that nothing more happens
 }
 
-// newKillStand makes an org for each instance. In all of them together fifty
+// newKillFixture makes an org for each instance. In all of them together fifty
 // events happen a second.
-func newKillStand(t *testing.T, instances ...string) *killStand {
+func newKillFixture(t *testing.T, instances ...string) *killFixture {
 	t.Helper()
-	k := &killStand{T: t, seed: seed(), kills: killsOfEach(), binary: built(t)}
+	k := &killFixture{T: t, seed: seed(), kills: killsOfEach(), binary: built(t)}
 	t.Logf("seed %d", k.seed)
 	k.rng = rand.New(rand.NewPCG(k.seed, 1))
 	ctx, quiet := context.WithCancel(context.Background())
@@ -93,7 +93,7 @@ func killFaults() []oktatest.Fault {
 }
 
 // address is a free one, for a server that is started again and again.
-func (k *killStand) address() string {
+func (k *killFixture) address() string {
 	k.Helper()
 	port, err := jetstest.FreePort()
 	if err != nil {
@@ -104,7 +104,7 @@ func (k *killStand) address() string {
 
 // configure puts the orgs into INTEGRATIONS, with pages small enough that there
 // are many.
-func (k *killStand) configure() {
+func (k *killFixture) configure() {
 	k.Helper()
 	k.until("NATS answers", func() bool {
 		conn, err := k.connect()
@@ -131,7 +131,7 @@ func (k *killStand) configure() {
 	}
 }
 
-func (k *killStand) connect(opts ...nats.Option) (*jets.Conn, error) {
+func (k *killFixture) connect(opts ...nats.Option) (*jets.Conn, error) {
 	conn, err := jets.Connect(k.Context(), k.servers, append(opts, nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))...)
 	if err == nil {
 		k.Cleanup(conn.Close)
@@ -140,7 +140,7 @@ func (k *killStand) connect(opts ...nats.Option) (*jets.Conn, error) {
 }
 
 // trouble lets a burst of events happen in an org, or makes it refuse cursors.
-func (k *killStand) trouble() {
+func (k *killFixture) trouble() {
 	org := k.orgs[k.rng.IntN(len(k.orgs))]
 	switch k.rng.IntN(8) {
 	case 0:
@@ -153,13 +153,13 @@ func (k *killStand) trouble() {
 }
 
 // wait waits for a time by chance.
-func (k *killStand) wait(least, most time.Duration) {
+func (k *killFixture) wait(least, most time.Duration) {
 	_ = pipeline.Sleep(k.Context(), least+time.Duration(k.rng.Int64N(int64(most-least))))
 }
 
 // until looks until something is so. It is patient: after many rounds, a query that
 // is reopened reads thousands of events again, in small pages.
-func (k *killStand) until(what string, so func() bool) {
+func (k *killFixture) until(what string, so func() bool) {
 	k.Helper()
 	for deadline := time.Now().Add(2 * patience); !so(); {
 		if time.Now().After(deadline) {
@@ -171,7 +171,7 @@ func (k *killStand) until(what string, so func() bool) {
 
 // held is which replica holds each instance, by a session that lives; nil: not
 // known.
-func (k *killStand) held() map[string]string {
+func (k *killFixture) held() map[string]string {
 	ctx, cancel := context.WithTimeout(k.Context(), 2*time.Second)
 	defer cancel()
 	replicas, err := locks.ReadReplicas(ctx, jets.Attach(k.conn, kinds.Default))
@@ -188,7 +188,7 @@ func (k *killStand) held() map[string]string {
 }
 
 // takenOver waits until others hold what a replica held.
-func (k *killStand) takenOver(replica string, instances []string) {
+func (k *killFixture) takenOver(replica string, instances []string) {
 	k.Helper()
 	k.until("others take over from "+replica, func() bool {
 		held := k.held()
@@ -197,7 +197,7 @@ func (k *killStand) takenOver(replica string, instances []string) {
 }
 
 // stored counts the events of each subject.
-func (k *killStand) stored() map[string]uint64 {
+func (k *killFixture) stored() map[string]uint64 {
 	ctx, cancel := context.WithTimeout(k.Context(), time.Second)
 	defer cancel()
 	stream, err := k.conn.JS.Stream(ctx, jets.StreamSignals)
@@ -211,9 +211,9 @@ func (k *killStand) stored() map[string]uint64 {
 	return info.State.Subjects
 }
 
-// goesOn waits until all that has happened in the orgs is stored. After a strike
+// goesOn waits until all that has happened in the orgs is stored. After a fault
 // this is how it shows that no instance is stuck.
-func (k *killStand) goesOn(after string) {
+func (k *killFixture) goesOn(after string) {
 	k.Helper()
 	there := map[string]uint64{}
 	for _, org := range k.orgs {
@@ -232,7 +232,7 @@ func (k *killStand) goesOn(after string) {
 
 // settle ends the trouble, and waits until the newest events are stored and
 // every instance is held.
-func (k *killStand) settle() {
+func (k *killFixture) settle() {
 	k.Helper()
 	k.quiet()
 	for _, org := range k.orgs {
@@ -253,7 +253,7 @@ func (k *killStand) settle() {
 
 // audit reads the whole stream and holds it against the orgs' logs. opts are
 // those of the connection.
-func (k *killStand) audit(opts ...nats.Option) {
+func (k *killFixture) audit(opts ...nats.Option) {
 	k.Helper()
 	conn, err := k.connect(opts...)
 	if err != nil {

@@ -30,7 +30,7 @@ import (
 
 // What a script finds around it: a simulated org at $ORG that takes the token
 // $TOKEN, and addresses of its own for the service.
-func stand(env *testscript.Env) error {
+func fixture(env *testscript.Env) error {
 	org := oktatest.New(oktatest.Config{Seed: 1, Even: true, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})
 	server := httptest.NewServer(org)
 	env.Defer(server.Close)
