@@ -113,7 +113,6 @@ func TestPollFull(t *testing.T) {
 
 // What is no page is a transient error, and says so readably.
 func TestPollRefusesBodies(t *testing.T) {
-	whole := zipped(`[{"uuid":"a"}]`)
 	for _, test := range []struct {
 		name string
 		resp *http.Response
@@ -124,14 +123,7 @@ func TestPollRefusesBodies(t *testing.T) {
 		{"empty", respond(200, ""), "ends too early"},
 		{"truncated", respond(200, `[{"uuid":"a"}`), "ends too early"},
 		{"trailing", respond(200, `[] []`), "more follows"},
-		{"gzip cut", respond(200, whole[:len(whole)-5], "Content-Encoding", "gzip"), "unexpected EOF"},
-		{"gzip empty", respond(200, "", "Content-Encoding", "gzip"), "unexpected EOF"},
-		{"gzip damaged", respond(200, whole[:len(whole)-8]+"\x00\x00\x00\x00"+whole[len(whole)-4:], "Content-Encoding", "gzip"), "checksum"},
-		{"gzip and more", respond(200, whole+"more", "Content-Encoding", "gzip"), "read body"},
 		{"no gzip", respond(200, "[]", "Content-Encoding", "gzip"), "inflate body"},
-		{"other encoding", respond(200, "[]", "Content-Encoding", "br"), `content encoding "br"`},
-		{"bomb", respond(200, zipped("["+strings.Repeat(" ", 10<<20)+"]"), "Content-Encoding", "gzip"), "too large"},
-		{"empty blocks", respond(200, whole[:10]+strings.Repeat("\x00\x00\x00\xff\xff", 1<<20), "Content-Encoding", "gzip"), "too large"},
 		{"large", respond(200, "["+strings.Repeat(" ", 1<<20)+"]"), "too large"},
 		{"no content", respond(204, ""), "status 204"},
 	} {
@@ -154,14 +146,6 @@ func TestPollRefusesBodies(t *testing.T) {
 func isKnownKind(err error) bool {
 	return errors.Is(err, pipeline.ErrThrottled) || errors.Is(err, pipeline.ErrCredential) ||
 		errors.Is(err, pipeline.ErrCursor) || errors.Is(err, pipeline.ErrLink) || errors.Is(err, pipeline.ErrConfig)
-}
-
-func TestPollBodyJustFits(t *testing.T) {
-	c := client(func(*http.Request) (*http.Response, error) { return respond(200, "[1,2,3]"), nil })
-	c.MaxBody = 7
-	if _, err := c.Poll(t.Context(), "/api/v1/logs"); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestPollCodes(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/source/page"
 )
 
 // full is a gate with nothing left, until give is called.
@@ -246,30 +245,6 @@ func TestMemoryOfAPage(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// Before a byte is read into memory there is room for it.
-func TestMemoryIsReservedFirst(t *testing.T) {
-	gate := &pipeline.Gate{Capacity: 4 << 20, Spare: 2 << 20}
-	read := 0
-	c := client(func(*http.Request) (*http.Response, error) {
-		resp := respond(200, "")
-		resp.Body = io.NopCloser(readerFunc(func(p []byte) (int, error) {
-			if used := int(gate.Used()); used < read+len(p)-1 { // one tells that a body is too large
-				t.Fatalf("%d bytes are read, up to %d follow, %d are reserved", read, len(p), used)
-			}
-			read += len(p)
-			for i := range p {
-				p[i] = ' '
-			}
-			return len(p), nil
-		}))
-		return resp, nil
-	})
-	c.Memory, c.MaxBody = gate, 2<<20
-	if _, err := c.Poll(t.Context(), "/api/v1/logs?limit=10"); !errors.Is(err, page.ErrTooLarge) || read != 2<<20+1 {
-		t.Errorf("%d bytes are read: %v", read, err)
 	}
 }
 
