@@ -180,8 +180,8 @@ func (c *Conn) check(ctx context.Context, d Dialer) error {
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return ErrNoJetStream
 	}
-	if refusal := c.NATS.LastError(); err != nil && errors.Is(refusal, nats.ErrPermissionViolation) {
-		err = refusal // the server does not answer a forbidden request
+	if denied := c.Denied(nil); err != nil && denied != nil {
+		err = denied
 	}
 	if err != nil {
 		return fmt.Errorf("ask for JetStream: %w", Cause(ctx, err))
@@ -284,12 +284,10 @@ func (c *Conn) dropped() {
 	}
 }
 
-// refused replaces a timeout by the permission error that NATS reported: the server does
-// not answer a publish that the user may not make.
+// refused replaces a timeout by the permission error that NATS reported.
 func (c *Conn) refused(subject string, err error) error {
-	refusal := c.NATS.LastError()
-	if errors.Is(err, context.DeadlineExceeded) && errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(subject)) {
-		return fmt.Errorf("no answer within %v: %w", AckTimeout, refusal)
+	if denied := c.DeniedOn(subject); denied != nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %v: %w", AckTimeout, denied)
 	}
 	return err
 }

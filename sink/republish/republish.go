@@ -283,17 +283,11 @@ func (r *Republisher) refusal(err error) error {
 	return fmt.Errorf("sequence %d: %w by %s: %w", r.Waiting(), ErrRefused, strings.Join(r.Streams, ", "), err)
 }
 
-// denied returns the server's refusal to let this user publish, which no answer shows;
-// nil: none.
+// denied returns the server's refusal to let this user publish; nil: none.
 func (r *Republisher) denied() error {
-	refusal := r.conn.NATS.LastError()
-	if !errors.Is(refusal, nats.ErrPermissionViolation) {
-		return nil
-	}
-	if slices.ContainsFunc(r.waiting, func(m *nats.Msg) bool { return strings.Contains(refusal.Error(), strconv.Quote(m.Subject)) }) {
-		return refusal
-	}
-	return nil
+	return r.conn.Denied(func(subject string) bool {
+		return slices.ContainsFunc(r.waiting, func(m *nats.Msg) bool { return m.Subject == subject })
+	})
 }
 
 // Waiting returns the sequence of the first event without an ack; 0: none.

@@ -1,13 +1,13 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets"
@@ -86,12 +86,8 @@ func (l *lane) fetch(ctx context.Context, want int) (came int, err error) {
 	return came, err
 }
 
-// refusalOr returns the server's permission error about a request to a consumer, which it
-// does not answer, else err.
+// refusalOr returns the server's permission error about a request to a consumer, else err.
 func (l *lane) refusalOr(request string, err error) error {
-	refusal := l.conn.NATS.LastError()
-	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), ".CONSUMER."+request+".") {
-		return refusal
-	}
-	return err
+	denied := l.conn.Denied(func(subject string) bool { return strings.Contains(subject, ".CONSUMER."+request+".") })
+	return cmp.Or(denied, err)
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -21,7 +18,7 @@ var errNotKept = errors.New("not kept")
 // keep publishes one dead letter and reports whether it is a repeat. An error that
 // matches errNotKept is final; any other is doubt.
 func (s *Sink) keep(ctx context.Context, link pipeline.Link, l deadLetter) (repeat bool, err error) {
-	before := s.store.Conn.NATS.LastError()
+	before := s.letterDenied()
 	ack, err := s.store.Publisher.One(ctx, s.letterMessage(link, l))
 	if err != nil && jets.StreamChanged(err) { // the stream may be gone, or accept less than before
 		if err := s.store.EnsureLetters(ctx); err != nil {
@@ -42,13 +39,9 @@ func (s *Sink) keep(ctx context.Context, link pipeline.Link, l deadLetter) (repe
 }
 
 // letterDenied returns the server's refusal to let this user publish dead letters of the
-// instance, which no answer shows; nil: none.
+// instance; nil: none.
 func (s *Sink) letterDenied() error {
-	refusal := s.store.Conn.NATS.LastError()
-	if errors.Is(refusal, nats.ErrPermissionViolation) && strings.Contains(refusal.Error(), strconv.Quote(jets.SubjectDeadLetter(s.store.Kind.Name, s.instance))) {
-		return refusal
-	}
-	return nil
+	return s.store.Conn.DeniedOn(jets.SubjectDeadLetter(s.store.Kind.Name, s.instance))
 }
 
 // letterRefused separates permanent refusals from temporary ones.

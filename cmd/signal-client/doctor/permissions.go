@@ -63,7 +63,7 @@ func (s *surroundings) permissions(ctx context.Context, d *observation) {
 	defer conn.Close()
 	var needed, optional []string
 	for _, p := range permits(conn) {
-		allowed, err := p.Try(ctx, conn.NATS)
+		allowed, err := p.Try(ctx, conn)
 		switch {
 		case err != nil:
 			d.wrong(fmt.Sprintf("%s can't be tried: %v", p.Subject, err), problem.Hint(err))

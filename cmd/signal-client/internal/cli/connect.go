@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
@@ -39,8 +36,8 @@ func Visit(ctx context.Context, n config.NATS, s config.Server) (*jets.Conn, err
 // Closing closes a command's connection, and keeps the permission errors on it.
 func (p *Program) Closing(conn *jets.Conn) func() {
 	return func() {
-		if refusal := conn.NATS.LastError(); errors.Is(refusal, nats.ErrPermissionViolation) {
-			p.denied = refusal
+		if denied := conn.Denied(nil); denied != nil {
+			p.denied = denied
 		}
 		conn.Close()
 	}

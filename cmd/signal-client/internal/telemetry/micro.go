@@ -76,7 +76,7 @@ func (p *Presence) keep(ctx context.Context) {
 func (p *Presence) granted(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, presenceEvery)
 	defer cancel()
-	allowed, err := jets.Permission{Subject: PresenceSubject, Subscribe: true}.Try(ctx, p.Conn.NATS)
+	allowed, err := jets.Permission{Subject: PresenceSubject, Subscribe: true}.Try(ctx, p.Conn)
 	return allowed || err != nil // unknown: try it
 }
 
