@@ -86,7 +86,7 @@ type process struct {
 func (o *outages) start(name string, env config.Okta) *process {
 	o.Helper()
 	p := &process{line: &line{server: o.natsd}}
-	p.Service = &Service{Log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), http: &http.Client{Transport: o}}
+	p.Service = &Service{Log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), HTTP: &http.Client{Transport: o}}
 	p.Config.Process = config.Process{Replica: name, SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(time.Minute), MaxInFlight: 16, PageMemory: 256 << 20}
 	p.Config.Stream = config.Stream{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
 	p.Config.Okta = env

@@ -112,7 +112,7 @@ type onDisk struct{ *Service }
 func startOnDisk(t *testing.T, dir string, org *oktatest.Org) (_ onDisk, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &Service{Log: slog.New(slog.DiscardHandler), http: &http.Client{Transport: org.Transport()}, Config: config.Config{
+	s := &Service{Log: slog.New(slog.DiscardHandler), HTTP: &http.Client{Transport: org.Transport()}, Config: config.Config{
 		Server: config.Server{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0"},
 		Stream: config.Stream{Replicas: 1, MaxAge: config.Duration(24 * time.Hour)},
 		Process: config.Process{HTTPAddr: "127.0.0.1:0", Replica: "one", SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(10 * time.Second),

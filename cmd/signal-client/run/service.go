@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/locks"
 )
 
 // Service is what run and demo run.
@@ -31,7 +33,10 @@ type Service struct {
 	Config config.Config
 	Log    *slog.Logger
 	Trace  *pipeline.Trace // further hooks; nil: none
-	http   *http.Client    // sends the requests to the orgs; nil: okta's
+	HTTP   *http.Client    // sends the requests to the orgs; nil: okta's
+	Kind   *pipeline.Kind  // of the instances; nil: the one that is built in
+	// Locks wraps what decides which instances are polled here; nil: nothing does.
+	Locks func(*locks.Locks) pipeline.Locks
 	// Opened is called when streams and buckets exist, before anything is polled; nil:
 	// not called.
 	Opened func(context.Context, *jets.Store, *embedded.Server) error
@@ -71,7 +76,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer fail(nil)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := serveHTTP(serving, ln, newMux(s.ready.Reasons, s.ready.Notes, s.metrics.Handler()), s.Log); err != nil {
+		if err := serveHTTP(serving, ln, s.Handler(), s.Log); err != nil {
 			fail(err)
 		}
 	})
@@ -93,6 +98,19 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
+// RunOn is Run on a connection, which it closes, and without a listener.
+func (s *Service) RunOn(ctx context.Context, conn *jets.Conn) error {
+	if err := s.count(); err != nil {
+		return err
+	}
+	return s.serve(ctx, conn)
+}
+
+// Handler serves /healthz, /readyz and /metrics of a service that runs.
+func (s *Service) Handler() http.Handler {
+	return newMux(s.ready.Reasons, s.ready.Notes, s.metrics.Handler())
+}
+
 // withNATS opens NATS, and closes it when the work is done.
 func (s *Service) withNATS(ctx context.Context) error {
 	conn, server, err := s.open(ctx)
@@ -103,6 +121,11 @@ func (s *Service) withNATS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.serve(ctx, conn)
+}
+
+// serve works on a connection until ctx ends, and closes it.
+func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 	defer drain(conn)
 	s.nats.set(conn)
 	store, err := s.provision(ctx, conn)
@@ -110,7 +133,7 @@ func (s *Service) withNATS(ctx context.Context) error {
 		return err
 	}
 	if s.Opened != nil {
-		if err := s.Opened(ctx, store, server); err != nil {
+		if err := s.Opened(ctx, store, s.server); err != nil {
 			return err
 		}
 	}
@@ -184,7 +207,7 @@ func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 	backoff := pipeline.Backoff{Max: 5 * time.Second}
 	for {
 		config := s.Config.Stream.Asked()
-		config.Log = s.Log
+		config.Log, config.Kind = s.Log, cmp.Or(s.Kind, config.Kind)
 		if s.server != nil {
 			config.Room = s.server.Short
 		}

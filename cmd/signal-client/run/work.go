@@ -74,7 +74,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, unowned: known, log: s.Log}).Look)()
 
 	s.ready.Waiting("integrations are not loaded yet")
-	held := &ownership{Locks: locks, metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
+	held := &ownership{Locks: s.owners(locks), metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
 		return buckets.ReadStatus(ctx, store, instance)
 	}}
 	err = s.fleet(a, held, known, streams).Run(ctx)
@@ -82,12 +82,20 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	return err
 }
 
+// owners returns what decides which instances are polled here.
+func (s *Service) owners(l *locks.Locks) pipeline.Locks {
+	if s.Locks == nil {
+		return l
+	}
+	return s.Locks(l)
+}
+
 // assemble returns what polls, within this process's bounds.
 func (s *Service) assemble(store *jets.Store, seen *jets.SnapshotSeen, locks *locks.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *assembly {
 	within := newBounds(s.Config.Process)
 	s.metrics.WatchBounds(within.requests, within.pages)
 	return &assembly{
-		store: store, seen: seen, locks: locks, http: cmp.Or(s.http, okta.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
+		store: store, seen: seen, locks: locks, http: cmp.Or(s.HTTP, okta.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.Log,
 		origins:    origins{exchange: buckets.NewBudgets(store), replica: locks.Replica()},
 		bounds:     within,
@@ -168,7 +176,7 @@ func (s *Service) static() ([]pipeline.Integration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("instance from the environment: %w", err)
 	}
-	i.Static = true
+	i.Static, i.Kind = true, cmp.Or(s.Kind, i.Kind)
 	return []pipeline.Integration{i}, nil
 }
 

@@ -66,9 +66,9 @@ var strikes = []strike{
 			time.AfterFunc(w.upTo(4*time.Minute), func() { r.loses(host, false) })
 		}
 	}, nil},
-	{2, "is woken", func(w *fleetWorld, _ int, r *replica) {
+	{2, "and all others are woken", func(w *fleetWorld, _ int, _ *replica) {
 		for _, t := range w.tenants {
-			r.wake(t.name)
+			_ = w.admin.NATS.Publish(jets.SubjectWake(t.name), nil)
 		}
 	}, nil},
 	{6, "- the server restarts", func(w *fleetWorld, _ int, _ *replica) {

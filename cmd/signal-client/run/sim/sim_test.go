@@ -16,16 +16,16 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
 // The simulation of a fleet: twelve orgs with fifteen instances, a real nats-server
-// and up to four replicas, each the whole stage from its connection to its requests.
-// What befalls them is drawn from a seed; see sim_test.go for the variables that
-// choose seeds. When it is over they must come to rest by themselves; then
+// and up to four replicas, each what signal-client run is behind its listener.
+// What befalls them is drawn from a seed, which variables choose: see
+// CONTRIBUTING.md. When it is over they must come to rest by themselves; then
 // their rest is looked at, and the streams are audited.
 
 // TestSimulationFleet has everything befall the fleet: what replicas believe may be
@@ -91,12 +91,12 @@ type fleetWorld struct {
 	tally       *tally
 	orgs        []*fleetOrg
 	tenants     []*tenant
-	environment []pipeline.Integration // of each replica
-	slots       [4]*replica            // nil: nobody runs there
-	doomed      []*replica             // will die soon, or have
-	calm        atomic.Bool            // nothing goes wrong any more
-	misled      bool                   // LOCKS did not say the truth at a time
-	serial      int                    // of replicas' names
+	environment config.Okta // of each replica
+	slots       [4]*replica // nil: nobody runs there
+	doomed      []*replica  // will die soon, or have
+	calm        atomic.Bool // nothing goes wrong any more
+	misled      bool        // LOCKS did not say the truth at a time
+	serial      int         // of replicas' names
 }
 
 func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fleetWorld {
@@ -117,7 +117,7 @@ func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fl
 		t.Fatal(err)
 	}
 	w.settle()
-	w.environment = w.static()
+	w.environment = w.static(w.tenants[len(w.tenants)-1])
 	return w
 }
 

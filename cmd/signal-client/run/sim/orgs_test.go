@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/sinktest"
@@ -20,21 +23,21 @@ import (
 // fleetOrg is an org of the simulated fleet.
 type fleetOrg struct {
 	*oktatest.Org
-	host   string
-	tokens []string
-	away   atomic.Bool // it can't be reached
+	host string
+	away atomic.Bool // it can't be reached
 }
 
 // tenant is an instance of the simulated fleet, and what its operator wrote last.
 // Only the goroutine of the simulation touches it.
 type tenant struct {
-	name string
-	org  *fleetOrg
-	some bool // it asks for a part of the org's events
-	lone bool // it is configured in each replica's environment, and not stored
+	name   string
+	org    *fleetOrg
+	tokens [2]string // its own: requests are known by them
+	some   bool      // it asks for a part of the org's events
+	lone   bool      // it is configured in each replica's environment, and not stored
 
 	text     int // which of the filters of one meaning
-	token    int
+	token    int // which of its tokens
 	limit    int
 	interval time.Duration
 	off      time.Time // since when it is disabled, or deleted; zero: it is not
@@ -74,9 +77,9 @@ func (w *fleetWorld) settle() {
 		if i == 0 {
 			perMinute = 1200 // for several instances, each of which asks twice or more whenever it is taken
 		}
-		o := &fleetOrg{host: fmt.Sprintf("org-%d.okta.com", i), tokens: []string{"00first", "00second"}}
+		o := &fleetOrg{host: fmt.Sprintf("org-%d.okta.com", i)}
 		o.Org = oktatest.New(oktatest.Config{
-			Seed: w.seed + uint64(i)<<32, Origin: "https://" + o.host, Tokens: o.tokens, Requests: -1,
+			Seed: w.seed + uint64(i)<<32, Origin: "https://" + o.host, Requests: -1,
 			Links: oktatest.Links{Vary: true}, Rate: oktatest.Rate{PerMinute: perMinute},
 			Skew: time.Duration(w.pick(0, 0, -10, 10)) * time.Minute,
 			Lag:  oktatest.Lag{Late: 0.1, LateBy: 4 * time.Minute},
@@ -96,26 +99,30 @@ func (w *fleetWorld) settle() {
 }
 
 // static is what each replica's environment says.
-func (w *fleetWorld) static() []pipeline.Integration {
-	var list []pipeline.Integration
-	for _, t := range w.tenants {
-		if t.lone {
-			i, err := sinktest.Kind.Read(t.name, w.value(t, true))
-			w.must(err)
-			list = append(list, i)
-		}
+func (w *fleetWorld) static(t *tenant) config.Okta {
+	return config.Okta{
+		Instance: t.name, FQDN: t.org.host, Filter: t.filter(), Since: w.since(), PollInterval: t.interval.String(),
+		APIToken: pipeline.NewSecret(t.tokens[t.token]),
 	}
-	return list
 }
 
+// since is where fresh starts begin.
+func (w *fleetWorld) since() string { return w.started.Add(-12 * time.Hour).Format(time.RFC3339) }
+
 func (w *fleetWorld) newTenant(name string, o *fleetOrg) *tenant {
-	return &tenant{name: name, org: o, some: w.chance(0.3), text: w.rng.IntN(3), limit: w.pick(3, 10, 50), interval: w.interval()}
+	t := &tenant{name: name, org: o, tokens: [2]string{"00first-" + name, "00second-" + name},
+		some: w.chance(0.3), text: w.rng.IntN(3), limit: w.pick(3, 10, 50), interval: w.interval()}
+	for _, token := range t.tokens {
+		o.Restore(token)
+	}
+	return t
 }
 
 func (w *fleetWorld) interval() time.Duration {
 	return time.Duration(w.pick(10, 20, 30, 45)) * time.Second
 }
 
+// orgAt is the org at a host.
 func (w *fleetWorld) orgAt(host string) *fleetOrg {
 	for _, o := range w.orgs {
 		if o.host == host {
@@ -123,6 +130,20 @@ func (w *fleetWorld) orgAt(host string) *fleetOrg {
 		}
 	}
 	panic("no org " + host)
+}
+
+// tenantOf is the tenant that a request for events is for; others have no token.
+func (w *fleetWorld) tenantOf(req *http.Request) (t *tenant, ok bool) {
+	token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "SSWS ")
+	if !ok {
+		return nil, false
+	}
+	for _, t := range w.tenants {
+		if slices.Contains(t.tokens[:], token) {
+			return t, true
+		}
+	}
+	panic("nobody has the token of " + req.URL.String())
 }
 
 // faultOf draws what goes wrong with a request to an org, by its number alone.
@@ -145,8 +166,8 @@ func (w *fleetWorld) value(t *tenant, enabled bool) []byte {
 	return jets.Encode(map[string]any{
 		"enabled": enabled, "poll_interval": t.interval.String(),
 		"settings": map[string]any{"fqdn": t.org.host, "filter": t.filter(), "limit": t.limit,
-			"since": w.started.Add(-12 * time.Hour).Format(time.RFC3339)},
-		"credentials": map[string]any{"api_token": t.org.tokens[t.token]},
+			"since": w.since()},
+		"credentials": map[string]any{"api_token": t.tokens[t.token]},
 	})
 }
 
@@ -216,9 +237,17 @@ func (w *fleetWorld) reconfigure() {
 		t.interval, t.limit = w.interval(), w.pick(3, 10, 50)
 		_ = w.put(t, true)
 	case 4:
-		t.org.Revoke(t.org.tokens[t.token]) // by somebody else
+		for _, other := range w.tenants { // by somebody else
+			if other.org == t.org {
+				t.org.Revoke(other.tokens[t.token])
+			}
+		}
 	case 5:
-		t.org.Restore(t.org.tokens[1-t.token])
+		for _, other := range w.tenants {
+			if other.org == t.org {
+				t.org.Restore(other.tokens[1-t.token])
+			}
+		}
 		t.token = 1 - t.token
 		_ = w.put(t, true)
 	case 6: // a wrong value, and others' keys

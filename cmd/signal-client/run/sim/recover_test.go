@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"math/bits"
+	"net/http"
 	"slices"
 	"time"
 
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/sink/signals"
 	"github.com/witfoo/signal-client/sink/sinktest"
+	"github.com/witfoo/signal-client/source/breaker"
 )
 
 // recover ends all trouble, and sees that the fleet comes to rest by itself: all is
@@ -34,8 +38,10 @@ func (w *fleetWorld) recover() {
 	}
 	for _, o := range w.orgs {
 		o.away.Store(false)
-		o.Restore(o.tokens[0])
-		o.Restore(o.tokens[1])
+	}
+	for _, t := range w.tenants {
+		t.org.Restore(t.tokens[0])
+		t.org.Restore(t.tokens[1])
 	}
 	w.must(w.admin.Up(w.Context()))
 	w.clear()
@@ -194,6 +200,7 @@ func (w *fleetWorld) judge() {
 func (w *fleetWorld) rest() {
 	time.Sleep(time.Minute)                   // what was taken last is asked for at its own moment of the interval
 	w.still("nothing happens", 6*time.Minute) // longer than what is declined, or strayed, stays so
+	w.shown()
 	late := w.live()[0]
 	late.proxy.Stall()
 	time.Sleep(w.ttl / 2)
@@ -218,6 +225,23 @@ func (w *fleetWorld) rest() {
 	}
 	w.await(w.each(w.owned), time.Second, 10*time.Second)
 	w.part()
+}
+
+// shown checks what is shown of a fleet at rest: each process is ready, and STATUS says of
+// each instance that its holder polls it.
+func (w *fleetWorld) shown() {
+	for _, r := range w.live() {
+		if answer := r.get("/readyz"); answer.Code != http.StatusOK {
+			w.Errorf("seed %d: %s is not ready at rest: %s", w.seed, r.name, answer.Body)
+		}
+	}
+	for _, t := range w.tenants {
+		s, err := buckets.ReadStatus(w.Context(), jets.Attach(w.admin, sinktest.Kind), t.name)
+		holders := w.logbook.holders(t.name)
+		if err != nil || len(holders) != 1 || s.Holder != holders[0].locks.Load().Replica() || s.State != pipeline.StatePolling || s.Breaker != breaker.Closed || s.LastError != "" {
+			w.Errorf("seed %d: STATUS of %s at rest: %+v (held by %v): %v", w.seed, t.name, s, w.names(t.name), err)
+		}
+	}
 }
 
 // still checks that nothing moves for a while, and that each org is asked once
