@@ -15,7 +15,7 @@ var All = []source.Kind{okta.Source}
 // Default is the kind of instances from the environment and the command line.
 var Default = All[0].Kind
 
-// Of returns the kind of an integration.
+// Of returns the kind of an integration, by its name.
 func Of(i pipeline.Integration) source.Kind {
-	return All[slices.IndexFunc(All, func(k source.Kind) bool { return k.Kind == i.Kind })]
+	return All[slices.IndexFunc(All, func(k source.Kind) bool { return k.Name == i.Kind.Name })]
 }
