@@ -17,7 +17,7 @@ type killed struct {
 	name  string
 	env   []string
 	log   *os.File
-	cmd   *exec.Cmd     // nil while it does not run
+	cmd   *exec.Cmd     // nil while it is not running
 	ended chan struct{} // closed when cmd has ended
 }
 
