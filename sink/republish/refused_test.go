@@ -50,8 +50,8 @@ func TestRepublishIntoAFullStream(t *testing.T) {
 	if !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "sequence 1300: refused by FULL: maximum messages exceeded") {
 		t.Errorf("ended with %v", err)
 	}
-	if r.Waiting() != 1300 || r.Unacknowledged() != 100 {
-		t.Errorf("%d wait from %d, want 100 from 1300", r.Unacknowledged(), r.Waiting())
+	if r.Waiting() != 1300 || len(r.waiting) != 100 || r.StoredBeyond() != 0 {
+		t.Errorf("%d wait from %d, of which %d are stored; want 100 from 1300", len(r.waiting), r.Waiting(), r.StoredBeyond())
 	}
 	full.MaxMsgs = -1
 	_, err = st.Store.Conn.JS.UpdateStream(t.Context(), full)

@@ -49,6 +49,10 @@ type Target struct {
 	ID        string   // the replay's id, in Signal-Replay
 	Instances []string // instances whose events may come: streams must take the subjects of all, or of none
 
+	// Done, unless nil, is called for each event, in order, once it and all before it are
+	// acknowledged or, if no stream takes the subject, sent.
+	Done func(*scan.Stored)
+
 	// Held, unless nil, is called with the reason why Flush waits, after each attempt,
 	// and with nil when everything is acknowledged.
 	Held func(error)
@@ -73,10 +77,17 @@ type Republisher struct {
 
 	conn    *jets.Conn
 	target  Target
-	most    int  // largest message that every stream takes; 0: any
-	bounded bool // a full stream refuses messages, and nobody removes old ones
-	waiting []*nats.Msg
+	most    int        // largest message that every stream takes; 0: any
+	bounded bool       // a full stream refuses messages, and nobody removes old ones
+	waiting []outgoing // from the first event that may not be stored
 	bytes   int
+}
+
+// outgoing is a published event.
+type outgoing struct {
+	e      *scan.Stored
+	msg    *nats.Msg
+	stored bool // an earlier one may not be
 }
 
 // New checks the target. It returns ErrSubject, ErrOwnSubject or ErrTarget.
@@ -204,7 +215,7 @@ func meet(a, b string) bool {
 // Flush's; the event then still waits.
 func (r *Republisher) Publish(ctx context.Context, e *scan.Stored) error {
 	m := r.message(e)
-	r.waiting = append(r.waiting, m)
+	r.waiting = append(r.waiting, outgoing{e: e, msg: m})
 	if r.bytes += m.Size(); len(r.waiting) < republishWindow && r.bytes < republishBytes {
 		return nil
 	}
@@ -286,23 +297,30 @@ func (r *Republisher) refusal(err error) error {
 // denied returns the server's refusal to let this user publish; nil: none.
 func (r *Republisher) denied() error {
 	return r.conn.Denied(func(subject string) bool {
-		return slices.ContainsFunc(r.waiting, func(m *nats.Msg) bool { return m.Subject == subject })
+		return slices.ContainsFunc(r.waiting, func(o outgoing) bool { return o.msg.Subject == subject })
 	})
 }
 
-// Waiting returns the sequence of the first event without an ack; 0: none.
+// Waiting returns the sequence of the first event that may not be stored; 0: none.
 func (r *Republisher) Waiting() uint64 {
 	if len(r.waiting) == 0 {
 		return 0
 	}
-	seq, _ := strconv.ParseUint(r.waiting[0].Header[headerSequence][0], 10, 64) // set by message
-	return seq
+	return r.waiting[0].e.Seq
 }
 
-// Unacknowledged returns how many events have no ack.
-func (r *Republisher) Unacknowledged() int { return len(r.waiting) }
+// StoredBeyond returns how many events after the first waiting one are stored already.
+func (r *Republisher) StoredBeyond() int {
+	n := 0
+	for _, o := range r.waiting {
+		if o.stored {
+			n++
+		}
+	}
+	return n
+}
 
-// send publishes what waits, and keeps what was not acknowledged.
+// send publishes what waits.
 func (r *Republisher) send(ctx context.Context) error {
 	ctx, done := r.conn.Epoch(ctx)
 	defer done()
@@ -311,9 +329,15 @@ func (r *Republisher) send(ctx context.Context) error {
 	if len(r.Streams) == 0 {
 		return r.sendCore(ctx)
 	}
+	var sent []*outgoing
 	var acks []jetstream.PubAckFuture
 	var failed error
-	for _, m := range r.waiting {
+	for i := range r.waiting {
+		o := &r.waiting[i]
+		if o.stored {
+			continue
+		}
+		m := o.msg
 		if size := m.Size() - len(m.Subject); r.most > 0 && size > r.most { // so that no later event is stored before it
 			failed = fmt.Errorf("%w: %d bytes with its headers, max_msg_size is %d", jets.ErrMessageSize, size, r.most)
 			break
@@ -323,30 +347,39 @@ func (r *Republisher) send(ctx context.Context) error {
 			failed = err
 			break
 		}
-		acks = append(acks, ack)
+		sent, acks = append(sent, o), append(acks, ack)
 	}
-	kept := r.waiting[len(acks):]
 	for n, ack := range slices.Backward(acks) {
 		select {
 		case <-ack.Ok():
-			continue
+			sent[n].stored = true
 		case err := <-ack.Err():
 			failed = err
 		case <-ctx.Done():
 			failed = context.Cause(ctx)
 		}
-		kept = append([]*nats.Msg{r.waiting[n]}, kept...)
 	}
-	r.waiting = kept
+	r.settle()
 	return failed
+}
+
+// settle reports the events before the first one that may not be stored.
+func (r *Republisher) settle() {
+	n := 0
+	for ; n < len(r.waiting) && r.waiting[n].stored; n++ {
+		if r.target.Done != nil {
+			r.target.Done(r.waiting[n].e)
+		}
+	}
+	r.waiting = slices.Delete(r.waiting, 0, n)
 }
 
 // sendCore publishes what waits, without acks. If the connection drops before the server
 // confirms that everything arrived, all is published again: a subscriber may get events
 // twice.
 func (r *Republisher) sendCore(ctx context.Context) error {
-	for _, m := range r.waiting {
-		if err := r.conn.NATS.PublishMsg(m); err != nil {
+	for _, o := range r.waiting {
+		if err := r.conn.NATS.PublishMsg(o.msg); err != nil {
 			return err
 		}
 	}
@@ -360,6 +393,9 @@ func (r *Republisher) sendCore(ctx context.Context) error {
 	if err := r.denied(); err != nil {
 		return err
 	}
-	r.waiting = nil
+	for i := range r.waiting {
+		r.waiting[i].stored = true
+	}
+	r.settle()
 	return nil
 }

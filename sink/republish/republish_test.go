@@ -74,9 +74,9 @@ func TestRepublishThroughARestart(t *testing.T) {
 	st, server := sinktest.NewProcess(t)
 	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again.>"}})
 	l := sinktest.Lay(st, 1, 3000, 2, 50)
-	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.{instance}", ID: "r1"})
+	var want, done []string
+	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.{instance}", ID: "r1", Done: func(e *scan.Stored) { done = append(done, e.ID()) }})
 	st.OK(err)
-	var want []string
 	for e, err := range scan.Events(t.Context(), st.Store.Conn, scan.Range{Kind: sinktest.Kind}) {
 		st.OK(err)
 		st.OK(r.Publish(t.Context(), e))
@@ -94,6 +94,9 @@ func TestRepublishThroughARestart(t *testing.T) {
 			t.Fatalf("%v", m.Header)
 		}
 	}
+	if !slices.Equal(done, want) {
+		t.Errorf("%d events are done, want %d", len(done), len(want))
+	}
 	slices.Sort(got) // a lost ack may change the order
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
@@ -106,7 +109,8 @@ func TestRepublishEnded(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
 	l := sinktest.Lay(st, 1, 100, 2, 50)
-	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1"})
+	done := map[uint64]bool{}
+	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again", ID: "r1", Done: func(e *scan.Stored) { done[e.Seq] = true }})
 	st.OK(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	for e, err := range scan.Events(t.Context(), st.Store.Conn, scan.Range{Kind: sinktest.Kind}) {
@@ -124,11 +128,45 @@ func TestRepublishEnded(t *testing.T) {
 	for i := range l.Msgs {
 		if seq := l.Base + uint64(i); l.IsEvent(i) && !held[seq] && (from == 0 || seq < from) {
 			t.Errorf("%d has no ack and is not waiting: that begins at %d", seq, from)
+		} else if l.IsEvent(i) && done[seq] != (from == 0 || seq < from) {
+			t.Errorf("%d is done: %v, but waiting begins at %d", seq, done[seq], from)
 		}
 	}
 	st.OK(r.Flush(t.Context()))
 	if r.Waiting() != 0 {
 		t.Errorf("waiting from %d", r.Waiting())
+	}
+}
+
+// An event is done when all before it are. What is stored beyond the first that waits is
+// not published again.
+func TestRepublishDoneInOrder(t *testing.T) {
+	st := sinktest.New(t, jetstest.Config{})
+	full := jetstream.StreamConfig{Name: "FULL", Subjects: []string{"again.acme"}, Discard: jetstream.DiscardNew, MaxMsgs: 1}
+	makeStream(st, full)
+	makeStream(st, jetstream.StreamConfig{Name: "ROOM", Subjects: []string{"again.beta"}, Duplicates: 100 * time.Millisecond})
+	var done []uint64
+	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.{instance}", ID: "r1", Done: func(e *scan.Stored) { done = append(done, e.Seq) }})
+	st.OK(err)
+	for i, instance := range []string{"acme", "acme", "beta", "beta"} {
+		st.OK(r.Publish(t.Context(), &scan.Stored{Kind: sinktest.Kind, Instance: instance, Seq: uint64(1000 + i), Header: nats.Header{}, Data: []byte("{}")}))
+	}
+	if err := r.Flush(t.Context()); !errors.Is(err, ErrRefused) {
+		t.Errorf("ended with %v", err)
+	}
+	if !slices.Equal(done, []uint64{1000}) || r.Waiting() != 1001 || r.StoredBeyond() != 2 {
+		t.Errorf("%d are done, waiting from %d, %d are stored beyond", done, r.Waiting(), r.StoredBeyond())
+	}
+	time.Sleep(200 * time.Millisecond) // now ROOM would take the same message again
+	full.MaxMsgs = -1
+	_, err = st.Store.Conn.JS.UpdateStream(t.Context(), full)
+	st.OK(err)
+	st.OK(r.Flush(t.Context()))
+	if !slices.Equal(done, []uint64{1000, 1001, 1002, 1003}) || r.Waiting() != 0 || r.StoredBeyond() != 0 {
+		t.Errorf("%d are done, waiting from %d", done, r.Waiting())
+	}
+	if got := kept(st, "ROOM"); !slices.Equal(got, []uint64{1002, 1003}) {
+		t.Errorf("ROOM holds %d", got)
 	}
 }
 

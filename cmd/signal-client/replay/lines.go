@@ -12,6 +12,7 @@ import (
 // lines writes events to a file or pipe, one event's bytes per line.
 type lines struct {
 	w    io.Writer
+	done func(*scan.Stored) // called for each event that is written
 	buf  []byte
 	ends []lineEnd // of lines that are partly in buf
 	cut  bool      // the first of them is partly written
@@ -19,8 +20,8 @@ type lines struct {
 
 // lineEnd is the end of an event's line in the buffer.
 type lineEnd struct {
-	seq uint64
-	at  int
+	e  *scan.Stored
+	at int
 }
 
 const linesBuffer = 1 << 17
@@ -33,7 +34,7 @@ func (l *lines) Publish(ctx context.Context, e *scan.Stored) error {
 		data = bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\n"), []byte(" ")), []byte("\r"), []byte(" "))
 	}
 	l.buf = append(append(l.buf, data...), '\n')
-	l.ends = append(l.ends, lineEnd{e.Seq, len(l.buf)})
+	l.ends = append(l.ends, lineEnd{e, len(l.buf)})
 	if len(l.buf) < linesBuffer {
 		return nil
 	}
@@ -47,8 +48,8 @@ func (l *lines) Flush(context.Context) error {
 	}
 	n, err := l.w.Write(l.buf)
 	whole := 0
-	for whole < len(l.ends) && l.ends[whole].at <= n {
-		whole++
+	for ; whole < len(l.ends) && l.ends[whole].at <= n; whole++ {
+		l.done(l.ends[whole].e)
 	}
 	if n > 0 {
 		l.cut = whole == 0 || l.ends[whole-1].at < n
@@ -66,14 +67,17 @@ func (l *lines) Waiting() uint64 {
 	if len(l.ends) == 0 {
 		return 0
 	}
-	return l.ends[0].seq
+	return l.ends[0].e.Seq
 }
 
 // nowhere drops events that are only counted.
-type nowhere struct{}
+type nowhere struct{ done func(*scan.Stored) }
 
 // Publish implements replayOut.
-func (nowhere) Publish(context.Context, *scan.Stored) error { return nil }
+func (n nowhere) Publish(_ context.Context, e *scan.Stored) error {
+	n.done(e)
+	return nil
+}
 
 // Flush implements replayOut.
 func (nowhere) Flush(context.Context) error { return nil }

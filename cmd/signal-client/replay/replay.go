@@ -133,6 +133,7 @@ func (r *replayer) refuse() error {
 func (r *replayRun) publisher(ctx context.Context, instances []string) (*republish.Republisher, error) {
 	to, err := republish.New(ctx, r.store.Conn, republish.Target{
 		Subject: r.to, ID: r.id, Instances: instances,
+		Done: r.done,
 		Held: func(err error) { r.progress.Held(err) },
 	})
 	p := &problem.Error{Op: "replay to " + r.to, Err: err, Code: problem.BadUsage}

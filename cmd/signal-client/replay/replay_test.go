@@ -253,7 +253,7 @@ func TestReplayTempo(t *testing.T) {
 // A line has an event's own bytes, but that breaks are spaces.
 func TestReplayLines(t *testing.T) {
 	var to bytes.Buffer
-	l := &lines{w: &to}
+	l := &lines{w: &to, done: func(*scan.Stored) {}}
 	for seq, data := range []string{`{"a":1}`, "{\"a\" :\r\n\t2\n}", `{"a":"` + strings.Repeat("x", 1<<18) + `"}`} {
 		if err := l.Publish(t.Context(), &scan.Stored{Kind: kinds.Default, Seq: uint64(seq + 1), Data: []byte(data)}); err != nil {
 			t.Fatal(err)
@@ -290,7 +290,7 @@ func TestReplayLinesOnAFullDisk(t *testing.T) {
 	}{{0, 0, 10, false}, {2, 0, 10, true}, {3, 1, 11, false}, {8, 2, 12, true}, {9, 3, 0, false}} {
 		disk := &disk{room: test.room}
 		run := &replayRun{replayer: &replayer{}, counts: newCounts(), progress: &replayProgress{}}
-		l := &lines{w: disk}
+		l := &lines{w: disk, done: run.done}
 		run.out = l
 		for seq := range uint64(3) {
 			if err := run.bringOne(t.Context(), &scan.Stored{Kind: kinds.Default, Seq: 10 + seq, Header: nats.Header{}, Data: []byte("{}")}); err != nil {
@@ -298,7 +298,6 @@ func TestReplayLinesOnAFullDisk(t *testing.T) {
 			}
 		}
 		err := l.Flush(t.Context())
-		run.settle()
 		if got := run.counts.total.Events; got != test.events || l.Waiting() != test.going || l.cut != test.cut || (err != nil) != (test.going > 0) {
 			t.Errorf("room for %d bytes: %d events, going on from %d, cut %t, %v", test.room, got, l.Waiting(), l.cut, err)
 		}

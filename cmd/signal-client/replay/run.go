@@ -37,18 +37,12 @@ type replayRun struct {
 	began    time.Time
 
 	brought       uint64 // events replayed
-	pending       []pending
 	from, through uint64 // actual range
 	next          uint64 // the sequence to continue from
 }
 
-// pending is a published event whose ack is pending.
-type pending struct {
-	e  *scan.Stored
-	at time.Time // when it happened
-}
-
-// replayOut is the destination of events.
+// replayOut is the destination of events. It reports to replayRun.done, in order, which
+// of them have reached it.
 type replayOut interface {
 	// Publish accepts an event, even when it returns an error.
 	Publish(ctx context.Context, e *scan.Stored) error
@@ -80,11 +74,11 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	}
 	switch {
 	case r.dryRun:
-		r.out, r.target = nowhere{}, nil // the target was only checked
+		r.out, r.target = nowhere{r.done}, nil // the target was only checked
 	case r.to != "":
 		r.out = r.target
 	default:
-		r.out = &lines{w: r.Out()}
+		r.out = &lines{w: r.Out(), done: r.done}
 	}
 	if r.filter.from.IsZero() {
 		return nil
@@ -144,7 +138,6 @@ func (r *replayRun) Run(ctx context.Context) error {
 	if err != nil {
 		err = r.flushRest(ctx, err)
 	}
-	r.settle()
 	if waiting := r.out.Waiting(); waiting > 0 {
 		r.next = waiting
 	}
@@ -215,8 +208,7 @@ func (r *replayRun) bring(ctx context.Context) error {
 }
 
 func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
-	at := happened(e)
-	if wait := r.pace.Wait(at, time.Now()); wait > 0 && !r.dryRun {
+	if wait := r.pace.Wait(happened(e), time.Now()); wait > 0 && !r.dryRun {
 		if wait > time.Millisecond {
 			if err := r.out.Flush(ctx); err != nil {
 				return err
@@ -228,22 +220,13 @@ func (r *replayRun) bringOne(ctx context.Context, e *scan.Stored) error {
 	}
 	r.brought++
 	r.next = e.Seq + 1
-	r.pending = append(r.pending, pending{e, at})
-	err := r.out.Publish(ctx, e)
-	r.settle()
-	return err
+	return r.out.Publish(ctx, e)
 }
 
-// settle counts the events that have reached their destination, up to the first that may
-// not have: a replay continues there.
-func (r *replayRun) settle() {
-	waiting, n := r.out.Waiting(), 0
-	for n < len(r.pending) && (waiting == 0 || r.pending[n].e.Seq < waiting) {
-		r.counts.Add(r.pending[n].e, r.pending[n].at)
-		r.progress.Event(len(r.pending[n].e.Data))
-		n++
-	}
-	r.pending = slices.Delete(r.pending, 0, n)
+// done counts an event that has reached its destination, as all before it have.
+func (r *replayRun) done(e *scan.Stored) {
+	r.counts.Add(e, happened(e))
+	r.progress.Event(len(e.Data))
 }
 
 func (r *replayRun) verb() string {
@@ -292,9 +275,9 @@ func (r *replayRun) report(done bool) error {
 	if !done && r.next > 0 && r.next <= r.through && !r.dryRun {
 		command, besides := r.again()
 		fmt.Fprintf(r.Err(), "Continue from sequence %d%s:\n  %s\n", r.next, besides, command)
-		if r.target != nil && len(r.pending) > r.target.Unacknowledged() {
+		if r.target != nil && r.target.StoredBeyond() > 0 {
 			fmt.Fprintf(r.Err(), "It repeats %s that are stored already: the stream drops them within its duplicate window (2 minutes unless set)\n",
-				term.Count(len(r.pending)-r.target.Unacknowledged(), "event"))
+				term.Count(r.target.StoredBeyond(), "event"))
 		}
 	}
 	return err
