@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 )
 
-// crowd are users of a gate, each in a goroutine of its own, in a bubble.
-type crowd struct {
+// gateUsers are users of a gate, each in a goroutine of its own, in a bubble.
+type gateUsers struct {
 	*testing.T
 	gate *Gate
 
@@ -22,11 +22,11 @@ type crowd struct {
 	wg     sync.WaitGroup
 }
 
-// inCrowd runs a test in a bubble. No one may be left waiting, nor anything in use.
-func inCrowd(t *testing.T, gate *Gate, test func(c *crowd)) {
+// withGateUsers runs a test in a bubble. No one may be left waiting, nor anything in use.
+func withGateUsers(t *testing.T, gate *Gate, test func(c *gateUsers)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &crowd{T: t, gate: gate, grants: map[string]*Grant{}}
+		c := &gateUsers{T: t, gate: gate, grants: map[string]*Grant{}}
 		test(c)
 		for names := c.holders(); len(names) > 0; names = c.holders() {
 			c.release(names[0])
@@ -38,20 +38,20 @@ func inCrowd(t *testing.T, gate *Gate, test func(c *crowd)) {
 	})
 }
 
-// take comes to the gate, and waits there if it must.
-func (c *crowd) take(ctx context.Context, name string, n int64, drains bool) {
+// take asks for a grant, and waits if it must.
+func (c *gateUsers) take(ctx context.Context, name string, n int64, drains bool) {
 	c.do(name, func() (*Grant, error) { return c.gate.Take(ctx, n, drains) })
 }
 
-// resize makes a grant another one.
-func (c *crowd) resize(ctx context.Context, name string, n int64) {
+// resize changes a grant's size.
+func (c *gateUsers) resize(ctx context.Context, name string, n int64) {
 	c.mu.Lock()
 	t := c.grants[name]
 	c.mu.Unlock()
 	c.do(name+" again", func() (*Grant, error) { return nil, t.Resize(ctx, n) })
 }
 
-func (c *crowd) do(name string, f func() (*Grant, error)) {
+func (c *gateUsers) do(name string, f func() (*Grant, error)) {
 	c.wg.Go(func() {
 		t, err := f()
 		c.mu.Lock()
@@ -67,13 +67,13 @@ func (c *crowd) do(name string, f func() (*Grant, error)) {
 	synctest.Wait()
 }
 
-func (c *crowd) release(name string) {
+func (c *gateUsers) release(name string) {
 	c.let(name)
 	synctest.Wait()
 }
 
 // let releases a grant and looks at nothing that follows.
-func (c *crowd) let(name string) {
+func (c *gateUsers) let(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.grants[name].Release()
@@ -81,17 +81,17 @@ func (c *crowd) let(name string) {
 }
 
 // holders are those who are in.
-func (c *crowd) holders() []string {
+func (c *gateUsers) holders() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Sorted(maps.Keys(c.grants))
 }
 
-func (c *crowd) has(name string) bool { return slices.Contains(c.holders(), name) }
+func (c *gateUsers) has(name string) bool { return slices.Contains(c.holders(), name) }
 
 // want checks who went in since it was last asked. Of those who went at once it
 // can't be told who was first.
-func (c *crowd) want(names ...string) {
+func (c *gateUsers) want(names ...string) {
 	c.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +103,7 @@ func (c *crowd) want(names ...string) {
 }
 
 func TestGateBounds(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 10}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 10}, func(c *gateUsers) {
 		c.take(c.Context(), "six", 6, false)
 		c.take(c.Context(), "five", 5, false)
 		c.take(c.Context(), "four", 4, false) // would fit, but five came first
@@ -120,7 +120,7 @@ func TestGateBounds(t *testing.T) {
 }
 
 func TestGateWithoutBound(t *testing.T) {
-	inCrowd(t, &Gate{}, func(c *crowd) {
+	withGateUsers(t, &Gate{}, func(c *gateUsers) {
 		c.take(c.Context(), "much", 1<<40, true)
 		c.resize(c.Context(), "much", 1<<41)
 		c.want("much", "much again")
@@ -133,7 +133,7 @@ func TestGateWithoutBound(t *testing.T) {
 }
 
 func TestGateQuietGoFirst(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 1}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 1}, func(c *gateUsers) {
 		c.take(c.Context(), "first", 1, true)
 		for i := range 3 {
 			c.take(c.Context(), fmt.Sprint("drains ", i), 1, true)
@@ -151,7 +151,7 @@ func TestGateQuietGoFirst(t *testing.T) {
 
 // However many quiet ones there are, one that drains gets its turn.
 func TestGateStarvesNobody(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 1}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 1}, func(c *gateUsers) {
 		c.take(c.Context(), "0", 1, false)
 		c.take(c.Context(), "drains", 1, true)
 		c.take(c.Context(), "1", 1, false)
@@ -168,7 +168,7 @@ func TestGateStarvesNobody(t *testing.T) {
 
 // One that drains and does not fit yet is not passed for ever either.
 func TestGateStarvesNobodyLarge(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 10}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 10}, func(c *gateUsers) {
 		c.take(c.Context(), "0", 1, false)
 		c.take(c.Context(), "drains", 10, true)
 		n := 0
@@ -183,7 +183,7 @@ func TestGateStarvesNobodyLarge(t *testing.T) {
 }
 
 func TestGateLetsTheLargeInAlone(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 10}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 10}, func(c *gateUsers) {
 		c.take(c.Context(), "small", 1, false)
 		c.take(c.Context(), "large", 100, false)
 		c.take(c.Context(), "next", 1, false)
@@ -196,7 +196,7 @@ func TestGateLetsTheLargeInAlone(t *testing.T) {
 }
 
 func TestGateGivenUp(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 10}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 10}, func(c *gateUsers) {
 		over, end := context.WithCancelCause(c.Context())
 		c.take(c.Context(), "first", 10, false)
 		c.take(over, "given up", 10, false)
@@ -213,7 +213,7 @@ func TestGateGivenUp(t *testing.T) {
 // Who is let in at the very moment at which it gives up has nothing.
 func TestGateGivenUpAsItOpens(t *testing.T) {
 	for range 100 {
-		inCrowd(t, &Gate{Capacity: 1}, func(c *crowd) {
+		withGateUsers(t, &Gate{Capacity: 1}, func(c *gateUsers) {
 			over, end := context.WithCancelCause(c.Context())
 			c.take(c.Context(), "first", 1, false)
 			c.take(over, "given up", 1, false)
@@ -232,7 +232,7 @@ func TestGateGivenUpAsItOpens(t *testing.T) {
 }
 
 func TestGrantReleasedTwice(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 10}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 10}, func(c *gateUsers) {
 		c.take(c.Context(), "a", 4, false)
 		c.take(c.Context(), "b", 4, false)
 		c.mu.Lock()
@@ -249,7 +249,7 @@ func TestGrantReleasedTwice(t *testing.T) {
 // Two that want more than there is can't wait for each other for ever: one goes
 // on in the spare part, and Capacity holds.
 func TestGrantGrows(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 20, Spare: 8}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 20, Spare: 8}, func(c *gateUsers) {
 		c.take(c.Context(), "a", 6, false)
 		c.take(c.Context(), "b", 6, true)
 		c.take(c.Context(), "c", 1, false)
@@ -268,7 +268,7 @@ func TestGrantGrows(t *testing.T) {
 }
 
 func TestGrantKeepsItsSizeWhenGivenUp(t *testing.T) {
-	inCrowd(t, &Gate{Capacity: 10}, func(c *crowd) {
+	withGateUsers(t, &Gate{Capacity: 10}, func(c *gateUsers) {
 		over, end := context.WithCancelCause(c.Context())
 		c.take(c.Context(), "a", 5, false)
 		c.take(c.Context(), "b", 5, false)

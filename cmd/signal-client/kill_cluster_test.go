@@ -48,7 +48,7 @@ type killCluster struct {
 	killed   struct{ services, servers int }
 }
 
-// round strikes once in each way.
+// round injects each kind of fault once.
 func (c *killCluster) round() {
 	c.Helper()
 	order := c.rng.Perm(len(c.services))

@@ -192,13 +192,13 @@ func (w *world) run() {
 	for range 10 + w.rng.IntN(30) {
 		time.Sleep(w.upTo(time.Minute))
 		w.evict()
-		w.strike()
+		w.injectFault()
 	}
 	if w.trouble.pauses {
 		w.pause()
 		for range 10 {
 			time.Sleep(w.upTo(time.Minute))
-			w.strike()
+			w.injectFault()
 		}
 	}
 	for _, p := range w.pollers {
@@ -225,8 +225,8 @@ func (w *world) recover() {
 	p.kill()
 }
 
-// strike does one thing to the world.
-func (w *world) strike() {
+// injectFault injects one fault.
+func (w *world) injectFault() {
 	i := w.rng.IntN(len(w.pollers))
 	p := w.pollers[i]
 	switch n := w.rng.IntN(100); {

@@ -51,7 +51,7 @@ func (w *fleetWorld) recover() {
 	for _, t := range w.tenants {
 		w.must(w.put(t, true))
 	}
-	w.log.Info("strike: recovery")
+	w.log.Info("fault: recovery")
 	began := time.Now()
 
 	// Reconnecting, a watch that must be found dead, a session that expires and

@@ -172,7 +172,7 @@ func (w *fleetWorld) run() {
 	}
 	for end := time.Now().Add(w.life); time.Now().Before(end); {
 		time.Sleep(w.upTo(15 * time.Second))
-		w.strike()
+		w.injectFault()
 		if w.chance(0.3) {
 			w.reconfigure()
 		}

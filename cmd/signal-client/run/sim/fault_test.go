@@ -10,15 +10,15 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// strike is something that befalls a fleet; most of them, one replica.
-type strike struct {
+// fault is a fault that a fleet can meet; most of them hit one replica.
+type fault struct {
 	weight int
 	what   string
 	do     func(w *fleetWorld, slot int, r *replica)
 	may    func(fleetTrouble) bool // nil: always
 }
 
-var strikes = []strike{
+var fleetFaults = []fault{
 	{12, "is killed", (*fleetWorld).kill, nil},
 	{8, "dies at a write", func(w *fleetWorld, slot int, r *replica) {
 		r.proxy.AtWrite(1+w.rng.IntN(20), r.die)
@@ -89,26 +89,26 @@ var strikes = []strike{
 	}, func(t fleetTrouble) bool { return t.full }},
 }
 
-// strike does one thing to the fleet. Where nobody runs one comes.
-func (w *fleetWorld) strike() {
+// injectFault injects one fault. If no replica runs, one is started instead.
+func (w *fleetWorld) injectFault() {
 	slot := w.rng.IntN(len(w.slots))
 	r := w.slots[slot]
 	if r == nil {
 		w.slots[slot] = w.launch(w.name())
-		w.log.Info("strike: " + w.slots[slot].name + " comes")
+		w.log.Info("fault: " + w.slots[slot].name + " comes")
 		return
 	}
 	all := 0
-	for _, s := range strikes {
+	for _, s := range fleetFaults {
 		all += s.weight
 	}
 	n := w.rng.IntN(all)
-	for _, s := range strikes {
+	for _, s := range fleetFaults {
 		if n -= s.weight; n >= 0 {
 			continue
 		}
 		if s.may == nil || s.may(w.trouble) {
-			w.log.Info("strike: " + r.name + " " + s.what)
+			w.log.Info("fault: " + r.name + " " + s.what)
 			s.do(w, slot, r)
 		}
 		return
