@@ -37,6 +37,8 @@ type Kind struct {
 	// published has a Flaw; data that is no JSON gives an error.
 	Element func(data []byte) (Event, error)
 
+	Facets Facets
+
 	// Start returns the request for everything that the org persisted at or after since,
 	// in order of persistence.
 	Start func(i Integration, since time.Time) Link
@@ -52,6 +54,14 @@ type Members struct {
 	ID        string // its id, such as uuid
 	Type      string // such as eventType
 	Published string // when it happened, in RFC 3339
+}
+
+// Facets read from an event what people look for. Each returns nothing if the event has no
+// such member, or one of another type.
+type Facets struct {
+	Actor   func(data []byte) []string // all names of who did it
+	Address func(data []byte) string   // the IP address that it came from
+	Outcome func(data []byte) string
 }
 
 // Read parses a value of INTEGRATIONS.

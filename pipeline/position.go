@@ -29,7 +29,7 @@ const (
 )
 
 // Position is how far an instance has come in its org's log. Its JSON is the message on
-// signal-cursor.okta.<instance>.
+// signal-cursor.<kind>.<instance>.
 type Position struct {
 	Version         int        `json:"version"`
 	Link            Link       `json:"link"`

@@ -27,6 +27,12 @@ func TestKindOfStoredNames(t *testing.T) {
 	if got := Kind.Window(i)(at, at.Add(time.Hour)); got != "/api/v1/logs?since=2026-11-01T02%3A03%3A04.005Z&until=2026-11-01T03%3A03%3A04.005Z"+asked {
 		t.Error(got)
 	}
+	if e, err := Kind.Element([]byte(`{"uuid":"u","eventType":"t","published":"2026-11-01T02:03:04Z"}`)); err != nil || e.UUID != "u" || e.Type != "t" {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if got := Kind.Keeps(); got != "Okta keeps 90 days" {
+		t.Error(got)
+	}
 	if got := Kind.Query(i); got != "c39b72d7d1acb453" {
 		t.Error(got)
 	}

@@ -80,7 +80,7 @@ func (a *auditor) run(cmd *cobra.Command) error {
 		return err
 	}
 	if since.After(a.since.At(now)) {
-		a.Say("Okta keeps 90 days: the audit starts there.")
+		a.Say("%s: the audit starts there.", kinds.Default.Keeps())
 	}
 	store, done, err := a.Open(cmd)
 	if err != nil {
@@ -145,7 +145,7 @@ func spanOf(since, until cli.TimeFlag, now time.Time) (from, to time.Time, err e
 	case to.After(now):
 		err = problem.Usage("--until="+until.Text, "it is in the future", "leave it out: the default is now")
 	case !from.Before(to) && since.At(now).Before(to):
-		err = problem.Usage("--until="+until.Text, "Okta keeps 90 days", "--until=1d")
+		err = problem.Usage("--until="+until.Text, kinds.Default.Keeps(), "--until=1d")
 	case !from.Before(to):
 		err = problem.Usage("--since="+since.Text, "it is not before --until", "--since=24h")
 	}

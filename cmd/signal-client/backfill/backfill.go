@@ -116,7 +116,7 @@ func (b *backfiller) tellOf(job backfill.Job, since time.Time, i pipeline.Integr
 		fmt.Fprintln(b.Out(), job.ID)
 	}
 	if job.Since.After(since) {
-		b.Say("Okta keeps 90 days: the job starts there.")
+		b.Say("%s: the job starts there.", kinds.Default.Keeps())
 	}
 	if !i.Enabled {
 		b.Say("The org is disabled: the job waits until it is enabled.")

@@ -10,7 +10,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
-	"github.com/witfoo/signal-client/pipeline/jsonscan"
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/scan"
 )
 
@@ -82,7 +82,7 @@ func (p *filter) Takes(e *scan.Stored) bool {
 			return false
 		}
 	}
-	return len(p.actors)+len(p.ips)+len(p.outcomes) == 0 || p.takesBody(e.Data)
+	return len(p.actors)+len(p.ips)+len(p.outcomes) == 0 || p.takesBody(e.Kind.Facets, e.Data)
 }
 
 // happened returns when an event happened; when it was stored, if it does not say.
@@ -95,23 +95,13 @@ func happened(e *scan.Stored) time.Time {
 
 // takesBody checks one member of the body for each filter, by its exact name. A member of
 // another type does not match; the rest of the body does not matter.
-func (p *filter) takesBody(data []byte) bool {
-	return p.takesActor(data) && p.takesIP(data) &&
-		(len(p.outcomes) == 0 || p.outcomes.AnyOf(jsonscan.Text(data, "outcome", "result")))
+func (p *filter) takesBody(of pipeline.Facets, data []byte) bool {
+	return (len(p.actors) == 0 || p.actors.AnyOf(of.Actor(data)...)) &&
+		(len(p.networks) == 0 || p.takesIP(of.Address(data))) &&
+		(len(p.outcomes) == 0 || p.outcomes.AnyOf(of.Outcome(data)))
 }
 
-func (p *filter) takesActor(data []byte) bool {
-	if len(p.actors) == 0 {
-		return true
-	}
-	actor := jsonscan.Member(data, "actor")
-	return p.actors.AnyOf(jsonscan.Text(actor, "id"), jsonscan.Text(actor, "alternateId"), jsonscan.Text(actor, "displayName"))
-}
-
-func (p *filter) takesIP(data []byte) bool {
-	if len(p.networks) == 0 {
-		return true
-	}
-	address, err := netip.ParseAddr(jsonscan.Text(data, "client", "ipAddress"))
+func (p *filter) takesIP(text string) bool {
+	address, err := netip.ParseAddr(text)
 	return err == nil && slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(address.Unmap()) })
 }

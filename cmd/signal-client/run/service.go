@@ -18,6 +18,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
@@ -213,7 +214,7 @@ func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 		}
 		store, err := jets.Open(ctx, conn, config)
 		if err == nil {
-			s.Log.Info("nats: stream SIGNALS is ready", "subjects", "signals.okta.<instance>", "copies", s.Config.Stream.Replicas)
+			s.Log.Info("nats: stream SIGNALS is ready", "subjects", jets.SubjectEvents(kinds.Default.Name, "<instance>"), "copies", s.Config.Stream.Replicas)
 			return store, nil
 		}
 		if ctx.Err() != nil || !passes(err) {
