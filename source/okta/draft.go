@@ -49,11 +49,11 @@ func (d *draft) tidy() {
 			}
 		}
 	}
-	for _, name := range []string{"enabled", "poll_interval_minutes"} {
-		unquote(top, name)
-	}
-	for _, name := range []string{"limit", "rate_share"} {
-		unquote(settings, name)
+	groups := map[string]map[string]any{"": top, "settings.": settings, "credentials.": credentials}
+	for _, f := range Fields {
+		if name := f.Last(); f.Plain() {
+			unquote(groups[strings.TrimSuffix(f.Path, name)], name)
+		}
 	}
 	if kind, ok := top["integration_type"].(string); ok {
 		top["integration_type"] = strings.ToLower(strings.TrimSpace(kind))
@@ -79,26 +79,6 @@ func unquote(members map[string]any, name string) {
 	}
 }
 
-// advice says what to write instead, by field, where the schema's complaint does not.
-var advice = map[string]string{
-	"":                           `write an object such as {"settings": {"fqdn": "acme.okta.com"}, "credentials": {"api_token": "…"}}`,
-	"enabled":                    "write true or false",
-	"poll_interval":              "write a duration such as 5m",
-	"poll_interval_minutes":      "write minutes such as 5, or poll_interval",
-	"settings":                   `write {"fqdn": "acme.okta.com"}`,
-	"settings.fqdn":              "write the org's host name, such as acme.okta.com",
-	"settings.base_url":          "write a URL such as https://acme.okta.com",
-	"settings.since":             "write an age such as 24h or 7d, or a time such as 2026-11-20 or 2026-11-20T08:00:00Z",
-	"settings.filter":            "write Okta's filter expression",
-	"settings.limit":             "write 1 to 999, or leave it out",
-	"settings.rate_share":        "write more than 0 and at most 1, such as 0.5",
-	"settings.link_hosts":        `write a list of host names, such as ["login.acme.com"]`,
-	"credentials":                `write {"api_token": "…"} or {"api_token_file": "…"}`,
-	"credentials.api_token":      "write the org's API token, or api_token_file",
-	"integration_type":           "write okta",
-	"credentials.api_token_file": "write the path of the file that holds the API token",
-}
-
 // schema adds the schema's complaints, each with its advice.
 func (d *draft) schema(err error) {
 	if err == nil {
@@ -110,7 +90,7 @@ func (d *draft) schema(err error) {
 		return
 	}
 	for _, c := range invalid.Complaints {
-		d.complain(c.Field, c.Problem, advice[c.Field])
+		d.complain(c.Field, c.Problem, fieldAt(c.Field).Advice)
 	}
 }
 
@@ -140,15 +120,21 @@ func (d *draft) at(field string) any {
 	return v
 }
 
-// text returns a field's string. The schema has complained of any other type.
+// text returns a field's string, or its default. The schema has complained of any other
+// type.
 func (d *draft) text(field string) string {
-	s, _ := d.at(field).(string)
+	s, ok := d.at(field).(string)
+	if !ok {
+		s, _ = fieldAt(field).Default.(string)
+	}
 	return s
 }
 
-func (d *draft) number(field string, otherwise float64) float64 {
-	if n, ok := d.at(field).(float64); ok {
-		return n
+// number is text for a number.
+func (d *draft) number(field string) float64 {
+	n, ok := d.at(field).(float64)
+	if !ok {
+		n, _ = fieldAt(field).Default.(float64)
 	}
-	return otherwise
+	return n
 }

@@ -28,8 +28,8 @@ func ParseIntegration(instance string, data []byte) (pipeline.Integration, error
 		PollInterval: d.interval(),
 		Since:        d.since(),
 		Filter:       d.text("settings.filter"),
-		Limit:        int(d.number("settings.limit", 999)),
-		RateShare:    d.number("settings.rate_share", 0.5),
+		Limit:        int(d.number("settings.limit")),
+		RateShare:    d.number("settings.rate_share"),
 		LinkHosts:    d.linkHosts(),
 	}
 	i.AnotherOrg, _ = ParseOrigin(d.text("settings.another_org")) // an unreadable origin confirms nothing
@@ -69,7 +69,7 @@ func (d *draft) origin() string {
 		return origin
 	case nil:
 		if _, ok := d.at("settings").(map[string]any); ok {
-			d.complain(field, "is missing", advice[field])
+			d.complain(field, "is missing", fieldAt(field).Advice)
 		}
 	}
 	return ""
@@ -83,38 +83,33 @@ func (d *draft) source() string {
 }
 
 func (d *draft) interval() time.Duration {
-	field, interval := "poll_interval", 5*time.Minute
-	if s := d.text(field); s != "" {
-		parsed, err := pipeline.ParseDuration(s)
-		if err != nil {
-			d.complain(field, err.Error(), advice[field])
-			return 0
-		}
-		interval = parsed
-	} else if minutes := d.number("poll_interval_minutes", 0); minutes > 0 {
+	field := "poll_interval"
+	interval, err := pipeline.ParseDuration(d.text(field))
+	if err != nil {
+		d.complain(field, err.Error(), fieldAt(field).Advice)
+		return 0
+	}
+	if minutes := d.number("poll_interval_minutes"); minutes > 0 { // there is no poll_interval, see tidy
 		field = "poll_interval_minutes"
 		interval = time.Duration(min(minutes, 1e6) * float64(time.Minute))
 	}
 	if interval < time.Second || interval > Retention {
-		d.complain(field, "must be 1 second to 90 days", advice[field])
+		d.complain(field, "must be 1 second to 90 days", fieldAt(field).Advice)
 	}
 	return interval
 }
 
 func (d *draft) since() pipeline.Since {
 	const field = "settings.since"
-	s := strings.TrimSpace(d.text(field))
-	if s == "" {
-		return pipeline.Since{Age: 24 * time.Hour}
-	}
+	s := cmp.Or(strings.TrimSpace(d.text(field)), fmt.Sprint(fieldAt(field).Default))
 	if moment, err := pipeline.ParseTime(s); err == nil {
 		return pipeline.Since{Moment: moment}
 	}
 	age, err := pipeline.ParseDuration(s)
 	if err != nil {
-		d.complain(field, fmt.Sprintf("is neither a duration nor a time: %.60q", s), advice[field])
+		d.complain(field, fmt.Sprintf("is neither a duration nor a time: %.60q", s), fieldAt(field).Advice)
 	} else if age < 0 {
-		d.complain(field, "must not be negative", advice[field])
+		d.complain(field, "must not be negative", fieldAt(field).Advice)
 	}
 	return pipeline.Since{Age: age}
 }
@@ -155,7 +150,7 @@ func (d *draft) credential(needed bool) (token pipeline.Secret, file string) {
 	_, readable := d.at("credentials").(map[string]any)
 	absent := d.at("credentials") == nil || readable && written == nil && path == nil
 	if needed && absent {
-		d.complain(field, "is missing", advice[field])
+		d.complain(field, "is missing", fieldAt(field).Advice)
 	}
 	return pipeline.Secret{}, d.text("credentials.api_token_file")
 }

@@ -58,7 +58,7 @@ func (r *integrations) newAddOkta() *cobra.Command {
 func addSettables(cmd *cobra.Command) {
 	for _, f := range orgs.Fields {
 		if f.Flag != "" {
-			cmd.Flags().Var(config.NewFlagValue(f.What), f.Flag, f.Desc)
+			cmd.Flags().Var(config.NewFlagValue(f.Type), f.Flag, f.Help())
 		}
 	}
 	_ = cmd.MarkFlagFilename("token-file")

@@ -121,10 +121,10 @@ func columnsOf(line int, header []string) ([]func(*Candidate, string), error) {
 		f, known := FieldOf(name)
 		switch {
 		case instance(name):
-			f.path = "instance"
+			f.Path = "instance"
 			columns[i] = func(c *Candidate, cell string) { c.Instance = cell }
 		case LooksSecret(strings.TrimSpace(name)):
-			f.path = tokenPath
+			f.Path = tokenPath
 			columns[i] = func(c *Candidate, cell string) {
 				if cell != "" {
 					c.Value.Put(tokenPath, pipeline.NewSecret(cell).Reveal())
@@ -140,10 +140,10 @@ func columnsOf(line int, header []string) ([]func(*Candidate, string), error) {
 			errs = append(errs, UnknownField(name, fmt.Sprintf("column %q", name)))
 			continue
 		}
-		if seen[f.path] {
+		if seen[f.Path] {
 			errs = append(errs, problem.Usage(fmt.Sprintf("column %q", name), "it is there twice", "take one of them out"))
 		}
-		seen[f.path] = true
+		seen[f.Path] = true
 	}
 	return columns, errors.Join(errs...)
 }

@@ -15,32 +15,11 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
-// Field is a field of an integration on the command line.
-type Field struct {
-	path string // in the value: settings.fqdn
-	Flag string // of add and set; also accepted as a CSV column
-	What string // its type
-	Desc string
-	not  string // an equivalent field, which is removed when this one is set
-}
-
-// Fields are all fields except secrets.
-var Fields = []Field{
-	{"settings.fqdn", "fqdn", "host", "the org's host name, such as acme.okta.com", "settings.base_url"},
-	{"settings.base_url", "base-url", "url", "scheme, host and port instead of --fqdn; plain http for loopback hosts only", "settings.fqdn"},
-	{"name", "name", "text", "display name", ""},
-	{"poll_interval", "poll-interval", "duration", "time between polls at the head of the log; at least 1s (default 5m)", "poll_interval_minutes"},
-	{"poll_interval_minutes", "", "number", "", "poll_interval"},
-	{"settings.since", "since", "since", "where the first poll starts: an age such as 24h or 7d, or an RFC 3339 time (default 24h)", ""},
-	{"settings.filter", "filter", "expression", "filter expression of the System Log API; empty: everything", ""},
-	{"settings.limit", "limit", "number", "events per page, 1 to 999 (default 999)", ""},
-	{"settings.rate_share", "rate-share", "share", "part of the org's rate limit that may be used, above 0, at most 1 (default 0.5)", ""},
-	{"settings.link_hosts", "link-host", "hosts", "further host names that a next link may name, comma separated", ""},
-	{TokenFilePath, "token-file", "path", "file that holds the API token, read by the service on the machine where it runs", tokenPath},
-	{"enabled", "", "truth", "", ""},
-}
+// Fields are the fields that can be set by name: all except secrets.
+var Fields = slices.DeleteFunc(slices.Clone(okta.Fields), func(f okta.Field) bool { return !f.Settable })
 
 // Paths of the credential, of which a value holds one.
 const (
@@ -49,22 +28,21 @@ const (
 )
 
 // FieldOf finds a field by its path, its last part, or its flag.
-func FieldOf(name string) (Field, bool) {
+func FieldOf(name string) (okta.Field, bool) {
 	folded := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "-", "_")
 	for _, f := range Fields {
-		last := f.path[strings.LastIndexByte(f.path, '.')+1:]
-		if slices.Contains([]string{f.path, last, strings.ReplaceAll(f.Flag, "-", "_")}, folded) {
+		if slices.Contains([]string{f.Path, f.Last(), strings.ReplaceAll(f.Flag, "-", "_")}, folded) {
 			return f, true
 		}
 	}
-	return Field{}, false
+	return okta.Field{}, false
 }
 
 // FieldNames returns the last parts of the fields' paths.
 func FieldNames() []string {
 	all := make([]string, len(Fields))
 	for i, f := range Fields {
-		all[i] = f.path[strings.LastIndexByte(f.path, '.')+1:]
+		all[i] = f.Last()
 	}
 	return all
 }
@@ -117,33 +95,33 @@ func (v Value) Equal(other Value) bool { return reflect.DeepEqual(v.Clone(), oth
 
 // Assign sets a field from text and removes the equivalent one; an empty text removes the
 // field only. Text that is not a number stays text, and the parser complains about it.
-func (v Value) Assign(f Field, text string) {
+func (v Value) Assign(f okta.Field, text string) {
 	if text != "" {
-		v.Put(f.not, nil)
+		v.Put(f.Instead, nil)
 	}
 	v.fill(f, text)
 }
 
-func (v Value) fill(f Field, text string) {
+func (v Value) fill(f okta.Field, text string) {
 	switch {
 	case text == "":
-		v.Put(f.path, nil)
-	case f.What == "number", f.What == "share", f.What == "truth":
-		v.Put(f.path, plainValue(text))
-	case f.What == "hosts":
+		v.Put(f.Path, nil)
+	case f.Plain():
+		v.Put(f.Path, plainValue(text))
+	case f.Type == "hosts":
 		var hosts []any
 		for host := range strings.SplitSeq(text, ",") {
 			hosts = append(hosts, strings.TrimSpace(host))
 		}
-		v.Put(f.path, hosts)
-	case f.What == "path":
+		v.Put(f.Path, hosts)
+	case f.Type == "path":
 		// The service's working directory is unknown here.
 		if whole, err := filepath.Abs(text); err == nil {
 			text = whole
 		}
-		v.Put(f.path, text)
+		v.Put(f.Path, text)
 	default:
-		v.Put(f.path, text)
+		v.Put(f.Path, text)
 	}
 }
 

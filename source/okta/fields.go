@@ -1,0 +1,77 @@
+package okta
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Field is a field of an integration: a member of its value in INTEGRATIONS.
+type Field struct {
+	Path    string // settings.fqdn
+	Type    string // in a word, as help shows it; object: it has members
+	Default any    // as JSON has it; nil: none
+	Advice  string // what to write instead of an invalid value
+
+	Settable bool   // by name: in arguments of integrations set and columns of an import
+	Flag     string // of integrations add and set; empty: none
+	Desc     string // of the flag
+	Instead  string // an equivalent field, which is removed when this one is set
+}
+
+// Fields are all fields of an integration. Parsing, the command line, the schema and the
+// README follow this table; the latter two are compared with it by a test.
+var Fields = []Field{
+	{Path: "", Type: "object", Advice: `write an object such as {"settings": {"fqdn": "acme.okta.com"}, "credentials": {"api_token": "…"}}`},
+	{Path: "integration_type", Type: "kind", Default: "okta", Advice: "write okta"},
+	{Path: "settings", Type: "object", Advice: `write {"fqdn": "acme.okta.com"}`},
+	{Path: "settings.fqdn", Type: "host", Advice: "write the org's host name, such as acme.okta.com",
+		Settable: true, Flag: "fqdn", Desc: "the org's host name, such as acme.okta.com", Instead: "settings.base_url"},
+	{Path: "settings.base_url", Type: "url", Advice: "write a URL such as https://acme.okta.com",
+		Settable: true, Flag: "base-url", Desc: "scheme, host and port instead of --fqdn; plain http for loopback hosts only", Instead: "settings.fqdn"},
+	{Path: "name", Type: "text",
+		Settable: true, Flag: "name", Desc: "display name"},
+	{Path: "poll_interval", Type: "duration", Default: "5m", Advice: "write a duration such as 5m",
+		Settable: true, Flag: "poll-interval", Desc: "time between polls at the head of the log; at least 1s", Instead: "poll_interval_minutes"},
+	{Path: "poll_interval_minutes", Type: "number", Advice: "write minutes such as 5, or poll_interval",
+		Settable: true, Instead: "poll_interval"},
+	{Path: "settings.since", Type: "since", Default: "24h", Advice: "write an age such as 24h or 7d, or a time such as 2026-11-20 or 2026-11-20T08:00:00Z",
+		Settable: true, Flag: "since", Desc: "where the first poll starts: an age such as 24h or 7d, or an RFC 3339 time"},
+	{Path: "settings.filter", Type: "expression", Advice: "write Okta's filter expression",
+		Settable: true, Flag: "filter", Desc: "filter expression of the System Log API; empty: everything"},
+	{Path: "settings.limit", Type: "number", Default: 999., Advice: "write 1 to 999, or leave it out",
+		Settable: true, Flag: "limit", Desc: "events per page, 1 to 999"},
+	{Path: "settings.rate_share", Type: "share", Default: 0.5, Advice: "write more than 0 and at most 1, such as 0.5",
+		Settable: true, Flag: "rate-share", Desc: "part of the org's rate limit that may be used, above 0, at most 1"},
+	{Path: "settings.link_hosts", Type: "hosts", Advice: `write a list of host names, such as ["login.acme.com"]`,
+		Settable: true, Flag: "link-host", Desc: "further host names that a next link may name, comma separated"},
+	{Path: "settings.another_org", Type: "url"},
+	{Path: "credentials", Type: "object", Advice: `write {"api_token": "…"} or {"api_token_file": "…"}`},
+	{Path: "credentials.api_token", Type: "secret", Advice: "write the org's API token, or api_token_file"},
+	{Path: "credentials.api_token_file", Type: "path", Advice: "write the path of the file that holds the API token",
+		Settable: true, Flag: "token-file", Desc: "file that holds the API token, read by the service on the machine where it runs", Instead: "credentials.api_token"},
+	{Path: "enabled", Type: "truth", Default: true, Advice: "write true or false",
+		Settable: true},
+}
+
+// fieldAt returns the field at a path; the zero Field: none.
+func fieldAt(path string) Field {
+	if n := slices.IndexFunc(Fields, func(f Field) bool { return f.Path == path }); n >= 0 {
+		return Fields[n]
+	}
+	return Field{}
+}
+
+// Last returns the last part of the path.
+func (f Field) Last() string { return f.Path[strings.LastIndexByte(f.Path, '.')+1:] }
+
+// Plain reports whether the value is a number or a boolean.
+func (f Field) Plain() bool { return slices.Contains([]string{"number", "share", "truth"}, f.Type) }
+
+// Help returns the text of the flag's help.
+func (f Field) Help() string {
+	if f.Default == nil {
+		return f.Desc
+	}
+	return fmt.Sprintf("%s (default %v)", f.Desc, f.Default)
+}
