@@ -65,8 +65,8 @@ func TestClockOfAMachineThatSlept(t *testing.T) {
 	})
 }
 
-// One answer whose Date is a day ahead moves no watermark, and one without makes none
-// stand still for longer than until the next.
+// One answer whose Date is a day ahead moves no watermark, and one without a Date stops
+// none for longer than until the next answer.
 func TestRunnerWrongDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{}

@@ -21,16 +21,17 @@ func inOrder() {
 
 // memoryOrg is a Source over a log in memory. A link is a place in it.
 //
-// It does not answer a Runner that asks again and again at one moment: the bubble's clock
-// would stand still, and the test hang rather than fail.
+// It answers at most mostAtOnce requests at one moment: otherwise a Runner that repeats
+// them without pause would stop the bubble's clock, and the test would hang instead of
+// failing.
 type memoryOrg struct {
 	limit int
-	most  int // events of a page at most, whatever the limit; 0: so many
+	most  int // most events of a page, whatever the limit; 0: no bound
 	log   []Event
 	stuck bool    // every answer names its own link
 	errs  []error // of the next polls, one after another; nil: none
 	leads error   // of all links but the first one; nil: none
-	// hollow is how many empty answers that lead on come before the one at a place.
+	// hollow is the number of empty pages with a new link that come before a place.
 	hollow map[int]int
 	// between runs between the look into the log and the stamp; nil: nothing does.
 	between func(context.Context)

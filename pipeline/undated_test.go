@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// An org whose answers have no Date: events move the watermark, what they prove is true, and
-// it is told once why it stands still without them.
+// An org whose answers have no Date: only events move the watermark, correctly, and a
+// warning is logged once.
 func TestRunnerWithoutDates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{}

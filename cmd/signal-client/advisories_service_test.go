@@ -15,7 +15,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// With topics.Permissions, the service tells of what a simulated org does to it.
+// With topics.Permissions, the service publishes advisories about a simulated org's
+// faults.
 func TestAdvisoriesOfTheService(t *testing.T) {
 	natsd, refused := clitest.Server(t)
 	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})

@@ -83,8 +83,8 @@ func held(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// goOn sets $SEQ to the sequence behind the newest event of a replay, once there
-// are so many: goon <stream> <least>.
+// goOn sets $SEQ to the sequence after the newest event of a replay, once it has enough
+// events: goon <stream> <least>.
 func goOn(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: goon <stream> <least>")

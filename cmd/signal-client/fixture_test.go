@@ -155,7 +155,7 @@ func orgCommand(ts *testscript.TestScript, neg bool, args []string) {
 		addBefore(org, n, 30*time.Minute)
 	case "before": // happened in the hour before the last one, visible now
 		addBefore(org, n, 90*time.Minute)
-	case "stall": // answers take so many seconds
+	case "stall": // answers take the given number of seconds
 		org.SetFault(func(oktatest.Request) oktatest.Fault { return oktatest.Fault{Slow: time.Duration(n) * time.Second} })
 	case "hold":
 		hold(ts, org, n)
@@ -178,9 +178,9 @@ func addBefore(org *oktatest.Org, n int, ago time.Duration) {
 // heldBack are the requests that the org has not answered yet.
 type heldBack struct{ free func() }
 
-// hold lets the org answer so many more requests for the past. Those that follow
-// wait: what a backfill does next is up to the script then, however slow it is. A
-// negative number lets them all go.
+// hold lets the org answer n further requests for the past. The following ones wait: what
+// a backfill does next is up to the script then, however slow it is. A negative n lets
+// them all go.
 func hold(ts *testscript.TestScript, org *oktatest.Org, n int) {
 	back := ts.Value("held back").(*heldBack)
 	if n < 0 {
@@ -261,8 +261,8 @@ func stored(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// remove deletes the first so many events of an instance from the stream:
-// remove <instance> <number>.
+// remove deletes the first events of an instance from the stream: remove <instance>
+// <number>.
 func remove(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: remove <instance> <number>")

@@ -213,8 +213,7 @@ func killers(out string) string {
 	return strings.Join(names, ", ")
 }
 
-// TestMutantsFit tells of a mutant that has lost its place, or its tests, without
-// building anything.
+// TestMutantsFit reports mutants whose code or tests are gone, without building anything.
 func TestMutantsFit(t *testing.T) {
 	packages := map[string]bool{}
 	for _, m := range mutants {

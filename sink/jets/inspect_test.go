@@ -11,8 +11,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// Inspect tells of what is missing, of what an operator narrowed and of what
-// can't be used, and makes and changes nothing.
+// Inspect reports what is missing, what an operator narrowed and what can't be used, and
+// changes nothing.
 func TestInspect(t *testing.T) {
 	ctx := t.Context()
 	server := jetstest.Run(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// A server that comes back trails the leader for a while. Whoever is told of a bucket
-// by its copy is told all that the leader held, or that it was not told all.
+// A server that comes back is behind the leader for a while. A watch that its replica
+// feeds gets everything that the leader held, or learns that it has not.
 func TestWatchOverACopyThatTrails(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a cluster")

@@ -587,7 +587,8 @@ func TestSessionOutlastsBlindness(t *testing.T) {
 	})
 }
 
-// Of thousands of locks that are taken at once, so many are taken side by side. The session is renewed beside them.
+// Thousands of locks are taken a limited number at a time. The session is renewed
+// meanwhile.
 func TestLocksTakenAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)

@@ -16,9 +16,9 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// Whoever takes a lock whose holder's session has ended is told whose it was, and
-// whether that holder went by its own will. One that was given back, or was nobody's,
-// is not told of.
+// LocksConfig.Took is called for a lock whose holder's session has ended, with the lock
+// and whether the holder ended it itself; not for a released lock, or one without a
+// holder.
 func TestTakeoverIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)

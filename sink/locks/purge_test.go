@@ -11,9 +11,9 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// A purge of LOCKS tells nobody, and takes nothing from whoever holds: the locks are
-// written anew with the session's next renewal, so that who comes later waits for them
-// too. One that another has written meanwhile is let go.
+// A purge of LOCKS is invisible to the watch, and takes no lock from its holder: locks
+// are written again with the session's next renewal, so that later processes wait for
+// them, too. A lock that another process has written meanwhile is given up.
 func TestLocksOutlastAPurge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)

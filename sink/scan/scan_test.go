@@ -233,8 +233,8 @@ func TestEventsCancelled(t *testing.T) {
 	}
 }
 
-// Large events come, also such as fit no answer, and whoever takes them so slowly
-// that the server forgets the consumer hears nothing of it.
+// Large events are read, including some that fit no answer, even by a reader so slow that
+// the server drops its consumer.
 func TestEventsLargeAndTakenSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := layLarge(sinktest.New(t, jetstest.Config{}), 600_000, 1_000_000, 1_400_000)
@@ -292,8 +292,8 @@ func read(l *sinktest.Laid, r Range, then func(n int)) {
 	}
 }
 
-// steal takes the next message of each of SIGNALS's consumers from whoever reads, and
-// returns how many they are.
+// steal takes the next message of each of SIGNALS's consumers away from its reader, and
+// returns their number.
 func steal(st *sinktest.Fixture) (consumers int) {
 	st.Helper()
 	stream, err := st.Store.Conn.JS.Stream(st.Context(), jets.StreamSignals)

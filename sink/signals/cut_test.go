@@ -37,8 +37,8 @@ func TestCommitCutAnywhere(t *testing.T) {
 	}
 }
 
-// cutAt cuts a commit of an instance after so many bytes, and lets another
-// process finish the work. It reports whether the commit was whole by then.
+// cutAt cuts a commit of an instance after the given number of bytes, and lets another
+// process finish the work. It reports whether the commit was complete by then.
 func (st *fixture) cutAt(instance string, bytes int, purged bool) bool {
 	st.Helper()
 	wire := &shortWire{server: st.Server, left: -1}

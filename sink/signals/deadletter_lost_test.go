@@ -17,7 +17,7 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// burial is a sink whose dead letters are watched.
+// burial is a sink whose dead letters are counted.
 type burial struct {
 	*fixture
 	sink       *Sink
@@ -37,8 +37,8 @@ func newBurial(st *fixture) *burial {
 	return b
 }
 
-// mixed is a page of five events from first on, with two elements between them that
-// are none.
+// mixed returns a page of five events from first on, with two elements between them that
+// are not events.
 func (b *burial) mixed(next, first int) pipeline.Page {
 	list := sinktest.Events(first, first+1)
 	list = append(list, pipeline.Event{Data: []byte(`null`), Flaw: pipeline.FlawNotObject},
@@ -57,7 +57,7 @@ func (b *burial) edit(change func(*jetstream.StreamConfig)) {
 	b.OK(err)
 }
 
-// want checks what became of dead letters, and what was said of it.
+// want checks how many dead letters were kept and lost, and what was logged.
 func (b *burial) want(kept, lost int) {
 	b.Helper()
 	said := strings.Count(b.told.String(), "kept as dead letter")

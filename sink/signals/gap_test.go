@@ -11,14 +11,15 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// missed are the gaps that a sink tells of.
+// missed is the gaps that a sink reported.
 type missed []pipeline.Gap
 
 func (g *missed) trace() *pipeline.Trace {
 	return &pipeline.Trace{PassedOver: func(_ string, gap pipeline.Gap) { *g = append(*g, gap) }}
 }
 
-// later is a sink that starts when the org's clock says so many days more.
+// later returns a sink that starts when the org's clock is the given number of days
+// later.
 func (st *fixture) later(q Query, days int, g *missed) *Sink {
 	st.Helper()
 	q.Now = func() time.Time { return sinktest.Epoch.AddDate(0, 0, days) }
@@ -28,7 +29,7 @@ func (st *fixture) later(q Query, days int, g *missed) *Sink {
 	return s
 }
 
-// dated is a page of an answer that came so many days later.
+// dated returns a page of an answer that came the given number of days later.
 func dated(p pipeline.Page, days int) pipeline.Page {
 	p.Date = sinktest.Epoch.AddDate(0, 0, days)
 	return p

@@ -15,8 +15,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// walked writes n positions, each after so many messages of others as between says, and
-// returns their sequences.
+// walked writes n positions, each after between(i) other messages, and returns their
+// sequences.
 func walked(t testing.TB, store *jets.Store, n int, between func(i int) int) []uint64 {
 	t.Helper()
 	js := store.Conn.JS

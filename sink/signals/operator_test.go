@@ -384,8 +384,8 @@ func TestRewindCutAnywhere(t *testing.T) {
 	st.wantEvents(1, 10*n)
 }
 
-// rewindCut rewinds in a process that is cut off after so many writes to the
-// network since it was told to go on. It reports whether that heard of its success.
+// rewindCut rewinds in a process that is cut off after the given number of writes to the
+// network. It reports whether the process was told that it succeeded.
 func (st *fixture) rewindCut(to uint64, writes int) bool {
 	st.Helper()
 	w := jetstest.NewProxy(st.Server)

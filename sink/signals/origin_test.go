@@ -127,8 +127,8 @@ func TestAnotherOrgIsRefused(t *testing.T) {
 	st.wantEvents(1, 9)
 }
 
-// TestAssumedOrg: an org that was taken for the same one, for want of an answer, is
-// asked again; and refused if it is another.
+// TestAssumedOrg: an org that was assumed to be the same, because its id was unknown, is
+// asked again, and refused if it is another.
 func TestAssumedOrg(t *testing.T) {
 	for _, id := range []string{"00o1", "00o2"} {
 		st := newFixture(t, jetstest.Config{})

@@ -157,7 +157,7 @@ type site struct {
 	gate sinktest.Gate
 }
 
-// restingSink stands still where gatedSource does.
+// restingSink stops where gatedSource does.
 type restingSink struct {
 	*Sink
 	gate *sinktest.Gate

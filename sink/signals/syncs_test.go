@@ -9,7 +9,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// Of thousands of syncs, as at a start, so many go on at once.
+// Thousands of syncs, as at a start, run a limited number at a time.
 func TestSyncsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines

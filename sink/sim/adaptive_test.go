@@ -153,8 +153,8 @@ func TestQuietOrgIsAskedOnceAnInterval(t *testing.T) {
 	}
 }
 
-// A few events at a time change nothing about it: whoever finds less than a page
-// is at the head of the log.
+// A few events at a time don't change that: a page that is not full is the head of the
+// log.
 func TestOrgWithNewsIsAskedOnceAnInterval(t *testing.T) {
 	inBeat(t, time.Minute, oktatest.Config{}, 3, func(b *beat) {
 		time.Sleep(2 * time.Minute)

@@ -193,8 +193,8 @@ func TestTakeoverInMidWindow(t *testing.T) {
 	}
 }
 
-// A replica that takes over while the org has told the one before to wait does not
-// ask to be told again, whether it is told of a window or of a time alone.
+// A replica that takes over while the org has told the previous one to wait does not send
+// a request before that, whether the org stated a window or only a time.
 func TestTakeoverInHold(t *testing.T) {
 	for name, refuse := range map[string]func(*sharedOrg){
 		"used up": func(b *sharedOrg) { b.org.Drain(120) },

@@ -17,10 +17,9 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// TestSimulationOfThePast has the pollers carry a backfill out between their
-// polls, while all of the other troubles go on. The org makes events visible
-// behind the cursor as well. Only backups are left out: a backfill whose stored
-// events are lost is not told of it.
+// TestSimulationOfThePast lets the pollers run a backfill between their polls, with all
+// other faults. The org also makes events visible behind the cursor. Only backups are
+// left out: a backfill does not notice that its stored events are lost.
 func TestSimulationOfThePast(t *testing.T) { simulate(t, thePast, 24) }
 
 // TestSimulationOfThePastInShortPages has the org send short pages as well, while the
@@ -51,7 +50,7 @@ func (w *world) makeHistory() {
 	w.history.job, _ = backfill.NewJob(sinktest.Kind, "1", "prod", from, until, 0, w.started)
 }
 
-// save is the bucket: whoever comes last, a poller frozen long ago too, is believed.
+// save stands for the bucket: the last writer wins, even a poller frozen long ago.
 func (h *history) save(_ context.Context, j backfill.Job) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,7 +96,7 @@ func (w *world) late() {
 	w.org.Add(oktatest.Event{Persisted: at.Add(time.Minute), Published: at, UUID: "", Visible: now})
 }
 
-// examine audits from where the backfill begins, and repairs, beside whoever polls.
+// examine audits from the beginning of the backfill, and repairs, beside the pollers.
 func (w *world) examine() (audit.Report, error) {
 	conn, err := jets.Connect(w.Context(), "", w.server.Option())
 	if err != nil {

@@ -79,8 +79,8 @@ func (p *poller) kill() {
 	<-p.done
 }
 
-// freeze stops the process for a while; then it goes on with what it knew. At times
-// its connection stands still as well, and what it had written arrives when it wakes.
+// freeze stops the process for a while; then it continues with its old state. Sometimes
+// its connection stalls, too, and what it has written arrives when it wakes.
 func (p *poller) freeze(d time.Duration) {
 	p.gate.Close()
 	if p.w.chance(0.5) {

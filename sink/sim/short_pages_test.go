@@ -139,7 +139,7 @@ func TestBackfillsAheadOfTheLivePoll(t *testing.T) {
 }
 
 // A busy org always has something new: its log never shows an empty page. A backfill
-// goes on beside it all the same, and what a reopening makes up for comes to an end.
+// makes progress all the same, and dedupe_from ends after a reopening.
 func TestBusyOrgHasAPast(t *testing.T) {
 	c := oktatest.Config{Seed: 6, Rate: oktatest.Rate{PerMinute: 1200}, Lag: oktatest.Lag{Typical: time.Second, Late: -1}}
 	backlog := func(b *beat) pipeline.Backlog {

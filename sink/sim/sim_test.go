@@ -21,10 +21,9 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// The simulation: an org, a real nats-server and up to three pollers that know
-// of no lock, in one bubble of fake time. What befalls them is drawn from a
-// seed. After it the whole stream is audited: every event once, in order, bytes
-// equal, every watermark true.
+// The simulation: an org, a real nats-server and up to three pollers without locks, in
+// one bubble of fake time. The seed chooses their faults. In the end the whole stream is
+// audited: every event once, in order, byte for byte, every watermark true.
 
 //
 // SIMULATION_SEEDS says how many seeds are run, SIMULATION_FIRST which is the
@@ -60,7 +59,7 @@ func simulate(t *testing.T, what trouble, seeds uint64) {
 	}
 }
 
-// trouble is what may befall the pollers of a simulation.
+// trouble selects the faults of a simulation.
 type trouble struct {
 	org      bool // repeats, refused cursors, faults of every kind
 	operator bool // deletes and purges what he should not

@@ -11,9 +11,8 @@ import (
 	"github.com/witfoo/signal-client/source/limiter"
 )
 
-// Whoever polls and has to wait for the org's budget for long is told of, with when it
-// will be over; a short wait, one for another's answer, and what is not urgent are
-// not.
+// A long wait of a live poll for the org's budget is reported with its end; a short wait,
+// a wait for another request's answer, and waits of requests that are not urgent are not.
 func TestPollTellsOfALongWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

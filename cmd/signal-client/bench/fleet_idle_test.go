@@ -25,8 +25,8 @@ func idleFleets(t *testing.T, r *report, binary string) {
 	idleFleet(t, r, binary, many, 800, 20)
 }
 
-// idleFleet starts one process on so many idle orgs, lets it come to rest, and
-// looks at it for a while.
+// idleFleet starts one process on the given number of idle orgs, lets it settle, and
+// measures it for a while.
 func idleFleet(t *testing.T, r *report, binary string, orgs int, megabytes, percent float64) {
 	progress("%s idle orgs: starting", thousands(float64(orgs)))
 	f := newFleet(t, binary, hostGroup{Name: "idle", Hosts: orgs, Alike: true, Rate: 600})

@@ -51,7 +51,7 @@ func build(t *testing.T) string {
 	return path
 }
 
-// progress tells whoever waits what is going on.
+// progress prints what is going on.
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "  "+format+"\n", args...) }
 
 // The parts that run in child processes: this test's own binary, started once

@@ -50,9 +50,9 @@ func newFleet(t *testing.T, binary string, groups ...hostGroup) *fleet {
 	return f
 }
 
-// configure writes the integrations of a group's orgs. Their token is read from a
-// file in the directory of whoever asks, so that orgs know who that is; without
-// files they all have one.
+// configure writes the integrations of a group's orgs. Their token is read from a file in
+// the reading process's directory, so that orgs can tell the processes apart; without
+// files they all have one token.
 func (f *fleet) configure(group int, interval time.Duration, files bool) {
 	f.Helper()
 	bucket, err := f.js.KeyValue(f.Context(), jets.BucketIntegrations)

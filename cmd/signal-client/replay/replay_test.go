@@ -281,7 +281,7 @@ func TestReplayLinesThatFail(t *testing.T) {
 	}
 }
 
-// What a full disk took is counted to the line, and gone on with behind it.
+// What a full disk has taken is counted to the line, and the replay continues after it.
 func TestReplayLinesOnAFullDisk(t *testing.T) {
 	for _, test := range []struct {
 		room          int
@@ -308,7 +308,7 @@ func TestReplayLinesOnAFullDisk(t *testing.T) {
 	}
 }
 
-// disk takes so many bytes.
+// disk accepts a limited number of bytes.
 type disk struct {
 	bytes.Buffer
 	room int

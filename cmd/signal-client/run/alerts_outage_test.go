@@ -213,7 +213,7 @@ func (o *outages) states() map[string]float64 {
 	return states
 }
 
-// counts fails unless each process that answers knows so many integrations.
+// counts fails unless each process that answers knows n integrations.
 func (o *outages) counts(n float64) {
 	o.Helper()
 	for _, s := range o.ask(`sum by (instance) (signal_client_integrations)`) {

@@ -16,10 +16,10 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// Two orgs whose names begin alike, each in the environment of a process of its own, come
-// to have one name. The second one is told of, and its events are never stored among
-// the first one's: not when the first process ends, either; and that one is polled again
-// when it is back.
+// Two orgs whose names begin alike, each in the environment of its own process, get the
+// same name. The second one is reported, and its events are never stored among the first
+// one's, even when the first process ends; and the first org is polled again when it is
+// back.
 func TestTwoOrgsOfOneName(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.other = oktatest.New(oktatest.Config{Seed: 2, Tokens: []string{"other-token"}})

@@ -56,7 +56,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// sinkhole is a response that nobody reads.
+// sinkhole is a ResponseWriter that drops everything.
 type sinkhole struct{ header http.Header }
 
 func (s *sinkhole) Header() http.Header         { return s.header }

@@ -92,7 +92,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// A collector that takes nothing is told of, once.
+// A collector that refuses everything is logged, once.
 func TestSpansThatNobodyTakes(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
 	defer server.Close()

@@ -195,8 +195,8 @@ func (w *fleetWorld) judge() {
 	}
 }
 
-// rest looks at a fleet that nothing befalls, and then at what a session that is
-// late, a death, a leave, and orders of the operator's cost it.
+// rest checks a fleet without faults, and then the cost of a late session, a death, a
+// leave, and orders of the operator.
 func (w *fleetWorld) rest() {
 	time.Sleep(time.Minute)                   // what was taken last is asked for at its own moment of the interval
 	w.still("nothing happens", 6*time.Minute) // longer than what is declined, or strayed, stays so

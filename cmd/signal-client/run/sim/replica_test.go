@@ -122,8 +122,8 @@ func (r *replica) credential(ctx context.Context, i pipeline.Integration) (pipel
 	return sinktest.Kind.Credential(ctx, i)
 }
 
-// stops are the hooks at which a frozen process stands still, beside those of its ways
-// and its locks.
+// stops returns the hooks at which a frozen process stops, besides its connections and
+// its locks.
 func (r *replica) stops() *pipeline.Trace {
 	return &pipeline.Trace{
 		Polled:    func(string, pipeline.Page, time.Duration) { r.gate.Pass() },
@@ -208,15 +208,15 @@ func (r *replica) reaches(host string) bool {
 	return !r.cut[host]
 }
 
-// dazed reports whether the process is frozen or has just woken: what it
-// believes may be old.
+// dazed reports whether the process is frozen or has just woken, so that its state may be
+// old.
 func (r *replica) dazed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.frozen || !r.woke.IsZero() && time.Since(r.woke) < daze+instant
 }
 
-// daze is how long a process that has woken goes on believing what it believed.
+// daze is how long a process keeps its old state after waking.
 const daze = 2 * time.Second
 
 // lateLocks tell a frozen process of a lock's end some time after it woke.

@@ -22,14 +22,14 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// The simulation of a fleet: twelve orgs with fifteen instances, a real nats-server
-// and up to four replicas, each what signal-client run is behind its listener.
-// What befalls them is drawn from a seed, which variables choose: see
-// CONTRIBUTING.md. When it is over they must come to rest by themselves; then
-// their rest is looked at, and the streams are audited.
+// The simulation of a fleet: twelve orgs with fifteen instances, a real nats-server and
+// up to four replicas, each of them everything that signal-client run is behind its
+// listener. A seed chooses their faults, and variables choose seeds: see CONTRIBUTING.md.
+// In the end the fleet must recover by itself; then it is checked at rest, and the
+// streams are audited.
 
-// TestSimulationFleet has everything befall the fleet: what replicas believe may be
-// old, and what LOCKS says may be others' doing. No event is lost or doubled.
+// TestSimulationFleet has every fault: the state of replicas may be old, and others may
+// write to LOCKS. No event is lost or doubled.
 func TestSimulationFleet(t *testing.T) {
 	simulateFleets(t, fleetTrouble{stream: 11, freezes: true, others: true, full: true}, 4)
 }
@@ -62,15 +62,15 @@ type tally struct {
 	held     time.Duration // most, from the recovery until all are held
 	owned    time.Duration // most, until all are held by their owners
 	complete time.Duration // most, until all that orgs have is stored
-	dazed    int           // requests of a replica that had been frozen, beside another's
+	dazed    int           // requests of a replica that had been frozen, while another polled
 	misled   int           // of one that was told too late that others meddled
 }
 
-// fleetTrouble is what may befall a fleet beside kills, partitions, restarts,
-// and changes to what is polled.
+// fleetTrouble selects faults of a fleet besides kills, partitions, restarts, and changes
+// to what is polled.
 type fleetTrouble struct {
 	stream  uint64 // of chance: one seed is another life in each simulation
-	freezes bool   // processes stand still for longer than their session lasts, and go on
+	freezes bool   // processes stop for longer than their session lasts, and continue
 	full    bool   // the server's store fills up
 	others  bool   // others write to the buckets, delete them, or run under a replica's name
 }
