@@ -8,6 +8,7 @@
 // One term for one thing, in code, logs, metrics and documents alike.
 //
 //   - instance: one configured org, named by a slug ([a-z0-9][a-z0-9-]{0,62}).
+//   - kind: what differs between the vendors of sources, such as Okta; see Kind.
 //   - integration: the configuration of an instance, as INTEGRATIONS holds it.
 //   - origin: scheme and host of an org, without a slash at the end.
 //   - link: path and query of one request to the System Log; never a host.
