@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -82,7 +81,7 @@ func (r *replica) live(ctx context.Context) error {
 		Locks: func(l *locks.Locks) pipeline.Locks {
 			r.serve.Store(s)
 			r.locks.Store(l)
-			return lateLocks{l, r, r.w.chanceOf(r.name + " late")}
+			return lateLocks{l, r}
 		},
 	}
 	defer func() {
@@ -131,19 +130,6 @@ func (r *replica) stops() *pipeline.Trace {
 		Committed: func(string, pipeline.Page, pipeline.Receipt, time.Duration) { r.gate.Pass() },
 		Moved:     func(string, pipeline.State, pipeline.Position, time.Time) { r.gate.Pass() },
 		Wrote:     func(string, string, time.Duration) { r.gate.Pass() },
-	}
-}
-
-// chanceOf is a source of chance of one owner's, safe for concurrent use.
-func (w *fleetWorld) chanceOf(owner string) func() float64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(owner))
-	rng := rand.New(rand.NewPCG(w.seed, h.Sum64()))
-	var mu sync.Mutex
-	return func() float64 {
-		mu.Lock()
-		defer mu.Unlock()
-		return rng.Float64()
 	}
 }
 
@@ -222,8 +208,7 @@ const daze = 2 * time.Second
 // lateLocks tell a frozen process of a lock's end some time after it woke.
 type lateLocks struct {
 	*locks.Locks
-	r   *replica
-	lag func() float64
+	r *replica
 }
 
 // Hold implements pipeline.Locks.
@@ -235,7 +220,7 @@ func (l lateLocks) Hold(ctx context.Context, claim pipeline.Claim, held func(con
 			dazed := l.r.dazed()
 			l.r.gate.Pass()
 			if dazed {
-				time.Sleep(time.Duration(l.lag() * float64(daze)))
+				time.Sleep(time.Duration(rand.Float64() * float64(daze)))
 			}
 			cancel(context.Cause(ctx))
 		})
