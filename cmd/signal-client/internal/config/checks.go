@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nkeys"
+
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
@@ -47,10 +49,19 @@ func (c *NATS) faults() []error {
 			continue
 		}
 		if _, err := pipeline.ReadFile(context.Background(), f.path, 1<<20); err != nil {
-			k.Add(true, f.name+"="+f.path, "it can't be read: "+cmp.Or(errors.Unwrap(err), err).Error(), f.name+"=<a file that this user can read>")
+			k.Add(true, pathSetting(f.name, f.path), "it can't be read: "+cmp.Or(errors.Unwrap(err), err).Error(), f.name+"=<a file that this user can read>")
 		}
 	}
 	return k.Errs
+}
+
+// pathSetting returns a setting that should be a path, without its value if that is a
+// credential pasted in the place of one.
+func pathSetting(name, path string) string {
+	if _, err := nkeys.FromSeed([]byte(strings.TrimSpace(path))); err == nil || strings.Contains(path, "-----BEGIN") {
+		return name
+	}
+	return name + "=" + path
 }
 
 // connecting lists the set variables about connecting, except those that name servers.

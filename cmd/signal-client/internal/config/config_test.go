@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nkeys"
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
@@ -106,6 +107,15 @@ func TestConfigFaults(t *testing.T) {
 		e[name] = value
 		return e
 	}
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := pair.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := string(private)
 	for _, c := range []struct {
 		env  env
 		name string
@@ -136,6 +146,8 @@ func TestConfigFaults(t *testing.T) {
 		{env{"SIGNAL_CLIENT_LOG_LEVEL": "loud"}, "SIGNAL_CLIENT_LOG_LEVEL"},
 		{env{"NATS_CREDS": "x.creds"}, "NATS_CREDS"},
 		{env{"NATS_URL": "nats://h", "NATS_CREDS": "nowhere/x.creds"}, "NATS_CREDS=nowhere/x.creds"},
+		{env{"NATS_URL": "nats://h", "NATS_CREDS": "-----BEGIN NATS USER JWT-----\ns3cret\n"}, "NATS_CREDS"}, // pasted in the place of a path
+		{env{"NATS_URL": "nats://h", "NATS_NKEY": seed}, "NATS_NKEY"},
 		{env{"NATS_URL": "nats://h", "NATS_CA": "nowhere/ca.pem"}, "NATS_CA=nowhere/ca.pem"},
 		{env{"NATS_URL": "::::"}, "NATS_URL"},
 		{env{"NATS_URL": "http://nats:8222"}, "NATS_URL"},
@@ -166,7 +178,7 @@ func TestConfigFaults(t *testing.T) {
 		if !strings.Contains(p.Op, c.name) || p.Err == nil || p.Hint == "" || p.Code != problem.BadUsage {
 			t.Errorf("%v: want %s named, a cause, a hint and exit code 2; got %+v", c.env, c.name, p)
 		}
-		if strings.Contains(p.Error()+p.Hint, "s3cret") {
+		if strings.Contains(p.Error()+p.Hint, "s3cret") || strings.Contains(p.Error()+p.Hint, seed) {
 			t.Errorf("%v: a secret is shown: %v", c.env, p)
 		}
 	}
