@@ -35,11 +35,11 @@ type clash struct {
 	instance   string
 	old, young string
 	since      time.Duration // that the young one had the lock, or asked
-	dazed      bool          // the old one had just woken, or is asleep
+	outdated   bool          // the old one had just woken, or is asleep
 }
 
 func (o clash) String() string {
-	return fmt.Sprintf("%s asks for %s, which %s has had for %v (dazed: %v)", o.old, o.instance, o.young, o.since, o.dazed)
+	return fmt.Sprintf("%s asks for %s, which %s has had for %v (outdated: %v)", o.old, o.instance, o.young, o.since, o.outdated)
 }
 
 // instant is how much later the news of a lock may be dealt with in a bubble, where
@@ -55,7 +55,7 @@ func (l *logbook) asks(instance string, r *replica) (ended func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !r.dazed() && !(r.proxy.Fresh() && !r.w.calm.Load()) {
+	if !r.outdated() && !(r.proxy.Fresh() && !r.w.calm.Load()) {
 		l.asked[instance] = append(l.asked[instance], request{r, now})
 	}
 	var mine time.Time
@@ -66,7 +66,7 @@ func (l *logbook) asks(instance string, r *replica) (ended func()) {
 	}
 	for t := range l.held[instance] {
 		if had := now.Sub(t.from); t.replica != r && t.from.After(mine) && had > instant {
-			l.twice = append(l.twice, clash{instance, r.name, t.replica.name, had, r.dazed()})
+			l.twice = append(l.twice, clash{instance, r.name, t.replica.name, had, r.outdated()})
 		}
 	}
 	q := &request{r, now}
@@ -77,7 +77,7 @@ func (l *logbook) asks(instance string, r *replica) (ended func()) {
 		delete(l.asking[instance], q)
 		for other := range l.asking[instance] {
 			if both := min(time.Since(q.from), time.Since(other.from)); other.replica != r && both > instant && !r.dead.Load() && !other.replica.dead.Load() {
-				l.twice = append(l.twice, clash{instance, r.name, other.replica.name, both, r.dazed() || other.replica.dazed()})
+				l.twice = append(l.twice, clash{instance, r.name, other.replica.name, both, r.outdated() || other.replica.outdated()})
 			}
 		}
 	}

@@ -185,8 +185,8 @@ func (w *fleetWorld) through(t *tenant) bool {
 func (w *fleetWorld) judge() {
 	for _, o := range w.logbook.clashes() {
 		switch {
-		case o.dazed:
-			w.tally.dazed++
+		case o.outdated:
+			w.tally.outdated++
 		case w.misled && o.since <= w.ttl+2*jets.WatchSilence: // a watch of a deleted bucket is silent
 			w.tally.misled++
 		default:

@@ -194,16 +194,16 @@ func (r *replica) reaches(host string) bool {
 	return !r.cut[host]
 }
 
-// dazed reports whether the process is frozen or has just woken, so that its state may be
+// outdated reports whether the process is frozen or has just woken, so that its state may be
 // old.
-func (r *replica) dazed() bool {
+func (r *replica) outdated() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.frozen || !r.woke.IsZero() && time.Since(r.woke) < daze+instant
+	return r.frozen || !r.woke.IsZero() && time.Since(r.woke) < outdatedFor+instant
 }
 
-// daze is how long a process keeps its old state after waking.
-const daze = 2 * time.Second
+// outdatedFor is how long a process keeps its old state after waking.
+const outdatedFor = 2 * time.Second
 
 // lateLocks tell a frozen process of a lock's end some time after it woke.
 type lateLocks struct {
@@ -217,10 +217,10 @@ func (l lateLocks) Hold(ctx context.Context, claim pipeline.Claim, held func(con
 		late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 		defer cancel(nil)
 		context.AfterFunc(ctx, func() {
-			dazed := l.r.dazed()
+			outdated := l.r.outdated()
 			l.r.gate.Pass()
-			if dazed {
-				time.Sleep(time.Duration(rand.Float64() * float64(daze)))
+			if outdated {
+				time.Sleep(time.Duration(rand.Float64() * float64(outdatedFor)))
 			}
 			cancel(context.Cause(ctx))
 		})

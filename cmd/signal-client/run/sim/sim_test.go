@@ -62,7 +62,7 @@ type tally struct {
 	held     time.Duration // most, from the recovery until all are held
 	owned    time.Duration // most, until all are held by their owners
 	complete time.Duration // most, until all that orgs have is stored
-	dazed    int           // requests of a replica that had been frozen, while another polled
+	outdated int           // requests of a replica that had been frozen, while another polled
 	misled   int           // of one that was told too late that others meddled
 }
 
