@@ -36,7 +36,7 @@ type Service struct {
 	Trace  *pipeline.Trace // further hooks; nil: none
 	HTTP   *http.Client    // sends the requests to the orgs; nil: okta's
 	Kind   *pipeline.Kind  // of the instances; nil: the one that is built in
-	// Locks wraps what decides which instances are polled here; nil: nothing does.
+	// Locks wraps this process's locks, as simulations do; nil: they are used as they are.
 	Locks func(*locks.Locks) pipeline.Locks
 	// Opened is called when streams and buckets exist, before anything is polled; nil:
 	// not called.

@@ -82,7 +82,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	return err
 }
 
-// owners returns what decides which instances are polled here.
+// owners returns the locks that the fleet uses.
 func (s *Service) owners(l *locks.Locks) pipeline.Locks {
 	if s.Locks == nil {
 		return l
