@@ -108,8 +108,11 @@ func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
 	for _, a := range assignments {
 		name, text, ok := strings.Cut(a, "=")
 		if orgs.LooksSecret(name) {
-			// Without the value, which is a token.
+			// Without the value, which is a token. In "api_token 00abc" it is the next argument.
 			errs = append(errs, problem.Usage("a token as an argument", "others on this machine can read arguments", "use --token-from <file>, or - for standard input; if the token is a real one, create a new one"))
+			if !ok {
+				return errors.Join(errs...)
+			}
 			continue
 		}
 		f, known := orgs.FieldOf(name)
