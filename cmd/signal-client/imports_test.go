@@ -72,18 +72,18 @@ var arrows = []arrow{
 	{program + "/internal/term", []string{"pipeline"}},
 	{program + "/internal/kinds", []string{"pipeline", "source", "source/..."}},
 	{program + "/internal/problem", internals("source/okta", "term", "kinds")},
-	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source/page")},
+	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source", "source/page")},
 	{program + "/internal/orgs", append(internals("source/okta", "term", "problem", "kinds", "build"), "source")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
 	{program + "/internal/...", nil},                                                                  // a new one needs an arrow of its own
 	{program + "/console", internals("", "problem", "kinds", "build", "config", "orgs", "telemetry")}, // neither cli nor term
 
-	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/okta", "source/page")},
+	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/page")},
 	{program + "/demo", append(internals("source/okta/oktatest"), program+"/internal/...", program+"/run")},
 	{program + "/audit", append(internals("source/limiter"), program+"/internal/...", "source")},
 	{program + "/cursor", append(internals("source/okta"), program+"/internal/...")},
-	{program + "/doctor", append(internals("source/okta"), program+"/internal/...")},
+	{program + "/doctor", append(internals("source"), program+"/internal/...")},
 	{program + "/...", append(internals(""), program+"/internal/...")}, // another command: it names no kind of source
 }
 

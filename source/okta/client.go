@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/page"
 )
@@ -26,7 +27,7 @@ type Client struct {
 
 	Limiter *limiter.Limiter // the org's, shared by all of its instances; nil: the Client's own
 	Share   float64          // of the org's limit, above 0, at most 1; 0: 0.5
-	HTTP    *http.Client     // nil: NewHTTPClient(). Its Jar and CheckRedirect are ignored
+	HTTP    *http.Client     // nil: source.NewHTTPClient(). Its Jar and CheckRedirect are ignored
 	Timeout time.Duration    // one request with its body, without waiting for other requests; 0: 60 s
 	MaxBody int64            // bytes of a body, inflated; 0: page.DefaultMost
 
@@ -135,11 +136,11 @@ func (c *Client) withDefaults() {
 		c.Limiter = new(limiter.Limiter)
 	}
 	if c.HTTP == nil {
-		c.HTTP = NewHTTPClient()
+		c.HTTP = source.NewHTTPClient()
 	}
 	c.http = *c.HTTP
 	c.http.Jar = nil
-	c.http.CheckRedirect = stay
+	c.http.CheckRedirect = source.NoRedirect
 	c.signed = authorised(c.http, c.token())
 }
 

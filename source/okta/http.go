@@ -15,43 +15,9 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/page"
 )
-
-// NewHTTPClient returns an http.Client for a Client: timeouts on every phase, no
-// redirects, no cookies, TLS 1.2 or newer, and the environment's proxy. A silent HTTP/2
-// connection is pinged, and closed without an answer, because a NAT may have forgotten
-// it. Many Clients may share it.
-func NewHTTPClient() *http.Client {
-	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{
-		CheckRedirect: stay,
-		Transport: &http.Transport{
-			Proxy:                  Proxy,
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    10 * time.Second,
-			ForceAttemptHTTP2:      true,
-			DisableCompression:     true, // body.go inflates, within bounds
-			MaxIdleConns:           1000,
-			MaxIdleConnsPerHost:    2,
-			IdleConnTimeout:        idleConnTime,
-			ExpectContinueTimeout:  time.Second,
-			MaxResponseHeaderBytes: 256 << 10,
-			HTTP2: &http.HTTP2Config{
-				SendPingTimeout:  15 * time.Second,
-				PingTimeout:      10 * time.Second,
-				WriteByteTimeout: 20 * time.Second,
-			},
-		},
-	}
-}
-
-// idleConnTime is how long an idle connection is kept.
-const idleConnTime = 90 * time.Second
-
-// stay follows no redirect: the token must not be sent to its target.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // ErrLate is the cause of a request that took too long. It matches no context error,
 // because the caller's context has not ended.
@@ -123,7 +89,7 @@ func (c *Client) request(ctx context.Context, link pipeline.Link) (*http.Request
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w: %w", err, pipeline.ErrConfig)
 	}
-	req.Close = c.quiet && c.Interval > idleConnTime
+	req.Close = c.quiet && c.Interval > source.IdleConnTime
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("User-Agent", c.UserAgent)

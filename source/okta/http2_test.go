@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/witfoo/signal-client/source"
 )
 
 // wireTo is a way to a server on which packets can begin to vanish, as on one that a NAT
@@ -93,7 +95,7 @@ func overHTTP2(t *testing.T, test func(*testing.T, *Client, *switchboard)) {
 		done := make(chan struct{})
 		go func() { defer close(done); _ = server.ServeTLS(calls, "", "") }()
 		c := client(nil)
-		c.Origin, c.HTTP, c.Timeout = "https://example.com", NewHTTPClient(), 10*time.Second
+		c.Origin, c.HTTP, c.Timeout = "https://example.com", source.NewHTTPClient(), 10*time.Second
 		transport := c.HTTP.Transport.(*http.Transport)
 		transport.Proxy, transport.DialContext, transport.TLSClientConfig.RootCAs = nil, calls.dial, roots
 		test(t, c, calls)

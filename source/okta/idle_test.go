@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -30,7 +31,7 @@ func TestIdleConnections(t *testing.T) {
 				}
 			}
 			server.StartTLS()
-			client := okta.NewHTTPClient()
+			client := source.NewHTTPClient()
 			client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
 			c := &okta.Client{Instance: "prod", Origin: server.URL, Credential: pipeline.NewSecret("token"), HTTP: client, Interval: interval}
 			for range 5 { // the first tells that it is the head

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/page"
 )
@@ -48,7 +49,7 @@ func (c *Client) organization(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make request: %w: %w", err, pipeline.ErrConfig)
 	}
-	req.Close = c.Interval > idleConnTime
+	req.Close = c.Interval > source.IdleConnTime
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.UserAgent)
 	resp, err := c.http.Do(req)

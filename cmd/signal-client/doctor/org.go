@@ -22,7 +22,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source"
 )
 
 // orgChecks returns the checks of each org.
@@ -177,7 +177,7 @@ func proxied(ctx context.Context, origin string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	proxy, err := okta.Proxy(req)
+	proxy, err := source.Proxy(req)
 	if err != nil || proxy == nil {
 		return "", err
 	}
@@ -281,7 +281,7 @@ type witness struct {
 }
 
 func witnessed() (*http.Client, *witness) {
-	client := okta.NewHTTPClient()
+	client := source.NewHTTPClient()
 	w := &witness{RoundTripper: client.Transport}
 	client.Transport = w
 	return client, w

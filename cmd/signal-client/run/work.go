@@ -18,7 +18,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/sink/overview"
-	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source"
 )
 
 // work polls until ctx ends, then stops in reverse order: fleet, session (frees the
@@ -95,7 +95,7 @@ func (s *Service) assemble(store *jets.Store, seen *jets.SnapshotSeen, locks *lo
 	within := newBounds(s.Config.Process)
 	s.metrics.WatchBounds(within.requests, within.pages)
 	return &assembly{
-		store: store, seen: seen, locks: locks, http: cmp.Or(s.HTTP, okta.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
+		store: store, seen: seen, locks: locks, http: cmp.Or(s.HTTP, source.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.Log,
 		origins:    origins{exchange: buckets.NewBudgets(store), replica: locks.Replica()},
 		bounds:     within,

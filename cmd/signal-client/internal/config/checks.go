@@ -18,7 +18,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/source/okta"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/page"
 )
 
@@ -125,7 +125,7 @@ func (c *Config) faultsTogether() []error {
 	var k problem.Checks
 	k.Add(c.NATS.Embedded() && c.Stream.Replicas > 1, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d without NATS_URL", c.Stream.Replicas),
 		"the embedded server is a single server and keeps one copy", "NATS_URL=nats://<host>:4222, or SIGNAL_CLIENT_NATS_REPLICAS=1")
-	if _, err := okta.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: "okta.com"}}); err != nil {
+	if _, err := source.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: "okta.com"}}); err != nil {
 		setting, cause, _ := strings.Cut(err.Error(), " ")
 		k.Add(true, setting, "it "+cause, "HTTPS_PROXY=http://<host>:<port>")
 	}
