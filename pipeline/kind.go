@@ -47,6 +47,8 @@ type Kind struct {
 	// Query returns a hash of what an integration's links request, apart from their
 	// place: a changed hash needs a new query.
 	Query func(i Integration) string
+	// PageSize returns how many elements a link requests at most, always above 0.
+	PageSize func(link Link) int
 }
 
 // Members are the names of the members of an event by which it is known.

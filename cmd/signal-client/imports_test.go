@@ -82,7 +82,6 @@ var arrows = []arrow{
 	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/page")},
 	{program + "/demo", append(internals("source/okta/oktatest"), program+"/internal/...", program+"/run")},
 	{program + "/audit", append(internals("source/limiter"), program+"/internal/...", "source")},
-	{program + "/cursor", append(internals("source/okta"), program+"/internal/...")},
 	{program + "/doctor", append(internals("source"), program+"/internal/...")},
 	{program + "/...", append(internals(""), program+"/internal/...")}, // another command: it names no kind of source
 }

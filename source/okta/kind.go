@@ -28,5 +28,6 @@ var Kind = &pipeline.Kind{
 	Window: func(i pipeline.Integration) pipeline.Window {
 		return func(since, until time.Time) pipeline.Link { return Window(i.Filter, i.Limit, since, until) }
 	},
-	Query: func(i pipeline.Integration) string { return Query(i.Filter, i.Limit) },
+	Query:    func(i pipeline.Integration) string { return Query(i.Filter, i.Limit) },
+	PageSize: LimitOf,
 }

@@ -33,6 +33,9 @@ func TestKindOfStoredNames(t *testing.T) {
 	if got := Kind.Keeps(); got != "Okta keeps 90 days" {
 		t.Error(got)
 	}
+	if got := Kind.PageSize(Kind.Start(i, at)); got != 10 {
+		t.Error(got)
+	}
 	if got := Kind.Query(i); got != "c39b72d7d1acb453" {
 		t.Error(got)
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/signals"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 const cursorRewindLong = `Go back to an earlier position, so that the org serves again what it has logged since:
@@ -199,7 +198,7 @@ func (m *mover) explain(to term.Screen, planned signals.Move) {
 	}
 	line("Events that Okta serves again are compared with the %s stored since sequence %d: none is stored twice, and missing ones are stored.",
 		term.Count(int(planned.Again), "event"), planned.Next.DedupeFrom)
-	if requests := planned.Again/uint64(okta.LimitOf(planned.Next.Link)) + 1; requests > 1 {
+	if requests := planned.Again/uint64(kinds.Default.PageSize(planned.Next.Link)) + 1; requests > 1 {
 		line("That takes about %s of the org's budget.", term.Count(int(requests), "request"))
 	}
 	if from.Query != planned.Next.Query {
