@@ -5,6 +5,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -21,7 +22,31 @@ type Kind struct {
 	// Probe tries a credential by one request, for the newest event published since a
 	// time, and stores nothing. nil without an error: there is none.
 	Probe func(ctx context.Context, i pipeline.Integration, c pipeline.Credential, since, until time.Time, o Options) (*pipeline.Event, error)
+	// Explain returns what an error of Open's clients, of Probe or of Credential means. The
+	// zero Verdict: the kind knows no more than the error says.
+	Explain func(err error) Verdict
 }
+
+// Verdict is what an error of a source means to an operator.
+type Verdict struct {
+	Meaning string // with what to do; empty: not known
+	Answer  string // the org's answer, without the acts that led to it; empty: there was none
+	Status  int    // HTTP status of the answer; 0: there was none
+	Foreign bool   // something on the way answered, not the vendor
+	Traced  bool   // the answer has ids for the vendor's support
+}
+
+// Errors of a Client, besides those of pipeline.Source.
+var (
+	// ErrLate is the cause of a request that took too long. It matches no context error,
+	// because the caller's context has not ended.
+	ErrLate = errors.New("no whole answer in time")
+	// ErrNoPage is the error of an answer of status 200 that is no list of events.
+	ErrNoPage = errors.New("status 200 without a page")
+	// ErrLinkHost is the error of a next link that names a host which is neither the org's
+	// nor one of Integration.LinkHosts.
+	ErrLinkHost = errors.New("neither the org's nor in settings.link_hosts")
+)
 
 // Client asks an org.
 type Client interface {

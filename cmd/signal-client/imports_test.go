@@ -71,7 +71,7 @@ var arrows = []arrow{
 	{program + "/internal/build", nil},
 	{program + "/internal/term", []string{"pipeline"}},
 	{program + "/internal/kinds", []string{"pipeline", "source", "source/..."}},
-	{program + "/internal/problem", internals("source/okta", "term", "kinds")},
+	{program + "/internal/problem", internals("", "term", "kinds")},
 	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source", "source/page")},
 	{program + "/internal/orgs", append(internals("source/okta", "term", "problem", "kinds", "build"), "source")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},

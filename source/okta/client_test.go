@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/limiter"
 )
 
@@ -249,7 +250,7 @@ func TestPollSlowBody(t *testing.T) {
 			resp.Body = io.NopCloser(trickle{req.Context()})
 			return resp, nil
 		})
-		if _, err := c.Poll(t.Context(), "/api/v1/logs"); !errors.Is(err, ErrLate) {
+		if _, err := c.Poll(t.Context(), "/api/v1/logs"); !errors.Is(err, source.ErrLate) {
 			t.Error(err)
 		}
 	})

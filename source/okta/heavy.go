@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 )
 
 // heavy makes pages smaller while full ones are too much for the org: its query takes too
@@ -31,7 +32,7 @@ func (h *heavy) apply(link pipeline.Link) pipeline.Link {
 
 // failed records a failed attempt; failures of other kinds don't count.
 func (h *heavy) failed(asked pipeline.Link, err error) {
-	if !TooHeavy(err) {
+	if !tooHeavy(err) {
 		return
 	}
 	if h.failures++; h.failures < 2 && !h.raised {
@@ -55,12 +56,12 @@ func (h *heavy) arrived(link pipeline.Link) {
 	}
 }
 
-// TooHeavy reports whether the size of a request may have caused an error. Okta answers a
+// tooHeavy reports whether the size of a request may have caused an error. Okta answers a
 // query that took too long with status 500 and E0000009.
-func TooHeavy(err error) bool {
+func tooHeavy(err error) bool {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Status == http.StatusGatewayTimeout ||
 			refusal.Status == http.StatusInternalServerError && refusal.Code == "E0000009"
 	}
-	return errors.Is(err, ErrLate)
+	return errors.Is(err, source.ErrLate)
 }

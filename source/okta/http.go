@@ -19,27 +19,20 @@ import (
 	"github.com/witfoo/signal-client/source/page"
 )
 
-// ErrLate is the cause of a request that took too long. It matches no context error,
-// because the caller's context has not ended.
-var ErrLate = errors.New("no whole answer in time")
-
-// ErrNoPage is the error of an answer of status 200 that is no list of events.
-var ErrNoPage = errors.New("status 200 without a page")
-
 // get makes one request within the Client's Timeout. Waiting for memory does not count.
 func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var conn atomic.Value // httptrace.GotConnInfo of the request's connection
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn.Store(i) }})
-	left := page.NewTimeout(c.Timeout, func() { cancel(ErrLate) })
+	left := page.NewTimeout(c.Timeout, func() { cancel(source.ErrLate) })
 	page, status, err := c.exchange(ctx, link, c.reservation(link, left))
 	left.Pause()
 	c.requested(fold(status, err), c.Timeout-left.Left())
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if got, ok := conn.Load().(httptrace.GotConnInfo); ok && errors.Is(err, ErrLate) {
+	if got, ok := conn.Load().(httptrace.GotConnInfo); ok && errors.Is(err, source.ErrLate) {
 		hangUp(got.Conn)
 	}
 	return page, err
@@ -123,7 +116,7 @@ func (c *Client) page(ctx context.Context, resp *http.Response, link pipeline.Li
 	limit := LimitOf(link)
 	events, err := split(body, limit)
 	if err != nil {
-		return pipeline.Page{}, fmt.Errorf("%w: %w", ErrNoPage, err)
+		return pipeline.Page{}, fmt.Errorf("%w: %w", source.ErrNoPage, err)
 	}
 	return pipeline.Page{
 		Events: events,
@@ -149,7 +142,7 @@ func early(link pipeline.Link, date time.Time) error {
 // readable makes the error of a failed exchange fit for operators: without the URL that
 // net/http adds, and without the token if somebody echoed it.
 func (c *Client) readable(err error) error {
-	if errors.Is(err, ErrLate) {
+	if errors.Is(err, source.ErrLate) {
 		return fmt.Errorf("%w: none within %s", err, c.Timeout)
 	}
 	if _, answered := errors.AsType[*Error](err); answered {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 )
 
 // full is a gate with nothing left, until give is called.
@@ -80,7 +81,7 @@ func TestTimeGoesOnAfterTheWait(t *testing.T) {
 		time.AfterFunc(time.Hour, give)
 		began := time.Now()
 		_, err := c.Poll(t.Context(), "/api/v1/logs")
-		if !errors.Is(err, ErrLate) || time.Since(began) != time.Hour+40*time.Second {
+		if !errors.Is(err, source.ErrLate) || time.Since(began) != time.Hour+40*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		if gate.Used() != 0 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/page"
 )
 
@@ -96,11 +97,8 @@ func (c *Client) checkHost(authority string) error {
 	if slices.ContainsFunc(c.LinkHosts, func(allowed string) bool { return hostOf(allowed) == link }) {
 		return nil
 	}
-	return fmt.Errorf("leads to host %.100q, which is %w", c.redact(authority), ErrLinkHost)
+	return fmt.Errorf("leads to host %.100q, which is %w", c.redact(authority), source.ErrLinkHost)
 }
-
-// ErrLinkHost is the error of a next link that names a host which Client.LinkHosts does not.
-var ErrLinkHost = errors.New("neither the org's nor in settings.link_hosts")
 
 // host is a host's lower-case name and its port, empty for the default ones.
 type host struct{ name, port string }

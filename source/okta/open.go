@@ -11,7 +11,7 @@ import (
 )
 
 // Source is Kind with how its orgs are asked.
-var Source = source.Kind{Kind: Kind, Open: open, Probe: probe}
+var Source = source.Kind{Kind: Kind, Open: open, Probe: probe, Explain: explain}
 
 func open(i pipeline.Integration, c pipeline.Credential, o source.Options) source.Client {
 	return &Client{

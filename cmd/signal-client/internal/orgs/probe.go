@@ -15,7 +15,6 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // tryTime bounds the one request.
@@ -86,14 +85,14 @@ func (t *ProbeResult) judge(i pipeline.Integration, err error) {
 	}
 	t.Error = term.Printable(problem.Innermost(err))
 	t.Verdict, t.Code, t.Hint = verdictFailed, problem.Failed, "try again; if it fails again, check what answers there: it may not be Okta, or a proxy is in between"
-	if answer, ok := errors.AsType[*okta.Error](err); ok {
-		t.Status = answer.Status
-		if answer.ID+answer.RequestID != "" {
+	if v := kinds.Of(i).Explain(err); v.Status != 0 {
+		t.Status = v.Status
+		if v.Traced {
 			t.Hint = "try again; if it fails again, ask Okta's support with the ids above"
 		}
 		t.judgeAnswer(i)
-		if t.Code == problem.BadCredential && answer.Foreign() {
-			t.Hint = problem.ForbiddenOnTheWay
+		if t.Code == problem.BadCredential && v.Foreign {
+			t.Hint = v.Meaning
 		}
 		return
 	}
@@ -131,11 +130,11 @@ func (t *ProbeResult) judgeNetwork(i pipeline.Integration, err error) {
 		t.Error = "there is no host " + dns.Name
 	case untrusted:
 		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the host name, and whether a proxy presents its own certificate"
-	case network, errors.Is(err, okta.ErrLate):
+	case network, errors.Is(err, source.ErrLate):
 		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the address and the network (firewall, proxy, DNS)"
-	case errors.Is(err, okta.ErrLinkHost):
+	case errors.Is(err, source.ErrLinkHost):
 		t.Hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
-	case errors.Is(err, okta.ErrNoPage):
+	case errors.Is(err, source.ErrNoPage):
 		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
 	}
 }

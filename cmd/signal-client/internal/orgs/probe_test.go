@@ -9,6 +9,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/okta"
 )
 
@@ -22,7 +23,7 @@ func TestProbeHints(t *testing.T) {
 		{&okta.Error{Status: 500, RequestID: "Xq1"}, "ask Okta's support with the ids above"},
 		{&okta.Error{Status: 502}, "check what answers there"},
 		{errors.New("malformed HTTP response"), "check what answers there"},
-		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", okta.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
+		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", source.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
 	} {
 		var got ProbeResult
 		got.judge(pipeline.Integration{Kind: kinds.Default, Instance: "acme"}, c.err)
