@@ -1,8 +1,8 @@
-// Package topics holds what "signal-client help <topic>" prints: the tables and
-// texts that a person needs when the network is away.
+// Package topics holds the texts that "signal-client help <topic>" prints without a
+// network. It contains no help of single commands, which is beside each command.
 //
-// The texts are complete files. nats.conf is a configuration that nats-server
-// takes as it is; troubleshooting.md is what the alerts link to.
+// The embedded files are complete: nats-server runs with nats.conf unchanged, and alerts
+// link to troubleshooting.md.
 package topics
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Permissions is a nats.conf with the users that signal-client needs.
+// Permissions is a nats.conf with the users of signal-client and their permissions.
 //
 //go:embed nats.conf
 var Permissions string
 
-// Troubleshooting says what to look at when something does not work.
+// Troubleshooting is the topic of that name, in Markdown.
 //
 //go:embed troubleshooting.md
 var Troubleshooting string
@@ -31,15 +31,15 @@ type Variable struct {
 	Name, Flag, Desc, Default string
 }
 
-const configuration = `Settings come from the environment. A flag of the same meaning overrides the variable.
+const configuration = `Settings come from the environment. A flag overrides its variable.
 Secrets have no flags, because other users of the machine can see them in the list of
 processes.
 
 SIGHUP (systemctl reload) makes the service read the files of tokens and of NATS
 credentials again; it logs what has changed. A changed variable or flag needs a restart.
 
-HTTPS_PROXY and NO_PROXY hold for requests to Okta. The NATS_ variables mean what they
-mean to the nats command. A password may hold any character here; in a URL, percent-encode
+HTTPS_PROXY and NO_PROXY apply to requests to Okta. The NATS_ variables mean the same as
+for the nats command. A password may hold any character here; in a URL, percent-encode
 the characters , / ? # % @
 
 `
@@ -82,16 +82,16 @@ func ExitCodes(codes []ExitCode) string {
 	return b.String()
 }
 
-// states says of each state what it means and what to do.
+// states lists what each state means and what to do.
 var states = []struct {
 	state pipeline.State
 	text  string
 }{
-	{pipeline.StateNew, "The org was not polled yet. Wait a few seconds."},
-	{pipeline.StatePolling, "The poll is at the head of the org's log. Nothing is to be done."},
+	{pipeline.StateNew, "The org has not been polled yet. Wait a few seconds."},
+	{pipeline.StatePolling, "The poller is at the head of the org's log. Nothing is to be done."},
 	{pipeline.StateCatchingUp, "More events are waiting. Nothing is to be done; the org's rate limit sets the pace."},
-	{pipeline.StateThrottled, "The org's rate limit is used up. The poll goes on by itself when Okta renews the limit. If it happens often, see: signal-client help troubleshooting"},
-	{pipeline.StateRetrying, "A request to Okta or NATS failed and is repeated. If the state stays, read \"last error\". Where pages take too long, lower settings.limit; where Okta refuses a link, use: signal-client cursor reopen"},
+	{pipeline.StateThrottled, "The org's rate limit is used up. Polling continues when Okta renews the limit. If it happens often, see: signal-client help troubleshooting"},
+	{pipeline.StateRetrying, "A request to Okta or NATS failed and is repeated. If the state stays, read \"last error\". If pages take too long, lower settings.limit; if Okta refuses a link, use: signal-client cursor reopen"},
 	{pipeline.StateRefused, "Okta answers 401 or 403. See: signal-client help troubleshooting"},
 	{pipeline.StateConfig, "The org can't be polled as it is configured. Correct the field that \"last error\" names."},
 	{pipeline.StateUnowned, "No running process polls the org. Start one: signal-client run"},
