@@ -1,6 +1,8 @@
-// Package source joins what a kind of source is to how its orgs are asked, which package
-// pipeline can't say, since it knows no HTTP. The packages below it have what several
-// kinds share (limiter, page, breaker), and one package for each kind.
+// Package source defines a kind of source as the program uses it: a pipeline.Kind and the
+// HTTP client of its orgs, which package pipeline does not know.
+//
+// Packages limiter, page and breaker are shared by all kinds; each kind has a package of
+// its own. Start reading at [Kind].
 package source
 
 import (

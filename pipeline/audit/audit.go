@@ -1,6 +1,6 @@
-// Package audit compares what an org shows of a span of the past with what is stored of
-// it, and repairs what is missing. It reads the stored events through a Ledger, which the
-// sink implements. Start reading at Audit.
+// Package audit compares an org's events of a span of the past with the stored ones, and
+// repairs the stream. It reads the stored events through a [Ledger], which the sink
+// implements. Start reading at [Audit].
 package audit
 
 import (

@@ -1,6 +1,7 @@
-// Package backfill brings the events of a span of the past from an org. A Job is the span
-// and the progress made; a Backfill carries it out as the pipeline.Backlog of the
-// instance's Runner. The sink knows which of the events are stored already.
+// Package backfill fetches an org's events of a span of the past, to store those that are
+// missing. A [Job] is the span and its progress; a [Backfill] runs it as the
+// pipeline.Backlog of the instance's Runner. The sink finds the events that are stored
+// already. Start reading at [Backfill].
 package backfill
 
 import (

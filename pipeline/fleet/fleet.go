@@ -1,7 +1,7 @@
 // Package fleet decides which instances this process polls: it follows the integrations,
 // contends for the lock of each enabled one, and polls while it holds it. Which process
 // gets a lock is decided by pipeline.Locks; how an instance is polled, by
-// pipeline.Runner. Start reading at Fleet.
+// pipeline.Runner. Start reading at [Fleet].
 package fleet
 
 import (

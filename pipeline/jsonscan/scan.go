@@ -1,5 +1,5 @@
-// Package jsonscan reads JSON without decoding it: it walks over a text and picks members
-// of an object by their exact names. The bytes that it returns are the text's own.
+// Package jsonscan reads JSON without decoding it: it scans a text and finds members of an
+// object by their exact names. The bytes that it returns are the text's own.
 //
 // It refuses exactly what encoding/json refuses; fuzz tests compare the two. Names are
 // case-sensitive, and of a name that occurs twice in one object the last one counts.

@@ -1,5 +1,5 @@
-// Package pipelinetest has what the tests of the packages below pipeline share: an org
-// that answers requests for the past out of memory.
+// Package pipelinetest holds a fixture that the tests of packages audit and backfill
+// share: an org that answers requests for the past from memory.
 package pipelinetest
 
 import (

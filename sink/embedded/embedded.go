@@ -8,9 +8,9 @@
 // The disk bounds the store. JetStream counts bytes before compression, so a limit of its
 // own would be reached while most of the disk is free, and would refuse the buckets along
 // with the events. Instead a reserve of the disk is kept for the buckets, the locks among
-// them, and for operations that free space: Room tells whether events may be written. If
-// the store fails because the disk is full or broken, it is reopened within the process
-// as soon as there is room.
+// them, and for operations that free space: [Room] shows whether events may be written.
+// If the store fails because the disk is full or broken, it is reopened within the process
+// as soon as there is room. Start reading at [Start].
 package embedded
 
 import (

@@ -1,6 +1,5 @@
-// Package jets is the connection to NATS JetStream, and what everything stored there
-// needs of it: streams and buckets as they must be, reads by a stream's leader, watches of
-// buckets, and messages that are stored all or none.
+// Package jets is the connection to NATS JetStream: it creates and checks the streams and
+// buckets, reads from a stream's leader, watches buckets, and publishes atomic batches.
 //
 // It knows nothing of events, positions or locks: these have packages of their own
 // (signals, locks, buckets, deadletters, scan, republish, overview).
@@ -25,7 +24,7 @@
 //
 // # Two sites
 //
-// A line between two sites (a leaf node, an import, a mapping) may carry messages
+// A connection between two sites (a leaf node, an import, a mapping) may carry messages
 // published at one site to the stream of the other, and both answer.
 //
 //   - An acknowledgement names its stream and domain. One from another stream or domain

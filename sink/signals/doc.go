@@ -1,9 +1,9 @@
-// Package signals stores the events of each instance exactly once, and the position
-// that they come to: the commit protocol.
+// Package signals is the commit protocol: it stores the events of each instance exactly
+// once, and with each page the position after it.
 //
-// It is not where streams are made or read by their leader (package jets), and takes no
-// part in who polls what (package locks): any number of writers may try to store the
-// events of one instance, and the fences keep it exact.
+// Package jets creates and reads the streams; package locks decides which process polls an
+// instance. This package does not depend on that: any number of writers may try to store
+// the events of one instance, and the fences keep it exact.
 //
 // Start reading at [Sink.Commit] and [Sink.Sync]. An [Operator] moves an instance by
 // hand, a [Ledger] shows what is stored to an audit.

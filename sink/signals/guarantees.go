@@ -1,4 +1,5 @@
-// Package signals and its neighbours are held to what they guarantee by tests.
+// Package signals and those around it guarantee what is listed here, each guarantee with
+// the tests that prove it.
 //
 // # Which tests prove which guarantee
 //

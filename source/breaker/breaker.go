@@ -3,7 +3,7 @@
 // doubles.
 //
 // It has no memory across processes: after a restart a refused credential is tried once
-// more. It does not wait; its caller does.
+// more. It does not wait; its caller does. Start reading at [Breaker.Poll].
 package breaker
 
 import (

@@ -1,6 +1,7 @@
-// Package limiter keeps the requests to an org within its rate limit, as the
-// X-Rate-Limit headers of its answers show it, and shares what there is out fairly among
-// those that ask. It sends nothing itself and retries nothing. Start reading at Limiter.
+// Package limiter keeps the requests to an org within its rate limit, as the X-Rate-Limit
+// headers of its answers show it, and distributes the budget fairly among the instances
+// that wait for it. It sends nothing itself and retries nothing. Start reading at
+// [Limiter].
 package limiter
 
 import (

@@ -1,6 +1,6 @@
-// Package page has what reading an answer of any org takes: Read inflates a body within
-// bounds of size and memory, and Links reads a Link header. What the body and the links
-// mean is the source's. JSON is scanned by package jsonscan.
+// Package page reads answers of orgs of any kind: [Read] inflates a body within bounds of
+// size and memory, and [Links] parses a Link header. It does not interpret them: that is
+// the source's, with package jsonscan for JSON.
 package page
 
 import (

@@ -1,4 +1,4 @@
-// Package run is the command run: one process at work. It connects to NATS, creates
+// Package run is the command run: the service. It connects to NATS, creates
 // streams and buckets, holds locks, polls the instances that it owns, and serves
 // /healthz, /readyz and /metrics.
 //
