@@ -27,6 +27,8 @@ type Kind struct {
 	// Parse reads a value of INTEGRATIONS, checks it and fills in the defaults. Its error
 	// is a *ConfigError, which shows nothing of the credentials.
 	Parse func(instance string, value []byte) (Integration, error)
+	// Fields are the members of such a value; the command line follows them.
+	Fields []Field
 
 	// Credential returns the instance's credential, reading its file if it names one. If
 	// it can't be read in time, or is none, the error matches ErrConfig; if ctx has ended,

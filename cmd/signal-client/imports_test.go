@@ -73,7 +73,7 @@ var arrows = []arrow{
 	{program + "/internal/kinds", []string{"pipeline", "source", "source/..."}},
 	{program + "/internal/problem", internals("", "term", "kinds")},
 	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source", "source/page")},
-	{program + "/internal/orgs", append(internals("source/okta", "term", "problem", "kinds", "build"), "source")},
+	{program + "/internal/orgs", internals("source", "term", "problem", "kinds", "build")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
 	{program + "/internal/...", nil},                                                                  // a new one needs an arrow of its own

@@ -50,7 +50,7 @@ func (d *draft) tidy() {
 		}
 	}
 	groups := map[string]map[string]any{"": top, "settings.": settings, "credentials.": credentials}
-	for _, f := range Fields {
+	for _, f := range fields {
 		if name := f.Last(); f.Plain() {
 			unquote(groups[strings.TrimSuffix(f.Path, name)], name)
 		}

@@ -1,27 +1,14 @@
 package okta
 
 import (
-	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Field is a field of an integration: a member of its value in INTEGRATIONS.
-type Field struct {
-	Path    string // settings.fqdn
-	Type    string // in a word, as help shows it; object: it has members
-	Default any    // as JSON has it; nil: none
-	Advice  string // what to write instead of an invalid value
-
-	Settable bool   // by name: in arguments of integrations set and columns of an import
-	Flag     string // of integrations add and set; empty: none
-	Desc     string // of the flag
-	Instead  string // an equivalent field, which is removed when this one is set
-}
-
-// Fields are all fields of an integration. Parsing, the command line, the schema and the
+// fields are all fields of an integration. Parsing, the command line, the schema and the
 // README follow this table; the latter two are compared with it by a test.
-var Fields = []Field{
+var fields = []pipeline.Field{
 	{Path: "", Type: "object", Advice: `write an object such as {"settings": {"fqdn": "acme.okta.com"}, "credentials": {"api_token": "…"}}`},
 	{Path: "integration_type", Type: "kind", Default: "okta", Advice: "write okta"},
 	{Path: "settings", Type: "object", Advice: `write {"fqdn": "acme.okta.com"}`},
@@ -55,23 +42,9 @@ var Fields = []Field{
 }
 
 // fieldAt returns the field at a path; the zero Field: none.
-func fieldAt(path string) Field {
-	if n := slices.IndexFunc(Fields, func(f Field) bool { return f.Path == path }); n >= 0 {
-		return Fields[n]
+func fieldAt(path string) pipeline.Field {
+	if n := slices.IndexFunc(fields, func(f pipeline.Field) bool { return f.Path == path }); n >= 0 {
+		return fields[n]
 	}
-	return Field{}
-}
-
-// Last returns the last part of the path.
-func (f Field) Last() string { return f.Path[strings.LastIndexByte(f.Path, '.')+1:] }
-
-// Plain reports whether the value is a number or a boolean.
-func (f Field) Plain() bool { return slices.Contains([]string{"number", "share", "truth"}, f.Type) }
-
-// Help returns the text of the flag's help.
-func (f Field) Help() string {
-	if f.Default == nil {
-		return f.Desc
-	}
-	return fmt.Sprintf("%s (default %v)", f.Desc, f.Default)
+	return pipeline.Field{}
 }

@@ -37,7 +37,7 @@ func TestSchemaHasTheFields(t *testing.T) {
 		}
 	}
 	walk("", whole)
-	for _, f := range Fields {
+	for _, f := range fields {
 		schema, ok := found[f.Path]
 		if !ok {
 			t.Errorf("the schema has no %q", f.Path)
@@ -81,7 +81,7 @@ func TestReadmeHasTheFields(t *testing.T) {
 			t.Errorf("the default of %s is %s in the README, want %s", row[1], got, want)
 		}
 	}
-	for _, f := range Fields {
+	for _, f := range fields {
 		alias := f.Path == "poll_interval_minutes" && strings.Contains(table, "`"+f.Path+"`") // beside poll_interval
 		if f.Type != "object" && !documented[f.Path] && !alias {
 			t.Errorf("the README has no %s", f.Path)
@@ -91,7 +91,7 @@ func TestReadmeHasTheFields(t *testing.T) {
 
 // The table has nothing that leads nowhere.
 func TestFieldsFit(t *testing.T) {
-	for _, f := range Fields {
+	for _, f := range fields {
 		if fieldAt(f.Path) != f || schemaTypes[f.Type] == "" {
 			t.Errorf("%q is there twice, or of no known type", f.Path)
 		}

@@ -22,6 +22,7 @@ var Kind = &pipeline.Kind{
 
 	Credential: func(ctx context.Context, i pipeline.Integration) (pipeline.Credential, error) { return Token(ctx, i) },
 	Parse:      ParseIntegration,
+	Fields:     fields,
 	Element:    Element,
 	Facets:     pipeline.Facets{Actor: actor, Address: address, Outcome: outcome},
 	Start:      func(i pipeline.Integration, since time.Time) pipeline.Link { return Start(i.Filter, i.Limit, since) },

@@ -15,11 +15,10 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // Fields are the fields that can be set by name: all except secrets.
-var Fields = slices.DeleteFunc(slices.Clone(okta.Fields), func(f okta.Field) bool { return !f.Settable })
+var Fields = slices.DeleteFunc(slices.Clone(kinds.Default.Fields), func(f pipeline.Field) bool { return !f.Settable })
 
 // Paths of the credential, of which a value holds one.
 const (
@@ -28,14 +27,14 @@ const (
 )
 
 // FieldOf finds a field by its path, its last part, or its flag.
-func FieldOf(name string) (okta.Field, bool) {
+func FieldOf(name string) (pipeline.Field, bool) {
 	folded := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "-", "_")
 	for _, f := range Fields {
 		if slices.Contains([]string{f.Path, f.Last(), strings.ReplaceAll(f.Flag, "-", "_")}, folded) {
 			return f, true
 		}
 	}
-	return okta.Field{}, false
+	return pipeline.Field{}, false
 }
 
 // FieldNames returns the last parts of the fields' paths.
@@ -67,7 +66,7 @@ func ReadValue(data []byte) (Value, error) {
 
 // NewValue returns the value of an integration of which nothing is known yet.
 func NewValue(enabled bool) Value {
-	return Value{"enabled": enabled, "integration_type": "okta", "settings": map[string]any{}}
+	return Value{"enabled": enabled, "integration_type": kinds.Default.Name, "settings": map[string]any{}}
 }
 
 // Encode returns the stored form of the value.
@@ -95,14 +94,14 @@ func (v Value) Equal(other Value) bool { return reflect.DeepEqual(v.Clone(), oth
 
 // Assign sets a field from text and removes the equivalent one; an empty text removes the
 // field only. Text that is not a number stays text, and the parser complains about it.
-func (v Value) Assign(f okta.Field, text string) {
+func (v Value) Assign(f pipeline.Field, text string) {
 	if text != "" {
 		v.Put(f.Instead, nil)
 	}
 	v.fill(f, text)
 }
 
-func (v Value) fill(f okta.Field, text string) {
+func (v Value) fill(f pipeline.Field, text string) {
 	switch {
 	case text == "":
 		v.Put(f.Path, nil)
