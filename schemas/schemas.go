@@ -4,7 +4,7 @@
 //
 // A schema says what a writer should write. Readers accept more: members that a schema
 // does not name are never refused. A valid value may still be wrong in ways that a schema
-// can't express; the program's own parsers check those.
+// can't express; the program's own parsers check those. Start reading at [Validate].
 package schemas
 
 import (

@@ -1,7 +1,8 @@
-// Package sinktest has the fixtures that tests of the sink's packages share: a store on
-// a real server, events, and a stream laid with them.
+// Package sinktest holds the fixtures that tests of the sink's packages share: a store on
+// a real server, events, and a stream filled with them.
 //
-// Servers themselves are started by package jetstest, which does not know package jets.
+// Package jetstest starts the servers and does not know package jets. Start reading at
+// [New].
 package sinktest
 
 import (

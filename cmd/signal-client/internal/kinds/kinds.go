@@ -1,4 +1,5 @@
-// Package kinds lists the kinds of sources. A new kind is one more line here.
+// Package kinds lists the kinds of sources that the program has. A new kind is one more
+// line in [All]; package source defines what a kind is.
 package kinds
 
 import (
