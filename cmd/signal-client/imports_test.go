@@ -72,11 +72,12 @@ var arrows = []arrow{
 	{program + "/internal/term", []string{"pipeline"}},
 	{program + "/internal/kinds", []string{"pipeline", "source", "source/..."}},
 	{program + "/internal/problem", internals("", "term", "kinds")},
+	// The OKTA_ variables configure one instance, which is named after its org's host.
 	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source", "source/page")},
 	{program + "/internal/orgs", internals("source", "term", "problem", "kinds", "build")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
-	{program + "/internal/...", nil},                                                                  // a new one needs an arrow of its own
+	{program + "/internal/...", nil}, // a new one needs an arrow of its own
 	{program + "/console", internals("", "problem", "kinds", "build", "config", "orgs", "telemetry")}, // neither cli nor term
 
 	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/page")},
@@ -198,6 +199,11 @@ func TestImportDirectionsAreNoticed(t *testing.T) {
 		{program + "/search", "source/okta", false},
 		{program + "/internal/term", program + "/internal/problem", false},
 		{program + "/internal/problem", program + "/internal/config", false},
+		{program + "/internal/problem", "source/okta", false},
+		{program + "/internal/orgs", "source/okta", false},
+		{program + "/run", "source/okta", false},
+		{program + "/doctor", "source/okta", false},
+		{program + "/cursor", "source/okta", false},
 		{program + "/internal/orgs", program + "/internal/cli", false},
 		{program + "/internal/orgs", program + "/internal/config", false},
 		{program + "/internal/telemetry", program + "/internal/config", false},
