@@ -18,23 +18,23 @@ type fetch struct {
 
 // next returns the page after the position: the prefetched one if it fits, else a new
 // one.
-func (w *poll) next(ctx context.Context) (Page, error) {
-	if w.ahead != nil && w.ahead.link != w.at.Link {
-		w.drop()
+func (p *poll) next(ctx context.Context) (Page, error) {
+	if p.ahead != nil && p.ahead.link != p.at.Link {
+		p.drop()
 	}
-	if w.ahead == nil {
-		w.ahead = w.fetch(ctx, w.at.Link)
+	if p.ahead == nil {
+		p.ahead = p.fetch(ctx, p.at.Link)
 	}
-	f := w.ahead
+	f := p.ahead
 	<-f.done
 	f.cancel()
-	w.ahead = nil
+	p.ahead = nil
 	if f.err == nil {
-		w.head.Learn(f.asked, &f.page)
-		w.time()
-		w.trace.Polled(w.Instance, f.page, f.took)
+		p.head.Learn(f.asked, &f.page)
+		p.time()
+		p.trace.Polled(p.Instance, f.page, f.took)
 	} else {
-		w.Clock.Observe(f.page.Date) // of a refusal, too: a wrong clock may have made the link
+		p.Clock.Observe(f.page.Date) // of a refusal, too: a wrong clock may have made the link
 	}
 	return f.page, f.err
 }
@@ -44,42 +44,42 @@ const mostUndated = 3
 
 // time logs, once, that the org's answers have no Date header, and that they have one
 // again.
-func (w *poll) time() {
+func (p *poll) time() {
 	switch {
-	case !w.untimed && w.head.undated >= mostUndated:
-		w.Log.Warn(w.Kind + ": answers have no Date header: only events move the watermark, and it stands still while there are none; " +
+	case !p.untimed && p.head.undated >= mostUndated:
+		p.Log.Warn(p.Kind + ": answers have no Date header: only events move the watermark, and it stands still while there are none; " +
 			"configure the proxy between here and the org to pass that header on")
-	case w.untimed && w.head.undated == 0:
-		w.Log.Info(w.Kind + ": answers have a Date header again")
+	case p.untimed && p.head.undated == 0:
+		p.Log.Info(p.Kind + ": answers have a Date header again")
 	default:
 		return
 	}
-	w.untimed = !w.untimed
-	w.trace.Untimed(w.Instance, w.untimed)
+	p.untimed = !p.untimed
+	p.trace.Untimed(p.Instance, p.untimed)
 }
 
 // fetch asks for a page in the background.
-func (w *poll) fetch(ctx context.Context, link Link) *fetch {
+func (p *poll) fetch(ctx context.Context, link Link) *fetch {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &fetch{link: link, asked: w.head.Ask(), cancel: cancel, done: make(chan struct{})}
+	f := &fetch{link: link, asked: p.head.Ask(), cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		started := time.Now()
-		f.page, f.err = w.Source.Poll(ctx, link)
+		f.page, f.err = p.Source.Poll(ctx, link)
 		f.took = time.Since(started)
 	}()
 	return f
 }
 
 // drop cancels the prefetch, waits for its request to end and releases its memory.
-func (w *poll) drop() {
-	if w.ahead == nil {
+func (p *poll) drop() {
+	if p.ahead == nil {
 		return
 	}
-	w.ahead.cancel()
-	<-w.ahead.done
-	w.ahead.page.Memory.Release()
-	w.ahead = nil
+	p.ahead.cancel()
+	<-p.ahead.done
+	p.ahead.page.Memory.Release()
+	p.ahead = nil
 }
 
 // graceful returns a context that ends grace later than ctx does.

@@ -54,45 +54,45 @@ type Backlog interface {
 // batch waits until a page shows that everything the org had persisted when the batch
 // arrived has been served. Invariant: every event of the batch that the live poll would
 // ever serve is stored, or part of this commit. The rest is missing.
-func (w *poll) makeUp(ctx context.Context, due time.Time) {
-	if w.Backlog == nil || w.past != nil || w.at.DedupeFrom != 0 || ctx.Err() != nil {
+func (p *poll) makeUp(ctx context.Context, due time.Time) {
+	if p.Backlog == nil || p.past != nil || p.at.DedupeFrom != 0 || ctx.Err() != nil {
 		return
 	}
-	past, err := w.Backlog.Next(ctx, due)
+	past, err := p.Backlog.Next(ctx, due)
 	if err != nil && ctx.Err() == nil {
-		w.Log.Warn(w.Kind+": backlog waits", "err", err, "retry_in", time.Until(due).Round(time.Second))
-		w.trace.Failed(w.Instance, err)
+		p.Log.Warn(p.Kind+": backlog waits", "err", err, "retry_in", time.Until(due).Round(time.Second))
+		p.trace.Failed(p.Instance, err)
 	}
-	w.past, w.head.batch = past, w.head.mark()
+	p.past, p.head.batch = past, p.head.mark()
 }
 
 // forget gives up the waiting batch; the backlog returns it again.
-func (w *poll) forget() {
-	if w.past != nil {
-		w.past.Memory.Release()
-		w.past = nil
+func (p *poll) forget() {
+	if p.past != nil {
+		p.past.Memory.Release()
+		p.past = nil
 	}
 }
 
 // insert stores the waiting batch.
-func (w *poll) insert(ctx context.Context) error {
-	ctx, stop := graceful(ctx, w.Grace)
+func (p *poll) insert(ctx context.Context) error {
+	ctx, stop := graceful(ctx, p.Grace)
 	defer stop()
-	past := *w.past
-	defer w.forget()
-	r, err := w.Sink.(Inserter).Insert(ctx, w.at, past)
+	past := *p.past
+	defer p.forget()
+	r, err := p.Sink.(Inserter).Insert(ctx, p.at, past)
 	if errors.Is(err, ErrMakingUp) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("insert into %s: %w", w.Instance, err)
+		return fmt.Errorf("insert into %s: %w", p.Instance, err)
 	}
-	w.at = r.Position
-	w.trace.Inserted(w.Instance, past, r)
-	w.Log.Info(fmt.Sprintf("%s: %s of %d events", w.Kind, past.Why, len(past.Events)),
+	p.at = r.Position
+	p.trace.Inserted(p.Instance, past, r)
+	p.Log.Info(fmt.Sprintf("%s: %s of %d events", p.Kind, past.Why, len(past.Events)),
 		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters)
-	if err := w.Backlog.Stored(ctx, r); err != nil {
-		w.Log.Warn(w.Kind+": progress of the backlog not written", "err", err)
+	if err := p.Backlog.Stored(ctx, r); err != nil {
+		p.Log.Warn(p.Kind+": progress of the backlog not written", "err", err)
 	}
 	return nil
 }

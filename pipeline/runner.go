@@ -69,9 +69,9 @@ func (r *Runner) withDefaults() *Runner {
 // program can't continue with the instance at all: one that matches ErrNewer, or the
 // Sink's ErrConfig.
 func (r *Runner) Run(ctx context.Context) error {
-	w := &poll{Runner: r.withDefaults(), trace: Traces(r.Trace)}
+	p := &poll{Runner: r.withDefaults(), trace: Traces(r.Trace)}
 	for ctx.Err() == nil {
-		err := w.run(ctx)
+		err := p.run(ctx)
 		if ctx.Err() != nil {
 			break
 		}
@@ -81,8 +81,8 @@ func (r *Runner) Run(ctx context.Context) error {
 		if errors.Is(err, ErrNewer) || errors.Is(err, ErrConfig) {
 			return fmt.Errorf("poll %s: %w", r.Instance, err)
 		}
-		wait := w.Backoff.Next()
-		w.unstored(ctx, err, wait)
+		wait := p.Backoff.Next()
+		p.unstored(ctx, err, wait)
 		Sleep(ctx, wait)
 	}
 	return nil
@@ -109,17 +109,17 @@ type poll struct {
 var errWoken = errors.New("woken")
 
 // run syncs, and follows the log until ctx ends or the sink returns an error.
-func (w *poll) run(ctx context.Context) error {
-	at, err := w.Sink.Sync(ctx)
+func (p *poll) run(ctx context.Context) error {
+	at, err := p.Sink.Sync(ctx)
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
-	w.head = NewHead(w.Clock, w.Interval)
-	w.moved(at, cmp.Or(w.ill, StateNew), time.Time{}) // a successful sync does not clear a failure
-	defer w.forget()                                  // the sync may follow a rewind, so a waiting batch is requested again
-	defer w.drop()
+	p.head = NewHead(p.Clock, p.Interval)
+	p.moved(at, cmp.Or(p.ill, StateNew), time.Time{}) // a successful sync does not clear a failure
+	defer p.forget()                                  // the sync may follow a rewind, so a waiting batch is requested again
+	defer p.drop()
 	for ctx.Err() == nil {
-		if err := w.step(ctx); err != nil {
+		if err := p.step(ctx); err != nil {
 			return err
 		}
 	}
@@ -127,70 +127,70 @@ func (w *poll) run(ctx context.Context) error {
 }
 
 // step carries one page. After an error, the sink's or errWoken, a Sync follows.
-func (w *poll) step(ctx context.Context) error {
-	page, err := w.next(ctx)
+func (p *poll) step(ctx context.Context) error {
+	page, err := p.next(ctx)
 	if err != nil {
-		return w.recover(ctx, err)
+		return p.recover(ctx, err)
 	}
-	w.refused.over(page.Link)
-	w.Able(nil)
+	p.refused.over(page.Link)
+	p.Able(nil)
 	if page.More {
-		w.ahead = w.fetch(ctx, page.Next)
+		p.ahead = p.fetch(ctx, page.Next)
 	}
-	if err := w.commit(ctx, page); err != nil {
-		w.drop() // it may hold what the sync will find stored, or follow a page that is not
+	if err := p.commit(ctx, page); err != nil {
+		p.drop() // it may hold what the sync will find stored, or follow a page that is not
 		return err
 	}
-	w.Backoff.Reset()
+	p.Backoff.Reset()
 	if page.More {
-		w.drain()
+		p.drain()
 		return nil
 	}
-	return w.settle(ctx, page)
+	return p.settle(ctx, page)
 }
 
 // settle runs after a page at the head of the log: it stores a waiting batch of the past
 // or asks for one, and then rests until the next tick, or less if one more page may prove
 // something.
-func (w *poll) settle(ctx context.Context, page Page) error {
-	w.drained = 0
-	w.identify(ctx)
-	due := time.Now().Add(w.untilTick())
-	if w.past != nil && w.head.passed(w.head.batch) {
-		if err := w.insert(ctx); err != nil {
+func (p *poll) settle(ctx context.Context, page Page) error {
+	p.drained = 0
+	p.identify(ctx)
+	due := time.Now().Add(p.untilTick())
+	if p.past != nil && p.head.passed(p.head.batch) {
+		if err := p.insert(ctx); err != nil {
 			return err
 		}
 	}
-	if !w.unproven(page) {
-		w.moved(w.at, StatePolling, due)
-		w.makeUp(ctx, due)
+	if !p.unproven(page) {
+		p.moved(p.at, StatePolling, due)
+		p.makeUp(ctx, due)
 	}
-	again := w.past != nil || w.unproven(page)
+	again := p.past != nil || p.unproven(page)
 	if !again || len(page.Events) > 0 && page.Next == page.Link { // the same page again would prove nothing
-		w.chased = 0
-		return w.rest(ctx, time.Until(due))
+		p.chased = 0
+		return p.rest(ctx, time.Until(due))
 	}
-	if w.chased++; w.chased <= mostChased {
+	if p.chased++; p.chased <= mostChased {
 		return nil
 	}
 	wait := min(time.Until(due), chasePause)
-	w.moved(w.at, StatePolling, time.Now().Add(wait))
-	return w.rest(ctx, wait)
+	p.moved(p.at, StatePolling, time.Now().Add(wait))
+	return p.rest(ctx, wait)
 }
 
 // identify asks once for the org's id if the position does not have it. It runs at the head
 // of the log, where no page is in memory and no commit waits.
-func (w *poll) identify(ctx context.Context) {
-	if w.asked || w.Org == nil || w.at.Org != "" && w.at.Assumed == "" {
+func (p *poll) identify(ctx context.Context) {
+	if p.asked || p.Org == nil || p.at.Org != "" && p.at.Assumed == "" {
 		return
 	}
-	w.asked = true
-	org, err := w.Org(ctx)
+	p.asked = true
+	org, err := p.Org(ctx)
 	if err != nil {
-		w.Log.Info(w.Kind+": the org's id is not known", "err", err)
+		p.Log.Info(p.Kind+": the org's id is not known", "err", err)
 		return
 	}
-	w.org = org
+	p.org = org
 }
 
 const (
@@ -207,26 +207,26 @@ const (
 // unproven reports whether one more page is worth a request: the watermark is still
 // unproved (as after a poll's first answer; an interval later it would be old), or known
 // events may still be served again.
-func (w *poll) unproven(page Page) bool {
-	if w.at.DedupeFrom != 0 && !page.CaughtUp {
+func (p *poll) unproven(page Page) bool {
+	if p.at.DedupeFrom != 0 && !page.CaughtUp {
 		return true
 	}
-	return page.Through.IsZero() && w.head.blind && w.chased == 0
+	return page.Through.IsZero() && p.head.blind && p.chased == 0
 }
 
 // untilTick returns the time until the instance's next tick: never longer than the
 // interval, even if this machine's clock is changed meanwhile.
-func (w *poll) untilTick() time.Duration {
-	now := w.Clock.wall().Round(0)
-	return min(Tick(w.Instance, w.Interval, now).Sub(now), w.Interval)
+func (p *poll) untilTick() time.Duration {
+	now := p.Clock.wall().Round(0)
+	return min(Tick(p.Instance, p.Interval, now).Sub(now), p.Interval)
 }
 
 // drain follows a page at once. A batch of the past that would wait too long is given up,
 // because it occupies the place of other instances' batches.
-func (w *poll) drain() {
-	w.moved(w.at, StateCatchingUp, time.Time{})
-	if w.drained++; w.drained > mostDrained {
-		w.forget()
+func (p *poll) drain() {
+	p.moved(p.at, StateCatchingUp, time.Time{})
+	if p.drained++; p.drained > mostDrained {
+		p.forget()
 	}
 }
 
@@ -244,13 +244,13 @@ func Tick(instance string, interval time.Duration, after time.Time) time.Time {
 }
 
 // rest waits for d or until ctx ends. When the Runner is woken, it returns errWoken.
-func (w *poll) rest(ctx context.Context, d time.Duration) error {
+func (p *poll) rest(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-	case <-w.Wake:
+	case <-p.Wake:
 		return errWoken
 	}
 	return nil
@@ -259,30 +259,30 @@ func (w *poll) rest(ctx context.Context, d time.Duration) error {
 // commit stores a page and releases its memory, whether it succeeds or not. On SIGTERM a
 // commit may finish within Grace: one that is cut off does no harm, but its outcome is
 // unknown, and the next holder must look it up.
-func (w *poll) commit(ctx context.Context, page Page) error {
+func (p *poll) commit(ctx context.Context, page Page) error {
 	defer page.Memory.Release()
-	ctx, stop := graceful(ctx, w.Grace)
+	ctx, stop := graceful(ctx, p.Grace)
 	defer stop()
-	page.Org = w.org
+	page.Org = p.org
 	started := time.Now()
-	r, err := w.Sink.Commit(ctx, w.at, page)
+	r, err := p.Sink.Commit(ctx, p.at, page)
 	if err != nil {
-		return fmt.Errorf("commit %s: %w", w.Instance, err)
+		return fmt.Errorf("commit %s: %w", p.Instance, err)
 	}
-	w.at, w.ill = r.Position, ""
-	w.trace.Committed(w.Instance, page, r, time.Since(started))
+	p.at, p.ill = r.Position, ""
+	p.trace.Committed(p.Instance, page, r, time.Since(started))
 	level := slog.LevelInfo
 	if len(page.Events) == 0 {
 		level = slog.LevelDebug
 	}
-	w.Log.Log(ctx, level, fmt.Sprintf("%s: fetched %d events", w.Kind, len(page.Events)),
+	p.Log.Log(ctx, level, fmt.Sprintf("%s: fetched %d events", p.Kind, len(page.Events)),
 		"stored", r.Stored, "repeats", r.Repeats, "dead_letters", r.DeadLetters, "more", page.More)
 	return nil
 }
 
 // recover handles a Source's error: it waits, reopens the query, or does nothing. It
 // returns only the sink's errors.
-func (w *poll) recover(ctx context.Context, err error) error {
+func (p *poll) recover(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -291,20 +291,20 @@ func (w *poll) recover(ctx context.Context, err error) error {
 		if errors.Is(err, ErrCredential) {
 			state = StateRefused
 		}
-		w.Able(err)
-		return w.pause(ctx, err, state, time.Until(later.At))
+		p.Able(err)
+		return p.pause(ctx, err, state, time.Until(later.At))
 	}
 	switch {
 	case errors.Is(err, ErrThrottled):
-		w.failed(err, StateThrottled, 0) // the Source waits for the budget
+		p.failed(err, StateThrottled, 0) // the Source waits for the budget
 	case errors.Is(err, ErrCredential):
-		return w.pause(ctx, err, StateRefused, w.Backoff.Next())
+		return p.pause(ctx, err, StateRefused, p.Backoff.Next())
 	case errors.Is(err, ErrConfig):
-		return w.pause(ctx, err, StateConfig, max(w.Interval, time.Minute))
+		return p.pause(ctx, err, StateConfig, max(p.Interval, time.Minute))
 	case errors.Is(err, ErrCursor), errors.Is(err, ErrLink):
-		return w.reopen(ctx, err)
+		return p.reopen(ctx, err)
 	default:
-		return w.pause(ctx, err, StateRetrying, w.Backoff.Next())
+		return p.pause(ctx, err, StateRetrying, p.Backoff.Next())
 	}
 	return nil
 }
@@ -312,63 +312,63 @@ func (w *poll) recover(ctx context.Context, err error) error {
 // reopen starts a new query when the org has refused the link often enough; a single
 // refusal may be a temporary fault. If the org refuses the link of the reopening itself,
 // which this program made, that is a configuration error.
-func (w *poll) reopen(ctx context.Context, refusal error) error {
-	state, wait := StateRetrying, w.Backoff.Next()
-	if w.refused.own(w.at.Link) {
-		state, wait = StateConfig, max(w.Interval, time.Minute)
+func (p *poll) reopen(ctx context.Context, refusal error) error {
+	state, wait := StateRetrying, p.Backoff.Next()
+	if p.refused.own(p.at.Link) {
+		state, wait = StateConfig, max(p.Interval, time.Minute)
 	}
-	w.refused.count(time.Now())
-	if err := w.pause(ctx, refusal, state, wait); err != nil || ctx.Err() != nil {
+	p.refused.count(time.Now())
+	if err := p.pause(ctx, refusal, state, wait); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if !w.refused.enough(errors.Is(refusal, ErrCursor), time.Now()) {
+	if !p.refused.enough(errors.Is(refusal, ErrCursor), time.Now()) {
 		return nil
 	}
-	at, err := w.Sink.Reopen(ctx, w.at)
+	at, err := p.Sink.Reopen(ctx, p.at)
 	if err != nil {
-		return fmt.Errorf("reopen %s: %w", w.Instance, err)
+		return fmt.Errorf("reopen %s: %w", p.Instance, err)
 	}
-	w.refused.reopened(at.Link)
-	w.head.restart()
-	w.Log.Warn(w.Kind+": cursor refused, reopening the query", "link", at.Link, "dedupe_from", at.DedupeFrom)
-	w.ill = ""
-	w.moved(at, StateCatchingUp, time.Time{})
+	p.refused.reopened(at.Link)
+	p.head.restart()
+	p.Log.Warn(p.Kind+": cursor refused, reopening the query", "link", at.Link, "dedupe_from", at.DedupeFrom)
+	p.ill = ""
+	p.moved(at, StateCatchingUp, time.Time{})
 	return nil
 }
 
-func (w *poll) pause(ctx context.Context, err error, state State, wait time.Duration) error {
-	w.failed(err, state, wait)
-	return w.rest(ctx, wait)
+func (p *poll) pause(ctx context.Context, err error, state State, wait time.Duration) error {
+	p.failed(err, state, wait)
+	return p.rest(ctx, wait)
 }
 
 // failed reports a failure and the resulting state.
-func (w *poll) failed(err error, state State, wait time.Duration) {
+func (p *poll) failed(err error, state State, wait time.Duration) {
 	facts := []any{"err", err}
 	if wait > 0 { // else the Source decides how long to wait
 		facts = append(facts, "retry_in", wait.Round(time.Millisecond))
 	}
-	w.Log.Warn(w.Kind+": "+string(state), facts...)
-	w.ended(err, state, wait)
+	p.Log.Warn(p.Kind+": "+string(state), facts...)
+	p.ended(err, state, wait)
 }
 
 // unstored reports a failure of the Sink.
-func (w *poll) unstored(ctx context.Context, err error, wait time.Duration) {
+func (p *poll) unstored(ctx context.Context, err error, wait time.Duration) {
 	level := slog.LevelWarn
-	if w.Quiet != nil && w.Quiet(err) {
+	if p.Quiet != nil && p.Quiet(err) {
 		level = slog.LevelDebug
 	}
-	w.Log.Log(ctx, level, "nats: "+string(StateRetrying), "err", err, "retry_in", wait.Round(time.Millisecond))
-	w.ended(err, StateRetrying, wait)
+	p.Log.Log(ctx, level, "nats: "+string(StateRetrying), "err", err, "retry_in", wait.Round(time.Millisecond))
+	p.ended(err, StateRetrying, wait)
 }
 
 // ended records a failure and reports it to the trace.
-func (w *poll) ended(err error, state State, wait time.Duration) {
-	w.trace.Failed(w.Instance, err)
-	w.ill = state
-	w.moved(w.at, state, time.Now().Add(wait))
+func (p *poll) ended(err error, state State, wait time.Duration) {
+	p.trace.Failed(p.Instance, err)
+	p.ill = state
+	p.moved(p.at, state, time.Now().Add(wait))
 }
 
-func (w *poll) moved(at Position, state State, next time.Time) {
-	w.at = at
-	w.trace.Moved(w.Instance, state, at, next)
+func (p *poll) moved(at Position, state State, next time.Time) {
+	p.at = at
+	p.trace.Moved(p.Instance, state, at, next)
 }

@@ -214,7 +214,7 @@ var mutants = []mutant{
 	{"the ids of a span without the overlap", signalsPkg, "TestInsertKnowsWhatCameLate", []edit{
 		{"sink/signals/past_ids.go", "		anchor, err := s.anchor(ctx, from)\n", "		anchor, err := s.anchor(ctx, from.Add(20*time.Minute).Add(s.store.Kind.Lateness))\n"}}},
 	{"a batch of the past stored before the head is polled", pipelinePkg, "TestRunnerInsertsAfterTheHead", []edit{
-		{"pipeline/past.go", "	w.past, w.head.batch = past, w.head.mark()\n", "	if w.past = past; w.past != nil {\n		_ = w.insert(ctx)\n	}\n"}}},
+		{"pipeline/past.go", "	p.past, p.head.batch = past, p.head.mark()\n", "	if p.past = past; p.past != nil {\n		_ = p.insert(ctx)\n	}\n"}}},
 	{"a batch of the past stored after any page that is not full", pipelinePkg, "TestRunnerInsertsAfterShortPages", []edit{
 		{"pipeline/head.go", "	return h.reached > m.n || ", "	return !h.burst || "}}},
 	{"what waits for the live poll taken for missing", auditPkg, "TestAuditWaitsForTheLivePoll", []edit{
@@ -244,13 +244,13 @@ var mutants = []mutant{
 		{"pipeline/head.go", "	case p.Next == p.Link:\n		first = r\n", "	default:\n		first = r\n"},
 		{"pipeline/head.go", "	case len(h.empties) == headEmpties:\n", "	case false:\n"}}},
 	{"no sync after a failed commit", pipelinePkg, "TestRunnerAfterAFailedCommit|TestRunnerFenced", []edit{
-		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n		return err\n", "		w.drop()\n		return nil\n"}}},
+		{"pipeline/runner.go", "		p.drop() // it may hold what the sync will find stored, or follow a page that is not\n		return err\n", "		p.drop()\n		return nil\n"}}},
 	{"a refused commit taken for done", pipelinePkg, "TestRunnerAfterAFailedCommit", []edit{
-		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n		return err\n", "		w.at.Link = page.Next\n		return nil\n"}}},
+		{"pipeline/runner.go", "		p.drop() // it may hold what the sync will find stored, or follow a page that is not\n		return err\n", "		p.at.Link = page.Next\n		return nil\n"}}},
 	{"the page fetched ahead taken for any position's", pipelinePkg, "TestRunnerFenced", []edit{
-		{"pipeline/runner.go", "	defer w.drop()\n", ""},
-		{"pipeline/runner.go", "		w.drop() // it may hold what the sync will find stored, or follow a page that is not\n", ""},
-		{"pipeline/fetch.go", "	if w.ahead != nil && w.ahead.link != w.at.Link {\n", "	if false {\n"}}},
+		{"pipeline/runner.go", "	defer p.drop()\n", ""},
+		{"pipeline/runner.go", "		p.drop() // it may hold what the sync will find stored, or follow a page that is not\n", ""},
+		{"pipeline/fetch.go", "	if p.ahead != nil && p.ahead.link != p.at.Link {\n", "	if false {\n"}}},
 	{"reopened at the first refusal", pipelinePkg, "TestRunnerCursorRefused", []edit{
 		{"pipeline/refusals.go", "times, long = refusedTwice, 0", "times, long = refusedTwice-1, 0"}}},
 	{"a link that may be refused for a moment given up", pipelinePkg, "TestRunnerLinkRefused", []edit{
@@ -260,7 +260,7 @@ var mutants = []mutant{
 	{"refusals counted that are not in a row", pipelinePkg, "TestRunnerCursorRefused", []edit{
 		{"pipeline/refusals.go", "	r.n = 0\n	if", "	if"}}},
 	{"a commit cut off by SIGTERM", pipelinePkg, "TestRunnerFinishesTheCommitInHand", []edit{
-		{"pipeline/runner.go", "	ctx, stop := graceful(ctx, w.Grace)\n	defer stop()\n", ""}}},
+		{"pipeline/runner.go", "	ctx, stop := graceful(ctx, p.Grace)\n	defer stop()\n", ""}}},
 	{"a commit that SIGTERM never ends", pipelinePkg, "TestRunnerFinishesTheCommitInHand", []edit{
 		{"pipeline/fetch.go", "		cancel(context.Cause(ctx))\n", ""}}},
 	{"a full page that leads to itself asked for at once", pipelinePkg, "TestRunnerDoesNotSpin", []edit{
