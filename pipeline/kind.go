@@ -7,8 +7,8 @@ import (
 )
 
 // Kind is a kind of source: everything in which one vendor's log differs from another's.
-// Package main lists the kinds, and only their own packages name one otherwise. A Kind
-// must not change.
+// The program's package kinds lists them. Besides it and their own packages, only what
+// reads the environment names one. A Kind must not change.
 type Kind struct {
 	Name  string // in subjects, keys and log lines, such as okta
 	Title string // display name, such as Okta
