@@ -60,7 +60,6 @@ func (g Grid) table(to Screen) error {
 	w := table.NewWriter()
 	w.SetStyle(table.StyleRounded)
 	w.Style().Format.Header = text.FormatDefault
-	w.SetTitle(g.Title)
 	w.AppendHeader(anys(g.Header))
 	rows := []table.Row{anys(g.Header)}
 	for _, row := range g.Rows {
@@ -75,6 +74,8 @@ func (g Grid) table(to Screen) error {
 	if to.Width != nil {
 		fit(w, rows, to.Width())
 	}
+	frame, _, _ := strings.Cut(w.Render(), "\n")
+	w.SetTitle(text.WrapSoft(g.Title, text.StringWidthWithoutEscSequences(frame)-4)) // a longer one would be broken within a word
 	_, err := fmt.Fprintln(to, g.noted(w.Render()))
 	return err
 }
