@@ -108,6 +108,7 @@ func TestTimeout(t *testing.T) {
 		}
 		timeout.Resume()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if over != time.Hour+time.Minute {
 			t.Errorf("over after %v", over)
 		}
