@@ -20,7 +20,7 @@ import (
 // is audited: from its first event on nothing is missing, and what is too young to
 // have been dropped is there. The org refuses no cursor: a query that is reopened brings
 // again what the stream has dropped of the last hours.
-func TestSimulationOfEvictions(t *testing.T) { simulate(t, evictions, 25) }
+func TestSimulationOfEvictions(t *testing.T) { simulate(t, evictions, 20) }
 
 var evictions = trouble{org: true, evict: true}
 

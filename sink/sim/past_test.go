@@ -20,11 +20,11 @@ import (
 // TestSimulationOfThePast lets the pollers run a backfill between their polls, with all
 // other faults. The org also makes events visible behind the cursor. Only backups are
 // left out: a backfill does not notice that its stored events are lost.
-func TestSimulationOfThePast(t *testing.T) { simulate(t, thePast, 36) }
+func TestSimulationOfThePast(t *testing.T) { simulate(t, thePast, 24) }
 
 // TestSimulationOfThePastInShortPages has the org send short pages as well, while the
 // live poll is far behind and has much of the backfill's span ahead of it.
-func TestSimulationOfThePastInShortPages(t *testing.T) { simulate(t, thePastInShortPages, 30) }
+func TestSimulationOfThePastInShortPages(t *testing.T) { simulate(t, thePastInShortPages, 20) }
 
 var (
 	thePast             = trouble{org: true, operator: true, past: true}

@@ -31,15 +31,15 @@ import (
 // One seed does not replay to the letter, since goroutines run as they like
 // within a fake instant; a few runs of a seed that failed mostly fail again.
 
-func TestSimulation(t *testing.T) { simulate(t, everything, 120) }
+func TestSimulation(t *testing.T) { simulate(t, everything, 80) }
 
 // TestSimulationOfFencesAlone takes the recent ids away, and with them what
 // they hide: nothing but fences and sync keeps the pollers apart.
-func TestSimulationOfFencesAlone(t *testing.T) { simulate(t, fencesAlone, 36) }
+func TestSimulationOfFencesAlone(t *testing.T) { simulate(t, fencesAlone, 24) }
 
 // TestSimulationOfShortPages has an org that sends short pages while more is
 // waiting, empty ones that lead on among them.
-func TestSimulationOfShortPages(t *testing.T) { simulate(t, shortPages, 36) }
+func TestSimulationOfShortPages(t *testing.T) { simulate(t, shortPages, 24) }
 
 func simulate(t *testing.T, what trouble, seeds uint64) {
 	if n, err := strconv.ParseUint(os.Getenv("SIMULATION_SEEDS"), 10, 64); err == nil {
