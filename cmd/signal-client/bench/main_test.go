@@ -12,7 +12,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// wantedEnv is set by the chore: a plain go test skips the figures.
+// wantedEnv is set by the tasks: a plain go test skips the figures.
 const wantedEnv = "SIGNAL_CLIENT_BENCH"
 
 func TestMain(m *testing.M) {
