@@ -37,11 +37,8 @@ const (
 	clockError = time.Minute
 	// clockWitnesses is how many answers in a row must agree before a Date is accepted
 	// that contradicts the previous one, or this machine's clock if there is no previous
-	// one. firstWitnesses are enough for a first Date that differs from this machine's
-	// clock by no more than localError.
+	// one. So the watermark starts some polls late where this machine's clock is off.
 	clockWitnesses = 5
-	firstWitnesses = 2
-	localError     = time.Hour
 )
 
 // Now returns the org's time as far as it is known; before any answer, this machine's.
@@ -78,11 +75,7 @@ func (c *Clock) observe(date time.Time) (r reading, believed bool) {
 	default:
 		c.rumour, c.agreed = r, 1
 	}
-	needed := clockWitnesses
-	if c.belief.date.IsZero() && r.date.Sub(r.local).Abs() <= localError {
-		needed = firstWitnesses
-	}
-	if !c.believes(r) && c.agreed < needed {
+	if !c.believes(r) && c.agreed < clockWitnesses {
 		return r, false
 	}
 	c.belief, c.rumour, c.agreed = r, reading{}, 0
