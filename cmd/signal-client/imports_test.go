@@ -78,7 +78,8 @@ var arrows = []arrow{
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
 	{program + "/internal/...", nil}, // a new one needs an arrow of its own
-	{program + "/console", internals("", "problem", "kinds", "build", "config", "orgs", "telemetry")}, // neither cli nor term
+	{program + "/console/access", internals("", "problem")},
+	{program + "/console", append(internals("", "problem", "kinds", "build", "config", "orgs", "telemetry"), program+"/console/...")}, // neither cli nor term
 
 	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/page")},
 	{program + "/demo", append(internals("source/okta/oktatest"), program+"/internal/...", program+"/run")},
