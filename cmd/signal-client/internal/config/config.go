@@ -24,12 +24,14 @@ type Config struct {
 	Stream  Stream
 	Process Process
 	Okta    Okta
+	Console Console
+	Search  Search
 	Log     Log
 }
 
 // Sections returns pointers to the sections.
 func (c *Config) Sections() []section {
-	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Okta, &c.Log}
+	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Okta, &c.Console, &c.Search, &c.Log}
 }
 
 // NATS is the connection to NATS, with the nats command's variables.
@@ -96,6 +98,25 @@ type Okta struct {
 	PollInterval string          `envconfig:"OKTA_POLL_INTERVAL" default:"5m" desc:"time between polls; at least 1s"`
 	Since        string          `envconfig:"OKTA_SINCE" default:"24h" desc:"where the first start begins: an age such as 24h or 7d, or a time such as 2026-11-20 or in RFC 3339; Okta keeps 90 days"`
 	Filter       string          `envconfig:"OKTA_FILTER" desc:"filter expression of the System Log API; empty: everything"`
+}
+
+// Console configures the web console.
+type Console struct {
+	Serve consoleMode `envconfig:"SIGNAL_CLIENT_CONSOLE" default:"auto" desc:"whether run serves the console: auto (beside an embedded NATS server), on or off"`
+}
+
+// ServesConsole reports whether run serves the console.
+func (c Config) ServesConsole() bool {
+	return c.Console.Serve == ConsoleOn || c.Console.Serve == consoleAuto && c.NATS.Embedded()
+}
+
+// Search configures the search index.
+type Search struct {
+	Where        string   `envconfig:"SIGNAL_CLIENT_SEARCH" desc:"where events are indexed for search: embedded (a child process, store in <data dir>/search), off, or the URL of a VictoriaLogs; default: embedded where there is a console, else off"`
+	User         string   `envconfig:"SIGNAL_CLIENT_SEARCH_USER" desc:"user of that VictoriaLogs"`
+	PasswordFile string   `envconfig:"SIGNAL_CLIENT_SEARCH_PASSWORD_FILE" desc:"file that holds the user's password"`
+	Memory       byteSize `envconfig:"SIGNAL_CLIENT_SEARCH_MEMORY" default:"256MiB" desc:"bound of the embedded index's caches"`
+	Retention    Duration `envconfig:"SIGNAL_CLIENT_SEARCH_RETENTION" default:"90d" desc:"how far back events can be searched, by the time that they happened"`
 }
 
 // Log configures the log.

@@ -61,6 +61,26 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// consoleMode is whether the console is served; empty: it is not.
+type consoleMode string
+
+const (
+	consoleAuto consoleMode = "auto"
+	// ConsoleOn serves the console beside any NATS.
+	ConsoleOn  consoleMode = "on"
+	consoleOff consoleMode = "off"
+)
+
+// UnmarshalText parses a mode.
+func (m *consoleMode) UnmarshalText(text []byte) error {
+	switch consoleMode(text) {
+	case consoleAuto, ConsoleOn, consoleOff:
+		*m = consoleMode(text)
+		return nil
+	}
+	return errors.New("it must be auto, on or off")
+}
+
 // logFormat is console or json.
 type logFormat string
 

@@ -21,6 +21,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/republish"
 	"github.com/witfoo/signal-client/sink/scan"
+	"github.com/witfoo/signal-client/sink/search"
 	"github.com/witfoo/signal-client/sink/signals"
 )
 
@@ -107,6 +108,7 @@ var remedies = []remedy{
 	{jets.ErrForeignAck, Failed, "deny signals.>, signal-cursor.> and deadletter.> on the line between the sites, then run the command again"},
 	{embedded.ErrNoRoom, Failed, "free some space on the disk of SIGNAL_CLIENT_DATA_DIR; the service continues by itself"},
 	{jets.ErrDisconnected, Unreachable, "run the command again: the connection dropped"},
+	{search.ErrUnavailable, Failed, "see what the log says about search, or signal-client doctor; SIGNAL_CLIENT_SEARCH configures the index"},
 	{scan.ErrOtherStream, Failed, "run the command again: sequences of the deleted stream have no meaning in this one"},
 	{republish.ErrOwnSubject, BadUsage, "publish to a subject of your own, such as signals-replay.acme"},
 	{republish.ErrTarget, BadUsage, "let streams that acknowledge take all of its subjects (nats stream edit), or narrow it with --instance"},
