@@ -13,6 +13,7 @@ const (
 	BucketStatus       = "STATUS"
 	BucketBudgets      = "BUDGETS"
 	BucketBackfills    = "BACKFILLS"
+	BucketConsole      = "CONSOLE"
 )
 
 // Names of an instance contain its kind's name, see pipeline.Kind.
