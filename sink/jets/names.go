@@ -14,6 +14,7 @@ const (
 	BucketBudgets      = "BUDGETS"
 	BucketBackfills    = "BACKFILLS"
 	BucketConsole      = "CONSOLE"
+	BucketChanges      = "CHANGES"
 )
 
 // Names of an instance contain its kind's name, see pipeline.Kind.

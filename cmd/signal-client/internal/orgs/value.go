@@ -285,3 +285,20 @@ func (v Value) Labelled(field string) string {
 	}
 	return fmt.Sprintf("%s %v", name, at)
 }
+
+// Text returns a member of a value as a form shows it; empty: there is none.
+func Text(at any) string {
+	switch at := at.(type) {
+	case nil:
+		return ""
+	case string:
+		return at
+	case []any:
+		texts := make([]string, len(at))
+		for n, part := range at {
+			texts[n] = Text(part)
+		}
+		return strings.Join(texts, ", ")
+	}
+	return fmt.Sprint(at)
+}
