@@ -50,8 +50,8 @@ func newRoot(p *cli.Program) *cobra.Command {
 	root.SetUsageTemplate(usage)
 	root.SetVersionTemplate("signal-client {{.Version}}\n")
 	root.AddCommand(
-		run.New(p),
-		demo.New(p),
+		run.New(p, newConsole),
+		demo.New(p, newConsole),
 		status.New(p),
 		integrations.New(p),
 		doctor.New(p),

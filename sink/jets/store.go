@@ -263,6 +263,15 @@ func (s *Store) RestoreBudgets(ctx context.Context) bool {
 	return s.config.Replicas > 0 && s.ensureBudgets(ctx) == nil
 }
 
+// EnsureConsole ensures the bucket CONSOLE, which holds what users of the console share:
+// sessions and API tokens, whose values expire by themselves, and saved searches.
+func (s *Store) EnsureConsole(ctx context.Context) error {
+	bucket := s.bucket(BucketConsole, 1, "sessions and tokens of the console, and its saved searches")
+	bucket.config.AllowMsgTTL = true
+	_, err := s.Conn.ensure(ctx, bucket, OrDiscard(s.config.Log))
+	return err
+}
+
 // backfillsKept is how long an ended backfill is kept.
 const backfillsKept = 90 * 24 * time.Hour
 

@@ -1,7 +1,8 @@
-// Package console will hold the web console: its pages and /api/v1, as one
-// http.Handler that main hands to package run.
+// Package console assembles the web console: getting in, the API and the pages as one
+// http.Handler, which main hands to package run.
 //
-// It will read and change integrations through internal/orgs, show the fleet through
-// sink/overview and search events through the sinks. It must not import internal/cli
-// or internal/term, which are for terminals.
+// It contains no logic: package access decides who may, view is the picture that pages
+// and API show, and page, fleetpages, signalpages and api answer requests. None of them
+// imports internal/cli or internal/term, which are for terminals. Start at
+// [Console.Handler].
 package console

@@ -34,9 +34,9 @@ While it runs, see the events in another terminal:
   nats sub 'signals.okta.*'`
 
 // New makes the command demo.
-func New(p *cli.Program) *cobra.Command {
+func New(p *cli.Program, newConsole run.NewConsole) *cobra.Command {
 	var logs config.Log
-	d := &demo{out: p.Out, err: p.Err}
+	d := &demo{out: p.Out, err: p.Err, newConsole: newConsole}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch it work, with simulated orgs and an embedded server",
@@ -66,6 +66,8 @@ type demo struct {
 	lasts    time.Duration // 0: until interrupted
 	rate     float64
 	logs     config.Log
+
+	newConsole run.NewConsole
 }
 
 // refuse checks the flags.
@@ -99,8 +101,13 @@ func (d *demo) run(ctx context.Context, listen string, process config.Process) e
 	line.To.Terminal = line.To.Terminal && to.Terminal // a pipe's output would break a redrawn line
 	to.Writer = line.Above(to.Writer)
 	var store *jets.Store
+	log := d.logs.Logger(to)
+	console, err := d.newConsole(c, log)
+	if err != nil {
+		return err
+	}
 	service := &run.Service{
-		Config: c, Log: d.logs.Logger(to), Trace: figures.Trace(),
+		Config: c, Log: log, Trace: figures.Trace(), Console: console,
 		Opened: func(ctx context.Context, s *jets.Store, _ *embedded.Server) error {
 			store = s
 			return orgs.Put(ctx, s)
@@ -172,7 +179,11 @@ Watch their events in another terminal:
 
     nats%s sub 'signals.okta.*'
 
-Metrics: http://%s/metrics   Store, until the end: %s   %s
+and look at them, search them, add an org, in a browser:
+
+    http://%s/
+
+Store, until the end: %s   %s
 
 `, strings.Join(demoNames(), " and "), server, c.Process.HTTPAddr, c.Server.DataDir, d.untilWhen())
 }

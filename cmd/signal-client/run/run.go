@@ -41,8 +41,8 @@ SIGHUP reads the files of tokens and of NATS again, and logs what has changed.
 Every flag overrides a variable, named in brackets. Secrets have variables only,
 because flags are visible in the list of processes.`
 
-// New makes the command run.
-func New(p *cli.Program) *cobra.Command {
+// New makes the command run, with a console where the configuration wants one.
+func New(p *cli.Program, newConsole NewConsole) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Poll the configured orgs into JetStream (the service)",
@@ -57,6 +57,11 @@ func New(p *cli.Program) *cobra.Command {
 			s.Config.Process.Replica = replicaName(cmd.Context(), c)
 			for _, u := range c.UnusedSettings(cmd) {
 				s.Log.Warn("a setting has no effect", "setting", u.Setting, "why", u.Why, "try", u.Try)
+			}
+			if c.ServesConsole() {
+				if s.Console, err = newConsole(c, s.Log); err != nil {
+					return err
+				}
 			}
 			defer endInTime(cmd.Context(), s.Log)()
 			return s.Run(cmd.Context())

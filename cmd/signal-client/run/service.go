@@ -41,6 +41,8 @@ type Service struct {
 	// Opened is called when streams and buckets exist, before anything is polled; nil:
 	// not called.
 	Opened func(context.Context, *jets.Store, *embedded.Server) error
+	// Console is the web console; nil: there is none.
+	Console Console
 
 	hup <-chan os.Signal // reload on each signal; nil: never
 
@@ -50,6 +52,18 @@ type Service struct {
 	nats    natsHolder
 	server  *embedded.Server // nil: NATS is not embedded
 }
+
+// Console is the web console. Nothing that happens to it ends the service.
+type Console interface {
+	// Handler serves it, and the process's own pages. waiting returns why there is no
+	// store yet.
+	Handler(own http.Handler, waiting func() []string) http.Handler
+	// Run works for it until ctx ends.
+	Run(ctx context.Context, store *jets.Store) error
+}
+
+// NewConsole makes the console of a configuration.
+type NewConsole func(config.Config, *slog.Logger) (Console, error)
 
 // drainGrace is how long sending the rest may take at the end.
 const drainGrace = 500 * time.Millisecond
@@ -71,7 +85,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("http: serving /healthz /readyz /metrics", "url", "http://"+config.Reachable(ln.Addr().String()))
+	s.logHTTP(ln.Addr().String())
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -107,9 +121,21 @@ func (s *Service) RunOn(ctx context.Context, conn *jets.Conn) error {
 	return s.serve(ctx, conn)
 }
 
-// Handler serves /healthz, /readyz and /metrics of a service that runs.
+// Handler serves /healthz, /readyz and /metrics of a service that runs, and the console.
 func (s *Service) Handler() http.Handler {
-	return newMux(s.ready.Reasons, s.ready.Notes, s.metrics.Handler())
+	own := newMux(s.ready.Reasons, s.ready.Notes, s.metrics.Handler())
+	if s.Console == nil {
+		return own
+	}
+	return s.Console.Handler(own, s.ready.Reasons)
+}
+
+func (s *Service) logHTTP(addr string) {
+	url := "http://" + config.Reachable(addr)
+	if s.Console != nil {
+		s.Log.Info("console: open " + url + "/")
+	}
+	s.Log.Info("http: serving /healthz /readyz /metrics", "url", url)
 }
 
 // withNATS opens NATS, and closes it when the work is done.
@@ -137,6 +163,9 @@ func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 		if err := s.Opened(ctx, store, s.server); err != nil {
 			return err
 		}
+	}
+	if s.Console != nil {
+		defer inBackground(ctx, func(ctx context.Context) error { return s.Console.Run(ctx, store) })()
 	}
 	return s.work(ctx, store)
 }

@@ -26,9 +26,9 @@ type LoginPage struct {
 	OIDC     bool   // link to /login/oidc?next=<Next>
 }
 
-// refuse answers a request with a page, or with a problem document where no page is
+// Refuse answers a request with a page, or with a problem document where no page is
 // expected. A nil Access answers, too.
-func (a *Access) refuse(w http.ResponseWriter, r *http.Request, why Refusal) {
+func (a *Access) Refuse(w http.ResponseWriter, r *http.Request, why Refusal) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if wantsProblem(r) {

@@ -67,7 +67,7 @@ func Require(role Role, h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		v.access.refuse(w, r, Refusal{
+		v.access.Refuse(w, r, Refusal{
 			Status: http.StatusForbidden, Title: "Not allowed",
 			Cause:  "this needs the role " + string(role) + "; " + v.user.named(),
 			Remedy: "ask an admin of this console",
