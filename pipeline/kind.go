@@ -58,6 +58,7 @@ type Members struct {
 	ID        string // its id, such as uuid
 	Type      string // such as eventType
 	Published string // when it happened, in RFC 3339
+	Message   string // what happened, in a few words for people, such as displayMessage
 }
 
 // Facets read from an event what people look for. Each returns nothing if the event has no

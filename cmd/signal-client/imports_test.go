@@ -110,7 +110,7 @@ var helpers = []string{"sink/jets/jetstest", "sink/sinktest", "sink/sim", "sourc
 
 // simulations are the packages of sinks whose tests import sources too: an org, a
 // server and pollers in one bubble.
-var simulations = []string{"sink/sim", "sink/sinktest", "sink/jets", "sink/signals", "sink/locks", "sink/deadletters"}
+var simulations = []string{"sink/sim", "sink/sinktest", "sink/jets", "sink/signals", "sink/locks", "sink/deadletters", "sink/search"}
 
 // fits reports whether a pattern of arrows names the package.
 func fits(pattern, path string) bool {

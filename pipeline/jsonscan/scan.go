@@ -127,6 +127,21 @@ func (s *Scanner) Array(element func() error) error {
 // Object skips the object at the current place, calling member, unless nil, with the name
 // and raw value of each of its members.
 func (s *Scanner) Object(member func(name, value []byte)) error {
+	return s.Members(func(name []byte) error {
+		begin := s.pos
+		if err := s.Value(); err != nil {
+			return err
+		}
+		if member != nil {
+			member(name, s.data[begin:s.pos:s.pos])
+		}
+		return nil
+	})
+}
+
+// Members skips the object at the current place, calling value with the name of each of
+// its members to skip the member's value.
+func (s *Scanner) Members(value func(name []byte) error) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -135,7 +150,11 @@ func (s *Scanner) Object(member func(name, value []byte)) error {
 		return nil
 	}
 	for {
-		if err := s.member(member); err != nil {
+		name, err := s.name()
+		if err != nil {
+			return err
+		}
+		if err := value(name); err != nil {
 			return err
 		}
 		switch s.Peek() {
@@ -150,32 +169,26 @@ func (s *Scanner) Object(member func(name, value []byte)) error {
 	}
 }
 
-func (s *Scanner) member(member func(name, value []byte)) error {
+// name skips a member's name and what is before its value.
+func (s *Scanner) name() ([]byte, error) {
 	if s.Peek() != '"' {
-		return s.Fail("a member's name")
+		return nil, s.Fail("a member's name")
 	}
 	begin := s.pos
 	escaped, err := s.str()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	name := s.data[begin+1 : s.pos-1]
-	if escaped && member != nil {
+	if escaped {
 		name = []byte(Decode(s.data[begin:s.pos]))
 	}
 	if s.Peek() != ':' {
-		return s.Fail("a colon")
+		return nil, s.Fail("a colon")
 	}
 	s.pos++
 	s.Peek()
-	begin = s.pos
-	if err := s.Value(); err != nil {
-		return err
-	}
-	if member != nil {
-		member(name, s.data[begin:s.pos:s.pos])
-	}
-	return nil
+	return name, nil
 }
 
 // Decode decodes a raw JSON string; empty if it is not one.

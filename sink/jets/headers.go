@@ -20,6 +20,9 @@ const (
 	HeaderContentType = "ce-datacontenttype"
 )
 
+// HeaderOrigin marks an event that no live poll stored: backfill or repair.
+const HeaderOrigin = "Signal-Origin"
+
 // Headers of JetStream.
 const (
 	headerBatchID       = "Nats-Batch-Id"

@@ -10,9 +10,6 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// headerOrigin marks an event that no live poll stored: backfill or repair.
-const headerOrigin = "Signal-Origin"
-
 var _ pipeline.Inserter = (*Sink)(nil)
 
 // Insert implements pipeline.Inserter.

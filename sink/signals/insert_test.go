@@ -72,8 +72,8 @@ func TestInsert(t *testing.T) {
 	}
 	for m := range st.Messages(jets.StreamSignals) {
 		if id := m.Header.Get(jets.HeaderID); id != "" {
-			if want := map[bool]string{true: "repair"}[id > sinktest.Event(3).UUID]; m.Header.Get(headerOrigin) != want {
-				t.Errorf("%s has the origin %q, want %q", id, m.Header.Get(headerOrigin), want)
+			if want := map[bool]string{true: "repair"}[id > sinktest.Event(3).UUID]; m.Header.Get(jets.HeaderOrigin) != want {
+				t.Errorf("%s has the origin %q, want %q", id, m.Header.Get(jets.HeaderOrigin), want)
 			}
 		}
 	}

@@ -57,7 +57,7 @@ func fitting(value string) string {
 }
 
 // Origin marks all further messages as stored by a backfill or a repair.
-func (v *envelope) Origin(why pipeline.Why) { v.msg.Header[headerOrigin] = []string{string(why)} }
+func (v *envelope) Origin(why pipeline.Why) { v.msg.Header[jets.HeaderOrigin] = []string{string(why)} }
 
 // maxHeader is how many bytes of headers a message of a stream may have. A server refuses
 // a batch with more (10097). Source: nats-server 2.15.2, server/jetstream_batching.go.

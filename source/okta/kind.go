@@ -15,7 +15,7 @@ const Retention = 90 * 24 * time.Hour
 var Kind = &pipeline.Kind{
 	Name:       "okta",
 	Title:      "Okta",
-	Members:    pipeline.Members{ID: "uuid", Type: "eventType", Published: "published"},
+	Members:    pipeline.Members{ID: "uuid", Type: "eventType", Published: "published", Message: "displayMessage"},
 	TypePrefix: "com.okta.",
 	Retention:  Retention,
 	Lateness:   time.Hour,

@@ -1,0 +1,86 @@
+package jsonscan
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestLeaves(t *testing.T) {
+	for _, test := range []struct{ data, want string }{
+		{`{"a":1,"b":{"c":"x","d":null},"e":[]}`, `a=1 b.c="x" b.d=null`},
+		{` { "a" : [ 1 , [ true ] , { "b" : -0.5e3 } ] , "z" : 2 } `, `a[]=1 a[]=true a.b[]=-0.5e3 z=2`},
+		{`{"\u0061":{"":{"":1}},"":{"b":2}}`, `a..=1 .b=2`},
+		{`[{"a":1}]`, `a[]=1`},
+		{`7`, `=7`},
+		{`{"a":1} x`, `a=1 !`},
+		{`{"a":1,"b":01}`, `a=1 b=0 !`},
+		{``, `!`},
+	} {
+		var got []string
+		err := Leaves([]byte(test.data), func(path []byte, inArray bool, raw []byte) {
+			got = append(got, string(path)+map[bool]string{true: "[]"}[inArray]+"="+string(raw))
+		})
+		if err != nil {
+			got = append(got, "!")
+		}
+		if text := strings.Join(got, " "); text != test.want {
+			t.Errorf("%s: %s, want %s", test.data, text, test.want)
+		}
+	}
+}
+
+// FuzzLeaves holds Leaves against encoding/json: it refuses the same, and finds as many
+// scalars.
+func FuzzLeaves(f *testing.F) {
+	for _, seed := range []string{`{"a":{"b":[1,null,{"c":"x"}]}}`, `[[[]]]`, `{"a":1}}`, `{"\ud800":"\xff"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got []string
+		err := Leaves(data, func(_ []byte, _ bool, raw []byte) { got = append(got, string(raw)) })
+		if (err == nil) != json.Valid(data) {
+			t.Fatalf("%q: %v", data, err)
+		}
+		if err != nil {
+			return
+		}
+		d, n := json.NewDecoder(strings.NewReader(string(data))), 0
+		d.UseNumber()
+		for {
+			token, err := d.Token()
+			if err != nil {
+				break
+			}
+			if _, bracket := token.(json.Delim); !bracket {
+				n++
+			}
+		}
+		if n -= names(data); n != len(got) {
+			t.Fatalf("%q: %d scalars, encoding/json: %d", data, len(got), n)
+		}
+		for _, raw := range got {
+			if !json.Valid([]byte(raw)) {
+				t.Fatalf("%q: the scalar %q", data, raw)
+			}
+		}
+	})
+}
+
+// names counts the members of all objects of a text.
+func names(data []byte) int {
+	n := 0
+	s := New(data)
+	var value func() error
+	value = func() error {
+		switch s.Peek() {
+		case '{':
+			return s.Members(func([]byte) error { n++; return value() })
+		case '[':
+			return s.Array(value)
+		}
+		return s.Value()
+	}
+	_ = value()
+	return n
+}
