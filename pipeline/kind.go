@@ -39,7 +39,8 @@ type Kind struct {
 	// published has a Flaw; data that is no JSON gives an error.
 	Element func(data []byte) (Event, error)
 
-	Facets Facets
+	Facets  Facets
+	Reading Reading
 
 	// Start returns the request for everything that the org persisted at or after since,
 	// in order of persistence.

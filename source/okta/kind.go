@@ -25,6 +25,7 @@ var Kind = &pipeline.Kind{
 	Fields:     fields,
 	Element:    Element,
 	Facets:     pipeline.Facets{Actor: actor, Address: address, Outcome: outcome},
+	Reading:    reading(),
 	Start:      func(i pipeline.Integration, since time.Time) pipeline.Link { return Start(i.Filter, i.Limit, since) },
 	Window: func(i pipeline.Integration) pipeline.Window {
 		return func(since, until time.Time) pipeline.Link { return Window(i.Filter, i.Limit, since, until) }
