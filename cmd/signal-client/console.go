@@ -7,13 +7,10 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
+	"github.com/witfoo/signal-client/sink/search"
 )
 
 // newConsole makes the console that run and demo serve.
-func newConsole(_ config.Config, log *slog.Logger) (run.Console, error) {
-	who, err := access.New(access.Config{})
-	if err != nil {
-		return nil, err
-	}
-	return &console.Console{Access: who, Log: log}, nil
+func newConsole(_ config.Config, index *search.Service, log *slog.Logger) (run.Console, error) {
+	return console.New(console.Config{Access: access.Config{}, Index: index, Log: log})
 }

@@ -8,16 +8,49 @@ import (
 	"sync/atomic"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
+	"github.com/witfoo/signal-client/cmd/signal-client/console/api"
+	"github.com/witfoo/signal-client/cmd/signal-client/console/page"
+	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/sink/search"
 )
+
+// Config is what a Console is made of.
+type Config struct {
+	Access access.Config   // who may; pages are rendered by the console
+	Index  *search.Service // the search index of this process, which its caller runs
+	HTTP   *http.Client    // tests the credentials of orgs; nil: the API's own
+	Log    *slog.Logger
+}
 
 // Console is the console of one process. It is safe for concurrent use.
 type Console struct {
-	Access *access.Access
-	Log    *slog.Logger
+	config Config
+	access *access.Access
+	pages  *page.Renderer
 
 	live atomic.Pointer[http.Handler] // what needs the store; nil: it is not open
 }
+
+// New checks the configuration and parses the templates.
+func New(c Config) (*Console, error) {
+	pages, err := page.New(page.Config{
+		Contents: contents(), Version: build.Read().Version, Search: c.Index.Progress().State != search.StateOff, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Access.Render, c.Access.Log = pages.Render, c.Log
+	who, err := access.New(c.Access)
+	if err != nil {
+		return nil, err
+	}
+	return &Console{config: c, access: who, pages: pages}, nil
+}
+
+// contents are the templates and static files of the packages of pages.
+func contents() []page.Content { return nil }
 
 // Handler serves the console. own serves the process's own pages, which stay open;
 // waiting returns why the store is not open yet.
@@ -26,14 +59,16 @@ func (c *Console) Handler(own http.Handler, waiting func() []string) http.Handle
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle(path, own)
 	}
-	mux.Handle("/", c.Access.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET "+page.StaticPrefix, c.access.Headers(c.pages.Static()))
+	mux.Handle("/", c.access.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if live := c.live.Load(); live != nil {
 			(*live).ServeHTTP(w, r)
 			return
 		}
-		c.Access.Refuse(w, r, access.Refusal{
+		w.Header().Set("Retry-After", "1")
+		c.access.Refuse(w, r, access.Refusal{
 			Status: http.StatusServiceUnavailable, Title: "Not ready yet",
-			Cause: strings.Join(waiting(), "; "), Remedy: "wait: this page works as soon as that is over",
+			Cause: strings.Join(waiting(), "; "), Remedy: "Wait: this page works as soon as that is over.",
 		})
 	})))
 	return mux
@@ -42,17 +77,22 @@ func (c *Console) Handler(own http.Handler, waiting func() []string) http.Handle
 // Run opens the console on a store until ctx ends.
 func (c *Console) Run(ctx context.Context, store *jets.Store) error {
 	if err := store.EnsureConsole(ctx); err != nil {
-		c.Log.Warn("console: sessions, tokens and searches can't be stored", "err", err)
+		c.config.Log.Warn("console: sessions, API tokens and saved searches can't be stored", "err", err)
 	}
-	live := c.pages(store)
+	c.access.Open(store)
+	v := view.New(view.Config{Store: store, Progress: c.config.Index.Progress, Log: c.config.Log})
+	live := c.mux(store, v)
 	c.live.Store(&live)
-	<-ctx.Done()
-	c.live.Store(nil)
-	return ctx.Err()
+	defer c.live.Store(nil)
+	return v.Run(ctx)
 }
 
-// pages returns what needs the store.
-func (c *Console) pages(*jets.Store) http.Handler {
+// mux serves what needs the store, to users who may.
+func (c *Console) mux(store *jets.Store, v *view.View) http.Handler {
 	mux := http.NewServeMux()
+	rest := api.New(api.Config{Store: store, View: v, Index: c.config.Index.Index, HTTP: c.config.HTTP, Log: c.config.Log})
+	mux.Handle("/api/", rest)
+	mux.Handle("/select/", rest)
+	mux.HandleFunc("/", c.pages.NotFound)
 	return mux
 }

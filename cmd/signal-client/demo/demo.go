@@ -101,17 +101,15 @@ func (d *demo) run(ctx context.Context, listen string, process config.Process) e
 	line.To.Terminal = line.To.Terminal && to.Terminal // a pipe's output would break a redrawn line
 	to.Writer = line.Above(to.Writer)
 	var store *jets.Store
-	log := d.logs.Logger(to)
-	console, err := d.newConsole(c, log)
-	if err != nil {
-		return err
-	}
 	service := &run.Service{
-		Config: c, Log: log, Trace: figures.Trace(), Console: console,
+		Config: c, Log: d.logs.Logger(to), Trace: figures.Trace(),
 		Opened: func(ctx context.Context, s *jets.Store, _ *embedded.Server) error {
 			store = s
 			return orgs.Put(ctx, s)
 		},
+	}
+	if err := service.Equip(d.newConsole); err != nil {
+		return err
 	}
 	running, end, ended := apart(ctx, service)
 	figures.showUntil(d.over(ctx, running), line)
@@ -160,8 +158,9 @@ func (d *demo) over(ctx, running context.Context) context.Context {
 // environment, so that a real token or server is never part of a demo.
 func (d *demo) config(ctx context.Context, dir, listen string, process config.Process) config.Config {
 	return config.Config{
-		Server: config.Server{Listen: freeAddress(ctx, listen), DataDir: dir},
-		Stream: config.Stream{Replicas: 1, MaxAge: config.Duration(24 * time.Hour)},
+		Server:  config.Server{Listen: freeAddress(ctx, listen), DataDir: dir},
+		Console: config.Console{Serve: config.ConsoleOn},
+		Stream:  config.Stream{Replicas: 1, MaxAge: config.Duration(24 * time.Hour)},
 		Process: config.Process{
 			HTTPAddr: freeAddress(ctx, process.HTTPAddr), Replica: "demo",
 			SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(30 * time.Second),

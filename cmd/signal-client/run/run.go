@@ -58,10 +58,8 @@ func New(p *cli.Program, newConsole NewConsole) *cobra.Command {
 			for _, u := range c.UnusedSettings(cmd) {
 				s.Log.Warn("a setting has no effect", "setting", u.Setting, "why", u.Why, "try", u.Try)
 			}
-			if c.ServesConsole() {
-				if s.Console, err = newConsole(c, s.Log); err != nil {
-					return err
-				}
+			if err := s.Equip(newConsole); err != nil {
+				return err
 			}
 			defer endInTime(cmd.Context(), s.Log)()
 			return s.Run(cmd.Context())

@@ -24,6 +24,7 @@ import (
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/search"
 )
 
 // Service is what run and demo run.
@@ -41,6 +42,8 @@ type Service struct {
 	// Opened is called when streams and buckets exist, before anything is polled; nil:
 	// not called.
 	Opened func(context.Context, *jets.Store, *embedded.Server) error
+	// Index is the search index; nil: there is none.
+	Index *search.Service
 	// Console is the web console; nil: there is none.
 	Console Console
 
@@ -62,8 +65,26 @@ type Console interface {
 	Run(ctx context.Context, store *jets.Store) error
 }
 
-// NewConsole makes the console of a configuration.
-type NewConsole func(config.Config, *slog.Logger) (Console, error)
+// NewConsole makes the console of a configuration and an index.
+type NewConsole func(config.Config, *search.Service, *slog.Logger) (Console, error)
+
+// Equip gives the service what it serves beside polling: the search index and the
+// console, as far as the configuration wants them.
+func (s *Service) Equip(newConsole NewConsole) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program's file: %w", err)
+	}
+	index, err := s.Config.Index([]string{program, "search-index"})
+	if err != nil {
+		return err
+	}
+	s.Index = search.New(index, s.Log)
+	if s.Config.ServesConsole() {
+		s.Console, err = newConsole(s.Config, s.Index, s.Log)
+	}
+	return err
+}
 
 // drainGrace is how long sending the rest may take at the end.
 const drainGrace = 500 * time.Millisecond
@@ -163,6 +184,9 @@ func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 		if err := s.Opened(ctx, store, s.server); err != nil {
 			return err
 		}
+	}
+	if s.Index != nil {
+		defer inBackground(ctx, func(ctx context.Context) error { return s.Index.Run(ctx, store) })()
 	}
 	if s.Console != nil {
 		defer inBackground(ctx, func(ctx context.Context) error { return s.Console.Run(ctx, store) })()

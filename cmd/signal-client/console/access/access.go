@@ -2,13 +2,17 @@ package access
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // Config configures Access.
 type Config struct {
 	// Render shows a page: "login" with a LoginPage, "error" with a Refusal; nil: plain
 	// text.
+	Log    *slog.Logger // nil: none
 	Render func(w http.ResponseWriter, r *http.Request, status int, name string, data any)
 }
 
@@ -16,6 +20,12 @@ type Config struct {
 type Access struct {
 	config Config
 }
+
+// Open lets Access store sessions and tokens.
+func (a *Access) Open(store *jets.Store) {}
+
+// Headers sets the security headers of answers that everyone gets.
+func (a *Access) Headers(next http.Handler) http.Handler { return next }
 
 // New checks the configuration.
 func New(c Config) (*Access, error) { return &Access{config: c}, nil }
