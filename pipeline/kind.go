@@ -29,6 +29,10 @@ type Kind struct {
 	Parse func(instance string, value []byte) (Integration, error)
 	// Fields are the members of such a value; the command line follows them.
 	Fields []Field
+	// Clean returns the origin of an org, such as https://acme.okta.com, in what people
+	// paste as its host name: a URL with a path, in any case, or the address of another
+	// page of the vendor.
+	Clean func(pasted string) (origin string, err error)
 
 	// Credential returns the instance's credential, reading its file if it names one. If
 	// it can't be read in time, or is none, the error matches ErrConfig; if ctx has ended,

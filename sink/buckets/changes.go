@@ -25,6 +25,8 @@ const (
 	SecretRemoved = "removed"
 )
 
+const changeVersion = 1
+
 // Change is who changed what of an integration. It holds no secret.
 type Change struct {
 	Version  int           `json:"version"`
@@ -46,14 +48,27 @@ type FieldChange struct {
 // Changes reads and writes the bucket CHANGES.
 type Changes struct{ Store *jets.Store }
 
-// Write adds a change of an instance.
+// Write adds a change of an instance. It creates the bucket if there is none.
 func (c *Changes) Write(ctx context.Context, instance string, change Change) error {
-	change.Version = 1
-	m := &nats.Msg{
+	change.Version = changeVersion
+	if change.Fields == nil {
+		change.Fields = []FieldChange{} // [] rather than null
+	}
+	err := c.write(ctx, instance, change)
+	if jets.StreamChanged(err) {
+		if err := c.Store.EnsureChanges(ctx); err != nil {
+			return err
+		}
+		err = c.write(ctx, instance, change)
+	}
+	return err
+}
+
+func (c *Changes) write(ctx context.Context, instance string, change Change) error {
+	_, err := c.Store.Publisher.Publish(ctx, []*nats.Msg{{
 		Subject: c.Store.Conn.PutSubject(jets.BucketChanges, jets.Key(c.Store.Kind.Name, instance)),
 		Data:    jets.Encode(change), Header: nats.Header{},
-	}
-	_, err := c.Store.Publisher.Publish(ctx, []*nats.Msg{m})
+	}})
 	return err
 }
 

@@ -23,6 +23,7 @@ var Kind = &pipeline.Kind{
 	Credential: func(ctx context.Context, i pipeline.Integration) (pipeline.Credential, error) { return Token(ctx, i) },
 	Parse:      ParseIntegration,
 	Fields:     fields,
+	Clean:      CleanOrigin,
 	Element:    Element,
 	Facets:     pipeline.Facets{Actor: actor, Address: address, Outcome: outcome},
 	Reading:    reading(),

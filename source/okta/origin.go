@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // domains are the domains under which Okta serves orgs; a custom domain is under none
@@ -60,6 +61,41 @@ func parseFQDN(s string) (string, error) {
 		return "", fmt.Errorf("is no full host name (write %s.okta.com, or the org's custom domain)", host)
 	}
 	return origin, nil
+}
+
+// CleanOrigin returns the origin of the org in what people paste as its host name: a URL
+// of any page, the Admin Console's included, in any case, with spaces. Hosts other than
+// this machine are asked by https, whatever the scheme; a loopback host with a port but
+// no scheme by http.
+func CleanOrigin(pasted string) (string, error) {
+	pasted = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, pasted)
+	if strings.Contains(pasted, "@") {
+		return ParseOrigin(pasted) // which refuses it
+	}
+	scheme, authority := splitURL(pasted)
+	u, err := url.Parse("//" + authority)
+	if err != nil || !loopback(u.Hostname()) {
+		return parseFQDN(withoutAdmin(authority))
+	}
+	if u.Port() != "" && !strings.Contains(pasted, "://") {
+		scheme = "http"
+	}
+	return ParseOrigin(scheme + "://" + authority)
+}
+
+// withoutAdmin returns the org's host instead of that of its Admin Console.
+func withoutAdmin(host string) string {
+	for _, suffix := range domains {
+		if org, ok := strings.CutSuffix(host, "-admin."+suffix); ok {
+			return org + "." + suffix
+		}
+	}
+	return host
 }
 
 // splitURL returns the scheme, and the host with its port, of what may be a URL.

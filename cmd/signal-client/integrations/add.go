@@ -114,7 +114,7 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 		return errors.Join(errs...)
 	}
 	v.Tidy(i)
-	if _, err := all.Put(cmd.Context(), instance, v.Encode(), before.Revision); err != nil {
+	if _, err := orgs.Write(cmd.Context(), all, author(), before, v); r.unless(err) != nil {
 		return err
 	}
 	r.noteFile(cmd.Context(), i)

@@ -85,13 +85,14 @@ func (r *integrations) readCandidates(path string) ([]orgs.Candidate, error) {
 
 func (r *integrations) write(ctx context.Context, all *buckets.Integrations, candidates []orgs.Candidate, dry bool) error {
 	added, replaced, same := 0, 0, 0
+	by := author()
 	for _, c := range candidates {
 		if before, err := orgs.ReadValue(c.Before.Value); err == nil && before.Equal(c.Value) {
 			same++
 			continue
 		}
 		if !dry {
-			if err := c.Put(ctx, all); err != nil {
+			if err := c.Put(ctx, all, by); r.unless(err) != nil {
 				return r.stopped(added+replaced, len(candidates), c, err)
 			}
 		}

@@ -51,7 +51,7 @@ func New(p *cli.Program) *cobra.Command {
 	cmd.AddCommand(
 		r.newList(), r.newShow(), add, r.newSet(),
 		r.newSwitch("enable", true), r.newSwitch("disable", false),
-		r.newRemove(), r.newTest(), r.newImport(), r.newExport(),
+		r.newRemove(), r.newTest(), r.newHistory(), r.newImport(), r.newExport(),
 	)
 	return cmd
 }

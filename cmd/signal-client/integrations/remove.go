@@ -79,7 +79,7 @@ func (r *integrations) remove(ctx context.Context, all *buckets.Integrations, in
 			return err
 		}
 	}
-	if err := all.Delete(ctx, instance, w.Revision); err != nil {
+	if err := orgs.Remove(ctx, all, author(), w); r.unless(err) != nil {
 		return err
 	}
 	r.Say("Removed %s. %s", instance, stays)

@@ -140,11 +140,11 @@ func (r *integrations) change(cmd *cobra.Command, instance, done string, edit fu
 	}
 	defer end()
 	for try := 1; ; try++ {
-		i, changed, err := orgs.Change(cmd.Context(), all, instance, edit)
+		i, changed, err := orgs.Change(cmd.Context(), all, author(), instance, edit)
 		switch {
 		case errors.Is(err, pipeline.ErrChanged) && try < mostTries:
 			continue
-		case err != nil:
+		case r.unless(err) != nil:
 			return err
 		case !changed:
 			r.Say("%s is like that already: nothing was written.", instance)

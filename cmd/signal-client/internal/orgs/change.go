@@ -27,9 +27,8 @@ func UnknownField(name, op string) error {
 }
 
 // Change edits an instance's value once, checks it and writes it, if the edit changes
-// anything: changed reports that. It returns pipeline.ErrChanged if somebody else wrote
-// the value meanwhile.
-func Change(ctx context.Context, all *buckets.Integrations, instance string, edit func(Value) error) (i pipeline.Integration, changed bool, err error) {
+// anything: changed reports that. Its errors are those of Write, too.
+func Change(ctx context.Context, all *buckets.Integrations, by Author, instance string, edit func(Value) error) (i pipeline.Integration, changed bool, err error) {
 	before, err := Find(ctx, all, instance)
 	if err != nil {
 		return i, false, err
@@ -53,6 +52,6 @@ func Change(ctx context.Context, all *buckets.Integrations, instance string, edi
 	if v.Equal(was) {
 		return i, false, nil
 	}
-	_, err = all.Put(ctx, instance, v.Encode(), before.Revision)
-	return i, err == nil, err
+	_, err = Write(ctx, all, by, before, v)
+	return i, err == nil || errors.Is(err, ErrUnrecorded), err
 }

@@ -86,8 +86,9 @@ func (c *Candidate) keepSecrets() {
 	keepSecrets(map[string]any(c.Value), map[string]any(before))
 }
 
-// Put writes an org. For a deleted key it expects the revision of its marker.
-func (c Candidate) Put(ctx context.Context, all *buckets.Integrations) error {
+// Put writes an org. For a deleted key it expects the revision of its marker. Its errors
+// are those of Write.
+func (c Candidate) Put(ctx context.Context, all *buckets.Integrations, by Author) error {
 	before := c.Before
 	if before.Value == nil {
 		var err error
@@ -98,6 +99,6 @@ func (c Candidate) Put(ctx context.Context, all *buckets.Integrations) error {
 			return pipeline.ErrChanged
 		}
 	}
-	_, err := all.Put(ctx, c.Instance, c.Value.Encode(), before.Revision)
+	_, err := Write(ctx, all, by, before, c.Value)
 	return err
 }

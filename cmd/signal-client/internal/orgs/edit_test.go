@@ -1,0 +1,103 @@
+package orgs
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/witfoo/signal-client/sink/jets"
+)
+
+func value(t *testing.T, text string) Value {
+	t.Helper()
+	v, err := ReadValue([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
+}
+
+const stored = `{"enabled":true,"name":"Acme","poll_interval":"5m","x":{"of":"others"},` +
+	`"settings":{"fqdn":"acme.okta.com","filter":"f"},"credentials":{"api_token":"s3cret"}}`
+
+// An edit changes what it names, keeps a secret that it leaves out, and what others wrote.
+func TestMerged(t *testing.T) {
+	for _, c := range []struct {
+		name, edit string
+		whole      bool
+		want       string
+	}{
+		{"a patch", `{"name":"New","settings":{"filter":null}}`, false,
+			`{"enabled":true,"name":"New","poll_interval":"5m","x":{"of":"others"},"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"s3cret"}}`},
+		{"a whole value", `{"settings":{"fqdn":"b.okta.com"},"instance":"acme","revision":7,"credentials":{"api_token":{"set":true}}}`, true,
+			`{"x":{"of":"others"},"settings":{"fqdn":"b.okta.com"},"credentials":{"api_token":"s3cret"}}`},
+		{"an empty secret", `{"credentials":{"api_token":""}}`, false, stored},
+		{"no credential", `{"settings":{"fqdn":"acme.okta.com","filter":"f"},"enabled":true,"name":"Acme","poll_interval":"5m"}`, true, stored},
+		{"another secret", `{"credentials":{"api_token":"new"}}`, false,
+			`{"enabled":true,"name":"Acme","poll_interval":"5m","x":{"of":"others"},"settings":{"fqdn":"acme.okta.com","filter":"f"},"credentials":{"api_token":"new"}}`},
+		{"a file instead", `{"credentials":{"api_token_file":"/run/t","api_token":""}}`, false,
+			`{"enabled":true,"name":"Acme","poll_interval":"5m","x":{"of":"others"},"settings":{"fqdn":"acme.okta.com","filter":"f"},"credentials":{"api_token_file":"/run/t"}}`},
+		{"the same in minutes", `{"poll_interval_minutes":1,"settings":{"base_url":"http://127.0.0.1:1"}}`, false,
+			`{"enabled":true,"name":"Acme","poll_interval_minutes":1,"x":{"of":"others"},"settings":{"base_url":"http://127.0.0.1:1","filter":"f"},"credentials":{"api_token":"s3cret"}}`},
+	} {
+		if got := value(t, stored).Merged(value(t, c.edit), c.whole); !got.Equal(value(t, c.want)) {
+			t.Errorf("%s: got  %s\nwant %s", c.name, got.Encode(), c.want)
+		}
+	}
+}
+
+// What is shown has a mask for each secret and the defaults.
+func TestMasked(t *testing.T) {
+	v := value(t, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"s3cret","other":"s3cret"},"password":"s3cret"}`)
+	want := `{"enabled":true,"integration_type":"okta","poll_interval":"5m",` +
+		`"settings":{"fqdn":"acme.okta.com","since":"24h","limit":999,"rate_share":0.5},"credentials":{"api_token":{"set":true}}}`
+	if got := v.Masked(); !got.Equal(value(t, want)) {
+		t.Errorf("got  %s\nwant %s", got.Encode(), want)
+	}
+}
+
+// A record names each changed field, and of a secret only what became of it.
+func TestDiff(t *testing.T) {
+	after := value(t, `{"enabled":true,"name":"Acme","poll_interval":"1m","x":{"token":"s3cret"},"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"other"}}`)
+	want := `[{"field":"credentials.api_token","to":"changed"},{"field":"poll_interval","from":"5m","to":"1m"},` +
+		`{"field":"settings.filter","from":"f"},{"field":"x.of","from":"others"},{"field":"x.token","to":"set"}]`
+	if got := string(jets.Encode(Diff(value(t, stored), after))); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	removed, err := json.Marshal(Diff(value(t, `{"credentials":{"api_token":"s3cret","api_token_file":"/run/t"}}`), nil))
+	if want := `[{"field":"credentials.api_token","to":"removed"},{"field":"credentials.api_token_file","from":"/run/t"}]`; err != nil || string(removed) != want {
+		t.Errorf("removed: %s, %v", removed, err)
+	}
+}
+
+// Whatever is pasted as the host name becomes the host name.
+func TestClean(t *testing.T) {
+	for pasted, want := range map[string]string{
+		"https://acme-admin.okta.com/admin/dashboard": `{"settings":{"fqdn":"acme.okta.com"}}`,
+		"  ACME.Okta.com \u200b ":                     `{"settings":{"fqdn":"acme.okta.com"}}`,
+		"http://acme.okta.com/":                       `{"settings":{"fqdn":"acme.okta.com"}}`,
+		"https://login.acme.com:443/app?x=1#y":        `{"settings":{"fqdn":"login.acme.com"}}`,
+		"http://127.0.0.1:8080/x":                     `{"settings":{"base_url":"http://127.0.0.1:8080"}}`,
+		"localhost:8080":                              `{"settings":{"base_url":"http://localhost:8080"}}`,
+		"acme":                                        `{"settings":{"fqdn":"acme"}}`,
+		"user:s3cret@acme.okta.com":                   `{"settings":{"fqdn":"user:s3cret@acme.okta.com"}}`,
+		"":                                            `{"settings":{"fqdn":""}}`,
+	} {
+		v := Value{"settings": map[string]any{"fqdn": pasted}}
+		if v.Clean(); !v.Equal(value(t, want)) {
+			t.Errorf("%q became %s, want %s", pasted, v.Encode(), want)
+		}
+	}
+}
+
+// The name of an integration follows from its host.
+func TestSlug(t *testing.T) {
+	taken := map[string]bool{"acme": true, "acme-2": true}
+	for fqdn, want := range map[string]string{
+		"globex.okta.com": "globex", "https://Acme-admin.okta.com/x": "acme-3", "127.0.0.1": "127-0-0-1", "http://localhost:8080": "localhost-8080", "": "", "acme": "",
+	} {
+		v := Value{"settings": map[string]any{"fqdn": fqdn}}
+		if got := v.Slug(func(name string) bool { return taken[name] }); got != want {
+			t.Errorf("%q: %q, want %q", fqdn, got, want)
+		}
+	}
+}
