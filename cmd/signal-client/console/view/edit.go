@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // Edit is a change of an integration.
@@ -19,66 +25,202 @@ type Edit struct {
 	Revision uint64 // the edited revision; 0: the newest
 }
 
-// FieldError is what is wrong with a field.
-type FieldError struct {
-	Field  string `json:"field"` // such as settings.fqdn or instance
-	Cause  string `json:"cause"`
-	Remedy string `json:"remedy,omitempty"`
-}
-
-// Invalid is the error of a value that is not written: all that is wrong with it.
-type Invalid struct{ Fields []FieldError }
-
-func (e *Invalid) Error() string {
-	return fmt.Sprintf("%s: %s", e.Fields[0].Field, e.Fields[0].Cause)
-}
-
-// Conflict is the error of an edit of an older revision than the newest.
-type Conflict struct {
-	Instance string
-	Revision uint64           // the newest
-	Changes  []buckets.Change // those made since the edited revision, oldest first
-	Now      Document         // as it is now; zero: it was deleted
-}
-
-func (e *Conflict) Error() string { return e.Instance + " was changed meanwhile" }
-
-// Errors of edits, besides Invalid, Conflict and orgs.ErrNotFound.
-var (
-	// ErrExists: there is an integration of that name.
-	ErrExists = errors.New("an integration of that name exists")
-	// ErrStatic: a service has the instance from its environment.
-	ErrStatic = errors.New("the service has it from its environment")
-)
-
-var errUnfinished = errors.New("not implemented yet")
-
-// Documents returns all integrations, by name.
-func (v *View) Documents(ctx context.Context) ([]Document, error) { return nil, errUnfinished }
-
-// Document returns an integration. Its error matches orgs.ErrNotFound if there is none.
-func (v *View) Document(ctx context.Context, instance string) (Document, error) {
-	return Document{}, errUnfinished
-}
-
 // Create adds an integration. An empty instance is derived from the host name. It is
-// polled within about a second.
+// polled within about a second. Its errors are *Invalid, ErrExists, and those of NATS.
 func (v *View) Create(ctx context.Context, by access.User, instance string, value orgs.Value) (Document, error) {
-	return Document{}, errUnfinished
+	created := orgs.NewInstance(value)
+	created.Clean()
+	if instance == "" {
+		taken, err := v.taken(ctx)
+		if err != nil {
+			return Document{}, err
+		}
+		instance = created.Slug(func(name string) bool { return taken[name] })
+	}
+	i, err := created.Read(instance)
+	if err != nil {
+		return Document{}, invalid(instance, err)
+	}
+	created.Tidy(i)
+	before, err := v.orgs.Get(ctx, instance)
+	if err != nil {
+		return Document{}, err
+	}
+	if before.Value != nil {
+		return Document{}, fmt.Errorf("add %s: %w", instance, ErrExists)
+	}
+	if _, static := v.static(ctx, instance); static {
+		return Document{}, fmt.Errorf("add %s: %w", instance, ErrStatic)
+	}
+	revision, err := orgs.Write(ctx, v.orgs, author(by), before, created)
+	if errors.Is(err, pipeline.ErrChanged) {
+		return Document{}, fmt.Errorf("add %s: %w", instance, ErrExists)
+	}
+	return v.made(by, instance, "created", revision, created, err)
 }
 
-// Update changes an integration. It takes effect within about a second.
+// Update changes an integration. It takes effect within about a second. Its errors are
+// *Invalid, *Conflict, orgs.ErrNotFound, ErrStatic, and those of NATS.
 func (v *View) Update(ctx context.Context, by access.User, instance string, e Edit) (Document, error) {
-	return Document{}, errUnfinished
+	before, err := v.stored(ctx, instance)
+	if err != nil {
+		return Document{}, err
+	}
+	if e.Revision != 0 && e.Revision != before.Revision {
+		return Document{}, v.conflict(ctx, instance, e.Revision, before)
+	}
+	was, err := orgs.ReadValue(before.Value)
+	if err != nil {
+		was = orgs.Value{} // a value that is no object can only be replaced
+	}
+	changed := was.Merged(e.Value, e.Whole)
+	changed.Clean()
+	i, err := changed.Read(instance)
+	if err != nil {
+		return Document{}, invalid(instance, err)
+	}
+	changed.Tidy(i)
+	if err := keepsHost(was, changed, instance); err != nil {
+		return Document{}, err
+	}
+	if changed.Equal(was) {
+		v.wake(instance, i)
+		return documentOf(before), nil
+	}
+	revision, err := orgs.Write(ctx, v.orgs, author(by), before, changed)
+	if errors.Is(err, pipeline.ErrChanged) {
+		now, err := v.stored(ctx, instance)
+		if err != nil {
+			return Document{}, err
+		}
+		return Document{}, v.conflict(ctx, instance, before.Revision, now)
+	}
+	return v.made(by, instance, "changed", revision, changed, err)
+}
+
+// keepsHost refuses to send a stored secret to another host than the one that it was
+// entered for.
+func keepsHost(was, is orgs.Value, instance string) error {
+	kept := is.KeptSecrets(was)
+	before, err := was.Read(instance)
+	if len(kept) == 0 || err != nil {
+		return nil
+	}
+	after, err := is.Read(instance)
+	if err != nil || orgs.SameHost(before, after) {
+		return nil
+	}
+	return &Invalid{Fields: []FieldError{{
+		Field: kept[0], Cause: "it was entered for " + before.Origin + ", and is not sent to " + after.Origin,
+		Remedy: "enter it again together with the new host name",
+	}}}
 }
 
 // Delete removes an integration; revision 0: whatever it is. Its events and its position
-// stay.
+// stay. Its errors are *Conflict, orgs.ErrNotFound, ErrStatic, and those of NATS.
 func (v *View) Delete(ctx context.Context, by access.User, instance string, revision uint64) error {
-	return errUnfinished
+	before, err := v.stored(ctx, instance)
+	if err != nil {
+		return err
+	}
+	if revision != 0 && revision != before.Revision {
+		return v.conflict(ctx, instance, revision, before)
+	}
+	err = orgs.Remove(ctx, v.orgs, author(by), before)
+	if errors.Is(err, pipeline.ErrChanged) {
+		now, err := v.stored(ctx, instance)
+		if err != nil {
+			return err
+		}
+		return v.conflict(ctx, instance, before.Revision, now)
+	}
+	_, err = v.made(by, instance, "removed", before.Revision, nil, err)
+	return err
 }
 
 // Log returns who changed what of an integration, newest first.
 func (v *View) Log(ctx context.Context, instance string) ([]buckets.Change, error) {
-	return nil, errUnfinished
+	return (&buckets.Changes{Store: v.config.Store}).Of(ctx, instance)
+}
+
+// made logs a change and returns the new document.
+func (v *View) made(by access.User, instance, act string, revision uint64, now orgs.Value, err error) (Document, error) {
+	if errors.Is(err, orgs.ErrUnrecorded) {
+		v.log.Warn("console: who made a change is not recorded", "instance", instance, "err", err)
+		err = nil
+	}
+	if err != nil {
+		return Document{}, err
+	}
+	v.log.Info("console: integration "+act, "instance", instance, "by", by.Name, "via", by.Via, "revision", revision)
+	if now == nil {
+		return Document{}, nil
+	}
+	return documentOf(buckets.Written{Instance: instance, Value: now.Encode(), Revision: revision}), nil
+}
+
+// wake has a value polled at once that was saved unchanged. A changed one is polled
+// anyway.
+func (v *View) wake(instance string, i pipeline.Integration) {
+	if i.Enabled {
+		_ = v.config.Store.Conn.NATS.PublishMsg(nats.NewMsg(jets.SubjectWake(instance))) // a hint
+	}
+}
+
+// stored reads the value of an integration that must be in INTEGRATIONS.
+func (v *View) stored(ctx context.Context, instance string) (buckets.Written, error) {
+	w, err := v.orgs.Get(ctx, instance)
+	if err := jets.IgnoreMissingBucket(err); err != nil {
+		return w, err
+	}
+	if w.Value != nil {
+		return w, nil
+	}
+	if _, static := v.static(ctx, instance); static {
+		return w, fmt.Errorf("%s: %w", instance, ErrStatic)
+	}
+	return w, fmt.Errorf("%s: %w", instance, orgs.ErrNotFound)
+}
+
+// static returns the instance that a service has from its environment.
+func (v *View) static(ctx context.Context, instance string) (buckets.Written, bool) {
+	return orgs.FromEnvironment(ctx, v.config.Store, instance)
+}
+
+// taken returns the names in use, those of removed integrations, whose events are kept,
+// included.
+func (v *View) taken(ctx context.Context) (map[string]bool, error) {
+	taken := map[string]bool{}
+	err := v.config.Store.Conn.Each(ctx, jets.BucketIntegrations, jets.Key(v.config.Store.Kind.Name, "*"), false, func(e jets.KVEntry) {
+		if instance, ours := jets.KeyInstance(v.config.Store.Kind.Name, e.Key); ours && !e.Gone {
+			taken[instance] = true
+		}
+	})
+	for _, i := range v.Fleet().Integrations {
+		taken[i.Instance] = true
+	}
+	return taken, jets.IgnoreMissingBucket(err)
+}
+
+func author(by access.User) orgs.Author { return orgs.Author{Who: by.Name, Via: by.Via} }
+
+// invalid returns what is wrong with a value, field by field.
+func invalid(instance string, err error) error {
+	wrongs, ok := errors.AsType[*pipeline.ConfigError](err)
+	if !ok {
+		return err
+	}
+	var e Invalid
+	for _, c := range wrongs.Complaints {
+		cause, remedy, _ := strings.Cut(strings.TrimSuffix(c.Problem, ")"), " (")
+		if c.Field == "instance" && instance == "" { // it follows from the host name, which is wrong, too
+			continue
+		}
+		e.Fields = append(e.Fields, FieldError{Field: c.Field, Cause: "it " + cause, Remedy: remedy})
+	}
+	if len(e.Fields) == 0 {
+		return err
+	}
+	slices.SortStableFunc(e.Fields, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
+	return &e
 }
