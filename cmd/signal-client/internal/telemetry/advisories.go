@@ -103,7 +103,7 @@ func (a *Advisories) Trace() *pipeline.Trace {
 		Breaker: a.breaker,
 		Failed:  a.failed,
 		Moved:   a.moved,
-		Lost:    a.lost,
+		Lost:    func(instance string) { a.Tell(adviseDataLost, instance, SeverityCritical, nil) },
 		PassedOver: func(instance string, gap pipeline.Gap) {
 			a.Tell(advisePassedOver, instance, SeverityCritical, map[string]any{
 				"from": gap.From.Format(time.RFC3339), "until": gap.Until.Format(time.RFC3339)})
@@ -170,10 +170,6 @@ func (a *Advisories) failed(instance string, err error) {
 	if errors.Is(err, pipeline.ErrCursor) {
 		a.Tell(adviseCursorRefused, instance, SeverityWarning, map[string]any{"error": problem.Explain(err)})
 	}
-}
-
-func (a *Advisories) lost(instance string) {
-	a.Tell(adviseDataLost, instance, SeverityCritical, nil)
 }
 
 // moved checks, at each poll that reaches the head of the log, how long the org has been
@@ -260,61 +256,46 @@ func (a *Advisories) Run(ctx context.Context) error {
 // retryAway is how often the connection is checked while NATS is away.
 const retryAway = time.Second
 
-// flush sends what is due, or everything, the oldest first, and returns how long the rest
-// waits; 0: nothing waits.
+// flush sends what is due, or everything, the oldest first, and returns when to call it
+// again; 0: nothing waits.
 func (a *Advisories) flush(all bool) time.Duration {
-	var wait time.Duration
-	for _, one := range a.topics() {
-		due := a.due(one)
-		if due <= 0 || all {
-			due = a.send(one)
+	if !a.conn.Connected() {
+		return retryAway
+	}
+	ready, wait := a.take(all)
+	for _, next := range ready {
+		next.Replica = a.Replica()
+		next.Message = next.sentence()
+		data, err := json.Marshal(next)
+		if err == nil {
+			err = a.conn.NATS.Publish(jets.SubjectAdvisory(next.Kind, next.Instance), data)
 		}
-		if due > 0 && (wait == 0 || due < wait) {
-			wait = due
+		if err != nil {
+			a.log.Debug("advisory not sent", "kind", next.Kind, "instance", next.Instance, "err", err)
 		}
 	}
 	return wait
 }
 
-func (a *Advisories) topics() []advisoryKey {
+// take removes what is due, or everything, and returns how long the rest waits.
+func (a *Advisories) take(all bool) (ready []*advisory, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.DeleteFunc(a.sent, func(_ advisoryKey, at time.Time) bool { return time.Since(at) > advisoryPause })
-	return slices.SortedFunc(maps.Keys(a.waiting), func(x, y advisoryKey) int { return a.waiting[x].At.Compare(a.waiting[y].At) })
-}
-
-// due returns how long an advisory still waits.
-func (a *Advisories) due(one advisoryKey) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at, sent := a.sent[one]
-	if !sent {
-		return 0
+	for key, next := range a.waiting {
+		at, sent := a.sent[key]
+		if due := advisoryPause - time.Since(at); sent && due > 0 && !all {
+			if wait == 0 || due < wait {
+				wait = due
+			}
+			continue
+		}
+		ready = append(ready, next)
+		delete(a.waiting, key)
+		a.sent[key] = time.Now()
 	}
-	return advisoryPause - time.Since(at)
-}
-
-// send publishes an advisory; if NATS is away, it returns how long to wait before a
-// retry.
-func (a *Advisories) send(one advisoryKey) time.Duration {
-	if !a.conn.Connected() {
-		return retryAway
-	}
-	a.mu.Lock()
-	next := a.waiting[one]
-	delete(a.waiting, one)
-	a.sent[one] = time.Now()
-	a.mu.Unlock()
-	next.Replica = a.Replica()
-	next.Message = next.sentence()
-	data, err := json.Marshal(next)
-	if err == nil {
-		err = a.conn.NATS.Publish(jets.SubjectAdvisory(one.kind, one.instance), data)
-	}
-	if err != nil {
-		a.log.Debug("advisory not sent", "kind", one.kind, "instance", one.instance, "err", err)
-	}
-	return 0
+	slices.SortFunc(ready, func(x, y *advisory) int { return x.At.Compare(y.At) })
+	return ready, wait
 }
 
 // sentence returns the advisory's message.
