@@ -44,8 +44,8 @@ Examples:
   signal-client audit --instance acme --since 2026-11-20 --until 2026-11-21 --repair
   signal-client audit --instance acme --since 7d --json | jq .missing`
 
-// auditor is the command audit.
-type auditor struct {
+// auditCommand is the command audit.
+type auditCommand struct {
 	cli.CommandContext
 	since, until cli.TimeFlag
 	share        float64
@@ -54,7 +54,7 @@ type auditor struct {
 
 // New makes the command audit.
 func New(p *cli.Program) *cobra.Command {
-	a := &auditor{CommandContext: cli.CommandContext{Program: p}}
+	a := &auditCommand{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Prove that nothing is missing, and repair what is",
@@ -70,7 +70,7 @@ func New(p *cli.Program) *cobra.Command {
 	return a.Flags(cmd)
 }
 
-func (a *auditor) run(cmd *cobra.Command) error {
+func (a *auditCommand) run(cmd *cobra.Command) error {
 	now := time.Now()
 	since, until, err := spanOf(a.since, a.until, now)
 	if err != nil {
@@ -110,7 +110,7 @@ func (a *auditor) run(cmd *cobra.Command) error {
 
 // client returns a client of the instance's org, within a share of its limit that it
 // shares with the pollers.
-func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (source.Client, error) {
+func (a *auditCommand) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (source.Client, error) {
 	token, err := orgs.Credential(ctx, i)
 	if i.Static && err != nil {
 		err = orgs.Withheld(i, errors.Unwrap(err))
@@ -124,7 +124,7 @@ func (a *auditor) client(ctx context.Context, i pipeline.Integration, store *jet
 	}), nil
 }
 
-func (a *auditor) audit(ctx context.Context, store *jets.Store, client source.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {
+func (a *auditCommand) audit(ctx context.Context, store *jets.Store, client source.Client, i pipeline.Integration, since, until time.Time) (audit.Report, error) {
 	line := &term.ProgressLine{To: a.Err(), Every: 10 * time.Second}
 	defer line.Clear()
 	return (&audit.Audit{

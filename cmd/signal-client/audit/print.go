@@ -12,7 +12,7 @@ import (
 )
 
 // print shows a report; its error is the exit code for differences.
-func (a *auditor) print(r audit.Report) error {
+func (a *auditCommand) print(r audit.Report) error {
 	if a.json {
 		if err := term.WriteJSON(a.Out(), r); err != nil {
 			return err

@@ -36,8 +36,8 @@ Examples:
   signal-client backfill show 20261122-141503-7f3a --watch
   signal-client backfill cancel 20261122-141503-7f3a`
 
-// backfiller is shared by the backfill commands.
-type backfiller struct {
+// backfillCommand is shared by the backfill commands.
+type backfillCommand struct {
 	cli.CommandContext
 	json, dry bool
 }
@@ -50,7 +50,7 @@ func New(p *cli.Program) *cobra.Command {
 }
 
 func newBackfillStart(p *cli.Program) *cobra.Command {
-	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
+	b := &backfillCommand{CommandContext: cli.CommandContext{Program: p}}
 	var since, until cli.TimeFlag
 	var share float64
 	cmd := &cobra.Command{
@@ -72,7 +72,7 @@ Examples:
 	return b.Flags(cmd)
 }
 
-func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share float64) error {
+func (b *backfillCommand) start(cmd *cobra.Command, since, until cli.TimeFlag, share float64) error {
 	if since.IsZero() {
 		return problem.Usage("--since is missing", "it is the start of the span", "--since=30d")
 	}
@@ -90,7 +90,9 @@ func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share 
 		return err
 	}
 	now := time.Now()
-	job, err := backfill.NewJob(kinds.Default, jobID(now), b.Instance, since.At(now), until.At(now), share, now)
+	unique := nuid.Next()
+	id := now.UTC().Format("20060102-150405-") + unique[len(unique)-4:] // it sorts by time
+	job, err := backfill.NewJob(kinds.Default, id, b.Instance, since.At(now), until.At(now), share, now)
 	if err != nil {
 		return &problem.Error{Op: "backfill of " + b.Instance, Err: err, Hint: "signal-client backfill start --help", Code: problem.BadUsage}
 	}
@@ -108,7 +110,7 @@ func (b *backfiller) start(cmd *cobra.Command, since, until cli.TimeFlag, share 
 }
 
 // tellOf prints what a new job does or, with --dry-run, would do.
-func (b *backfiller) tellOf(job backfill.Job, since time.Time, i pipeline.Integration) {
+func (b *backfillCommand) tellOf(job backfill.Job, since time.Time, i pipeline.Integration) {
 	if b.dry {
 		fmt.Fprintf(b.Out(), "A job would store the events of %s from %s to %s, within %g of its rate limit.\n",
 			job.Instance, job.Since.Format(time.RFC3339), job.Until.Format(time.RFC3339), job.Share)
@@ -127,29 +129,21 @@ func (b *backfiller) tellOf(job backfill.Job, since time.Time, i pipeline.Integr
 	}
 }
 
-// jobID returns a new id that sorts by time.
-func jobID(now time.Time) string {
-	id := nuid.Next()
-	return now.UTC().Format("20060102-150405-") + id[len(id)-4:]
-}
-
 func newBackfillCancel(p *cli.Program) *cobra.Command {
-	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
+	b := &backfillCommand{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:               "cancel <job>...",
 		Short:             "End a job; stored events remain",
 		Args:              jobsNamed(0),
 		ValidArgsFunction: b.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.each(cmd, args, func(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
-				return b.cancel(ctx, all, k)
-			})
+			return b.each(cmd, args, b.cancel)
 		},
 	}
 	return b.Connection(cmd)
 }
 
-func (b *backfiller) cancel(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
+func (b *backfillCommand) cancel(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
 	for {
 		if k.Ended() {
 			b.Say("%s: %s already", k.ID, k.State)
@@ -174,14 +168,14 @@ func (b *backfiller) cancel(ctx context.Context, all *buckets.Backfills, k bucke
 func jobsNamed(most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return &problem.Error{Op: "a job is missing", Err: errors.New("usage: " + cmd.UseLine()), Hint: "signal-client backfill list", Code: problem.BadUsage}
+			return problem.Usage("a job is missing", "usage: "+cmd.UseLine(), "signal-client backfill list")
 		}
 		return cli.Named(most)(cmd, args)
 	}
 }
 
 // each calls f with each of the named jobs.
-func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Context, *buckets.Backfills, buckets.KeptJob) error) error {
+func (b *backfillCommand) each(cmd *cobra.Command, ids []string, f func(context.Context, *buckets.Backfills, buckets.KeptJob) error) error {
 	all, done, err := b.jobs(cmd)
 	if err != nil {
 		return err
@@ -200,13 +194,13 @@ func (b *backfiller) each(cmd *cobra.Command, ids []string, f func(context.Conte
 }
 
 // jobs connects to NATS and returns its jobs.
-func (b *backfiller) jobs(cmd *cobra.Command) (*buckets.Backfills, func(), error) {
+func (b *backfillCommand) jobs(cmd *cobra.Command) (*buckets.Backfills, func(), error) {
 	store, done, err := b.Connect(cmd)
 	return &buckets.Backfills{Store: store}, done, err
 }
 
 // job finds a job by its id.
-func (b *backfiller) job(ctx context.Context, all *buckets.Backfills, id string) (buckets.KeptJob, error) {
+func (b *backfillCommand) job(ctx context.Context, all *buckets.Backfills, id string) (buckets.KeptJob, error) {
 	kept, err := all.All(ctx)
 	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return buckets.KeptJob{}, err
@@ -219,7 +213,7 @@ func (b *backfiller) job(ctx context.Context, all *buckets.Backfills, id string)
 }
 
 // completeJobs completes job ids that are not given yet.
-func (b *backfiller) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (b *backfillCommand) completeJobs(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return cli.Offered(cmd, func(ctx context.Context, store *jets.Store) (all []cobra.Completion) {
 		kept, _ := (&buckets.Backfills{Store: store}).All(ctx)
 		for _, k := range kept {

@@ -22,7 +22,7 @@ import (
 )
 
 func newBackfillList(p *cli.Program) *cobra.Command {
-	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
+	b := &backfillCommand{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -34,7 +34,7 @@ func newBackfillList(p *cli.Program) *cobra.Command {
 	return b.Connection(cmd)
 }
 
-func (b *backfiller) list(cmd *cobra.Command) error {
+func (b *backfillCommand) list(cmd *cobra.Command) error {
 	all, done, err := b.jobs(cmd)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func left(j backfill.Job, now time.Time) string {
 }
 
 func newBackfillShow(p *cli.Program) *cobra.Command {
-	b := &backfiller{CommandContext: cli.CommandContext{Program: p}}
+	b := &backfillCommand{CommandContext: cli.CommandContext{Program: p}}
 	var watch bool
 	cmd := &cobra.Command{
 		Use:               "show <job>",
@@ -109,7 +109,7 @@ func newBackfillShow(p *cli.Program) *cobra.Command {
 }
 
 // obstacle returns why a job makes no progress; empty: no known reason.
-func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j backfill.Job) string {
+func (b *backfillCommand) obstacle(ctx context.Context, store *jets.Store, j backfill.Job) string {
 	if j.Ended() {
 		return ""
 	}
@@ -126,7 +126,7 @@ func (b *backfiller) obstacle(ctx context.Context, store *jets.Store, j backfill
 	return ""
 }
 
-func (b *backfiller) show(j backfill.Job, obstacle string) error {
+func (b *backfillCommand) show(j backfill.Job, obstacle string) error {
 	if b.json {
 		return term.WriteJSON(b.Out(), j)
 	}
@@ -163,7 +163,7 @@ func (b *backfiller) show(j backfill.Job, obstacle string) error {
 
 // watch follows a job until it ends: in one line that is redrawn on a terminal, else in a
 // line per change.
-func (b *backfiller) watch(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
+func (b *backfillCommand) watch(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
 	line := &term.ProgressLine{To: b.Out()}
 	defer line.Done()
 	for {
@@ -184,7 +184,7 @@ func (b *backfiller) watch(ctx context.Context, all *buckets.Backfills, k bucket
 	}
 }
 
-func (b *backfiller) tell(line *term.ProgressLine, j backfill.Job) error {
+func (b *backfillCommand) tell(line *term.ProgressLine, j backfill.Job) error {
 	if b.json {
 		data, err := json.Marshal(j)
 		if err == nil {

@@ -44,14 +44,14 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// cursors is shared by the cursor commands.
-type cursors struct {
+// cursorCommand is shared by the cursor commands.
+type cursorCommand struct {
 	cli.CommandContext
 	json bool
 }
 
 // flags adds the common flags, and makes the org an argument.
-func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
+func (c *cursorCommand) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && cmd.Flags().Changed("instance") {
 			return nil
@@ -66,7 +66,7 @@ func (c *cursors) flags(cmd *cobra.Command) *cobra.Command {
 }
 
 // operator connects to NATS and returns the instance's Operator.
-func (c *cursors) operator(cmd *cobra.Command, args []string) (*signals.Operator, func(), error) {
+func (c *cursorCommand) operator(cmd *cobra.Command, args []string) (*signals.Operator, func(), error) {
 	if len(args) == 1 {
 		c.Instance = args[0]
 	}
@@ -84,7 +84,7 @@ Examples:
   signal-client cursor show acme --json | jq -r .position.link`
 
 func newCursorShow(p *cli.Program) *cobra.Command {
-	c := &cursors{CommandContext: cli.CommandContext{Program: p}}
+	c := &cursorCommand{CommandContext: cli.CommandContext{Program: p}}
 	return c.flags(&cobra.Command{
 		Use:   "show <name>",
 		Short: "Show the newest position, and whether CURSORS agrees",
@@ -93,8 +93,8 @@ func newCursorShow(p *cli.Program) *cobra.Command {
 	})
 }
 
-// standing is the output of cursor show --json.
-type standing struct {
+// positionDocument is the output of cursor show --json.
+type positionDocument struct {
 	Instance   string          `json:"instance"`
 	Position   json.RawMessage `json:"position"` // with "sequence"; null: none in the stream
 	LagSeconds float64         `json:"lag_seconds"`
@@ -103,7 +103,7 @@ type standing struct {
 	Holder     string          `json:"holder"`
 }
 
-func (c *cursors) show(cmd *cobra.Command, args []string) error {
+func (c *cursorCommand) show(cmd *cobra.Command, args []string) error {
 	o, done, err := c.operator(cmd, args)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 	if !c.json {
 		return c.facts(st, holder, now).Print(c.Out())
 	}
-	s := standing{Instance: c.Instance, Position: json.RawMessage("null"), Cursor: st.Cursor, Agrees: st.Agrees, Holder: holder}
+	s := positionDocument{Instance: c.Instance, Position: json.RawMessage("null"), Cursor: st.Cursor, Agrees: st.Agrees, Holder: holder}
 	if st.Seq > 0 {
 		s.Position = stepJSON(st.Step)
 		s.LagSeconds = max(0, now.Sub(st.CompleteThrough).Seconds())
@@ -127,7 +127,7 @@ func (c *cursors) show(cmd *cobra.Command, args []string) error {
 	return term.WriteJSON(c.Out(), s)
 }
 
-func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
+func (c *cursorCommand) holder(ctx context.Context, store *jets.Store) string {
 	replicas, err := locks.ReadReplicas(ctx, store)
 	if err != nil || !replicas.Held(c.Instance) {
 		return ""
@@ -136,7 +136,7 @@ func (c *cursors) holder(ctx context.Context, store *jets.Store) string {
 }
 
 // facts returns the standing, one fact per row.
-func (c *cursors) facts(st signals.CursorState, holder string, now time.Time) term.Grid {
+func (c *cursorCommand) facts(st signals.CursorState, holder string, now time.Time) term.Grid {
 	people := c.Out().Terminal
 	g := term.Grid{Title: c.Instance, Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }

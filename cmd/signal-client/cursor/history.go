@@ -38,15 +38,15 @@ Examples:
   signal-client cursor history acme --since 24h --limit 0
   signal-client cursor history acme --json | jq '.[] | select(.why != "page")'`
 
-// historian is the command cursor history.
-type historian struct {
-	cursors
+// historyCommand is the command cursor history.
+type historyCommand struct {
+	cursorCommand
 	since, until cli.TimeFlag
 	limit        int
 }
 
 func newCursorHistory(p *cli.Program) *cobra.Command {
-	h := &historian{cursors: cursors{CommandContext: cli.CommandContext{Program: p}}}
+	h := &historyCommand{cursorCommand: cursorCommand{CommandContext: cli.CommandContext{Program: p}}}
 	cmd := &cobra.Command{
 		Use:     "history <name>",
 		Aliases: []string{"log"},
@@ -60,7 +60,7 @@ func newCursorHistory(p *cli.Program) *cobra.Command {
 	return h.flags(cmd)
 }
 
-func (h *historian) run(cmd *cobra.Command, args []string) error {
+func (h *historyCommand) run(cmd *cobra.Command, args []string) error {
 	if h.limit < 0 {
 		return problem.Usage(fmt.Sprintf("--limit=%d", h.limit), "it must be a number of positions, or 0 for all", "--limit 20")
 	}
@@ -90,7 +90,7 @@ func (h *historian) run(cmd *cobra.Command, args []string) error {
 }
 
 // read collects the requested positions, and reports whether there are more.
-func (h *historian) read(ctx context.Context, o *signals.Operator) (steps []signals.Step, more bool, err error) {
+func (h *historyCommand) read(ctx context.Context, o *signals.Operator) (steps []signals.Step, more bool, err error) {
 	now, seen := time.Now(), false
 	for s, err := range o.History(ctx) {
 		switch {
@@ -116,7 +116,7 @@ func (h *historian) read(ctx context.Context, o *signals.Operator) (steps []sign
 	return steps, false, nil
 }
 
-func (h *historian) grid(steps []signals.Step) term.Grid {
+func (h *historyCommand) grid(steps []signals.Step) term.Grid {
 	people := h.Out().Terminal
 	g := term.Grid{
 		Title:  fmt.Sprintf("%s: %s", h.Instance, term.Count(len(steps), "position")),

@@ -54,27 +54,27 @@ Examples:
   signal-client cursor reopen acme --since 3d --dry-run
   signal-client cursor reopen acme --since 2026-11-20T00:00:00Z --yes`
 
-// mover is shared by rewind and reopen.
-type mover struct {
-	cursors
+// moveCommand is shared by rewind and reopen.
+type moveCommand struct {
+	cursorCommand
 	cli.Confirmation
 	force bool
 	note  string
 }
 
-func newMover(p *cli.Program) *mover {
-	return &mover{cursors: cursors{CommandContext: cli.CommandContext{Program: p}}, Confirmation: cli.Confirmation{In: os.Stdin}}
+func newMoveCommand(p *cli.Program) *moveCommand {
+	return &moveCommand{cursorCommand: cursorCommand{CommandContext: cli.CommandContext{Program: p}}, Confirmation: cli.Confirmation{In: os.Stdin}}
 }
 
-func (m *mover) flags(cmd *cobra.Command) *cobra.Command {
+func (m *moveCommand) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&m.note, "note", "", "reason, in a few words; kept with the position")
 	cmd.Flags().BoolVar(&m.force, "force", false, "override: abandon an unfinished rewind, or accept a gap")
 	m.Confirmation.Flags(cmd)
-	return m.cursors.flags(cmd)
+	return m.cursorCommand.flags(cmd)
 }
 
 func newCursorRewind(p *cli.Program) *cobra.Command {
-	m := newMover(p)
+	m := newMoveCommand(p)
 	var to string
 	cmd := &cobra.Command{
 		Use:   "rewind <name> --to <time or sequence>",
@@ -110,7 +110,7 @@ func markOf(to string, now time.Time) (signals.Mark, error) {
 }
 
 func newCursorReopen(p *cli.Program) *cobra.Command {
-	m := newMover(p)
+	m := newMoveCommand(p)
 	var since cli.TimeFlag
 	cmd := &cobra.Command{
 		Use:   "reopen <name> --since <time>",
@@ -138,7 +138,7 @@ func newCursorReopen(p *cli.Program) *cobra.Command {
 }
 
 // run makes a move: it shows what will happen, asks, and prints the result.
-func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *signals.Operator, func(signals.Move) error) (signals.Move, error)) error {
+func (m *moveCommand) run(cmd *cobra.Command, args []string, verb string, move func(context.Context, *signals.Operator, func(signals.Move) error) (signals.Move, error)) error {
 	if err := m.Possible("cursor " + verb); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (m *mover) run(cmd *cobra.Command, args []string, verb string, move func(co
 }
 
 // ask shows what will happen, and asks for confirmation.
-func (m *mover) ask(ctx context.Context, planned signals.Move, verb string) error {
+func (m *moveCommand) ask(ctx context.Context, planned signals.Move, verb string) error {
 	if m.Dry && m.json {
 		if err := term.WriteJSON(m.Out(), moveJSON(m.Instance, planned, true)); err != nil {
 			return err
@@ -184,7 +184,7 @@ func (m *mover) ask(ctx context.Context, planned signals.Move, verb string) erro
 }
 
 // explain prints the effect of a move.
-func (m *mover) explain(to term.Screen, planned signals.Move) {
+func (m *moveCommand) explain(to term.Screen, planned signals.Move) {
 	now := time.Now()
 	line := func(format string, args ...any) { fmt.Fprintln(to, term.Printable(fmt.Sprintf(format, args...))) }
 	from, target := planned.From, planned.Target
@@ -242,7 +242,7 @@ func whoami() string {
 }
 
 // moveProblem adds to a refused move's error what to do about it.
-func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string, at signals.Move, err error) error {
+func (m *moveCommand) moveProblem(ctx context.Context, store *jets.Store, verb string, at signals.Move, err error) error {
 	op, name := verb+" "+m.Instance, m.Instance
 	switch {
 	case errors.Is(err, pipeline.ErrMakingUp):
@@ -261,7 +261,7 @@ func (m *mover) moveProblem(ctx context.Context, store *jets.Store, verb string,
 }
 
 // problem adds to the error of an org without a position what to do about it.
-func (c *cursors) problem(ctx context.Context, store *jets.Store, act string, err error) error {
+func (c *cursorCommand) problem(ctx context.Context, store *jets.Store, act string, err error) error {
 	if !errors.Is(err, signals.ErrNoPosition) || errors.Is(err, signals.ErrPurged) {
 		return err
 	}

@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -48,8 +49,8 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// letters is shared by the deadletter commands.
-type letters struct {
+// deadLetterCommand is shared by the deadletter commands.
+type deadLetterCommand struct {
 	cli.CommandContext
 	reason string
 	json   bool
@@ -57,7 +58,7 @@ type letters struct {
 }
 
 // choose adds the flags that select dead letters.
-func (l *letters) choose(cmd *cobra.Command) {
+func (l *deadLetterCommand) choose(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.reason, "reason", "", "only with this `reason`: "+strings.Join(reasons(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(reasons(), cobra.ShellCompDirectiveNoFileComp))
 }
@@ -71,22 +72,15 @@ func reasons() []string {
 }
 
 // fault returns the problem of an unknown reason.
-func (l *letters) fault() error {
+func (l *deadLetterCommand) fault() error {
 	if l.reason == "" || slices.Contains(reasons(), l.reason) {
 		return nil
 	}
-	return problem.Usage("--reason="+l.reason, "it must be one of "+strings.Join(reasons(), ", "), "--reason="+nearestOr(l.reason, reasons()))
-}
-
-func nearestOr(word string, candidates []string) string {
-	if near := problem.Nearest(word, candidates); near != "" {
-		return near
-	}
-	return candidates[0]
+	return problem.Usage("--reason="+l.reason, "it must be one of "+strings.Join(reasons(), ", "), "--reason="+cmp.Or(problem.Nearest(l.reason, reasons()), reasons()[0]))
 }
 
 // deadLetters connects to NATS and returns its dead letters.
-func (l *letters) deadLetters(cmd *cobra.Command) (*deadletters.DeadLetters, func(), error) {
+func (l *deadLetterCommand) deadLetters(cmd *cobra.Command) (*deadletters.DeadLetters, func(), error) {
 	if err := l.fault(); err != nil {
 		return nil, nil, err
 	}
@@ -107,8 +101,8 @@ func sequences(args []string) ([]uint64, error) {
 	return seqs, nil
 }
 
-// letterProblem adds to the error of a missing dead letter what to do about it.
-func letterProblem(seq uint64, err error) error {
+// missing adds to the error of a missing dead letter what to do about it.
+func missing(seq uint64, err error) error {
 	if !errors.Is(err, jets.ErrNoMessage) {
 		return err
 	}
@@ -116,8 +110,8 @@ func letterProblem(seq uint64, err error) error {
 		Hint: "signal-client deadletter list", Code: problem.Failed}
 }
 
-// letterDoc is a dead letter in JSON output.
-type letterDoc struct {
+// document is a dead letter in JSON output.
+type document struct {
 	Sequence   uint64    `json:"sequence"`
 	Time       time.Time `json:"time"`
 	Instance   string    `json:"instance"`
@@ -132,8 +126,8 @@ type letterDoc struct {
 	DataBase64 string  `json:"data_base64,omitempty"` // if they are not
 }
 
-func docOf(l deadletters.DeadLetter) letterDoc {
-	return letterDoc{Sequence: l.Seq, Time: l.Time, Instance: l.Instance, Reason: string(l.Reason),
+func documentOf(l deadletters.DeadLetter) document {
+	return document{Sequence: l.Seq, Time: l.Time, Instance: l.Instance, Reason: string(l.Reason),
 		Size: l.Size, Kept: l.Kept, Cut: l.Cut(), Link: string(l.Link)}
 }
 
@@ -152,7 +146,7 @@ Examples:
   signal-client deadletter show 12 --raw > element.json`
 
 func newDeadletterShow(p *cli.Program) *cobra.Command {
-	l := &letters{CommandContext: cli.CommandContext{Program: p}}
+	l := &deadLetterCommand{CommandContext: cli.CommandContext{Program: p}}
 	var raw bool
 	cmd := &cobra.Command{
 		Use:   "show <sequence>",
@@ -166,7 +160,7 @@ func newDeadletterShow(p *cli.Program) *cobra.Command {
 	return l.Connection(cmd)
 }
 
-func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
+func (l *deadLetterCommand) show(cmd *cobra.Command, args []string, raw bool) error {
 	seqs, err := sequences(args)
 	if err != nil {
 		return err
@@ -179,12 +173,12 @@ func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
 	letter, err := all.Get(cmd.Context(), seqs[0])
 	switch {
 	case err != nil:
-		return letterProblem(seqs[0], err)
+		return missing(seqs[0], err)
 	case raw:
 		_, err := l.Out().Write(letter.Data)
 		return err
 	case l.json:
-		doc := docOf(letter)
+		doc := documentOf(letter)
 		if text := string(letter.Data); utf8.Valid(letter.Data) {
 			doc.Data = &text
 		} else {
@@ -198,7 +192,7 @@ func (l *letters) show(cmd *cobra.Command, args []string, raw bool) error {
 // shownBytes is how much of a dead letter is printed.
 const shownBytes = 4 << 10
 
-func (l *letters) print(letter deadletters.DeadLetter) error {
+func (l *deadLetterCommand) print(letter deadletters.DeadLetter) error {
 	out := l.Out()
 	g := term.Grid{Title: fmt.Sprintf("dead letter %d", letter.Seq), Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }

@@ -20,15 +20,15 @@ Examples:
   signal-client deadletter list --instance acme --reason too_large --since 7d
   signal-client deadletter list --json --limit 0 | jq 'group_by(.reason) | map({(.[0].reason): length}) | add'`
 
-// letterList is the command deadletter list.
-type letterList struct {
-	letters
+// listCommand is the command deadletter list.
+type listCommand struct {
+	deadLetterCommand
 	since cli.TimeFlag
 	limit int
 }
 
 func newDeadletterList(p *cli.Program) *cobra.Command {
-	l := &letterList{letters: letters{CommandContext: cli.CommandContext{Program: p}}}
+	l := &listCommand{deadLetterCommand: deadLetterCommand{CommandContext: cli.CommandContext{Program: p}}}
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -44,7 +44,7 @@ func newDeadletterList(p *cli.Program) *cobra.Command {
 	return l.Flags(cmd)
 }
 
-func (l *letterList) run(cmd *cobra.Command) error {
+func (l *listCommand) run(cmd *cobra.Command) error {
 	if l.limit < 0 {
 		return problem.Usage(fmt.Sprintf("--limit=%d", l.limit), "it must be a number of dead letters, or 0 for all", "--limit 100")
 	}
@@ -87,8 +87,8 @@ func (l *letterList) run(cmd *cobra.Command) error {
 }
 
 // read collects the newest of the selected dead letters, and counts the rest.
-func (l *letterList) read(cmd *cobra.Command, all *deadletters.DeadLetters) (docs []letterDoc, left int, err error) {
-	docs = []letterDoc{} // [] rather than null
+func (l *listCommand) read(cmd *cobra.Command, all *deadletters.DeadLetters) (docs []document, left int, err error) {
+	docs = []document{} // [] rather than null
 	var since time.Time
 	if !l.since.IsZero() {
 		since = l.since.At(time.Now())
@@ -100,7 +100,7 @@ func (l *letterList) read(cmd *cobra.Command, all *deadletters.DeadLetters) (doc
 		if l.reason != "" && string(letter.Reason) != l.reason {
 			continue
 		}
-		doc := docOf(letter)
+		doc := documentOf(letter)
 		doc.FirstBytes = beginning(letter.Data)
 		docs = append(docs, doc)
 		if l.limit > 0 && len(docs) > l.limit {

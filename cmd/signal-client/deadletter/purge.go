@@ -30,16 +30,16 @@ Examples:
 // noTime is the zero time: no bound.
 var noTime time.Time
 
-// letterPurge is the command deadletter purge.
-type letterPurge struct {
-	letters
+// purgeCommand is the command deadletter purge.
+type purgeCommand struct {
+	deadLetterCommand
 	cli.Confirmation
 	older cli.TimeFlag
 	all   bool
 }
 
 func newDeadletterPurge(p *cli.Program) *cobra.Command {
-	l := &letterPurge{letters: letters{CommandContext: cli.CommandContext{Program: p}}, Confirmation: cli.Confirmation{In: os.Stdin}}
+	l := &purgeCommand{deadLetterCommand: deadLetterCommand{CommandContext: cli.CommandContext{Program: p}}, Confirmation: cli.Confirmation{In: os.Stdin}}
 	cmd := &cobra.Command{
 		Use:     "purge [<sequence>...]",
 		Aliases: []string{"rm", "delete"},
@@ -53,19 +53,19 @@ func newDeadletterPurge(p *cli.Program) *cobra.Command {
 	cmd.Flags().BoolVar(&l.all, "all", false, "all orgs and reasons, unless narrowed by other flags")
 	l.Confirmation.Flags(cmd)
 	cmd.Flags().BoolVar(&l.json, "json", false, "with --dry-run: print one JSON document")
-	return l.letters.Flags(cmd)
+	return l.deadLetterCommand.Flags(cmd)
 }
 
-// doomed is the dead letters to delete, and their number by kind.
-type doomed struct {
+// selection is the dead letters to delete, and their number by kind.
+type selection struct {
 	named   bool // given by their sequences
 	letters []deadletters.DeadLetter
-	kinds   map[letterKind]int
+	kinds   map[deadLetterKind]int
 }
 
-type letterKind struct{ instance, reason string }
+type deadLetterKind struct{ instance, reason string }
 
-func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
+func (l *purgeCommand) run(cmd *cobra.Command, args []string) error {
 	seqs, err := sequences(args)
 	chosen := l.all || l.Instance != "" || l.reason != "" || !l.older.IsZero()
 	switch {
@@ -97,17 +97,17 @@ func (l *letterPurge) run(cmd *cobra.Command, args []string) error {
 }
 
 // find collects the dead letters to delete.
-func (l *letterPurge) find(ctx context.Context, all *deadletters.DeadLetters, seqs []uint64) (doomed, error) {
-	d := doomed{named: len(seqs) > 0, kinds: map[letterKind]int{}}
+func (l *purgeCommand) find(ctx context.Context, all *deadletters.DeadLetters, seqs []uint64) (selection, error) {
+	d := selection{named: len(seqs) > 0, kinds: map[deadLetterKind]int{}}
 	add := func(letter deadletters.DeadLetter) {
 		letter.Data, letter.Header = nil, nil
 		d.letters = append(d.letters, letter)
-		d.kinds[letterKind{letter.Instance, string(letter.Reason)}]++
+		d.kinds[deadLetterKind{letter.Instance, string(letter.Reason)}]++
 	}
 	for _, seq := range seqs {
 		letter, err := all.Get(ctx, seq)
 		if err != nil {
-			return d, letterProblem(seq, err)
+			return d, missing(seq, err)
 		}
 		add(letter)
 	}
@@ -129,15 +129,15 @@ func (l *letterPurge) find(ctx context.Context, all *deadletters.DeadLetters, se
 }
 
 // purge shows what it deletes, asks, and deletes.
-func (l *letterPurge) purge(ctx context.Context, all *deadletters.DeadLetters, d doomed) error {
+func (l *purgeCommand) purge(ctx context.Context, all *deadletters.DeadLetters, d selection) error {
 	to := l.Err()
 	if l.Dry {
 		to = l.Out()
 	}
 	if l.Dry && l.json {
-		docs := []letterDoc{}
+		docs := []document{}
 		for _, letter := range d.letters {
-			docs = append(docs, docOf(letter))
+			docs = append(docs, documentOf(letter))
 		}
 		return term.WriteJSON(to, docs)
 	}
@@ -145,7 +145,7 @@ func (l *letterPurge) purge(ctx context.Context, all *deadletters.DeadLetters, d
 		fmt.Fprintln(to, "There is nothing to delete.")
 		return nil
 	}
-	kinds := slices.SortedFunc(maps.Keys(d.kinds), func(a, b letterKind) int {
+	kinds := slices.SortedFunc(maps.Keys(d.kinds), func(a, b deadLetterKind) int {
 		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.reason, b.reason))
 	})
 	for _, k := range kinds {
@@ -166,7 +166,7 @@ func (l *letterPurge) purge(ctx context.Context, all *deadletters.DeadLetters, d
 
 // delete deletes them one by one, or at once if they are all of an org's up to the newest
 // of them.
-func (l *letterPurge) delete(ctx context.Context, all *deadletters.DeadLetters, d doomed) error {
+func (l *purgeCommand) delete(ctx context.Context, all *deadletters.DeadLetters, d selection) error {
 	if !d.named && l.reason == "" {
 		through := map[string]uint64{}
 		for _, letter := range d.letters {

@@ -35,7 +35,7 @@ Examples:
   signal-client deadletter requeue --instance acme`
 
 func newDeadletterRequeue(p *cli.Program) *cobra.Command {
-	l := &letters{CommandContext: cli.CommandContext{Program: p}}
+	l := &deadLetterCommand{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:   "requeue <sequence>... | --instance <name>",
 		Short: "Store those that can be stored now",
@@ -50,7 +50,7 @@ func newDeadletterRequeue(p *cli.Program) *cobra.Command {
 // anyArgs accepts any arguments: the command parses them itself.
 func anyArgs(*cobra.Command, []string) error { return nil }
 
-func (l *letters) requeue(cmd *cobra.Command, args []string) error {
+func (l *deadLetterCommand) requeue(cmd *cobra.Command, args []string) error {
 	seqs, err := sequences(args)
 	switch {
 	case err != nil:
@@ -110,10 +110,10 @@ func tooLarge(ctx context.Context, all *deadletters.DeadLetters, instance string
 
 // requeueOne requeues one dead letter and prints the result. If it is refused, the error
 // is a *problem.
-func (l *letters) requeueOne(ctx context.Context, all *deadletters.DeadLetters, seq uint64) error {
+func (l *deadLetterCommand) requeueOne(ctx context.Context, all *deadletters.DeadLetters, seq uint64) error {
 	letter, err := all.Get(ctx, seq)
 	if err != nil {
-		return letterProblem(seq, err)
+		return missing(seq, err)
 	}
 	var stored bool
 	if l.dryRun {

@@ -117,7 +117,7 @@ func (d *demo) run(ctx context.Context, listen string, process config.Process) e
 		line.Done()
 		return <-ended
 	}
-	orgs.Quiet()
+	orgs.quiet()
 	line.Show("storing the remaining events and comparing them with the orgs")
 	verdict := orgs.Settle(running, figures, demoSettle)
 	line.Done()

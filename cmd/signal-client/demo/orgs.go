@@ -53,7 +53,7 @@ type demoOrg struct {
 // demoOrgs is the running orgs of a demo.
 type demoOrgs struct {
 	each  []*demoOrg
-	quiet context.CancelFunc
+	quiet context.CancelFunc // stops new events
 	wg    sync.WaitGroup
 }
 
@@ -80,9 +80,6 @@ func startOrgs(ctx context.Context, perMinute float64) (*demoOrgs, error) {
 	}
 	return o, nil
 }
-
-// Quiet stops new events in the orgs.
-func (o *demoOrgs) Quiet() { o.quiet() }
 
 // Stop ends the orgs.
 func (o *demoOrgs) Stop() {

@@ -1,11 +1,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
 // outcome is the result of a check.
@@ -60,6 +63,11 @@ func skipped(group, check, why string) check {
 	return one(group, check, func(_ context.Context, d *observation) { d.skip(why) })
 }
 
+// failed returns a check that only says why it could not be made.
+func failed(group, check string, err error) check {
+	return one(group, check, func(_ context.Context, d *observation) { d.failed(err) })
+}
+
 // observation collects what one check finds. Its worst finding is the result; facts are
 // shown if there is none.
 type observation struct {
@@ -91,19 +99,25 @@ func (d *observation) problem(found, remedy string) {
 	}
 }
 
+func (d *observation) failed(err error) { d.wrong(err.Error(), problem.Hint(err)) }
+
+// grade reports text: as wrong or as a warning, with the remedy, or as a fact.
+func (d *observation) grade(wrong, warning bool, text, remedy string) {
+	switch {
+	case wrong:
+		d.wrong(text, remedy)
+	case warning:
+		d.warn(text, remedy)
+	default:
+		d.fact("%s", text)
+	}
+}
+
 func (d *observation) skip(why string) { d.result, d.facts = outcomeSkipped, []string{why} }
 
 func (d *observation) finding(group, instance, check string) finding {
-	f := finding{Group: group, Instance: instance, Check: check, Result: outcomeOK}
-	if d.result != "" {
-		f.Result = d.result
-	}
-	f.Found = strings.Join(d.problems, "; ")
-	if f.Found == "" {
-		f.Found = strings.Join(d.facts, ", ")
-	}
-	f.Remedy = strings.Join(d.remedies, "; ")
-	return f
+	return finding{Group: group, Instance: instance, Check: check, Result: cmp.Or(d.result, outcomeOK),
+		Found: cmp.Or(strings.Join(d.problems, "; "), strings.Join(d.facts, ", ")), Remedy: strings.Join(d.remedies, "; ")}
 }
 
 const (

@@ -113,14 +113,6 @@ func (d *doctor) load(cmd *cobra.Command) error {
 	return config.Load(cmd, &d.nats, &d.server, &d.stream)
 }
 
-// dialing returns how NATS is reached, as in other commands.
-func (d *doctor) dialing() (config.Dialing, error) {
-	if d.nats.Embedded() {
-		return d.server.ToEmbedded(), nil
-	}
-	return d.nats.Dialing()
-}
-
 // asked reports whether an org is to be checked.
 func (d *doctor) asked(instance string) bool {
 	return len(d.instances) == 0 || slices.Contains(d.instances, instance)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -31,7 +30,7 @@ func (s *surroundings) fleetChecks() []check {
 func (s *surroundings) whole(check func(d *observation)) func(context.Context, *observation) {
 	return func(_ context.Context, d *observation) {
 		if s.fleetErr != nil {
-			d.wrong(s.fleetErr.Error(), problem.Hint(s.fleetErr))
+			d.failed(s.fleetErr)
 			return
 		}
 		check(d)
@@ -93,7 +92,7 @@ func (s *surroundings) owners(d *observation) {
 	}
 	switch {
 	case s.writtenErr != nil:
-		d.wrong(s.writtenErr.Error(), problem.Hint(s.writtenErr))
+		d.failed(s.writtenErr)
 	case len(unowned) > 0 && len(s.replicas.Sessions) == 0:
 		d.wrong("nobody polls "+few(unowned), "signal-client run")
 	case len(unowned) > 0:

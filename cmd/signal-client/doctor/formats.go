@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
@@ -38,21 +39,12 @@ func labelValue(value string) string {
 const nagiosUnknown = 3
 
 // nagiosOf returns an outcome as nagios counts: 0, 1, 2, 3.
-func nagiosOf(o outcome) int {
-	for n, each := range outcomes {
-		if o == each {
-			return n
-		}
-	}
-	return nagiosUnknown
-}
-
-func (c *report) nagiosCode() int { return nagiosOf(c.Result) }
+func nagiosOf(o outcome) int { return slices.Index(outcomes, o) }
 
 // nagios returns the report as a monitoring plugin's output: a status line with the worst
 // findings and the counts, then a line for each finding that is not ok.
 func (c *report) nagios() string {
-	state := []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[c.nagiosCode()]
+	state := []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[nagiosOf(c.Result)]
 	what := c.summary()
 	var lines []string
 	for _, worst := range []outcome{outcomeWrong, outcomeWarning} {

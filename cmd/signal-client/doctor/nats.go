@@ -81,7 +81,7 @@ func (s *surroundings) jetStream(_ context.Context, d *observation) {
 	case s.conn == nil:
 		d.skip(notReached)
 	case s.accountErr != nil:
-		d.wrong(s.accountErr.Error(), problem.Hint(s.accountErr))
+		d.failed(s.accountErr)
 	default:
 		d.fact("on")
 		if s.account.Domain != "" {
@@ -121,15 +121,7 @@ func (d *observation) usage(what string, used uint64, limit int64) {
 	}
 	share := float64(used) / float64(limit)
 	text := fmt.Sprintf("%s: %s of %s in use (%.0f %%)", what, humanize.IBytes(used), humanize.IBytes(uint64(limit)), 100*share)
-	const remedy = "give it more room: nothing can be stored once it is full"
-	switch {
-	case share >= 0.97:
-		d.wrong(text, remedy)
-	case share >= 0.85:
-		d.warn(text, remedy)
-	default:
-		d.fact("%s", text)
-	}
+	d.grade(share >= 0.97, share >= 0.85, text, "give it more room: nothing can be stored once it is full")
 }
 
 // missing counts streams and buckets that don't exist.
@@ -149,7 +141,7 @@ func (s *surroundings) roundTrip(_ context.Context, d *observation) {
 	took := time.Since(began)
 	switch {
 	case err != nil:
-		d.wrong(err.Error(), problem.Hint(err))
+		d.failed(err)
 	case took > 2*time.Second:
 		d.wrong(term.Span(took), "check the network and the server's load: sessions are renewed every third of SIGNAL_CLIENT_SESSION_TTL")
 	case took > 250*time.Millisecond:
@@ -177,18 +169,13 @@ func (s *surroundings) clock(_ context.Context, d *observation) {
 // skew reports how far another clock is from the local one.
 func (d *observation) skew(whose string, skew, uncertain time.Duration) {
 	beyond := skew.Abs() - uncertain
-	text := fmt.Sprintf("%s clock is %s %s this machine's", whose, term.Span(skew.Abs()), ahead(skew))
-	const remedy = "synchronize both clocks by NTP (chronyc tracking, timedatectl): stored data stays exact, but reported lags and times are wrong"
-	switch {
-	case beyond > time.Minute:
-		d.wrong(text, remedy)
-	case beyond > 2*time.Second:
-		d.warn(text, remedy)
-	case beyond <= 0:
+	if beyond <= 0 {
 		d.fact("%s clock and this machine's agree within %s", whose, term.Span(uncertain))
-	default:
-		d.fact("%s", text)
+		return
 	}
+	d.grade(beyond > time.Minute, beyond > 2*time.Second,
+		fmt.Sprintf("%s clock is %s %s this machine's", whose, term.Span(skew.Abs()), ahead(skew)),
+		"synchronize both clocks by NTP (chronyc tracking, timedatectl): stored data stays exact, but reported lags and times are wrong")
 }
 
 func ahead(skew time.Duration) string {

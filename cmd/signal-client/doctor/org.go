@@ -38,9 +38,7 @@ func (s *surroundings) orgChecks() []check {
 	case s.conn == nil:
 		checks = append(checks, skipped(groupInstance, "integrations", notReached+", so INTEGRATIONS is not read"))
 	case s.writtenErr != nil:
-		checks = append(checks, one(groupInstance, "integrations", func(_ context.Context, d *observation) {
-			d.wrong(s.writtenErr.Error(), problem.Hint(s.writtenErr))
-		}))
+		checks = append(checks, failed(groupInstance, "integrations", s.writtenErr))
 	case len(orgs) == 0 && len(s.instances) == 0:
 		checks = append(checks, one(groupInstance, "integrations", func(_ context.Context, d *observation) {
 			d.warn("no org is configured", cli.FirstCommand)
@@ -247,15 +245,8 @@ func (d *observation) tls(ctx context.Context, origin string, config *tls.Config
 	}
 	days := int(math.Floor(time.Until(end).Hours() / 24))
 	text := fmt.Sprintf("%s, issued by %s, %s left", tls.VersionName(state.Version), term.Printable(issuer(leaf.Issuer.Organization, leaf.Issuer.CommonName)), term.Count(days, "day"))
-	const remedy = "have the certificate renewed before it expires and requests fail (a custom domain's certificate is yours to renew, in Okta or by Okta)"
-	switch {
-	case days < hardlyADays:
-		d.wrong(text, remedy)
-	case days < fewDays:
-		d.warn(text, remedy)
-	default:
-		d.fact("%s", text)
-	}
+	d.grade(days < hardlyADays, days < fewDays, text,
+		"have the certificate renewed before it expires and requests fail (a custom domain's certificate is yours to renew, in Okta or by Okta)")
 }
 
 func issuer(organization []string, name string) string {

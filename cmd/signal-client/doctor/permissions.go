@@ -57,7 +57,7 @@ func (s *surroundings) permissions(ctx context.Context, d *observation) {
 	// A separate connection, because the server reports refusals per connection.
 	conn, err := s.dial.Connect(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
-		d.wrong(err.Error(), problem.Hint(err))
+		d.failed(err)
 		return
 	}
 	defer conn.Close()

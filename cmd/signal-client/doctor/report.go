@@ -59,7 +59,7 @@ func (c *report) print(to term.Screen, format string) error {
 		_, err = io.WriteString(to, c.prometheus())
 	case formatNagios:
 		if _, err = io.WriteString(to, c.nagios()); err == nil && c.Result != outcomeOK {
-			err = problem.ExitCode(c.nagiosCode())
+			err = problem.ExitCode(nagiosOf(c.Result))
 		}
 		return err
 	default:

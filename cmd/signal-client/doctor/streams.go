@@ -13,7 +13,6 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -24,9 +23,7 @@ func (s *surroundings) streamChecks() []check {
 		return []check{skipped(groupStreams, "streams and buckets", notReached)}
 	}
 	if s.streamsErr != nil {
-		return []check{one(groupStreams, "streams and buckets", func(_ context.Context, d *observation) {
-			d.wrong(s.streamsErr.Error(), problem.Hint(s.streamsErr))
-		})}
+		return []check{failed(groupStreams, "streams and buckets", s.streamsErr)}
 	}
 	var checks []check
 	for _, i := range s.streams {
@@ -55,7 +52,7 @@ func (s *surroundings) streamFound(i jets.Inspection, d *observation) {
 		d.wrong("it is gone", "restart the service: at its start it creates what is missing")
 		return
 	case i.Info == nil:
-		d.wrong(i.Unfit.Error(), problem.Hint(i.Unfit))
+		d.failed(i.Unfit)
 		return
 	}
 	if i.Unfit != nil {
@@ -180,7 +177,7 @@ func agesText(most time.Duration) string {
 // deadLetters reports the elements in DEADLETTER.
 func (s *surroundings) deadLetters(_ context.Context, d *observation) {
 	if s.lettersErr != nil {
-		d.wrong(s.lettersErr.Error(), problem.Hint(s.lettersErr))
+		d.failed(s.lettersErr)
 		return
 	}
 	var total uint64

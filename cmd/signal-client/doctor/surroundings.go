@@ -44,7 +44,7 @@ type surroundings struct {
 // look connects to NATS and reads everything, each part within the timeout.
 func (d *doctor) look(ctx context.Context) *surroundings {
 	s := &surroundings{doctor: d, now: time.Now()}
-	if s.dial, s.away = d.dialing(); s.away != nil {
+	if s.dial, s.away = d.nats.To(d.server); s.away != nil {
 		return s
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
@@ -68,9 +68,7 @@ func (s *surroundings) read(ctx context.Context) {
 	store := &jets.Store{Conn: s.conn, Kind: kinds.Default}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.account, s.accountErr = s.conn.JS.AccountInfo(ctx) })
-	wg.Go(func() {
-		s.streams, s.streamsErr = s.conn.Inspect(ctx, s.stream.Asked())
-	})
+	wg.Go(func() { s.streams, s.streamsErr = s.conn.Inspect(ctx, s.stream.Asked()) })
 	wg.Go(func() {
 		var statuses []pipeline.Status
 		statuses, s.replicas, s.fleetErr = overview.Read(ctx, store, s.now)

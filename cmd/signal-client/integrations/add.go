@@ -100,7 +100,8 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 		return err
 	}
 	if before.Value != nil {
-		return exists(instance)
+		return &problem.Error{Op: "add " + instance, Err: errors.New("an integration of that name exists"), Code: problem.Failed,
+			Hint: fmt.Sprintf("signal-client integrations set %s --fqdn …, or another name", instance)}
 	}
 	if file == "" {
 		token, err := r.readToken(cmd.Context(), cmp.Or(tokenFrom, "-"))
@@ -109,7 +110,7 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 		}
 		v.SetToken(token)
 	}
-	i, errs := v.Check(instance, v.Labelled)
+	i, errs := v.Check(instance, v.Labelled) // with the token
 	if errs != nil {
 		return errors.Join(errs...)
 	}
@@ -138,15 +139,6 @@ func (r *integrations) noteFile(ctx context.Context, i pipeline.Integration) {
 	}
 	if _, err := i.Kind.Credential(ctx, i); err != nil {
 		r.Say("note: the token's file can't be read here: %v; it must be readable where the service runs", err)
-	}
-}
-
-func exists(instance string) error {
-	return &problem.Error{
-		Op:   fmt.Sprintf("add %s", instance),
-		Err:  errors.New("an integration of that name exists"),
-		Hint: fmt.Sprintf("signal-client integrations set %s --fqdn …, or another name", instance),
-		Code: problem.Failed,
 	}
 }
 

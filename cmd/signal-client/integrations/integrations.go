@@ -11,7 +11,6 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -88,25 +87,14 @@ func (r *integrations) open(cmd *cobra.Command) (*buckets.Integrations, func(), 
 	return &buckets.Integrations{Store: jets.Attach(conn, kinds.Default)}, r.Closing(conn), nil
 }
 
-// written reads all values once, by instance.
-func (r *integrations) written(cmd *cobra.Command) ([]buckets.Written, error) {
+// with reads something of NATS's integrations.
+func with[T any](r *integrations, cmd *cobra.Command, read func(context.Context, *buckets.Integrations) (T, error)) (T, error) {
 	all, done, err := r.open(cmd)
 	if err != nil {
-		return nil, err
+		return *new(T), err
 	}
 	defer done()
-	written, err := all.Written(cmd.Context())
-	return written, jets.IgnoreMissingBucket(err)
-}
-
-// one reads the value of an instance that must exist.
-func (r *integrations) one(cmd *cobra.Command, instance string) (buckets.Written, error) {
-	all, done, err := r.open(cmd)
-	if err != nil {
-		return buckets.Written{}, err
-	}
-	defer done()
-	return orgs.Find(cmd.Context(), all, instance)
+	return read(cmd.Context(), all)
 }
 
 // openToWrite is open for adding: missing buckets are created, as the service would.

@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -9,10 +10,12 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // changedOf returns when the value was written, or where it comes from instead.
-func changedOf(s orgs.Shown) any {
+func changedOf(s orgs.Summary) any {
 	if s.Environment {
 		return "environment"
 	}
@@ -36,7 +39,7 @@ func (r *integrations) newList() *cobra.Command {
 		Long:    integrationsListLong,
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := r.list(cmd)
+			list, err := with(r, cmd, orgs.List)
 			if err != nil {
 				return err
 			}
@@ -50,16 +53,7 @@ func (r *integrations) newList() *cobra.Command {
 	return r.flags(cmd)
 }
 
-func (r *integrations) list(cmd *cobra.Command) ([]orgs.Shown, error) {
-	all, done, err := r.open(cmd)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return orgs.List(cmd.Context(), all)
-}
-
-func (r *integrations) printList(list []orgs.Shown) error {
+func (r *integrations) printList(list []orgs.Summary) error {
 	out := r.Out()
 	if len(list) == 0 && out.Terminal {
 		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+cli.FirstCommand)
@@ -98,7 +92,9 @@ func (r *integrations) newShow() *cobra.Command {
 		Args:              cli.Named(1),
 		ValidArgsFunction: cli.CompleteInstances(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := r.shown(cmd, args[0])
+			s, err := with(r, cmd, func(ctx context.Context, all *buckets.Integrations) (orgs.Summary, error) {
+				return orgs.LookUp(ctx, all, args[0])
+			})
 			if err != nil {
 				return err
 			}
@@ -112,16 +108,7 @@ func (r *integrations) newShow() *cobra.Command {
 	return r.flags(cmd)
 }
 
-func (r *integrations) shown(cmd *cobra.Command, instance string) (orgs.Shown, error) {
-	all, done, err := r.open(cmd)
-	if err != nil {
-		return orgs.Shown{}, err
-	}
-	defer done()
-	return orgs.LookUp(cmd.Context(), all, instance)
-}
-
-func (r *integrations) printOne(s orgs.Shown) error {
+func (r *integrations) printOne(s orgs.Summary) error {
 	out := r.Out()
 	g := term.Grid{Title: s.Instance, Header: []string{"field", "value"}}
 	add := func(name string, v any) { g.Rows = append(g.Rows, []any{name, v}) }
@@ -161,8 +148,10 @@ func (r *integrations) newExport() *cobra.Command {
 		Long:  integrationsExportLong,
 		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			written, err := r.written(cmd)
-			if err != nil {
+			written, err := with(r, cmd, func(ctx context.Context, all *buckets.Integrations) ([]buckets.Written, error) {
+				return all.Written(ctx)
+			})
+			if err := jets.IgnoreMissingBucket(err); err != nil {
 				return err
 			}
 			list := []orgs.Value{}

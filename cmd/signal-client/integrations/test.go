@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 )
 
 const integrationsTestLong = `Send an org one request for its newest event, with the stored credential, and say
@@ -63,7 +65,9 @@ func (r *integrations) newTest() *cobra.Command {
 
 // tested returns what to try. The connection to NATS is closed before the request.
 func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Integration, pipeline.Credential, error) {
-	w, err := r.one(cmd, instance)
+	w, err := with(r, cmd, func(ctx context.Context, all *buckets.Integrations) (buckets.Written, error) {
+		return orgs.Find(ctx, all, instance)
+	})
 	if err != nil {
 		return pipeline.Integration{}, nil, err
 	}

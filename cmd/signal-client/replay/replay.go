@@ -48,8 +48,8 @@ Examples:
   signal-client replay --actor jane@acme.com --ip 203.0.113.0/24 --since 7d | jq -r .eventType
   signal-client replay --since 2026-11-20 --until 2026-11-21 --to 'signals-replay.{instance}' --speed 10x`
 
-// replayer is the command replay.
-type replayer struct {
+// replayCommand is the command replay.
+type replayCommand struct {
 	cli.CommandContext
 	filter         filter
 	pace           pace
@@ -63,7 +63,7 @@ type replayer struct {
 
 // New makes the command replay.
 func New(p *cli.Program) *cobra.Command {
-	r := &replayer{CommandContext: cli.CommandContext{Program: p}}
+	r := &replayCommand{CommandContext: cli.CommandContext{Program: p}}
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Output stored events again, on standard output or a subject",
@@ -91,7 +91,7 @@ func New(p *cli.Program) *cobra.Command {
 	return r.Connection(cmd)
 }
 
-func (r *replayer) run(cmd *cobra.Command) error {
+func (r *replayCommand) run(cmd *cobra.Command) error {
 	r.cmd = cmd
 	if err := r.refuse(); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (r *replayer) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer done()
-	run := &replayRun{replayer: r, store: store, began: time.Now(), counts: newCounts()}
+	run := &replayRun{replayCommand: r, store: store, began: time.Now(), counts: newCounts()}
 	if err := run.prepare(cmd.Context()); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (r *replayer) run(cmd *cobra.Command) error {
 }
 
 // refuse returns the problems of the flags, all at once.
-func (r *replayer) refuse() error {
+func (r *replayCommand) refuse() error {
 	var k problem.Checks
 	now := time.Now()
 	k.Add(!r.filter.since.IsZero() && !r.filter.until.IsZero() && !r.filter.since.At(now).Before(r.filter.until.At(now)),

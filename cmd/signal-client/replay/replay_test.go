@@ -289,7 +289,7 @@ func TestReplayLinesOnAFullDisk(t *testing.T) {
 		cut           bool
 	}{{0, 0, 10, false}, {2, 0, 10, true}, {3, 1, 11, false}, {8, 2, 12, true}, {9, 3, 0, false}} {
 		disk := &disk{room: test.room}
-		run := &replayRun{replayer: &replayer{}, counts: newCounts(), progress: &replayProgress{}}
+		run := &replayRun{replayCommand: &replayCommand{}, counts: newCounts(), progress: &replayProgress{}}
 		l := &lines{w: disk, done: run.done}
 		run.out = l
 		for seq := range uint64(3) {
@@ -338,7 +338,7 @@ func (failing) Write([]byte) (int, error) { return 0, fmt.Errorf("full") }
 
 func TestReplayAgain(t *testing.T) {
 	p := &cli.Program{}
-	r := &replayer{CommandContext: cli.CommandContext{Program: p}}
+	r := &replayCommand{CommandContext: cli.CommandContext{Program: p}}
 	cmd := New(p)
 	r.cmd = cmd
 	err := cmd.ParseFlags([]string{"--instance", "acme-*,b", "--since=24h", "--limit=100", "--from-seq=5", "--speed=10x", "--to=again.{instance}"})
@@ -347,7 +347,7 @@ func TestReplayAgain(t *testing.T) {
 	}
 	r.to, r.id, r.limit = "again.{instance}", "try it's", 100
 	r.filter.from = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	run := &replayRun{replayer: r, counts: newCounts(), next: 42, through: 99}
+	run := &replayRun{replayCommand: r, counts: newCounts(), next: 42, through: 99}
 	run.counts.Add(storedEvent(), time.Now())
 	want := `replay --instance 'acme-*,b' --since 2026-11-20T08:00:00Z --speed 10x --to 'again.{instance}' --id 'try it'\''s' --limit 99 --from-seq 42 --to-seq 99`
 	if got, besides := run.again(); got != want || besides != "" {
@@ -369,7 +369,7 @@ func TestReplayAgainWithoutCredentials(t *testing.T) {
 		if err := cmd.ParseFlags([]string{"--nats-url", url, "--nats-creds", "a file"}); err != nil {
 			t.Fatal(err)
 		}
-		run := &replayRun{replayer: &replayer{CommandContext: cli.CommandContext{Program: p}, cmd: cmd}, counts: newCounts(), next: 42, through: 99}
+		run := &replayRun{replayCommand: &replayCommand{CommandContext: cli.CommandContext{Program: p}, cmd: cmd}, counts: newCounts(), next: 42, through: 99}
 		command, besides := run.again()
 		if strings.Contains(command, url) != shown || strings.Contains(command+besides, "s3cret") || strings.Contains(besides, "--nats-url") == shown ||
 			!strings.Contains(command, "--nats-creds 'a file'") {

@@ -28,7 +28,7 @@ const aheadOfTime = time.Hour
 
 // replayRun is one run of the command.
 type replayRun struct {
-	*replayer
+	*replayCommand
 	store    *jets.Store
 	out      replayOut
 	target   *republish.Republisher // nil: standard output

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
-	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -49,18 +49,13 @@ func CompleteInstances(most int) cobra.CompletionFunc {
 				return nil
 			}
 			for _, w := range written {
-				if i, err := kinds.Default.Read(w.Instance, w.Value); !slices.Contains(args, w.Instance) {
-					all = append(all, offer(w.Instance, i, err))
+				if slices.Contains(args, w.Instance) {
+					continue
 				}
+				i, _ := kinds.Default.Read(w.Instance, w.Value)
+				all = append(all, cobra.CompletionWithDesc(w.Instance, cmp.Or(i.Origin, "its value is invalid")))
 			}
 			return all
 		})
 	}
-}
-
-func offer(instance string, i pipeline.Integration, err error) cobra.Completion {
-	if err != nil {
-		return instance
-	}
-	return cobra.CompletionWithDesc(instance, i.Origin)
 }

@@ -61,7 +61,7 @@ func Confirm(ctx context.Context, in *os.File, to term.Screen, question, done st
 			return nil
 		}
 	}
-	return &problem.Error{Op: "not " + done, Err: errors.New("it was not confirmed"), Hint: "answer y, or use --yes", Code: problem.BadUsage}
+	return problem.Usage("not "+done, "it was not confirmed", "answer y, or use --yes")
 }
 
 // ErrDry ends a dry run.

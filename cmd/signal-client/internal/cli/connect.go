@@ -15,16 +15,13 @@ const VisitTime = 15 * time.Second
 
 // Visit connects a command to the service's NATS.
 func Visit(ctx context.Context, n config.NATS, s config.Server) (*jets.Conn, error) {
-	if !n.Embedded() {
-		d, err := n.Dialing()
-		if err != nil {
-			return nil, err
-		}
-		return d.Connect(ctx, slog.New(slog.DiscardHandler))
+	d, err := n.To(s)
+	if err != nil {
+		return nil, err
 	}
-	conn, err := s.ToEmbedded().Connect(ctx, slog.New(slog.DiscardHandler))
-	if err == nil {
-		return conn, nil
+	conn, err := d.Connect(ctx, slog.New(slog.DiscardHandler))
+	if err == nil || !n.Embedded() {
+		return conn, err
 	}
 	p := problem.Of(err)
 	if p.Code == problem.Unreachable {

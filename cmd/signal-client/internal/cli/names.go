@@ -73,12 +73,10 @@ func cutQuoted(text string) (name, rest string, more, ok bool) {
 // empty list matches every name; an empty name matches nothing else.
 func (l NameList) AnyOf(names ...string) bool {
 	return len(l) == 0 || slices.ContainsFunc(names, func(name string) bool {
-		return name != "" && slices.ContainsFunc(l, func(wanted string) bool { return strings.EqualFold(wanted, name) || matchesFold(wanted, name) })
+		return name != "" && slices.ContainsFunc(l, func(wanted string) bool {
+			return strings.EqualFold(wanted, name) || Matches([]string{strings.ToLower(wanted)}, strings.ToLower(name))
+		})
 	})
-}
-
-func matchesFold(pattern, name string) bool {
-	return Matches([]string{strings.ToLower(pattern)}, strings.ToLower(name))
 }
 
 // Matches reports whether a pattern matches the text. A slash is a character like any

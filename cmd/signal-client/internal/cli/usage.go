@@ -23,12 +23,7 @@ func KnownCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		try = cmd.CommandPath() + " " + near[0]
 	}
-	return &problem.Error{
-		Op:   fmt.Sprintf("unknown command %q", args[0]),
-		Err:  errors.New(cmd.CommandPath() + " has no such command"),
-		Hint: try,
-		Code: problem.BadUsage,
-	}
+	return problem.Usage(fmt.Sprintf("unknown command %q", args[0]), cmd.CommandPath()+" has no such command", try)
 }
 
 // NoArgs refuses arguments of a command that takes none.
@@ -36,12 +31,7 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return &problem.Error{
-		Op:   fmt.Sprintf("unexpected argument %q", args[0]),
-		Err:  fmt.Errorf("%s takes flags only", cmd.CommandPath()),
-		Hint: cmd.CommandPath() + " --help",
-		Code: problem.BadUsage,
-	}
+	return problem.Usage(fmt.Sprintf("unexpected argument %q", args[0]), cmd.CommandPath()+" takes flags only", cmd.CommandPath()+" --help")
 }
 
 // FlagError returns the problem of a refused flag, with the nearest existing flag.
@@ -76,23 +66,18 @@ var flagKinds = map[string]string{
 // valueError returns the problem of a flag's invalid value.
 func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 	flag := bad.GetFlag()
-	p := &problem.Error{
-		Op:   fmt.Sprintf("--%s=%s", flag.Name, bad.GetValue()),
-		Err:  bad.Unwrap(),
-		Hint: cmd.CommandPath() + " --help",
-		Code: problem.BadUsage,
-	}
+	cause, try := bad.Unwrap().Error(), cmd.CommandPath()+" --help"
 	kind, plain := flagKinds[flag.Value.Type()]
 	switch {
 	case plain && errors.Is(bad, strconv.ErrRange):
-		p.Err = errors.New("the number is too large")
+		cause = "the number is too large"
 	case plain:
-		p.Err = errors.New(kind)
+		cause = kind
 	}
 	if plain && !slices.Contains([]string{"0", "0s", "false"}, flag.DefValue) {
-		p.Hint = fmt.Sprintf("--%s=%s, the default", flag.Name, flag.DefValue)
+		try = fmt.Sprintf("--%s=%s, the default", flag.Name, flag.DefValue)
 	}
-	return p
+	return problem.Usage(fmt.Sprintf("--%s=%s", flag.Name, bad.GetValue()), cause, try)
 }
 
 // flagNames lists the command's flags.
@@ -109,16 +94,14 @@ func flagNames(cmd *cobra.Command) []string {
 // Named requires 1 to most arguments; most 0: no upper bound.
 func Named(most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		p := &problem.Error{Hint: cmd.CommandPath() + " --help", Code: problem.BadUsage}
+		usage, try := "usage: "+cmd.UseLine(), cmd.CommandPath()+" --help"
 		switch {
 		case len(args) == 0:
-			p.Op, p.Err = "a name is missing", errors.New("usage: "+cmd.UseLine())
+			return problem.Usage("a name is missing", usage, try)
 		case most > 0 && len(args) > most:
-			p.Op, p.Err = fmt.Sprintf("unexpected argument %q", args[most]), errors.New("usage: "+cmd.UseLine())
-		default:
-			return nil
+			return problem.Usage(fmt.Sprintf("unexpected argument %q", args[most]), usage, try)
 		}
-		return p
+		return nil
 	}
 }
 

@@ -67,7 +67,7 @@ func (c NATS) as() ([]nats.Option, error) {
 	case c.NKey != "":
 		seed, err := nats.NkeyOptionFromSeed(c.NKey)
 		if err != nil {
-			return nil, &problem.Error{Op: "NATS_NKEY=" + c.NKey, Err: errors.New("it contains no seed of a user NKEY"), Hint: "create one with nsc or nk -gen user; for a file of an NKEY and a JWT use NATS_CREDS", Code: problem.BadUsage}
+			return nil, problem.Usage("NATS_NKEY="+c.NKey, "it contains no seed of a user NKEY", "create one with nsc or nk -gen user; for a file of an NKEY and a JWT use NATS_CREDS")
 		}
 		as = append(as, seed)
 	}
@@ -132,7 +132,7 @@ func (d Dialing) Await(ctx context.Context, log *slog.Logger, away func(error)) 
 
 // finals are errors of NATS that waiting does not cure.
 var finals = []error{
-	jets.ErrServerTooOld,
+	jets.ErrServerTooOld, jets.ErrServerURL, jets.ErrUserInfo,
 	nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
 	nats.ErrSecureConnRequired, nats.ErrSecureConnWanted, nats.ErrNkeysNotSupported,
 	fs.ErrNotExist, fs.ErrPermission,
@@ -140,13 +140,8 @@ var finals = []error{
 
 // final reports whether waiting does not help.
 func final(err error) bool {
-	for _, f := range finals {
-		if errors.Is(err, f) {
-			return true
-		}
-	}
 	_, badURL := errors.AsType[*url.Error](err)
-	return badURL || errors.Is(err, jets.ErrServerURL) || errors.Is(err, jets.ErrUserInfo)
+	return badURL || slices.ContainsFunc(finals, func(f error) bool { return errors.Is(err, f) })
 }
 
 // StartEmbedded starts the embedded server.
@@ -174,13 +169,16 @@ func StartEmbedded(ctx context.Context, c Server, log *slog.Logger) (*embedded.S
 	return nil, p
 }
 
-// ToEmbedded returns how another process connects to the embedded server of a
-// signal-client on this machine.
-func (c Server) ToEmbedded() Dialing {
-	d := Dialing{servers: "nats://" + Reachable(c.Listen)}
-	if !c.Password.IsZero() {
-		d.Options = append(d.Options, nats.UserInfo(c.User, c.Password.Reveal()))
+// To returns how a command connects to the service's NATS: to the configured servers, or to
+// the embedded one of a signal-client on this machine.
+func (c NATS) To(s Server) (Dialing, error) {
+	if !c.Embedded() {
+		return c.Dialing()
+	}
+	d := Dialing{servers: "nats://" + Reachable(s.Listen)}
+	if !s.Password.IsZero() {
+		d.Options = append(d.Options, nats.UserInfo(s.User, s.Password.Reveal()))
 	}
 	d.Where = jets.Hosts(d.servers)
-	return d
+	return d, nil
 }

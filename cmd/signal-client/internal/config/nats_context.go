@@ -26,11 +26,13 @@ type natsContext struct {
 
 // readContext reads a context by name or from a file.
 func readContext(name string) (natsContext, error) {
-	p := &problem.Error{Op: "read the nats context " + name, Code: problem.BadUsage, Hint: "nats context ls lists them; NATS_CONTEXT takes a name or the path of a file"}
+	refuse := func(err error, hint string) (natsContext, error) {
+		return natsContext{}, &problem.Error{Op: "read the nats context " + name, Err: err, Hint: hint, Code: problem.BadUsage}
+	}
+	const where = "nats context ls lists them; NATS_CONTEXT takes a name or the path of a file"
 	path, err := ContextPath(name)
 	if err != nil {
-		p.Err = err
-		return natsContext{}, p
+		return refuse(err, where)
 	}
 	var c natsContext
 	data, err := os.ReadFile(path)
@@ -38,27 +40,20 @@ func readContext(name string) (natsContext, error) {
 		err = json.Unmarshal(data, &c.settings)
 	}
 	if err != nil {
-		p.Err = err
-		return c, p
+		return refuse(err, where)
 	}
 	if c.settings.NSCLookup != "" {
-		p.Err = errors.New("it looks up its credentials with the nsc command, which a service must not run")
-		p.Hint = "write them to a file: nsc generate creds > stage.creds; then NATS_CREDS=stage.creds and NATS_URL"
-		return c, p
+		return refuse(errors.New("it looks up its credentials with the nsc command, which a service must not run"),
+			"write them to a file: nsc generate creds > stage.creds; then NATS_CREDS=stage.creds and NATS_URL")
 	}
 	if err := jets.CheckServers(c.settings.URL); err != nil {
-		p.Err = fmt.Errorf("its url: %w", err)
-		p.Hint = "put user and password into its members user and password, which take any character, or " + percentEncode
-		return c, p
+		return refuse(fmt.Errorf("its url: %w", err), "put user and password into its members user and password, which take any character, or "+percentEncode)
 	}
 	if proxy := c.settings.SocksProxy; proxy != "" && !mayBeProxy(proxy) {
-		p.Err = errors.New("its socks_proxy can't be read")
-		p.Hint = percentEncode
-		return c, p
+		return refuse(errors.New("its socks_proxy can't be read"), percentEncode)
 	}
 	if c.options, err = contextOptions(path); err != nil {
-		p.Err = err
-		return c, p
+		return refuse(err, where)
 	}
 	return c, nil
 }

@@ -27,11 +27,12 @@ func Find(ctx context.Context, all *buckets.Integrations, instance string) (buck
 		i, _ := ReadEnvironment(there, "")
 		return w, inEnvironment(instance, i)
 	}
-	written, err := all.Written(ctx)
-	if err != nil {
-		written = nil // suggestions are optional
+	var names []string
+	written, _ := all.Written(ctx) // for a suggestion, which is optional
+	for _, other := range written {
+		names = append(names, other.Instance)
 	}
-	return w, NotFound(instance, names(written))
+	return w, NotFound(instance, names)
 }
 
 // ErrNotFound is the error of a name that INTEGRATIONS does not hold.
@@ -78,14 +79,6 @@ func Correction(instance string, err error) string {
 		return "signal-client integrations remove " + instance + ", then add it"
 	}
 	return "signal-client integrations set " + instance + " <field>=<value>"
-}
-
-func names(written []buckets.Written) []string {
-	all := make([]string, len(written))
-	for i, w := range written {
-		all[i] = w.Instance
-	}
-	return all
 }
 
 // Credential returns an integration's credential, which must be readable here.

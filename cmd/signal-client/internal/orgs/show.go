@@ -14,9 +14,9 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Shown is an integration as list and show print it: with all defaults filled in, and
+// Summary is an integration as list and show print it: with all defaults filled in, and
 // without its token.
-type Shown struct {
+type Summary struct {
 	Instance            string    `json:"instance"`
 	Enabled             bool      `json:"enabled"`
 	Name                string    `json:"name"`
@@ -37,10 +37,10 @@ type Shown struct {
 	Interval time.Duration `json:"-"` // PollIntervalSeconds
 }
 
-// show parses a value as the service does.
-func show(w buckets.Written) Shown {
+// summarize parses a value as the service does.
+func summarize(w buckets.Written) Summary {
 	i, err := kinds.Default.Read(w.Instance, w.Value)
-	s := Shown{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
+	s := Summary{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
 	if err != nil {
 		s.Error = err.Error()
 		return s
@@ -49,7 +49,7 @@ func show(w buckets.Written) Shown {
 	return s
 }
 
-func (s *Shown) fill(i pipeline.Integration) {
+func (s *Summary) fill(i pipeline.Integration) {
 	s.Enabled, s.Name, s.Origin = i.Enabled, i.Name, i.Origin
 	s.Interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
 	s.Since, s.Filter, s.Limit, s.RateShare = sinceText(i.Since), i.Filter, i.Limit, i.RateShare
@@ -62,10 +62,10 @@ func (s *Shown) fill(i pipeline.Integration) {
 	}
 }
 
-// showEnvironment reads an instance from a service's environment. It always has a token,
+// summarizeEnvironment reads an instance from a service's environment. It always has a token,
 // in a file or a variable.
-func showEnvironment(w buckets.Written) Shown {
-	s := show(w)
+func summarizeEnvironment(w buckets.Written) Summary {
+	s := summarize(w)
 	if i, err := ReadEnvironment(w, ""); err == nil {
 		s.fill(i)
 		s.Error = ""
@@ -85,7 +85,7 @@ func sinceText(s pipeline.Since) string {
 }
 
 // State returns a word for the list.
-func (s Shown) State() pipeline.State {
+func (s Summary) State() pipeline.State {
 	switch {
 	case s.Error != "":
 		return pipeline.StateConfig
@@ -96,34 +96,34 @@ func (s Shown) State() pipeline.State {
 }
 
 // List returns the orgs in INTEGRATIONS and in services' environments, by name.
-func List(ctx context.Context, all *buckets.Integrations) ([]Shown, error) {
+func List(ctx context.Context, all *buckets.Integrations) ([]Summary, error) {
 	written, err := all.Written(ctx)
 	if err := jets.IgnoreMissingBucket(err); err != nil {
 		return nil, err
 	}
-	list := []Shown{} // [] rather than null
+	list := []Summary{} // [] rather than null
 	stored := map[string]bool{}
 	for _, w := range written {
-		list = append(list, show(w))
+		list = append(list, summarize(w))
 		stored[w.Instance] = true
 	}
 	statuses, err := buckets.AllStatuses(ctx, all.Store)
 	for _, s := range statuses {
 		if w, ok := FromStatus(s); ok && !stored[s.Instance] {
-			list = append(list, showEnvironment(w))
+			list = append(list, summarizeEnvironment(w))
 		}
 	}
-	slices.SortFunc(list, func(a, b Shown) int { return strings.Compare(a.Instance, b.Instance) })
+	slices.SortFunc(list, func(a, b Summary) int { return strings.Compare(a.Instance, b.Instance) })
 	return list, jets.IgnoreMissingBucket(err)
 }
 
 // LookUp returns one org, wherever it is configured.
-func LookUp(ctx context.Context, all *buckets.Integrations, instance string) (Shown, error) {
+func LookUp(ctx context.Context, all *buckets.Integrations, instance string) (Summary, error) {
 	w, err := Find(ctx, all, instance)
 	if errors.Is(err, ErrNotFound) {
 		if there, ok := FromEnvironment(ctx, all.Store, instance); ok {
-			return showEnvironment(there), nil
+			return summarizeEnvironment(there), nil
 		}
 	}
-	return show(w), err
+	return summarize(w), err
 }

@@ -118,7 +118,7 @@ func TestAnotherOrgIsConfirmed(t *testing.T) {
 }
 
 func TestShownState(t *testing.T) {
-	for want, s := range map[pipeline.State]Shown{
+	for want, s := range map[pipeline.State]Summary{
 		term.StateEnabled: {Enabled: true}, pipeline.StateDisabled: {}, pipeline.StateConfig: {Enabled: true, Error: "settings.limit: must be at most 999"},
 	} {
 		if got := s.State(); got != want {
