@@ -123,8 +123,8 @@ func (h *Head) date(r Request, p *Page) {
 		if !known {
 			expected = now.date
 		}
-		h.began.answered(r, newer(expected, now.date))
-		h.batch.answered(r, newer(expected, now.date))
+		h.began.answered(r, Later(expected, now.date))
+		h.batch.answered(r, Later(expected, now.date))
 	case known || p.Date.IsZero():
 		p.Date = expected
 	default: // the first Date, which contradicts this machine's clock: the next one decides
@@ -145,7 +145,7 @@ func newestOf(p *Page) time.Time {
 	var newest time.Time
 	for i := range p.Events {
 		if e := &p.Events[i]; e.Flaw == "" && !e.Published.After(p.Date.Add(time.Second)) {
-			newest = newer(newest, e.Published)
+			newest = Later(newest, e.Published)
 		}
 	}
 	return newest
@@ -187,7 +187,7 @@ func (h *Head) through(r, first Request, p *Page, told bool) time.Time {
 	case first.n > 0, p.Full, h.served.IsZero():
 		return time.Time{}
 	case told && h.clock.confirms(r.seen):
-		return older(h.served, r.seen.date)
+		return Earlier(h.served, r.seen.date)
 	case told:
 		return time.Time{} // the next answer proves more
 	}
@@ -227,18 +227,4 @@ func (h *Head) more(p *Page, newest time.Time) bool {
 		h.vain = vain + 1
 	}
 	return h.vain < mostVain
-}
-
-func newer(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func older(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

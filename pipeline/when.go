@@ -39,3 +39,19 @@ func ParseTime(text string) (time.Time, error) {
 	}
 	return time.Time{}, fmt.Errorf("is no time: %.60q", text)
 }
+
+// Later returns the later of two times.
+func Later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Earlier returns the earlier of two times.
+func Earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

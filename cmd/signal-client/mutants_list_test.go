@@ -239,7 +239,7 @@ var mutants = []mutant{
 	{"the watermark of a full page", pipelinePkg, "TestRunnerWatermarkOfFullPages", []edit{
 		{"pipeline/head.go", "	case first.n > 0, p.Full, h.served.IsZero():\n", "	case first.n > 0, h.served.IsZero():\n"}}},
 	{"a short page taken for the head", simPkg, "TestOrgThatServesFewerThanAsked", []edit{
-		{"pipeline/head.go", "		return older(h.served, r.seen.date)\n", "		return r.seen.date\n"}}},
+		{"pipeline/head.go", "		return Earlier(h.served, r.seen.date)\n", "		return r.seen.date\n"}}},
 	{"an empty page that leads on taken for the head", pipelinePkg, "TestRunnerEmptyPages", []edit{
 		{"pipeline/head.go", "	case p.Next == p.Link:\n		first = r\n", "	default:\n		first = r\n"},
 		{"pipeline/head.go", "	case len(h.empties) == headEmpties:\n", "	case false:\n"}}},

@@ -107,7 +107,7 @@ func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeli
 	pos.Version = pipeline.PositionVersion
 	pos.Why, pos.Events, pos.At = why, len(events), time.Now().UTC()
 	for i := range events {
-		pos.PublishedMax = latest(pos.PublishedMax, believable(events[i].Published, s.span.until))
+		pos.PublishedMax = pipeline.Later(pos.PublishedMax, believable(events[i].Published, s.span.until))
 	}
 	m, err := positionMessage(jets.SubjectPosition(s.store.Kind.Name, s.instance), pos)
 	if err != nil {

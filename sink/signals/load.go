@@ -41,7 +41,7 @@ func (s *Sink) load(ctx context.Context) error {
 			return err
 		}
 		if s.at.DedupeFrom > 0 {
-			s.compared = latest(s.compared, publishedOf(m))
+			s.compared = pipeline.Later(s.compared, publishedOf(m))
 		}
 		if uuid != "" {
 			s.recent.add(idOf(uuid))

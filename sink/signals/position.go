@@ -13,13 +13,13 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, l
 	pos.Version = pipeline.PositionVersion
 	pos.Events, pos.At = len(events), time.Now().UTC()
 	for _, e := range events {
-		pos.PublishedMax = latest(pos.PublishedMax, believable(e.Published, page.Date))
+		pos.PublishedMax = pipeline.Later(pos.PublishedMax, believable(e.Published, page.Date))
 	}
 	if n := len(events); n > 0 {
 		pos.LastEvent = &pipeline.LastEvent{UUID: events[n-1].UUID, Published: events[n-1].Time}
 	}
 	if last {
-		pos.CompleteThrough = latest(pos.CompleteThrough, page.Through)
+		pos.CompleteThrough = pipeline.Later(pos.CompleteThrough, page.Through)
 	}
 	if pos.Gap != nil && pos.CompleteThrough.Sub(pos.Gap.Until) > 2*s.store.Kind.Retention {
 		pos.Gap = nil // the stream no longer keeps what came after it
@@ -35,7 +35,7 @@ func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, l
 	if made {
 		// A rewind began with the published_max of its target. From here on it must cover
 		// everything stored since, including what was not served again.
-		pos.PublishedMax = latest(pos.PublishedMax, believable(s.compared, page.Date))
+		pos.PublishedMax = pipeline.Later(pos.PublishedMax, believable(s.compared, page.Date))
 	}
 	return pos
 }

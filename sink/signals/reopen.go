@@ -96,7 +96,7 @@ func (s *Sink) beginEarlier(ctx context.Context, since time.Time) error {
 func (s *Sink) passedOver(now time.Time) *pipeline.Gap {
 	known := s.stood.CompleteThrough
 	if !s.stood.PublishedMax.IsZero() {
-		known = latest(known, s.stood.PublishedMax.Add(-s.store.Kind.Lateness))
+		known = pipeline.Later(known, s.stood.PublishedMax.Add(-s.store.Kind.Lateness))
 	}
 	edge := now.Add(-s.store.Kind.Retention).UTC()
 	gap := &pipeline.Gap{From: known.UTC(), Until: edge}

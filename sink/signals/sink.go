@@ -185,7 +185,7 @@ func (s *Sink) sift(page pipeline.Page) siftedPage {
 			c.dead = append(c.dead, deadLetter{*e, place})
 			continue
 		}
-		c.publishedMax = latest(c.publishedMax, believable(e.Published, page.Date))
+		c.publishedMax = pipeline.Later(c.publishedMax, believable(e.Published, page.Date))
 		i := idOf(e.UUID)
 		if repeat, conflict := s.repeats(e, i, seen, page.Events); repeat {
 			if c.repeats++; conflict {
@@ -228,13 +228,6 @@ func believable(published, date time.Time) time.Time {
 	return published
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // write stores a page's events and the position after them: in one batch if the server
 // accepts it, else in parts. It returns the number of events stored.
 //
@@ -246,7 +239,7 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c siftedPage) (int
 		n := min(len(c.events)-stored, s.batch.Most()-1, most)
 		last := stored+n == len(c.events)
 		if last && n == 0 && page.Next == page.Link && !s.made(page, c.repeats) {
-			s.at.CompleteThrough = latest(s.at.CompleteThrough, page.Through)
+			s.at.CompleteThrough = pipeline.Later(s.at.CompleteThrough, page.Through)
 			return stored, nil // nothing moved, so nothing is written
 		}
 		err := s.part(ctx, page, c, stored, n, last)
@@ -278,7 +271,7 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c siftedPage, from,
 	events := c.events[from : from+n]
 	pos := s.after(page, events, c.repeats, last)
 	if last {
-		pos.PublishedMax = latest(pos.PublishedMax, c.publishedMax)
+		pos.PublishedMax = pipeline.Later(pos.PublishedMax, c.publishedMax)
 	}
 	m, err := positionMessage(jets.SubjectPosition(s.store.Kind.Name, s.instance), pos)
 	if err != nil {

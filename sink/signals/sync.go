@@ -159,7 +159,7 @@ func (s *Sink) adopt(newest entry, c *Cursor) (stood uint64) {
 	stood = s.at.Seq // newest.seq is higher if newer messages are not positions
 	s.at.Seq = newest.seq
 	if s.follows(c, stood) {
-		s.at.CompleteThrough = latest(s.at.CompleteThrough, c.CompleteThrough) // idle polls update only CURSORS
+		s.at.CompleteThrough = pipeline.Later(s.at.CompleteThrough, c.CompleteThrough) // idle polls update only CURSORS
 		if c.Org != "" {
 			s.at.Org, s.at.Assumed = c.Org, c.Assumed // so does a newly learned org id
 		}

@@ -28,11 +28,10 @@ const (
 	mostOpen  = 15 * time.Minute
 )
 
-// States of a Breaker, as STATUS and metrics name them.
+// States of a Breaker, as STATUS and metrics name them, besides half-open.
 const (
-	Closed   = "closed"
-	Open     = "open"
-	HalfOpen = "half-open"
+	Closed = "closed"
+	Open   = "open"
 )
 
 // Breaker is a pipeline.Source that stops asking a source that refuses or fails: a
@@ -43,7 +42,7 @@ const (
 // twice as long.
 //
 // It outlives the runner that polls through it; after a change of credential, make a new
-// one. State is safe for concurrent use; Poll is as safe as the source's.
+// one. Poll is as safe for concurrent use as the source's.
 type Breaker struct {
 	// Rand returns numbers in [0, 1), for jitter; nil: math/rand/v2. It
 	// must not change after the first Poll.
@@ -67,7 +66,7 @@ var _ pipeline.Source = (*Breaker)(nil)
 // Wrap returns a closed Breaker around a source. trace may be nil; its hook Breaker is
 // called with instance on each change of state.
 func Wrap(instance string, source pipeline.Source, trace *pipeline.Trace) *Breaker {
-	return &Breaker{instance: instance, source: source, trace: trace, current: closed(leastOpen), told: Closed}
+	return &Breaker{instance: instance, source: source, trace: pipeline.Traces(trace), current: closed(leastOpen), told: Closed}
 }
 
 // Poll asks the source. While the breaker is open, and on the failure that opens it, the
@@ -112,13 +111,6 @@ func (b *Breaker) pass(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 		err = &pipeline.NotBefore{At: b.until, Err: err}
 	}
 	return page, err
-}
-
-// State returns Closed, Open or HalfOpen.
-func (b *Breaker) State() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.current.State().String()
 }
 
 // begin returns the breaker to ask through, or says that it is bypassed. It reports a
@@ -180,11 +172,8 @@ func (b *Breaker) notBefore() error {
 // tell reports a changed state to the trace.
 func (b *Breaker) tell() {
 	state := b.current.State().String()
-	if state == b.told {
-		return
-	}
-	b.told = state
-	if b.trace != nil && b.trace.Breaker != nil {
+	if state != b.told {
+		b.told = state
 		b.trace.Breaker(b.instance, state, errors.Is(b.why, pipeline.ErrCredential))
 	}
 }

@@ -72,7 +72,10 @@ func (l *Limiter) exchange(ctx context.Context) {
 	if tell {
 		l.exchanged(true, l.Exchange.Write(ctx, l.Origin, func(stands pipeline.Budget) pipeline.Budget {
 			l.Merge(stands)
-			return l.ownBudget()
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.sharing.untold, l.sharing.held = false, l.hold // it is shared now
+			return l.budget(time.Now())
 		}))
 		return
 	}
@@ -111,14 +114,6 @@ func (l *Limiter) news(now time.Time) bool {
 		return false
 	}
 	return l.sharing.used > min(few, l.window.limit/20) || l.peers(now) > 0
-}
-
-// ownBudget returns the Budget and marks it as shared.
-func (l *Limiter) ownBudget() pipeline.Budget {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sharing.untold, l.sharing.held = false, l.hold
-	return l.budget(time.Now())
 }
 
 // exchanged ends an exchange.

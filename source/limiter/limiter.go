@@ -36,7 +36,6 @@ type Limiter struct {
 	silent   bool // an answer other than 429 showed no budget
 	limited  bool // an answer was 429
 	window   window
-	shown    pipeline.RateLimit
 	inFlight int
 	last     time.Time     // when a request was last sent
 	hold     time.Time     // no request before
@@ -93,7 +92,6 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	l.sharing.untold = true
 	if ok {
 		l.learn(now, seen)
-		l.shown = limit
 	} else {
 		l.spend(now)
 	}
@@ -119,13 +117,6 @@ func (l *Limiter) InFlight() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.inFlight
-}
-
-// State returns the budget that an answer last showed.
-func (l *Limiter) State() (pipeline.RateLimit, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.shown, l.shown.Limit > 0
 }
 
 // enter puts a waiter into the line and wakes the others: if its share is larger than
@@ -158,7 +149,7 @@ func (l *Limiter) take(w *waiter) time.Duration {
 			first.wake()
 		}
 		// The others are woken when first has gone.
-		at = later(l.next(now, w.Share, slices.Index(order, w)), now.Add(time.Second))
+		at = pipeline.Later(l.next(now, w.Share, slices.Index(order, w)), now.Add(time.Second))
 	}
 	if wait := at.Sub(now); wait > 0 {
 		return wait
@@ -177,7 +168,7 @@ func (l *Limiter) take(w *waiter) time.Duration {
 func (l *Limiter) turn(now time.Time, order []*waiter) (*waiter, time.Time) {
 	at := l.next(now, order[0].Share, 0)
 	for _, w := range order[1:] {
-		at = earlier(at, l.next(now, w.Share, 0))
+		at = pipeline.Earlier(at, l.next(now, w.Share, 0))
 	}
 	for _, w := range order {
 		if !l.known || l.over(at) || l.spare(at, w.Share) > 0 {
@@ -250,7 +241,7 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 		// the earliest is the best.
 		l.window.limit = seen.limit
 		l.window.remaining = min(l.window.remaining, seen.remaining)
-		l.window.ends = earlier(l.window.ends, now.Add(max(left, 0)))
+		l.window.ends = pipeline.Earlier(l.window.ends, now.Add(max(left, 0)))
 		return
 	}
 	l.begin(window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))})
@@ -271,18 +262,4 @@ func (l *Limiter) spend(now time.Time) {
 		l.window.remaining, l.window.ends = l.window.limit, now.Add(windowLength)
 	}
 	l.window.remaining--
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -479,18 +479,14 @@ func TestLimiterWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestLimiterState(t *testing.T) {
+func TestObserveReturnsTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
-		if _, ok := l.State(); ok {
-			t.Error("a budget before any answer")
-		}
 		waits(t, &l, 0.5)
 		reset := time.Now().Add(30 * time.Second).UTC()
 		h := headers(120, 100, reset, time.Now())
 		h.Add("X-Rate-Limit-Remaining", "90") // the token's own
-		l.Observe(http.StatusOK, h)
-		got, ok := l.State()
+		got, ok := l.Observe(http.StatusOK, h)
 		if !ok || got.Limit != 120 || got.Remaining != 90 || !got.Reset.Equal(reset) {
 			t.Errorf("state %+v, %v", got, ok)
 		}

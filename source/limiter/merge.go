@@ -7,14 +7,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Budget returns what the Limiter knows, without a window that has ended, for other
+// budget returns what the Limiter knows, without a window that has ended, for other
 // processes.
-func (l *Limiter) Budget() pipeline.Budget {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.budget(time.Now())
-}
-
 func (l *Limiter) budget(now time.Time) pipeline.Budget {
 	b := pipeline.Budget{
 		Version: 1, Origin: l.Origin, Replica: l.Replica,
@@ -50,8 +44,8 @@ func (l *Limiter) Merge(b pipeline.Budget) {
 	l.late = max(l.late, time.Duration(min(max(b.LateSeconds, 0), maxLate.Seconds())*float64(time.Second)))
 	l.limited = l.limited || b.Limited
 	if pause := min(b.HoldUntil.Sub(now), maxPause); pause > 0 {
-		l.hold = later(l.hold, now.Add(pause))
-		l.sharing.held = later(l.sharing.held, now.Add(pause))
+		l.hold = pipeline.Later(l.hold, now.Add(pause))
+		l.sharing.held = pipeline.Later(l.sharing.held, now.Add(pause))
 	}
 	l.mergeWindow(now, b)
 	l.mergeAskers(now, b.Askers)
@@ -70,7 +64,7 @@ func (l *Limiter) mergeWindow(now time.Time, b pipeline.Budget) {
 		l.begin(theirs)
 	case unnamed, theirs.same(l.window):
 		l.window.remaining = min(l.window.remaining, theirs.remaining)
-		l.window.ends = earlier(l.window.ends, theirs.ends)
+		l.window.ends = pipeline.Earlier(l.window.ends, theirs.ends)
 	}
 }
 
@@ -81,7 +75,7 @@ func (l *Limiter) mergeAskers(now time.Time, theirs map[string]time.Time) {
 	}
 	for replica, at := range theirs {
 		ago := max(now.Sub(at), 0)
-		l.sharing.askers[replica] = later(l.sharing.askers[replica], now.Add(-ago))
+		l.sharing.askers[replica] = pipeline.Later(l.sharing.askers[replica], now.Add(-ago))
 	}
 	maps.DeleteFunc(l.sharing.askers, func(_ string, at time.Time) bool { return now.Sub(at) > asking })
 }

@@ -55,7 +55,7 @@ func TestMerge(t *testing.T) {
 				test.theirs(&theirs)
 				for range 2 { // a repeat changes nothing
 					l.Merge(theirs)
-					got := l.Budget()
+					got := l.budget(time.Now())
 					if got.Remaining != test.remaining || got.Reset != reset+test.later || time.Until(got.WindowEnds) != test.left {
 						t.Errorf("%d left, for %s, reset %+d", got.Remaining, time.Until(got.WindowEnds), got.Reset-reset)
 					}
@@ -129,7 +129,7 @@ func TestMergeInAnyOrder(t *testing.T) {
 				for _, j := range rng.Perm(len(told)) {
 					l.Merge(told[j])
 				}
-				if got := l.Budget(); i == 0 {
+				if got := l.budget(time.Now()); i == 0 {
 					want = got
 				} else if !reflect.DeepEqual(got, want) {
 					t.Fatalf("in another order:\n%+v\n%+v", got, want)
@@ -146,7 +146,7 @@ func TestBudgetOfAWindowThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := knowing(t)
 		time.Sleep(time.Minute)
-		if b := l.Budget(); b.Limit != 0 || b.Remaining != 0 || b.Reset != 0 || !b.WindowEnds.IsZero() || b.Origin == "" {
+		if b := l.budget(time.Now()); b.Limit != 0 || b.Remaining != 0 || b.Reset != 0 || !b.WindowEnds.IsZero() || b.Origin == "" {
 			t.Errorf("%+v", b)
 		}
 	})

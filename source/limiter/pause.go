@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // holdBack holds all requests back when an answer asks for it.
@@ -15,10 +17,10 @@ func (l *Limiter) holdBack(now time.Time, status int, seen budget) {
 	} else {
 		l.refusals = 0
 	}
-	l.hold = later(l.hold, now.Add(pause))
+	l.hold = pipeline.Later(l.hold, now.Add(pause))
 	if status == http.StatusTooManyRequests {
 		// A new window is assumed after the wait.
-		l.window.ends = earlier(l.window.ends, l.hold.Add(-slack-l.late))
+		l.window.ends = pipeline.Earlier(l.window.ends, l.hold.Add(-slack-l.late))
 	}
 }
 

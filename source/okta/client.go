@@ -46,8 +46,9 @@ type Client struct {
 	UserAgent string          // empty: signal-client
 
 	once     sync.Once
-	http     http.Client // carries no credential
-	signed   http.Client // carries it
+	trace    *pipeline.Trace // none of its hooks is nil
+	http     http.Client     // carries no credential
+	signed   http.Client     // carries it
 	shrinker pageShrinker
 	heavy    heavy
 	size     int  // size of the previous body
@@ -132,6 +133,7 @@ func (c *Client) withDefaults() {
 	c.Timeout = cmp.Or(c.Timeout, time.Minute)
 	c.MaxBody = cmp.Or(c.MaxBody, page.DefaultMost)
 	c.UserAgent = cmp.Or(c.UserAgent, "signal-client")
+	c.trace = pipeline.Traces(c.Trace)
 	if c.Limiter == nil {
 		c.Limiter = new(limiter.Limiter)
 	}
@@ -180,31 +182,20 @@ func fold(status int, err error) string {
 // waits reports a wait for the budget to the trace, for live polls only: only theirs is
 // the instance's state.
 func (c *Client) waits(until time.Time) {
-	if c.Trace != nil && c.Trace.Waits != nil && !c.Later {
-		c.Trace.Waits(c.Instance, until)
-	}
-}
-
-func (c *Client) requested(code string, took time.Duration) {
-	if c.Trace != nil && c.Trace.Requested != nil {
-		c.Trace.Requested(c.Instance, code, took)
+	if !c.Later {
+		c.trace.Waits(c.Instance, until)
 	}
 }
 
 // drift reports members that differ from Okta's documentation: published and eventType.
 func (c *Client) drift(events []pipeline.Event) {
-	if c.Trace == nil || c.Trace.Drift == nil {
-		return
-	}
 	for i := range events {
-		if events[i].Flaw != "" {
-			continue
+		e := &events[i]
+		if e.Flaw == "" && e.Published.IsZero() {
+			c.trace.Drift("published")
 		}
-		if events[i].Published.IsZero() {
-			c.Trace.Drift("published")
-		}
-		if events[i].Type == "" {
-			c.Trace.Drift("eventType")
+		if e.Flaw == "" && e.Type == "" {
+			c.trace.Drift("eventType")
 		}
 	}
 }

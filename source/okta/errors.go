@@ -119,14 +119,15 @@ func decodeError(status int, h http.Header, body []byte) *Error {
 // kind returns what an answer means to a Runner. The status decides, because Okta uses
 // one code for faults of either side.
 func kind(e *Error, link pipeline.Link) error {
-	switch {
-	case e.Status == http.StatusTooManyRequests:
+	switch e.Status {
+	case http.StatusTooManyRequests:
 		return pipeline.ErrThrottled
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return pipeline.ErrCredential
-	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly:
+	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return nil
-	case e.Status >= 400 && e.Status < 500:
+	}
+	if e.Status >= 400 && e.Status < 500 {
 		return e.refusal(link)
 	}
 	return nil
@@ -157,12 +158,8 @@ func (e *Error) blames(param string) bool {
 	if param == "filter" && strings.Contains(said, "invalid filter") {
 		return true
 	}
-	for _, form := range []string{"'" + param + "'", `"` + param + `"`, " " + param + " parameter"} {
-		if strings.Contains(said, form) {
-			return true
-		}
-	}
-	return false
+	forms := []string{"'" + param + "'", `"` + param + `"`, " " + param + " parameter"}
+	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(said, form) })
 }
 
 func text(value any, limit int) string {

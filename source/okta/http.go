@@ -28,7 +28,7 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	left := page.NewTimeout(c.Timeout, func() { cancel(source.ErrLate) })
 	page, status, err := c.exchange(ctx, link, c.reservation(link, left))
 	left.Pause()
-	c.requested(fold(status, err), c.Timeout-left.Left())
+	c.trace.Requested(c.Instance, fold(status, err), c.Timeout-left.Left())
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -64,7 +64,11 @@ func (c *Client) exchange(ctx context.Context, link pipeline.Link, memory *page.
 		return pipeline.Page{}, 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.observe(resp)
+	// The budget is read before anything else: whatever becomes of the answer, the request
+	// was counted.
+	if limit, ok := c.Limiter.Observe(resp.StatusCode, resp.Header); ok {
+		c.trace.Budget(c.Instance, limit)
+	}
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	if resp.StatusCode != http.StatusOK {
 		return pipeline.Page{Date: date}, resp.StatusCode, c.refusal(ctx, resp, link)
@@ -87,15 +91,6 @@ func (c *Client) request(ctx context.Context, link pipeline.Link) (*http.Request
 	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("User-Agent", c.UserAgent)
 	return req, nil
-}
-
-// observe reads the budget before anything else: whatever becomes of the answer, the
-// request was counted.
-func (c *Client) observe(resp *http.Response) {
-	limit, ok := c.Limiter.Observe(resp.StatusCode, resp.Header)
-	if ok && c.Trace != nil && c.Trace.Budget != nil {
-		c.Trace.Budget(c.Instance, limit)
-	}
 }
 
 // page reads an answer of status 200: first the link, then the body.
