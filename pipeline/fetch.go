@@ -5,7 +5,6 @@ import (
 	"time"
 )
 
-// fetch is a request in flight, or its answer.
 type fetch struct {
 	link   Link
 	asked  Request

@@ -47,7 +47,6 @@ const (
 // patience is how many callers may go past a draining one.
 const patience = 8
 
-// waiter is a caller in a line.
 type waiter struct {
 	line  int
 	grant *Grant
@@ -176,7 +175,6 @@ func (g *Gate) shrink(t *Grant, n int64) {
 	}
 }
 
-// admit admits every waiter whose turn it is and who fits.
 func (g *Gate) admit() {
 	for {
 		place := g.next()
@@ -192,7 +190,6 @@ func (g *Gate) admit() {
 	}
 }
 
-// next returns the waiter whose turn it is.
 func (g *Gate) next() *list.Element {
 	first := func(line int) *list.Element { return g.lines[line].Front() }
 	switch {

@@ -80,7 +80,6 @@ func (h *Head) Ask() Request {
 	return Request{n: h.asked, seen: h.seen}
 }
 
-// mark returns the current moment.
 func (h *Head) mark() mark { return mark{n: h.asked} }
 
 // restart forgets what the pages showed, for a new query.

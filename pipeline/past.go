@@ -74,7 +74,6 @@ func (p *poll) forget() {
 	}
 }
 
-// insert stores the waiting batch.
 func (p *poll) insert(ctx context.Context) error {
 	ctx, stop := graceful(ctx, p.Grace)
 	defer stop()

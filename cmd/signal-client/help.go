@@ -8,7 +8,6 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/topics"
 )
 
-// newTopics returns the help topics: commands that can't be run.
 func newTopics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "configuration", Short: "Every variable and flag, with its default", Long: topics.Configuration(settings())},
@@ -19,7 +18,6 @@ func newTopics() []*cobra.Command {
 	}
 }
 
-// settings returns all variables that the program reads.
 func settings() []topics.Variable {
 	var all []topics.Variable
 	for _, s := range new(config.Config).Sections() {

@@ -30,7 +30,6 @@ One org, from the environment, into an embedded NATS server:
 Into your own NATS:
   NATS_URL=nats://nats.example.com:4222 NATS_CREDS=stage.creds signal-client run`
 
-// newRoot returns the command tree.
 func newRoot(p *cli.Program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "signal-client",

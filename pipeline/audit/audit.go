@@ -156,7 +156,6 @@ type day struct {
 	empties     int                      // empty pages in a row
 }
 
-// print is a hash of a uuid.
 type print [2]uint64
 
 func (h *comparison) printOf(uuid string) print {
@@ -188,7 +187,6 @@ func (h *comparison) run(ctx context.Context) error {
 	return nil
 }
 
-// knownEvent is a stored event.
 type knownEvent struct {
 	seq                   uint64
 	young, shown, undated bool
@@ -233,7 +231,6 @@ func (h *comparison) day(ctx context.Context, from, until time.Time) error {
 	return h.unseen(ctx, stored)
 }
 
-// ask requests all pages of a day.
 func (h *comparison) ask(ctx context.Context, d *day, stored map[print]knownEvent) error {
 	link := h.Window(d.from, d.until)
 	for link != "" {
@@ -292,7 +289,6 @@ func (h *comparison) poll(ctx context.Context, link pipeline.Link) (pipeline.Pag
 	}
 }
 
-// show records an event that the org shows.
 func (h *comparison) show(e pipeline.Event, d *day, stored map[print]knownEvent) error {
 	p := h.printOf(e.UUID)
 	if k, ok := stored[p]; ok {

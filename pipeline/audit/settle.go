@@ -135,7 +135,6 @@ func (h *comparison) await(ctx context.Context) error {
 	return ErrBehind
 }
 
-// waits counts the absent events of a live page as waiting.
 func (h *comparison) waits(page pipeline.Page) {
 	for _, e := range page.Events {
 		for _, d := range h.days {

@@ -81,7 +81,6 @@ func (b *Backfill) more(due time.Time) bool {
 	return b.taken.next != "" && (b.taken.pages == 0 || !full)
 }
 
-// open opens the next window, unless one is open.
 func (b *Backfill) open() {
 	if !b.until.IsZero() {
 		return
@@ -165,7 +164,6 @@ func (b *Backfill) Stored(ctx context.Context, r pipeline.Receipt) error {
 	return b.Save(ctx, *j)
 }
 
-// close ends the current window and chooses the length of the next.
 func (b *Backfill) close() {
 	j := &b.Job
 	length := b.until.Sub(j.DoneThrough)

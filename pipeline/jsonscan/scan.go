@@ -93,7 +93,6 @@ func (s *Scanner) enter() error {
 	return nil
 }
 
-// leave skips the bracket that ends it.
 func (s *Scanner) leave() {
 	s.pos++
 	s.depth--

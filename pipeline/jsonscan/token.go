@@ -68,7 +68,6 @@ func (s *Scanner) literal(word string) error {
 	return nil
 }
 
-// number skips the number at pos.
 func (s *Scanner) number() error {
 	s.accept("-")
 	if !s.accept("0") && !s.digits() {
@@ -94,7 +93,6 @@ func (s *Scanner) digits() bool {
 	return s.pos > begin
 }
 
-// accept skips one byte if it is in set.
 func (s *Scanner) accept(set string) bool {
 	if s.pos == len(s.data) || bytes.IndexByte([]byte(set), s.data[s.pos]) < 0 {
 		return false

@@ -153,7 +153,6 @@ func takes(c jetstream.StreamConfig, pattern string) bool {
 	return slices.ContainsFunc(c.Subjects, func(taken string) bool { return meet(pattern, taken) })
 }
 
-// add records a stream that takes events.
 func (r *Republisher) add(c jetstream.StreamConfig) {
 	r.Streams = append(r.Streams, c.Name)
 	if most := int(c.MaxMsgSize); most > 0 && (r.most == 0 || most < r.most) {

@@ -37,7 +37,6 @@ func (l *lane) enter(ctx context.Context) error {
 	return nil
 }
 
-// leave deletes the consumer.
 func (l *lane) leave(ctx context.Context) {
 	if l.consumer != nil {
 		l.conn.Forget(ctx, l.consumer)

@@ -92,7 +92,6 @@ func (l *lane) step(ctx context.Context) error {
 	return jets.Cause(ctx, err)
 }
 
-// take takes in a message.
 func (l *lane) take(m jetstream.Msg) error {
 	meta, err := m.Metadata()
 	if err != nil {

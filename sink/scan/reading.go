@@ -120,7 +120,6 @@ func (r *reading) run(ctx context.Context, visit func(*Stored) bool) error {
 	return nil
 }
 
-// lanes reads the range and closes partitions at the end.
 func (r *reading) lanes(ctx context.Context) {
 	defer close(r.partitions)
 	var lanes sync.WaitGroup
@@ -186,7 +185,6 @@ const (
 	rareShare   = 0.25
 )
 
-// count counts the events of the selected instances.
 func (r *reading) count(state jetstream.StreamState) (events uint64) {
 	for subject, n := range state.Subjects {
 		if instance := instanceOf(r.Kind.Name, subject); instance != "" && selects(r.Instances, instance) {

@@ -196,7 +196,6 @@ func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
 	return c, nil
 }
 
-// stands reports whether CURSORS holds the current position and watermark.
 func (s *Sink) stands(c *Cursor) bool {
 	return s.follows(c, s.at.Seq) && c.CompleteThrough.Equal(s.at.CompleteThrough)
 }

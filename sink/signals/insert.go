@@ -63,7 +63,6 @@ func (s *Sink) Insert(ctx context.Context, at pipeline.Position, past pipeline.P
 	return pipeline.Receipt{Position: s.at, Stored: len(c.events), Repeats: c.repeats, DeadLetters: len(c.dead)}, nil
 }
 
-// dropKnown drops the events whose ids the span holds.
 func (s *Sink) dropKnown(c *siftedPage) {
 	n := 0
 	for i := range c.events {

@@ -81,7 +81,6 @@ func TooLarge(store *jets.Store, instance string, e *pipeline.Event) bool {
 	return newEnvelope(jets.SubjectEvents(store.Kind.Name, instance), "", store.Kind.TypePrefix).Larger(e, store.MaxMessage())
 }
 
-// positionMessage returns the message of a position.
 func positionMessage(subject string, p pipeline.Position) (*nats.Msg, error) {
 	data, err := p.MarshalJSON()
 	if err != nil {

@@ -169,7 +169,6 @@ func (b *Breaker) notBefore() error {
 	return &pipeline.NotBefore{At: at, Err: fmt.Errorf("breaker is %s: %w", b.current.State(), b.why)}
 }
 
-// tell reports a changed state to the trace.
 func (b *Breaker) tell() {
 	state := b.current.State().String()
 	if state != b.told {

@@ -116,7 +116,6 @@ func (l *Limiter) news(now time.Time) bool {
 	return l.sharing.used > min(few, l.window.limit/20) || l.peers(now) > 0
 }
 
-// exchanged ends an exchange.
 func (l *Limiter) exchanged(told bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

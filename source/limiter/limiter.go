@@ -248,7 +248,6 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 	l.sharing.used = 1 + l.inFlight
 }
 
-// begin starts a new window.
 func (l *Limiter) begin(w window) {
 	l.known, l.window, l.sharing.used = true, w, 0
 }

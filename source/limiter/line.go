@@ -46,13 +46,11 @@ type waiter struct {
 // again.
 const longWait = 5 * time.Second
 
-// enter appends a waiter to its rank.
 func (l *line) enter(w *waiter) {
 	w.look = make(chan struct{}, 1)
 	l.ranks[w.Rank] = append(l.ranks[w.Rank], w)
 }
 
-// leave removes a waiter and reports whether it was there.
 func (l *line) leave(w *waiter) bool {
 	at := slices.Index(l.ranks[w.Rank], w)
 	if at >= 0 {
@@ -61,7 +59,6 @@ func (l *line) leave(w *waiter) bool {
 	return at >= 0
 }
 
-// served removes a waiter whose request goes.
 func (l *line) served(w *waiter) {
 	l.leave(w)
 	switch w.Rank {

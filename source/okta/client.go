@@ -126,7 +126,6 @@ func (c *Client) rank() limiter.Rank {
 // drains reports whether other clients of the process go first.
 func (c *Client) drains() bool { return c.rank() != limiter.Head }
 
-// withDefaults fills in the defaults.
 func (c *Client) withDefaults() {
 	c.Limit = cmp.Or(c.Limit, DefaultLimit)
 	c.Share = cmp.Or(c.Share, 0.5)

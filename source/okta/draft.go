@@ -101,7 +101,6 @@ func (d *draft) complain(field, problem, advice string) {
 	d.wrong = append(d.wrong, schemas.Complaint{Field: field, Problem: problem})
 }
 
-// err returns all faults, sorted by field.
 func (d *draft) err() error {
 	if len(d.wrong) == 0 {
 		return nil

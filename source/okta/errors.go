@@ -73,7 +73,6 @@ func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline
 	return e
 }
 
-// redact removes the token from a foreign text.
 func (c *Client) redact(s string) string {
 	if c.token().IsZero() {
 		return s

@@ -9,7 +9,6 @@ import (
 	"github.com/witfoo/signal-client/source"
 )
 
-// explain is the kind's Explain.
 func explain(err error) source.Verdict {
 	answer, answered := errors.AsType[*Error](err)
 	if !answered {

@@ -2,7 +2,6 @@ package okta
 
 import "github.com/witfoo/signal-client/pipeline/jsonscan"
 
-// actor returns the actor's id, login and display name.
 func actor(data []byte) []string {
 	actor := jsonscan.Member(data, "actor")
 	return []string{jsonscan.Text(actor, "id"), jsonscan.Text(actor, "alternateId"), jsonscan.Text(actor, "displayName")}

@@ -22,7 +22,6 @@ type heavy struct {
 // raiseAfter is how many pages must arrive before the limit is doubled.
 const raiseAfter = 8
 
-// apply returns the link to request in place of link.
 func (h *heavy) apply(link pipeline.Link) pipeline.Link {
 	if h.limit == 0 || h.limit >= LimitOf(link) {
 		return link
@@ -41,7 +40,6 @@ func (h *heavy) failed(asked pipeline.Link, err error) {
 	*h = heavy{failures: h.failures, limit: max(1, LimitOf(asked)/2)}
 }
 
-// arrived records a page.
 func (h *heavy) arrived(link pipeline.Link) {
 	h.failures, h.raised = 0, false
 	if h.limit == 0 {

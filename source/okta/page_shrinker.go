@@ -15,7 +15,6 @@ type pageShrinker struct {
 	limit int // 0: the link's own
 }
 
-// apply returns the link to request in place of link.
 func (s *pageShrinker) apply(link pipeline.Link) pipeline.Link {
 	if s.link != link || s.limit == 0 {
 		return link

@@ -39,7 +39,6 @@ func split(body []byte, limit int) ([]pipeline.Event, error) {
 // members are the raw values of an element's identifying members; nil: absent.
 type members struct{ uuid, published, eventType []byte }
 
-// readEvent reads the element at the scanner's place.
 func readEvent(s *jsonscan.Scanner, data []byte, kept *textArena) (pipeline.Event, error) {
 	var found members
 	var err error

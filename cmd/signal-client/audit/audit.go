@@ -44,7 +44,6 @@ Examples:
   signal-client audit --instance acme --since 2026-11-20 --until 2026-11-21 --repair
   signal-client audit --instance acme --since 7d --json | jq .missing`
 
-// auditCommand is the command audit.
 type auditCommand struct {
 	cli.CommandContext
 	since, until cli.TimeFlag

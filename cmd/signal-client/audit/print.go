@@ -70,7 +70,6 @@ func verdictOf(r audit.Report) string {
 	return term.Count(r.Left(), "difference")
 }
 
-// printFindings lists the first of each kind.
 func printFindings(to term.Screen, r audit.Report) error {
 	g := term.Grid{Title: "The first 20 of each kind", Header: []string{"difference", "published", "type", "uuid", "sequence"}}
 	for _, kind := range []struct {

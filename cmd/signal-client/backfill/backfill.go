@@ -36,7 +36,6 @@ Examples:
   signal-client backfill show 20261122-141503-7f3a --watch
   signal-client backfill cancel 20261122-141503-7f3a`
 
-// backfillCommand is shared by the backfill commands.
 type backfillCommand struct {
 	cli.CommandContext
 	json, dry bool
@@ -193,13 +192,11 @@ func (b *backfillCommand) each(cmd *cobra.Command, ids []string, f func(context.
 	return nil
 }
 
-// jobs connects to NATS and returns its jobs.
 func (b *backfillCommand) jobs(cmd *cobra.Command) (*buckets.Backfills, func(), error) {
 	store, done, err := b.Connect(cmd)
 	return &buckets.Backfills{Store: store}, done, err
 }
 
-// job finds a job by its id.
 func (b *backfillCommand) job(ctx context.Context, all *buckets.Backfills, id string) (buckets.KeptJob, error) {
 	kept, err := all.All(ctx)
 	if err := jets.IgnoreMissingBucket(err); err != nil {

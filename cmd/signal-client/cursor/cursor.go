@@ -44,7 +44,6 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// cursorCommand is shared by the cursor commands.
 type cursorCommand struct {
 	cli.CommandContext
 	json bool

@@ -38,7 +38,6 @@ Examples:
   signal-client cursor history acme --since 24h --limit 0
   signal-client cursor history acme --json | jq '.[] | select(.why != "page")'`
 
-// historyCommand is the command cursor history.
 type historyCommand struct {
 	cursorCommand
 	since, until cli.TimeFlag

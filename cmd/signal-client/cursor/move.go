@@ -54,7 +54,6 @@ Examples:
   signal-client cursor reopen acme --since 3d --dry-run
   signal-client cursor reopen acme --since 2026-11-20T00:00:00Z --yes`
 
-// moveCommand is shared by rewind and reopen.
 type moveCommand struct {
 	cursorCommand
 	cli.Confirmation
@@ -183,7 +182,6 @@ func (m *moveCommand) ask(ctx context.Context, planned signals.Move, verb string
 	return m.Confirm(ctx, to, fmt.Sprintf("%s %s?", map[string]string{"rewind": "Rewind", "reopen": "Reopen"}[verb], m.Instance), "moved")
 }
 
-// explain prints the effect of a move.
 func (m *moveCommand) explain(to term.Screen, planned signals.Move) {
 	now := time.Now()
 	line := func(format string, args ...any) { fmt.Fprintln(to, term.Printable(fmt.Sprintf(format, args...))) }

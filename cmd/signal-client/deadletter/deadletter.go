@@ -49,7 +49,6 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// deadLetterCommand is shared by the deadletter commands.
 type deadLetterCommand struct {
 	cli.CommandContext
 	reason string
@@ -79,7 +78,6 @@ func (l *deadLetterCommand) fault() error {
 	return problem.Usage("--reason="+l.reason, "it must be one of "+strings.Join(reasons(), ", "), "--reason="+cmp.Or(problem.Nearest(l.reason, reasons()), reasons()[0]))
 }
 
-// deadLetters connects to NATS and returns its dead letters.
 func (l *deadLetterCommand) deadLetters(cmd *cobra.Command) (*deadletters.DeadLetters, func(), error) {
 	if err := l.fault(); err != nil {
 		return nil, nil, err

@@ -20,7 +20,6 @@ Examples:
   signal-client deadletter list --instance acme --reason too_large --since 7d
   signal-client deadletter list --json --limit 0 | jq 'group_by(.reason) | map({(.[0].reason): length}) | add'`
 
-// listCommand is the command deadletter list.
 type listCommand struct {
 	deadLetterCommand
 	since cli.TimeFlag

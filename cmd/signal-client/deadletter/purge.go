@@ -30,7 +30,6 @@ Examples:
 // noTime is the zero time: no bound.
 var noTime time.Time
 
-// purgeCommand is the command deadletter purge.
 type purgeCommand struct {
 	deadLetterCommand
 	cli.Confirmation
@@ -96,7 +95,6 @@ func (l *purgeCommand) run(cmd *cobra.Command, args []string) error {
 	return l.purge(cmd.Context(), all, d)
 }
 
-// find collects the dead letters to delete.
 func (l *purgeCommand) find(ctx context.Context, all *deadletters.DeadLetters, seqs []uint64) (selection, error) {
 	d := selection{named: len(seqs) > 0, kinds: map[deadLetterKind]int{}}
 	add := func(letter deadletters.DeadLetter) {

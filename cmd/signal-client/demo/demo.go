@@ -60,7 +60,6 @@ func New(p *cli.Program, newConsole run.NewConsole) *cobra.Command {
 	return cmd
 }
 
-// demo runs the service on simulated orgs.
 type demo struct {
 	out, err func() term.Screen
 	lasts    time.Duration // 0: until interrupted
@@ -70,7 +69,6 @@ type demo struct {
 	newConsole run.NewConsole
 }
 
-// refuse checks the flags.
 func (d *demo) refuse(cmd *cobra.Command) error {
 	var k problem.Checks
 	k.Add(!(d.lasts > 0) && cmd.Flags().Changed("for"), fmt.Sprintf("--for=%s", d.lasts), "it must be a duration above 0", "--for=10s, or leave it out to run until Ctrl-C")

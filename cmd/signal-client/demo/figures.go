@@ -20,7 +20,6 @@ type figures struct {
 	each  map[string]*figure
 }
 
-// figure is one instance's part of it.
 type figure struct {
 	stored  uint64
 	through time.Time // the watermark
@@ -85,7 +84,6 @@ func (f *figures) Totals() (uint64, string) {
 	return total, strings.Join(parts, ", ")
 }
 
-// showUntil shows the figures until ctx ends.
 func (f *figures) showUntil(ctx context.Context, line *term.ProgressLine) {
 	const every = 250 * time.Millisecond
 	rate := &speed{}

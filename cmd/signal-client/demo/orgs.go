@@ -50,7 +50,6 @@ type demoOrg struct {
 	server           *http.Server
 }
 
-// demoOrgs is the running orgs of a demo.
 type demoOrgs struct {
 	each  []*demoOrg
 	quiet context.CancelFunc // stops new events

@@ -37,7 +37,6 @@ Examples:
   signal-client doctor --json | jq -r '.findings[] | select(.result == "wrong") | .remedy'
   signal-client doctor --format prometheus > /var/lib/node_exporter/signal-client.prom`
 
-// doctorFlags is the flags of doctor.
 type doctorFlags struct {
 	format    string
 	json      bool
@@ -113,7 +112,6 @@ func (d *doctor) load(cmd *cobra.Command) error {
 	return config.Load(cmd, &d.nats, &d.server, &d.stream)
 }
 
-// asked reports whether an org is to be checked.
 func (d *doctor) asked(instance string) bool {
 	return len(d.instances) == 0 || slices.Contains(d.instances, instance)
 }

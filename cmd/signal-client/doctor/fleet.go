@@ -14,7 +14,6 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-// fleetChecks returns the checks of the polling processes.
 func (s *surroundings) fleetChecks() []check {
 	if s.conn == nil {
 		return []check{skipped(groupFleet, "replicas", notReached), skipped(groupFleet, "owners", notReached), skipped(groupFleet, "locks", notReached)}

@@ -30,7 +30,6 @@ func (c *report) prometheus() string {
 	return b.String()
 }
 
-// labelValue quotes a label's value.
 func labelValue(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
 }

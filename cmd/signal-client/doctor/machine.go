@@ -27,7 +27,6 @@ func (s *surroundings) machineChecks() []check {
 	}
 }
 
-// settings reports environment variables without effect.
 func (s *surroundings) settings(_ context.Context, d *observation) {
 	c := config.Config{NATS: s.nats, Server: s.server, Okta: s.okta}
 	for _, u := range c.UnusedSettings(nil) {
@@ -39,7 +38,6 @@ func (s *surroundings) settings(_ context.Context, d *observation) {
 	d.fact("every variable in this command's environment is used")
 }
 
-// store checks the embedded store's directory.
 func (s *surroundings) store(_ context.Context, d *observation) {
 	if !s.nats.Embedded() {
 		d.skip("NATS_URL or NATS_CONTEXT names a server: the embedded one is not used")

@@ -20,7 +20,6 @@ import (
 
 const notReached = "NATS is not reached"
 
-// natsChecks returns the checks of the server and the account.
 func (s *surroundings) natsChecks() []check {
 	checks := []check{
 		one(groupNATS, "reachable", s.reachable),
@@ -90,7 +89,6 @@ func (s *surroundings) jetStream(_ context.Context, d *observation) {
 	}
 }
 
-// limits checks the limits of the account and of a message.
 func (s *surroundings) limits(_ context.Context, d *observation) {
 	payload := s.conn.NATS.MaxPayload()
 	d.fact("messages of up to %s", humanize.IBytes(uint64(payload)))

@@ -25,7 +25,6 @@ import (
 	"github.com/witfoo/signal-client/source"
 )
 
-// orgChecks returns the checks of each org.
 func (s *surroundings) orgChecks() []check {
 	var checks []check
 	if s.oktaFault != nil {
@@ -306,7 +305,6 @@ func (d *observation) request(t orgs.ProbeResult) {
 	}
 }
 
-// headers checks the answer's headers.
 func (d *observation) headers(i pipeline.Integration, t orgs.ProbeResult, seen *witness) {
 	if seen.header == nil {
 		d.skip("there was no answer")

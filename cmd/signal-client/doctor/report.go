@@ -136,7 +136,6 @@ var outcomeColor = map[outcome]term.Color{
 	outcomeOK: term.Green, outcomeWarning: term.Yellow, outcomeWrong: term.Red, outcomeSkipped: term.Dim,
 }
 
-// summary returns the counts.
 func (c *report) summary() string {
 	return fmt.Sprintf("%d ok, %s, %d wrong, %d skipped.", c.OK, term.Count(c.Warnings, "warning"), c.Wrong, c.Skipped)
 }

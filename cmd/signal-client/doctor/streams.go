@@ -17,7 +17,6 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// streamChecks returns the checks of the streams and buckets: a line for each.
 func (s *surroundings) streamChecks() []check {
 	if s.conn == nil {
 		return []check{skipped(groupStreams, "streams and buckets", notReached)}
@@ -174,7 +173,6 @@ func agesText(most time.Duration) string {
 	return term.Span(most)
 }
 
-// deadLetters reports the elements in DEADLETTER.
 func (s *surroundings) deadLetters(_ context.Context, d *observation) {
 	if s.lettersErr != nil {
 		d.failed(s.lettersErr)

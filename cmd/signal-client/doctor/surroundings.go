@@ -92,7 +92,6 @@ func (s *surroundings) read(ctx context.Context) {
 	wg.Wait()
 }
 
-// org is an instance to check.
 type org struct {
 	instance string
 	entry    pipeline.Entry

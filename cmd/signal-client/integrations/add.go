@@ -54,7 +54,6 @@ func (r *integrations) newAddOkta() *cobra.Command {
 	return r.flags(cmd)
 }
 
-// addSettables adds a flag for each field.
 func addSettables(cmd *cobra.Command) {
 	for _, f := range orgs.Fields {
 		if f.Flag != "" {

@@ -55,7 +55,6 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// integrations is shared by the integrations commands.
 type integrations struct {
 	*cli.Program
 	in   *os.File // the keyboard, or a test's substitute
@@ -66,7 +65,6 @@ type integrations struct {
 	stream config.Stream
 }
 
-// flags adds the common flags.
 func (r *integrations) flags(cmd *cobra.Command) *cobra.Command {
 	config.AddFlags(cmd, &r.nats)
 	cmd.Flags().SortFlags = false

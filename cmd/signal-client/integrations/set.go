@@ -53,7 +53,6 @@ func (r *integrations) newSet() *cobra.Command {
 	return r.flags(cmd)
 }
 
-// completeFields completes a name first, then fields.
 func (r *integrations) completeFields() cobra.CompletionFunc {
 	instances := cli.CompleteInstances(1)
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -102,7 +101,6 @@ func (r *integrations) set(cmd *cobra.Command, instance string, assignments []st
 	})
 }
 
-// assignAll sets fields from arguments such as poll_interval=1m.
 func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
 	var errs []error
 	for _, a := range assignments {
@@ -165,7 +163,6 @@ func effect(i pipeline.Integration) string {
 	return "It takes effect within seconds."
 }
 
-// newSwitch returns enable or disable.
 func (r *integrations) newSwitch(verb string, on bool) *cobra.Command {
 	long := "Poll orgs again: each continues exactly where it was.\n\nExample:\n  signal-client integrations enable acme"
 	if !on {

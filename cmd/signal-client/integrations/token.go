@@ -41,7 +41,6 @@ func (r *integrations) readToken(ctx context.Context, from string) (pipeline.Sec
 	return tokenIn(r.in, "standard input")
 }
 
-// askToken asks on the terminal.
 func (r *integrations) askToken(ctx context.Context) (pipeline.Secret, error) {
 	typed, err := term.AskHidden(ctx, r.in, r.Err(), "API token (in Okta: Security > API > Tokens; input is hidden): ")
 	switch {

@@ -32,7 +32,6 @@ func (c *counted) add(size int, at time.Time) {
 	}
 }
 
-// counts is the counts by instance.
 type counts struct {
 	total counted
 	each  map[string]*counted

@@ -18,7 +18,6 @@ type lines struct {
 	cut  bool      // the first of them is partly written
 }
 
-// lineEnd is the end of an event's line in the buffer.
 type lineEnd struct {
 	e  *scan.Stored
 	at int

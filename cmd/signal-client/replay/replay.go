@@ -48,7 +48,6 @@ Examples:
   signal-client replay --actor jane@acme.com --ip 203.0.113.0/24 --since 7d | jq -r .eventType
   signal-client replay --since 2026-11-20 --until 2026-11-21 --to 'signals-replay.{instance}' --speed 10x`
 
-// replayCommand is the command replay.
 type replayCommand struct {
 	cli.CommandContext
 	filter         filter

@@ -26,7 +26,6 @@ import (
 // later than its storing by as much as two clocks differ.
 const aheadOfTime = time.Hour
 
-// replayRun is one run of the command.
 type replayRun struct {
 	*replayCommand
 	store    *jets.Store
@@ -175,7 +174,6 @@ func (r *replayRun) flushRest(ctx context.Context, err error) error {
 	return err
 }
 
-// bring replays the range.
 func (r *replayRun) bring(ctx context.Context) error {
 	all := scan.Range{
 		Kind: kinds.Default, Instances: r.filter.instances, From: r.fromSeq, Through: r.toSeq,

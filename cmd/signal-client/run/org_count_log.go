@@ -31,7 +31,6 @@ func (a *orgCountLog) Watch(ctx context.Context, changed func(map[string]pipelin
 	})
 }
 
-// count returns the number of integrations in words.
 func (a *orgCountLog) count(entries map[string]pipeline.Entry) string {
 	var disabled, wrong int
 	for _, e := range entries {

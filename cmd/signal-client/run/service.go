@@ -294,7 +294,6 @@ func passes(err error) bool {
 	return ok && (api.Code >= 500 || api.ErrorCode == noSuitablePeers)
 }
 
-// drain sends the rest and closes the connection.
 func drain(conn *jets.Conn) {
 	if conn.Connected() {
 		_ = conn.NATS.FlushTimeout(drainGrace)

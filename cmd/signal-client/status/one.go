@@ -79,7 +79,6 @@ func chosen(all []pipeline.Status, instances []string) ([]pipeline.Status, error
 	return some, nil
 }
 
-// printStatus prints all of one org.
 func printStatus(out term.Screen, s pipeline.Status, now time.Time) error {
 	g := term.Grid{Title: s.Instance, Header: []string{"field", "value"}, Now: now}
 	add := func(name string, v any) {

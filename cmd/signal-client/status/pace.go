@@ -8,7 +8,6 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-// paceCells returns the columns of a table.
 func paceCells(p overview.Pace, people bool) []any {
 	rate, rest := "", ""
 	if people {

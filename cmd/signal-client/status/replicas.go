@@ -16,7 +16,6 @@ func shareGrid(all []overview.Share) term.Grid {
 	return g
 }
 
-// printShares prints the replicas, and why orgs are declined.
 func printShares(out term.Screen, all []overview.Share) error {
 	if err := shareGrid(all).Print(out); err != nil {
 		return err

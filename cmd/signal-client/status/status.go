@@ -41,7 +41,6 @@ Examples:
   signal-client status --replicas
   signal-client status --json | jq '.[] | select(.state != "polling")'`
 
-// statusFlags is the flags of status.
 type statusFlags struct {
 	json, replicas bool
 	instances      []string      // empty: all

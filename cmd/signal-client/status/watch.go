@@ -133,7 +133,6 @@ type replicaLine struct {
 	overview.Share
 }
 
-// append prints what has changed.
 func (w *watching) append(out term.Screen, all []pipeline.Status, replicas []overview.Share, now time.Time) error {
 	var rows [][]any
 	var documents []any

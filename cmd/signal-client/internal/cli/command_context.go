@@ -39,7 +39,6 @@ func (d *CommandContext) Flags(cmd *cobra.Command) *cobra.Command {
 	return d.Connection(cmd)
 }
 
-// argument takes the org from a command's argument.
 func (d *CommandContext) argument(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 && !cmd.Flags().Changed("instance") {
 		d.Instance = args[0]

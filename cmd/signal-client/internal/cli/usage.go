@@ -63,7 +63,6 @@ var flagKinds = map[string]string{
 	"bool":     "it takes no value, or true or false",
 }
 
-// valueError returns the problem of a flag's invalid value.
 func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 	flag := bad.GetFlag()
 	cause, try := bad.Unwrap().Error(), cmd.CommandPath()+" --help"
@@ -80,7 +79,6 @@ func valueError(cmd *cobra.Command, bad *pflag.InvalidValueError) error {
 	return problem.Usage(fmt.Sprintf("--%s=%s", flag.Name, bad.GetValue()), cause, try)
 }
 
-// flagNames lists the command's flags.
 func flagNames(cmd *cobra.Command) []string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {

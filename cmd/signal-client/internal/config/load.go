@@ -25,7 +25,6 @@ type section interface {
 	faults() []error
 }
 
-// variable is one field of a section.
 type variable struct {
 	Name    string // of the environment variable
 	Default string
@@ -56,7 +55,6 @@ func (v variable) Flag() string {
 	return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 }
 
-// set parses the value into the field.
 func (v variable) set(text string) error {
 	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
@@ -190,7 +188,6 @@ func (v variable) fault(name, value string, err error) error {
 	}
 }
 
-// suggestion returns a valid setting.
 func (v variable) suggestion(name string) string {
 	if v.Default == "" {
 		return "unset " + name

@@ -24,7 +24,6 @@ type natsContext struct {
 	options  []nats.Option // of its connection
 }
 
-// readContext reads a context by name or from a file.
 func readContext(name string) (natsContext, error) {
 	refuse := func(err error, hint string) (natsContext, error) {
 		return natsContext{}, &problem.Error{Op: "read the nats context " + name, Err: err, Hint: hint, Code: problem.BadUsage}

@@ -48,7 +48,6 @@ func (s *syncEvery) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// byteSize is a number of bytes.
 type byteSize int64
 
 // UnmarshalText parses a number of bytes, with or without a unit.
@@ -81,7 +80,6 @@ func (m *consoleMode) UnmarshalText(text []byte) error {
 	return errors.New("it must be auto, on or off")
 }
 
-// logFormat is console or json.
 type logFormat string
 
 const (

@@ -226,7 +226,6 @@ func (a *Advisories) Tell(kind, instance, severity string, fields map[string]any
 	}
 }
 
-// addUp adds the counts of one map to another.
 func addUp(to, from any) {
 	sums, _ := to.(map[string]int)
 	counts, _ := from.(map[string]int)
@@ -298,7 +297,6 @@ func (a *Advisories) take(all bool) (ready []*advisory, wait time.Duration) {
 	return ready, wait
 }
 
-// sentence returns the advisory's message.
 func (a *advisory) sentence() string {
 	f := a.Fields
 	switch a.Kind {

@@ -13,7 +13,6 @@ import (
 // Each Watch method adds gauges that are read at each scrape. It must be called at most
 // once.
 
-// setGauge sets a gauge of a scrape.
 type setGauge func(d *prometheus.Desc, value float64, labels ...string)
 
 // scraped is a collector of gauges that are read at each scrape.
