@@ -150,7 +150,7 @@ var mutants = []mutant{
 	{"dedupe_from gone at any short page", signalsPkg, "TestDedupeFromEndsAtTheHead", []edit{
 		{"sink/signals/position.go", "page.CaughtUp && repeats == 0", "!page.Full && repeats == 0"}}},
 	{"published_max over stored events alone", signalsPkg, "TestCursorTrailsPurge", []edit{
-		{"sink/signals/sink.go", "		c.publishedMax = latest(c.publishedMax, believable(e.Published, page.Date))\n", ""}}},
+		{"sink/signals/sink.go", "		c.publishedMax = pipeline.Later(c.publishedMax, believable(e.Published, page.Date))\n", ""}}},
 	{"a published in the future believed", signalsPkg, "TestFuturePublished", []edit{
 		{"sink/signals/sink.go", "		return edge\n", "		return published\n"}}},
 	{"a changed query goes on along the old link", signalsPkg, "TestQueryChangeReopens", []edit{
@@ -204,7 +204,7 @@ var mutants = []mutant{
 	{"events of the past while known ones are served", signalsPkg, "TestInsertIsRefused", []edit{
 		{"sink/signals/insert.go", "	if s.at.DedupeFrom != 0 {\n", "	if false {\n"}}},
 	{"published_max not raised by events of the past", signalsPkg, "TestReopenAfterInsert|TestAnchorBehindInsert", []edit{
-		{"sink/signals/insert.go", "		pos.PublishedMax = latest(pos.PublishedMax, believable(events[i].Published, s.span.until))\n", "		_ = i\n"}}},
+		{"sink/signals/insert.go", "		pos.PublishedMax = pipeline.Later(pos.PublishedMax, believable(events[i].Published, s.span.until))\n", "		_ = i\n"}}},
 	{"a span of before the live poll went on", signalsPkg, "TestInsertDropsWhatIsStored", []edit{
 		{"sink/signals/past_ids.go", "	if fits && s.span.through == s.lastEvent {\n", "	if fits {\n"},
 		{"sink/signals/sink.go", "	s.span.add(events, c.ids[from:from+n], s.lastEvent)\n", ""}}},

@@ -28,10 +28,11 @@ const (
 	mostOpen  = 15 * time.Minute
 )
 
-// States of a Breaker, as STATUS and metrics name them, besides half-open.
+// States of a Breaker, as STATUS and metrics name them.
 const (
-	Closed = "closed"
-	Open   = "open"
+	Closed   = "closed"
+	Open     = "open"
+	HalfOpen = "half-open"
 )
 
 // Breaker is a pipeline.Source that stops asking a source that refuses or fails: a

@@ -122,7 +122,7 @@ func TestBreakerDoubles(t *testing.T) {
 				t.Errorf("asked %d times before opening %d is over, want %d", source.asked, i, i+1)
 			}
 			time.Sleep(time.Until(at))
-			if b.State() != halfOpen {
+			if b.State() != HalfOpen {
 				t.Errorf("state %s when opening %d is over", b.State(), i)
 			}
 			if err := poll(t, b); !errors.Is(err, pipeline.ErrCredential) {
@@ -144,7 +144,7 @@ func TestBreakerCloses(t *testing.T) {
 			_ = poll(t, b)
 			time.Sleep(time.Until(refusedUntil(t, b, pipeline.ErrCredential)))
 		}
-		if err := poll(t, b); err != pipeline.ErrThrottled || b.State() != halfOpen {
+		if err := poll(t, b); err != pipeline.ErrThrottled || b.State() != HalfOpen {
 			t.Fatalf("a throttled probe gave %v and left the breaker %s", err, b.State())
 		}
 		if err := poll(t, b); err != nil || b.State() != Closed {
@@ -241,8 +241,6 @@ func (g *gate) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, err
 	}
 	return g.script.Poll(ctx, link)
 }
-
-const halfOpen = "half-open"
 
 func (b *Breaker) State() string {
 	b.mu.Lock()
