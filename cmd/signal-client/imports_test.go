@@ -64,7 +64,7 @@ var arrows = []arrow{
 	{"sink/deadletters", []string{"pipeline", "sink/jets", "sink/signals"}},
 	{"sink/scan", []string{"pipeline", "pipeline/jsonscan", "sink/jets"}},
 	{"sink/republish", []string{"pipeline", "sink/jets", "sink/scan"}},
-	{"sink/search/child", nil},
+	{"sink/search/child", []string{"sink/search"}},
 	{"sink/search", []string{"pipeline", "pipeline/jsonscan", "sink/jets", "sink/scan"}},
 	{"sink/overview", []string{"pipeline", "sink/buckets", "sink/jets", "sink/locks"}},
 

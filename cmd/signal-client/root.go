@@ -16,6 +16,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/replay"
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
+	"github.com/witfoo/signal-client/cmd/signal-client/search"
 	"github.com/witfoo/signal-client/cmd/signal-client/status"
 )
 
@@ -61,6 +62,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 		deadletter.New(p),
 		newVersion(p),
 		newHealthcheck(),
+		search.NewIndex(p),
 	)
 	root.AddCommand(newTopics()...)
 	complete(root)
