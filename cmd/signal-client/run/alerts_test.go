@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"maps"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	native "github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
@@ -56,6 +58,8 @@ type sample struct {
 
 func (s sample) T() int64 { return s.at }
 
+func (s sample) ST() int64 { return 0 } // unknown
+
 func (s sample) F() float64 { return s.value }
 
 func (s sample) H() *native.Histogram { return nil }
@@ -69,7 +73,7 @@ func (s sample) Copy() chunks.Sample { return s }
 // newMonitor makes a monitor with deployments/prometheus/rules.yaml.
 func newMonitor(t *testing.T) *monitor {
 	t.Helper()
-	groups, errs := rulefmt.ParseFile(filepath.Join(clitest.Root(t), "deployments", "prometheus", "rules.yaml"), false)
+	groups, errs := rulefmt.ParseFile(filepath.Join(clitest.Root(t), "deployments", "prometheus", "rules.yaml"), false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -133,7 +137,7 @@ func (m *monitor) scrape(instance string, target http.Handler) {
 
 func (m *monitor) add(of labels.Labels, series string, figure float64) (hash uint64) {
 	m.Helper()
-	metric, err := parser.ParseMetric(series)
+	metric, err := parser.NewParser(parser.Options{}).ParseMetric(series)
 	if err != nil {
 		m.Fatal(err)
 	}
