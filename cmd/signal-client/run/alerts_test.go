@@ -2,8 +2,8 @@ package run
 
 import (
 	"context"
-	"maps"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
