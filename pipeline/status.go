@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,20 @@ const (
 	StateUnowned    State = "unowned"             // no replica holds it
 	StateDisabled   State = "disabled"
 )
+
+// States returns all states, worst first.
+func States() []State {
+	return []State{StateRefused, StateConfig, StateUnowned, StateRetrying, StateThrottled, StateCatchingUp, StateNew, StatePolling, StateDisabled}
+}
+
+// Severity orders states: the higher, the worse; 0: an unknown one.
+func (s State) Severity() int {
+	all := States()
+	if i := slices.Index(all, s); i >= 0 {
+		return len(all) - i
+	}
+	return 0
+}
 
 // Status is an instance's status, as the bucket STATUS holds it.
 type Status struct {

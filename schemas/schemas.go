@@ -29,7 +29,7 @@ const base = "https://github.com/witfoo/signal-client/schemas/"
 
 // Names are the schemas that Validate knows. A "deadletter" is the object of a dead
 // letter's headers.
-var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory", "backfill", "search", "console-session", "console-token", "change"}
+var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory", "backfill", "search", "console-session", "console-token", "change", "history"}
 
 // compiled holds each schema, compiled on first use.
 var compiled = compilers()

@@ -15,6 +15,7 @@ const (
 	BucketBackfills    = "BACKFILLS"
 	BucketConsole      = "CONSOLE"
 	BucketChanges      = "CHANGES"
+	BucketHistory      = "HISTORY"
 )
 
 // Names of an instance contain its kind's name, see pipeline.Kind.

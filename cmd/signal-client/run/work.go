@@ -35,16 +35,22 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	if err != nil {
 		return err
 	}
-	statuses := buckets.NewStatuses(store, s.Log)
+	statuses, strips := buckets.NewStatuses(store, s.Log), buckets.NewStrips(store, s.Log)
 	afterwards := context.WithoutCancel(ctx)
 	defer inBackground(afterwards, statuses.Run)()
+	defer inBackground(afterwards, strips.Run)()
 	defer inBackground(afterwards, locks.Run)()
 	context.AfterFunc(ctx, locks.Leave)
 	advisories.Replica = locks.Replica
 	defer inBackground(afterwards, advisories.Run)()
 
-	b := &telemetry.StatusBoard{Replica: locks.Replica, Publish: statuses.Put, Erase: statuses.Delete, Leave: statuses.Leave,
-		Silence: stalledAfter + time.Duration(s.Config.Process.RequestTimeout)}
+	b := &telemetry.StatusBoard{
+		Replica: locks.Replica,
+		Publish: func(status pipeline.Status) { statuses.Put(status); strips.Put(status) },
+		Erase:   func(instance string) { statuses.Delete(instance); strips.Leave(instance) },
+		Leave:   func(instance string) { statuses.Leave(instance); strips.Leave(instance) },
+		Silence: stalledAfter + time.Duration(s.Config.Process.RequestTimeout),
+	}
 	for _, i := range s.unowned.static {
 		b.Static = map[string]json.RawMessage{i.Instance: s.Config.Okta.Public()}
 	}

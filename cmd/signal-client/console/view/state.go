@@ -19,47 +19,28 @@ const (
 	Grey  Class = "grey"
 )
 
-// SeverityAttention is the least severity of a state that needs a person.
-const SeverityAttention = 6
-
-// look is how a state is shown.
-type look struct {
-	class    Class
-	severity int
-}
-
-func lookOf(s pipeline.State) look {
-	switch s {
-	case pipeline.StateRefused:
-		return look{Red, 8}
-	case pipeline.StateConfig:
-		return look{Red, 7}
-	case pipeline.StateUnowned:
-		return look{Red, 6}
-	case pipeline.StateRetrying:
-		return look{Amber, 5}
-	case pipeline.StateThrottled:
-		return look{Amber, 4}
-	case pipeline.StateCatchingUp:
-		return look{Blue, 3}
-	case pipeline.StateNew:
-		return look{Grey, 2}
-	case pipeline.StatePolling:
-		return look{Green, 1}
-	}
-	return look{Grey, 0} // disabled
-}
-
-// ClassOf returns the colour of a state.
-func ClassOf(s pipeline.State) Class { return lookOf(s).class }
+// SeverityAttention is the least severity of a state that needs a person: unowned.
+const SeverityAttention = 7
 
 // Severity orders states: the higher, the worse.
-func Severity(s pipeline.State) int { return lookOf(s).severity }
+func Severity(s pipeline.State) int { return s.Severity() }
 
 // States are all states, worst first.
-func States() []pipeline.State {
-	return []pipeline.State{pipeline.StateRefused, pipeline.StateConfig, pipeline.StateUnowned, pipeline.StateRetrying,
-		pipeline.StateThrottled, pipeline.StateCatchingUp, pipeline.StateNew, pipeline.StatePolling, pipeline.StateDisabled}
+func States() []pipeline.State { return pipeline.States() }
+
+// ClassOf returns the colour of a state.
+func ClassOf(s pipeline.State) Class {
+	switch s {
+	case pipeline.StateRefused, pipeline.StateConfig, pipeline.StateUnowned:
+		return Red
+	case pipeline.StateRetrying, pipeline.StateThrottled:
+		return Amber
+	case pipeline.StateCatchingUp:
+		return Blue
+	case pipeline.StatePolling:
+		return Green
+	}
+	return Grey
 }
 
 // Slug returns a state as a word for URLs and style sheets, such as catching-up.

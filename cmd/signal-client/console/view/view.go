@@ -17,7 +17,6 @@ import (
 type Config struct {
 	Store    *jets.Store
 	Progress func() search.Progress // of the search index; nil: there is none
-	History  History                // nil: it is empty
 	Log      *slog.Logger           // nil: none
 }
 
