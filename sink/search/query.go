@@ -1,20 +1,477 @@
 package search
 
-// Query returns the LogsQL of what a user typed.
-func Query(typed string) string { return typed }
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
-// QueryError is a query that VictoriaLogs refuses.
-type QueryError struct {
-	Query  string // as typed
-	Offset int    // of the place that is wrong, in runes of Query
-	Text   string // what is wrong there
+// Query returns the LogsQL of what a user typed. It changes three things:
+//
+//   - A word or a phrase without a field, such as 203.0.113.7 or "Jane Doe", is looked for
+//     in every field. In LogsQL it would be looked for in _msg alone; _msg:word does that.
+//   - A word is quoted if LogsQL would refuse it, such as alice@example.com, or read a part
+//     of it as a field or a comment: 2001:db8::1, 10:15:30, https://acme.okta.com/, a#b.
+//   - Nothing at all means everything.
+//
+// Everything else is as typed: a query whose filters name their fields and that VictoriaLogs
+// reads is not changed. Pipes never are.
+func Query(typed string) string { return rewrite(typed).String() }
+
+// rewriting is a query on its way from what was typed to LogsQL. It follows the grammar of
+// LogsQL's filters as far as it needs to know what is a word.
+type rewriting struct {
+	in     string
+	pos    int    // in in
+	out    []byte // LogsQL
+	origin []int  // for each byte of out, its place in in
 }
 
-// Error implements error.
-func (e *QueryError) Error() string { return e.Text }
-
-// Complaint returns the error of a query that VictoriaLogs refused with status 400 and
-// this body.
-func Complaint(typed string, body []byte) *QueryError {
-	return &QueryError{Query: typed, Text: string(body)}
+func rewrite(typed string) *rewriting {
+	w := &rewriting{in: typed}
+	if strings.TrimSpace(typed) == "" {
+		w.add("*")
+		return w
+	}
+	w.space()
+	if name := w.word(); strings.EqualFold(name, "options") && w.opens(len(name), "(") {
+		w.copy(w.pos + len(name))
+		w.copy(w.closing("(", ")"))
+	}
+	w.filters(false)
+	w.copy(len(w.in))
+	return w
 }
+
+// String returns the LogsQL.
+func (w *rewriting) String() string { return string(w.out) }
+
+// place returns where in what was typed a place of the LogsQL stands.
+func (w *rewriting) place(at int) int {
+	if at < len(w.origin) {
+		return w.origin[at]
+	}
+	return len(w.in)
+}
+
+// copy copies what was typed up to a place.
+func (w *rewriting) copy(to int) {
+	for ; w.pos < to; w.pos++ {
+		w.out, w.origin = append(w.out, w.in[w.pos]), append(w.origin, w.pos)
+	}
+}
+
+// add adds what was not typed.
+func (w *rewriting) add(text string) {
+	for i := range len(text) {
+		w.out, w.origin = append(w.out, text[i]), append(w.origin, w.pos)
+	}
+}
+
+// rest is what is left of what was typed.
+func (w *rewriting) rest() string { return w.in[w.pos:] }
+
+// peek returns the next byte; 0 at the end.
+func (w *rewriting) peek() byte {
+	if w.pos < len(w.in) {
+		return w.in[w.pos]
+	}
+	return 0
+}
+
+// space copies white space and comments.
+func (w *rewriting) space() {
+	for w.pos < len(w.in) {
+		r, size := utf8.DecodeRuneInString(w.rest())
+		switch {
+		case unicode.IsSpace(r):
+			w.copy(w.pos + size)
+		case r == '#':
+			line := strings.IndexByte(w.rest(), '\n') + 1
+			if line == 0 {
+				line = len(w.rest())
+			}
+			w.copy(w.pos + line)
+		default:
+			return
+		}
+	}
+}
+
+// filters copies filters without a field, up to a pipe or the end, or, if inside a call, to
+// the parenthesis that ends it.
+func (w *rewriting) filters(inCall bool) {
+	for depth := 0; ; {
+		w.space()
+		switch c := w.peek(); {
+		case c == 0 || c == '|' || c == ')' && depth == 0 && inCall:
+			return
+		case c == '(':
+			depth++
+			w.copy(w.pos + 1)
+		case c == ')':
+			depth--
+			w.copy(w.pos + 1)
+		case c == '{':
+			w.copy(w.closing("{", "}"))
+		case w.operator():
+			w.operand()
+		case c == '!' || c == '-':
+			w.copy(w.pos + 1)
+		default:
+			w.filter()
+		}
+	}
+}
+
+// filter copies a word or a phrase that has a field or none.
+func (w *rewriting) filter() {
+	length := w.quoted()
+	if length == 0 {
+		length = len(w.word())
+	}
+	text := w.rest()[:length]
+	switch name := w.field(text); {
+	case length == 0: // a quote that does not end
+		w.copy(len(w.in))
+	case name != "":
+		w.copy(w.pos + len(name))
+		w.space()
+		w.copy(w.pos + 1)
+		w.valueOf(name)
+	case slices.Contains(keywords, strings.ToLower(text)):
+		w.copy(w.pos + length)
+	case isFunction(text) && w.opens(length, "(["):
+		w.call(length)
+	case text == ";" && strings.TrimSpace(w.rest()) == ";", text == "*", !w.apart():
+		w.copy(w.pos + length)
+	default:
+		w.add("*:")
+		w.operand()
+	}
+}
+
+// field returns the field's name that a word or a phrase is, or begins with; empty if it
+// has none, or if the whole word is a value, such as an address.
+func (w *rewriting) field(text string) string {
+	if w.quoted() > 0 {
+		if w.opens(len(text), ":") {
+			return text
+		}
+		return ""
+	}
+	name, _, found := strings.Cut(text, ":")
+	bare := strings.TrimSuffix(name, "*")
+	if name == "" || !found && !w.opens(len(name), ":") || bare != "" && !readable(bare) || isValue(text) {
+		return ""
+	}
+	return name
+}
+
+// valueOf copies the value of a field.
+func (w *rewriting) valueOf(name string) {
+	if name == FieldTime {
+		w.time()
+		return
+	}
+	w.value()
+}
+
+// apart reports whether what comes next begins a filter, rather than adjoins one.
+func (w *rewriting) apart() bool {
+	before, size := utf8.DecodeLastRuneInString(w.in[:w.pos])
+	return size == 0 || unicode.IsSpace(before) || strings.ContainsRune("(!-", before)
+}
+
+// value copies what follows a field's name and colon.
+func (w *rewriting) value() {
+	w.space()
+	word := w.word()
+	switch c := w.peek(); {
+	case c == '(':
+		w.group()
+	case c == '{':
+		w.copy(w.closing("{", "}"))
+	case w.operator():
+		w.operand()
+	case c == '!' || c == '-':
+		w.copy(w.pos + 1)
+		w.value()
+	case strings.EqualFold(word, "not"):
+		w.copy(w.pos + len(word))
+		w.value()
+	case isFunction(word) && w.opens(len(word), "(["):
+		w.call(len(word))
+	default:
+		w.operand()
+	}
+}
+
+// group copies values in parentheses.
+func (w *rewriting) group() {
+	w.copy(w.pos + 1)
+	for {
+		w.space()
+		switch word := w.word(); {
+		case w.peek() == 0 || w.peek() == '|':
+			return
+		case w.peek() == ')':
+			w.copy(w.pos + 1)
+			return
+		case slices.Contains(keywords, strings.ToLower(word)):
+			w.copy(w.pos + len(word))
+		default:
+			before := w.pos
+			if w.value(); w.pos == before {
+				w.copy(w.pos + 1)
+			}
+		}
+	}
+}
+
+// operator copies a comparison, if one comes next.
+func (w *rewriting) operator() bool {
+	for _, op := range []string{"!=", "!~", "=", "~", ">=", ">", "<=", "<"} {
+		if strings.HasPrefix(w.rest(), op) {
+			w.copy(w.pos + len(op))
+			return true
+		}
+	}
+	return false
+}
+
+// operand copies a word, quoted if need be, or a phrase, and a star at its end.
+func (w *rewriting) operand() {
+	w.space()
+	length := w.quoted()
+	if length > 0 {
+		w.copy(w.pos + length)
+		if w.peek() == '*' {
+			w.copy(w.pos + 1)
+		}
+		return
+	}
+	if c := w.peek(); c == '"' || c == '`' { // one that does not end
+		w.copy(len(w.in))
+		return
+	}
+	word := w.word()
+	if strings.TrimSpace(w.rest()[len(word):]) == "" && len(word) > 1 {
+		word = strings.TrimSuffix(word, ";")
+	}
+	w.plain(word)
+}
+
+// plain copies a word that comes next, quoted if need be, with stars round it.
+func (w *rewriting) plain(word string) {
+	if strings.HasPrefix(word, "*") {
+		w.copy(w.pos + 1)
+		word = word[1:]
+	}
+	text := strings.TrimSuffix(word, "*")
+	if text == "" || readable(text) && !isFunction(text) {
+		w.copy(w.pos + len(word))
+		return
+	}
+	quoted := strconv.Quote(text)
+	if quoted == `"`+text+`"` {
+		w.add(`"`)
+		w.copy(w.pos + len(text))
+		w.add(`"`)
+	} else {
+		w.add(quoted)
+		w.pos += len(text)
+	}
+	w.copy(w.pos + len(word) - len(text))
+}
+
+// call copies a function's name and its arguments, or its subquery.
+func (w *rewriting) call(name int) {
+	w.copy(w.pos + name)
+	w.space()
+	end := w.closing("([", ")]")
+	subquery := strings.ContainsRune(unquoted(w.in[w.pos:end]), '|')
+	w.copy(min(w.pos+1, len(w.in)))
+	if subquery {
+		w.filters(true)
+		w.copy(end)
+		return
+	}
+	for {
+		w.space()
+		switch c, argument := w.peek(), w.argument(); {
+		case c == 0:
+			return
+		case c == ')' || c == ']':
+			w.copy(w.pos + 1)
+			return
+		case w.quoted() > 0:
+			w.copy(w.pos + w.quoted())
+		case c == '"' || c == '`': // one that does not end
+			w.copy(len(w.in))
+		case argument == "":
+			w.copy(w.pos + 1)
+		default:
+			w.plain(argument)
+		}
+	}
+}
+
+// argument returns the argument of a function that comes next; empty: another thing comes.
+func (w *rewriting) argument() string {
+	word := w.word()
+	if i := strings.IndexAny(word, ",]"); i >= 0 {
+		return word[:i]
+	}
+	return word
+}
+
+// time copies the value of a filter for _time, and its offset.
+func (w *rewriting) time() {
+	w.space()
+	w.operator()
+	w.space()
+	word := w.word()
+	switch {
+	case strings.ContainsRune("[(", rune(w.peek())) && w.peek() != 0:
+		w.copy(w.closing("[(", "])"))
+	case isFunction(word) && w.opens(len(word), "[("):
+		w.copy(w.pos + len(word))
+		w.copy(w.closing("[(", "])"))
+	case offsetOf.MatchString(w.rest()):
+	default:
+		w.copy(w.pos + len(word))
+	}
+	if offset := offsetOf.FindString(w.rest()); offset != "" {
+		w.copy(w.pos + len(offset))
+	}
+}
+
+var offsetOf = regexp.MustCompile(`^(?i)\s*offset\s+[^\s()|]+`)
+
+// word returns the word that comes next: up to white space, a quotation mark, a
+// parenthesis or a pipe; the brackets of a range end its name. Empty: another thing comes.
+func (w *rewriting) word() string {
+	rest := w.rest()
+	for i, r := range rest {
+		if unicode.IsSpace(r) || strings.ContainsRune("\"`()|", r) || i == 0 && r == '\'' && w.quoted() > 0 || r == '[' && isFunction(rest[:i]) {
+			return rest[:i]
+		}
+	}
+	return rest
+}
+
+// quoted returns the length of the quoted phrase that comes next; 0: none.
+func (w *rewriting) quoted() int { return len(quotedPrefix(w.rest())) }
+
+// quotedPrefix returns the phrase in double, single or back quotes that a text begins
+// with.
+func quotedPrefix(text string) string {
+	if text == "" || !strings.ContainsRune("\"`'", rune(text[0])) {
+		return ""
+	}
+	if text[0] != '\'' {
+		prefix, _ := strconv.QuotedPrefix(text)
+		return prefix
+	}
+	for at := 1; at < len(text); {
+		if text[at] == '\'' {
+			return text[:at+1]
+		}
+		_, _, tail, err := strconv.UnquoteChar(text[at:], '\'')
+		if err != nil {
+			return ""
+		}
+		at = len(text) - len(tail)
+	}
+	return ""
+}
+
+// opens reports whether, after a word and white space, one of the brackets comes.
+func (w *rewriting) opens(word int, brackets string) bool {
+	rest := strings.TrimLeftFunc(w.rest()[word:], unicode.IsSpace)
+	return word > 0 && rest != "" && strings.IndexByte(brackets, rest[0]) >= 0
+}
+
+// closing returns the place behind the bracket that closes the one that comes next; the
+// end if none does.
+func (w *rewriting) closing(opening, closing string) int {
+	depth := 0
+	for at := w.pos; at < len(w.in); {
+		if quoted := quotedPrefix(w.in[at:]); quoted != "" {
+			at += len(quoted)
+			continue
+		}
+		switch c := w.in[at]; {
+		case strings.IndexByte(opening, c) >= 0:
+			depth++
+		case strings.IndexByte(closing, c) >= 0:
+			depth--
+		}
+		at++
+		if depth == 0 {
+			return at
+		}
+	}
+	return len(w.in)
+}
+
+// unquoted returns a text without its quoted phrases.
+func unquoted(text string) string {
+	var b strings.Builder
+	for text != "" {
+		if quoted := quotedPrefix(text); quoted != "" {
+			text = text[len(quoted):]
+			continue
+		}
+		b.WriteByte(text[0])
+		text = text[1:]
+	}
+	return b.String()
+}
+
+// keywords stand between filters.
+var keywords = []string{"and", "or", "not"}
+
+// functions are LogsQL's, by which a word before a parenthesis is told from another.
+var functions = strings.Fields(`contains_all contains_any contains_common_case day_range eq_field equals_common_case exact i in
+	ipv4_range ipv6_range json_array_contains_any le_field len_range lt_field pattern_match pattern_match_full
+	pattern_match_prefix pattern_match_suffix range re seq string_range value_type week_range`)
+
+func isFunction(word string) bool { return slices.Contains(functions, strings.ToLower(word)) }
+
+// readable reports whether LogsQL reads a word without quotation marks.
+func readable(word string) bool {
+	for _, r := range word {
+		if !wordRune(r) && !strings.ContainsRune(glue, r) {
+			return false
+		}
+	}
+	return len(word) > 1 || !strings.Contains(glue, word)
+}
+
+// glue are the characters that LogsQL allows within a word.
+const glue = "+-/:.$"
+
+func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// isValue reports whether a word with a colon is a value.
+func isValue(word string) bool {
+	_, err := netip.ParsePrefix(word)
+	return err == nil || isAddress(word) || colons.MatchString(word)
+}
+
+func isAddress(word string) bool {
+	if _, err := netip.ParseAddrPort(word); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddr(word)
+	return err == nil
+}
+
+// colons matches values with a colon: URLs, times, and addresses of network cards.
+var colons = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]*://|\d{1,2}:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d|[[:xdigit:]]{2}(?::[[:xdigit:]]{2}){5}$)`)

@@ -46,7 +46,6 @@ func (h *ownership) carry(ctx context.Context, instance string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if before, err := h.status(ctx, instance); err == nil {
-		before.Instance = instance
-		h.board.Carry(before)
+		h.board.Carry(instance, before.Events)
 	}
 }
