@@ -48,6 +48,16 @@ func At(ctx context.Context, conn *jets.Conn, kind *pipeline.Kind, seq uint64) (
 	return e, nil
 }
 
+// Newest reads the newest event of an instance from the stream's leader. Its error matches
+// jets.ErrNoMessage if none is kept.
+func Newest(ctx context.Context, conn *jets.Conn, kind *pipeline.Kind, instance string) (*Stored, error) {
+	m, err := conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(kind.Name, instance))
+	if err != nil {
+		return nil, err
+	}
+	return storedOf(kind, m), nil
+}
+
 // absent returns the error for a sequence without a message.
 func absent(ctx context.Context, conn *jets.Conn, seq uint64) error {
 	extent, err := conn.Extent(ctx)

@@ -43,3 +43,18 @@ func TestAt(t *testing.T) {
 		}
 	}
 }
+
+func TestNewest(t *testing.T) {
+	st := sinktest.New(t, jetstest.Config{})
+	st.Write(jets.SubjectEvents("okta", "acme"), `{"uuid":"a"}`)
+	seq := st.Write(jets.SubjectEvents("okta", "acme"), `{"uuid":"b"}`)
+	st.Write(jets.SubjectEvents("okta", "other"), `{"uuid":"c"}`)
+	e, err := Newest(t.Context(), st.Store.Conn, sinktest.Kind, "acme")
+	st.OK(err)
+	if e.Seq != seq || e.ID() != "b" || e.Instance != "acme" {
+		t.Errorf("got %+v", e)
+	}
+	if _, err := Newest(t.Context(), st.Store.Conn, sinktest.Kind, "none"); !errors.Is(err, jets.ErrNoMessage) {
+		t.Errorf("without an event: %v", err)
+	}
+}

@@ -14,13 +14,15 @@ func funcs(assets *static) template.FuncMap {
 		"count":   Count,
 		"age":     func(t time.Time) timeElement { return timeElement{t, "age"} },
 		"clock":   func(t time.Time) timeElement { return timeElement{t, "clock"} },
+		"span":    func(t time.Time) timeElement { return timeElement{t, "span"} },
+		"share":   func(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) },
 		"until":   func(t time.Time) timeElement { return timeElement{t, "until"} },
 		"current": current,
 	}
 }
 
-// timeElement is what the template "time" shows. As is age ("3 min ago"), until ("in
-// 40 s") or clock (date and time). The server writes UTC; time.js turns it to the
+// timeElement is what the template "time" shows. As is age ("3 min ago"), span ("3
+// min", since then), until ("in 40 s") or clock (date and time). The server writes UTC; time.js turns it to the
 // reader's zone.
 type timeElement struct {
 	At time.Time
@@ -38,6 +40,8 @@ func (e timeElement) Text() string {
 	switch e.As {
 	case "age":
 		return Span(time.Since(e.At)) + " ago"
+	case "span":
+		return Span(time.Since(e.At))
 	case "until":
 		return "in " + Span(time.Until(e.At))
 	}

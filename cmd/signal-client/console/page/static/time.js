@@ -36,13 +36,14 @@ export function show(element) {
   const as = element.dataset.as;
   let text = local(at), title = utc(at);
   if (as === "age") text = span(now() - at) + " ago";
+  if (as === "span") text = span(now() - at);
   if (as === "until") text = at - now() > 0 ? "in " + span(at - now()) : "now";
   if (as !== "clock") title = `${local(at)} (${title})`;
   if (element.textContent !== text) element.textContent = text;
   if (element.title !== title) element.title = title;
 }
 
-/** timeElement makes one: as is age, until or clock. */
+/** timeElement makes one: as is age, span, until or clock. */
 export function timeElement(date, as) {
   const element = document.createElement("time");
   element.dateTime = date.toISOString();

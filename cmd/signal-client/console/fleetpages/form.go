@@ -1,0 +1,128 @@
+package fleetpages
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
+	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
+	"github.com/witfoo/signal-client/sink/buckets"
+)
+
+// formShown is the data of the form.
+type formShown struct {
+	Heading  string
+	Kind     string // name of the kind of source
+	New      bool
+	Document view.Document // what the fields hold
+	Host     string        // in the field FQDN
+	Interval string        // in the field Polling Interval
+	Token    tokenShown
+	Tile     tile // of an existing one
+	Newest   *eventShown
+	Log      []buckets.Change // newest first
+	ReadOnly bool             // for viewers, and for what a service's environment configures
+}
+
+// tokenShown is what is to be said of a stored credential.
+type tokenShown struct {
+	Set  bool
+	File string // read from there by the processes that poll
+}
+
+func (p *pages) add(w http.ResponseWriter, r *http.Request, kind string) {
+	if kind != p.Kind.Name {
+		p.Page.Error(w, r, access.Refusal{Status: http.StatusNotFound, Title: "There is no such type of integration", Cause: kind + " is not one that signal-client knows."})
+		return
+	}
+	if !access.From(r.Context()).Role.May(access.RoleAdmin) {
+		p.Page.Error(w, r, access.Refusal{Status: http.StatusForbidden, Title: "You may not add an integration", Cause: "It needs the role admin.", Remedy: "Ask an administrator."})
+		return
+	}
+	p.Page.Render(w, r, http.StatusOK, "fleet/integration", formShown{Heading: "Add " + p.Kind.Title + " integration", Kind: kind, New: true, Interval: "5m"})
+}
+
+func (p *pages) edit(w http.ResponseWriter, r *http.Request, d view.Document) {
+	f := formShown{
+		Heading: d.Text("name"), Kind: p.Kind.Name, Document: d, Host: host(d), Interval: interval(d),
+		Token:    tokenShown{Set: d.SecretSet("credentials.api_token"), File: d.Text("credentials.api_token_file")},
+		ReadOnly: d.Static || !access.From(r.Context()).Role.May(access.RoleAdmin),
+	}
+	if f.Heading == "" {
+		f.Heading = d.Instance
+	}
+	i, ok := p.View.Fleet().Of(d.Instance)
+	f.Tile = tile{Integration: i}
+	if !ok {
+		f.Tile = blank()
+		f.Tile.Instance = d.Instance
+	}
+	var err error
+	if f.Log, err = p.View.Log(r.Context(), d.Instance); err != nil {
+		p.Log.Warn("console: the changes of an integration can't be read", "instance", d.Instance, "err", err)
+	}
+	f.Newest = p.newestOf(r.Context(), d.Instance)
+	p.Page.Render(w, r, http.StatusOK, "fleet/integration", f)
+}
+
+// host is what the field FQDN shows: the URL of requests where there is no host name.
+func host(d view.Document) string {
+	if fqdn := d.Text("settings.fqdn"); fqdn != "" {
+		return fqdn
+	}
+	return d.Text("settings.base_url")
+}
+
+// interval is what the field Polling Interval shows.
+func interval(d view.Document) string {
+	if every := d.Text("poll_interval"); every != "" {
+		return every
+	}
+	if minutes := d.Text("poll_interval_minutes"); minutes != "" {
+		return minutes + "m"
+	}
+	return ""
+}
+
+// Past is a change in words: changed Name from "a" to "b".
+func (f formShown) Past(c buckets.Change) string {
+	if c.Action != buckets.ActionChanged {
+		return c.Action
+	}
+	parts := make([]string, len(c.Fields))
+	for n, field := range c.Fields {
+		parts[n] = fieldChange(field)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func fieldChange(c buckets.FieldChange) string {
+	name := label(c.Field)
+	switch {
+	case c.From == nil && c.To == nil:
+		return name + " changed"
+	case c.From == nil:
+		return fmt.Sprintf("%s: %v", name, c.To)
+	case c.To == nil:
+		return fmt.Sprintf("%s removed (was %v)", name, c.From)
+	}
+	return fmt.Sprintf("%s from %v to %v", name, c.From, c.To)
+}
+
+// label returns a field as the form calls it.
+func label(path string) string {
+	names := map[string]string{
+		"name": "Name", "settings.fqdn": "FQDN", "settings.base_url": "FQDN", "credentials.api_token": "API Token", "credentials.api_token_file": "API Token file",
+		"poll_interval": "Polling Interval", "poll_interval_minutes": "Polling Interval", "enabled": "Enabled", "settings.since": "Look-back",
+		"settings.filter": "Filter", "settings.rate_share": "Share of the rate limit", "settings.limit": "Page size", "instance": "Instance name",
+	}
+	if name, ok := names[path]; ok {
+		return name
+	}
+	return path
+}
+
+// Seen is the time of a page's making, by which its script knows that the clocks differ.
+func (f formShown) Seen() time.Time { return time.Now() }

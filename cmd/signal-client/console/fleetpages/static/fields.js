@@ -1,0 +1,74 @@
+// The fields of the form: their values as the API has them, and what was changed.
+
+const at = (id) => document.getElementById(id);
+const text = (id) => at(id)?.value.trim() ?? "";
+const number = (id) => text(id) === "" ? null : Number(text(id));
+
+/** duration reads what is typed as an interval: a number is minutes. It returns "" for
+ * nothing, and what it does not know as typed: the server says what is wrong. */
+export function duration(typed) {
+  const t = typed.trim().toLowerCase();
+  if (/^\d+([.,]\d+)?$/.test(t)) {
+    const minutes = Number(t.replace(",", "."));
+    return Number.isInteger(minutes) ? `${minutes}m` : `${Math.round(minutes * 60)}s`;
+  }
+  const m = t.match(/^(\d+)\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)$/);
+  return m ? (m[2][0] === "d" ? `${m[1] * 24}h` : `${m[1]}${m[2][0]}`) : typed.trim();
+}
+
+/** inWords says a duration such as 1h30m as 1 hour 30 minutes; "" if it is none. */
+export function inWords(d) {
+  if (!/^(\d+h)?(\d+m)?(\d+s)?$/.test(d) || !d) return "";
+  const units = { h: "hour", m: "minute", s: "second" };
+  return [...d.matchAll(/(\d+)([hms])/g)].map(([, n, u]) => `${n} ${units[u]}${n === "1" ? "" : "s"}`).join(" ");
+}
+
+// The fields by the path that the API knows them by. A missing element has no field.
+const fields = {
+  instance: { id: "instance", value: () => text("instance") || null },
+  name: { id: "name", value: () => text("name") || null },
+  "settings.fqdn": { id: "fqdn", value: () => text("fqdn") },
+  "credentials.api_token": { id: "token", value: () => text("token") || null },
+  poll_interval: { id: "interval", value: () => duration(text("interval")) || null },
+  enabled: { id: "enabled", value: () => at("enabled").checked },
+  "settings.since": { id: "since", value: () => text("since") || null },
+  "settings.filter": { id: "filter", value: () => text("filter") || null },
+  "settings.rate_share": { id: "share", value: () => number("share") },
+  "settings.limit": { id: "limit", value: () => number("limit") },
+};
+
+const present = () => Object.entries(fields).filter(([, f]) => at(f.id) && "value" in at(f.id));
+
+/** values returns all fields by path. */
+export function values() { return Object.fromEntries(present().map(([path, f]) => [path, f.value()])); }
+
+/** label returns how the form calls a field. */
+export function label(path) {
+  const f = fields[path], element = f && document.querySelector(`label[for="${f.id}"]`);
+  return element ? element.textContent : path;
+}
+
+/** changes returns the fields that differ from those before. */
+export function changes(before, now = values()) {
+  return Object.fromEntries(Object.entries(now).filter(([path, v]) => v !== before[path] && !(path === "credentials.api_token" && v === null)));
+}
+
+/** body returns fields as a value of the API. Fields that are null are left out, unless
+ * removing is meant. */
+export function body(byPath, { remove = false } = {}) {
+  const all = {};
+  for (const [path, value] of Object.entries(byPath)) {
+    if (value === null && !remove) continue;
+    const [group, name] = path.includes(".") ? path.split(".") : [null, path];
+    if (group) (all[group] ??= {})[name] = value; else all[name] = value;
+  }
+  return all;
+}
+
+/** fill shows an integration as the API has it. */
+export function fill(d) {
+  const s = d.settings || {};
+  const shown = { name: d.name, fqdn: s.fqdn || s.base_url, interval: d.poll_interval || (d.poll_interval_minutes && `${d.poll_interval_minutes}m`), since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit };
+  for (const [id, value] of Object.entries(shown)) if (at(id)) at(id).value = value ?? "";
+  at("enabled").checked = d.enabled !== false;
+}
