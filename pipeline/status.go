@@ -41,6 +41,7 @@ type Status struct {
 	Version         int        `json:"version"`
 	Instance        string     `json:"instance"`
 	State           State      `json:"state"`
+	StateSince      time.Time  `json:"state_since,omitzero"`      // when the state began; zero: not known
 	Holder          string     `json:"holder"`                    // the replica that polls it
 	LastPoll        time.Time  `json:"last_poll,omitzero"`        // when a request was last answered, successfully or not
 	LastSuccess     time.Time  `json:"last_success,omitzero"`     // when a page was last committed or found empty

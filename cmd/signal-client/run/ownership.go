@@ -46,6 +46,7 @@ func (h *ownership) carry(ctx context.Context, instance string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if before, err := h.status(ctx, instance); err == nil {
-		h.board.Carry(instance, before.Events)
+		before.Instance = instance
+		h.board.Carry(before)
 	}
 }

@@ -38,16 +38,15 @@ func (c StateCount) Slug() string { return Slug(c.State) }
 type Integration struct {
 	pipeline.Status
 
-	Name        string    `json:"name"`                  // display name; the instance's if it has none
-	Org         string    `json:"org"`                   // host of the org; empty: the value is invalid
-	Class       Class     `json:"class"`                 // colour of the state
-	StateSince  time.Time `json:"state_since,omitzero"`  // zero: not known
-	Remedy      string    `json:"remedy,omitempty"`      // what to do; empty: nothing
-	Interval    float64   `json:"poll_interval_seconds"` // 0: not known
-	Static      bool      `json:"static,omitempty"`      // from a service's environment: it can't be changed here
-	Hour        []uint32  `json:"events_hour"`           // events stored in the last hour: one figure for 5 minutes, oldest first
-	LastHour    uint64    `json:"events_last_hour"`      // their sum
-	DeadLetters uint64    `json:"dead_letters"`
+	Name        string   `json:"name"`                  // display name; the instance's if it has none
+	Org         string   `json:"org"`                   // host of the org; empty: the value is invalid
+	Class       Class    `json:"class"`                 // colour of the state
+	Remedy      string   `json:"remedy,omitempty"`      // what to do; empty: nothing
+	Interval    float64  `json:"poll_interval_seconds"` // 0: not known
+	Static      bool     `json:"static,omitempty"`      // from a service's environment: it can't be changed here
+	Hour        []uint32 `json:"events_hour"`           // events stored in the last hour: one figure for 5 minutes, oldest first
+	LastHour    uint64   `json:"events_last_hour"`      // their sum
+	DeadLetters uint64   `json:"dead_letters"`
 
 	overview.Pace
 

@@ -2,7 +2,7 @@ package view
 
 import (
 	"context"
-	"iter"
+	"crypto/rand"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,49 +23,67 @@ type Config struct {
 // View is the live picture of all integrations, and their edits. It is safe for concurrent
 // use.
 type View struct {
-	config  Config
-	log     *slog.Logger
-	watcher *overview.Watcher
-	orgs    *buckets.Integrations
+	config   Config
+	log      *slog.Logger
+	orgs     *buckets.Integrations
+	watcher  *overview.Watcher
+	activity *activity
+	letters  *letters
+	epoch    string // tells this View's changes from those of others
 
-	mu    sync.Mutex
-	fleet *Fleet
+	mu      sync.Mutex
+	fleet   *Fleet
+	paces   map[string]overview.Pace
+	removed map[string]uint64 // Fleet.id of the removal, by instance
+	floor   uint64            // Fleet.id: removals before it are forgotten
+	news    chan struct{}     // closed when there is a newer picture
 }
 
 // New returns a View; Run keeps it up to date.
 func New(c Config) *View {
+	conn, kind := c.Store.Conn, c.Store.Kind
 	return &View{
 		config: c, log: jets.OrDiscard(c.Log),
-		watcher: overview.New(c.Store.Conn, c.Store.Kind),
-		orgs:    &buckets.Integrations{Store: c.Store},
-		fleet:   &Fleet{At: time.Now()},
+		orgs:     &buckets.Integrations{Store: c.Store},
+		watcher:  overview.New(conn, kind),
+		activity: &activity{conn: conn, kind: kind.Name, each: map[string]*minutes{}},
+		letters:  &letters{conn: conn, kind: kind.Name},
+		epoch:    rand.Text()[:8],
+		fleet:    &Fleet{At: time.Now().UTC(), States: []StateCount{}, Integrations: []Integration{}, Replicas: []overview.Share{}, PerSecond: make([]float64, hour)},
+		paces:    map[string]overview.Pace{}, removed: map[string]uint64{}, news: make(chan struct{}),
 	}
 }
 
+// lookEvery is how often the picture is renewed.
+const lookEvery = time.Second
+
 // Run keeps the picture up to date until ctx ends, and returns its error.
-func (v *View) Run(ctx context.Context) error { return v.watcher.Run(ctx) }
+func (v *View) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { _ = v.watcher.Run(ctx) }) // its error is ctx's
+	wg.Go(func() { v.activity.Run(ctx) })
+	wg.Go(func() { v.letters.Run(ctx) })
+	first := time.NewTicker(50 * time.Millisecond) // until everything was read once
+	defer first.Stop()
+	ticks := time.NewTicker(lookEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-first.C:
+		case <-ticks.C:
+		}
+		if v.look(time.Now()); v.Fleet().Complete {
+			first.Stop()
+		}
+	}
+}
 
 // Fleet returns the newest picture, which must not be changed.
 func (v *View) Fleet() *Fleet {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.fleet
-}
-
-// Change is what a follower has not received yet.
-type Change struct {
-	ID      string        // to follow from here on after a break
-	Fleet   *Fleet        // the picture now
-	Changed []Integration // all integrations at first
-	Gone    []string      // instances that were removed
-}
-
-// Changes yields changes at most once a second until ctx ends, or at once if there is
-// news. after is the ID of the last change that the follower received; empty, or of
-// another process: the first change holds everything. A slow follower loses intermediate
-// states, and blocks nobody.
-func (v *View) Changes(ctx context.Context, after string) iter.Seq[Change] {
-	return func(yield func(Change) bool) {
-		yield(Change{Fleet: v.Fleet()})
-	}
 }

@@ -33,6 +33,7 @@ type boardEntry struct {
 	failed  pipeline.State   // the state with which polling ended by itself; empty: it did not
 	why     string           // the reason for failed
 	taken   bool             // another process uses its name for another org
+	before  *pipeline.Status // as the previous holder left it; nil: a state was entered since
 }
 
 // Trace returns the hooks that feed the board.
@@ -76,7 +77,8 @@ func (b *StatusBoard) Trace() *pipeline.Trace {
 // moved publishes: it is the last hook of everything that happens to a poll.
 func (b *StatusBoard) moved(instance string, state pipeline.State, at pipeline.Position, next time.Time) {
 	b.note(instance, func(s *pipeline.Status) {
-		s.State, s.NextPoll = state, next.UTC()
+		b.enter(s, state)
+		s.NextPoll = next.UTC()
 		s.CompleteThrough, s.LastEvent = at.CompleteThrough, at.LastEvent
 		s.Gap, s.Assumed = at.Gap, at.Assumed
 		b.each[instance].due = next
@@ -91,7 +93,8 @@ func (b *StatusBoard) waits(instance string, until time.Time) {
 		b.each[instance].due = until
 		switch s.State {
 		case pipeline.StateNew, pipeline.StatePolling, pipeline.StateThrottled:
-			s.State, s.NextPoll = pipeline.StateThrottled, until.UTC()
+			b.enter(s, pipeline.StateThrottled)
+			s.NextPoll = until.UTC()
 			b.Publish(b.dated(*s))
 		}
 	})
@@ -104,9 +107,26 @@ func (b *StatusBoard) Held(instance string) {
 	*b.of(instance) = boardEntry{held: b.fresh(instance), at: time.Now()}
 }
 
-// Carry adds the previous holder's count.
-func (b *StatusBoard) Carry(instance string, events uint64) {
-	b.note(instance, func(s *pipeline.Status) { s.Events += events })
+// Carry continues the previous holder's status: its count, and when its state began.
+func (b *StatusBoard) Carry(before pipeline.Status) {
+	b.note(before.Instance, func(s *pipeline.Status) {
+		s.Events += before.Events
+		b.each[before.Instance].before = &before
+	})
+}
+
+// enter sets a state and when it began: now, or earlier if the previous holder left the
+// instance in it.
+func (b *StatusBoard) enter(s *pipeline.Status, state pipeline.State) {
+	if s.State == state {
+		return
+	}
+	e := b.each[s.Instance]
+	s.State, s.StateSince = state, time.Now().UTC()
+	if e.before != nil && e.before.State == state && !e.before.StateSince.IsZero() {
+		s.StateSince = e.before.StateSince
+	}
+	e.before = nil
 }
 
 // Gone ends an instance's status here: its next holder reports it.
@@ -114,7 +134,7 @@ func (b *StatusBoard) Gone(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.of(instance)
-	e.held, e.at, e.due = nil, time.Time{}, time.Time{}
+	e.held, e.at, e.due, e.before = nil, time.Time{}, time.Time{}, nil
 	b.drop(instance)
 	if b.Leave != nil {
 		b.Leave(instance)
@@ -142,7 +162,8 @@ func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 		s = b.fresh(instance)
 		s.Holder, s.Breaker = "", "" // a disabled or invalid instance has no holder
 	}
-	s.State, s.NextPoll, s.LastError = state, time.Time{}, problem.Explain(err)
+	b.enter(s, state)
+	s.NextPoll, s.LastError = time.Time{}, problem.Explain(err)
 	if state == pipeline.StateUnowned {
 		s.Holder = ""
 	}
@@ -227,7 +248,7 @@ func (b *StatusBoard) All() []pipeline.Status {
 }
 
 func (b *StatusBoard) fresh(instance string) *pipeline.Status {
-	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, Holder: b.Replica(), Breaker: breaker.Closed, Environment: b.Static[instance]}
+	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, StateSince: time.Now().UTC(), Holder: b.Replica(), Breaker: breaker.Closed, Environment: b.Static[instance]}
 }
 
 // note changes the status of a held instance.

@@ -29,7 +29,7 @@ func TestBoard(t *testing.T) {
 		t.Error("published an instance that is not held")
 	}
 	b.Held("prod")
-	b.Carry("prod", 100)
+	b.Carry(pipeline.Status{Instance: "prod", Events: 100})
 	trace.Failed("prod", pipeline.ErrThrottled)
 	trace.Budget("prod", pipeline.RateLimit{Limit: 120, Remaining: 7})
 	trace.Breaker("prod", breaker.Open, false)
@@ -81,6 +81,37 @@ func TestBoardNamesNoPastPoll(t *testing.T) {
 		if !last.NextPoll.IsZero() {
 			t.Errorf("last poll %s, next poll %s", last.LastPoll, last.NextPoll)
 		}
+	})
+}
+
+// A status says since when its state lasts: a new holder that finds it in the same state
+// keeps that, and each later change counts anew.
+func TestBoardSaysSinceWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var last pipeline.Status
+		b := &StatusBoard{Replica: func() string { return "two" }, Publish: func(s pipeline.Status) { last = s }}
+		trace := pipeline.Traces(b.Trace())
+		enters := func(state pipeline.State, since time.Time) {
+			t.Helper()
+			time.Sleep(time.Minute)
+			trace.Moved("prod", state, pipeline.Position{}, time.Now())
+			if last.State != state || !last.StateSince.Equal(since) {
+				t.Errorf("%s since %s, want %s since %s", last.State, last.StateSince, state, since)
+			}
+		}
+		before := time.Now().Add(-time.Hour)
+		b.Held("prod")
+		b.Carry(pipeline.Status{Instance: "prod", State: pipeline.StatePolling, StateSince: before})
+		enters(pipeline.StatePolling, before)
+		enters(pipeline.StatePolling, before)
+		now := time.Now()
+		enters(pipeline.StateRetrying, now.Add(time.Minute))
+		enters(pipeline.StatePolling, now.Add(2*time.Minute))
+		b.Gone("prod")
+		b.Held("prod")
+		b.Carry(pipeline.Status{Instance: "prod", State: pipeline.StateRetrying, StateSince: before})
+		enters(pipeline.StatePolling, now.Add(3*time.Minute))
+		enters(pipeline.StateRetrying, now.Add(4*time.Minute))
 	})
 }
 
