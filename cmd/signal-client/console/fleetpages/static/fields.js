@@ -28,6 +28,7 @@ const fields = {
   instance: { id: "instance", value: () => text("instance") || null },
   name: { id: "name", value: () => text("name") || null },
   "settings.fqdn": { id: "fqdn", value: () => text("fqdn") },
+  "settings.base_url": { id: "base-url", value: () => text("base-url") || null },
   "credentials.api_token": { id: "token", value: () => text("token") || null },
   poll_interval: { id: "interval", value: () => duration(text("interval")) || null },
   enabled: { id: "enabled", value: () => at("enabled").checked },
@@ -65,10 +66,13 @@ export function body(byPath, { remove = false } = {}) {
   return all;
 }
 
-/** fill shows an integration as the API has it. */
+/** fill shows an integration as the API has it. The token is never in it. */
 export function fill(d) {
   const s = d.settings || {};
-  const shown = { name: d.name, fqdn: s.fqdn || s.base_url, interval: d.poll_interval || (d.poll_interval_minutes && `${d.poll_interval_minutes}m`), since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit };
+  const shown = {
+    name: d.name, fqdn: s.fqdn || s.base_url, "base-url": s.base_url, token: "", since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit,
+    interval: d.poll_interval || (d.poll_interval_minutes && `${d.poll_interval_minutes}m`),
+  };
   for (const [id, value] of Object.entries(shown)) if (at(id)) at(id).value = value ?? "";
   at("enabled").checked = d.enabled !== false;
 }

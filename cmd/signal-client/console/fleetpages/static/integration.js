@@ -5,7 +5,7 @@ import { ask } from "../page/dialog.js";
 import { h, setText } from "../page/dom.js";
 import { clear, complain, focusWrong, mark, problem } from "../page/forms.js";
 import { toast } from "../page/toast.js";
-import { body, changes, duration, inWords, values } from "./fields.js";
+import { body, changes, duration, fill, inWords, values } from "./fields.js";
 import { resolve } from "./conflict.js";
 import { now } from "./now.js";
 
@@ -128,8 +128,10 @@ async function update(edit) {
 
 function saved({ data, etag: tag }) {
   etag = tag || `"${data.revision}"`;
-  $("token").value = "";
+  fill(data);
   before = values();
+  readInterval();
+  setText($("fqdn-cleaned"), "");
   setText($("heading"), data.name || instance);
   document.title = `${data.name || instance} – signal-client`;
   toast("Saved. The org is polled at once.", "ok");

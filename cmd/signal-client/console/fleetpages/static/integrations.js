@@ -42,8 +42,8 @@ function keepInURL() {
 }
 
 function order() {
-  const nameOf = (t) => t.querySelector("[data-f=name]").textContent;
-  return [...tiles.values()].sort((a, b) => severity[a.dataset.slug] - severity[b.dataset.slug] || nameOf(a).localeCompare(nameOf(b), "en"));
+  const byName = (a, b) => a.dataset.instance < b.dataset.instance ? -1 : 1;
+  return [...tiles.values()].sort((a, b) => severity[a.dataset.slug] - severity[b.dataset.slug] || byName(a, b));
 }
 
 const sorted = (wanted) => wanted.every((t, n) => grid.children[n] === t);
