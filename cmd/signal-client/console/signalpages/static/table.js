@@ -1,0 +1,148 @@
+// The table of events: a row per event, one of them current. Cells are cards' lines where
+// the page is narrow.
+
+import { h, setAttribute } from "../page/dom.js";
+import { moment, title } from "./when.js";
+import { keyOf } from "./rows.js";
+
+/** urlOf is an event's page; empty: the row is none. */
+export function urlOf(row) { return /^\d+$/.test(row.seq || "") ? "/signals/events/" + row.seq : ""; }
+
+/** labels are short names of fields that every row has. */
+export const labels = { _time: "Time", stored: "Arrived", _msg: "Message" };
+
+/** labelOf is a column's title. */
+export function labelOf(field) { return labels[field] || field; }
+
+export class Table {
+  /** end() is called when somebody moves past the last row; remove(field) takes a column out. */
+  constructor(table, { end, remove }) {
+    this.table = table;
+    this.end = end;
+    this.remove = remove;
+    this.rows = [];
+    this.keys = new Set();
+    this.columns = [];
+    this.at = null;
+    table.addEventListener("keydown", (e) => this.key(e));
+    table.addEventListener("click", (e) => this.click(e));
+    table.addEventListener("focusin", (e) => { if (e.target.matches("tbody tr")) this.current(e.target, false); });
+  }
+
+  /** clear empties the table; columns are its fields, the first one a time. */
+  clear(columns) {
+    this.columns = columns;
+    this.rows = [];
+    this.keys.clear();
+    this.at = null;
+    const heads = columns.map((field, i) => h("th", { scope: "col", role: "columnheader", class: i === 0 ? "time" : null },
+      h("span", {}, labelOf(field)),
+      this.remove && i > 0 ? h("button", { type: "button", class: "quiet small", "aria-label": `Remove column ${labelOf(field)}`, title: "Remove column", onclick: () => this.remove(field) }, "×") : null));
+    this.body = h("tbody", { role: "rowgroup" });
+    this.table.setAttribute("role", "table");
+    this.table.replaceChildren(h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)), this.body);
+  }
+
+  /** show replaces the columns of the rows that are there. */
+  show(columns) {
+    const rows = this.rows;
+    this.clear(columns);
+    this.add(rows);
+  }
+
+  /** add appends rows. */
+  add(rows) { this.put(rows, false); }
+
+  /** top puts newer rows, the newest first, above the others and keeps at most so many. */
+  top(rows, most) {
+    this.put(rows, true);
+    while (this.rows.length > most) {
+      this.keys.delete(keyOf(this.rows.pop()));
+      if (this.body.lastElementChild === this.at) this.at = null;
+      this.body.lastElementChild.remove();
+    }
+    if (!this.at) this.mark(this.body.firstElementChild);
+  }
+
+  put(rows, above) {
+    const fresh = rows.filter((row) => !this.keys.has(keyOf(row)));
+    for (const row of fresh) this.keys.add(keyOf(row));
+    const elements = document.createDocumentFragment();
+    for (const row of fresh) elements.append(this.row(row));
+    if (above) {
+      this.rows.unshift(...fresh);
+      this.body.prepend(elements);
+    } else {
+      this.rows.push(...fresh);
+      this.body.append(elements);
+    }
+    if (!this.at) this.mark(this.body.firstElementChild);
+    return fresh.length;
+  }
+
+  row(row) {
+    const url = urlOf(row);
+    return h("tr", { role: "row", tabindex: "-1", "data-url": url }, ...this.columns.map((field, i) => {
+      const text = row[field] ?? "";
+      const time = field === "_time" || field === "stored";
+      const shown = time ? moment(text) : text;
+      return h("td", { role: "cell", class: [i === 0 ? "time" : "", toneOf(field, text)].filter(Boolean).join(" ") || null, "data-label": labelOf(field), title: time && text ? title(text) : shown.length > 24 ? shown.slice(0, 2000) : null },
+        i === 0 && url ? h("a", { href: url, tabindex: "-1" }, shown) : h("bdi", {}, shown.length > 500 ? shown.slice(0, 500) + "…" : shown));
+    }));
+  }
+
+  // mark makes a row the one that the tab key reaches.
+  mark(row) {
+    if (this.at) setAttribute(this.at, "tabindex", "-1");
+    this.at = row;
+    if (row) setAttribute(row, "tabindex", "0");
+  }
+
+  current(row, focus) {
+    if (!row) return;
+    this.mark(row);
+    if (focus) {
+      row.focus({ preventScroll: true });
+      row.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  /** move goes to another row: by so many, or to the first or last. */
+  move(by) {
+    if (!this.body?.firstElementChild) return;
+    if (!this.table.contains(document.activeElement)) return this.current(this.at, true);
+    let to = this.at;
+    for (let n = Math.abs(by); n > 0 && to; n--) {
+      const next = by > 0 ? to.nextElementSibling : to.previousElementSibling;
+      if (!next) break;
+      to = next;
+    }
+    if (by > 0 && !to.nextElementSibling) this.end();
+    this.current(to, true);
+  }
+
+  key(e) {
+    if (e.target.closest("button") || e.ctrlKey || e.metaKey || e.altKey) return;
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20, Home: -Infinity, End: Infinity }[e.key];
+    if (by !== undefined) {
+      if (by === -Infinity) this.current(this.body.firstElementChild, true);
+      else if (by === Infinity) { this.current(this.body.lastElementChild, true); this.end(); }
+      else this.move(by);
+    } else if (e.key === "Enter" && this.at?.dataset.url) location.assign(this.at.dataset.url);
+    else return;
+    e.preventDefault();
+  }
+
+  click(e) {
+    const row = e.target.closest("tbody tr");
+    if (!row || e.target.closest("a, button")) return;
+    this.current(row, true);
+    if (row.dataset.url && !String(getSelection())) location.assign(row.dataset.url);
+  }
+}
+
+// toneOf colours results: a failure is to be seen at a glance, and its word says it.
+function toneOf(field, text) {
+  if (field !== "outcome.result" && field !== "severity") return "";
+  return { FAILURE: "tone-bad", DENY: "tone-bad", ERROR: "tone-bad", CHALLENGE: "tone-warn", WARN: "tone-warn", UNANSWERED: "tone-warn", ABANDONED: "tone-warn" }[text] || "";
+}
