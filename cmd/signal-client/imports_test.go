@@ -80,6 +80,7 @@ var arrows = []arrow{
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
 	{program + "/internal/...", nil}, // a new one needs an arrow of its own
 	{program + "/console/page", []string{program + "/console/access"}},
+	{program + "/console/signalpages", append(internals("", "problem"), program+"/console/access", program+"/console/page", program+"/console/view")},
 	{program + "/console/access", internals("", "problem")},
 	{program + "/console/view", append(internals("", "problem", "kinds", "orgs"), program+"/console/access")},
 	{program + "/console/api", append(internals("", "problem", "kinds", "build", "orgs"), program+"/console/access", program+"/console/view")},

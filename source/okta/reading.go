@@ -11,7 +11,7 @@ import (
 // reading is how people read events of the System Log.
 func reading() pipeline.Reading {
 	return pipeline.Reading{
-		Columns:   []string{"eventType", "displayMessage", "actor.alternateId", "client.ipAddress", "outcome.result"},
+		Columns:   []string{"outcome.result", "eventType", "actor.alternateId", "client.ipAddress", "displayMessage"},
 		Facets:    []string{"eventType", "outcome.result", "actor.alternateId", "client.ipAddress", "client.geographicalContext.country", "severity"},
 		Story:     story,
 		Relations: relations,

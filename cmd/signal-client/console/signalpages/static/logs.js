@@ -59,7 +59,7 @@ export function spanOf(from, to, by) {
 
 /** newest returns at most limit rows of a span, the newest ones by when they happened. */
 export async function newest(query, from, to, limit, signal) {
-  return all(await post("query", { query, limit, ...spanOf(from, to, "") }, signal));
+  return all(await post("query", { query: query || "*", limit, ...spanOf(from, to, "") }, signal));
 }
 
 /** arrived returns at most limit rows stored in a span, those with the highest sequences
@@ -87,7 +87,7 @@ export async function histogram(query, { from, to }, buckets, by, signal) {
   };
   const shift = offset(from, buckets.ns);
   if (!by) {
-    const answer = await (await post("hits", { query, ignore_pipes: "1", step: `${buckets.ns}ns`, offset: `${shift}ns`, ...spanOf(iso(from), iso(to), "") }, signal)).json();
+    const answer = await (await post("hits", { query: query || "*", ignore_pipes: "1", step: `${buckets.ns}ns`, offset: `${shift}ns`, ...spanOf(iso(from), iso(to), "") }, signal)).json();
     for (const series of answer.hits || []) series.timestamps.forEach((t, i) => add(t, series.values[i]));
     return counts;
   }
