@@ -11,6 +11,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/console/api"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/fleetpages"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/page"
+	"github.com/witfoo/signal-client/cmd/signal-client/console/signalpages"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -52,7 +53,9 @@ func New(c Config) (*Console, error) {
 }
 
 // contents are the templates and static files of the packages of pages.
-func contents() []page.Content { return []page.Content{fleetpages.Content} }
+func contents() []page.Content {
+	return []page.Content{fleetpages.Content, signalpages.Content()}
+}
 
 // Handler serves the console. own serves the process's own pages, which stay open;
 // waiting returns why the store is not open yet.
@@ -95,6 +98,9 @@ func (c *Console) mux(store *jets.Store, v *view.View) http.Handler {
 	rest := api.New(api.Config{Store: store, View: v, Index: c.config.Index.Index, HTTP: c.config.HTTP, Log: c.config.Log})
 	mux.Handle("/api/", rest)
 	mux.Handle("/select/", rest)
+	mux.Handle("/signals/", signalpages.New(signalpages.Config{
+		Store: store, Index: func() view.Index { return v.Fleet().Index }, Render: c.pages.Render,
+	}))
 	mux.Handle("/", fleetpages.New(fleetpages.Config{
 		View: v, Kind: store.Kind, Page: c.pages, Log: c.config.Log,
 		Newest: func(ctx context.Context, instance string) (*scan.Stored, error) {
