@@ -3,8 +3,11 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/search"
 )
@@ -18,6 +21,91 @@ type Config struct {
 	Log   *slog.Logger                  // nil: none
 }
 
+// api answers requests.
+type api struct {
+	Config
+	searches *buckets.Searches
+}
+
+// route is a method of a path, as OpenAPI describes it.
+type route struct {
+	method, path string
+	handler      http.HandlerFunc
+	admin        bool // it changes something, or sends requests to an org
+}
+
+const root = "/api/v1"
+
+// routes are all routes below root. openapi.json has the same.
+func (a *api) routes() []route {
+	return []route{
+		{"GET", "/integrations", a.listIntegrations, false},
+		{"POST", "/integrations", a.createIntegration, true},
+		{"POST", "/integrations/test", a.testIntegration, true},
+		{"POST", "/integrations/import", a.importIntegrations, true},
+		{"GET", "/integrations/{instance}", a.getIntegration, false},
+		{"PUT", "/integrations/{instance}", a.replaceIntegration, true},
+		{"PATCH", "/integrations/{instance}", a.patchIntegration, true},
+		{"DELETE", "/integrations/{instance}", a.deleteIntegration, true},
+		{"GET", "/integrations/{instance}/history", a.history, false},
+		{"GET", "/integrations/{instance}/changes", a.changes, false},
+		{"GET", "/status", a.status, false},
+		{"GET", "/status/stream", a.statusStream, false},
+		{"GET", "/fleet", a.fleet, false},
+		{"GET", "/signals/{seq}", a.signal, false},
+		{"GET", "/searches", a.listSearches, false},
+		{"POST", "/searches", a.createSearch, true},
+		{"DELETE", "/searches/{id}", a.deleteSearch, true},
+	}
+}
+
 // New returns the handler of /api/v1/ and /select/. It expects requests that
 // access.Access let through.
-func New(c Config) http.Handler { return http.NotFoundHandler() }
+func New(c Config) http.Handler {
+	c.Log = jets.OrDiscard(c.Log)
+	a := &api{Config: c, searches: &buckets.Searches{Store: c.Store}}
+	mux := http.NewServeMux()
+	methods := map[string][]string{} // by path
+	for _, r := range a.routes() {
+		var h http.Handler = r.handler
+		if r.admin {
+			h = access.Require(access.RoleAdmin, h)
+		}
+		mux.Handle(r.method+" "+root+r.path, h)
+		methods[r.path] = append(methods[r.path], r.method)
+	}
+	for path, allowed := range methods {
+		mux.HandleFunc(root+path, notAllowed(allowed))
+	}
+	a.proxy(mux)
+	mux.HandleFunc("/", notFound)
+	return plainPaths(mux)
+}
+
+// plainPaths refuses paths that could mean another one to somebody behind: with . and ..,
+// empty parts, encoded slashes or backslashes.
+func plainPaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		escaped := strings.ToLower(r.URL.EscapedPath())
+		for _, trick := range []string{"//", "/./", "/../", "%2f", "%2e", "%5c", "\\", "%25", "%00"} {
+			if strings.Contains(escaped+"/", trick) && !strings.HasSuffix(escaped, "/") || strings.Contains(escaped, trick) {
+				notFound(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	refuse(w, Problem{Status: http.StatusNotFound, Title: "Not found", Cause: "There is nothing at this path.", Remedy: "See the paths in schemas/openapi.json."})
+}
+
+// notAllowed answers a method that a path does not have.
+func notAllowed(allowed []string) http.HandlerFunc {
+	list := strings.Join(allowed, ", ")
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", list)
+		refuse(w, Problem{Status: http.StatusMethodNotAllowed, Title: "Method not allowed", Cause: "This path has no " + r.Method + ".", Remedy: "Use one of " + list + "."})
+	}
+}

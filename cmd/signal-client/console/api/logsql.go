@@ -1,0 +1,134 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/witfoo/signal-client/sink/search"
+)
+
+// logsql are the endpoints of VictoriaLogs that only read; vmui and Grafana's data source
+// use these.
+var logsql = []string{
+	"query", "query_time_range", "tail", "hits", "facets", "field_names", "field_values", "stats_query", "stats_query_range",
+	"streams", "stream_ids", "stream_field_names", "stream_field_values",
+}
+
+// proxy adds the read-only way to the index. No other path reaches it.
+func (a *api) proxy(mux *http.ServeMux) {
+	for _, name := range logsql {
+		path := "/select/logsql/" + name
+		mux.HandleFunc("GET "+path, a.ask(path))
+		mux.HandleFunc("POST "+path, a.ask(path))
+		mux.HandleFunc(path, notAllowed([]string{"GET", "POST"}))
+	}
+	for _, path := range []string{"/select/buildinfo", "/select/tenant_ids"} {
+		mux.HandleFunc("GET "+path, a.ask(path))
+	}
+	mux.HandleFunc("GET /select/vmui/", a.explore)
+	mux.Handle("GET /select/vmui", http.RedirectHandler("/select/vmui/", http.StatusFound))
+}
+
+// unforwarded are parameters that are not for readers.
+var unforwarded = []string{"debug", "trace"}
+
+// ask sends a query to the index, and passes its answer on as it comes. The query ends when
+// the client goes.
+func (a *api) ask(path string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		if err := r.ParseForm(); err != nil {
+			a.fail(w, r, unreadable(err))
+			return
+		}
+		typed := r.Form.Get("query")
+		forwarded := url.Values{}
+		for name, values := range r.Form {
+			if !slices.Contains(unforwarded, name) {
+				forwarded[name] = values
+			}
+		}
+		if typed != "" {
+			forwarded.Set("query", search.Query(typed))
+		}
+		index, err := a.Index()
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		answered, err := index.Get(r.Context(), path, forwarded)
+		if err != nil {
+			a.fail(w, r, errors.Join(search.ErrUnavailable, err))
+			return
+		}
+		defer answered.Body.Close()
+		if answered.StatusCode >= http.StatusBadRequest {
+			refuse(w, complaint(typed, answered))
+			return
+		}
+		pass(w, answered)
+	}
+}
+
+func unreadable(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return bad(http.StatusRequestEntityTooLarge, "", "the body is too large", "send a shorter query")
+	}
+	return bad(http.StatusBadRequest, "", "the parameters can't be read: "+err.Error(), "encode them as a form or in the URL")
+}
+
+// passedOn are the headers of an answer that the client gets.
+var passedOn = []string{"Content-Type", "Content-Encoding", "Vl-Request-Duration-Seconds", "Etag", "Last-Modified"}
+
+// pass copies an answer to the client as it comes.
+func pass(w http.ResponseWriter, from *http.Response) {
+	for _, name := range passedOn {
+		if v := from.Header.Get(name); v != "" {
+			w.Header().Set(name, v)
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(from.StatusCode)
+	to := flushing(w)
+	_, _ = to.Write(nil) // headers first: a tail may have nothing to say for long
+	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from.Body}, make([]byte, 64<<10)) // either side is gone
+}
+
+// mostComplaint is how much of an error is read.
+const mostComplaint = 64 << 10
+
+// complaint returns the problem of a query that the index refuses.
+func complaint(typed string, answered *http.Response) Problem {
+	said, _ := io.ReadAll(io.LimitReader(answered.Body, mostComplaint)) // what was read says enough
+	p := Problem{Status: answered.StatusCode, Title: "The search index refuses it", Cause: strings.TrimSpace(string(said))}
+	if answered.StatusCode != http.StatusBadRequest {
+		p.Status = http.StatusBadGateway
+		return p
+	}
+	if q := search.Complaint(typed, said); q != nil {
+		p.Title, p.Field, p.Cause, p.Offset = "The query is wrong", "query", q.Text, &q.Offset
+		p.Remedy = "Correct it at the marked place; LogsQL is described at https://docs.victoriametrics.com/victorialogs/logsql/"
+	}
+	return p
+}
+
+// explore serves VictoriaLogs' own page.
+func (a *api) explore(w http.ResponseWriter, r *http.Request) {
+	index, err := a.Index()
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	answered, err := index.File(r.Context(), r.URL.Path)
+	if err != nil {
+		a.fail(w, r, errors.Join(search.ErrUnavailable, err))
+		return
+	}
+	defer answered.Body.Close()
+	pass(w, answered)
+}
