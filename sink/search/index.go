@@ -37,16 +37,28 @@ func (x *Index) Get(ctx context.Context, path string, q url.Values) (*http.Respo
 	return x.do(ctx, path, nil, "application/x-www-form-urlencoded", strings.NewReader(q.Encode()))
 }
 
+// File fetches a file of VictoriaLogs' own page, such as "/select/vmui/", or what else has
+// no query.
+func (x *Index) File(ctx context.Context, path string) (*http.Response, error) {
+	return x.send(ctx, http.MethodGet, x.URL+path, "", nil)
+}
+
 func (x *Index) do(ctx context.Context, path string, q url.Values, contentType string, body io.Reader) (*http.Response, error) {
 	at := x.URL + path
 	if len(q) > 0 {
 		at += "?" + q.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, body)
+	return x.send(ctx, http.MethodPost, at, contentType, body)
+}
+
+func (x *Index) send(ctx context.Context, method, at, contentType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, at, body)
 	if err != nil {
 		return nil, fmt.Errorf("ask the index: %w", err)
 	}
-	req.Header.Set("Content-Type", contentType)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
 	if x.User != "" || !x.Password.IsZero() {
 		req.SetBasicAuth(x.User, x.Password.Reveal())
 	}

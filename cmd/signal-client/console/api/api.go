@@ -88,7 +88,7 @@ func plainPaths(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		escaped := strings.ToLower(r.URL.EscapedPath())
 		for _, trick := range []string{"//", "/./", "/../", "%2f", "%2e", "%5c", "\\", "%25", "%00"} {
-			if strings.Contains(escaped+"/", trick) && !strings.HasSuffix(escaped, "/") || strings.Contains(escaped, trick) {
+			if strings.Contains(escaped, trick) || strings.HasSuffix(escaped, "/.") || strings.HasSuffix(escaped, "/..") {
 				notFound(w, r)
 				return
 			}

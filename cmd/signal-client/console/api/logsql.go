@@ -26,9 +26,10 @@ func (a *api) proxy(mux *http.ServeMux) {
 		mux.HandleFunc("POST "+path, a.ask(path))
 		mux.HandleFunc(path, notAllowed([]string{"GET", "POST"}))
 	}
-	for _, path := range []string{"/select/buildinfo", "/select/tenant_ids"} {
-		mux.HandleFunc("GET "+path, a.ask(path))
-	}
+	mux.HandleFunc("GET /select/tenant_ids", func(w http.ResponseWriter, _ *http.Request) { // vmui asks for them
+		answer(w, http.StatusOK, []map[string]int{{"account_id": 0, "project_id": 0}})
+	})
+	mux.HandleFunc("GET /select/buildinfo", a.explore)
 	mux.HandleFunc("GET /select/vmui/", a.explore)
 	mux.Handle("GET /select/vmui", http.RedirectHandler("/select/vmui/", http.StatusFound))
 }
@@ -95,7 +96,7 @@ func pass(w http.ResponseWriter, from *http.Response) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(from.StatusCode)
 	to := flushing(w)
-	_, _ = to.Write(nil) // headers first: a tail may have nothing to say for long
+	_, _ = to.Write(nil)                                                                                // headers first: a tail may have nothing to say for long
 	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from.Body}, make([]byte, 64<<10)) // either side is gone
 }
 

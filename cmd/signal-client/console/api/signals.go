@@ -22,9 +22,9 @@ type signal struct {
 	Subject  string          `json:"subject"`
 	Stored   time.Time       `json:"stored"`
 	Headers  nats.Header     `json:"headers"`
-	Data     string          `json:"data"`               // the exact bytes; encoded in base64 if they are no UTF-8
-	Base64   bool            `json:"base64,omitempty"`   // Data is encoded
-	Event    json.RawMessage `json:"event,omitempty"`    // the same, if it is JSON
+	Data     string          `json:"data"`             // the exact bytes; encoded in base64 if they are no UTF-8
+	Base64   bool            `json:"base64,omitempty"` // Data is encoded
+	Event    json.RawMessage `json:"event,omitempty"`  // the same, if it is JSON
 }
 
 func (a *api) signal(w http.ResponseWriter, r *http.Request) {

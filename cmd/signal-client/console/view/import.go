@@ -2,10 +2,11 @@ package view
 
 import (
 	"context"
-	"errors"
+	"strings"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
 // ImportOptions says what an import does.
@@ -35,7 +36,7 @@ const (
 // Import adds integrations row by row. If any row is wrong, or in a preview, none is
 // written.
 func (v *View) Import(ctx context.Context, by access.User, candidates []orgs.Candidate, o ImportOptions) ([]Row, error) {
-	checked, err := orgs.PrepareEach(ctx, v.orgs, candidates, o.Replace)
+	checked, err := orgs.PrepareEach(ctx, v.orgs, candidates, o.Replace, func(_ orgs.Candidate, field string) string { return field })
 	if err != nil {
 		return nil, err
 	}
@@ -72,14 +73,16 @@ func rowOf(c orgs.Candidate, wrongs []error) Row {
 	}
 	for _, wrong := range wrongs {
 		row.Result = RowWrong
-		row.Wrong = append(row.Wrong, fieldErrors(c, wrong)...)
+		row.Wrong = append(row.Wrong, fieldError(wrong))
 	}
 	return row
 }
 
-func fieldErrors(c orgs.Candidate, wrong error) []FieldError {
-	if invalid, ok := errors.AsType[*Invalid](invalid(c.Instance, wrong)); ok {
-		return invalid.Fields
+// fieldError returns a problem that PrepareEach found: of a field, or of the whole row.
+func fieldError(wrong error) FieldError {
+	p := problem.Of(wrong)
+	if p.Err == nil || strings.ContainsAny(p.Op, ": ") {
+		return FieldError{Field: "instance", Cause: wrong.Error(), Remedy: p.Hint}
 	}
-	return []FieldError{{Field: "instance", Cause: wrong.Error()}}
+	return FieldError{Field: p.Op, Cause: p.Err.Error(), Remedy: p.Hint}
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // Candidate is an org to write.
@@ -38,42 +40,56 @@ func (c Candidate) label(field string) string {
 // Prepare reads the existing orgs and checks every new one as the service will. It
 // reports all problems at once.
 func Prepare(ctx context.Context, all *buckets.Integrations, candidates []Candidate, replace bool) error {
-	standing := map[string]buckets.Written{}
-	written, err := all.Written(ctx)
+	each, err := PrepareEach(ctx, all, candidates, replace, Candidate.label)
 	if err != nil {
 		return err
 	}
-	for _, w := range written {
-		standing[w.Instance] = w
-	}
-	var errs []error
-	places := map[string]string{}
-	for n := range candidates {
-		c := &candidates[n]
-		if c.fault != nil {
-			errs = append(errs, c.fault)
-			continue
-		}
-		if before, twice := places[c.Instance]; twice && c.Instance != "" {
-			errs = append(errs, problem.Usage(fmt.Sprintf("%s: %s is in the file twice", c.Place, c.Instance), "it is at "+before+" too", "take one of them out"))
-		}
-		places[c.Instance] = c.Place
-		c.Before = standing[c.Instance]
-		if c.Before.Value != nil && !replace {
-			errs = append(errs, problem.Usage(fmt.Sprintf("%s: %s exists already", c.Place, c.Instance), "an import does not overwrite existing orgs by default", "--replace"))
-			continue
-		}
-		c.keepSecrets()
-		i, wrongs := c.Value.Check(c.Instance, c.label)
-		if wrongs == nil {
-			c.Value.Tidy(i)
-		}
-		errs = append(errs, wrongs...)
-	}
+	errs := slices.Concat(each...)
 	if len(errs) == 0 {
 		return nil
 	}
 	return errors.Join(append(errs, problem.Usage("nothing was written", term.Count(len(errs), "problem")+" above", "correct the file and import it again"))...)
+}
+
+// PrepareEach is Prepare with the problems of each candidate by itself. label turns a field
+// into what the user calls it.
+func PrepareEach(ctx context.Context, all *buckets.Integrations, candidates []Candidate, replace bool, label func(c Candidate, field string) string) ([][]error, error) {
+	standing := map[string]buckets.Written{}
+	written, err := all.Written(ctx)
+	if err := jets.IgnoreMissingBucket(err); err != nil {
+		return nil, err
+	}
+	for _, w := range written {
+		standing[w.Instance] = w
+	}
+	each := make([][]error, len(candidates))
+	places := map[string]string{}
+	for n := range candidates {
+		c := &candidates[n]
+		c.Before = standing[c.Instance]
+		before, twice := places[c.Instance]
+		if places[c.Instance] = c.Place; twice && c.Instance != "" {
+			each[n] = append(each[n], problem.Usage(fmt.Sprintf("%s: %s is in the file twice", c.Place, c.Instance), "it is at "+before+" too", "take one of them out"))
+		}
+		each[n] = append(each[n], c.prepare(replace, label)...)
+	}
+	return each, nil
+}
+
+// prepare checks a candidate by itself, and completes it.
+func (c *Candidate) prepare(replace bool, label func(c Candidate, field string) string) []error {
+	switch {
+	case c.fault != nil:
+		return []error{c.fault}
+	case c.Before.Value != nil && !replace:
+		return []error{problem.Usage(fmt.Sprintf("%s: %s exists already", c.Place, c.Instance), "an import does not overwrite existing orgs by default", "--replace")}
+	}
+	c.keepSecrets()
+	i, wrongs := c.Value.Check(c.Instance, func(field string) string { return label(*c, field) })
+	if wrongs == nil {
+		c.Value.Tidy(i)
+	}
+	return wrongs
 }
 
 // keepSecrets takes over what an export leaves out: the stored credential, if the file
