@@ -14,7 +14,7 @@ import (
 // A session expires by itself, in NATS and for who reads it, and can be ended before.
 func TestLogins(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
-	st.OK(st.Store.EnsureConsole(t.Context()))
+	st.OK(st.Store.EnsureConsole(t.Context(), 1))
 	all := &Logins{Store: st.Store}
 	now := time.Now()
 	login := Login{User: "alice", Role: "admin", Via: "password", Proof: "x", CreatedAt: now.Round(0), ExpiresAt: now.Add(time.Hour).Round(0)}
@@ -48,7 +48,7 @@ func TestTokens(t *testing.T) {
 	if none, err := all.Tokens(t.Context()); err != nil || len(none) > 0 {
 		t.Errorf("without the bucket: %v, %v", none, err)
 	}
-	st.OK(st.Store.EnsureConsole(t.Context()))
+	st.OK(st.Store.EnsureConsole(t.Context(), 1))
 	now := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 	for i, id := range []string{"tokenbbb", "tokenaaa"} {
 		token := Token{ID: id, Name: "grafana", Role: "viewer", Hash: "00", CreatedAt: now.Add(time.Duration(i) * time.Second)}

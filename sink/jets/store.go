@@ -264,9 +264,11 @@ func (s *Store) RestoreBudgets(ctx context.Context) bool {
 }
 
 // EnsureConsole ensures the bucket CONSOLE, which holds what users of the console share:
-// sessions and API tokens, whose values expire by themselves, and saved searches.
-func (s *Store) EnsureConsole(ctx context.Context) error {
+// sessions, which expire by themselves, API tokens and saved searches. A Store of Attach
+// may do so, too.
+func (s *Store) EnsureConsole(ctx context.Context, replicas int) error {
 	bucket := s.bucket(BucketConsole, 1, "sessions and tokens of the console, and its saved searches")
+	bucket.config.Replicas = cmp.Or(replicas, 1)
 	bucket.config.AllowMsgTTL = true
 	_, err := s.Conn.ensure(ctx, bucket, OrDiscard(s.config.Log))
 	return err

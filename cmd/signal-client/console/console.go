@@ -25,6 +25,8 @@ type Config struct {
 	Index  *search.Service // the search index of this process, which its caller runs
 	HTTP   *http.Client    // tests the credentials of orgs; nil: the API's own
 	Log    *slog.Logger
+	// Replicas is how many copies the bucket CONSOLE gets; 0: 1.
+	Replicas int
 }
 
 // Console is the console of one process. It is safe for concurrent use.
@@ -57,12 +59,14 @@ func contents() []page.Content {
 	return []page.Content{fleetpages.Content, signalpages.Content()}
 }
 
-// Handler serves the console. own serves the process's own pages, which stay open;
-// waiting returns why the store is not open yet.
+// Handler serves the console. own serves the process's own pages, which stay open; nil:
+// they are elsewhere. waiting returns why the store is not open yet.
 func (c *Console) Handler(own http.Handler, waiting func() []string) http.Handler {
 	mux := http.NewServeMux()
-	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		mux.Handle(path, own)
+	if own != nil {
+		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+			mux.Handle(path, own)
+		}
 	}
 	mux.Handle("GET "+page.StaticPrefix, c.access.Headers(c.pages.Static()))
 	mux.Handle("/", c.access.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +85,7 @@ func (c *Console) Handler(own http.Handler, waiting func() []string) http.Handle
 
 // Run opens the console on a store until ctx ends.
 func (c *Console) Run(ctx context.Context, store *jets.Store) error {
-	if err := store.EnsureConsole(ctx); err != nil {
+	if err := store.EnsureConsole(ctx, c.config.Replicas); err != nil {
 		c.config.Log.Warn("console: sessions, API tokens and saved searches can't be stored", "err", err)
 	}
 	c.access.Open(store)

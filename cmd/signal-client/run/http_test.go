@@ -46,12 +46,12 @@ func TestPages(t *testing.T) {
 }
 
 func TestAddressInUse(t *testing.T) {
-	ln, err := listenHTTP("127.0.0.1:0")
+	ln, err := listenHTTP("SIGNAL_CLIENT_HTTP_ADDR", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	_, err = listenHTTP(ln.Addr().String())
+	_, err = listenHTTP("SIGNAL_CLIENT_HTTP_ADDR", ln.Addr().String())
 	p, ok := errors.AsType[*problem.Error](err)
 	if !ok || !strings.Contains(p.Op, ln.Addr().String()) || !strings.Contains(p.Hint, "SIGNAL_CLIENT_HTTP_ADDR") {
 		t.Errorf("got %#v", err)
@@ -60,7 +60,7 @@ func TestAddressInUse(t *testing.T) {
 
 // A request in flight is answered before the server ends.
 func TestServeEndsInGoodOrder(t *testing.T) {
-	ln, err := listenHTTP("127.0.0.1:0")
+	ln, err := listenHTTP("SIGNAL_CLIENT_HTTP_ADDR", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestServeEndsInGoodOrder(t *testing.T) {
 		plain(w, 200, "answered\n")
 	})
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(ctx, ln, handler, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- serveHTTP(ctx, site{Listener: ln, handler: handler}, slog.New(slog.DiscardHandler)) }()
 	resp, err := http.Get("http://" + ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -92,12 +92,12 @@ func TestServeEndsInGoodOrder(t *testing.T) {
 }
 
 func TestServeSaysWhyItEnded(t *testing.T) {
-	ln, err := listenHTTP("127.0.0.1:0")
+	ln, err := listenHTTP("SIGNAL_CLIENT_HTTP_ADDR", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ln.Close()
-	if err := serveHTTP(t.Context(), ln, http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
+	if err := serveHTTP(t.Context(), site{Listener: ln, handler: http.NotFoundHandler()}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no error from a closed listener")
 	}
 }

@@ -58,8 +58,8 @@ type Service struct {
 
 // Console is the web console. Nothing that happens to it ends the service.
 type Console interface {
-	// Handler serves it, and the process's own pages. waiting returns why there is no
-	// store yet.
+	// Handler serves it, and the process's own pages, if own is not nil. waiting returns why
+	// there is no store yet.
 	Handler(own http.Handler, waiting func() []string) http.Handler
 	// Run works for it until ctx ends.
 	Run(ctx context.Context, store *jets.Store) error
@@ -102,20 +102,21 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	s.ready.Waiting("starting")
 
-	ln, err := listenHTTP(s.Config.Process.HTTPAddr)
+	sites, err := s.sites()
 	if err != nil {
 		return err
 	}
-	s.logHTTP(ln.Addr().String())
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := serveHTTP(serving, ln, s.Handler(), s.Log); err != nil {
-			fail(err)
-		}
-	})
+	for _, at := range sites {
+		wg.Go(func() {
+			if err := serveHTTP(serving, at, s.Log); err != nil {
+				fail(err)
+			}
+		})
+	}
 	defer wg.Wait()
 	defer end()
 	context.AfterFunc(running, s.ready.Ending)
@@ -140,23 +141,6 @@ func (s *Service) RunOn(ctx context.Context, conn *jets.Conn) error {
 		return err
 	}
 	return s.serve(ctx, conn)
-}
-
-// Handler serves /healthz, /readyz and /metrics of a service that runs, and the console.
-func (s *Service) Handler() http.Handler {
-	own := newMux(s.ready.Reasons, s.ready.Notes, s.metrics.Handler())
-	if s.Console == nil {
-		return own
-	}
-	return s.Console.Handler(own, s.ready.Reasons)
-}
-
-func (s *Service) logHTTP(addr string) {
-	url := "http://" + config.Reachable(addr)
-	if s.Console != nil {
-		s.Log.Info("console: open " + url + "/")
-	}
-	s.Log.Info("http: serving /healthz /readyz /metrics", "url", url)
 }
 
 // withNATS opens NATS, and closes it when the work is done.

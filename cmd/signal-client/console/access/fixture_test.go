@@ -65,7 +65,7 @@ func writeFile(t *testing.T, path, text string) {
 func serve(t *testing.T, c Config) *fixture {
 	t.Helper()
 	store := sinktest.New(t, jetstest.Config{}).Store
-	if err := store.EnsureConsole(t.Context()); err != nil {
+	if err := store.EnsureConsole(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	return serveOn(t, c, store)

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -103,6 +104,18 @@ func (c *Process) faults() []error {
 	var k problem.Checks
 	_, err := HostOf(c.HTTPAddr)
 	k.Add(err != nil, "SIGNAL_CLIENT_HTTP_ADDR="+c.HTTPAddr, "it must be an address with a port", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:8000")
+	if c.MetricsAddr != "" {
+		_, err := HostOf(c.MetricsAddr)
+		k.Add(err != nil, "SIGNAL_CLIENT_METRICS_ADDR="+c.MetricsAddr, "it must be an address with a port", "SIGNAL_CLIENT_METRICS_ADDR=127.0.0.1:9100")
+		k.Add(c.MetricsAddr == c.HTTPAddr, "SIGNAL_CLIENT_METRICS_ADDR="+c.MetricsAddr, "it must be another address than SIGNAL_CLIENT_HTTP_ADDR", "unset it, or SIGNAL_CLIENT_METRICS_ADDR=127.0.0.1:9100")
+	}
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		k.Add(true, "SIGNAL_CLIENT_TLS_CERT and SIGNAL_CLIENT_TLS_KEY", "one is set without the other", "set both, or neither")
+	case c.TLSCert != "":
+		_, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		k.Add(err != nil, "SIGNAL_CLIENT_TLS_CERT="+c.TLSCert+" with SIGNAL_CLIENT_TLS_KEY="+c.TLSKey, fmt.Sprint(err), "files in PEM that this user can read, of a certificate and its own key")
+	}
 	k.Add(c.SessionTTL < Duration(2*time.Second) || c.SessionTTL%Duration(time.Second) != 0, fmt.Sprintf("SIGNAL_CLIENT_SESSION_TTL=%s", c.SessionTTL),
 		"NATS counts the TTL of a key in whole seconds, and three renewals must fit: at least 2s", "SIGNAL_CLIENT_SESSION_TTL=10s")
 	k.Add(c.RequestTimeout < Duration(time.Second), fmt.Sprintf("SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT=%s", c.RequestTimeout),
@@ -125,6 +138,9 @@ func (c *Config) faultsTogether() []error {
 	var k problem.Checks
 	k.Add(c.NATS.Embedded() && c.Stream.Replicas > 1, fmt.Sprintf("SIGNAL_CLIENT_NATS_REPLICAS=%d without NATS_URL", c.Stream.Replicas),
 		"the embedded server is a single server and keeps one copy", "NATS_URL=nats://<host>:4222, or SIGNAL_CLIENT_NATS_REPLICAS=1")
+	k.Add(c.ServesConsole() && c.ConsoleIsOpen(), "SIGNAL_CLIENT_HTTP_ADDR="+c.Process.HTTPAddr,
+		"the console would be open to everyone who can reach that address",
+		"SIGNAL_CLIENT_CONSOLE_PASSWORD_FILE=<file>, whose lines signal-client console hash-password makes; OpenID Connect or a proxy, see: signal-client help configuration; or SIGNAL_CLIENT_CONSOLE=off")
 	if _, err := source.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: "okta.com"}}); err != nil {
 		setting, cause, _ := strings.Cut(err.Error(), " ")
 		k.Add(true, setting, "it "+cause, "HTTPS_PROXY=http://<host>:<port>")
@@ -155,6 +171,17 @@ func HostOf(addr string) (string, error) {
 // leastPageMemory holds two pages of the largest size: the current one and the prefetched
 // one.
 const leastPageMemory = 2 * page.DefaultMost
+
+// OwnURL returns where the process serves /healthz, /readyz and /metrics.
+func (c *Process) OwnURL() string {
+	switch {
+	case c.MetricsAddr != "":
+		return "http://" + Reachable(c.MetricsAddr)
+	case c.TLSCert != "":
+		return "https://" + Reachable(c.HTTPAddr)
+	}
+	return "http://" + Reachable(c.HTTPAddr)
+}
 
 // Reachable returns the address at which a listener is reached.
 func Reachable(addr string) string {

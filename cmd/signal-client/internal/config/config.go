@@ -78,7 +78,10 @@ func (c Stream) Asked() jets.Config {
 
 // Process configures this process.
 type Process struct {
-	HTTPAddr       string   `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where /healthz, /readyz and /metrics are served"`
+	HTTPAddr       string   `envconfig:"SIGNAL_CLIENT_HTTP_ADDR" default:"127.0.0.1:8000" desc:"where the console, /healthz, /readyz and /metrics are served"`
+	MetricsAddr    string   `envconfig:"SIGNAL_CLIENT_METRICS_ADDR" desc:"where /healthz, /readyz and /metrics are served instead, without TLS; default: at SIGNAL_CLIENT_HTTP_ADDR"`
+	TLSCert        string   `envconfig:"SIGNAL_CLIENT_TLS_CERT" desc:"certificate file with which SIGNAL_CLIENT_HTTP_ADDR speaks TLS; read again when it changes"`
+	TLSKey         string   `envconfig:"SIGNAL_CLIENT_TLS_KEY" desc:"file of the certificate's key"`
 	Replica        string   `envconfig:"SIGNAL_CLIENT_REPLICA" desc:"name of this process in locks and logs; default: host name and a random part"`
 	SessionTTL     Duration `envconfig:"SIGNAL_CLIENT_SESSION_TTL" default:"10s" desc:"time without a sign of life after which other replicas take over this one's instances; whole seconds, at least 2"`
 	RequestTimeout Duration `envconfig:"SIGNAL_CLIENT_OKTA_REQUEST_TIMEOUT" default:"60s" desc:"longest time for one request to Okta, its body included"`
@@ -98,16 +101,6 @@ type Okta struct {
 	PollInterval string          `envconfig:"OKTA_POLL_INTERVAL" default:"5m" desc:"time between polls; at least 1s"`
 	Since        string          `envconfig:"OKTA_SINCE" default:"24h" desc:"where the first start begins: an age such as 24h or 7d, or a time such as 2026-11-20 or in RFC 3339; Okta keeps 90 days"`
 	Filter       string          `envconfig:"OKTA_FILTER" desc:"filter expression of the System Log API; empty: everything"`
-}
-
-// Console configures the web console.
-type Console struct {
-	Serve consoleMode `envconfig:"SIGNAL_CLIENT_CONSOLE" default:"auto" desc:"whether run serves the console: auto (beside an embedded NATS server), on or off"`
-}
-
-// ServesConsole reports whether run serves the console.
-func (c Config) ServesConsole() bool {
-	return c.Console.Serve == ConsoleOn || c.Console.Serve == consoleAuto && c.NATS.Embedded()
 }
 
 // Search configures the search index.

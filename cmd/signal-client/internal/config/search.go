@@ -20,8 +20,6 @@ const leastSearchMemory = 64 << 20
 // Remote reports whether a VictoriaLogs outside of this process is configured.
 func (c Search) Remote() bool { return strings.Contains(c.Where, "://") }
 
-func (c *Console) faults() []error { return nil }
-
 func (c *Search) faults() []error {
 	var k problem.Checks
 	k.Add(c.Where != "" && c.Where != search.Embedded && c.Where != search.Off && !c.Remote(), "SIGNAL_CLIENT_SEARCH="+c.Where,
