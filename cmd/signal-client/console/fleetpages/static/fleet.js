@@ -102,6 +102,8 @@ function letters(total) {
 }
 
 function index(x) {
+  $("index").hidden = x.state === "off";
+  $("index-off").hidden = x.state !== "off";
   setText($("indexed"), count(x.indexed));
   setText($("stream"), count(x.stream));
   setText($("index-state"), x.state);
