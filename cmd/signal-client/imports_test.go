@@ -84,7 +84,7 @@ var arrows = []arrow{
 	{program + "/console/access", internals("", "problem")},
 	{program + "/console/view", append(internals("", "problem", "kinds", "orgs"), program+"/console/access")},
 	{program + "/console/api", append(internals("", "problem", "kinds", "build", "orgs"), program+"/console/access", program+"/console/view")},
-	{program + "/console/fleetpages", append(internals("", "problem", "kinds", "orgs"), program+"/console/access", program+"/console/page", program+"/console/view")},
+	{program + "/console/fleetpages", append(internals("", "kinds", "orgs"), program+"/console/access", program+"/console/page", program+"/console/view")},
 	{program + "/console", append(internals("", "problem", "kinds", "build", "config", "orgs", "telemetry"), program+"/console/...")}, // neither cli nor term
 
 	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/page")},

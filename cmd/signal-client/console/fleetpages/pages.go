@@ -58,7 +58,6 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET "+listPath+"/{instance}", p.integration)
 	mux.HandleFunc("GET "+listPath+"/{instance}/newest", p.newest)
 	mux.HandleFunc("GET "+listPath+"/new/clean", p.clean)
-	mux.Handle("POST "+listPath+"/import", access.Require(access.RoleAdmin, http.HandlerFunc(p.preview)))
 	mux.HandleFunc("/", c.Page.NotFound)
 	return mux
 }

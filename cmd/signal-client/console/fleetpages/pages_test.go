@@ -86,7 +86,7 @@ func documentOf(instance, name string) view.Document {
 }
 
 // request sends one to the pages, as a user of that role.
-func request(t *testing.T, v View, role access.Role, method, path, body string) *httptest.ResponseRecorder {
+func request(t *testing.T, v View, role access.Role, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	r, err := page.New(page.Config{Contents: []page.Content{Content}, Version: "v1", Search: true})
 	if err != nil {
@@ -103,7 +103,7 @@ func request(t *testing.T, v View, role access.Role, method, path, body string) 
 	}
 	h := New(Config{View: v, Kind: kinds.Default, Newest: newest, Page: r})
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(access.WithUser(t.Context(), access.User{Name: "ann", Role: role}), method, path, strings.NewReader(body)))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(access.WithUser(t.Context(), access.User{Name: "ann", Role: role}), "GET", path, nil))
 	return w
 }
 
@@ -117,7 +117,7 @@ func quoted(s string) string {
 
 func get(t *testing.T, v View, role access.Role, path string) document {
 	t.Helper()
-	w := request(t, v, role, "GET", path, "")
+	w := request(t, v, role, path)
 	if w.Code != http.StatusOK {
 		t.Fatalf("%s: %d: %s", path, w.Code, w.Body)
 	}
@@ -214,7 +214,7 @@ func TestHostileText(t *testing.T) {
 	evil := picture{fleet: fleetOf(append(all, integration("evil", hostile, pipeline.StatePolling))...), documents: some.documents}
 	evil.fleet.Away, evil.fleet.Index.Trouble, evil.fleet.Index.Remedy = hostile, hostile, hostile
 	for _, path := range []string{"/", list, list + "?q=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E", list + "/evil", list + "/%22%3E%3Cscript%3Ealert(1)", list + "/new?type=%3Cscript%3Ealert(1)%3C/script%3E"} {
-		body := request(t, evil, access.RoleAdmin, "GET", path, "").Body.String()
+		body := request(t, evil, access.RoleAdmin, path).Body.String()
 		parse(t, body).each(func(n document) {
 			if n.Data == "script" && !strings.HasPrefix(n.attr("src"), "/static/") || n.Data == "img" || n.Data == "style" {
 				t.Errorf("%s has an element %s: %v", path, n.Data, n.Attr)
@@ -253,11 +253,8 @@ func TestViewer(t *testing.T) {
 			}
 		})
 	}
-	if w := request(t, some, access.RoleViewer, "GET", list+"/new?type=okta", ""); w.Code != http.StatusForbidden {
+	if w := request(t, some, access.RoleViewer, list+"/new?type=okta"); w.Code != http.StatusForbidden {
 		t.Errorf("a viewer gets the form: %d", w.Code)
-	}
-	if w := request(t, some, access.RoleViewer, "POST", list+"/import", "instance,fqdn\nacme,acme.okta.com\n"); w.Code != http.StatusForbidden {
-		t.Errorf("a viewer imports: %d", w.Code)
 	}
 }
 
@@ -295,7 +292,7 @@ func TestErrorPages(t *testing.T) {
 		{some, "/nowhere", 404, "There is no such page"},
 		{picture{fleet: fleetOf(), err: nats.ErrTimeout}, list + "/acme", 503, "NATS is not connected"},
 	} {
-		w := request(t, c.v, access.RoleAdmin, "GET", c.path, "")
+		w := request(t, c.v, access.RoleAdmin, c.path)
 		if w.Code != c.status || !strings.Contains(w.Body.String(), c.words) {
 			t.Errorf("%s: %d, want %d with %q", c.path, w.Code, c.status, c.words)
 		}
@@ -304,11 +301,11 @@ func TestErrorPages(t *testing.T) {
 
 func TestNewest(t *testing.T) {
 	var e eventShown
-	w := request(t, some, access.RoleViewer, "GET", list+"/acme/newest", "")
+	w := request(t, some, access.RoleViewer, list+"/acme/newest")
 	if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Seq != 4711 || e.Type != hostile || !strings.Contains(e.Actor, hostile) || e.From != "198.51.100.7" || e.Result != "SUCCESS" {
 		t.Errorf("got %+v, %v", e, err)
 	}
-	if got := strings.TrimSpace(request(t, some, access.RoleViewer, "GET", list+"/silent/newest", "").Body.String()); got != "null" {
+	if got := strings.TrimSpace(request(t, some, access.RoleViewer, list+"/silent/newest").Body.String()); got != "null" {
 		t.Errorf("without an event: %s", got)
 	}
 }
@@ -319,36 +316,12 @@ func TestClean(t *testing.T) {
 		"%20ACME.okta.com%20":              `{"host":"acme.okta.com"}`,
 		"http%3A%2F%2F127.0.0.1%3A8080%2F": `{"host":"http://127.0.0.1:8080"}`,
 	} {
-		if got := strings.TrimSpace(request(t, some, access.RoleViewer, "GET", list+"/new/clean?fqdn="+pasted, "").Body.String()); got != want {
+		if got := strings.TrimSpace(request(t, some, access.RoleViewer, list+"/new/clean?fqdn="+pasted).Body.String()); got != want {
 			t.Errorf("%s: %s, want %s", pasted, got, want)
 		}
 	}
-	if got := request(t, some, access.RoleViewer, "GET", list+"/new/clean?fqdn=acme", "").Body.String(); !strings.Contains(got, "acme.okta.com") || !strings.Contains(got, `"wrong":"This `) {
+	if got := request(t, some, access.RoleViewer, list+"/new/clean?fqdn=acme").Body.String(); !strings.Contains(got, "acme.okta.com") || !strings.Contains(got, `"wrong":"This `) {
 		t.Errorf("half a host name: %s", got)
-	}
-}
-
-// The preview checks each row, writes nothing, and its rows can be posted as they are.
-func TestPreview(t *testing.T) {
-	w := request(t, some, access.RoleAdmin, "POST", list+"/import", strings.Join([]string{
-		"instance,name,fqdn,api_token,poll_interval", "fresh,Fresh Org,https://Fresh-admin.okta.com/admin,tok,1m", "acme,Again,again.okta.com,tok,", "wrong,Wrong,wrong.okta.com,tok,soon",
-		"fresh,Twice,twice.okta.com,tok,", "short,Short",
-	}, "\n"))
-	var answer struct{ Rows []rowShown }
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || len(answer.Rows) != 5 {
-		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
-	}
-	first := answer.Rows[0]
-	if first.Instance != "fresh" || first.FQDN != "fresh.okta.com" || first.Interval != "1m" || first.Place != "line 2" || len(first.Wrong) != 0 || orgs.Text(first.Value.At("credentials.api_token")) != "tok" {
-		t.Errorf("the good row: %+v", first)
-	}
-	for n, field := range map[int]string{1: "instance", 2: "poll_interval", 3: "instance", 4: "line 6"} {
-		if wrong := answer.Rows[n].Wrong; len(wrong) == 0 || wrong[0].Field != field || wrong[0].Cause == "" {
-			t.Errorf("row %d: %+v, want a complaint about %s", n, wrong, field)
-		}
-	}
-	if w := request(t, some, access.RoleAdmin, "POST", list+"/import", "acme,acme.okta.com,sesame\n"); w.Code != http.StatusUnprocessableEntity || strings.Contains(w.Body.String(), "sesame") {
-		t.Errorf("without a header: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -22,9 +22,6 @@ type Candidate struct {
 	Before   buckets.Written
 }
 
-// Fault returns why the candidate can't be parsed; nil: it was parsed.
-func (c Candidate) Fault() error { return c.fault }
-
 // label returns a field and its place in the file.
 func (c Candidate) label(field string) string {
 	if field == "instance" {

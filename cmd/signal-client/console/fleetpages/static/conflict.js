@@ -1,6 +1,5 @@
 // Two people edited one integration: the second is told what changed, and chooses.
 
-import { call } from "../page/api.js";
 import { ask } from "../page/dialog.js";
 import { h } from "../page/dom.js";
 import { timeElement } from "../page/time.js";
@@ -23,13 +22,11 @@ function told(change, edit) {
 }
 
 /** resolve shows what the other changed. It returns take (throw mine away), or mine (fields
- * to save all the same), and the newest revision's tag. */
-export async function resolve(dialog, path, problem, edit) {
-  const now = await call("GET", path);
+ * to save all the same) with the newest revision's tag. */
+export async function resolve(dialog, problem, edit) {
   const changes = problem.document.changes || [];
   dialog.querySelector("#conflict-changes").replaceChildren(...(changes.length ? changes.flatMap((c) => told(c, edit)) : [h("p", {}, "What changed is not recorded. Take theirs to see it.")]));
   const answer = await ask(dialog);
   if (answer === "theirs") return { take: true };
-  if (answer === "mine") return { mine: edit, tag: now.etag };
-  return {};
+  return answer === "mine" ? { mine: edit, tag: `"${problem.document.revision}"` } : {};
 }

@@ -1,82 +1,79 @@
-// Import of integrations from a CSV file: each row is shown and checked before anything is
-// written, then written row by row.
+// Import of integrations from a file: each row is shown and checked before anything is
+// written.
 
-import { call, Problem } from "../page/api.js";
+import { Problem } from "../page/api.js";
 import { count, h, setText } from "../page/dom.js";
 
 const sentence = (w) => [w.field && `${w.field}: ${w.cause}`, w.remedy].filter(Boolean).join(" – ");
 
+// What becomes of a row: its colour, sign and words before and after it is written.
+const results = {
+  created: ["green", "+", "will be added", "added"],
+  changed: ["blue", "±", "will be changed", "changed"],
+  unchanged: ["grey", "=", "is so already", "is so already"],
+  wrong: ["red", "✕", "wrong", "not written"],
+};
+
+async function send(file, { preview, replace }) {
+  const response = await fetch(`/api/v1/integrations/import?preview=${preview}&replace=${replace}`, { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
+  const answer = await response.json();
+  if (!response.ok) throw new Problem(response.status, answer);
+  return answer.rows;
+}
+
 /** importer gives a button and its dialog their behaviour. */
 export function importer(button, dialog) {
   const $ = (id) => dialog.querySelector("#" + id);
-  const file = $("import-file"), write = $("import-write"), wrong = $("import-wrong"), body = $("import-rows");
-  let rows = [], busy = false;
+  const file = $("import-file"), replace = $("import-replace"), write = $("import-write"), wrong = $("import-wrong");
 
   const say = (text) => { wrong.hidden = !text; setText(wrong, text); };
 
   function reset() {
-    rows = [];
     say("");
-    body.replaceChildren();
+    $("import-rows").replaceChildren();
     $("import-preview").hidden = true;
     write.disabled = true;
+    setText(write, "Import");
     setText($("import-count"), "");
+    setText($("import-cancel"), "Cancel");
   }
 
-  function summary() {
-    const good = rows.filter((r) => !r.wrong.length && !r.done), bad = rows.filter((r) => r.wrong.length), done = rows.filter((r) => r.done);
-    setText($("import-count"), [done.length && `${count(done.length)} added`, good.length && `${count(good.length)} can be added`, bad.length && `${count(bad.length)} can't`].filter(Boolean).join(", "));
-    write.disabled = good.length === 0 || busy;
-    setText(write, good.length ? `Import ${count(good.length)}` : "Import");
-  }
-
-  function result(row, cls, text) {
-    row.cell.replaceChildren(h("span", { class: `state tone-${cls}` }, { green: "✓ ", red: "✕ ", grey: "· " }[cls] + text[0]), ...text.slice(1).map((t) => h("p", { class: "said" }, t)));
-  }
-
-  function show() {
-    body.replaceChildren(...rows.map((row) => {
-      row.cell = h("td");
-      if (row.wrong.length) result(row, "red", ["wrong", ...row.wrong.map(sentence)]);
-      else result(row, "grey", ["can be added"]);
-      return h("tr", {}, h("td", {}, row.place), h("th", { scope: "row" }, row.instance), h("td", {}, row.name), h("td", {}, row.fqdn), h("td", {}, row.interval), row.cell);
+  function show(rows, written) {
+    $("import-rows").replaceChildren(...rows.map((row) => {
+      const [cls, sign, will, did] = results[row.result];
+      return h("tr", {}, h("td", {}, row.place), h("th", { scope: "row" }, row.instance), h("td", {}, row.name), h("td", {}, row.org),
+        h("td", {}, h("span", { class: `state tone-${cls}` }, `${sign} ${written ? did : will}`), ...(row.wrong || []).map((w) => h("p", { class: "said" }, sentence(w)))));
     }));
     $("import-preview").hidden = rows.length === 0;
     if (!rows.length) say("The file has no rows.");
-    summary();
+    const of = (result) => rows.filter((r) => r.result === result).length;
+    const todo = of("created") + of("changed");
+    setText($("import-count"), Object.entries(results).filter(([r]) => of(r)).map(([r, [, , will, did]]) => `${count(of(r))} ${written ? did : will}`).join(", ") +
+      (of("wrong") && !written ? ". Correct the file first: either all rows are written or none." : ""));
+    write.disabled = written || todo === 0 || of("wrong") > 0;
+    setText(write, todo && !written ? `Import ${count(todo)}` : "Import");
   }
 
-  async function read() {
-    reset();
-    if (!file.files.length) return;
-    const response = await fetch("/admin/settings/integrations/import", { method: "POST", body: file.files[0], headers: { "Content-Type": "application/octet-stream" } });
-    const answer = await response.json();
-    if (!response.ok) return say([answer.title, answer.cause, answer.remedy].filter(Boolean).join(". "));
-    rows = answer.rows.map((r) => ({ ...r, done: false }));
-    show();
-  }
-
-  async function add(row) {
+  async function run(preview) {
+    write.disabled = true;
+    say("");
     try {
-      await call("POST", "/api/v1/integrations", { body: { ...row.value, instance: row.instance } });
-      row.done = true;
-      result(row, "green", ["added"]);
+      show(await send(file.files[0], { preview, replace: replace.checked }), !preview);
+      if (!preview) setText($("import-cancel"), "Close");
     } catch (e) {
-      if (!(e instanceof Problem)) throw e;
-      row.wrong = e.errors.length ? e.errors : [{ field: e.field || "the row", cause: e.message, remedy: e.remedy }];
-      result(row, "red", ["not added", ...row.wrong.map(sentence)]);
+      reset();
+      say(e instanceof Problem ? [e.title, e.cause, e.remedy].filter(Boolean).join(". ") : `signal-client does not answer: ${e.message}`);
     }
   }
 
+  function look() {
+    reset();
+    if (file.files.length) run(true);
+  }
+
   button.addEventListener("click", () => { file.value = ""; reset(); dialog.showModal(); });
-  file.addEventListener("change", () => read().catch((e) => say(String(e.message || e))));
+  file.addEventListener("change", look);
+  replace.addEventListener("change", look);
   $("import-cancel").addEventListener("click", () => dialog.close());
-  write.addEventListener("click", async () => {
-    busy = true;
-    summary();
-    for (const row of rows) if (!row.wrong.length && !row.done) { await add(row); summary(); }
-    busy = false;
-    summary();
-    setText($("import-cancel"), "Close");
-  });
+  write.addEventListener("click", () => run(false));
 }

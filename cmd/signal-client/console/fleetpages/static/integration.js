@@ -120,7 +120,7 @@ async function update(edit) {
     saved(answer);
   } catch (e) {
     if (e.status !== 412) throw e;
-    const { take, mine, tag } = await resolve($("conflict-dialog"), path, e, edit);
+    const { take, mine, tag } = await resolve($("conflict-dialog"), e, edit);
     if (tag) etag = tag;
     if (take) { leave(); location.reload(); } else if (mine) await update(mine);
   }

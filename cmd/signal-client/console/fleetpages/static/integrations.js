@@ -137,4 +137,4 @@ addEventListener("keydown", (e) => {
 });
 
 if ($("import")) import("./import.js").then(({ importer }) => importer($("import"), $("import-dialog")));
-follow({ changed, gone, fleet });
+follow({ changed, gone, fleet }, tiles.keys());

@@ -1,18 +1,34 @@
 // The live picture of the integrations: one follower for each page that shows some.
 
 import { Live } from "../page/live.js";
-import { call } from "../page/api.js";
 import { serverTime } from "../page/time.js";
 
 /** follow calls changed with each integration that is new or different, gone with the name
- * of each that was removed, and fleet with the picture without its integrations. */
-export function follow({ changed = () => {}, gone = () => {}, fleet = () => {} }) {
+ * of each that was removed, and fleet with the picture without its integrations. known are
+ * the names that the page was made with. */
+export function follow({ changed = () => {}, gone = () => {}, fleet = () => {} }, known = []) {
+  const names = new Set(known);
+  let left = null; // after a reset: those that did not come again yet
   return new Live("/api/v1/status/stream", {
-    status: (data) => { for (const i of Array.isArray(data) ? data : [data]) changed(i); },
-    gone: (data) => gone(data.instance),
-    fleet: (data) => { if (data.at) serverTime(new Date(data.at)); fleet(data); },
+    reset: () => { left = new Set(names); },
+    status: (i) => {
+      names.add(i.instance);
+      left?.delete(i.instance);
+      changed(i);
+    },
+    gone: ({ instance }) => {
+      names.delete(instance);
+      gone(instance);
+    },
+    fleet: (f) => {
+      serverTime(new Date(f.at));
+      for (const name of left || []) {
+        names.delete(name);
+        gone(name);
+      }
+      left = null;
+      fleet(f);
+    },
+    alive: ({ at }) => serverTime(new Date(at)),
   }).start();
 }
-
-/** all fetches the whole picture once. */
-export async function all() { return (await call("GET", "/api/v1/fleet")).data; }
