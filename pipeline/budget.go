@@ -2,9 +2,8 @@ package pipeline
 
 import "time"
 
-// Budget is what one process knows of an org's rate limit, as it stands in the bucket
-// BUDGETS for other processes that ask the same org. It saves requests; correctness never
-// depends on it.
+// Budget is what one process knows of an org's rate limit, as it stands in BUDGETS for
+// others that ask the same org. It saves requests; correctness never depends on it.
 type Budget struct {
 	Version int    `json:"version"`
 	Origin  string `json:"origin"`

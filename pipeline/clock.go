@@ -32,8 +32,7 @@ type reading struct {
 }
 
 const (
-	// clockError is how far a Date may be off: it is cut to seconds, and an answer takes
-	// time.
+	// clockError is how far a Date may be off: it is cut to seconds, and answers take time.
 	clockError = time.Minute
 	// clockWitnesses is how many answers in a row must agree before a Date is accepted
 	// that contradicts the previous one, or this machine's clock if there is no previous

@@ -18,8 +18,7 @@ type Source interface {
 
 // Errors of a Source that a Runner acts on; matched with errors.Is.
 var (
-	// ErrThrottled: the org's budget for this client is used up. The Source waits for it
-	// within the next Poll.
+	// ErrThrottled: the org's budget is used up. The next Poll of the Source waits for it.
 	ErrThrottled = errors.New("rate limited")
 	// ErrCredential: the org refused the credential (401, 403).
 	ErrCredential = errors.New("credential refused")
@@ -43,17 +42,15 @@ func (e *NotBefore) Error() string {
 }
 func (e *NotBefore) Unwrap() error { return e.Err }
 
-// Sink stores one instance's events together with its position. It is used by one
-// goroutine at a time.
+// Sink stores one instance's events with its position. One goroutine at a time uses it.
 type Sink interface {
 	// Sync reads the newest position from the stream, repairs the copies that lag behind
 	// it, and makes it the base of the next Commit.
 	Sync(ctx context.Context) (Position, error)
 
 	// Commit stores the page's events and the position after them atomically, and only if
-	// at is still the newest position. It returns ErrFenced if it is not. After any other
-	// error the outcome is unknown. Invariant: after an error nothing is committed before
-	// a Sync.
+	// at is still the newest position, else it returns ErrFenced. After any other error the
+	// outcome is unknown. Invariant: after an error nothing is committed before a Sync.
 	Commit(ctx context.Context, at Position, page Page) (Receipt, error)
 
 	// Reopen writes a position that starts a new query far enough back to miss no event.
@@ -94,8 +91,7 @@ type Claim struct {
 	Instance string
 
 	// Key decides which process owns the instance: all instances of one key belong to the
-	// same live process. Empty: no process owns it, and the first to take the lock polls
-	// it.
+	// same live process. Empty: nobody owns it, and the first to take the lock polls it.
 	Key string
 
 	Origin string // where this process would poll the instance

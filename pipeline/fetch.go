@@ -15,8 +15,7 @@ type fetch struct {
 	err    error
 }
 
-// next returns the page after the position: the prefetched one if it fits, else a new
-// one.
+// next returns the page after the position: the prefetched one if it fits, else a new one.
 func (p *poll) next(ctx context.Context) (Page, error) {
 	if p.ahead != nil && p.ahead.link != p.at.Link {
 		p.drop()
@@ -41,8 +40,7 @@ func (p *poll) next(ctx context.Context) (Page, error) {
 // mostUndated is how many answers in a row may lack a Date before that is logged.
 const mostUndated = 3
 
-// time logs, once, that the org's answers have no Date header, and that they have one
-// again.
+// time logs, once, that the org's answers have no Date header, or have one again.
 func (p *poll) time() {
 	switch {
 	case !p.untimed && p.head.undated >= mostUndated:

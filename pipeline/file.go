@@ -22,8 +22,7 @@ func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
 	return reads.read(ctx, path, most)
 }
 
-// reads are the reads in progress, shared by the whole process so that no path is read
-// twice at once.
+// reads are the process's reads in progress, so that no path is read twice at once.
 var reads = fileReads{from: read, each: map[string]*fileRead{}}
 
 type fileReads struct {

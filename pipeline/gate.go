@@ -30,8 +30,7 @@ type Gate struct {
 	passed int          // how many have gone past a draining caller since the last draining one went
 }
 
-// Grant is one user's share of a Gate. A nil Grant holds nothing. It is used by one
-// goroutine at a time.
+// Grant is one user's share of a Gate; nil holds nothing. One goroutine at a time uses it.
 type Grant struct {
 	gate *Gate
 	size int64

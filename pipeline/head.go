@@ -111,8 +111,7 @@ func (h *Head) Learn(r Request, p *Page) {
 	h.burst = p.More
 }
 
-// date records an answer's Date, and replaces one that is not accepted by the known time
-// of the org.
+// date records an answer's Date; the org's known time replaces one that is not accepted.
 func (h *Head) date(r Request, p *Page) {
 	expected, known := h.clock.Now(), h.clock.known()
 	now, believed := h.clock.observe(p.Date)
@@ -138,8 +137,7 @@ func (m *mark) answered(r Request, now time.Time) {
 	}
 }
 
-// newestOf returns the publication time of a page's newest event, ignoring events dated
-// in the future; zero: none.
+// newestOf returns when a page's newest event not dated in the future was published.
 func newestOf(p *Page) time.Time {
 	var newest time.Time
 	for i := range p.Events {
@@ -193,8 +191,7 @@ func (h *Head) through(r, first Request, p *Page, told bool) time.Time {
 	return h.served
 }
 
-// passed reports whether, by the newest page, everything that the org had persisted at a
-// mark has been served.
+// passed reports whether everything that the org had persisted at a mark has been served.
 func (h *Head) passed(m mark) bool {
 	return h.reached > m.n || !m.date.IsZero() && h.served.After(m.date.Add(nodesApart))
 }

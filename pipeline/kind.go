@@ -29,9 +29,8 @@ type Kind struct {
 	Parse func(instance string, value []byte) (Integration, error)
 	// Fields are the members of such a value; the command line follows them.
 	Fields []Field
-	// Clean returns the origin of an org, such as https://acme.okta.com, in what people
-	// paste as its host name: a URL with a path, in any case, or the address of another
-	// page of the vendor.
+	// Clean returns the origin of an org in what people paste as its host name: a URL with
+	// a path, in any case, or the address of another page of the vendor.
 	Clean func(pasted string) (origin string, err error)
 
 	// Credential returns the instance's credential, reading its file if it names one. If
@@ -46,8 +45,7 @@ type Kind struct {
 	Facets  Facets
 	Reading Reading
 
-	// Start returns the request for everything that the org persisted at or after since,
-	// in order of persistence.
+	// Start returns the request for all that the org persisted since a time, in that order.
 	Start func(i Integration, since time.Time) Link
 	// Window returns the same query's requests for the past.
 	Window func(i Integration) Window

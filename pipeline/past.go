@@ -36,8 +36,7 @@ type Inserter interface {
 // ErrMakingUp: the position has a dedupe_from, so no events of the past are stored yet.
 var ErrMakingUp = errors.New("known events are still served again (dedupe_from is set)")
 
-// Backlog is the source of a Runner's events of the past. It is used by one goroutine at
-// a time.
+// Backlog is the source of a Runner's past events. One goroutine at a time uses it.
 type Backlog interface {
 	// Next requests the next batch. It starts no request after due, the time of the next
 	// poll of the head. It returns nil when there is nothing to do now. A batch for which

@@ -54,8 +54,7 @@ type Position struct {
 	Seq uint64 `json:"-"`
 }
 
-// Gap is a time range whose events the org may have dropped before they were read: no
-// complete_through covers it.
+// Gap is a time whose events may have been dropped unread; complete_through excludes it.
 type Gap struct {
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
@@ -67,8 +66,7 @@ type LastEvent struct {
 	Published string `json:"published"` // as the org wrote it
 }
 
-// ErrNewer: a newer program wrote the value. It is refused, because ignoring an unknown
-// field could break exactness.
+// ErrNewer: a newer program wrote the value, and an unknown field may matter to exactness.
 var ErrNewer = errors.New("written by a newer signal-client")
 
 // bare is Position without its methods.

@@ -10,9 +10,8 @@ const (
 	refusedAtMost = time.Hour
 )
 
-// refusals counts an org's refusals of links in a row. If the org accepts a new query and
-// then refuses its links, the query is reopened less and less often: after one minute,
-// then two, up to an hour.
+// refusals counts an org's refusals of links in a row. If it accepts a new query and then
+// refuses its links, the query is reopened less and less often: after 1 min, 2 min … 1 h.
 type refusals struct {
 	n       int       // in a row, of one link
 	first   time.Time // time of the first of those
@@ -26,8 +25,7 @@ func (r *refusals) count(now time.Time) {
 	}
 }
 
-// enough reports whether the query is to be reopened. plain: the org said that it refuses
-// the cursor.
+// enough reports whether the query is to be reopened. plain: the org refused the cursor.
 func (r *refusals) enough(plain bool, now time.Time) bool {
 	times, long := refusedOften, refusedLong
 	if plain {

@@ -65,9 +65,8 @@ func (r *Runner) withDefaults() *Runner {
 	return &c
 }
 
-// Run polls until ctx ends, and then returns nil. It returns an error only when this
-// program can't continue with the instance at all: one that matches ErrNewer, or the
-// Sink's ErrConfig.
+// Run polls until ctx ends, and then returns nil. It returns an error only when it can't
+// continue with the instance at all: one that matches ErrNewer, or the Sink's ErrConfig.
 func (r *Runner) Run(ctx context.Context) error {
 	p := &poll{Runner: r.withDefaults(), trace: Traces(r.Trace)}
 	for ctx.Err() == nil {
@@ -194,8 +193,7 @@ func (p *poll) identify(ctx context.Context) {
 }
 
 const (
-	// mostDrained is how many pages in a row are followed at once while a batch of the
-	// past waits.
+	// mostDrained is how many pages in a row are followed while a batch of the past waits.
 	mostDrained = 16
 	// mostChased is how many pages in a row are requested at once for a proof: as many as
 	// it takes at the head of the log. An org that always has something new is then asked

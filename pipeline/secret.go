@@ -12,8 +12,7 @@ const redacted = "[redacted]"
 // Secret is a credential. However it is printed, logged or encoded, it shows nothing of
 // its value; only Reveal returns it. Two are equal (==) when their values are.
 type Secret struct {
-	// A handle: fmt calls no method of an unexported field, nor for some verbs, and then
-	// prints an address only.
+	// A handle: fmt calls no method of unexported fields, and would print its address.
 	value unique.Handle[string]
 }
 

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// State is an instance's state in a word, the same in logs, STATUS, the command line and
-// the console.
+// State is an instance's state in a word, the same in logs, STATUS, commands and console.
 type State string
 
 const (

@@ -28,8 +28,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	return time.Duration(n)*24*time.Hour + d, nil
 }
 
-// ParseTime reads a time in RFC 3339, or a date such as 2026-11-20, which means midnight
-// UTC.
+// ParseTime reads a time in RFC 3339, or a date such as 2026-11-20: midnight UTC.
 func ParseTime(text string) (time.Time, error) {
 	text = strings.ToUpper(strings.TrimSpace(text))
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {

@@ -75,8 +75,7 @@ func complain(e *jsonschema.ValidationError) []Complaint {
 // secret reports whether a place may hold a credential.
 func secret(at []string) bool { return len(at) > 0 && at[0] == "credentials" }
 
-// dotted formats a path: target[0].id. Its names are the schema's own, because unknown
-// members are accepted.
+// dotted formats a path: target[0].id. All its names are in the schema.
 func dotted(at []string) string {
 	var b strings.Builder
 	for _, step := range at {

@@ -27,8 +27,7 @@ var Files embed.FS
 // base is the prefix of every $id. Nothing is ever fetched from there.
 const base = "https://github.com/witfoo/signal-client/schemas/"
 
-// Names are the schemas that Validate knows. A "deadletter" is the object of a dead
-// letter's headers.
+// Names are the schemas that Validate knows. A "deadletter" is a dead letter's headers.
 var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory", "backfill", "search", "console-session", "console-token", "change", "history"}
 
 // compiled holds each schema, compiled on first use.
@@ -65,9 +64,8 @@ func (embedded) Load(url string) (any, error) {
 	return jsonschema.UnmarshalJSON(bytes.NewReader(data))
 }
 
-// Validate checks a JSON value against the schema of that name, one of Names. An invalid
-// value returns an *Error with all complaints; it shows nothing from "credentials". Safe
-// for concurrent use.
+// Validate checks a JSON value against one of Names. An invalid value returns an *Error
+// with all complaints, which shows nothing from "credentials". Safe for concurrent use.
 func Validate(name string, data []byte) error {
 	var value any
 	if err := json.Unmarshal(data, &value); err != nil {

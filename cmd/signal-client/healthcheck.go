@@ -25,8 +25,7 @@ is the process alive? With --ready it requests /readyz: can it do its work? If n
 a token's file can't be read. A restart only helps against a dead process, so an
 orchestrator that restarts unhealthy containers should check without --ready.`
 
-// newHealthcheck returns the command with which a container without a shell checks
-// itself.
+// newHealthcheck returns the command with which a container without a shell checks itself.
 func newHealthcheck() *cobra.Command {
 	var c config.Process
 	var ready bool

@@ -32,12 +32,10 @@ type Audit struct {
 	Progress func(through time.Time, r *Report)
 }
 
-// Ledger is the record of an instance's stored events. It is used by one goroutine at a
-// time.
+// Ledger is the record of an instance's stored events. One goroutine at a time uses it.
 type Ledger interface {
-	// Stored calls visit, in order, for every stored event that was published at or after
-	// from and before until and whose sequence is above after. It returns the sequence
-	// through which it has read.
+	// Stored calls visit, in order, for every event stored after a sequence and published
+	// at or after from and before until. It returns the sequence through which it has read.
 	Stored(ctx context.Context, from, until time.Time, after uint64, visit func(StoredEvent)) (through uint64, err error)
 	// Event reads a stored event.
 	Event(ctx context.Context, seq uint64) (pipeline.Event, error)
@@ -192,8 +190,7 @@ type knownEvent struct {
 	young, shown, undated bool
 }
 
-// storedAt is a stored event's sequence, and the sequence of an earlier copy of it; 0:
-// none.
+// storedAt is a stored event's sequence, and that of an earlier copy of it; 0: none.
 type storedAt struct{ seq, first uint64 }
 
 // day compares one day. The ledger is read before the org is asked: events that are
@@ -271,8 +268,7 @@ func (h *comparison) compare(page pipeline.Page, d *day, stored map[print]knownE
 // pollTries is how many times in a row a request may fail.
 const pollTries = 6
 
-// poll requests a page and retries after temporary failures. The Source waits for the
-// budget.
+// poll requests a page, again after temporary failures; the Source waits for the budget.
 func (h *comparison) poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
 	var backoff pipeline.Backoff
 	for try := 1; ; try++ {

@@ -145,8 +145,7 @@ func (b *Backfill) failed(ctx context.Context, err error) {
 	}
 }
 
-// Stored implements Backlog. It returns Save's error; the job continues with what it has
-// in memory.
+// Stored implements Backlog. Its error is Save's; the job continues with what is in memory.
 func (b *Backfill) Stored(ctx context.Context, r pipeline.Receipt) error {
 	j := &b.Job
 	j.Pages += uint64(b.taken.pages)

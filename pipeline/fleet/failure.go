@@ -35,8 +35,7 @@ func (m *member) fail(o *assignment, err error) {
 	m.Report(m.name, state, err)
 }
 
-// refuse reports that the instance can't be polled here because another process polls
-// another org under its name.
+// refuse reports that another process polls another org under the instance's name.
 func (m *member) refuse(o *assignment, err error) {
 	m.log.Log(context.Background(), m.loud(o, err), "not polled here", "err", err)
 	m.Report(m.name, pipeline.StateConfig, err)
@@ -46,8 +45,7 @@ func (m *member) refuse(o *assignment, err error) {
 // repeated is how often an unchanged error is logged at level error.
 const repeated = time.Hour
 
-// loud returns the level for an error: debug for one that was logged within the last
-// hour.
+// loud returns the level for an error: debug for one that was logged within the last hour.
 func (m *member) loud(o *assignment, err error) slog.Level {
 	now := failure{o, err.Error(), time.Now()}
 	if now.order == m.said.order && now.text == m.said.text && now.at.Sub(m.said.at) < repeated {

@@ -44,8 +44,7 @@ func polled(i pipeline.Integration) pipeline.Integration {
 	return i
 }
 
-// member is one instance of a fleet. Its goroutine does everything in order; only set is
-// called from another.
+// member is one instance of a fleet. All but set is called by its own goroutine, in order.
 type member struct {
 	*Fleet
 	name    string
@@ -183,9 +182,8 @@ func (m *member) while(ctx context.Context, accepts func(*assignment) bool) (_ c
 // steady is how long a poll must run to count as one that did not fail at once.
 const steady = time.Minute
 
-// hold polls by the newest order until held ends, the newest order is not the one the
-// lock was claimed for, or a poll returns by itself. It returns the last order that it
-// followed.
+// hold polls by the newest order until held ends, the lock was claimed for another order,
+// or a poll returns by itself. It returns the last order that it followed.
 func (m *member) hold(held context.Context, claimed func(*assignment) bool) *assignment {
 	for {
 		o := m.order.Load()

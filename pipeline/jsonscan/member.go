@@ -11,8 +11,7 @@ func Member(data []byte, path ...string) []byte {
 	return data
 }
 
-// Text returns the string at a path; empty if there is none, or if the value is not a
-// string.
+// Text returns the string at a path; empty if there is none, or another value.
 func Text(data []byte, path ...string) string { return Decode(Member(data, path...)) }
 
 // own returns the value of an object's own member.

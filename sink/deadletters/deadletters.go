@@ -23,8 +23,7 @@ import (
 	"github.com/witfoo/signal-client/sink/signals"
 )
 
-// DeadLetters reads the elements that could not be published, in DEADLETTER. It is safe
-// for concurrent use.
+// DeadLetters reads the elements in DEADLETTER. It is safe for concurrent use.
 type DeadLetters struct{ Store *jets.Store }
 
 // DeadLetter is an element of a page that could not be published.

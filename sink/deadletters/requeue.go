@@ -16,8 +16,7 @@ var (
 	ErrCut = errors.New("bytes are missing: it was cut to the size that the server accepted")
 	// ErrNoEvent: the element is not an event, or has no uuid to identify it by.
 	ErrNoEvent = errors.New("it is not an event")
-	// ErrConflict: an event with its uuid is stored, and an event is identified by its
-	// uuid.
+	// ErrConflict: another event with its uuid is stored, and the uuid identifies an event.
 	ErrConflict = errors.New("an event with its uuid was stored with other bytes")
 	// ErrStillTooLarge: the server still does not accept its size.
 	ErrStillTooLarge = errors.New("it is still larger than the server accepts")
@@ -53,8 +52,7 @@ func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]by
 	return r.Stored > 0, d.Delete(ctx, l.Seq)
 }
 
-// Requeueable returns the element of a dead letter if it is an event that can be stored
-// now.
+// Requeueable returns the element of a dead letter that is an event and can be stored now.
 func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
 	e, err := d.publishable(ctx, l, parse)
 	if err != nil {
@@ -63,8 +61,7 @@ func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter, parse func(
 	return e, passed(ctx, &signals.Operator{Store: d.Store, Instance: l.Instance}, l, e)
 }
 
-// publishable returns the element of a dead letter if it is an event that the server
-// accepts by now.
+// publishable returns the element of a dead letter if the server accepts it by now.
 func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
 	if l.Reason == pipeline.FlawConflict {
 		return pipeline.Event{}, ErrConflict

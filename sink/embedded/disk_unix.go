@@ -4,8 +4,7 @@ package embedded
 
 import "golang.org/x/sys/unix"
 
-// diskLeft returns the space on a directory's file system that users other than root may
-// use.
+// diskLeft returns the space on a directory's file system that all users may use.
 func diskLeft(dir string) (left, total uint64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

@@ -136,8 +136,7 @@ func (c Config) options() (*server.Options, error) {
 	return opts, nil
 }
 
-// Loopback reports whether a host can be reached from this machine only; a listener on
-// any other needs a password.
+// Loopback reports whether only this machine reaches a host; any other needs a password.
 func Loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -228,8 +227,7 @@ func (s *Server) InProcess() nats.Option {
 	}
 }
 
-// InProcessConn lets nats.InProcessServer use a Server: a client that reconnects reaches
-// the current nats-server.
+// InProcessConn serves nats.InProcessServer: reconnects reach the current nats-server.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
 	srv := s.nats
@@ -242,8 +240,7 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 
 var errStarting = errors.New("the embedded nats-server is restarting")
 
-// URL returns where clients connect, without user and password; empty if the server does
-// not listen.
+// URL returns where clients connect, without user and password; empty: nowhere.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -66,8 +66,7 @@ func (d *disk) short() error {
 		ErrNoRoom, r.Free>>20, r.Total>>20, d.dir, r.Reserve>>20)
 }
 
-// Room returns the space on the store's disk. It returns an error if the system does not
-// tell.
+// Room returns the space on the store's disk; it returns an error if that is unknown.
 func (s *Server) Room() (Room, error) { return s.disk.room() }
 
 // Short returns an error that matches ErrNoRoom while no events should be written. It is

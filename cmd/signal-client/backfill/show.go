@@ -161,8 +161,7 @@ func (b *backfillCommand) show(j backfill.Job, obstacle string) error {
 	return err
 }
 
-// watch follows a job until it ends: in one line that is redrawn on a terminal, else in a
-// line per change.
+// watch follows a job until it ends, in one line on a terminal, else in a line per change.
 func (b *backfillCommand) watch(ctx context.Context, all *buckets.Backfills, k buckets.KeptJob) error {
 	line := &term.ProgressLine{To: b.Out()}
 	defer line.Done()

@@ -162,8 +162,7 @@ func (l *purgeCommand) purge(ctx context.Context, all *deadletters.DeadLetters, 
 	return nil
 }
 
-// delete deletes them one by one, or at once if they are all of an org's up to the newest
-// of them.
+// delete deletes them one by one, or at once if they are all of an org's up to the newest.
 func (l *purgeCommand) delete(ctx context.Context, all *deadletters.DeadLetters, d selection) error {
 	if !d.named && l.reason == "" {
 		through := map[string]uint64{}

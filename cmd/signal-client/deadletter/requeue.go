@@ -108,8 +108,7 @@ func tooLarge(ctx context.Context, all *deadletters.DeadLetters, instance string
 	return seqs, nil
 }
 
-// requeueOne requeues one dead letter and prints the result. If it is refused, the error
-// is a *problem.
+// requeueOne requeues one and prints the result; a refusal is a *problem.Error.
 func (l *deadLetterCommand) requeueOne(ctx context.Context, all *deadletters.DeadLetters, seq uint64) error {
 	letter, err := all.Get(ctx, seq)
 	if err != nil {

@@ -13,8 +13,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Audit reads the stream and compares it with the orgs' own logs: every event once, in
-// order, byte for byte.
+// Audit compares the stream with the orgs' logs: every event once, in order, byte for byte.
 func (o *demoOrgs) Audit(ctx context.Context, store *jets.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -141,8 +141,7 @@ func apart(ctx context.Context, s *run.Service) (running context.Context, end co
 	return running, end, done
 }
 
-// over ends when the demo is to end: after its time, on interrupt, or when the service
-// ends by itself.
+// over ends when the demo is to end: after its time, on interrupt, or with the service.
 func (d *demo) over(ctx, running context.Context) context.Context {
 	over, done := context.WithCancel(ctx)
 	context.AfterFunc(running, done)

@@ -100,8 +100,7 @@ func (f *figures) Line(rate uint64) string {
 	return fmt.Sprintf("%s events stored (%s), %s/s%s", term.Number(total), parts, term.Number(rate), f.worst())
 }
 
-// worst returns the lag of the instance that is farthest behind, and the fewest requests
-// left.
+// worst returns the lag of the instance farthest behind, and its requests left.
 func (f *figures) worst() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -122,8 +121,7 @@ func (f *figures) worst() string {
 	return fmt.Sprintf(", complete up to %s ago, %d requests left", term.Span(time.Since(through)), left)
 }
 
-// speed is the growth of a count over the last seconds. It is not safe for concurrent
-// use.
+// speed is the growth of a count over the last seconds.
 type speed struct {
 	counts []uint64
 	times  []time.Time

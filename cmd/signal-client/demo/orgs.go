@@ -109,8 +109,7 @@ func (o *demoOrgs) Put(ctx context.Context, store *jets.Store) error {
 	return nil
 }
 
-// Settle waits, at most most, until all events are stored. Its error says how many are
-// not.
+// Settle waits, at most most, until all events are stored; its error says how many are not.
 func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()

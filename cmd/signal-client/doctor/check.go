@@ -125,8 +125,7 @@ const (
 	overtime   = 500 * time.Millisecond
 )
 
-// perform runs all checks, mostChecks at a time and each within limit, and returns their
-// findings in order.
+// perform runs all checks, mostChecks at a time, each within limit; findings are in order.
 func perform(ctx context.Context, checks []check, limit time.Duration) []finding {
 	results := make([][]finding, len(checks))
 	slots := make(chan struct{}, mostChecks)

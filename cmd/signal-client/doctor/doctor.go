@@ -96,8 +96,7 @@ func New(p *cli.Program) *cobra.Command {
 	return cmd
 }
 
-// load reads flags and variables. A fault of the environment's org is a finding, not an
-// error.
+// load reads flags and variables. A fault of the environment's org is only a finding.
 func (d *doctor) load(cmd *cobra.Command) error {
 	if d.json {
 		d.format = formatJSON
@@ -133,8 +132,7 @@ func (d *doctor) examine(ctx context.Context) (*report, error) {
 	return newReport(perform(ctx, checks, d.timeout)), nil
 }
 
-// refused returns the error of a check that could not start; --format nagios prints
-// UNKNOWN.
+// refused returns the error of a check that could not start; nagios is told UNKNOWN.
 func (d *doctor) refused(to term.Screen, err error) error {
 	if d.format != formatNagios {
 		return err

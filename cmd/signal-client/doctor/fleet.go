@@ -56,8 +56,7 @@ func (s *surroundings) replicasFound(d *observation) {
 	d.fact("%d alive: %s", len(names), few(names))
 }
 
-// expiryGrace is how late a session may expire: after a change of leader NATS needs
-// seconds.
+// expiryGrace is how late a session may expire: a change of leader takes NATS seconds.
 const expiryGrace = 10 * time.Second
 
 // overdue reports whether a session should have expired, and how long ago it was renewed.

@@ -59,8 +59,7 @@ func (s *surroundings) store(_ context.Context, d *observation) {
 	}
 }
 
-// lowDisk is the room that a store should have: less may not hold a large org's events of
-// one day.
+// lowDisk is the room that a store should have, for a large org's events of a day.
 const lowDisk = 5 << 30
 
 func (s *surroundings) disk(_ context.Context, d *observation) {

@@ -49,8 +49,7 @@ func (s *surroundings) orgChecks() []check {
 	return checks
 }
 
-// unknown returns the error of a given org that does not exist; nil also if that can't be
-// told.
+// unknown returns the error of a given org that does not exist, as far as that can be told.
 func (s *surroundings) unknown() error {
 	if s.conn == nil || s.writtenErr != nil || s.oktaFault != nil {
 		return nil
@@ -64,8 +63,7 @@ func (s *surroundings) unknown() error {
 	return nil
 }
 
-// orgFound checks one org, from its configuration to its answer. A check is skipped if
-// one that it needs has failed.
+// orgFound checks one org. A check is skipped if one that it needs has failed.
 func (s *surroundings) orgFound(ctx context.Context, o org) []finding {
 	var all []finding
 	add := func(check string, look func(*observation)) outcome {

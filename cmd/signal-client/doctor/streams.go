@@ -115,8 +115,7 @@ func (d *observation) copies(config jetstream.StreamConfig, cluster *jetstream.C
 	}
 }
 
-// mostLag is how many operations a copy may be behind before it is reported: under load
-// every copy lags for moments.
+// mostLag is how many operations a copy may be behind: under load every copy lags a moment.
 const mostLag = 1000
 
 func (d *observation) peer(peer *jetstream.PeerInfo) {
@@ -138,8 +137,7 @@ func copiesText(n int) string {
 	return fmt.Sprintf("%d copies", n)
 }
 
-// nearlyFull is the share of max_bytes from which a stream probably drops messages
-// because of its size.
+// nearlyFull is the share of max_bytes at which a stream probably drops messages.
 const nearlyFull = 0.95
 
 // retention reports how far back the stream reaches, and what limits it.

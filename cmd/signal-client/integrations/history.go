@@ -102,8 +102,7 @@ func author() orgs.Author {
 	return orgs.Author{Who: who, Via: "cli"}
 }
 
-// unless returns err, unless a change was made and only its record failed: then it notes
-// that.
+// unless returns err; a change of which only the record failed was made, and is noted.
 func (r *integrations) unless(err error) error {
 	if errors.Is(err, orgs.ErrUnrecorded) {
 		r.Say("note: %v", err)

@@ -15,8 +15,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// addTokenFrom adds --token-from: a token is never an argument, which all users of a
-// machine can see.
+// addTokenFrom adds --token-from: all users of a machine can see a command's arguments.
 func addTokenFrom(cmd *cobra.Command, from *string) {
 	cmd.Flags().StringVar(from, "token-from", "", "store the API token from this `file`, or from standard input (-)")
 	_ = cmd.MarkFlagFilename("token-from")
@@ -52,8 +51,7 @@ func (r *integrations) askToken(ctx context.Context) (pipeline.Secret, error) {
 	return tokenIn(bytes.NewReader(typed), "the terminal")
 }
 
-// tokenIn reads input that is nothing but a token. The integration's parser checks
-// whether it is valid.
+// tokenIn reads input that is nothing but a token; the parser checks whether it is valid.
 func tokenIn(from io.Reader, where string) (pipeline.Secret, error) {
 	data, err := io.ReadAll(io.LimitReader(from, mostToken))
 	if err != nil {

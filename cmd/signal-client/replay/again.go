@@ -8,9 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// again returns the command that continues after this run, and what to add to it. Ages
-// have become times, so that it selects the same events. A --nats-url with user, password
-// or token is left out.
+// again returns the command that continues after this run, and what to add to it. Ages have
+// become times. A --nats-url with user, password or token is left out.
 func (r *replayRun) again() (command, besides string) {
 	words := []string{r.cmd.CommandPath()}
 	add := func(name, value string) { words = append(words, "--"+name, shellWord(value)) }

@@ -25,8 +25,7 @@ type lineEnd struct {
 
 const linesBuffer = 1 << 17
 
-// Publish implements replayOut. A line break in an event can only be between two tokens,
-// where a space means the same.
+// Publish writes an event. A line break can only be between two tokens, like a space.
 func (l *lines) Publish(ctx context.Context, e *scan.Stored) error {
 	data := e.Data
 	if bytes.IndexByte(data, '\n') >= 0 || bytes.IndexByte(data, '\r') >= 0 {

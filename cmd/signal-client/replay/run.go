@@ -40,8 +40,7 @@ type replayRun struct {
 	next          uint64 // the sequence to continue from
 }
 
-// replayOut is the destination of events. It reports to replayRun.done, in order, which
-// of them have reached it.
+// replayOut is the destination of events. It reports to done, in order, which have arrived.
 type replayOut interface {
 	// Publish accepts an event, even when it returns an error.
 	Publish(ctx context.Context, e *scan.Stored) error
@@ -90,8 +89,7 @@ func (r *replayRun) prepare(ctx context.Context) error {
 	return nil
 }
 
-// refuseUnknown returns an error for a name that is not an org's, and notes other names
-// without events.
+// refuseUnknown refuses a name that is no org's, and notes other names without events.
 func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) error {
 	var names []string
 	for name := range known {

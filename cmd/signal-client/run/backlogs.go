@@ -12,8 +12,7 @@ import (
 	"github.com/witfoo/signal-client/sink/buckets"
 )
 
-// backlogs gives instances' runners their backfills, from BACKFILLS. It is safe for
-// concurrent use.
+// backlogs gives instances' runners their backfills. It is safe for concurrent use.
 type backlogs struct {
 	kept    *buckets.Backfills
 	room    *pipeline.Gate // bounds batches in memory, over all instances; nil: no bound
@@ -45,8 +44,7 @@ func (b *backlogs) first(instance string) (buckets.KeptJob, bool) {
 	return buckets.KeptJob{}, false
 }
 
-// Of returns an instance's backlog. ask returns the source for a job, within its share;
-// window returns its requests.
+// Of returns an instance's backlog; ask makes a job's source, window its requests.
 func (b *backlogs) Of(instance string, ask func(share float64) pipeline.Source, window pipeline.Window) pipeline.Backlog {
 	return &backlog{backlogs: b, instance: instance, ask: ask, window: window}
 }

@@ -6,8 +6,7 @@ import (
 	"github.com/witfoo/signal-client/source/page"
 )
 
-// bounds limit what this process uses at once, over all instances. Orgs that drain go
-// after those that don't.
+// bounds limit what this process uses at once, over all instances; drains go last.
 type bounds struct {
 	requests *pipeline.Gate // in flight
 	pages    *pipeline.Gate // bytes of pages in memory

@@ -149,9 +149,8 @@ func (s *instances) Wake(name string) {
 	}
 }
 
-// Listen wakes the instances named by messages on signal-client.wake.<instance>, until
-// stop is called. Nothing depends on these messages: without them the next poll finds the
-// same.
+// Listen wakes the instances named by messages on signal-client.wake.<instance>, until stop
+// is called. Nothing depends on these messages: the next poll finds the same.
 func (s *instances) Listen(nc *nats.Conn, log *slog.Logger) (stop func()) {
 	prefix := jets.SubjectWake("")
 	sub, err := nc.Subscribe(jets.SubjectWake("*"), func(m *nats.Msg) {

@@ -37,8 +37,7 @@ func (h *ownership) Hold(ctx context.Context, claim pipeline.Claim, held func(co
 	})
 }
 
-// carry continues the previous holder's event count. It is for people: it takes at most a
-// moment, and may fail.
+// carry continues the previous holder's event count. It is for people, so it may fail.
 func (h *ownership) carry(ctx context.Context, instance string) {
 	if h.status == nil {
 		return

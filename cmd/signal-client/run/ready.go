@@ -2,8 +2,7 @@ package run
 
 import "sync"
 
-// readiness is why the service can't do its work now. It is safe for concurrent use; the
-// zero value is ready.
+// readiness is why the service can't work now; zero: it can. It is safe for concurrent use.
 type readiness struct {
 	mu     sync.Mutex
 	reason string // current; empty: none
@@ -28,8 +27,7 @@ func (r *readiness) Ending() {
 	r.reason, r.ending = "the service is ending", true
 }
 
-// Check sets what is called each time: why the service is not ready, and notes for the
-// operator if it is.
+// Check sets what is called each time: why the service is not ready, and notes if it is.
 func (r *readiness) Check(check func() string, notes func() []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

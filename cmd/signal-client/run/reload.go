@@ -11,16 +11,14 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// hangups receives each SIGHUP, which no longer ends the process. Signals that arrive
-// while one waits are merged.
+// hangups receives each SIGHUP, which no longer ends the process; waiting ones are merged.
 func hangups() <-chan os.Signal {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	return hup
 }
 
-// reload reads again, at each SIGHUP, what can change while the process runs, and logs
-// the result.
+// reload reads again, at each SIGHUP, what can change while the process runs.
 func (s *Service) reload(ctx context.Context, a *assembly) error {
 	files := fingerprint(ctx, s.Config.NATS)
 	for {

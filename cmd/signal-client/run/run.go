@@ -72,9 +72,8 @@ func New(p *cli.Program, newConsole NewConsole) *cobra.Command {
 // longestEnd is how long the whole shutdown may take.
 const longestEnd = 4800 * time.Millisecond
 
-// endInTime ends the process when its shutdown takes too long: a stalled NATS or disk
-// must not exceed a supervisor's timeout. A restart finds everything that is lost by
-// that.
+// endInTime ends the process when its shutdown takes too long: a stalled NATS or disk must
+// not exceed a supervisor's timeout. A restart finds everything that is lost by that.
 func endInTime(ctx context.Context, log *slog.Logger) (ended func() bool) {
 	return context.AfterFunc(ctx, func() {
 		time.Sleep(longestEnd)
@@ -99,8 +98,7 @@ func replicaName(ctx context.Context, c config.Config) string {
 		return strings.TrimSpace(string(kept))
 	}
 	name := newReplicaName()
-	// Without it a start after a crash waits a little; the server reports other problems
-	// of the directory.
+	// Without it a start after a crash waits a little; the server reports other problems.
 	if os.MkdirAll(c.Server.DataDir, 0o750) == nil {
 		_ = os.WriteFile(path, []byte(name+"\n"), 0o600)
 	}

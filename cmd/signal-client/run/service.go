@@ -265,8 +265,7 @@ func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 	}
 }
 
-// passes reports whether an error of JetStream may be over soon: an election, a restart,
-// an incomplete cluster.
+// passes reports whether an error of JetStream may be over soon, such as an election.
 func passes(err error) bool {
 	for _, passing := range []error{jets.ErrDisconnected, nats.ErrNoResponders, nats.ErrTimeout, nats.ErrConnectionReconnecting, context.DeadlineExceeded, jetstream.ErrNoStreamResponse} {
 		if errors.Is(err, passing) {
@@ -285,8 +284,7 @@ func drain(conn *jets.Conn) {
 	conn.Close()
 }
 
-// rarely does something when it is new, and then at intervals. It is not safe for
-// concurrent use.
+// rarely does something when it is new, and then at intervals.
 type rarely struct {
 	every time.Duration
 	what  string

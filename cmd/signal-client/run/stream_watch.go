@@ -117,8 +117,7 @@ func (w *streamWatch) take(stream string, now streamFault, tell bool) {
 	w.advisories.Tell(telemetry.AdviseStreamUnfit, name, now.severity(), map[string]any{"error": now.String()})
 }
 
-// Unready returns which of the streams for events, positions or locks can't be used;
-// empty: all can.
+// Unready returns which streams for events, positions or locks can't be used; empty: none.
 func (w *streamWatch) Unready() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

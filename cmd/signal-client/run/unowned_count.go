@@ -53,8 +53,7 @@ type wanted struct {
 	invalid  bool
 }
 
-// enabled lists the integrations that should be polled. One with an invalid value counts,
-// because it may be enabled.
+// enabled lists the integrations that should be polled; an invalid one may be enabled.
 func (c *unownedCount) enabled() []wanted {
 	c.mu.Lock()
 	entries := c.entries
@@ -99,8 +98,7 @@ func (c *unownedCount) States() map[string]string {
 	return states
 }
 
-// state returns an integration's state; other is another process that holds it, known:
-// whether that can be told.
+// state returns an integration's state; other holds it, if that is known.
 func (s wanted) state(b *telemetry.StatusBoard, other string, known bool) string {
 	state, held := b.State(s.instance)
 	switch {
@@ -121,8 +119,7 @@ func (s wanted) state(b *telemetry.StatusBoard, other string, known bool) string
 }
 
 // Count updates the series without hooks: how many integrations nobody polls, and whose
-// series end because another process polls them or they are disabled. Figures that can't
-// be determined stay unchanged.
+// series end because another process polls them or they are disabled. Unknown figures stay.
 func (c *unownedCount) Count() {
 	states := c.States()
 	board, _ := c.polling()
@@ -147,8 +144,7 @@ func (c *unownedCount) Count() {
 	}
 }
 
-// Faults returns, for /readyz, the integrations that can't be polled as configured; all:
-// there are no others.
+// Faults returns, for /readyz, the integrations that can't be polled; all: no others exist.
 func (c *unownedCount) Faults() (faults []string, all bool) {
 	states := c.States()
 	board, _ := c.polling()

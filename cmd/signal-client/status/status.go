@@ -116,8 +116,7 @@ func statusOnce(ctx context.Context, p *cli.Program, store *jets.Store, f status
 	return printStatuses(p.Out(), all, overview.Shares(replicas), nil, now)
 }
 
-// printStatuses prints the orgs, and for people the polling processes. paces are the
-// orgs' rates; nil: unknown.
+// printStatuses prints the orgs, and for people the processes. nil paces are not shown.
 func printStatuses(out term.Screen, all []pipeline.Status, replicas []overview.Share, paces map[string]overview.Pace, now time.Time) error {
 	if len(all) == 0 && out.Terminal {
 		_, err := fmt.Fprintln(out, "No orgs yet. Add one: "+cli.FirstCommand)

@@ -71,8 +71,7 @@ func (w *watching) show(v overview.Overview, now time.Time) error {
 	return w.draw(out, all, overview.Shares(v.Replicas), v.Away, now)
 }
 
-// sayAway prints once that the figures are outdated, and once that they are current
-// again.
+// sayAway prints once that the figures are outdated, and once that they are current again.
 func (w *watching) sayAway(err error) {
 	if away := err != nil; away != w.away {
 		w.away = away

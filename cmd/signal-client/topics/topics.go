@@ -25,8 +25,7 @@ var Permissions string
 //go:embed troubleshooting.md
 var Troubleshooting string
 
-// Variable is a setting: its variable in the environment and, unless it is a
-// secret, its flag.
+// Variable is a setting: its environment variable and, unless it is a secret, its flag.
 type Variable struct {
 	Name, Flag, Desc, Default string
 }

@@ -76,8 +76,7 @@ func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error
 	return jets.Attach(conn, kinds.Default), d.Closing(conn), nil
 }
 
-// Integration returns the instance's configuration: from INTEGRATIONS, else from the
-// environment.
+// Integration returns the instance's configuration: INTEGRATIONS' or the environment's.
 func (d *CommandContext) Integration(ctx context.Context, store *jets.Store) (pipeline.Integration, error) {
 	all := &buckets.Integrations{Store: store}
 	if !d.okta.IsZero() && d.okta.Name() == d.Instance {

@@ -17,8 +17,7 @@ import (
 // completionTime is how long a shell waits for completions.
 const completionTime = 300 * time.Millisecond
 
-// Offered returns completions read from NATS; none, without an error, if NATS can't be
-// asked.
+// Offered returns completions read from NATS; none if NATS can't be asked.
 func Offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobra.Completion) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const nothing = cobra.ShellCompDirectiveNoFileComp
 	var n config.NATS
@@ -36,8 +35,7 @@ func Offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobr
 	return names(ctx, jets.Attach(conn, kinds.Default)), nothing
 }
 
-// CompleteInstances completes names in INTEGRATIONS that are not given yet, at most most
-// of them; 0: any number.
+// CompleteInstances completes names in INTEGRATIONS, at most most of them; 0: any number.
 func CompleteInstances(most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most > 0 && len(args) >= most {

@@ -79,8 +79,7 @@ func (l NameList) AnyOf(names ...string) bool {
 	})
 }
 
-// Matches reports whether a pattern matches the text. A slash is a character like any
-// other.
+// Matches reports whether a pattern matches the text, in which a slash is nothing special.
 func Matches(patterns []string, text string) bool {
 	text = strings.ReplaceAll(text, "/", "\x00")
 	return slices.ContainsFunc(patterns, func(p string) bool {

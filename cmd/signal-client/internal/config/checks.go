@@ -168,8 +168,7 @@ func HostOf(addr string) (string, error) {
 	return host, err
 }
 
-// leastPageMemory holds two pages of the largest size: the current one and the prefetched
-// one.
+// leastPageMemory holds two of the largest pages: the current one and the prefetched one.
 const leastPageMemory = 2 * page.DefaultMost
 
 // OwnURL returns where the process serves /healthz, /readyz and /metrics.

@@ -13,14 +13,12 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// The instance in the environment is converted to a value of INTEGRATIONS, so that one
-// parser reads both.
+// The instance in the environment becomes a value of INTEGRATIONS: one parser reads both.
 
 // IsZero reports whether no instance is configured in the environment.
 func (c Okta) IsZero() bool { return c.FQDN == "" && c.BaseURL == "" }
 
-// Integration returns the instance in the environment. It is valid if c has passed load's
-// checks.
+// Integration returns the instance in the environment, valid once Load has checked it.
 func (c Okta) Integration() (pipeline.Integration, error) {
 	return kinds.Default.Read(c.Name(), c.value())
 }

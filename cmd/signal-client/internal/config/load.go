@@ -18,8 +18,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// section is a part of the configuration: a pointer to a struct whose fields have the
-// tags described at config.
+// section is a part of the configuration: a pointer to a struct with the tags of Config.
 type section interface {
 	// faults returns a problem for each invalid value.
 	faults() []error

@@ -73,8 +73,7 @@ func ContextPath(name string) (string, error) {
 	return filepath.Join(dir, "nats", "context", name+".json"), nil
 }
 
-// errCaptured keeps natscontext from connecting: this program connects itself,
-// repeatedly.
+// errCaptured keeps natscontext from connecting: this program connects itself.
 var errCaptured = errors.New("options captured")
 
 // contextOptions returns the options that natscontext would connect with.

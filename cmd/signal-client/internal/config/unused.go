@@ -16,9 +16,8 @@ import (
 // unused is a setting without effect, with the reason and what to do.
 type unused struct{ Setting, Why, Try string }
 
-// UnusedSettings finds settings without effect: unknown variables, those of an org
-// without an org, and those of the embedded server if it is not used. A nil cmd has no
-// flags.
+// UnusedSettings finds settings without effect: unknown variables, those of an org without
+// an org, and those of an unused embedded server. A nil cmd has no flags.
 func (c *Config) UnusedSettings(cmd *cobra.Command) []unused {
 	var found []unused
 	note := func(s section, why, try string, but ...string) {
@@ -71,8 +70,7 @@ func (c NATS) unusedUser() []unused {
 	return found
 }
 
-// ofKubernetes matches the variables that Kubernetes sets for a service named
-// signal-client.
+// ofKubernetes matches what Kubernetes sets for a service named signal-client.
 var ofKubernetes = regexp.MustCompile(`^SIGNAL_CLIENT(_[A-Z0-9_]+)?(_SERVICE_HOST=|_SERVICE_PORT(_[A-Z0-9_]+)?=|_PORT=\w+://|_PORT_\d+_(TCP|UDP|SCTP)(_ADDR|_PORT|_PROTO)?=)`)
 
 // longer returns the first of the known names that contains all words of a name, such as

@@ -52,8 +52,7 @@ func NotFound(instance string, standing []string) *problem.Error {
 	return p
 }
 
-// BesidesEnvironment adds to the hint of a command that also accepts the environment's
-// org.
+// BesidesEnvironment adds to the hint of a command that accepts the environment's org, too.
 func BesidesEnvironment(p *problem.Error) *problem.Error {
 	p.Hint += "; for an org that the service has from its environment, set the same OKTA_ variables here"
 	return p

@@ -102,8 +102,7 @@ func (c *Candidate) keepSecrets() {
 	keepSecrets(map[string]any(c.Value), map[string]any(before))
 }
 
-// Put writes an org. For a deleted key it expects the revision of its marker. Its errors
-// are those of Write.
+// Put writes an org; for a deleted key it expects its marker's revision. Errors: Write's.
 func (c Candidate) Put(ctx context.Context, all *buckets.Integrations, by Author) error {
 	before := c.Before
 	if before.Value == nil {

@@ -16,8 +16,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// ParseCandidates parses orgs from a JSON list or CSV. Faults of a single org are left to
-// prepare.
+// ParseCandidates parses orgs from JSON or CSV. Faults of a single org are left to Prepare.
 func ParseCandidates(path string, data []byte) ([]Candidate, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets write a byte order mark
 	first := bytes.TrimSpace(data)

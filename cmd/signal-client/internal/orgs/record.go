@@ -38,8 +38,7 @@ func Write(ctx context.Context, all *buckets.Integrations, by Author, before buc
 	return revision, record(ctx, all, by, before.Instance, buckets.Change{Action: action, Fields: Diff(was, v), Revision: revision})
 }
 
-// Remove deletes the value of an instance, and records who did it. Its errors are those of
-// Write.
+// Remove deletes the value of an instance and records who did it. Errors: Write's.
 func Remove(ctx context.Context, all *buckets.Integrations, by Author, before buckets.Written) error {
 	if err := all.Delete(ctx, before.Instance, before.Revision); err != nil {
 		return err

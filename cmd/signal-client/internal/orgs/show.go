@@ -14,8 +14,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Summary is an integration as list and show print it: with all defaults filled in, and
-// without its token.
+// Summary is an integration as list and show print it: with defaults, without its token.
 type Summary struct {
 	Instance            string    `json:"instance"`
 	Enabled             bool      `json:"enabled"`
@@ -62,8 +61,7 @@ func (s *Summary) fill(i pipeline.Integration) {
 	}
 }
 
-// summarizeEnvironment reads an instance from a service's environment. It always has a token,
-// in a file or a variable.
+// summarizeEnvironment reads an instance from a service's environment, which has its token.
 func summarizeEnvironment(w buckets.Written) Summary {
 	s := summarize(w)
 	if i, err := ReadEnvironment(w, ""); err == nil {

@@ -46,8 +46,7 @@ func FieldNames() []string {
 	return all
 }
 
-// Value is an integration as stored in INTEGRATIONS, with unknown members of other
-// writers.
+// Value is an integration as stored in INTEGRATIONS, with unknown members of other writers.
 type Value map[string]any
 
 // ReadValue parses a value, leaving numbers as written.

@@ -17,8 +17,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Explain describes a failure for STATUS: its meaning for an operator and what to do,
-// then the answer.
+// Explain describes a failure for STATUS: its meaning, what to do, and the answer.
 func Explain(err error) string {
 	if err == nil {
 		return ""

@@ -170,8 +170,7 @@ func Of(err error) Error {
 	return p
 }
 
-// Plain makes a problem of a plain error: the outermost act failed, the rest is the
-// cause.
+// Plain makes a problem of a plain error: the outermost act failed, the rest is the cause.
 func Plain(err error) Error {
 	op, cause, ok := strings.Cut(err.Error(), ": ")
 	if !ok {

@@ -58,12 +58,10 @@ const (
 	SeverityCritical = "critical"
 )
 
-// advisoryKey is an advisory's kind and instance; at most one advisory of each waits to
-// be sent.
+// advisoryKey is an advisory's kind and instance; of each at most one waits to be sent.
 type advisoryKey struct{ kind, instance string }
 
-// advisoryPause is the least time between two advisories of a topic: a burst becomes one
-// message with a count.
+// advisoryPause is the least time between two of one key: a burst becomes one with a count.
 const advisoryPause = 10 * time.Second
 
 // Advisories publishes what happens to instances on
@@ -172,8 +170,7 @@ func (a *Advisories) failed(instance string, err error) {
 	}
 }
 
-// moved checks, at each poll that reaches the head of the log, how long the org has been
-// silent.
+// moved checks, at each poll that reaches the head of the log, how long the org is silent.
 func (a *Advisories) moved(instance string, state pipeline.State, at pipeline.Position, _ time.Time) {
 	if a.silentAfter == 0 || state != pipeline.StatePolling || at.PublishedMax.IsZero() {
 		return
@@ -192,8 +189,7 @@ func (a *Advisories) moved(instance string, state pipeline.State, at pipeline.Po
 	}
 }
 
-// Took reports the takeover of a lock whose holder's session ended; expired: without the
-// holder deleting it.
+// Took reports the takeover of a lock whose session ended; expired: nobody deleted it.
 func (a *Advisories) Took(instance string, from locks.Lock, expired bool) {
 	severity := SeverityInfo
 	if expired {

@@ -10,8 +10,7 @@ import (
 	"github.com/witfoo/signal-client/sink/embedded"
 )
 
-// Each Watch method adds gauges that are read at each scrape. It must be called at most
-// once.
+// Each Watch method adds gauges that are read at each scrape. Call it at most once.
 
 type setGauge func(d *prometheus.Desc, value float64, labels ...string)
 

@@ -126,8 +126,7 @@ type replicaStatus struct {
 	Instances []pipeline.Status `json:"instances"`
 }
 
-// answer replies with the status of all instances, or of the one named in the request's
-// data.
+// answer replies with the status of all instances, or of the one that the request names.
 func (p *Presence) answer(r micro.Request) {
 	all := p.Board.All()
 	status := replicaStatus{Version: 1, Replica: p.name, Started: p.started, At: time.Now().UTC().Truncate(time.Millisecond), Orgs: len(all), Instances: all}

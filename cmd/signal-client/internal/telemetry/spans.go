@@ -50,8 +50,7 @@ func tracing() bool {
 // errGRPC: the environment requests OTLP over gRPC, which is not built in.
 var errGRPC = errors.New("only OTLP over HTTP is supported: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, and the collector's port for it, usually 4318")
 
-// NewSpans returns nil if the environment does not configure traces: then nothing of
-// OpenTelemetry runs.
+// NewSpans returns nil, and runs nothing, if the environment does not configure traces.
 func NewSpans(ctx context.Context, replica string, log *slog.Logger) (*Spans, error) {
 	if !tracing() {
 		return nil, nil

@@ -141,8 +141,7 @@ func (b *StatusBoard) Gone(instance string) {
 	}
 }
 
-// Report sets a state that the poll can't report; the empty state: the instance was
-// deleted.
+// Report sets a state that the poll can't report; the empty state: the instance is deleted.
 func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -261,8 +260,7 @@ func (b *StatusBoard) note(instance string, change func(*pipeline.Status)) {
 	}
 }
 
-// dated returns the status as of now. A next poll that is due is dropped: it is running,
-// or waits for the org's budget.
+// dated returns the status as of now. A poll that is due is dropped: it runs, or waits.
 func (b *StatusBoard) dated(s pipeline.Status) pipeline.Status {
 	now := time.Now().UTC()
 	s.UpdatedAt = now

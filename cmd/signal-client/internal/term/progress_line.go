@@ -19,8 +19,7 @@ type ProgressLine struct {
 	plain time.Time // when the last plain line was written
 }
 
-// Show replaces the line. Not on a terminal most calls write nothing, so each text must
-// be complete.
+// Show replaces the line. Into a pipe few are written, so each text must be complete.
 func (l *ProgressLine) Show(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -53,8 +53,7 @@ const (
 	Dim    Color = "2"
 )
 
-// Screen is one of the two output streams, with what may be shown there. The zero value,
-// apart from Writer, is a pipe.
+// Screen is an output stream, with what may be shown there; by default it is a pipe.
 type Screen struct {
 	io.Writer
 	Terminal bool       // a person reads it: relative times, tables, redrawn lines
@@ -90,8 +89,7 @@ func TerminalHeight() int {
 	return height
 }
 
-// AskHidden asks on the terminal in, without echoing the input. If it is interrupted, it
-// restores the echo.
+// AskHidden asks on a terminal without an echo, which it restores even if interrupted.
 func AskHidden(ctx context.Context, in *os.File, to Screen, question string) ([]byte, error) {
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)
@@ -126,9 +124,8 @@ func (s Screen) Paint(c Color, text string) string {
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
-// Printable makes text fit for one line of a terminal or a log. Much of what is shown is
-// foreign (an org's answer, a header), and must neither break a line nor control a
-// terminal.
+// Printable makes text fit for one line of a terminal or a log: much of what is shown is
+// foreign, and must neither break a line nor control a terminal.
 func Printable(text string) string {
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, steers) {
 		return text
@@ -148,8 +145,7 @@ func Printable(text string) string {
 // steers reports whether a rune is neither visible nor a space.
 func steers(r rune) bool { return !unicode.IsPrint(r) }
 
-// Masked removes what is between "//" and the last "@" of a text: a user and a password,
-// in any form.
+// Masked removes user and password, in any form: what is between "//" and the last "@".
 func Masked(text string) string {
 	last := strings.LastIndexByte(text, '@')
 	if first := strings.Index(text, "//"); first >= 0 && first < last {
