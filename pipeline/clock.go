@@ -111,8 +111,7 @@ func (c *Clock) wall() time.Time {
 	return time.Now()
 }
 
-// later returns what the org's clock says at a later time of this machine's monotonic
-// clock.
+// later returns what the org's clock says at a later time of this machine's monotonic clock.
 func (r reading) later(now time.Time) time.Time { return r.date.Add(now.Sub(r.mono)) }
 
 // agrees reports whether a later reading is what this one predicts.

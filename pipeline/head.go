@@ -54,17 +54,15 @@ type mark struct {
 }
 
 const (
-	// headEmpties is how many empty pages in a row are the head of the log even if each
-	// moved the link.
+	// headEmpties is how many empty pages in a row are the head even if each moved the link.
 	headEmpties = 3
 	// visibleLag is how long after its publication an event usually becomes visible. A
 	// page whose newest event is older than that plus an interval is part of a backlog.
 	visibleLag = time.Minute
 	// nodesApart is how far the clocks of an org's own machines may differ.
 	nodesApart = 10 * time.Second
-	// mostVain is how many pages in a row are followed at once although they bring the
-	// poll hardly nearer to the head: events that all become visible late must not cause
-	// one request after another.
+	// mostVain is how many pages in a row are followed at once although they bring the poll
+	// hardly nearer to the head: events that all become visible late must cause no burst.
 	mostVain = 2
 )
 

@@ -33,9 +33,8 @@ type Kind struct {
 	// a path, in any case, or the address of another page of the vendor.
 	Clean func(pasted string) (origin string, err error)
 
-	// Credential returns the instance's credential, reading its file if it names one. If
-	// it can't be read in time, or is none, the error matches ErrConfig; if ctx has ended,
-	// it is ctx's cause.
+	// Credential returns the instance's credential, from its file if it names one. If there is
+	// none to read in time, the error matches ErrConfig, or is ctx's cause.
 	Credential func(ctx context.Context, i Integration) (Credential, error)
 
 	// Element reads one element of a page, such as a dead letter. One that can't be

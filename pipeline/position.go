@@ -49,8 +49,7 @@ type Position struct {
 	// Extra holds unknown members; they are carried over from position to position.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	// Seq is the stream sequence of the position's message: the fence. It is not part of
-	// the message.
+	// Seq is the stream sequence of the position's message, and not in it: the fence.
 	Seq uint64 `json:"-"`
 }
 

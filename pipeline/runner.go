@@ -148,9 +148,8 @@ func (p *poll) step(ctx context.Context) error {
 	return p.settle(ctx, page)
 }
 
-// settle runs after a page at the head of the log: it stores a waiting batch of the past
-// or asks for one, and then rests until the next tick, or less if one more page may prove
-// something.
+// settle runs after a page at the head of the log: it stores a waiting batch of the past or
+// asks for one, and rests until the next tick, or less if one more page may prove a thing.
 func (p *poll) settle(ctx context.Context, page Page) error {
 	p.drained = 0
 	p.identify(ctx)

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// NewHTTPClient returns an http.Client for Clients: timeouts on every phase, no
-// redirects, no cookies, TLS 1.2 or newer, and the environment's proxy. A silent HTTP/2
-// connection is pinged, and closed without an answer, because a NAT may have forgotten
-// it. Many Clients may share it.
+// NewHTTPClient returns an http.Client for Clients: timeouts on every phase, no redirects, no
+// cookies, TLS 1.2 or newer, and the environment's proxy. A silent HTTP/2 connection, which a
+// NAT may have forgotten, is pinged and closed. Many Clients may share it.
 func NewHTTPClient() *http.Client {
 	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{

@@ -58,8 +58,7 @@ type Client interface {
 	Organization(ctx context.Context) (string, error)
 }
 
-// Options are what a Client shares with others, and its place among them. The zero value
-// shares nothing.
+// Options are what a Client shares with others, by default nothing, and its place among them.
 type Options struct {
 	HTTP    *http.Client     // nil: the client's own
 	Timeout time.Duration    // of one request; 0: 60 s

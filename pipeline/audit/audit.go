@@ -41,8 +41,7 @@ type Ledger interface {
 	Event(ctx context.Context, seq uint64) (pipeline.Event, error)
 	// Link is the request that the live poll sends next.
 	Link(ctx context.Context) (pipeline.Link, error)
-	// Insert stores those past events that are not stored yet. The live poll has passed
-	// them.
+	// Insert stores those past events that are not stored; the live poll has passed them.
 	Insert(ctx context.Context, past pipeline.Past) (pipeline.Receipt, error)
 }
 
@@ -86,8 +85,7 @@ type Finding struct {
 
 const (
 	firstFindings = 20
-	// mostMissing is how many missing events are kept in memory for a repair; more than
-	// that need a backfill.
+	// mostMissing is how many missing events are kept for a repair; more need a backfill.
 	mostMissing = 20_000
 	// youngAge is how long the org's search may take to show an event. Okta gives no
 	// bound; an older event that is not shown counts as a difference.
@@ -244,8 +242,7 @@ func (h *comparison) ask(ctx context.Context, d *day, stored map[print]knownEven
 	return nil
 }
 
-// compare compares a page with what is stored of its day. It returns the next link;
-// empty: this was the last page.
+// compare compares a page with what is stored of its day, and returns the next link, if any.
 func (h *comparison) compare(page pipeline.Page, d *day, stored map[print]knownEvent) (pipeline.Link, error) {
 	var newest time.Time
 	for _, e := range page.Events {

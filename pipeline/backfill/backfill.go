@@ -46,8 +46,7 @@ const (
 	leastWindow = time.Minute
 	mostWindow  = 24 * time.Hour
 
-	// A batch ends after batchPages pages or batchBytes bytes. Each batch costs one poll
-	// of the head.
+	// A batch ends after batchPages pages or batchBytes bytes; each costs a poll of the head.
 	batchPages = 4
 	batchBytes = 8 << 20
 	// After a window of more than manyPages pages the next one is half as long; after
@@ -134,8 +133,7 @@ func (b *Backfill) take(past *pipeline.Past, page pipeline.Page) {
 	b.taken.next = b.Window.After(page, newest, b.until, &b.empties)
 }
 
-// failed records an error. After a refused cursor the window is requested from its
-// beginning.
+// failed records an error. After a refused cursor the window is requested from its beginning.
 func (b *Backfill) failed(ctx context.Context, err error) {
 	b.taken = batch{}
 	b.Job.LastError, b.Job.UpdatedAt = err.Error(), time.Now().UTC()

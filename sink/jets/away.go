@@ -15,8 +15,7 @@ type absence struct {
 // toldAgain is how often the same problem of a live connection is logged.
 const toldAgain = time.Minute
 
-// Away returns since when the connection is down, and why the last reconnect failed; the
-// zero time while it is up.
+// Away returns since when the connection is down and why its last reconnect failed; zero: up.
 func (c *Conn) Away() (since time.Time, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

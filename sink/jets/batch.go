@@ -208,8 +208,7 @@ func (p *publisher) batch(ctx context.Context, msgs Messages) (ack, error) {
 	return p.ask(ctx, commit)
 }
 
-// ask publishes a message and reads its ack. The sequence is 0 if the ack is empty, as
-// for a batch's first message.
+// ask publishes a message and reads its ack; sequence 0: an empty one, of a batch's first.
 func (p *publisher) ask(ctx context.Context, m *nats.Msg) (ack, error) {
 	ctx, cancel := context.WithTimeout(ctx, AckTimeout)
 	defer cancel()
@@ -244,8 +243,7 @@ func Expect(m *nats.Msg, seq uint64) {
 	m.Header[headerFence] = []string{strconv.FormatUint(seq, 10)}
 }
 
-// Expected returns the sequence that a stored message expected, and whether it expected
-// one.
+// Expected returns the sequence that a stored message expected, and whether it expected one.
 func Expected(h nats.Header) (uint64, bool) {
 	v := h[headerFence]
 	if len(v) == 0 {

@@ -23,8 +23,7 @@ var (
 	// ErrNoJetStream refuses a server or account without JetStream. That may change: a
 	// leaf node's connection to its hub may be down, or the account not set up yet.
 	ErrNoJetStream = errors.New("no JetStream answers for this account")
-	// ErrForeignAck: another stream acknowledged a message, so it is unknown whether the
-	// right stream has it.
+	// ErrForeignAck: another stream acknowledged a message; ours may not have it.
 	ErrForeignAck = errors.New("another stream acknowledged it")
 	// ErrDisconnected is the error of a request whose connection dropped, and the cause
 	// of an ended epoch. It is unknown whether the request was carried out.
@@ -77,9 +76,8 @@ func Connect(ctx context.Context, urls string, opts ...nats.Option) (*Conn, erro
 	return Dialer{}.Connect(ctx, urls, opts...)
 }
 
-// Connect tries each of the servers in urls (comma separated) once and checks the one
-// that answers: ErrServerTooOld or ErrNoJetStream. No error and no log line shows users
-// or passwords from urls.
+// Connect tries each of the servers in urls (comma separated) once and checks the one that
+// answers: ErrServerTooOld or ErrNoJetStream. Users and passwords in urls are never shown.
 func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

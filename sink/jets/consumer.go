@@ -55,8 +55,7 @@ func (c *Conn) Count(ctx context.Context, subject string, from uint64) (uint64, 
 // IdleTime is how long an unused consumer stays.
 const IdleTime = time.Minute
 
-// FromSequence configures a short-lived consumer of SIGNALS from a sequence on; no
-// subjects means all.
+// FromSequence configures a short-lived consumer of SIGNALS; no subjects means all.
 func FromSequence(from uint64, subjects ...string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,

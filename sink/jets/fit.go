@@ -48,8 +48,7 @@ func fitSignals(c jetstream.StreamConfig) error {
 
 func few(limit int64) bool { return limit > 0 && limit < leastMessages }
 
-// doubtSignals returns warnings about a configuration that works, but not for long or not
-// for every event.
+// doubtSignals warns of a configuration that works, but not for long or for every event.
 func (s *Store) doubtSignals(c jetstream.StreamConfig) []string {
 	var doubts []string
 	doubt := func(when bool, format string, args ...any) {

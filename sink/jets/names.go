@@ -33,8 +33,7 @@ func SubjectDeadLetter(kind, instance string) string { return "deadletter." + ki
 // an instance to sync and poll at once. It is a hint: nothing depends on it.
 func SubjectWake(instance string) string { return "signal-client.wake." + instance }
 
-// SubjectReplicas is the subject on which every replica answers with the statuses of its
-// instances.
+// SubjectReplicas is where every replica answers with the statuses of its instances.
 const SubjectReplicas = "signal-client.status"
 
 // SubjectReplica returns the same subject for one replica.
@@ -48,8 +47,7 @@ func SubjectAdvisory(kind, instance string) string {
 // Key returns an instance's key in every bucket.
 func Key(kind, instance string) string { return kind + "." + instance }
 
-// KeyInstance returns the instance of a key; false: the key does not belong to an
-// instance of the kind.
+// KeyInstance returns the instance of a key; false: the kind has no such key.
 func KeyInstance(kind, key string) (instance string, ok bool) {
 	return strings.CutPrefix(key, kind+".")
 }

@@ -25,8 +25,7 @@ func (p Permission) String() string {
 	return "publish " + p.Grant
 }
 
-// Try returns whether the server permits it. The answer to a refusal comes before that to
-// the flush.
+// Try returns whether the server permits it. A refusal is answered before the flush.
 func (p Permission) Try(ctx context.Context, c *Conn) (allowed bool, err error) {
 	if p.Subscribe {
 		sub, err := c.NATS.SubscribeSync(p.Subject)

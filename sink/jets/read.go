@@ -66,8 +66,7 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*RawMsg, error
 	return m, nil
 }
 
-// At reads the message at a sequence from the stream's leader. It returns ErrNoMessage if
-// there is none.
+// At reads the message at a sequence from the stream's leader; ErrNoMessage: there is none.
 func (c *Conn) At(ctx context.Context, stream string, seq uint64) (*RawMsg, error) {
 	if seq == 0 {
 		return nil, fmt.Errorf("read message 0 of %s: %w", stream, ErrNoMessage)
@@ -79,8 +78,7 @@ func (c *Conn) At(ctx context.Context, stream string, seq uint64) (*RawMsg, erro
 	return m, nil
 }
 
-// Read sends a request for one message to the stream's leader. It returns ErrNoMessage if
-// there is none.
+// Read requests one message from the stream's leader; ErrNoMessage: there is none.
 func (c *Conn) Read(ctx context.Context, stream string, what map[string]any) (*RawMsg, error) {
 	var answer struct {
 		Message *struct {
@@ -111,8 +109,7 @@ func (c *Conn) Read(ctx context.Context, stream string, what map[string]any) (*R
 // leader is lost, and waiting for its answer would find the next leader late.
 const askAgain = time.Second
 
-// insist is Request for a request that may be sent more than once: it repeats it until
-// one answer arrives.
+// insist is Request for one that may be sent more than once: until one answer arrives.
 func (c *Conn) insist(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	ctx, cancel := withLimit(ctx)
 	defer cancel()

@@ -35,8 +35,7 @@ func (s *SnapshotSeen) Begin() {
 	s.watched = true
 }
 
-// Set records that a snapshot was delivered over the connection of a generation, and
-// applied.
+// Set records that a snapshot was delivered over a generation's connection, and applied.
 func (s *SnapshotSeen) Set(generation uint64) {
 	if s == nil {
 		return

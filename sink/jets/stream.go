@@ -145,8 +145,7 @@ func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log 
 	return have, true, nil
 }
 
-// lacking returns the members to change so that have can do what want can; none removes
-// anything.
+// lacking returns what to change so that have can do what want can; it removes nothing.
 func lacking(have, want jetstream.StreamConfig) map[string]any {
 	lacks := map[string]any{}
 	flags := []struct {
@@ -178,8 +177,7 @@ func lacking(have, want jetstream.StreamConfig) map[string]any {
 	return lacks
 }
 
-// widen returns the subjects that a stream must have to take all of want, or none if it
-// does already.
+// widen returns the subjects of a stream that takes all of want, or none if it does.
 func widen(have, want []string) []string {
 	missing := slices.DeleteFunc(slices.Clone(want), func(subject string) bool {
 		return slices.ContainsFunc(have, func(pattern string) bool { return covers(pattern, subject) })

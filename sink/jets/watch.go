@@ -23,8 +23,7 @@ const (
 	WatchSilence   = 5 * time.Second
 )
 
-// countEvery is how often the keys of a lasting bucket are counted: a purge of its stream
-// is invisible to a watch.
+// countEvery is how often a lasting bucket's keys are counted: no watch shows a purge.
 const countEvery = 30 * time.Second
 
 // KVEntry is a bucket's entry, or its deletion.
@@ -38,8 +37,7 @@ type KVEntry struct {
 	Expired  bool          // by its TTL
 }
 
-// View receives the content of a bucket. All calls come from the watching goroutine, one
-// at a time.
+// View receives the content of a bucket, all from the watching goroutine.
 type View struct {
 	Lasting bool          // keys don't expire: a missing one was purged
 	Fresh   func()        // earlier content is void: all entries come again
@@ -84,8 +82,7 @@ func (s *Store) Restore(ctx context.Context) {
 	}
 }
 
-// Each calls found for a bucket's entries under keys: with history for all revisions,
-// else for the newest of each.
+// Each calls found for a bucket's entries under keys: all revisions, or the newest of each.
 func (c *Conn) Each(ctx context.Context, bucket, keys string, history bool, found func(KVEntry)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -98,8 +95,7 @@ func (c *Conn) Each(ctx context.Context, bucket, keys string, history bool, foun
 	return err
 }
 
-// Watch delivers a bucket's entries and changes to v until ctx ends or the watch is in
-// doubt. It never returns nil.
+// Watch delivers a bucket's content and changes to v until ctx ends or it is in doubt.
 func (c *Conn) Watch(ctx context.Context, bucket, keys string, history bool, v View) error {
 	ctx, done := c.Epoch(ctx)
 	defer done()
@@ -124,8 +120,7 @@ func (c *Conn) Watch(ctx context.Context, bucket, keys string, history bool, v V
 	expected := uint64(1)
 	seen, counted := map[string]bool{}, time.Now()
 	for {
-		// A burst settles once: thousands of imported integrations are not distributed
-		// again for each.
+		// A burst settles once: thousands of imported orgs are not distributed again for each.
 		if here, _, _ := sub.Pending(); told && held.reached() && here == 0 && ctx.Err() == nil {
 			v.Settled()
 			told = false
@@ -193,10 +188,9 @@ func (h *horizon) look(ctx context.Context) error {
 // reached reports whether everything that the leader held was delivered.
 func (h *horizon) reached() bool { return h.told >= h.last }
 
-// recount returns an error if a bucket holds fewer keys, deleted ones included, than a
-// watch of all its keys has seen. A key added since, but not delivered yet, can hide that
-// until the next count; nothing else looks like it. If the bucket can't be asked, the
-// watch decides.
+// recount returns an error if a bucket holds fewer keys, deleted ones included, than a watch of
+// all its keys has seen. A key that was added meanwhile can hide that until the next count;
+// nothing else looks like it. If the bucket can't be asked, the watch decides.
 func (c *Conn) recount(ctx context.Context, bucket string, seen int) error {
 	have, err := c.Info(ctx, BucketStream(bucket))
 	if err == nil && have.State.NumSubjects < uint64(seen) {

@@ -29,8 +29,7 @@ const (
 )
 
 var (
-	// ErrOwnSubject refuses a subject that leads back into SIGNALS or another stream of
-	// signal-client.
+	// ErrOwnSubject refuses a subject that leads back into a stream of signal-client.
 	ErrOwnSubject = errors.New("the subject leads back into a stream of signal-client")
 	// ErrSubject refuses an invalid subject.
 	ErrSubject = errors.New("it is not a subject to publish to")
@@ -374,8 +373,7 @@ func (r *Republisher) settle() {
 }
 
 // sendCore publishes what waits, without acks. If the connection drops before the server
-// confirms that everything arrived, all is published again: a subscriber may get events
-// twice.
+// confirms it, all is published again: a subscriber may get events twice.
 func (r *Republisher) sendCore(ctx context.Context) error {
 	for _, o := range r.waiting {
 		if err := r.conn.NATS.PublishMsg(o.msg); err != nil {

@@ -109,8 +109,7 @@ func (l *lane) take(m jetstream.Msg) error {
 	return nil
 }
 
-// ask asks the leader for the next message after a consumer had none, because its replica
-// may be behind.
+// ask asks the leader for the next message, because the consumer's replica may be behind.
 func (l *lane) ask(ctx context.Context) error {
 	next, err := l.nextOfLeader(ctx)
 	switch {
@@ -150,8 +149,7 @@ func (l *lane) nextOfLeader(ctx context.Context) (next *jets.RawMsg, err error) 
 	return next, nil
 }
 
-// advance moves past seq. A first match beyond this partition proves that nothing before it is
-// wanted.
+// advance moves past seq. A match beyond this partition proves that nothing before it is.
 func (l *lane) advance(seq uint64) {
 	if seq > l.at {
 		l.gap = seq
@@ -162,8 +160,7 @@ func (l *lane) advance(seq uint64) {
 	l.at = max(l.at, min(seq, l.partition.through)+1)
 }
 
-// near is how close to the stream's beginning a lane must be for its start to be checked
-// after each answer.
+// near is how close to the stream's beginning a lane checks its start after each answer.
 const near = 2 * widest
 
 // lookBack reports messages that were removed before they could be read. from is where

@@ -53,8 +53,7 @@ type reading struct {
 	gone    bool // removed messages have been reported
 }
 
-// partition is a section of the range. Its lane sends what it finds, sets err if it failed,
-// and closes events.
+// partition is a section of the range. Its lane sends what it finds, sets err, closes events.
 type partition struct {
 	from, through uint64
 	events        chan []*Stored
@@ -210,8 +209,7 @@ func (r *reading) choose(state jetstream.StreamState) {
 	}
 }
 
-// selects reports whether one of the patterns matches the instance; no patterns match
-// all.
+// selects reports whether one of the patterns matches the instance; none match all.
 func selects(patterns []string, instance string) bool {
 	for _, p := range patterns {
 		if ok, err := path.Match(p, instance); ok && err == nil {
@@ -296,6 +294,5 @@ func (r *reading) tell(err error) {
 	}
 }
 
-// ErrOtherStream: the stream was created again, or restored from a backup, while it was
-// being read.
+// ErrOtherStream: the stream was created again, or restored, while it was being read.
 var ErrOtherStream = errors.New("the stream was created again or restored from a backup while it was being read")

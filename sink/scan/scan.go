@@ -90,8 +90,7 @@ func (e *Stored) Type() string {
 	return jsonscan.Text(e.Data, e.Kind.Members.Type)
 }
 
-// Published returns when the event happened, from header or body as ID does; false if it
-// does not say.
+// Published returns when the event happened, from header or body as ID does; false: unknown.
 func (e *Stored) Published() (time.Time, bool) {
 	text := jets.HeaderText(e.Header, jets.HeaderTime)
 	if text == "" {

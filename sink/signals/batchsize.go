@@ -27,8 +27,7 @@ type batchSize struct {
 	attempt bool          // the size has just been doubled
 }
 
-// Most returns how many messages the next batch may have: at least two, an event and its
-// position.
+// Most returns how many messages the next batch may have; two are an event and its position.
 func (b *batchSize) Most() int { return max(2, jets.MaxBatch>>b.halved) }
 
 // Accepted records that the server accepted a batch.
@@ -47,8 +46,7 @@ func (b *batchSize) Accepted(now time.Time) {
 	}
 }
 
-// Refused records that a batch of so many messages was too large; limit: because of the
-// server's configuration.
+// Refused records that a batch was too large; limit: for the server's configuration.
 func (b *batchSize) Refused(messages int, limit bool, now time.Time) {
 	for b.Most() >= messages && b.Most() > 2 {
 		b.halved++

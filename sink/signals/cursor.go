@@ -16,8 +16,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// Cursor is an instance's value in CURSORS: its newest position, and the sequence of
-// that.
+// Cursor is an instance's value in CURSORS: its newest position, with that one's sequence.
 type Cursor struct {
 	pipeline.Position
 

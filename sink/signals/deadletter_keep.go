@@ -38,8 +38,7 @@ func (s *Sink) keep(ctx context.Context, link pipeline.Link, l deadLetter) (repe
 	return ack.Duplicate, nil
 }
 
-// letterDenied returns the server's refusal to let this user publish dead letters of the
-// instance; nil: none.
+// letterDenied returns the server's refusal of this user's dead letters; nil: none.
 func (s *Sink) letterDenied() error {
 	return s.store.Conn.DeniedOn(jets.SubjectDeadLetter(s.store.Kind.Name, s.instance))
 }
@@ -80,8 +79,7 @@ func lettersFull(ctx context.Context, conn *jets.Conn) (bool, error) {
 	return c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0 || c.MaxMsgsPerSubject > 0), err
 }
 
-// hopeless makes an error of ensureLetters permanent if JetStream refuses to create or
-// repair the stream.
+// hopeless makes an error of EnsureLetters permanent if JetStream refuses the stream.
 func hopeless(err error) error {
 	refusal, ok := errors.AsType[*jetstream.APIError](err)
 	if errors.Is(err, jets.ErrUnusable) || ok && refusal.Code != http.StatusServiceUnavailable {

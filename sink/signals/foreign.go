@@ -50,9 +50,8 @@ func (s *Sink) overtake(ctx context.Context, refusal error, batch []id) error {
 	return nil
 }
 
-// foreign reads the messages on the instance's subject after the fence: the sequence of
-// the newest, and their ids. newest is 0 unless all of them are foreign and none is an
-// event of the batch.
+// foreign reads the messages on the instance's subject after the fence: the newest sequence,
+// and their ids. It is 0 unless all are foreign and none is an event of the batch.
 func (s *Sink) foreign(ctx context.Context, batch []id) (newest uint64, ids []id, err error) {
 	next := map[string]any{"next_by_subj": jets.SubjectEvents(s.store.Kind.Name, s.instance)}
 	for range mostForeign {

@@ -89,9 +89,8 @@ func (s *Sink) positionsBefore(ctx context.Context, at, through uint64) ([]uint6
 	return seqs, err
 }
 
-// scan calls visit for each message on subject from sequence from through sequence
-// through, headers only. The message at through must exist: scan waits for it if a
-// replica is behind.
+// scan calls visit, headers only, for each message on subject between two sequences. The one at
+// through must exist: scan waits for it if a replica is behind.
 func (s *Sink) scan(ctx context.Context, subject string, from, through uint64, visit func(jetstream.Msg, uint64) error) error {
 	if from > through {
 		return nil

@@ -28,8 +28,7 @@ func (p print) differs(other print) bool { return p != 0 && other != 0 && p != o
 // third costs little and helps when a reader and a writer count pages differently.
 const recentPages = 3
 
-// recent holds the ids that a page is compared with, by page, the newest last; each with
-// the print of its event.
+// recent holds the ids, with prints, that a page is compared with, by page, the newest last.
 type recent struct {
 	pages []map[id]print
 }
@@ -76,9 +75,8 @@ func (r *recent) put(i id, p print) {
 	r.pages[len(r.pages)-1][i] = p
 }
 
-// turn begins a new page and drops those beyond recentPages. A page's map is not reused:
-// after a full page it stays large, in each of thousands of instances that once had much
-// to catch up on.
+// turn begins a new page and drops those beyond recentPages. Maps are not reused: after a full
+// page one stays large, in each of thousands of instances that once had to catch up.
 func (r *recent) turn() {
 	if len(r.pages) == recentPages {
 		r.pages = slices.Delete(r.pages, 0, 1)

@@ -119,8 +119,7 @@ func (s *Sink) insertSome(ctx context.Context, why pipeline.Why, events []pipeli
 	s.lastEvent = pos.Seq - 1
 	s.batch.Accepted(time.Now())
 	s.span.add(events, ids, s.lastEvent)
-	// Keep their ids: if a short page was not the head, the live poll may serve them
-	// again.
+	// Keep their ids: if a short page was not the head, the live poll may serve them again.
 	if s.recent.newest() < mostInserted {
 		for i := range ids {
 			s.recent.put(ids[i], printOf(events[i].Data))

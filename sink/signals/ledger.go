@@ -35,8 +35,7 @@ func (l *Ledger) attach(ctx context.Context) (*Sink, error) {
 
 func (l *Ledger) operator() *Operator { return &Operator{Store: l.Store, Instance: l.Instance} }
 
-// Stored implements audit.Ledger. It returns ErrNoPosition where the stream
-// has none.
+// Stored implements audit.Ledger. It returns ErrNoPosition where the stream has none.
 func (l *Ledger) Stored(ctx context.Context, from, until time.Time, after uint64, visit func(audit.StoredEvent)) (uint64, error) {
 	s, err := l.attach(ctx)
 	if err != nil {
@@ -73,8 +72,7 @@ func (l *Ledger) Link(ctx context.Context) (pipeline.Link, error) {
 	return s.at.Link, nil
 }
 
-// Insert implements audit.Ledger, under the polling process's fences: it may
-// have to wait for its turn.
+// Insert implements audit.Ledger, under the poller's fences: it may have to wait its turn.
 func (l *Ledger) Insert(ctx context.Context, past pipeline.Past) (pipeline.Receipt, error) {
 	var sum pipeline.Receipt
 	err := l.operator().wakePoller(ctx, func() error { return l.insert(ctx, past, &sum) }, ErrUncompared, pipeline.ErrMakingUp)

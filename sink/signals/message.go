@@ -63,8 +63,7 @@ func (v *envelope) Origin(why pipeline.Why) { v.msg.Header[jets.HeaderOrigin] = 
 // a batch with more (10097). Source: nats-server 2.15.2, server/jetstream_batching.go.
 const maxHeader = math.MaxUint16
 
-// Larger reports whether an event's message exceeds limit bytes, or its headers exceed
-// maxHeader.
+// Larger reports whether an event's message exceeds limit bytes, or maxHeader.
 func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
 	const others = 1024 // everything but the varying values, which encoding makes at most three times as long
 	headers := 3*(len(e.UUID)+len(e.Type)+len(e.Time)) + others
@@ -75,8 +74,7 @@ func (v *envelope) Larger(e *pipeline.Event, limit int) bool {
 	return whole > limit || whole-len(e.Data) > maxHeader
 }
 
-// TooLarge reports whether the message of an instance's event exceeds what the stream
-// accepts.
+// TooLarge reports whether an event's message exceeds what the stream accepts.
 func TooLarge(store *jets.Store, instance string, e *pipeline.Event) bool {
 	return newEnvelope(jets.SubjectEvents(store.Kind.Name, instance), "", store.Kind.TypePrefix).Larger(e, store.MaxMessage())
 }
@@ -89,8 +87,7 @@ func positionMessage(subject string, p pipeline.Position) (*nats.Msg, error) {
 	return &nats.Msg{Subject: subject, Header: nats.Header{}, Data: data}, nil
 }
 
-// size estimates a message's share of the server's max payload, with the headers that a
-// batch adds.
+// size estimates a message's share of the max payload, with the headers that a batch adds.
 func size(m *nats.Msg) int {
 	n := len(m.Data) + 256
 	for name, values := range m.Header {

@@ -25,12 +25,10 @@ const (
 var (
 	// ErrNoPosition: the stream has no position of the instance to continue from.
 	ErrNoPosition = errors.New("no position in the stream")
-	// ErrPurged is an ErrNoPosition: CURSORS has a position from which a sync restores
-	// it.
+	// ErrPurged is an ErrNoPosition that a sync can restore from CURSORS.
 	ErrPurged = fmt.Errorf("%w any more", ErrNoPosition)
-	// ErrUncompared is a pipeline.ErrFenced: there are events above the newest position,
-	// because it was deleted or a foreign client wrote them; a sync must compare them
-	// first.
+	// ErrUncompared is a pipeline.ErrFenced: there are events above the newest position, which
+	// was deleted, or foreign ones; a sync must compare them first.
 	ErrUncompared = fmt.Errorf("events stand above the newest position: %w", pipeline.ErrFenced)
 )
 
@@ -113,8 +111,7 @@ type operatorView struct {
 	cursor *Cursor
 }
 
-// look reads the state as sync does, but repairs nothing. With ErrNoPosition, the view
-// has no position.
+// look reads the state as sync does, but repairs nothing. ErrNoPosition: the view has none.
 func (o *Operator) look(ctx context.Context) (*operatorView, error) {
 	s := New(o.Store, o.Instance, Query{}, nil, o.Log)
 	s.link = o.Store.Conn.Generation()
@@ -222,8 +219,7 @@ func (o *Operator) tell(ctx context.Context, s *Sink) error {
 	return err
 }
 
-// operatorTries is how often an operator retries when the poller moves between its read
-// and its write.
+// operatorTries is how often an operator retries when the poller moves before its write.
 const operatorTries = 20
 
 // after counts the instance's events after a sequence.

@@ -9,9 +9,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// suit drafts a new query if the position belongs to another query, origin or org. It
-// returns an error that matches pipeline.ErrConfig if events of two orgs would be stored
-// under one name.
+// suit drafts a new query if the position belongs to another query, origin or org. Its error
+// matches pipeline.ErrConfig if one name would hold events of two orgs.
 func (s *Sink) suit(ctx context.Context) error {
 	switch {
 	case s.at.Origin != s.query.Origin || !sameOrg(s.at.Org, s.org):
@@ -85,9 +84,8 @@ func (s *Sink) elsewhere() opening {
 	}
 }
 
-// startOver returns the position at which a query under the configured origin begins. If
-// no position can be of that org, none of its events is stored, and there is nothing to
-// compare.
+// startOver returns the position at which a query under the configured origin begins. If no
+// position can be of that org, none of its events is stored to be compared.
 func (s *Sink) startOver(ctx context.Context, at pipeline.Position, since time.Time) (pipeline.Position, error) {
 	anchor, known, err := s.anchorOf(ctx, since, s.org)
 	next := at
@@ -132,9 +130,8 @@ func (s *Sink) ask(ctx context.Context) {
 	s.org = org
 }
 
-// identify puts the org's id, which a page names, into the position that does not have it,
-// to be written with the next one. An org that was taken for the same, and is not, is
-// refused.
+// identify puts the org's id, which a page names, into a position without one, to be written
+// with the next one. An org that was taken for the same, and is not, is refused.
 func (s *Sink) identify(org string) error {
 	if s.org = cmp.Or(org, s.org); s.org == "" {
 		return nil

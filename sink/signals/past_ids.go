@@ -28,8 +28,7 @@ func (p *pastIDs) has(i id) bool {
 	return ok
 }
 
-// holds reports whether an event with that published time belongs to the span; with an
-// unknown time it does.
+// holds reports whether an event published then, or at an unknown time, belongs to the span.
 func (p *pastIDs) holds(published time.Time) bool {
 	return published.IsZero() || !published.Before(p.from) && published.Before(p.until)
 }
@@ -78,8 +77,7 @@ func (s *Sink) know(ctx context.Context, from, until time.Time) error {
 	return nil
 }
 
-// within calls visit, in order, for each stored event of a span from sequence first
-// through the events' fence.
+// within calls visit, in order, for each stored event of a span through the events' fence.
 func (s *Sink) within(ctx context.Context, p *pastIDs, first uint64, visit func(audit.StoredEvent)) error {
 	return s.scan(ctx, jets.SubjectEvents(s.store.Kind.Name, s.instance), max(first, s.stream.First), s.lastEvent, func(m jetstream.Msg, seq uint64) error {
 		published := publishedOf(m)

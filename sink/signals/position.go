@@ -6,8 +6,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// after returns the position after events of a page; last: after all of them, with the
-// given number of repeats.
+// after returns the position after events of a page; last: after all, with some repeats.
 func (s *Sink) after(page pipeline.Page, events []pipeline.Event, repeats int, last bool) pipeline.Position {
 	pos := s.at
 	pos.Version = pipeline.PositionVersion
@@ -54,10 +53,9 @@ func (s *Sink) stay(pos pipeline.Position) pipeline.Position {
 	return pos
 }
 
-// made reports whether a page ends the comparison that a reopening, a restored cursor or
-// a fresh start began: everything that the org had persisted before has been served, and
-// the page repeats nothing. Its size proves nothing: Okta sends short and empty pages
-// under load, too.
+// made reports whether a page ends the comparison that a reopening, a restored cursor or a
+// fresh start began: everything that the org had persisted before has been served, and the page
+// repeats nothing. Its size proves nothing: Okta sends short pages under load, too.
 func (s *Sink) made(page pipeline.Page, repeats int) bool {
 	return s.at.DedupeFrom != 0 && s.at.Why != pipeline.WhyPart && page.CaughtUp && repeats == 0
 }

@@ -12,10 +12,9 @@ import (
 // clockDoubt is how far the org's clock and ours may be apart before both are doubted.
 const clockDoubt = time.Hour
 
-// opening is a query that begins with the next page. Its position is written when the org
-// has answered it, not before: a request that is never answered, because a host name or a
-// filter was mistyped, moves nothing. A restart finds the previous position and drafts
-// the query again.
+// opening is a query that begins with the next page. Its position is written when the org has
+// answered it: a request that is never answered, because a host name or a filter was mistyped,
+// moves nothing. A restart finds the previous position and drafts the query again.
 type opening struct {
 	begin  func(now time.Time) time.Time                               // its beginning, by the org's clock
 	draft  func(context.Context, time.Time) (pipeline.Position, error) // its position, for a beginning
@@ -90,9 +89,8 @@ func (s *Sink) beginEarlier(ctx context.Context, since time.Time) error {
 	return s.place(ctx, next)
 }
 
-// passedOver returns the time range that was not read and that the org no longer keeps;
-// nil: none. Everything up to the watermark was read, and everything published the
-// overlap before published_max.
+// passedOver returns the time that was not read and that the org no longer keeps; nil: none.
+// What was published up to the watermark, or the overlap before published_max, was read.
 func (s *Sink) passedOver(now time.Time) *pipeline.Gap {
 	known := s.stood.CompleteThrough
 	if !s.stood.PublishedMax.IsZero() {

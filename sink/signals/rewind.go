@@ -29,8 +29,7 @@ type Move struct {
 
 // Errors of a refused move, besides pipeline.ErrMakingUp; force overrides ErrGap.
 var (
-	// ErrGap: the new query begins after the newest event read, so events in between may
-	// be left out.
+	// ErrGap: the new query begins after the newest event read; some may be left out.
 	ErrGap = errors.New("events would be left out")
 	// ErrNoTarget: no position that is kept lies far enough back.
 	ErrNoTarget = errors.New("no position that far back is kept")
@@ -116,9 +115,8 @@ func (o *Operator) Reopen(ctx context.Context, q Query, since time.Time, force b
 	}, sure)
 }
 
-// reopened returns the position that starts a query at since. Its published_max is since
-// if that is earlier, as at a start, so that a reopening before the query's end begins no
-// later.
+// reopened returns the position that starts a query at since. Its published_max is since if
+// earlier, as at a start, so that a reopening before the query's end begins no later.
 func reopened(at pipeline.Position, q Query, since time.Time, anchor uint64) pipeline.Position {
 	next := at
 	next.Version, next.Why, next.Events = pipeline.PositionVersion, pipeline.WhyReopen, 0
@@ -130,8 +128,7 @@ func reopened(at pipeline.Position, q Query, since time.Time, anchor uint64) pip
 	return next
 }
 
-// move makes a move: it asks sure once, then reads, plans and writes until no other
-// writer interferes.
+// move makes a move: it asks sure once, and retries while other writers interfere.
 func (o *Operator) move(ctx context.Context, plan func(context.Context, *operatorView, *Move) (Move, error), sure func(Move) error) (Move, error) {
 	m, err := o.attempt(ctx, plan, nil)
 	if err != nil {
@@ -183,10 +180,9 @@ func (v *operatorView) step() Step {
 	return step
 }
 
-// target finds the position to go back to: the newest that qualifies, of this origin or
-// of the same org under another one (a link is a path, which is requested from the
-// configured origin). Positions of an unknown org qualify only by force, those of another
-// org never.
+// target finds the position to go back to: the newest that qualifies, of this origin or of the
+// same org under another one (a link is a path, requested from the configured origin). Those of
+// an unknown org qualify only by force, those of another org never.
 func (v *operatorView) target(ctx context.Context, to Mark, force bool) (Step, error) {
 	own := v.sink.at
 	var oldest Step

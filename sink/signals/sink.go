@@ -173,8 +173,7 @@ func (s *Sink) sort(ctx context.Context, page pipeline.Page) (siftedPage, error)
 	return c, nil
 }
 
-// sift sorts a page's elements. It runs at commit, not at fetch, because the page before
-// may hold the same events.
+// sift sorts a page's elements, at commit: the page before may hold the same events.
 func (s *Sink) sift(page pipeline.Page) siftedPage {
 	limit, envelope := s.store.MaxMessage(), s.envelope()
 	seen := make(map[id]int, len(page.Events)) // indexes
@@ -205,8 +204,7 @@ func (s *Sink) sift(page pipeline.Page) siftedPage {
 	return c
 }
 
-// repeats reports whether an event repeats one of its page or a recently stored one, and
-// whether its bytes differ.
+// repeats reports whether an event repeats a recent one, and whether its bytes differ.
 func (s *Sink) repeats(e *pipeline.Event, i id, seen map[id]int, events []pipeline.Event) (repeat, conflict bool) {
 	if first, ok := seen[i]; ok {
 		return true, !bytes.Equal(e.Data, events[first].Data)
@@ -265,8 +263,7 @@ func (s *Sink) write(ctx context.Context, page pipeline.Page, c siftedPage) (int
 	}
 }
 
-// part stores n events of a page, starting at index from, with the position after them,
-// under both fences.
+// part stores n events of a page from index from, and the position after them, fenced twice.
 func (s *Sink) part(ctx context.Context, page pipeline.Page, c siftedPage, from, n int, last bool) error {
 	events := c.events[from : from+n]
 	pos := s.after(page, events, c.repeats, last)
@@ -296,8 +293,7 @@ func (s *Sink) part(ctx context.Context, page pipeline.Page, c siftedPage, from,
 	return nil
 }
 
-// messages returns events, the first one fenced, and the position after them. why is
-// empty for a live poll.
+// messages returns events, the first one fenced, and the position; a live poll has no why.
 func (s *Sink) messages(events []pipeline.Event, position *nats.Msg, why pipeline.Why) jets.Messages {
 	first, rest := s.envelope(), s.envelope()
 	if why != "" {

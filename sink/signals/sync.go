@@ -152,8 +152,7 @@ func (s *Sink) resume(ctx context.Context, newest entry, c *Cursor) error {
 	return nil
 }
 
-// adopt makes the newest readable position the current one and returns the sequence of
-// its own message.
+// adopt makes the newest readable position the current one and returns its own sequence.
 func (s *Sink) adopt(newest entry, c *Cursor) (stood uint64) {
 	s.at = newest.position
 	stood = s.at.Seq // newest.seq is higher if newer messages are not positions
@@ -172,8 +171,7 @@ func (s *Sink) follows(c *Cursor, seq uint64) bool {
 	return c != nil && c.StreamSeq == seq && c.Next == s.at.Link && c.StreamCreated.Equal(s.stream.Created)
 }
 
-// explain logs why the stream lacks a position that CURSORS names. Reading continues from
-// the stream's position.
+// explain logs why the stream lacks a position that CURSORS names; the stream counts.
 func (s *Sink) explain(ctx context.Context, c *Cursor) error {
 	purged, err := s.purged(ctx, c)
 	if err != nil {
@@ -241,8 +239,7 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 // since returns the beginning of a fresh start.
 func (s *Sink) since(now time.Time) time.Time { return s.query.Since.At(now, s.store.Kind) }
 
-// start writes the position of a fresh start at since, with the ids of all kept events
-// compared.
+// start writes the position of a fresh start at since; all kept events are compared.
 func (s *Sink) start(ctx context.Context) error {
 	now := s.query.now()
 	since := s.since(now)

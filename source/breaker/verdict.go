@@ -32,8 +32,7 @@ func judge(ctx context.Context, err error) error {
 	}
 }
 
-// closed returns a closed gobreaker that opens once, by this package's rules, for a given
-// time.
+// closed returns a closed gobreaker that opens once, by this package's rules, for a time.
 func closed(open time.Duration) *gobreaker.CircuitBreaker[pipeline.Page] {
 	refused := false // guarded by gobreaker's own lock, which it holds in these calls
 	return gobreaker.NewCircuitBreaker[pipeline.Page](gobreaker.Settings{

@@ -15,8 +15,7 @@ import (
 // met one 429 a minute without it, three met two, and none with it (measured against
 // oktatest, 2026-11-28).
 type Exchange interface {
-	// Read returns the stored Budget of an org, with times by this process's clock; the
-	// zero Budget if there is none.
+	// Read returns the stored Budget of an org, with this process's times; zero: none.
 	Read(ctx context.Context, origin string) (pipeline.Budget, error)
 	// Write replaces the stored Budget by next's result. It calls next again when another
 	// process was faster, so that no write is lost.
@@ -29,8 +28,7 @@ const (
 	exchangeEvery = time.Second
 	// exchangeTime is how long an exchange may delay a request.
 	exchangeTime = 250 * time.Millisecond
-	// few is how many requests of a window need not be shared: an org that is merely
-	// polled causes no writes.
+	// few is how many requests of a window are not shared: mere polling causes no writes.
 	few = 4
 	// asking is how long after its last request a process counts as sharing the budget.
 	asking = windowLength

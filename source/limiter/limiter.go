@@ -1,7 +1,6 @@
 // Package limiter keeps the requests to an org within its rate limit, as the X-Rate-Limit
-// headers of its answers show it, and distributes the budget fairly among the instances
-// that wait for it. It sends nothing itself and retries nothing. Start reading at
-// [Limiter].
+// headers of its answers show it, and distributes it fairly among the instances that wait. It
+// sends nothing itself and retries nothing. Start reading at [Limiter].
 package limiter
 
 import (
@@ -46,12 +45,10 @@ type Limiter struct {
 }
 
 const (
-	// unknownLimit is how many requests may be sent before any answer, and per minute
-	// once an org that shows no budget has answered 429: a quarter of Okta's smallest
-	// limit.
+	// unknownLimit is how many requests may be sent before any answer, and per minute after a
+	// 429 that shows no budget: a quarter of Okta's smallest limit.
 	unknownLimit = 5
-	// slack is added to a window's end before a new one is assumed: Reset may be cut to
-	// seconds.
+	// slack after its end separates a window from the next: Reset may be cut to seconds.
 	slack   = time.Second
 	maxLate = 5 * time.Second
 )
@@ -119,8 +116,7 @@ func (l *Limiter) InFlight() int {
 	return l.inFlight
 }
 
-// enter puts a waiter into the line and wakes the others: if its share is larger than
-// theirs, all go sooner.
+// enter puts a waiter into the line and wakes the others: with a larger share all go sooner.
 func (l *Limiter) enter(w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -237,8 +233,7 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 	case seen.reset != 0 && seen.reset < l.window.reset-halfWindow:
 		return // the next window's answer has overtaken this one
 	default:
-		// Date is cut to seconds and the answer took time: every estimate is too late, so
-		// the earliest is the best.
+		// Date is cut to seconds and the answer took time: the earliest estimate is the best.
 		l.window.limit = seen.limit
 		l.window.remaining = min(l.window.remaining, seen.remaining)
 		l.window.ends = pipeline.Earlier(l.window.ends, now.Add(max(left, 0)))

@@ -42,8 +42,7 @@ type waiter struct {
 	look chan struct{} // something has changed
 }
 
-// longWait is the shortest wait that is reported, and the least change that is reported
-// again.
+// longWait is the shortest wait, and the least change of one, that is reported.
 const longWait = 5 * time.Second
 
 func (l *line) enter(w *waiter) {

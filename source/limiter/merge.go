@@ -7,8 +7,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// budget returns what the Limiter knows, without a window that has ended, for other
-// processes.
+// budget returns what the Limiter knows, without an ended window, for other processes.
 func (l *Limiter) budget(now time.Time) pipeline.Budget {
 	b := pipeline.Budget{
 		Version: 1, Origin: l.Origin, Replica: l.Replica,

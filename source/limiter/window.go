@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	// windowLength is the length of Okta's rate-limit windows. They are not aligned to
-	// the minute.
+	// windowLength is that of Okta's rate-limit windows, which are not aligned.
 	windowLength = time.Minute
 	// maxPause is the longest wait that an answer can ask for; minPause is the shortest.
 	maxPause = 2 * time.Minute
@@ -30,8 +29,7 @@ type budget struct {
 	retryAfter time.Duration // 0: absent
 }
 
-// readBudget reads an answer's headers. Date is the org's clock, so the local clock does
-// not matter.
+// readBudget reads an answer's headers, by the org's clock: Date.
 func readBudget(h http.Header) budget {
 	limit, hasLimit := least(h, "X-Rate-Limit-Limit")
 	remaining, hasRemaining := least(h, "X-Rate-Limit-Remaining")
@@ -102,9 +100,8 @@ type window struct {
 	ends      time.Time // by the local clock: the earliest estimate
 }
 
-// spare returns how many requests of a share may still be sent. The others' part of the
-// limit stays, and at least one request: using up the last one mails the org's
-// administrators.
+// spare returns how many requests of a share may still be sent. The others' part of the limit
+// stays, and one request at least: the last one mails the org's administrators.
 func (w window) spare(share float64) int {
 	others := int(math.Floor(float64(w.limit)*(1-min(share, 1)) + 1e-9))
 	return w.remaining - min(max(others, 1), max(w.limit-1, 0))

@@ -6,9 +6,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// auth authorises requests, by an API token so far (SSWS). It is an http.RoundTripper
-// below everything that counts requests: the request has gone through the Limiter when it
-// arrives here.
+// auth authorises requests, by an API token so far (SSWS). It is an http.RoundTripper below
+// everything that counts requests: they have gone through the Limiter.
 type auth struct {
 	token pipeline.Secret
 	next  http.RoundTripper

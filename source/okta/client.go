@@ -31,9 +31,8 @@ type Client struct {
 	Timeout time.Duration    // one request with its body, without waiting for other requests; 0: 60 s
 	MaxBody int64            // bytes of a body, inflated; 0: page.DefaultMost
 
-	// Bounds shared by all clients of the process; nil: none. A client at the head of its
-	// log goes before all others, unless it is Later; the same order applies to those
-	// that wait for the Limiter.
+	// Bounds shared by all clients of the process; nil: none. A client at the head of its log
+	// goes before all others, unless it is Later; so it is in the Limiter.
 	InFlight *pipeline.Gate // requests
 	Memory   *pipeline.Gate // bytes of pages, from the first byte of a body until the page is released
 	Later    bool           // for requests that are not urgent: those for the past
@@ -97,9 +96,8 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	return page, nil
 }
 
-// moreWaits reports whether more events are waiting behind a page, as far as the page
-// shows: it is full, or its newest event is old. An org may send fewer elements than
-// requested.
+// moreWaits reports whether more events wait behind a page, as far as it shows: it is full, or
+// its newest event is old. Orgs may send fewer elements than requested.
 func moreWaits(page pipeline.Page) bool {
 	if page.Full || len(page.Events) == 0 || page.Date.IsZero() {
 		return page.Full
@@ -111,8 +109,7 @@ func moreWaits(page pipeline.Page) bool {
 // oldNews is older than any event that an org serves first at the head of its log.
 const oldNews = 15 * time.Minute
 
-// rank is the urgency of the next request. Before the first page it is unknown how many
-// events are waiting.
+// rank is the urgency of the next request; before the first page, events may be waiting.
 func (c *Client) rank() limiter.Rank {
 	switch {
 	case c.Later:
@@ -163,9 +160,8 @@ func (c *Client) check(link pipeline.Link) error {
 	return nil
 }
 
-// fold returns a request's outcome for a metric: 200, 400, 401, 403, 429, 5xx, or error
-// for everything else: no answer, a refused body or link, a redirect, 404 and other
-// unusual statuses.
+// fold returns a request's outcome for a metric: 200, 400, 401, 403, 429, 5xx, or error for all
+// else: no answer, a refused body or link, a redirect and other unusual statuses.
 func fold(status int, err error) string {
 	switch {
 	case status == http.StatusOK && err == nil:
@@ -178,8 +174,7 @@ func fold(status int, err error) string {
 	return "error"
 }
 
-// waits reports a wait for the budget to the trace, for live polls only: only theirs is
-// the instance's state.
+// waits reports a wait for the budget, of live polls only: it is the instance's state.
 func (c *Client) waits(until time.Time) {
 	if !c.Later {
 		c.trace.Waits(c.Instance, until)

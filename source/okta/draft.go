@@ -119,8 +119,7 @@ func (d *draft) at(field string) any {
 	return v
 }
 
-// text returns a field's string, or its default. The schema has complained of any other
-// type.
+// text returns a field's string, or its default. The schema complains of other types.
 func (d *draft) text(field string) string {
 	s, ok := d.at(field).(string)
 	if !ok {

@@ -7,9 +7,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline/jsonscan"
 )
 
-// Element reads one element of a page, such as a dead letter, as Poll does. The event
-// shares data's bytes. An element that can't be published has a Flaw; text that is not
-// JSON is an error.
+// Element reads one element of a page, such as a dead letter, as Poll does, and shares its
+// bytes. One that can't be published has a Flaw; text that is not JSON is an error.
 func Element(data []byte) (pipeline.Event, error) {
 	s := jsonscan.New(data)
 	event, err := readEvent(s, data, new(textArena))

@@ -17,9 +17,8 @@ import (
 	"github.com/witfoo/signal-client/source/page"
 )
 
-// Error is an answer that is not a page. Every field but Status may be empty: the answer
-// may come from a proxy, as HTML, or without a body. All texts are shortened and free of
-// control characters.
+// Error is an answer that is not a page. Every field but Status may be empty: it may come from
+// a proxy, or lack a body. All texts are shortened and free of control characters.
 type Error struct {
 	Status     int
 	Code       string // Okta's errorCode, such as E0000011
@@ -166,8 +165,7 @@ func text(value any, limit int) string {
 	return clean(s, limit)
 }
 
-// clean makes a foreign text fit for a log line: valid UTF-8, printable, single spaces,
-// at most limit bytes.
+// clean makes a foreign text fit for a log line: valid, printable, single spaces, short.
 func clean(s string, limit int) string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 	s = strings.ToValidUTF8(strings.Join(words, " "), "")
@@ -177,8 +175,7 @@ func clean(s string, limit int) string {
 	return strings.ToValidUTF8(s[:limit-len("…")], "") + "…"
 }
 
-// title returns what a body that is not JSON says: a page's title, or the beginning of a
-// text.
+// title returns what a body that is not JSON says: its title, or the beginning of a text.
 func title(body string) string {
 	if _, rest, ok := strings.Cut(body, "<title>"); ok {
 		inside, _, _ := strings.Cut(rest, "</title>")

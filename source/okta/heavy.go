@@ -8,10 +8,9 @@ import (
 	"github.com/witfoo/signal-client/source"
 )
 
-// heavy makes pages smaller while full ones are too much for the org: its query takes too
-// long, a gateway gives up, or the body does not arrive in time. After the second such
-// failure in a row, and after each further one, the limit is halved; pages that arrive
-// let it grow back.
+// heavy makes pages smaller while full ones are too much for the org: its query takes too long,
+// a gateway gives up, or the body is late. The second such failure in a row, and each further
+// one, halves the limit; pages that arrive let it grow back.
 type heavy struct {
 	failures int  // in a row
 	limit    int  // elements of a page; 0: the link's own

@@ -64,8 +64,7 @@ func (c *Client) exchange(ctx context.Context, link pipeline.Link, memory *page.
 		return pipeline.Page{}, 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	// The budget is read before anything else: whatever becomes of the answer, the request
-	// was counted.
+	// Whatever becomes of the answer, the request was counted, so its budget is read first.
 	if limit, ok := c.Limiter.Observe(resp.StatusCode, resp.Header); ok {
 		c.trace.Budget(c.Instance, limit)
 	}

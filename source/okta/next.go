@@ -66,8 +66,7 @@ func dissect(target string) (scheme, authority, rest string) {
 	return scheme, rest[:end], rest[end:]
 }
 
-// isLogs reports whether a path and query request the System Log and fit into a request
-// line unchanged.
+// isLogs reports whether a path and query request the System Log and fit a request line.
 func isLogs(link string) bool {
 	rest, ok := strings.CutPrefix(link, logsPath)
 	return ok && (rest == "" || rest[0] == '?') && printable(rest) && !strings.ContainsAny(rest, " #")

@@ -21,8 +21,7 @@ func open(i pipeline.Integration, c pipeline.Credential, o source.Options) sourc
 	}
 }
 
-// probe sends one bounded request that returns the newest event first: Okta accepts that
-// order only with an until.
+// probe requests the newest event first: Okta accepts that order only with an until.
 func probe(ctx context.Context, i pipeline.Integration, c pipeline.Credential, since, until time.Time, o source.Options) (*pipeline.Event, error) {
 	i.Limit = 1
 	link := strings.Replace(string(Start(i.Filter, i.Limit, since)), "sortOrder=ASCENDING", "sortOrder=DESCENDING", 1)

@@ -7,8 +7,7 @@ import (
 	"github.com/witfoo/signal-client/source/page"
 )
 
-// pageShrinker halves the limit of a link whose page was too large twice, and halves it again
-// until the page fits.
+// pageShrinker halves the limit of a link whose page was too large twice, until it fits.
 type pageShrinker struct {
 	link  pipeline.Link
 	times int

@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// DefaultLimit is the default number of elements of a page: with its position that is
-	// one batch of 1,000.
+	// DefaultLimit is the default limit of a page: with its position a batch of 1,000.
 	DefaultLimit = 999
 
 	logsPath     = "/api/v1/logs"
@@ -48,8 +47,7 @@ func asked(filter string, limit int) string {
 	return s
 }
 
-// Query returns a short hash of filter and limit. Links contain both, so a changed hash
-// needs a new query.
+// Query returns a short hash of filter and limit, which links contain.
 func Query(filter string, limit int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", cmp.Or(limit, DefaultLimit), filter))
 	return hex.EncodeToString(sum[:8])

@@ -83,9 +83,8 @@ func classify(event *pipeline.Event, found members, kept *textArena) {
 	}
 }
 
-// moment reads an RFC 3339 time; zero and empty if it is not one. time.Parse accepts an
-// hour of one digit and a comma, and an offset can lead outside the years that a position
-// can hold.
+// moment reads an RFC 3339 time; zero and empty if it is none. time.Parse accepts an hour of
+// one digit and a comma, and offsets may leave the years that a position can hold.
 func moment(given string) (time.Time, string) {
 	at, err := time.Parse(time.RFC3339, given)
 	at = at.UTC()

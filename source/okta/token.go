@@ -9,9 +9,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Token returns the instance's API token, reading its file if it names one. If the file
-// can't be read in time or holds no token, the error matches ErrConfig; if ctx has ended,
-// it is ctx's cause.
+// Token returns the instance's API token, from its file if it names one. If that has none to
+// read in time, the error matches ErrConfig, or is ctx's cause.
 func Token(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
 	if i.TokenFile == "" {
 		return i.Token, nil

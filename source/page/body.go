@@ -49,9 +49,8 @@ func Read(ctx context.Context, resp *http.Response, before int, r *Reservation) 
 // maxGuess is the largest buffer that is allocated before a byte is read.
 const maxGuess = 8 << 20
 
-// inflate returns the reader of an inflated body, and a function that returns its
-// resources. It reads little more than most from the wire, because a stream of empty gzip
-// blocks would never end.
+// inflate returns the reader of an inflated body, and a function that frees its resources. It
+// reads little more than most: a stream of empty gzip blocks would never end.
 func inflate(resp *http.Response, most int64) (io.Reader, func(), error) {
 	encoding := resp.Header.Get("Content-Encoding")
 	switch strings.ToLower(encoding) {
@@ -94,8 +93,7 @@ func fill(ctx context.Context, into []byte, body io.Reader, r *Reservation) ([]b
 	}
 }
 
-// unexpected turns an EOF within the gzip header into an error that nobody takes for a
-// regular end.
+// unexpected turns an EOF within the gzip header into one that is no regular end.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

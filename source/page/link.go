@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// Links yields the target and the relation types of every link in the values of a Link
-// header (RFC 8288): several values or one joined, commas and semicolons within <…> and
-// quotes, tokens bare or quoted. From a malformed value it yields the links before the
-// fault.
+// Links yields the target and the relation types of every link in the values of a Link header
+// (RFC 8288): several values or one joined, commas and semicolons within <…> and quotes, tokens
+// bare or quoted. Of a malformed value it yields what comes before the fault.
 func Links(values []string) iter.Seq2[string, string] {
 	return func(yield func(target, rel string) bool) {
 		for _, value := range values {

@@ -107,8 +107,7 @@ func (a *auditCommand) run(cmd *cobra.Command) error {
 	return a.print(r)
 }
 
-// client returns a client of the instance's org, within a share of its limit that it
-// shares with the pollers.
+// client returns a client of the instance's org, within a share of the limit that all share.
 func (a *auditCommand) client(ctx context.Context, i pipeline.Integration, store *jets.Store, share float64) (source.Client, error) {
 	token, err := orgs.Credential(ctx, i)
 	if i.Static && err != nil {

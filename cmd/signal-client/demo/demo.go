@@ -203,8 +203,7 @@ func (d *demo) summarize(f *figures, verdict error) {
 	fmt.Fprint(d.out(), "\nYour own org: OKTA_FQDN=acme.okta.com OKTA_API_TOKEN_FILE=okta.token signal-client run\n")
 }
 
-// freeAddress returns the address if it is a loopback address without a listener, else a
-// free one.
+// freeAddress returns the address if it is loopback and without a listener, else a free one.
 func freeAddress(ctx context.Context, addr string) string {
 	var listen net.ListenConfig
 	if host, err := config.HostOf(addr); err == nil && embedded.Loopback(host) {

@@ -68,8 +68,7 @@ func failed(group, check string, err error) check {
 	return one(group, check, func(_ context.Context, d *observation) { d.failed(err) })
 }
 
-// observation collects what one check finds. Its worst finding is the result; facts are
-// shown if there is none.
+// observation collects what one check finds. Its worst finding is the result, else its facts.
 type observation struct {
 	result          outcome // empty: ok
 	facts, problems []string

@@ -4,8 +4,7 @@ package doctor
 
 import "golang.org/x/sys/unix"
 
-// filesLimit returns how many files a process may open. Go raises its soft limit to the
-// hard one.
+// filesLimit returns how many files a process may open: Go raises the soft limit to the hard.
 func filesLimit() (uint64, error) {
 	var limit unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)

@@ -59,8 +59,7 @@ type integrations struct {
 	*cli.Program
 	in   *os.File // the keyboard, or a test's substitute
 	nats config.NATS
-	// The variables of the embedded server, streams and buckets are read only from the
-	// environment.
+	// The variables of the embedded server, streams and buckets are environment variables only.
 	server config.Server
 	stream config.Stream
 }

@@ -129,8 +129,7 @@ func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
 // mostTries is how often a change is retried after somebody else's write.
 const mostTries = 3
 
-// change edits the stored value and writes it. If somebody else has written meanwhile, it
-// edits that value.
+// change edits the stored value and writes it, again if somebody else has written meanwhile.
 func (r *integrations) change(cmd *cobra.Command, instance, done string, edit func(orgs.Value) error) error {
 	all, end, err := r.open(cmd)
 	if err != nil {

@@ -70,8 +70,7 @@ func network(text string) (netip.Prefix, error) {
 	return address.Prefix(address.BitLen())
 }
 
-// Takes reports whether an event is selected. It reads the body only if the headers have
-// not ruled the event out.
+// Takes reports whether an event is selected. It reads the body only if the headers allow it.
 func (p *filter) Takes(e *scan.Stored) bool {
 	if len(p.types) > 0 && !cli.Matches(p.types, e.Type()) {
 		return false

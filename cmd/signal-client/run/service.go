@@ -39,8 +39,7 @@ type Service struct {
 	Kind   *pipeline.Kind  // of the instances; nil: the one that is built in
 	// Locks wraps this process's locks, as simulations do; nil: they are used as they are.
 	Locks func(*locks.Locks) pipeline.Locks
-	// Opened is called when streams and buckets exist, before anything is polled; nil:
-	// not called.
+	// Opened, unless nil, is called when streams and buckets exist; nothing is polled yet.
 	Opened func(context.Context, *jets.Store, *embedded.Server) error
 	// Index is the search index; nil: there is none.
 	Index *search.Service

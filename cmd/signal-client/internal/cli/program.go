@@ -37,9 +37,8 @@ func (p *Program) Say(format string, args ...any) {
 	_, _ = io.WriteString(p.Err(), term.Printable(fmt.Sprintf(format, args...))+"\n")
 }
 
-// Report prints a command's error, if any, and returns the exit code. An interrupted
-// command needs no explanation. (The service returns nil then: stopping it is its regular
-// end.)
+// Report prints a command's error, if any, and returns the exit code. Interrupted commands need
+// no explanation. (The service returns nil then: it is its regular end.)
 func (p *Program) Report(ctx context.Context, err error) int {
 	switch {
 	case err == nil:

@@ -151,8 +151,7 @@ func (c *Config) faultsTogether() []error {
 // percentEncode explains how to write a password in a URL.
 const percentEncode = "write the characters , / ? # % @ of a password percent-encoded: %2C %2F %3F %23 %25 %40"
 
-// mayBeProxy reports whether a value can be a proxy's URL. An "@" in its path belongs to
-// the rest of a password.
+// mayBeProxy reports whether a value can be a proxy's URL: an "@" in its path is a password's.
 func mayBeProxy(proxy string) bool {
 	u, err := url.Parse(proxy)
 	return err == nil && u.Host != "" && !strings.Contains(u.Path+u.RawQuery+u.Fragment, "@")

@@ -85,8 +85,7 @@ func forgetUser(o *nats.Options) error {
 	return nil
 }
 
-// Connect connects once. It returns when ctx ends, even if nats.go still waits for a
-// silent server.
+// Connect connects once. It returns when ctx ends, even if a silent server holds nats.go up.
 func (d Dialing) Connect(ctx context.Context, log *slog.Logger) (*jets.Conn, error) {
 	type result struct {
 		conn *jets.Conn

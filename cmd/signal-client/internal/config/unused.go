@@ -38,8 +38,7 @@ func (c *Config) UnusedSettings(cmd *cobra.Command) []unused {
 	return append(found, unknownVariables(os.Environ())...)
 }
 
-// given returns the name under which the variable was set, as itself or as a flag; empty:
-// it was not.
+// given returns the name under which the variable was set, its own or a flag's; empty: none.
 func (v variable) given(cmd *cobra.Command) string {
 	if cmd != nil {
 		if flag := cmd.Flags().Lookup(v.Flag()); flag != nil && flag.Changed {

@@ -34,8 +34,7 @@ func (c Candidate) label(field string) string {
 	return label
 }
 
-// Prepare reads the existing orgs and checks every new one as the service will. It
-// reports all problems at once.
+// Prepare reads the existing orgs and checks every new one, and reports all problems at once.
 func Prepare(ctx context.Context, all *buckets.Integrations, candidates []Candidate, replace bool) error {
 	each, err := PrepareEach(ctx, all, candidates, replace, Candidate.label)
 	if err != nil {

@@ -37,8 +37,7 @@ func Complaints(err error, label func(field string) string) []error {
 	return errs
 }
 
-// Nearest returns the candidate with the fewest edits from word; empty if none is near
-// enough.
+// Nearest returns the candidate with the fewest edits from word; empty: none is near enough.
 func Nearest(word string, candidates []string) string {
 	best, least := "", max(2, len(word)/3)+1
 	for _, c := range candidates {

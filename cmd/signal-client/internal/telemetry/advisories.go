@@ -251,8 +251,7 @@ func (a *Advisories) Run(ctx context.Context) error {
 // retryAway is how often the connection is checked while NATS is away.
 const retryAway = time.Second
 
-// flush sends what is due, or everything, the oldest first, and returns when to call it
-// again; 0: nothing waits.
+// flush sends what is due, or everything, the oldest first; it returns when to call it again.
 func (a *Advisories) flush(all bool) time.Duration {
 	if !a.conn.Connected() {
 		return retryAway

@@ -88,8 +88,7 @@ func (m *Metrics) Polled() []string {
 	return slices.Collect(maps.Keys(m.acquired))
 }
 
-// Took counts a takeover from a process whose session had ended; expired: without being
-// deleted.
+// Took counts a takeover from a process whose session had ended; expired: nobody deleted it.
 func (m *Metrics) Took(expired bool) {
 	m.process.takeovers.WithLabelValues(takeoverOf(expired)).Inc()
 }

@@ -16,8 +16,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// serviceName is the micro service under which every replica answers $SRV.PING, $SRV.INFO
-// and $SRV.STATS.
+// serviceName is the micro service as which every replica answers $SRV.PING, INFO and STATS.
 const serviceName = "signal-client"
 
 // PresenceSubject is one of the subjects that a micro service subscribes to.
