@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/witfoo/signal-client/schemas"
@@ -39,14 +40,7 @@ func (s Since) At(now time.Time, k *Kind) time.Time { return k.Clamp(s.Asked(now
 
 // Asked is At without the clamping.
 func (s Since) Asked(now time.Time) time.Time {
-	at := s.Moment
-	if at.IsZero() {
-		at = now.Add(-s.Age)
-	}
-	if at.After(now) {
-		return now
-	}
-	return at
+	return Earlier(cmp.Or(s.Moment, now.Add(-s.Age)), now)
 }
 
 // ConfigError lists everything that is wrong with an integration, in one line: each

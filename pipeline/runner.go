@@ -52,13 +52,8 @@ func (r *Runner) withDefaults() *Runner {
 	c := *r
 	c.Interval = cmp.Or(c.Interval, 5*time.Minute)
 	c.Grace = cmp.Or(c.Grace, 3*time.Second)
-	if c.Clock == nil {
-		c.Clock = new(Clock)
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	c.Log = c.Log.With("instance", c.Instance)
+	c.Clock = cmp.Or(c.Clock, new(Clock))
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler)).With("instance", c.Instance)
 	if c.Able == nil {
 		c.Able = func(error) {}
 	}

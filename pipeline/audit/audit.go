@@ -160,10 +160,7 @@ func (h *comparison) printOf(uuid string) print {
 
 func (h *comparison) run(ctx context.Context) error {
 	for from := h.Since; from.Before(h.Until); {
-		until := from.Truncate(24 * time.Hour).Add(24 * time.Hour)
-		if until.After(h.Until) {
-			until = h.Until
-		}
+		until := pipeline.Earlier(from.Truncate(24*time.Hour).Add(24*time.Hour), h.Until)
 		if err := h.day(ctx, from, until); err != nil {
 			return err
 		}
@@ -249,9 +246,7 @@ func (h *comparison) compare(page pipeline.Page, d *day, stored map[print]knownE
 		if e.Flaw != "" || e.Published.Before(d.from) || !e.Published.Before(d.until) {
 			continue
 		}
-		if e.Published.After(newest) {
-			newest = e.Published
-		}
+		newest = pipeline.Later(newest, e.Published)
 		if err := h.show(e, d, stored); err != nil {
 			return "", err
 		}

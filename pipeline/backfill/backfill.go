@@ -5,6 +5,7 @@
 package backfill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,31 +85,19 @@ func (b *Backfill) open() {
 	if !b.until.IsZero() {
 		return
 	}
-	if b.Job.StartedAt.IsZero() {
-		b.Job.StartedAt = time.Now().UTC()
-	}
+	b.Job.StartedAt = cmp.Or(b.Job.StartedAt, time.Now().UTC())
 	b.Job.State = JobRunning
 	from := b.Job.DoneThrough
 	_, end := b.day()
 	length := time.Duration(b.Job.WindowSeconds * float64(time.Second)).Truncate(time.Second)
-	b.until = from.Add(min(max(length, leastWindow), mostWindow))
-	if b.until.After(end) {
-		b.until = end
-	}
+	b.until = pipeline.Earlier(from.Add(min(max(length, leastWindow), mostWindow)), end)
 	b.link, b.pages, b.empties = b.Window(from, b.until), 0, 0
 }
 
 // day is the part of the job's span that lies in the day of DoneThrough.
 func (b *Backfill) day() (from, until time.Time) {
-	from = b.Job.DoneThrough.Truncate(24 * time.Hour)
-	until = from.Add(24 * time.Hour)
-	if from.Before(b.Job.Since) {
-		from = b.Job.Since
-	}
-	if until.After(b.Job.Until) {
-		until = b.Job.Until
-	}
-	return from, until
+	day := b.Job.DoneThrough.Truncate(24 * time.Hour)
+	return pipeline.Later(day, b.Job.Since), pipeline.Earlier(day.Add(24*time.Hour), b.Job.Until)
 }
 
 // take adds a page to the batch, without the events published outside the window: their
@@ -122,9 +111,7 @@ func (b *Backfill) take(past *pipeline.Past, page pipeline.Page) {
 	for _, e := range page.Events {
 		if e.Published.IsZero() || !e.Published.Before(b.Job.DoneThrough) && e.Published.Before(b.until) {
 			past.Events = append(past.Events, e)
-			if e.Published.After(newest) {
-				newest = e.Published
-			}
+			newest = pipeline.Later(newest, e.Published)
 		}
 	}
 	b.taken.events += len(page.Events)

@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -79,9 +80,6 @@ func NewJob(kind *pipeline.Kind, id, instance string, since, until time.Time, sh
 		return Job{}, fmt.Errorf("until %s: %s", until.Format(time.RFC3339), kind.Keeps())
 	}
 	since = kind.Clamp(since, now).Truncate(time.Millisecond)
-	if share == 0 {
-		share = DefaultJobShare
-	}
-	return Job{Version: JobVersion, ID: id, Instance: instance, Since: since, Until: until, Share: share, State: JobWaiting,
+	return Job{Version: JobVersion, ID: id, Instance: instance, Since: since, Until: until, Share: cmp.Or(share, DefaultJobShare), State: JobWaiting,
 		DoneThrough: since, WindowSeconds: firstWindow.Seconds(), CreatedAt: now.UTC(), UpdatedAt: now.UTC()}, nil
 }

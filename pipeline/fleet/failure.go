@@ -93,8 +93,8 @@ func (m *member) leave(o *assignment, err error) {
 		m.patience = min(max(2*m.patience, declining), longDeclining)
 	}
 	m.until = now.Add(m.patience)
-	if early, ok := errors.AsType[*pipeline.NotBefore](err); ok && early.At.After(m.until) {
-		m.until = early.At
+	if early, ok := errors.AsType[*pipeline.NotBefore](err); ok {
+		m.until = pipeline.Later(m.until, early.At)
 	}
 	level := slog.LevelInfo
 	if m.declined == o || m.said.order == o && m.said.text == err.Error() {

@@ -5,6 +5,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -52,9 +53,7 @@ type Fleet struct {
 
 func (f *Fleet) withDefaults() *Fleet {
 	c := *f
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.Report == nil {
 		c.Report = func(string, pipeline.State, error) {}
 	}

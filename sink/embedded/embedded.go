@@ -53,9 +53,7 @@ func (c Config) withDefaults() Config {
 	if c.User == "" && c.Password != "" {
 		c.User = "signal-client"
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
 
@@ -124,12 +122,7 @@ func (c Config) options() (*server.Options, error) {
 	if opts.Port, err = strconv.Atoi(port); err != nil || opts.Port < 0 || opts.Port > 65535 {
 		return nil, fmt.Errorf("listen on %q: %q is no port", c.Listen, port)
 	}
-	if opts.Host = host; host == "" {
-		opts.Host = "0.0.0.0"
-	}
-	if opts.Port == 0 {
-		opts.Port = server.RANDOM_PORT
-	}
+	opts.Host, opts.Port = cmp.Or(host, "0.0.0.0"), cmp.Or(opts.Port, server.RANDOM_PORT)
 	if c.Password == "" && !Loopback(host) {
 		return nil, fmt.Errorf("listen on %s: others could reach it, so it needs a password; set one, or listen on 127.0.0.1", c.Listen)
 	}

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -61,23 +60,15 @@ func (s *Server) watch(ctx context.Context) {
 			wait = healLeast
 		}
 		s.config.Log.Warn("nats: the store is reopened because writes to it failed", "refused", what)
-		if err := s.again(ctx); err != nil {
+		s.stop()
+		if err := s.start(ctx); err != nil {
 			s.say("the embedded NATS server does not start: " + err.Error())
-			s.config.Log.Error("nats: the embedded server does not start", "err", err)
+			s.config.Log.Error("nats: the embedded server does not start", "store", s.config.Dir, "err", err)
 		} else {
 			known, _ = s.refused()
 		}
 		last, wait = time.Now(), min(2*wait, healMost)
 	}
-}
-
-// again restarts nats-server on the store.
-func (s *Server) again(ctx context.Context) error {
-	s.stop()
-	if err := s.start(ctx); err != nil {
-		return fmt.Errorf("start nats-server on %s: %w", s.config.Dir, err)
-	}
-	return nil
 }
 
 // refused returns the streams that can't be written, and whether that is all of them.

@@ -43,14 +43,9 @@ type disk struct {
 	held atomic.Bool // events are held back until somewhat more than the reserve is free
 }
 
-// room reads the disk's space; it returns an error if the system does not tell.
-func (d *disk) room() (Room, error) {
-	return RoomOf(d.dir)
-}
-
 // short returns ErrNoRoom, with figures, while events are held back.
 func (d *disk) short() error {
-	r, err := d.room()
+	r, err := RoomOf(d.dir)
 	if err != nil {
 		return nil // like no bound: a full disk shows when a write fails
 	}
@@ -67,7 +62,7 @@ func (d *disk) short() error {
 }
 
 // Room returns the space on the store's disk; it returns an error if that is unknown.
-func (s *Server) Room() (Room, error) { return s.disk.room() }
+func (s *Server) Room() (Room, error) { return RoomOf(s.disk.dir) }
 
 // Short returns an error that matches ErrNoRoom while no events should be written. It is
 // cheap enough to call before each batch.

@@ -100,7 +100,7 @@ func (d Dialer) Connect(ctx context.Context, urls string, opts ...nats.Option) (
 }
 
 // options puts the defaults before the caller's options, which may override them, and the
-// hooks after, around those of the caller.
+// hooks after.
 func (c *Conn) options(silence time.Duration, opts []nats.Option) []nats.Option {
 	ours := []nats.Option{
 		nats.Name("signal-client"),
@@ -116,42 +116,20 @@ func (c *Conn) options(silence time.Duration, opts []nats.Option) []nats.Option 
 		nats.PingInterval(silence / 4), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(silence / 2),
 		nats.ErrorHandler(c.failed),
 	}
-	return append(append(ours, opts...), c.hooks)
-}
-
-func (c *Conn) hooks(o *nats.Options) error {
-	dropped, reconnected, closed := o.DisconnectedErrCB, o.ReconnectedCB, o.ClosedCB
-	failed := o.ReconnectErrCB
-	o.ReconnectErrCB = func(nc *nats.Conn, err error) {
-		c.tried(err)
-		if failed != nil {
-			failed(nc, err)
-		}
-	}
-	o.DisconnectedErrCB = func(nc *nats.Conn, err error) {
-		c.dropped()
-		if err != nil {
-			c.log.Warn("connection to nats dropped", "err", withoutURL(err))
-		}
-		if dropped != nil {
-			dropped(nc, err)
-		}
-	}
-	o.ReconnectedCB = func(nc *nats.Conn) {
-		since, _ := c.Away()
-		c.log.Info("connected to nats again", "server", nc.ConnectedServerName(), "after", time.Since(since).Round(time.Second))
-		c.opened()
-		if reconnected != nil {
-			reconnected(nc)
-		}
-	}
-	o.ClosedCB = func(nc *nats.Conn) {
-		c.dropped()
-		if closed != nil {
-			closed(nc)
-		}
-	}
-	return nil
+	return append(append(ours, opts...),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.tried(err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			c.dropped()
+			if err != nil {
+				c.log.Warn("connection to nats dropped", "err", withoutURL(err))
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			since, _ := c.Away()
+			c.log.Info("connected to nats again", "server", nc.ConnectedServerName(), "after", time.Since(since).Round(time.Second))
+			c.opened()
+		}),
+		nats.ClosedHandler(func(*nats.Conn) { c.dropped() }))
 }
 
 // check refuses a server that lacks what is needed.
@@ -323,8 +301,5 @@ func withoutURL(err error) error {
 
 // OrDiscard returns log, or a logger that discards everything if log is nil.
 func OrDiscard(log *slog.Logger) *slog.Logger {
-	if log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return log
+	return cmp.Or(log, slog.New(slog.DiscardHandler))
 }

@@ -96,7 +96,7 @@ func (s *Sink) follow(ctx context.Context, moved bool) error {
 	if !moved && idle {
 		return nil
 	}
-	data, err := s.cursorValue().MarshalJSON()
+	data, err := Cursor{Position: s.at, Next: s.at.Link, StreamSeq: s.at.Seq, StreamCreated: s.stream.Created, UpdatedAt: time.Now().UTC()}.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encode cursor: %w", err)
 	}
@@ -111,11 +111,6 @@ func (s *Sink) follow(ctx context.Context, moved bool) error {
 		return s.settle(ctx)
 	}
 	return nil
-}
-
-func (s *Sink) cursorValue() Cursor {
-	return Cursor{Position: s.at, Next: s.at.Link, StreamSeq: s.at.Seq,
-		StreamCreated: s.stream.Created, UpdatedAt: time.Now().UTC()}
 }
 
 // settle reads the ack of the pending write. A refusal means that somebody else wrote
@@ -193,8 +188,4 @@ func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
 		return nil, nil
 	}
 	return c, nil
-}
-
-func (s *Sink) stands(c *Cursor) bool {
-	return s.follows(c, s.at.Seq) && c.CompleteThrough.Equal(s.at.CompleteThrough)
 }

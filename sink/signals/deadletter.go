@@ -80,7 +80,7 @@ func (s *Sink) tellLost(link pipeline.Link, l deadLetter, name id, err error) {
 	}
 	s.told[name] = struct{}{}
 	s.log.Error(badElement(l.event.Flaw)+" is lost: no dead letter can be kept",
-		"reason", string(l.event.Flaw), "uuid", cut(l.event.UUID), "place", l.place, "bytes", len(l.event.Data), "link", link, "err", err)
+		"reason", string(l.event.Flaw), "uuid", l.event.UUID[:min(len(l.event.UUID), 100)], "place", l.place, "bytes", len(l.event.Data), "link", link, "err", err)
 }
 
 // lose counts the lost elements, once their page is committed.
@@ -90,9 +90,6 @@ func (s *Sink) lose(lost []deadLetter) {
 	}
 	clear(s.told)
 }
-
-// cut returns the beginning of a uuid, which may be of any length.
-func cut(uuid string) string { return uuid[:min(len(uuid), 100)] }
 
 func badElement(f pipeline.Flaw) string {
 	if f == pipeline.FlawConflict {

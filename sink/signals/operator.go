@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -178,22 +180,13 @@ func Wake(conn *jets.Conn, instance string) {
 
 // place writes next after the newest position, with the operator's name.
 func (o *Operator) place(ctx context.Context, s *Sink, next pipeline.Position) error {
-	next.At = time.Now().UTC()
-	m, err := positionMessage(jets.SubjectPosition(o.Store.Kind.Name, o.Instance), next)
-	if err != nil {
-		return err
-	}
-	jets.Expect(m, s.at.Seq)
+	header := nats.Header{}
 	for name, text := range map[string]string{headerBy: o.By, headerNote: o.Note} {
 		if text != "" {
-			m.Header[name] = []string{jets.EncodeHeader(text)}
+			header[name] = []string{jets.EncodeHeader(text)}
 		}
 	}
-	if next.Seq, err = s.send(ctx, s.messages(nil, m, "")); err != nil {
-		return err
-	}
-	s.at = next
-	return nil
+	return s.placeWith(ctx, next, header)
 }
 
 // tell announces the move: in CURSORS, where an idle poller's next write is refused, and

@@ -33,9 +33,9 @@ func (s *Sink) move(ctx context.Context) error {
 	other := !sameOrg(s.at.Org, s.org)
 	switch {
 	case other && !s.query.Another:
-		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
+		return s.otherOrg()
 	case !known && s.query.Strict:
-		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
+		return s.otherOrg()
 	case other, !known && s.query.Another:
 		s.log.Warn("another org: starting afresh", "was", s.at.Origin, "is", s.query.Origin)
 		return s.open(ctx, s.elsewhere())
@@ -46,6 +46,10 @@ func (s *Sink) move(ctx context.Context) error {
 	assumed := fmt.Sprintf("%s is the same org as %s", s.query.Origin, s.at.Origin)
 	s.log.Warn("origin changed; the org's id is not known, so it is assumed to be the same org", "assumed", assumed)
 	return s.open(ctx, s.renamed(assumed))
+}
+
+func (s *Sink) otherOrg() error {
+	return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
 }
 
 // renamed is the query of the same org under another origin. It begins before everything
@@ -137,7 +141,7 @@ func (s *Sink) identify(org string) error {
 		return nil
 	}
 	if !sameOrg(s.at.Org, s.org) {
-		return &OriginError{Instance: s.instance, Former: s.at.Origin, Origin: s.query.Origin, FormerOrg: s.at.Org, Org: s.org}
+		return s.otherOrg()
 	}
 	s.at.Org, s.at.Assumed = s.org, ""
 	return nil

@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,10 +41,8 @@ func (s *Sink) begin(ctx context.Context, page pipeline.Page) (bool, error) {
 	if !s.fresh {
 		return false, nil
 	}
-	date, now := page.Date, s.query.now()
-	if date.IsZero() {
-		date = now
-	}
+	now := s.query.now()
+	date := cmp.Or(page.Date, now)
 	sure := date.Sub(now).Abs() <= clockDoubt // else the next answers decide whose clock is wrong
 	next, write := s.at, false
 	if o := s.opening; o != nil {

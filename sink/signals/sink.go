@@ -75,11 +75,8 @@ var _ pipeline.Sink = (*Sink)(nil)
 
 // New returns the sink of an instance. trace and log may be nil.
 func New(store *jets.Store, instance string, q Query, trace *pipeline.Trace, log *slog.Logger) *Sink {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	return &Sink{instance: instance, query: q, store: store, trace: pipeline.Traces(trace),
-		log: log.With("instance", instance)}
+		log: jets.OrDiscard(log).With("instance", instance)}
 }
 
 // Commit implements pipeline.Sink.
@@ -103,9 +100,7 @@ func (s *Sink) Commit(ctx context.Context, at pipeline.Position, page pipeline.P
 		return pipeline.Receipt{}, err
 	}
 	defer done()
-	if page.Date.IsZero() {
-		page.Date = s.query.now()
-	}
+	page.Date = cmp.Or(page.Date, s.query.now())
 	opened, err := s.begin(ctx, page)
 	if err != nil {
 		return pipeline.Receipt{}, err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -226,9 +228,7 @@ func (s *Sink) restore(ctx context.Context, fence uint64, c *Cursor) error {
 	}
 	next := c.Position
 	next.Why, next.Events = pipeline.WhyRestore, 0
-	if next.DedupeFrom == 0 {
-		next.DedupeFrom = c.StreamSeq
-	}
+	next.DedupeFrom = cmp.Or(next.DedupeFrom, c.StreamSeq)
 	if !c.StreamCreated.Equal(s.stream.Created) {
 		next.DedupeFrom = s.kept()
 	}
@@ -274,13 +274,9 @@ func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
 	if reopened := s.store.Kind.Clamp(c.PublishedMax.Add(-s.store.Kind.Lateness), now); !c.PublishedMax.IsZero() && reopened.Before(since) {
 		since = reopened
 	}
-	through := since
-	if c.CompleteThrough.Before(through) {
-		through = c.CompleteThrough
-	}
 	return s.place(ctx, pipeline.Position{
 		Version: pipeline.PositionVersion, Link: s.query.Start(since), Origin: c.Origin, Query: s.query.Hash,
-		CompleteThrough: through, PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart,
+		CompleteThrough: pipeline.Earlier(since, c.CompleteThrough), PublishedMax: since, DedupeFrom: s.kept(), Why: pipeline.WhyStart,
 		Org: c.Org, Assumed: c.Assumed, Gap: c.Gap, Extra: c.Extra,
 	})
 }
@@ -288,11 +284,16 @@ func (s *Sink) startAgain(ctx context.Context, c *Cursor) error {
 // place writes a position without a page, after s.at's fence, and makes it the newest. A
 // restart finds it, or none of it.
 func (s *Sink) place(ctx context.Context, next pipeline.Position) error {
+	return s.placeWith(ctx, next, nats.Header{})
+}
+
+func (s *Sink) placeWith(ctx context.Context, next pipeline.Position, header nats.Header) error {
 	next.At = time.Now().UTC()
 	m, err := positionMessage(jets.SubjectPosition(s.store.Kind.Name, s.instance), next)
 	if err != nil {
 		return err
 	}
+	m.Header = header
 	jets.Expect(m, s.at.Seq)
 	next.Seq, err = s.send(ctx, s.messages(nil, m, ""))
 	if err != nil {
@@ -327,7 +328,7 @@ func (s *Sink) kept() uint64 {
 
 // heal updates CURSORS from the stream.
 func (s *Sink) heal(ctx context.Context, c *Cursor) error {
-	if s.stands(c) {
+	if s.follows(c, s.at.Seq) && c.CompleteThrough.Equal(s.at.CompleteThrough) {
 		return nil
 	}
 	if err := s.follow(ctx, true); err != nil {

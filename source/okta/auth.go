@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -22,10 +23,6 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // authorised returns a copy of an http.Client that authorises its requests.
 func authorised(c http.Client, token pipeline.Secret) http.Client {
-	next := c.Transport
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	c.Transport = &auth{token: token, next: next}
+	c.Transport = &auth{token: token, next: cmp.Or(c.Transport, http.DefaultTransport)}
 	return c
 }

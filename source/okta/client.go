@@ -130,9 +130,7 @@ func (c *Client) withDefaults() {
 	c.MaxBody = cmp.Or(c.MaxBody, page.DefaultMost)
 	c.UserAgent = cmp.Or(c.UserAgent, "signal-client")
 	c.trace = pipeline.Traces(c.Trace)
-	if c.Limiter == nil {
-		c.Limiter = new(limiter.Limiter)
-	}
+	c.Limiter = cmp.Or(c.Limiter, new(limiter.Limiter))
 	if c.HTTP == nil {
 		c.HTTP = source.NewHTTPClient()
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -182,9 +183,6 @@ func (s *surroundings) judge(o org, status pipeline.Status, d *observation) {
 
 // tolerance returns how far behind an org may be, as in the alert SignalClientStalled.
 func tolerance(o org) time.Duration {
-	interval := o.entry.Integration.PollInterval
-	if interval == 0 {
-		interval = 5 * time.Minute
-	}
+	interval := cmp.Or(o.entry.Integration.PollInterval, 5*time.Minute)
 	return 3*interval + 10*time.Minute
 }

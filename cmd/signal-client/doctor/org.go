@@ -236,9 +236,7 @@ func (d *observation) tls(ctx context.Context, origin string, config *tls.Config
 	leaf := state.PeerCertificates[0]
 	end := leaf.NotAfter
 	for _, c := range state.VerifiedChains[0] {
-		if c.NotAfter.Before(end) {
-			end = c.NotAfter
-		}
+		end = pipeline.Earlier(end, c.NotAfter)
 	}
 	days := int(math.Floor(time.Until(end).Hours() / 24))
 	text := fmt.Sprintf("%s, issued by %s, %s left", tls.VersionName(state.Version), term.Printable(issuer(leaf.Issuer.Organization, leaf.Issuer.CommonName)), term.Count(days, "day"))

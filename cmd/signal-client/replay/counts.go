@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/scan"
 )
 
@@ -24,12 +26,8 @@ type counted struct {
 func (c *counted) add(size int, at time.Time) {
 	c.Events++
 	c.Bytes += uint64(size)
-	if c.First.IsZero() || at.Before(c.First) {
-		c.First = at
-	}
-	if at.After(c.Last) {
-		c.Last = at
-	}
+	c.First = pipeline.Earlier(cmp.Or(c.First, at), at)
+	c.Last = pipeline.Later(c.Last, at)
 }
 
 type counts struct {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,9 +96,7 @@ func (r *replayCommand) run(cmd *cobra.Command) error {
 	if err := r.refuse(); err != nil {
 		return err
 	}
-	if r.id == "" {
-		r.id = nuid.Next()
-	}
+	r.id = cmp.Or(r.id, nuid.Next())
 	store, done, err := r.Connect(cmd)
 	if err != nil {
 		return err

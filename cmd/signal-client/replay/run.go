@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -91,11 +92,7 @@ func (r *replayRun) prepare(ctx context.Context) error {
 
 // refuseUnknown refuses a name that is no org's, and notes other names without events.
 func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) error {
-	var names []string
-	for name := range known {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(known))
 	for _, wanted := range r.filter.instances {
 		if slices.ContainsFunc(names, func(name string) bool { ok, _ := path.Match(wanted, name); return ok }) {
 			continue
@@ -114,14 +111,9 @@ func (r *replayRun) refuseUnknown(ctx context.Context, known map[string]uint64) 
 
 // selected returns the instances whose events are replayed.
 func (r *replayRun) selected(known map[string]uint64) []string {
-	var names []string
-	for name := range known {
-		if len(r.filter.instances) == 0 || cli.Matches(r.filter.instances, name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(known)), func(name string) bool {
+		return len(r.filter.instances) > 0 && !cli.Matches(r.filter.instances, name)
+	})
 }
 
 // Run replays the events and prints the result.

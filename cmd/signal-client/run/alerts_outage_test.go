@@ -106,7 +106,7 @@ func (o *outages) start(name string, env config.Okta) *process {
 			return
 		}
 		defer conn.Close()
-		p.nats.set(conn)
+		p.nats.conn.Store(conn)
 		store, err := p.provision(ctx, conn)
 		if err == nil {
 			err = p.work(ctx, store)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -19,24 +19,21 @@ type backlogs struct {
 	replica func() string
 	log     *slog.Logger
 
-	mu   sync.Mutex
-	jobs map[string][]buckets.KeptJob // by instance, the oldest first
+	jobs atomic.Pointer[map[string][]buckets.KeptJob] // by instance, the oldest first; nil: not known yet
 }
 
 // Run keeps the jobs up to date until ctx ends.
 func (b *backlogs) Run(ctx context.Context) error {
-	return b.kept.Watch(ctx, func(jobs map[string][]buckets.KeptJob) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.jobs = jobs
-	})
+	return b.kept.Watch(ctx, func(jobs map[string][]buckets.KeptJob) { b.jobs.Store(&jobs) })
 }
 
 // first returns an instance's oldest job that has not ended.
 func (b *backlogs) first(instance string) (buckets.KeptJob, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, j := range b.jobs[instance] {
+	jobs := b.jobs.Load()
+	if jobs == nil {
+		return buckets.KeptJob{}, false
+	}
+	for _, j := range (*jobs)[instance] {
 		if j.Err == nil && !j.Ended() {
 			return j, true
 		}

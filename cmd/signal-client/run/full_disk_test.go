@@ -134,13 +134,13 @@ func startOnDisk(t *testing.T, dir string, org *oktatest.Org) (_ onDisk, end fun
 func (s onDisk) bury(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_, err := s.nats.get().JS.Publish(ctx, jets.SubjectDeadLetter(kinds.Default.Name, "acme"), make([]byte, 100_000))
+	_, err := s.nats.conn.Load().JS.Publish(ctx, jets.SubjectDeadLetter(kinds.Default.Name, "acme"), make([]byte, 100_000))
 	return err
 }
 
 // stored counts the events of SIGNALS.
 func (s onDisk) stored(ctx context.Context) (int, error) {
-	conn := s.nats.get()
+	conn := s.nats.conn.Load()
 	if conn == nil {
 		return 0, errors.New("there is no connection yet")
 	}
@@ -159,7 +159,7 @@ func (s onDisk) stored(ctx context.Context) (int, error) {
 
 // status is what STATUS says of the org.
 func (s onDisk) status(ctx context.Context) string {
-	conn := s.nats.get()
+	conn := s.nats.conn.Load()
 	if conn == nil {
 		return ""
 	}

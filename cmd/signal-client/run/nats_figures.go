@@ -3,7 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
@@ -16,29 +16,14 @@ const figuresTime = 2 * time.Second
 
 // natsHolder holds the connection once it exists. It is safe for concurrent use.
 type natsHolder struct {
-	where string // set before conn is
-
-	mu   sync.Mutex
-	conn *jets.Conn
-
-	server *embedded.Server // set before conn is; nil: NATS is not embedded
-}
-
-func (h *natsHolder) set(conn *jets.Conn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.conn = conn
-}
-
-func (h *natsHolder) get() *jets.Conn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.conn
+	conn   atomic.Pointer[jets.Conn]
+	where  string           // set before conn is
+	server *embedded.Server // likewise; nil: NATS is not embedded
 }
 
 // Away returns that the connection is down; empty if it is up.
 func (h *natsHolder) Away() string {
-	conn := h.get()
+	conn := h.conn.Load()
 	if conn == nil || conn.Connected() {
 		return ""
 	}
@@ -48,7 +33,7 @@ func (h *natsHolder) Away() string {
 // figures returns the figures for the metrics.
 func (h *natsHolder) figures() telemetry.NATSFigures {
 	var f telemetry.NATSFigures
-	conn := h.get()
+	conn := h.conn.Load()
 	if conn == nil {
 		return f
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/sink/search"
 )
 
@@ -158,7 +159,7 @@ func (s *Service) withNATS(ctx context.Context) error {
 // serve works on a connection until ctx ends, and closes it.
 func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 	defer drain(conn)
-	s.nats.set(conn)
+	s.nats.conn.Store(conn)
 	store, err := s.provision(ctx, conn)
 	if err != nil {
 		return err
@@ -266,14 +267,9 @@ func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 
 // passes reports whether an error of JetStream may be over soon, such as an election.
 func passes(err error) bool {
-	for _, passing := range []error{jets.ErrDisconnected, nats.ErrNoResponders, nats.ErrTimeout, nats.ErrConnectionReconnecting, context.DeadlineExceeded, jetstream.ErrNoStreamResponse} {
-		if errors.Is(err, passing) {
-			return true
-		}
-	}
 	const noSuitablePeers = 10005
 	api, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && (api.Code >= 500 || api.ErrorCode == noSuitablePeers)
+	return ok && (api.Code >= 500 || api.ErrorCode == noSuitablePeers) || scan.Passing(err)
 }
 
 func drain(conn *jets.Conn) {

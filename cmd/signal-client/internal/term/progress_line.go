@@ -1,6 +1,7 @@
 package term
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"sync"
@@ -29,9 +30,7 @@ func (l *ProgressLine) Show(text string) {
 		return
 	}
 	now := time.Now()
-	if l.plain.IsZero() {
-		l.plain = now
-	}
+	l.plain = cmp.Or(l.plain, now)
 	if now.Sub(l.plain) >= l.Every {
 		l.plain = now
 		fmt.Fprintln(l.To, Printable(text))

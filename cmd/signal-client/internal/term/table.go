@@ -1,6 +1,7 @@
 package term
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -29,9 +30,7 @@ type Grid struct {
 
 // Print writes the grid.
 func (g Grid) Print(to Screen) error {
-	if g.Now.IsZero() {
-		g.Now = time.Now()
-	}
+	g.Now = cmp.Or(g.Now, time.Now())
 	if to.Terminal {
 		return g.table(to)
 	}
