@@ -82,7 +82,7 @@ var mutants = []mutant{
 
 	// Sync.
 	{"sync does not heal the cursor", signalsPkg, "TestCursorIsOnlyACopy", []edit{
-		{"sink/signals/sync.go", "	if s.stands(c) {\n", "	if true {\n"}}},
+		{"sink/signals/sync.go", "	if s.follows(c, s.at.Seq) && c.CompleteThrough.Equal(s.at.CompleteThrough) {\n", "	if true {\n"}}},
 	{"the cursor preferred over the stream", signalsPkg, "TestCursorIsOnlyACopy", []edit{
 		{"sink/signals/sync.go", "	if newest.seq == 0 || newest.err != nil {\n", "	if newest.seq == 0 || newest.err != nil || c != nil {\n"}}},
 	{"no copy above foreign events", signalsPkg, "TestNewestPositionDeleted|TestForeignEventAbove", []edit{
