@@ -2,7 +2,9 @@ package api
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
@@ -65,17 +67,23 @@ func New(c Config) http.Handler {
 	c.Log = jets.OrDiscard(c.Log)
 	a := &api{Config: c, searches: &buckets.Searches{Store: c.Store}}
 	mux := http.NewServeMux()
-	methods := map[string][]string{} // by path
+	paths := map[string]methods{}
 	for _, r := range a.routes() {
 		var h http.Handler = r.handler
 		if r.admin {
 			h = access.Require(access.RoleAdmin, h)
 		}
-		mux.Handle(r.method+" "+root+r.path, h)
-		methods[r.path] = append(methods[r.path], r.method)
+		if paths[r.path] == nil {
+			paths[r.path] = methods{}
+		}
+		paths[r.path][r.method] = h
 	}
-	for path, allowed := range methods {
-		mux.HandleFunc(root+path, notAllowed(allowed))
+	const one = "/integrations/{instance}"
+	for path, m := range paths {
+		if name, ok := strings.CutPrefix(path, "/integrations/"); ok && path != one && !strings.Contains(name, "/") {
+			m.ofInstance(name, paths[one])
+		}
+		mux.Handle(root+path, m)
 	}
 	a.proxy(mux)
 	mux.HandleFunc("/", notFound)
@@ -101,11 +109,32 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 	refuse(w, Problem{Status: http.StatusNotFound, Title: "Not found", Cause: "There is nothing at this path.", Remedy: "See the paths in schemas/openapi.json."})
 }
 
-// notAllowed answers a method that a path does not have.
-func notAllowed(allowed []string) http.HandlerFunc {
-	list := strings.Join(allowed, ", ")
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", list)
-		refuse(w, Problem{Status: http.StatusMethodNotAllowed, Title: "Method not allowed", Cause: "This path has no " + r.Method + ".", Remedy: "Use one of " + list + "."})
+// methods are the handlers of a path.
+type methods map[string]http.Handler
+
+// ServeHTTP implements http.Handler.
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if h := m[method]; h != nil {
+		h.ServeHTTP(w, r)
+		return
+	}
+	list := strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+	w.Header().Set("Allow", list)
+	refuse(w, Problem{Status: http.StatusMethodNotAllowed, Title: "Method not allowed", Cause: "This path has no " + r.Method + ".", Remedy: "Use one of " + list + "."})
+}
+
+// ofInstance adds the methods of the integration that is named like this path: test, say.
+func (m methods) ofInstance(name string, one methods) {
+	for method, h := range one {
+		if m[method] == nil {
+			m[method] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.SetPathValue("instance", name)
+				h.ServeHTTP(w, r)
+			})
+		}
 	}
 }

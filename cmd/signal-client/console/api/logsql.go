@@ -22,16 +22,18 @@ var logsql = []string{
 func (a *api) proxy(mux *http.ServeMux) {
 	for _, name := range logsql {
 		path := "/select/logsql/" + name
-		mux.HandleFunc("GET "+path, a.ask(path))
-		mux.HandleFunc("POST "+path, a.ask(path))
-		mux.HandleFunc(path, notAllowed([]string{"GET", "POST"}))
+		mux.Handle(path, methods{http.MethodGet: a.ask(path), http.MethodPost: a.ask(path)})
 	}
-	mux.HandleFunc("GET /select/tenant_ids", func(w http.ResponseWriter, _ *http.Request) { // vmui asks for them
-		answer(w, http.StatusOK, []map[string]int{{"account_id": 0, "project_id": 0}})
-	})
-	mux.HandleFunc("GET /select/buildinfo", a.explore)
-	mux.HandleFunc("GET /select/vmui/", a.explore)
-	mux.Handle("GET /select/vmui", http.RedirectHandler("/select/vmui/", http.StatusFound))
+	mux.Handle("/select/tenant_ids", methods{http.MethodGet: http.HandlerFunc(tenants)})
+	explore := methods{http.MethodGet: http.HandlerFunc(a.explore)}
+	mux.Handle("/select/buildinfo", explore)
+	mux.Handle("/select/vmui/", explore)
+	mux.Handle("/select/vmui", methods{http.MethodGet: http.RedirectHandler("/select/vmui/", http.StatusFound)})
+}
+
+// tenants answers vmui, which asks for them: there is one.
+func tenants(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, []map[string]int{{"account_id": 0, "project_id": 0}})
 }
 
 // unforwarded are parameters that are not for readers.
