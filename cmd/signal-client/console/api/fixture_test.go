@@ -40,7 +40,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{T: t, user: access.User{Name: "ann", Role: access.RoleAdmin, Via: access.ViaPassword}}
 	f.store = sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
-	if err := f.store.EnsureConsole(t.Context()); err != nil {
+	if err := f.store.EnsureConsole(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	f.org = oktatest.New(oktatest.Config{Seed: 1, Even: true, Tokens: []string{"right"}, Rate: oktatest.Rate{PerMinute: 600, Share: 1}})
