@@ -88,7 +88,7 @@ var mutants = []mutant{
 	{"no copy above foreign events", signalsPkg, "TestNewestPositionDeleted|TestForeignEventAbove", []edit{
 		{"sink/signals/sync.go", "	if s.lastEvent > stood {\n", "	if false {\n"}}},
 	{"a restored cursor compares with nothing", signalsPkg, "TestCursorTrailsAmongOthers", []edit{
-		{"sink/signals/sync.go", "		next.DedupeFrom = c.StreamSeq\n", "		next.DedupeFrom = 0\n"}}},
+		{"sink/signals/sync.go", "	next.DedupeFrom = cmp.Or(next.DedupeFrom, c.StreamSeq)\n", ""}}},
 	{"a fresh start compares with nothing", signalsPkg, "TestStartOverWhatIsKept", []edit{
 		{"sink/signals/sync.go", "DedupeFrom: s.kept(), Why: pipeline.WhyStart, Org: s.org,", "Why: pipeline.WhyStart, Org: s.org,"}}},
 	{"another origin compares with nothing", signalsPkg, "TestOriginChangeStartsAfresh", []edit{
@@ -98,7 +98,7 @@ var mutants = []mutant{
 	{"the stream's end not looked at", signalsPkg, "TestStreamLostThePosition", []edit{
 		{"sink/signals/sync.go", "	return c.StreamSeq <= s.stream.Last, nil", "	return true, nil"}}},
 	{"the watermark kept when data is lost", signalsPkg, "TestStreamLostThePosition", []edit{
-		{"sink/signals/sync.go", "	if c.CompleteThrough.Before(through) {\n", "	if true {\n"}}},
+		{"sink/signals/sync.go", "pipeline.Earlier(since, c.CompleteThrough)", "c.CompleteThrough"}}},
 	{"the fence of an unreadable position not taken", signalsPkg, "TestUnreadablePosition", []edit{
 		{"sink/signals/sync.go", "			e.seq = top.seq\n", ""}}},
 	{"a newer position read all the same", signalsPkg, "TestNewerVersionIsDeclined", []edit{
@@ -231,7 +231,7 @@ var mutants = []mutant{
 		{"pipeline/head.go", "	case first.n > 0 && h.clock.confirms(first.seen):\n", "	case first.n > 0:\n"},
 		{"pipeline/head.go", "	case known || p.Date.IsZero():\n", "	case p.Date.IsZero():\n"}}},
 	{"a published in the future believed without a Date", signalsPkg, "TestFuturePublishedWithoutADate", []edit{
-		{"sink/signals/sink.go", "		page.Date = s.query.now()\n", ""}}},
+		{"sink/signals/sink.go", "	page.Date = cmp.Or(page.Date, s.query.now())\n", ""}}},
 
 	// The runner.
 	{"the watermark of the answer itself", pipelinePkg, "TestRunnerWatermark", []edit{
