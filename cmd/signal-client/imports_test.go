@@ -108,7 +108,7 @@ func internals(source string, names ...string) []string {
 }
 
 // helpers are packages that only tests import, and that may import what they like.
-var helpers = []string{"sink/jets/jetstest", "sink/sinktest", "sink/sim", "source/okta/oktatest", "pipeline/pipelinetest", program + "/internal/clitest"}
+var helpers = []string{"sink/jets/jetstest", "sink/search/searchtest", "sink/sinktest", "sink/sim", "source/okta/oktatest", "pipeline/pipelinetest", program + "/internal/clitest"}
 
 // simulations are the packages of sinks whose tests import sources too: an org, a
 // server and pollers in one bubble.

@@ -57,6 +57,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 		doctor.New(p),
 		backfill.New(p),
 		audit.New(p),
+		search.New(p),
 		replay.New(p),
 		cursor.New(p),
 		deadletter.New(p),

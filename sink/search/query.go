@@ -22,6 +22,18 @@ import (
 // reads is not changed. Pipes never are.
 func Query(typed string) string { return rewrite(typed).String() }
 
+// Piped reports whether what was typed has pipes, so that its rows need not be events.
+func Piped(typed string) bool { return rewrite(typed).pipes }
+
+// WithPipe returns what was typed with a pipe at its end, such as limit 5.
+func WithPipe(typed, pipe string) string {
+	text := strings.TrimRightFunc(typed, unicode.IsSpace)
+	if text = strings.TrimSuffix(text, ";"); text == "" {
+		text = "*"
+	}
+	return text + "\n| " + pipe // a comment may end the query
+}
+
 // rewriting is a query on its way from what was typed to LogsQL. It follows the grammar of
 // LogsQL's filters as far as it needs to know what is a word.
 type rewriting struct {
@@ -29,6 +41,7 @@ type rewriting struct {
 	pos    int    // in in
 	out    []byte // LogsQL
 	origin []int  // for each byte of out, its place in in
+	pipes  bool
 }
 
 func rewrite(typed string) *rewriting {
@@ -43,6 +56,7 @@ func rewrite(typed string) *rewriting {
 		w.copy(w.closing("(", ")"))
 	}
 	w.filters(false)
+	w.pipes = w.peek() == '|'
 	w.copy(len(w.in))
 	return w
 }

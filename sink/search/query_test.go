@@ -104,6 +104,27 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+func TestPipes(t *testing.T) {
+	for typed, want := range map[string]string{
+		``:                             "*\n| limit 5",
+		`alice`:                        "*:alice\n| limit 5",
+		`eventType:x; `:                "eventType:x\n| limit 5",
+		`eventType:x # all | of them`:  "eventType:x # all | of them\n| limit 5",
+		`a:in(b:c | fields a)`:         "a:in(b:c | fields a)\n| limit 5",
+		`a:"|"`:                        "a:\"|\"\n| limit 5",
+		`a:b | stats count()`:          "",
+		`(alice or bob) | fields _msg`: "",
+	} {
+		if got := Piped(typed); got != (want == "") {
+			t.Errorf("%s: piped %v", typed, got)
+		}
+		text := Query(WithPipe(typed, "limit 5"))
+		if _, err := logstorage.ParseQuery(text); err != nil || want != "" && text != want {
+			t.Errorf("%s: %q, %v", typed, text, err)
+		}
+	}
+}
+
 // What is no query stays as it was typed, for VictoriaLogs to complain of.
 func TestQueryThatIsNone(t *testing.T) {
 	for _, typed := range []string{`eventType:`, `eventType:(a`, `eventType:x | bogus`, `"alice`, `eventType:x)`, `eventType:in(a`, `| fields x`, `eventType:re("[")`, `_time:bogus`, `eventType:x"y"`, `*a`} {

@@ -25,13 +25,14 @@ type Config struct {
 	Process Process
 	Okta    Okta
 	Console Console
+	Token   ConsoleToken
 	Search  Search
 	Log     Log
 }
 
 // Sections returns pointers to the sections.
 func (c *Config) Sections() []section {
-	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Okta, &c.Console, &c.Search, &c.Log}
+	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Okta, &c.Console, &c.Token, &c.Search, &c.Log}
 }
 
 // NATS is the connection to NATS, with the nats command's variables.
