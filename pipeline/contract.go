@@ -88,6 +88,7 @@ type Locks interface {
 
 // Claim is a request for an instance's lock.
 type Claim struct {
+	Kind     *Kind // of the instance
 	Instance string
 
 	// Key decides which process owns the instance: all instances of one key belong to the

@@ -37,6 +37,7 @@ func (s State) Severity() int {
 
 // Status is an instance's status, as the bucket STATUS holds it.
 type Status struct {
+	Kind            *Kind      `json:"-"` // of the instance
 	Version         int        `json:"version"`
 	Instance        string     `json:"instance"`
 	State           State      `json:"state"`

@@ -25,17 +25,62 @@ type Kind struct {
 	// time, and stores nothing. nil without an error: there is none.
 	Probe func(ctx context.Context, i pipeline.Integration, c pipeline.Credential, since, until time.Time, o Options) (*pipeline.Event, error)
 	// Explain returns what an error of Open's clients, of Probe or of Credential means. The
-	// zero Verdict: the kind knows no more than the error says.
+	// zero Verdict: the kind knows no more than the error says. nil: it never does.
 	Explain func(err error) Verdict
+}
+
+// Client returns what Open does. Its errors are known to be of this kind: see Explain.
+func (k Kind) Client(i pipeline.Integration, c pipeline.Credential, o Options) Client {
+	return client{k.Open(i, c, o), k}
+}
+
+// client marks its errors.
+type client struct {
+	Client
+	kind Kind
+}
+
+func (c client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, error) {
+	p, err := c.Client.Poll(ctx, link)
+	return p, c.kind.Mark(err)
+}
+
+func (c client) Organization(ctx context.Context) (string, error) {
+	id, err := c.Client.Organization(ctx)
+	return id, c.kind.Mark(err)
+}
+
+// Mark returns an error as one of this kind; nil: nil.
+func (k Kind) Mark(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &marked{err, k}
+}
+
+type marked struct {
+	error
+	kind Kind
+}
+
+func (m *marked) Unwrap() error { return m.error }
+
+// Explain returns what an error means to its kind; the zero Verdict: it is of no kind, or
+// the kind knows no more than it says.
+func Explain(err error) Verdict {
+	m, ok := errors.AsType[*marked](err)
+	if !ok || m.kind.Explain == nil {
+		return Verdict{}
+	}
+	return m.kind.Explain(err)
 }
 
 // Verdict is what an error of a source means to an operator.
 type Verdict struct {
-	Meaning string // with what to do; empty: not known
+	Meaning string // with what becomes of it; empty: not known
+	Remedy  string // what to do; <name> stands for the instance; empty: nothing in particular
 	Answer  string // the org's answer, without the acts that led to it; empty: there was none
 	Status  int    // HTTP status of the answer; 0: there was none
-	Foreign bool   // something on the way answered, not the vendor
-	Traced  bool   // the answer has ids for the vendor's support
 }
 
 // Errors of a Client, besides those of pipeline.Source.

@@ -72,7 +72,7 @@ var arrows = []arrow{
 	{program + "/internal/build", nil},
 	{program + "/internal/term", []string{"pipeline"}},
 	{program + "/internal/kinds", []string{"pipeline", "source", "source/..."}},
-	{program + "/internal/problem", internals("", "term", "kinds")},
+	{program + "/internal/problem", internals("source", "term")},
 	// The OKTA_ variables configure one instance, which is named after its org's host.
 	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source", "source/page")},
 	{program + "/internal/orgs", internals("source", "term", "problem", "kinds", "build")},

@@ -180,8 +180,8 @@ func (k *killFixture) held() map[string]string {
 	}
 	held := map[string]string{}
 	for _, org := range k.orgs {
-		if replicas.Held(org.instance) {
-			held[org.instance] = replicas.Locks[org.instance].Holder
+		if holder := replicas.Holder(jets.Key(kinds.Default.Name, org.instance)); holder != "" {
+			held[org.instance] = holder
 		}
 	}
 	return held

@@ -25,13 +25,14 @@ const (
 // Job is a backfill: it stores the events that an org published in a span of the past and
 // that are not stored yet. It is a value of the bucket BACKFILLS.
 type Job struct {
-	Version  int       `json:"version"`
-	ID       string    `json:"id"`
-	Instance string    `json:"instance"`
-	Since    time.Time `json:"since"` // start of the span, included
-	Until    time.Time `json:"until"` // end of the span, excluded
-	Share    float64   `json:"share"` // share of the org's limit that its requests keep to
-	State    JobState  `json:"state"`
+	Kind     *pipeline.Kind `json:"-"` // of the instance
+	Version  int            `json:"version"`
+	ID       string         `json:"id"`
+	Instance string         `json:"instance"`
+	Since    time.Time      `json:"since"` // start of the span, included
+	Until    time.Time      `json:"until"` // end of the span, excluded
+	Share    float64        `json:"share"` // share of the org's limit that its requests keep to
+	State    JobState       `json:"state"`
 
 	DoneThrough   time.Time `json:"done_through"`         // everything published before it is stored
 	WindowSeconds float64   `json:"window_seconds"`       // length of the next window, adapted to the density of events
@@ -80,6 +81,6 @@ func NewJob(kind *pipeline.Kind, id, instance string, since, until time.Time, sh
 		return Job{}, fmt.Errorf("until %s: %s", until.Format(time.RFC3339), kind.Keeps())
 	}
 	since = kind.Clamp(since, now).Truncate(time.Millisecond)
-	return Job{Version: JobVersion, ID: id, Instance: instance, Since: since, Until: until, Share: cmp.Or(share, DefaultJobShare), State: JobWaiting,
+	return Job{Kind: kind, Version: JobVersion, ID: id, Instance: instance, Since: since, Until: until, Share: cmp.Or(share, DefaultJobShare), State: JobWaiting,
 		DoneThrough: since, WindowSeconds: firstWindow.Seconds(), CreatedAt: now.UTC(), UpdatedAt: now.UTC()}, nil
 }

@@ -32,13 +32,13 @@ func (m *member) fail(o *assignment, err error) {
 		said = "can't be polled from here"
 	}
 	m.log.Log(context.Background(), m.loud(o, err), said, "err", err)
-	m.Report(m.name, state, err)
+	m.Report(o.Integration, state, err)
 }
 
 // refuse reports that another process polls another org under the instance's name.
 func (m *member) refuse(o *assignment, err error) {
 	m.log.Log(context.Background(), m.loud(o, err), "not polled here", "err", err)
-	m.Report(m.name, pipeline.StateConfig, err)
+	m.Report(o.Integration, pipeline.StateConfig, err)
 	m.leave(o, err)
 }
 

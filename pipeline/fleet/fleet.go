@@ -42,10 +42,11 @@ type Fleet struct {
 	// Report, unless nil, is called with states that Poll can't report: StateDisabled;
 	// StateConfig with the reason; StateConfig, StateRefused or StateRetrying with the
 	// error that Poll returned; StateUnowned when this process ends and releases the
-	// instance; and the empty State when the integration was deleted. Calls for one
-	// instance are sequential and never during its Poll; calls for several instances are
-	// concurrent. The contexts of the polls may have ended.
-	Report func(instance string, state pipeline.State, err error)
+	// instance; and the empty State when the integration was deleted: i is what it was. Of
+	// an invalid one only Kind and Instance are set. Calls for one instance are sequential
+	// and never during its Poll; calls for several instances are concurrent. The contexts of
+	// the polls may have ended.
+	Report func(i pipeline.Integration, state pipeline.State, err error)
 
 	Log     *slog.Logger     // nil: discarded
 	Backoff pipeline.Backoff // after a failed Poll or lock; its Rand must be safe for concurrent use
@@ -55,7 +56,7 @@ func (f *Fleet) withDefaults() *Fleet {
 	c := *f
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.Report == nil {
-		c.Report = func(string, pipeline.State, error) {}
+		c.Report = func(pipeline.Integration, pipeline.State, error) {}
 	}
 	return &c
 }
@@ -113,14 +114,14 @@ func (c *group) apply(ctx context.Context, stored map[string]pipeline.Entry) {
 	maps.DeleteFunc(c.leaving, func(_ string, left <-chan struct{}) bool { return isClosed(left) })
 	orders := make(map[string]*assignment, len(c.static)+len(stored))
 	for name, e := range c.static {
-		orders[name] = &assignment{entry: &e}
+		orders[name] = assign(name, e, "")
 	}
 	for name, e := range stored {
-		orders[name] = &assignment{entry: &e, key: e.Integration.Origin}
+		orders[name] = assign(name, e, e.Integration.Origin)
 	}
 	for name, m := range c.members {
 		if orders[name] == nil {
-			m.set(new(assignment))
+			m.set(&assignment{Entry: m.order.Load().Entry, gone: true})
 			delete(c.members, name)
 			c.leaving[name] = m.left
 		}

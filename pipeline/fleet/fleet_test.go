@@ -172,7 +172,8 @@ func (b *bench) enter(replica, instance string) (leave func(), fail error) {
 func (b *bench) fleet(replica string) *Fleet {
 	return &Fleet{Integrations: b, Locks: b, Poll: b.poll(replica),
 		Backoff: pipeline.Backoff{Rand: func() float64 { return 1 }},
-		Report: func(instance string, state pipeline.State, err error) {
+		Report: func(i pipeline.Integration, state pipeline.State, err error) {
+			instance := i.Instance
 			if err != nil {
 				b.write(instance, "%s reports %s: %v", replica, state, err)
 				return

@@ -14,27 +14,29 @@ import (
 
 // assignment is what is to be done with an instance. A newer order replaces it.
 type assignment struct {
-	entry *pipeline.Entry // nil: the integration was deleted
-	key   string          // the instance's Claim.Key
+	pipeline.Entry
+	claim pipeline.Claim
+	gone  bool // the integration was deleted
 }
 
-func (o *assignment) runs() bool {
-	return o.entry != nil && o.entry.Err == nil && o.entry.Integration.Enabled
+// assign returns the order for an entry.
+func assign(name string, e pipeline.Entry, key string) *assignment {
+	e.Integration.Instance = name
+	return &assignment{Entry: e, claim: pipeline.Claim{Kind: e.Integration.Kind, Instance: name, Key: key, Origin: e.Integration.Origin}}
 }
+
+func (o *assignment) runs() bool { return !o.gone && o.Err == nil && o.Integration.Enabled }
 
 // same reports whether the orders mean the same for a poll. Errors are compared by text,
 // because each reading makes new ones.
 func (o *assignment) same(p *assignment) bool {
-	if o.entry == nil || p.entry == nil {
-		return o.entry == p.entry
-	}
-	if o.key != p.key {
+	if o.gone != p.gone || o.claim != p.claim {
 		return false
 	}
-	if o.entry.Err != nil || p.entry.Err != nil {
-		return o.entry.Err != nil && p.entry.Err != nil && o.entry.Err.Error() == p.entry.Err.Error()
+	if o.Err != nil || p.Err != nil {
+		return o.Err != nil && p.Err != nil && o.Err.Error() == p.Err.Error()
 	}
-	return reflect.DeepEqual(polled(o.entry.Integration), polled(p.entry.Integration))
+	return reflect.DeepEqual(polled(o.Integration), polled(p.Integration))
 }
 
 // polled clears the fields that don't matter to a poll.
@@ -96,11 +98,11 @@ func (m *member) run(ctx context.Context) {
 		o := m.order.Load()
 		m.accept(o)
 		if o.runs() {
-			m.contend(ctx, o.key)
+			m.contend(ctx, o.claim)
 			continue
 		}
 		m.rest(o)
-		if o.entry == nil {
+		if o.gone {
 			return
 		}
 		unchanged, stop := m.while(ctx, func(newest *assignment) bool { return newest == o })
@@ -112,15 +114,15 @@ func (m *member) run(ctx context.Context) {
 // rest logs and reports why the instance is not polled.
 func (m *member) rest(o *assignment) {
 	switch {
-	case o.entry == nil:
+	case o.gone:
 		m.log.Info("integration deleted")
-		m.Report(m.name, "", nil)
-	case o.entry.Err != nil:
-		m.log.Error("configuration error", "err", o.entry.Err)
-		m.Report(m.name, pipeline.StateConfig, o.entry.Err)
+		m.Report(o.Integration, "", nil)
+	case o.Err != nil:
+		m.log.Error("configuration error", "err", o.Err)
+		m.Report(o.Integration, pipeline.StateConfig, o.Err)
 	default:
 		m.log.Info("integration disabled")
-		m.Report(m.name, pipeline.StateDisabled, nil)
+		m.Report(o.Integration, pipeline.StateDisabled, nil)
 	}
 	m.backoff.Reset()
 }
@@ -128,12 +130,12 @@ func (m *member) rest(o *assignment) {
 // contend waits for the lock, and polls while it is held and the orders allow it. After a
 // failure it releases the lock and waits until the next try is due or a new order
 // arrives. After a handover it claims the lock again at once.
-func (m *member) contend(ctx context.Context, key string) {
+func (m *member) contend(ctx context.Context, claim pipeline.Claim) {
 	declined := m.declined
-	claimed := func(o *assignment) bool { return o.runs() && o.key == key && (declined == nil || o == declined) }
+	claimed := func(o *assignment) bool { return o.runs() && o.claim == claim && (declined == nil || o == declined) }
 	wanted, stop := m.while(ctx, claimed)
 	tried, handed := m.order.Load(), false
-	err := m.Locks.Hold(wanted, pipeline.Claim{Instance: m.name, Key: key, Origin: origin(tried)}, func(held context.Context) {
+	err := m.Locks.Hold(wanted, claim, func(held context.Context) {
 		tried = m.hold(held, claimed)
 		handed = errors.Is(context.Cause(held), pipeline.ErrHandover)
 	})
@@ -153,13 +155,6 @@ func (m *member) contend(ctx context.Context, key string) {
 	if errors.Is(pipeline.Sleep(pause, m.backoff.Next()), pipeline.ErrChanged) {
 		m.backoff.Reset()
 	}
-}
-
-func origin(o *assignment) string {
-	if o.entry == nil {
-		return ""
-	}
-	return o.entry.Integration.Origin
 }
 
 // while returns a context that ends with cause ErrChanged once the newest order is not
@@ -188,13 +183,13 @@ func (m *member) hold(held context.Context, claimed func(*assignment) bool) *ass
 	for {
 		o := m.order.Load()
 		if held.Err() != nil || !claimed(o) {
-			m.release(held)
+			m.release(held, o)
 			return o
 		}
 		m.accept(o)
 		started := time.Now()
 		ctx, stop := m.while(held, func(newest *assignment) bool { return newest == o })
-		err := m.Poll(ctx, o.entry.Integration, func(err error) { m.able(o, err) })
+		err := m.Poll(ctx, o.Integration, func(err error) { m.able(o, err) })
 		stop()
 		changed := m.order.Load() != o
 		if changed && m.order.Load().runs() {
@@ -215,7 +210,7 @@ func (m *member) hold(held context.Context, claimed func(*assignment) bool) *ass
 // release reports StateUnowned while this process still holds the lock, so that the next
 // holder's report comes later. After a lost lock, a handover or a new order it reports
 // nothing: somebody else reports for the instance.
-func (m *member) release(held context.Context) {
+func (m *member) release(held context.Context, o *assignment) {
 	switch cause := context.Cause(held); {
 	case errors.Is(cause, pipeline.ErrSessionLost):
 		m.log.Info("lock lost", "cause", cause)
@@ -224,6 +219,6 @@ func (m *member) release(held context.Context) {
 	case errors.Is(cause, pipeline.ErrHandover):
 		m.log.Info("handed over", "cause", cause)
 	case cause != nil && !errors.Is(cause, pipeline.ErrChanged):
-		m.Report(m.name, pipeline.StateUnowned, nil)
+		m.Report(o.Integration, pipeline.StateUnowned, nil)
 	}
 }

@@ -25,14 +25,14 @@ type Backfills struct {
 type KeptJob struct {
 	backfill.Job
 	Revision uint64
-	Err      error // why it can't be read (then only Instance and ID are set); nil: it can
+	Err      error // why it can't be read (then only Kind, Instance and ID are set); nil: it can
 }
 
 // backfillKey returns a job's key: <kind>.<instance>.<id>.
-func backfillKey(kind string, j *backfill.Job) string { return jets.Key(kind, j.Instance) + "." + j.ID }
+func backfillKey(j *backfill.Job) string { return jets.Key(j.Kind.Name, j.Instance) + "." + j.ID }
 
-// Watch calls changed with all jobs, the oldest of an instance first: at the start and
-// after each change. It returns when ctx ends.
+// Watch calls changed with all jobs by their instances' keys, the oldest first: at the
+// start and after each change. It returns when ctx ends.
 func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob)) error {
 	var jobs map[string]KeptJob
 	return b.Store.Follow(ctx, jets.BucketBackfills, ">", jets.View{
@@ -40,14 +40,15 @@ func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob
 		Entry: func(e jets.KVEntry) {
 			if e.Gone {
 				delete(jobs, e.Key)
-			} else if j, ours := readJob(b.Store.Kind.Name, e); ours {
+			} else if j, ours := readJob(b.Store, e); ours {
 				jobs[e.Key] = j
 			}
 		},
 		Settled: func() {
 			byInstance := map[string][]KeptJob{}
 			for _, j := range jobs {
-				byInstance[j.Instance] = append(byInstance[j.Instance], j)
+				key := jets.Key(j.Kind.Name, j.Instance)
+				byInstance[key] = append(byInstance[key], j)
 			}
 			for _, list := range byInstance {
 				slices.SortFunc(list, older)
@@ -62,7 +63,7 @@ func (b *Backfills) Watch(ctx context.Context, changed func(map[string][]KeptJob
 func (b *Backfills) All(ctx context.Context) ([]KeptJob, error) {
 	var all []KeptJob
 	err := b.Store.Conn.Each(ctx, jets.BucketBackfills, ">", false, func(e jets.KVEntry) {
-		if j, ours := readJob(b.Store.Kind.Name, e); ours && !e.Gone {
+		if j, ours := readJob(b.Store, e); ours && !e.Gone {
 			all = append(all, j)
 		}
 	})
@@ -74,10 +75,10 @@ func older(a, b KeptJob) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
 }
 
-func readJob(kind string, e jets.KVEntry) (KeptJob, bool) {
-	name, ours := jets.KeyInstance(kind, e.Key)
+func readJob(store *jets.Store, e jets.KVEntry) (KeptJob, bool) {
+	kind, name := store.InstanceOf(e.Key)
 	instance, id, two := strings.Cut(name, ".")
-	if !ours || !two {
+	if !two {
 		return KeptJob{}, false
 	}
 	k := KeptJob{Revision: e.Revision}
@@ -87,7 +88,7 @@ func readJob(kind string, e jets.KVEntry) (KeptJob, bool) {
 	if k.Err != nil {
 		k.Job = backfill.Job{}
 	}
-	k.Instance, k.ID = instance, id
+	k.Kind, k.Instance, k.ID = kind, instance, id
 	return k, true
 }
 
@@ -95,5 +96,5 @@ func readJob(kind string, e jets.KVEntry) (KeptJob, bool) {
 // returns the new revision. Its error matches pipeline.ErrChanged when somebody else has
 // written meanwhile.
 func (b *Backfills) Put(ctx context.Context, j backfill.Job, revision uint64) (uint64, error) {
-	return b.Store.Conn.Put(ctx, jets.BucketBackfills, backfillKey(b.Store.Kind.Name, &j), revision, &nats.Msg{Data: jets.Encode(j), Header: nats.Header{}})
+	return b.Store.Conn.Put(ctx, jets.BucketBackfills, backfillKey(&j), revision, &nats.Msg{Data: jets.Encode(j), Header: nats.Header{}})
 }

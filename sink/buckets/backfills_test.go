@@ -45,7 +45,7 @@ func TestBackfills(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	_ = all.Watch(ctx, func(jobs map[string][]KeptJob) {
-		if list := jobs["prod"]; len(list) == 3 && list[1].ID == job.ID && list[1].Revision == kept[1].Revision {
+		if list := jobs["okta.prod"]; len(list) == 3 && list[1].ID == job.ID && list[1].Revision == kept[1].Revision {
 			cancel()
 		}
 	})

@@ -81,7 +81,7 @@ func TestBudgetKey(t *testing.T) {
 
 func TestBudgetsReadAndWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		b := NewBudgets(store)
 		if got, err := b.Read(t.Context(), sinktest.Origin); err != nil || !reflect.DeepEqual(got, pipeline.Budget{}) {
 			t.Errorf("before any: %+v, %v", got, err)
@@ -116,7 +116,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 // Times are by the reader's clock, however wrong the writer's is.
 func TestBudgetsOfAForeignClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudgets(sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind}))
+		b := NewBudgets(sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds}))
 		now := time.Now().UTC()
 		for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
 			theirs := now.Add(ahead)
@@ -144,7 +144,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 		written := map[string]bool{}
 		var wg sync.WaitGroup
 		for i := range n {
-			name, b := fmt.Sprint("replica-", i), NewBudgets(sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}))
+			name, b := fmt.Sprint("replica-", i), NewBudgets(sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}))
 			wg.Go(func() {
 				for range 20 {
 					err := b.Write(t.Context(), sinktest.Origin, func(stands pipeline.Budget) pipeline.Budget {
@@ -164,7 +164,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		got, err := NewBudgets(store).Read(t.Context(), sinktest.Origin)
 		i, err2 := store.Conn.Info(t.Context(), jets.BucketStream(jets.BucketBudgets))
 		if err := errors.Join(err, err2); err != nil {
@@ -181,7 +181,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 func TestBudgetsWithoutTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		if err := store.Conn.JS.DeleteStream(t.Context(), jets.BucketStream(jets.BucketBudgets)); err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestOpenWithoutBudgets(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		store, err := jets.Open(t.Context(), c, jets.Config{Kind: sinktest.Kind, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		store, err := jets.Open(t.Context(), c, jets.Config{Kinds: sinktest.Kinds, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "BUDGETS can't be created") {
 			t.Fatalf("%v\n%s", err, log.String())
 		}

@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -76,12 +77,15 @@ func (c *Changes) write(ctx context.Context, instance string, change Change) err
 // exist is empty; a value that can't be read is left out.
 func (c *Changes) Of(ctx context.Context, instance string) ([]Change, error) {
 	all := []Change{}
-	err := c.Store.Conn.Each(ctx, jets.BucketChanges, jets.Key(c.Store.Kind.Name, instance), true, func(e jets.KVEntry) {
-		var change Change
-		if !e.Gone && json.Unmarshal(e.Value, &change) == nil {
-			all = append(all, change)
-		}
-	})
+	var err error
+	for _, kind := range c.Store.Kinds {
+		err = cmp.Or(err, c.Store.Conn.Each(ctx, jets.BucketChanges, jets.Key(kind.Name, instance), true, func(e jets.KVEntry) {
+			var change Change
+			if !e.Gone && json.Unmarshal(e.Value, &change) == nil {
+				all = append(all, change)
+			}
+		}))
+	}
 	slices.Reverse(all)
 	return all, jets.IgnoreMissingBucket(err)
 }

@@ -78,7 +78,7 @@ func (w *watched) want(t *testing.T, filters map[string]string) {
 func TestIntegrationsWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		w := watching(t, store, nil)
 		w.want(t, map[string]string{})
 		if _, times := w.told(); times != 1 {
@@ -115,7 +115,7 @@ func TestIntegrationsWatch(t *testing.T) {
 func TestIntegrationsSurviveRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		sinktest.Put(t, store, jets.BucketIntegrations, "okta.a", fmt.Sprintf(integration, "one"))
 		sinktest.Put(t, store, jets.BucketIntegrations, "okta.b", fmt.Sprintf(integration, "b"))
 		s.Stop()
@@ -143,7 +143,7 @@ func TestIntegrationsSurviveRestart(t *testing.T) {
 // once is read from its beginning.
 func TestIntegrationsBucketMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		for i := range 20 {
 			sinktest.Put(t, store, jets.BucketIntegrations, "okta.a", fmt.Sprintf(integration, fmt.Sprint(i)))
 		}
@@ -172,7 +172,7 @@ func TestIntegrationsBucketMadeAnew(t *testing.T) {
 
 func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 	s := jetstest.Run(t)
-	store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+	store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 	all := &Integrations{Store: store}
 	ctx := t.Context()
 	if w, err := all.Get(ctx, "a"); err != nil || w.Value != nil || w.Revision != 0 {
@@ -219,7 +219,7 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer // written by the watch alone, read after synctest.Wait
 		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind, Log: logger})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds, Log: logger})
 		for _, instance := range []string{"a", "b", "c"} {
 			sinktest.Put(t, store, jets.BucketIntegrations, jets.Key(sinktest.Kind.Name, instance), fmt.Sprintf(integration, instance))
 		}

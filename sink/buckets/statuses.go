@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,7 @@ type Statuses struct {
 	wake  chan struct{}
 
 	mu     sync.Mutex
-	drafts map[string]*draft // by instance
+	drafts map[string]*draft // by the instance's key
 	dirty  map[string]*draft // those whose newest status is not written yet
 	unfit  bool              // the bucket was missing
 }
@@ -57,7 +58,7 @@ func NewStatuses(store *jets.Store, log *slog.Logger) *Statuses {
 
 // Put sets an instance's newest status. It never blocks.
 func (s *Statuses) Put(status pipeline.Status) {
-	s.hand(status.Instance, func(d *draft) {
+	s.hand(status.Kind, status.Instance, func(d *draft) {
 		if d.newest == nil || telling(d.written) != telling(status) {
 			d.due = time.Time{}
 		}
@@ -66,17 +67,17 @@ func (s *Statuses) Put(status pipeline.Status) {
 }
 
 // Delete deletes an instance's status. It never blocks.
-func (s *Statuses) Delete(instance string) {
-	s.hand(instance, func(d *draft) { d.newest, d.due = nil, time.Time{} })
+func (s *Statuses) Delete(kind *pipeline.Kind, instance string) {
+	s.hand(kind, instance, func(d *draft) { d.newest, d.due = nil, time.Time{} })
 }
 
 // Leave hands an instance's status over to the next holder, which continues from these
 // figures: a pending periodic write is made now, unless another process has written. It
 // never blocks.
-func (s *Statuses) Leave(instance string) {
+func (s *Statuses) Leave(kind *pipeline.Kind, instance string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.dirty[instance]; d != nil && time.Until(d.due) > 0 {
+	if d := s.dirty[jets.Key(kind.Name, instance)]; d != nil && time.Until(d.due) > 0 {
 		d.due, d.last = time.Time{}, true
 		s.rouse()
 	}
@@ -87,16 +88,20 @@ func telling(s pipeline.Status) [4]string {
 	return [4]string{string(s.State), s.Holder, s.Breaker, s.LastError}
 }
 
-func (s *Statuses) hand(instance string, change func(*draft)) {
+func (s *Statuses) hand(kind *pipeline.Kind, instance string, change func(*draft)) {
+	key := keyOf(s.store, kind, instance)
+	if key == "" {
+		return
+	}
 	s.mu.Lock()
-	d := s.drafts[instance]
+	d := s.drafts[key]
 	if d == nil {
 		d = new(draft)
-		s.drafts[instance] = d
+		s.drafts[key] = d
 	}
 	d.last = false
 	change(d)
-	s.dirty[instance] = d
+	s.dirty[key] = d
 	s.mu.Unlock()
 	s.rouse()
 }
@@ -142,7 +147,7 @@ func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, statusWriters)
 	var next time.Duration
-	for instance, wait := range s.waits() {
+	for key, wait := range s.waits() {
 		if wait > 0 && !all {
 			if next == 0 || wait < next {
 				next = wait
@@ -151,7 +156,7 @@ func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
-			s.write(ctx, instance)
+			s.write(ctx, key)
 			<-slots
 		})
 	}
@@ -162,25 +167,25 @@ func (s *Statuses) flush(ctx context.Context, all bool) time.Duration {
 	return next
 }
 
-// waits returns the instances to write, and how long each has to wait.
+// waits returns the keys to write, and how long each has to wait.
 func (s *Statuses) waits() map[string]time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	waits := make(map[string]time.Duration, len(s.dirty))
-	for instance, d := range s.dirty {
-		waits[instance] = time.Until(d.due)
+	for key, d := range s.dirty {
+		waits[key] = time.Until(d.due)
 	}
 	return waits
 }
 
-func (s *Statuses) write(ctx context.Context, instance string) {
+func (s *Statuses) write(ctx context.Context, key string) {
 	s.mu.Lock()
-	d := s.drafts[instance]
+	d := s.drafts[key]
 	status, last, farewell := d.newest, d.stored, d.last
-	delete(s.dirty, instance)
+	delete(s.dirty, key)
 	s.mu.Unlock()
 
-	m := s.message(instance, status)
+	m := s.message(key, status)
 	if status != nil && (farewell || status.State == pipeline.StateUnowned) {
 		if last == 0 {
 			return
@@ -190,12 +195,12 @@ func (s *Statuses) write(ctx context.Context, instance string) {
 	ctx, cancel := context.WithTimeout(ctx, jets.RequestTimeout)
 	defer cancel()
 	stored, err := s.store.Publisher.Publish(ctx, []*nats.Msg{m})
-	s.wrote(instance, d, status, stored, err)
+	s.wrote(key, d, status, stored, err)
 }
 
 // message returns the message of a status; nil: of its deletion.
-func (s *Statuses) message(instance string, status *pipeline.Status) *nats.Msg {
-	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketStatus, jets.Key(s.store.Kind.Name, instance)), Header: nats.Header{}}
+func (s *Statuses) message(key string, status *pipeline.Status) *nats.Msg {
+	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketStatus, key), Header: nats.Header{}}
 	if status == nil {
 		m.Header["KV-Operation"] = []string{"DEL"}
 	} else {
@@ -205,25 +210,25 @@ func (s *Statuses) message(instance string, status *pipeline.Status) *nats.Msg {
 }
 
 // wrote records the result of a write, and when the next one is due.
-func (s *Statuses) wrote(instance string, d *draft, status *pipeline.Status, stored uint64, err error) {
+func (s *Statuses) wrote(key string, d *draft, status *pipeline.Status, stored uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if errors.Is(err, pipeline.ErrFenced) {
 		return // another process has written
 	}
 	if err != nil {
-		s.dirty[instance] = d
+		s.dirty[key] = d
 		d.due = time.Now().Add(statusRetry)
 		s.unfit = s.unfit || jets.StreamChanged(err)
-		s.log.Debug("status not written", "instance", instance, "err", err)
+		s.log.Debug("status not written", "instance", slugOf(key), "err", err)
 		return
 	}
 	d.written, d.stored, d.due = pipeline.Status{}, stored, time.Now().Add(statusEvery)
-	again := s.dirty[instance] != nil
+	again := s.dirty[key] != nil
 	if status != nil {
 		d.written = *status
 	} else if !again {
-		delete(s.drafts, instance)
+		delete(s.drafts, key)
 	}
 	if again && (d.newest == nil || telling(*d.newest) != telling(d.written)) {
 		d.due = time.Time{}
@@ -241,28 +246,32 @@ func ReadStatus(ctx context.Context, store *jets.Store, instance string) (pipeli
 	if err != nil || jets.Gone(m.Header) {
 		return pipeline.Status{}, err
 	}
-	return StatusOf(store.Kind.Name, jets.KVEntry{Key: key, Value: m.Data}), nil
+	return StatusOf(store, jets.KVEntry{Key: key, Value: m.Data}), nil
 }
 
 // AllStatuses reads the bucket STATUS once, by instance. A status that can't be read says
 // so in its LastError.
 func AllStatuses(ctx context.Context, store *jets.Store) ([]pipeline.Status, error) {
 	var all []pipeline.Status
-	err := store.Conn.Each(ctx, jets.BucketStatus, jets.Key(store.Kind.Name, "*"), false, func(e jets.KVEntry) {
-		if !e.Gone {
-			all = append(all, StatusOf(store.Kind.Name, e))
-		}
-	})
+	var err error
+	for _, kind := range store.Kinds {
+		err = cmp.Or(err, store.Conn.Each(ctx, jets.BucketStatus, jets.Key(kind.Name, "*"), false, func(e jets.KVEntry) {
+			if !e.Gone {
+				all = append(all, StatusOf(store, e))
+			}
+		}))
+	}
 	slices.SortFunc(all, func(a, b pipeline.Status) int { return strings.Compare(a.Instance, b.Instance) })
 	return all, err
 }
 
-// StatusOf reads a value of STATUS; one that can't be read says so in its LastError.
-func StatusOf(kind string, e jets.KVEntry) pipeline.Status {
+// StatusOf reads a value of STATUS; one that can't be read says so in its LastError. Its
+// Kind is nil if it is none of the store's.
+func StatusOf(store *jets.Store, e jets.KVEntry) pipeline.Status {
 	var status pipeline.Status
 	if err := json.Unmarshal(e.Value, &status); err != nil {
 		status = pipeline.Status{Version: 1, State: pipeline.StateNew, LastError: fmt.Sprintf("status can't be read: %v", err)}
 	}
-	status.Instance, _ = jets.KeyInstance(kind, e.Key)
+	status.Kind, status.Instance = store.InstanceOf(e.Key)
 	return status
 }

@@ -44,12 +44,12 @@ func wantStatus(t *testing.T, store *jets.Store, want ...string) {
 }
 
 func status(instance string, state pipeline.State, events uint64) pipeline.Status {
-	return pipeline.Status{Version: 1, Instance: instance, State: state, Events: events}
+	return pipeline.Status{Kind: sinktest.Kind, Version: 1, Instance: instance, State: state, Events: events}
 }
 
 func TestStatuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		w, stop := writing(t, store)
 		w.Put(status("b", pipeline.StateNew, 0))
 		w.Put(status("a", pipeline.StatePolling, 1))
@@ -65,7 +65,7 @@ func TestStatuses(t *testing.T) {
 		w.Put(status("a", pipeline.StateRefused, 5)) // news: at once
 		wantStatus(t, store, "a credential refused 5", "b new 0")
 
-		w.Delete("b")
+		w.Delete(sinktest.Kind, "b")
 		wantStatus(t, store, "a credential refused 5")
 		w.Put(status("b", pipeline.StateNew, 0))
 		wantStatus(t, store, "a credential refused 5", "b new 0")
@@ -80,9 +80,9 @@ func TestStatuses(t *testing.T) {
 func TestStatusesOfOneWhoLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := jetstest.Run(t)
-		store := sinktest.Open(t, server, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, server, jets.Config{Kinds: sinktest.Kinds})
 		first, stop := writing(t, store)
-		next, _ := writing(t, sinktest.Open(t, server, jets.Config{Kind: sinktest.Kind}))
+		next, _ := writing(t, sinktest.Open(t, server, jets.Config{Kinds: sinktest.Kinds}))
 		unowned := func(instances ...string) {
 			for _, instance := range instances {
 				first.Put(status(instance, pipeline.StateUnowned, 9))
@@ -95,7 +95,7 @@ func TestStatusesOfOneWhoLeaves(t *testing.T) {
 		wantStatus(t, store, "a polling 1", "b polling 1", "c polling 1")
 		next.Put(status("b", pipeline.StateNew, 2)) // it has taken over
 		first.Put(status("c", pipeline.StatePolling, 5))
-		first.Leave("c") // handed over; what waits is old
+		first.Leave(sinktest.Kind, "c") // handed over; what waits is old
 		next.Put(status("c", pipeline.StateNew, 2))
 		synctest.Wait()
 		unowned("a", "b", "d")
@@ -114,7 +114,7 @@ func TestStatusesOfOneWhoLeaves(t *testing.T) {
 // quicker, and that one goes on from there.
 func TestStatusesAreCarriedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		if s, err := ReadStatus(t.Context(), store, "a"); err != nil || s.Events != 0 {
 			t.Errorf("before anything was written: %+v, %v", s, err)
 		}
@@ -122,7 +122,7 @@ func TestStatusesAreCarriedOn(t *testing.T) {
 		first.Put(status("a", pipeline.StatePolling, 1))
 		synctest.Wait()
 		first.Put(status("a", pipeline.StatePolling, 7)) // no news: it would wait
-		first.Leave("a")
+		first.Leave(sinktest.Kind, "a")
 		synctest.Wait()
 		if s, err := ReadStatus(t.Context(), store, "a"); err != nil || s.Events != 7 {
 			t.Errorf("after the holder has left: %+v, %v", s, err)
@@ -133,12 +133,12 @@ func TestStatusesAreCarriedOn(t *testing.T) {
 // What is news is written, even by one who leaves.
 func TestStatusesLastNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		w, _ := writing(t, store)
 		w.Put(status("a", pipeline.StatePolling, 1))
 		synctest.Wait()
 		w.Put(status("a", pipeline.StateConfig, 2))
-		w.Leave("a")
+		w.Leave(sinktest.Kind, "a")
 		wantStatus(t, store, "a configuration error 2")
 	})
 }
@@ -146,7 +146,7 @@ func TestStatusesLastNews(t *testing.T) {
 // A thousand updates a second cost no more than one message each 15 s.
 func TestStatusesAreSparing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		w, _ := writing(t, store)
 		for i := range 600 {
 			w.Put(status("a", pipeline.StatePolling, uint64(i)))
@@ -162,7 +162,7 @@ func TestStatusesAreSparing(t *testing.T) {
 func TestStatusesSurviveOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		w, _ := writing(t, store)
 		w.Put(status("a", pipeline.StatePolling, 1))
 		wantStatus(t, store, "a polling 1")
@@ -180,7 +180,7 @@ func TestStatusesSurviveOutage(t *testing.T) {
 
 func TestStatusesOutliveTheirBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		w, _ := writing(t, store)
 		w.Put(status("a", pipeline.StatePolling, 1))
 		synctest.Wait()
@@ -195,7 +195,7 @@ func TestStatusesOutliveTheirBucket(t *testing.T) {
 
 func TestStatusUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		sinktest.Put(t, store, jets.BucketStatus, "okta.a", "no json")
 		all, err := AllStatuses(t.Context(), store)
 		if err != nil || len(all) != 1 || all[0].Instance != "a" || all[0].LastError == "" {

@@ -71,7 +71,7 @@ type Strips struct {
 	log   *slog.Logger
 
 	mu     sync.Mutex
-	drafts map[string]*stripDraft // by instance
+	drafts map[string]*stripDraft // by the instance's key
 }
 
 // stripDraft is the tick of an instance that is under way.
@@ -90,16 +90,17 @@ func NewStrips(store *jets.Store, log *slog.Logger) *Strips {
 // Put records an instance's state. StateUnowned is not recorded: this process gives the
 // instance up, and the next holder reports it. It never blocks.
 func (s *Strips) Put(status pipeline.Status) {
-	if status.State == pipeline.StateUnowned {
-		s.Leave(status.Instance)
+	key := keyOf(s.store, status.Kind, status.Instance)
+	if key == "" || status.State == pipeline.StateUnowned {
+		s.Leave(status.Kind, status.Instance)
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.drafts[status.Instance]
+	d := s.drafts[key]
 	if d == nil {
 		d = new(stripDraft)
-		s.drafts[status.Instance] = d
+		s.drafts[key] = d
 	}
 	d.state, d.said = status.State, strings.ToValidUTF8(status.LastError[:min(len(status.LastError), mostSaid)], "")
 	d.note(time.Now())
@@ -114,10 +115,10 @@ func (d *stripDraft) note(now time.Time) {
 }
 
 // Leave forgets an instance: another process reports it from now on, or it was deleted.
-func (s *Strips) Leave(instance string) {
+func (s *Strips) Leave(kind *pipeline.Kind, instance string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.drafts, instance)
+	delete(s.drafts, jets.Key(kind.Name, instance))
 }
 
 // Run writes until ctx ends, and then once more.
@@ -137,13 +138,13 @@ func (s *Strips) Run(ctx context.Context) error {
 func (s *Strips) flush(ctx context.Context) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, stripWriters)
-	for instance, tick := range s.due(time.Now()) {
+	for key, tick := range s.due(time.Now()) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := s.write(ctx, instance, tick); err != nil {
-				s.log.Debug("history not written", "instance", instance, "err", err)
-				s.retry(instance)
+			if err := s.write(ctx, key, tick); err != nil {
+				s.log.Debug("history not written", "instance", slugOf(key), "err", err)
+				s.retry(key)
 			}
 		})
 	}
@@ -155,31 +156,31 @@ func (s *Strips) due(now time.Time) map[string]Tick {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	due := map[string]Tick{}
-	for instance, d := range s.drafts {
+	for key, d := range s.drafts {
 		if !d.dirty {
 			d.note(now) // a new tick begins with the state that still holds
 		}
 		if d.dirty {
-			due[instance], d.dirty = d.tick, false
+			due[key], d.dirty = d.tick, false
 		}
 	}
 	return due
 }
 
-func (s *Strips) retry(instance string) {
+func (s *Strips) retry(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.drafts[instance]; d != nil {
+	if d := s.drafts[key]; d != nil {
 		d.dirty = true
 	}
 }
 
 // write adds a tick to the stored strip, by compare-and-set: another process may add its
 // own at the same time.
-func (s *Strips) write(ctx context.Context, instance string, tick Tick) error {
+func (s *Strips) write(ctx context.Context, key string, tick Tick) error {
 	ctx, cancel := context.WithTimeout(ctx, jets.RequestTimeout)
 	defer cancel()
-	strip, revision, err := s.read(ctx, instance)
+	strip, revision, err := s.read(ctx, key)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = s.store.EnsureHistory(ctx)
 	}
@@ -188,18 +189,24 @@ func (s *Strips) write(ctx context.Context, instance string, tick Tick) error {
 	}
 	strip.Version = stripVersion
 	strip.add(tick)
-	_, err = s.store.Conn.Put(ctx, jets.BucketHistory, s.key(instance), revision, &nats.Msg{Data: jets.Encode(strip), Header: nats.Header{}})
+	_, err = s.store.Conn.Put(ctx, jets.BucketHistory, key, revision, &nats.Msg{Data: jets.Encode(strip), Header: nats.Header{}})
 	return err
 }
 
 // Read returns an instance's last 24 hours; empty if nothing is recorded.
 func (s *Strips) Read(ctx context.Context, instance string) (Strip, error) {
-	strip, _, err := s.read(ctx, instance)
+	var strip Strip
+	var err error
+	for _, kind := range s.store.Kinds {
+		if len(strip.Ticks) == 0 && err == nil {
+			strip, _, err = s.read(ctx, jets.Key(kind.Name, instance))
+		}
+	}
 	return strip, jets.IgnoreMissingBucket(err)
 }
 
-func (s *Strips) read(ctx context.Context, instance string) (Strip, uint64, error) {
-	m, err := s.store.Conn.Value(ctx, jets.BucketHistory, s.key(instance))
+func (s *Strips) read(ctx context.Context, key string) (Strip, uint64, error) {
+	m, err := s.store.Conn.Value(ctx, jets.BucketHistory, key)
 	if errors.Is(err, jets.ErrNoMessage) {
 		return Strip{}, 0, nil
 	}
@@ -212,5 +219,3 @@ func (s *Strips) read(ctx context.Context, instance string) (Strip, uint64, erro
 	}
 	return strip, m.Seq, nil
 }
-
-func (s *Strips) key(instance string) string { return jets.Key(s.store.Kind.Name, instance) }

@@ -54,7 +54,7 @@ func wantTicks(t *testing.T, store *jets.Store, start time.Time, want ...string)
 // and another process that takes over in the middle of a tick makes it only worse.
 func TestStrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		start := time.Now().UTC().Truncate(TickLength)
 		wantTicks(t, store, start)
 		a, stop := recording(t, store)
@@ -92,7 +92,7 @@ func TestStrips(t *testing.T) {
 // other.
 func TestStripsOfTwoWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		start := time.Now().UTC().Truncate(TickLength)
 		a, _ := recording(t, store)
 		b, _ := recording(t, store)

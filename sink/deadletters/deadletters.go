@@ -7,6 +7,7 @@
 package deadletters
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,8 @@ type DeadLetters struct{ Store *jets.Store }
 
 // DeadLetter is an element of a page that could not be published.
 type DeadLetter struct {
-	Seq      uint64 // in DEADLETTER
+	Seq      uint64         // in DEADLETTER
+	Kind     *pipeline.Kind // of the instance; nil: of none that the store has
 	Instance string
 	Time     time.Time     // when it was kept
 	Reason   pipeline.Flaw // empty: no signal-client wrote the message
@@ -42,8 +44,9 @@ type DeadLetter struct {
 // Cut reports whether the end of the element is missing.
 func (l DeadLetter) Cut() bool { return l.Kept < l.Size }
 
-func letterOf(kind, subject string, h nats.Header, seq uint64, at time.Time, data []byte) DeadLetter {
-	l := DeadLetter{Seq: seq, Instance: strings.TrimPrefix(subject, jets.SubjectDeadLetter(kind, "")), Time: at.UTC(), Header: h, Data: data,
+func (d *DeadLetters) letterOf(subject string, h nats.Header, seq uint64, at time.Time, data []byte) DeadLetter {
+	kind, instance := d.Store.InstanceOf(strings.TrimPrefix(subject, prefix))
+	l := DeadLetter{Seq: seq, Kind: kind, Instance: cmp.Or(instance, subject), Time: at.UTC(), Header: h, Data: data,
 		Reason: pipeline.Flaw(jets.First(h, signals.HeaderReason)), Link: pipeline.Link(jets.First(h, signals.HeaderCursor)), Kept: len(data)}
 	if kept, err := strconv.Atoi(jets.First(h, headerMsgSize)); err == nil { // headers only
 		l.Kept = kept
@@ -55,6 +58,18 @@ func letterOf(kind, subject string, h nats.Header, seq uint64, at time.Time, dat
 	return l
 }
 
+// prefix begins the subjects of dead letters; an instance's key follows.
+const prefix = "deadletter."
+
+// subjects returns the subjects of an instance's dead letters, by kind; empty: of all.
+func subjects(store *jets.Store, instance string) []string {
+	var all []string
+	for _, kind := range store.Kinds {
+		all = append(all, jets.SubjectDeadLetter(kind.Name, cmp.Or(instance, "*")))
+	}
+	return all
+}
+
 // headerMsgSize is the size of a message whose data was not requested.
 const headerMsgSize = "Nats-Msg-Size"
 
@@ -62,10 +77,7 @@ const headerMsgSize = "Nats-Msg-Size"
 // instance (empty: of all) kept since a time (zero: all). headers: without their data.
 func (d *DeadLetters) All(ctx context.Context, instance string, since time.Time, headers bool) iter.Seq2[DeadLetter, error] {
 	return func(yield func(DeadLetter, error) bool) {
-		if instance == "" {
-			instance = "*"
-		}
-		config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{jets.SubjectDeadLetter(d.Store.Kind.Name, instance)}, HeadersOnly: headers, InactiveThreshold: time.Minute}
+		config := jetstream.OrderedConsumerConfig{FilterSubjects: subjects(d.Store, instance), HeadersOnly: headers, InactiveThreshold: time.Minute}
 		if !since.IsZero() {
 			config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 		}
@@ -97,7 +109,7 @@ func (d *DeadLetters) read(ctx context.Context, config jetstream.OrderedConsumer
 			return err
 		}
 		through, pending = meta.Sequence.Stream, min(pending-1, meta.NumPending) // without those that arrive meanwhile
-		if !visit(letterOf(d.Store.Kind.Name, m.Subject(), m.Headers(), through, meta.Timestamp, m.Data())) {
+		if !visit(d.letterOf(m.Subject(), m.Headers(), through, meta.Timestamp, m.Data())) {
 			return nil
 		}
 	}
@@ -110,7 +122,7 @@ func (d *DeadLetters) Get(ctx context.Context, seq uint64) (DeadLetter, error) {
 	if err != nil {
 		return DeadLetter{}, err
 	}
-	return letterOf(d.Store.Kind.Name, m.Subject, m.Header, m.Seq, m.Time, m.Data), nil
+	return d.letterOf(m.Subject, m.Header, m.Seq, m.Time, m.Data), nil
 }
 
 // Delete deletes one dead letter. Deleting a missing one is no error.
@@ -127,10 +139,12 @@ func (d *DeadLetters) Delete(ctx context.Context, seq uint64) error {
 
 // Purge deletes all dead letters of an instance up to and including a sequence.
 func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64) error {
-	err := d.Store.Conn.Ask(ctx, "STREAM.PURGE."+jets.StreamDeadLetter,
-		map[string]any{"filter": jets.SubjectDeadLetter(d.Store.Kind.Name, instance), "seq": through + 1}, &struct{}{})
-	if err != nil {
-		return fmt.Errorf("purge dead letters of %s: %w", instance, err)
+	for _, subject := range subjects(d.Store, instance) {
+		err := d.Store.Conn.Ask(ctx, "STREAM.PURGE."+jets.StreamDeadLetter,
+			map[string]any{"filter": subject, "seq": through + 1}, &struct{}{})
+		if err != nil {
+			return fmt.Errorf("purge dead letters of %s: %w", instance, err)
+		}
 	}
 	return nil
 }
@@ -138,13 +152,15 @@ func (d *DeadLetters) Purge(ctx context.Context, instance string, through uint64
 // Count counts the dead letters in DEADLETTER, by instance.
 func Count(ctx context.Context, store *jets.Store) (map[string]uint64, error) {
 	var found jets.Info
-	err := store.Conn.Ask(ctx, "STREAM.INFO."+jets.StreamDeadLetter, map[string]any{"subjects_filter": jets.SubjectDeadLetter(store.Kind.Name, "*")}, &found)
+	err := store.Conn.Ask(ctx, "STREAM.INFO."+jets.StreamDeadLetter, map[string]any{"subjects_filter": prefix + "*.*"}, &found)
 	if err != nil {
 		return nil, fmt.Errorf("count dead letters: %w", err)
 	}
 	waiting := map[string]uint64{}
 	for subject, n := range found.State.Subjects {
-		waiting[strings.TrimPrefix(subject, jets.SubjectDeadLetter(store.Kind.Name, ""))] = n
+		if kind, instance := store.InstanceOf(strings.TrimPrefix(subject, prefix)); kind != nil {
+			waiting[instance] += n
+		}
 	}
 	return waiting, nil
 }

@@ -26,14 +26,14 @@ var (
 
 // Requeue stores a dead letter that can be published by now as an event of the past, as a
 // repair does, and deletes it. It reports whether it stored it; false: it was stored
-// already. parse reads an element of a page.
+// already.
 //
 // A restart finds the dead letter, with its event stored or not. It is deleted only after
 // the ack of the event's batch, so nothing is lost; a second requeue finds the stored
 // event's id, so nothing is doubled. The events' fence separates two concurrent requeues,
 // or a requeue and a poller that stores the event meanwhile.
-func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (stored bool, err error) {
-	e, err := d.Requeueable(ctx, l, parse)
+func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter) (stored bool, err error) {
+	e, err := d.Requeueable(ctx, l)
 	if err != nil {
 		return false, err
 	}
@@ -42,7 +42,7 @@ func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]by
 	if e.Published.IsZero() {
 		past.Until = time.Now().AddDate(1000, 0, 0)
 	}
-	r, err := (&signals.Ledger{Store: d.Store, Instance: l.Instance}).Insert(ctx, past)
+	r, err := (&signals.Ledger{Store: d.Store.Of(l.Kind), Instance: l.Instance}).Insert(ctx, past)
 	if err != nil {
 		return false, err
 	}
@@ -53,26 +53,26 @@ func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter, parse func([]by
 }
 
 // Requeueable returns the element of a dead letter that is an event and can be stored now.
-func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
-	e, err := d.publishable(ctx, l, parse)
+func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter) (pipeline.Event, error) {
+	e, err := d.publishable(ctx, l)
 	if err != nil {
 		return e, err
 	}
-	return e, passed(ctx, &signals.Operator{Store: d.Store, Instance: l.Instance}, l, e)
+	return e, passed(ctx, &signals.Operator{Store: d.Store.Of(l.Kind), Instance: l.Instance}, l, e)
 }
 
 // publishable returns the element of a dead letter if the server accepts it by now.
-func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func([]byte) (pipeline.Event, error)) (pipeline.Event, error) {
+func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter) (pipeline.Event, error) {
 	if l.Reason == pipeline.FlawConflict {
 		return pipeline.Event{}, ErrConflict
 	}
-	if l.Reason != pipeline.FlawTooLarge {
+	if l.Reason != pipeline.FlawTooLarge || l.Kind == nil {
 		return pipeline.Event{}, ErrNoEvent
 	}
 	if l.Cut() {
 		return pipeline.Event{}, ErrCut
 	}
-	e, err := parse(l.Data)
+	e, err := l.Kind.Element(l.Data)
 	if err != nil {
 		return e, fmt.Errorf("%w: %w", ErrNoEvent, err)
 	}
@@ -82,7 +82,7 @@ func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter, parse func(
 	if err := d.Store.Measure(ctx); err != nil {
 		return e, err
 	}
-	if signals.TooLarge(d.Store, l.Instance, &e) {
+	if signals.TooLarge(d.Store.Of(l.Kind), l.Instance, &e) {
 		return e, fmt.Errorf("%w: %d bytes with its headers", ErrStillTooLarge, d.Store.MaxMessage())
 	}
 	return e, nil

@@ -15,7 +15,6 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/signals"
 	"github.com/witfoo/signal-client/sink/sinktest"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // live is a sink, and where it stands.
@@ -101,30 +100,30 @@ func TestRequeue(t *testing.T) {
 		t.Fatalf("dead letters: %d, the first %+v", len(all), all[0].Header)
 	}
 	d := &DeadLetters{Store: jets.Attach(st.Store.Conn, sinktest.Kind)}
-	if _, err := d.Requeue(t.Context(), all[0], okta.Element); !errors.Is(err, ErrStillTooLarge) {
+	if _, err := d.Requeue(t.Context(), all[0]); !errors.Is(err, ErrStillTooLarge) {
 		t.Fatalf("too large still: %v", err)
 	}
 	for _, l := range all[1:] {
-		if _, err := d.Requeue(t.Context(), l, okta.Element); !errors.Is(err, ErrNoEvent) {
+		if _, err := d.Requeue(t.Context(), l); !errors.Is(err, ErrNoEvent) {
 			t.Fatalf("%s: %v", l.Data, err)
 		}
 	}
 	conflicting := DeadLetter{Instance: "prod", Reason: pipeline.FlawConflict}
-	if _, err := d.Requeueable(t.Context(), conflicting, nil); !errors.Is(err, ErrConflict) {
+	if _, err := d.Requeueable(t.Context(), conflicting); !errors.Is(err, ErrConflict) {
 		t.Errorf("a conflicting repeat: %v", err)
 	}
 	st.LimitSignals(-1)
 	d.Store = jets.Attach(st.Store.Conn, sinktest.Kind)
 	cut := all[0]
 	cut.Kept--
-	if _, err := d.Requeue(t.Context(), cut, okta.Element); !errors.Is(err, ErrCut) {
+	if _, err := d.Requeue(t.Context(), cut); !errors.Is(err, ErrCut) {
 		t.Fatalf("a cut one: %v", err)
 	}
-	stored, err := d.Requeue(t.Context(), all[0], okta.Element)
+	stored, err := d.Requeue(t.Context(), all[0])
 	if err != nil || !stored {
 		t.Fatalf("requeued: %v, %v", stored, err)
 	}
-	if stored, err = d.Requeue(t.Context(), all[0], okta.Element); err != nil || stored {
+	if stored, err = d.Requeue(t.Context(), all[0]); err != nil || stored {
 		t.Fatalf("requeued again: %v, %v", stored, err)
 	}
 	if got := uuids(st); !slices.Equal(got, []string{"id-0001", "id-0003", "id-0002repair"}) || len(letters(st)) != 2 {
@@ -148,20 +147,20 @@ func TestRequeueWaitsForThePoll(t *testing.T) {
 	letter := letters(st)[0]
 	p := synced(st, "prod")
 	letter.Link = p.at.Link
-	if _, err := d.Requeue(t.Context(), letter, okta.Element); !errors.Is(err, ErrNotPassed) {
+	if _, err := d.Requeue(t.Context(), letter); !errors.Is(err, ErrNotPassed) {
 		t.Fatalf("with its page's link not left: %v", err)
 	}
 	letter = letters(st)[0]
 	back := signals.Mark{Seq: p.at.Seq - 3}
 	_, err := (&signals.Operator{Store: st.Store, Instance: "prod"}).Rewind(t.Context(), back, false, func(signals.Move) error { return nil })
 	st.OK(err)
-	if _, err := d.Requeue(t.Context(), letter, okta.Element); !errors.Is(err, pipeline.ErrMakingUp) {
+	if _, err := d.Requeue(t.Context(), letter); !errors.Is(err, pipeline.ErrMakingUp) {
 		t.Fatalf("while its page is served again: %v", err)
 	}
 	p = synced(st, "prod")
 	p.commit(p.page(1, false, sinktest.Event(1), sinktest.Large(2), sinktest.Event(3))) // it fits now
 	p.commit(p.page(2, true))
-	if stored, err := d.Requeue(t.Context(), letter, okta.Element); err != nil || stored {
+	if stored, err := d.Requeue(t.Context(), letter); err != nil || stored {
 		t.Fatalf("after the poll has stored it: %v, %v", stored, err)
 	}
 	if got := uuids(st); len(got) != 3 || len(letters(st)) != 2 {
@@ -181,7 +180,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 		conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
 		st.OK(err)
 		w.CutAfter(writes)
-		_, err = (&DeadLetters{Store: jets.Attach(conn, sinktest.Kind)}).Requeue(t.Context(), letter, okta.Element)
+		_, err = (&DeadLetters{Store: jets.Attach(conn, sinktest.Kind)}).Requeue(t.Context(), letter)
 		conn.Close()
 		_, gone := (&DeadLetters{Store: st.Store}).Get(t.Context(), letter.Seq)
 		switch n := countOf(st, instance); {
@@ -194,7 +193,7 @@ func TestRequeueCutAnywhere(t *testing.T) {
 		case gone == nil:
 			half++
 		}
-		_, err = (&DeadLetters{Store: st.Store}).Requeue(t.Context(), letter, okta.Element)
+		_, err = (&DeadLetters{Store: st.Store}).Requeue(t.Context(), letter)
 		st.OK(err)
 		_, gone = (&DeadLetters{Store: st.Store}).Get(t.Context(), letter.Seq)
 		if n := countOf(st, instance); n != 3 || !errors.Is(gone, jets.ErrNoMessage) || writes > 100 {
@@ -275,7 +274,7 @@ func TestDeadLettersAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := jets.Open(ctx, conn, jets.Config{Kind: sinktest.Kind})
+	store, err := jets.Open(ctx, conn, jets.Config{Kinds: sinktest.Kinds})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 func TestEpoch(t *testing.T) {
@@ -136,7 +135,7 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 // Even the demand for a watch may come twice.
 func TestConsumerAskedForTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{Kind: okta.Kind})
+		store := opened(t, jetstest.Run(t), Config{Kinds: oktaKinds})
 		if _, err := store.Conn.Put(t.Context(), BucketLocks, "okta.acme", 0, &nats.Msg{Data: []byte(`{}`), Header: nats.Header{}}); err != nil {
 			t.Fatal(err)
 		}

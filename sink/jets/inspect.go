@@ -34,7 +34,7 @@ func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (&Store{Conn: c, config: cfg}).Inspect(ctx), nil
+	return (&Store{shared: &shared{Conn: c, config: cfg}}).Inspect(ctx), nil
 }
 
 // Inspect is Conn.Inspect with the Store's configuration.

@@ -8,7 +8,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // Inspect reports what is missing, what an operator narrowed and what can't be used, and
@@ -23,7 +22,7 @@ func TestInspect(t *testing.T) {
 	t.Cleanup(conn.Close)
 	inspect := func() map[string]Inspection {
 		t.Helper()
-		all, err := conn.Inspect(ctx, Config{Kind: okta.Kind, MaxBytes: LeastBytes})
+		all, err := conn.Inspect(ctx, Config{Kinds: oktaKinds, MaxBytes: LeastBytes})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,24 +69,24 @@ func TestWhatIsNotAppliedIsTold(t *testing.T) {
 		have  jetstream.StreamConfig
 		told  string // by SIGNALS; empty: nothing
 	}{
-		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 90 * day}, ""},
-		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 365 * day}, ""},
-		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 30 * day}, "max_age is 30d and not 90d"},
-		{Config{Kind: okta.Kind, MaxAge: 180 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 180d"},
-		{Config{Kind: okta.Kind, MaxAge: 30 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 30d"},
-		{Config{Kind: okta.Kind, MaxAge: 30 * day}, jetstream.StreamConfig{}, "max_age is unlimited and not 30d"},
-		{Config{Kind: okta.Kind, MaxAge: century}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not unlimited"},
-		{Config{Kind: okta.Kind, MaxAge: century}, jetstream.StreamConfig{}, ""},
-		{Config{Kind: okta.Kind, MaxBytes: LeastBytes}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, "max_bytes is 1073741824 and not 67108864"},
-		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, ""},
-		{Config{Kind: okta.Kind, Replicas: 2}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, "3 copies and not 2"},
-		{Config{Kind: okta.Kind}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, ""},
+		{Config{Kinds: oktaKinds}, jetstream.StreamConfig{MaxAge: 90 * day}, ""},
+		{Config{Kinds: oktaKinds}, jetstream.StreamConfig{MaxAge: 365 * day}, ""},
+		{Config{Kinds: oktaKinds}, jetstream.StreamConfig{MaxAge: 30 * day}, "max_age is 30d and not 90d"},
+		{Config{Kinds: oktaKinds, MaxAge: 180 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 180d"},
+		{Config{Kinds: oktaKinds, MaxAge: 30 * day}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not 30d"},
+		{Config{Kinds: oktaKinds, MaxAge: 30 * day}, jetstream.StreamConfig{}, "max_age is unlimited and not 30d"},
+		{Config{Kinds: oktaKinds, MaxAge: century}, jetstream.StreamConfig{MaxAge: 90 * day}, "max_age is 90d and not unlimited"},
+		{Config{Kinds: oktaKinds, MaxAge: century}, jetstream.StreamConfig{}, ""},
+		{Config{Kinds: oktaKinds, MaxBytes: LeastBytes}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, "max_bytes is 1073741824 and not 67108864"},
+		{Config{Kinds: oktaKinds}, jetstream.StreamConfig{MaxAge: 90 * day, MaxBytes: 1 << 30}, ""},
+		{Config{Kinds: oktaKinds, Replicas: 2}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, "3 copies and not 2"},
+		{Config{Kinds: oktaKinds}, jetstream.StreamConfig{MaxAge: 90 * day, Replicas: 3}, ""},
 	} {
 		asked, err := c.asked.withDefaults()
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &Store{config: asked}
+		s := &Store{shared: &shared{config: asked}}
 		told := s.signals().doubts(c.have)
 		if len(told) > 1 || (len(told) == 1) != (c.told != "") || c.told != "" && !strings.Contains(told[0], c.told) {
 			t.Errorf("asked for %+v, have %+v: told %q, want %q", c.asked, c.have, told, c.told)

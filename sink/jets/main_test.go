@@ -3,8 +3,12 @@ package jets
 import (
 	"testing"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source/okta"
 )
+
+var oktaKinds = []*pipeline.Kind{okta.Kind}
 
 func TestMain(m *testing.M) {
 	jetstest.Main(m)

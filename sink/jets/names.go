@@ -1,7 +1,5 @@
 package jets
 
-import "strings"
-
 // Names of streams and buckets. A bucket B is the stream KV_B.
 const (
 	StreamSignals    = "SIGNALS"
@@ -46,11 +44,6 @@ func SubjectAdvisory(kind, instance string) string {
 
 // Key returns an instance's key in every bucket.
 func Key(kind, instance string) string { return kind + "." + instance }
-
-// KeyInstance returns the instance of a key; false: the kind has no such key.
-func KeyInstance(kind, key string) (instance string, ok bool) {
-	return strings.CutPrefix(key, kind+".")
-}
 
 // BucketStream returns the stream of a bucket.
 func BucketStream(bucket string) string { return "KV_" + bucket }

@@ -17,8 +17,8 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for key, want := range map[string]string{"okta.acme": "acme", "auth0.acme": "", "session.one": ""} {
-		if instance, ours := KeyInstance("okta", key); ours != (want != "") || ours && instance != want {
-			t.Errorf("%s: %q, %v", key, instance, ours)
+		if kind, instance := (&Store{Kinds: oktaKinds}).InstanceOf(key); (kind != nil) != (want != "") || instance != want {
+			t.Errorf("%s: %q of %v", key, instance, kind)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,11 +38,11 @@ const MarkerTTL = time.Minute
 
 // Config is how streams and buckets are created.
 type Config struct {
-	Kind     *pipeline.Kind // of the sources whose events are stored
-	Replicas int            // default 1; existing ones with fewer are raised
-	MaxBytes int64          // of SIGNALS; default no limit; at least LeastBytes
-	MaxAge   time.Duration  // of SIGNALS and DEADLETTER; default 90 days
-	Log      *slog.Logger   // nil: none
+	Kinds    []*pipeline.Kind // of the sources whose events are stored
+	Replicas int              // default 1; existing ones with fewer are raised
+	MaxBytes int64            // of SIGNALS; default no limit; at least LeastBytes
+	MaxAge   time.Duration    // of SIGNALS and DEADLETTER; default 90 days
+	Log      *slog.Logger     // nil: none
 
 	// Room returns an error while there is no room for events: then the orgs get no
 	// requests, and nothing is lost. It is called before each batch. nil: there always is
@@ -67,8 +68,14 @@ const openSyncs = 64
 
 // Store is everything kept in JetStream. It is safe for concurrent use.
 type Store struct {
+	*shared
+	Kinds []*pipeline.Kind // of all sources
+	Kind  *pipeline.Kind   // of the instances that are named without one: see Of; the first of Kinds
+}
+
+// shared is what the Stores of all kinds have in common.
+type shared struct {
 	Conn       *Conn
-	Kind       *pipeline.Kind // of the sources
 	config     Config
 	Publisher  *publisher
 	Syncs      pipeline.Gate // of syncs under way
@@ -85,13 +92,35 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Conn: conn, Kind: cfg.Kind, config: cfg, Publisher: newPublisher(conn), Syncs: pipeline.Gate{Capacity: openSyncs}}
+	s := Attach(conn, cfg.Kinds...)
+	s.config, s.Syncs.Capacity = cfg, openSyncs
 	return s, s.Ensure(ctx)
 }
 
 // Attach returns a Store for a command beside the service: nothing is created or checked.
-func Attach(conn *Conn, kind *pipeline.Kind) *Store {
-	return &Store{Conn: conn, Kind: kind, Publisher: newPublisher(conn)}
+func Attach(conn *Conn, kinds ...*pipeline.Kind) *Store {
+	s := &Store{shared: &shared{Conn: conn, Publisher: newPublisher(conn)}, Kinds: kinds}
+	if len(kinds) > 0 {
+		s.Kind = kinds[0]
+	}
+	return s
+}
+
+// Of returns the same Store for instances of a kind.
+func (s *Store) Of(kind *pipeline.Kind) *Store {
+	return &Store{shared: s.shared, Kinds: s.Kinds, Kind: kind}
+}
+
+// InstanceOf returns the instance of a key; a nil kind: the key does not belong to an
+// instance of the Store's kinds.
+func (s *Store) InstanceOf(key string) (kind *pipeline.Kind, instance string) {
+	name, instance, _ := strings.Cut(key, ".")
+	for _, k := range s.Kinds {
+		if k.Name == name {
+			return k, instance
+		}
+	}
+	return nil, ""
 }
 
 // Ensure does what Open does, for streams deleted since.

@@ -13,7 +13,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // opened is a store on a server of the test's own.
@@ -37,7 +36,7 @@ func configOf(t *testing.T, c *Conn, stream string) jetstream.StreamConfig {
 
 func TestOpenMakesEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{Kind: okta.Kind, MaxBytes: LeastBytes})
+		store := opened(t, jetstest.Run(t), Config{Kinds: oktaKinds, MaxBytes: LeastBytes})
 		c := configOf(t, store.Conn, StreamSignals)
 		if !c.AllowAtomicPublish || !c.AllowDirect || c.Discard != jetstream.DiscardOld || c.MaxBytes != LeastBytes ||
 			c.Compression != jetstream.S2Compression || c.MaxAge != 90*24*time.Hour || c.Storage != jetstream.FileStorage ||
@@ -70,7 +69,7 @@ func TestOpenMakesEverything(t *testing.T) {
 }
 
 func TestOpenRefusesTooFewBytes(t *testing.T) {
-	if _, err := Open(t.Context(), nil, Config{Kind: okta.Kind, MaxBytes: LeastBytes - 1}); err == nil {
+	if _, err := Open(t.Context(), nil, Config{Kinds: oktaKinds, MaxBytes: LeastBytes - 1}); err == nil {
 		t.Error("opened")
 	}
 }
@@ -85,7 +84,7 @@ func TestOpenByManyAtOnce(t *testing.T) {
 			c := dial(t, s)
 			wg.Go(func() {
 				// One in two wants a stream that the others don't.
-				_, errs[i] = Open(t.Context(), c, Config{Kind: okta.Kind, MaxAge: time.Duration(24+i%2) * time.Hour})
+				_, errs[i] = Open(t.Context(), c, Config{Kinds: oktaKinds, MaxAge: time.Duration(24+i%2) * time.Hour})
 			})
 		}
 		wg.Wait()
@@ -122,7 +121,7 @@ func TestOpenWidens(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		cfg := Config{Kind: okta.Kind, Log: slog.New(slog.NewTextHandler(&log, nil)), MaxBytes: LeastBytes}
+		cfg := Config{Kinds: oktaKinds, Log: slog.New(slog.NewTextHandler(&log, nil)), MaxBytes: LeastBytes}
 		if _, err := Open(t.Context(), c, cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +192,7 @@ func TestOpenRefusesUnfit(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if _, err := Open(t.Context(), c, Config{Kind: okta.Kind}); err == nil || !strings.Contains(err.Error(), want) {
+				if _, err := Open(t.Context(), c, Config{Kinds: oktaKinds}); err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -204,7 +203,7 @@ func TestOpenRefusesUnfit(t *testing.T) {
 // A stream made anew begins above all that its cursors know of.
 func TestEnsureBeginsAboveOldFences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := opened(t, jetstest.Run(t), Config{Kind: okta.Kind})
+		store := opened(t, jetstest.Run(t), Config{Kinds: oktaKinds})
 		if e, err := store.Conn.Extent(t.Context()); err != nil || e.First < freshMargin || e.Last != e.First-1 {
 			t.Errorf("first stream begins at %d after %d: %v", e.First, e.Last, err)
 		}
@@ -240,7 +239,7 @@ func TestEnsureBeginsAboveOldFences(t *testing.T) {
 
 func TestReplicasWithoutCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, err := Open(t.Context(), dial(t, jetstest.Run(t)), Config{Kind: okta.Kind, Replicas: 3})
+		_, err := Open(t.Context(), dial(t, jetstest.Run(t)), Config{Kinds: oktaKinds, Replicas: 3})
 		if err == nil || !strings.Contains(err.Error(), "no more replicas than the cluster has servers") {
 			t.Errorf("got %v", err)
 		}
@@ -253,12 +252,12 @@ func TestOpenEndsWithContext(t *testing.T) {
 		c := dial(t, s)
 		s.Stop()
 		synctest.Wait()
-		if _, err := Open(t.Context(), c, Config{Kind: okta.Kind}); !errors.Is(err, ErrDisconnected) {
+		if _, err := Open(t.Context(), c, Config{Kinds: oktaKinds}); !errors.Is(err, ErrDisconnected) {
 			t.Errorf("server away: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := Open(ctx, c, Config{Kind: okta.Kind}); err == nil {
+		if _, err := Open(ctx, c, Config{Kinds: oktaKinds}); err == nil {
 			t.Error("context ended: opened")
 		}
 	})

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
-	"github.com/witfoo/signal-client/source/okta"
 )
 
 // A server that comes back is behind the leader for a while. A watch that its replica
@@ -24,7 +23,7 @@ func TestWatchOverACopyThatTrails(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := Open(t.Context(), conn, Config{Kind: okta.Kind, Replicas: 3})
+	store, err := Open(t.Context(), conn, Config{Kinds: oktaKinds, Replicas: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

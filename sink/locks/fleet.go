@@ -38,7 +38,7 @@ type fleet struct {
 	began    time.Time // when the watch began
 	settled  time.Time // when it had delivered everything
 	sessions map[string]sighting
-	locks    map[string]Lock // by instance; a deleted one has only its revision
+	locks    map[string]Lock // by the instance's key; a deleted one has only its revision
 }
 
 // sighting is the last news of a replica's session.
@@ -96,8 +96,8 @@ func (l *Locks) view() jets.View {
 			defer l.mu.Unlock()
 			if replica, ok := strings.CutPrefix(e.Key, sessionPrefix); ok {
 				l.sighted(next, replica, e)
-			} else if instance, ok := jets.KeyInstance(l.store.Kind.Name, e.Key); ok {
-				l.locked(next, instance, e)
+			} else if kind, _ := l.store.InstanceOf(e.Key); kind != nil {
+				l.locked(next, e)
 			}
 		},
 		Settled: func() {
@@ -157,14 +157,14 @@ func set(names []string) map[string]bool {
 }
 
 // locked records the news of a lock, and ends this process's hold if another has it now.
-func (l *Locks) locked(f *fleet, instance string, e jets.KVEntry) {
+func (l *Locks) locked(f *fleet, e jets.KVEntry) {
 	lock := Lock{}
 	if !e.Gone && json.Unmarshal(e.Value, &lock) != nil {
 		lock = Lock{} // unreadable: free
 	}
 	lock.revision, lock.seen = e.Revision, time.Now()
-	f.locks[instance] = lock
-	c := l.contenders[instance]
+	f.locks[e.Key] = lock
+	c := l.contender(e.Key)
 	if c == nil || !f.known {
 		return
 	}
@@ -177,17 +177,26 @@ func (l *Locks) locked(f *fleet, instance string, e jets.KVEntry) {
 // recheck ends the holds that a new watch does not confirm, except those that began after
 // it.
 func (l *Locks) recheck() {
-	for instance, c := range l.contenders {
+	for _, c := range l.contenders {
 		if c.revision == 0 || !c.since.Before(l.fleet.began) {
 			continue
 		}
-		lock := l.fleet.locks[instance]
+		lock := l.fleet.locks[c.lock]
 		if lock.Session == l.session.id {
 			c.revision = lock.revision
 			continue
 		}
 		c.shut()
 	}
+}
+
+// contender returns this process's contender for a lock; nil: there is none.
+func (l *Locks) contender(key string) *contender {
+	_, instance := l.store.InstanceOf(key)
+	if c := l.contenders[instance]; c != nil && c.lock == key {
+		return c
+	}
+	return nil
 }
 
 func (l *Locks) nudgeAll() {
@@ -204,18 +213,18 @@ func (l *Locks) Live() bool {
 	return l.session.stands()
 }
 
-// Holders returns the live replica that holds each of the instances, by the watch; "" if
-// none does. It returns nil while this process can't know: its session has lapsed, or the
+// Holders returns the live replica that holds the lock of each instance, given by its key,
+// by the watch; "" if none does. It returns nil while this process can't know: its session has lapsed, or the
 // watch is down.
-func (l *Locks) Holders(instances []string) []string {
+func (l *Locks) Holders(keys []string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.fleet.known || !l.session.stands() {
 		return nil
 	}
-	holders := make([]string, len(instances))
-	for n, instance := range instances {
-		lock := l.fleet.locks[instance]
+	holders := make([]string, len(keys))
+	for n, key := range keys {
+		lock := l.fleet.locks[key]
 		if lock.Session != "" && l.fleet.sessions[lock.Holder].id == lock.Session {
 			holders[n] = lock.Holder
 		}

@@ -32,7 +32,7 @@ func contend(url string) int {
 		fmt.Println(err)
 		return 1
 	}
-	store, err := jets.Open(ctx, conn, jets.Config{Kind: sinktest.Kind})
+	store, err := jets.Open(ctx, conn, jets.Config{Kinds: sinktest.Kinds})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -45,7 +45,7 @@ func contend(url string) int {
 	go func() { _ = locks.Run(ctx) }()
 	go func() {
 		for {
-			_ = locks.Hold(ctx, pipeline.Claim{Instance: "acme"}, func(held context.Context) {
+			_ = locks.Hold(ctx, pipeline.Claim{Kind: sinktest.Kind, Instance: "acme"}, func(held context.Context) {
 				fmt.Println("held")
 				<-held.Done()
 				fmt.Println("lost")
@@ -88,7 +88,7 @@ func TestLockOfFrozenProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	locks, err := New(sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), Config{Replica: "other", TTL: 2 * time.Second})
+	locks, err := New(sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), Config{Replica: "other", TTL: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestLockOfFrozenProcess(t *testing.T) {
 		defer close(done)
 		_ = locks.Run(ctx)
 	}()
-	err = locks.Hold(ctx, pipeline.Claim{Instance: "acme"}, func(context.Context) {
+	err = locks.Hold(ctx, pipeline.Claim{Kind: sinktest.Kind, Instance: "acme"}, func(context.Context) {
 		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 			t.Error(err)
 		}

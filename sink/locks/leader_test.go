@@ -31,7 +31,7 @@ func TestLeaderOfLocksKilled(t *testing.T) {
 		}
 		t.Cleanup(conn.Close)
 		for { // as the service does: a cluster is slow at first
-			store, err := jets.Open(ctx, conn, jets.Config{Kind: sinktest.Kind, Replicas: 3})
+			store, err := jets.Open(ctx, conn, jets.Config{Kinds: sinktest.Kinds, Replicas: 3})
 			if err == nil {
 				return store
 			}
@@ -49,7 +49,7 @@ func TestLeaderOfLocksKilled(t *testing.T) {
 		wg.Go(func() { _ = locks.Run(ctx) })
 		for i := range 4 {
 			wg.Go(func() {
-				_ = locks.Hold(ctx, pipeline.Claim{Instance: fmt.Sprintf("%s-%d", name, i)}, func(held context.Context) {
+				_ = locks.Hold(ctx, pipeline.Claim{Kind: sinktest.Kind, Instance: fmt.Sprintf("%s-%d", name, i)}, func(held context.Context) {
 					took <- name
 					<-held.Done()
 					lost <- context.Cause(held)

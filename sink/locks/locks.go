@@ -77,6 +77,7 @@ var errClosed = errors.New("locks are closed")
 // contender is a Hold in progress.
 type contender struct {
 	pipeline.Claim
+	lock     string        // key of the lock
 	hash     uint64        // of its key
 	entered  time.Time     // when it began
 	wake     chan struct{} // something has changed: check whether it may take the lock
@@ -169,7 +170,7 @@ func (l *Locks) Hold(ctx context.Context, claim pipeline.Claim, held func(contex
 			return err
 		}
 		if t.lease != nil {
-			revision, err := l.take(ctx, claim, t.last)
+			revision, err := l.take(ctx, c, t.last)
 			if err == nil {
 				l.hold(ctx, t, c, revision, held)
 				return nil
@@ -192,7 +193,7 @@ func (l *Locks) enter(claim pipeline.Claim) (*contender, error) {
 	if l.contenders[claim.Instance] != nil {
 		return nil, fmt.Errorf("lock of %s: this process contends for it already", claim.Instance)
 	}
-	c := &contender{Claim: claim, hash: hash(claim.Key), entered: time.Now(), wake: make(chan struct{}, 1)}
+	c := &contender{Claim: claim, lock: jets.Key(claim.Kind.Name, claim.Instance), hash: hash(claim.Key), entered: time.Now(), wake: make(chan struct{}, 1)}
 	l.contenders[claim.Instance] = c
 	return c, nil
 }
@@ -241,7 +242,7 @@ func (l *Locks) turn(c *contender) (turn, error) {
 	if wait := l.behind(); wait > 0 {
 		return turn{wait: wait}, nil
 	}
-	lock := l.fleet.locks[c.Instance]
+	lock := l.fleet.locks[c.lock]
 	t := turn{lease: l.session.lease, last: lock.revision}
 	if lock.Session == l.session.id {
 		return t, nil
@@ -292,7 +293,7 @@ func (l *Locks) waitsFor(c *contender, holder string) {
 }
 
 // take writes the lock if last is still the key's last revision.
-func (l *Locks) take(ctx context.Context, claim pipeline.Claim, last uint64) (uint64, error) {
+func (l *Locks) take(ctx context.Context, c *contender, last uint64) (uint64, error) {
 	place, err := l.open.Take(ctx, 1, false)
 	if err != nil {
 		return 0, err
@@ -301,9 +302,9 @@ func (l *Locks) take(ctx context.Context, claim pipeline.Claim, last uint64) (ui
 	ctx, cancel := context.WithTimeout(ctx, jets.RequestTimeout)
 	defer cancel()
 	l.mu.Lock()
-	lock := Lock{Holder: l.session.name, Session: l.session.id, AcquiredAt: time.Now().UTC(), Origin: claim.Origin}
+	lock := Lock{Holder: l.session.name, Session: l.session.id, AcquiredAt: time.Now().UTC(), Origin: c.Origin}
 	l.mu.Unlock()
-	return l.write(ctx, jets.Key(l.store.Kind.Name, claim.Instance), last, jets.Encode(lock), nil)
+	return l.write(ctx, c.lock, last, jets.Encode(lock), nil)
 }
 
 // hold calls held while the lock is valid, and releases it.
@@ -314,7 +315,7 @@ func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64,
 	defer stop()
 	l.mu.Lock()
 	c.revision, c.since, c.despite, c.lose = revision, time.Now(), t.despite, cancel
-	if seen := l.fleet.locks[c.Instance]; seen.revision > revision && seen.Session != l.session.id {
+	if seen := l.fleet.locks[c.lock]; seen.revision > revision && seen.Session != l.session.id {
 		c.shut() // taken away before its revision was known here
 	}
 	l.tries(c.Instance)
@@ -330,12 +331,12 @@ func (l *Locks) hold(ctx context.Context, t turn, c *contender, revision uint64,
 	l.mu.Lock()
 	revision, c.revision = c.revision, 0
 	l.mu.Unlock()
-	l.release(context.WithoutCancel(ctx), c.Instance, revision)
+	l.release(context.WithoutCancel(ctx), c.lock, revision)
 }
 
 // release deletes a lock that still has a revision. At the end of the process that is not
 // needed: the session's end frees all.
-func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
+func (l *Locks) release(ctx context.Context, key string, revision uint64) {
 	l.mu.Lock()
 	leaving := l.leaving
 	l.mu.Unlock()
@@ -349,15 +350,16 @@ func (l *Locks) release(ctx context.Context, instance string, revision uint64) {
 		return // the next sweep releases it
 	}
 	defer place.Release()
-	revision, err = l.write(ctx, jets.Key(l.store.Kind.Name, instance), revision, nil, nats.Header{"KV-Operation": {"DEL"}})
+	revision, err = l.write(ctx, key, revision, nil, nats.Header{"KV-Operation": {"DEL"}})
 	if err != nil {
+		_, instance := l.store.InstanceOf(key)
 		l.log.Debug("lock not given back", "instance", instance, "err", err)
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fleet.known && l.fleet.locks[instance].revision < revision { // a new Hold may come before the watch's news
-		l.fleet.locks[instance] = Lock{revision: revision, seen: time.Now()}
+	if l.fleet.known && l.fleet.locks[key].revision < revision { // a new Hold may come before the watch's news
+		l.fleet.locks[key] = Lock{revision: revision, seen: time.Now()}
 	}
 }
 

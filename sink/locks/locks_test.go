@@ -103,9 +103,9 @@ func run(t *testing.T, s *jetstest.Server, r *record, name string, cfg Config, i
 	t.Helper()
 	var claims []pipeline.Claim
 	for _, instance := range instances {
-		claims = append(claims, pipeline.Claim{Instance: instance})
+		claims = append(claims, pipeline.Claim{Kind: sinktest.Kind, Instance: instance})
 	}
-	return claim(t, sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), r, name, cfg, claims...)
+	return claim(t, sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), r, name, cfg, claims...)
 }
 
 // claim does the same on a store of its own.
@@ -148,7 +148,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 		r.awaitHolder("acme", "a")
 		var said strings.Builder
 		log := slog.New(slog.NewTextHandler(&said, nil))
-		b := claim(t, sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), r, "b", Config{Log: log}, pipeline.Claim{Instance: "acme"}, pipeline.Claim{Instance: "other", Key: "https://other"})
+		b := claim(t, sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), r, "b", Config{Log: log}, pipeline.Claim{Kind: sinktest.Kind, Instance: "acme"}, pipeline.Claim{Kind: sinktest.Kind, Instance: "other", Key: "https://other"})
 		time.Sleep(10 * time.Minute)
 		b.rest()
 		synctest.Wait()
@@ -169,7 +169,7 @@ func TestLockHeldByOne(t *testing.T) {
 		if r.holder("acme") != "a" || r.times()["acme"] != 1 {
 			t.Errorf("after ten minutes %s holds, taken %d times", r.holder("acme"), r.times()["acme"])
 		}
-		if holders := a.locks.Holders([]string{"acme", "umbrella", "nobody's"}); !slices.Equal(holders, []string{"a", "a", ""}) {
+		if holders := a.locks.Holders([]string{"okta.acme", "okta.umbrella", "nobody's"}); !slices.Equal(holders, []string{"a", "a", ""}) {
 			t.Errorf("held by %q", holders)
 		}
 		if n := a.locks.Sessions(); n != 2 {
@@ -196,7 +196,7 @@ func TestLockValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		session, lock := state.Sessions[name], state.Locks["acme"]
+		session, lock := state.Sessions[name], state.Locks["okta.acme"]
 		if session.ID == "" || session.StartedAt.IsZero() || lock.Holder != name || lock.Session != session.ID || lock.AcquiredAt.IsZero() {
 			t.Errorf("sessions and locks are %+v", state)
 		}
@@ -212,7 +212,7 @@ func TestLockValues(t *testing.T) {
 			t.Errorf("lock: %v, %v", m, err)
 		}
 		p.stop()
-		if state, err := ReadReplicas(t.Context(), p.store); err != nil || len(state.Sessions) != 0 || state.Held("acme") {
+		if state, err := ReadReplicas(t.Context(), p.store); err != nil || len(state.Sessions) != 0 || state.Holder("okta.acme") != "" {
 			t.Errorf("after the shutdown: %+v, %v", state, err)
 		}
 	})
@@ -282,7 +282,7 @@ func TestNameTakenOver(t *testing.T) {
 			t.Errorf("log says %s", log.String())
 		}
 		state, err := ReadReplicas(t.Context(), younger.store)
-		if err != nil || len(state.Sessions) != 2 || !state.Held("acme") || !state.Held("umbrella") {
+		if err != nil || len(state.Sessions) != 2 || state.Holder("okta.acme") == "" || state.Holder("okta.umbrella") == "" {
 			t.Errorf("sessions and locks are %+v, %v", state, err)
 		}
 	})
@@ -368,7 +368,7 @@ func TestLocksBucketMadeAnew(t *testing.T) {
 		time.Sleep(time.Minute)
 		holder := r.holder("acme")
 		state, err := ReadReplicas(t.Context(), a.store)
-		if err != nil || holder == "" || state.Locks["acme"].Holder != holder || len(state.Sessions) != 2 {
+		if err != nil || holder == "" || state.Locks["okta.acme"].Holder != holder || len(state.Sessions) != 2 {
 			t.Errorf("held by %q, bucket shows %+v, %v", holder, state, err)
 		}
 	})
@@ -407,18 +407,18 @@ func TestHoldRefusals(t *testing.T) {
 		p := run(t, s, r, "a", Config{}, "acme")
 		r.awaitHolder("acme", "a")
 		none := func(context.Context) { t.Error("held") }
-		if err := p.locks.Hold(t.Context(), pipeline.Claim{Instance: "acme"}, none); err == nil {
+		if err := p.locks.Hold(t.Context(), pipeline.Claim{Kind: sinktest.Kind, Instance: "acme"}, none); err == nil {
 			t.Error("one process contends twice for one instance")
 		}
 		run(t, s, r, "b", Config{}, "umbrella")
 		r.awaitHolder("umbrella", "b")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := p.locks.Hold(ctx, pipeline.Claim{Instance: "umbrella"}, none); !errors.Is(err, context.DeadlineExceeded) {
+		if err := p.locks.Hold(ctx, pipeline.Claim{Kind: sinktest.Kind, Instance: "umbrella"}, none); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("another's lock: %v", err)
 		}
 		p.stop()
-		if err := p.locks.Hold(t.Context(), pipeline.Claim{Instance: "umbrella"}, none); !errors.Is(err, errClosed) {
+		if err := p.locks.Hold(t.Context(), pipeline.Claim{Kind: sinktest.Kind, Instance: "umbrella"}, none); !errors.Is(err, errClosed) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -501,7 +501,7 @@ func TestLockGrace(t *testing.T) {
 func TestLockTakenWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		sinktest.Put(t, store, jets.BucketLocks, "session.other", `{"id":"x"}`)
 		sinktest.Put(t, store, jets.BucketLocks, "okta.acme", `{"holder":"other","session":"x"}`)
 		s.Stop()
@@ -533,7 +533,7 @@ func TestLockGivenBackLater(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			_ = a.locks.Hold(ctx, pipeline.Claim{Instance: "acme"}, func(held context.Context) {
+			_ = a.locks.Hold(ctx, pipeline.Claim{Kind: sinktest.Kind, Instance: "acme"}, func(held context.Context) {
 				r.took("acme", "a")
 				<-held.Done()
 				r.gave("acme", "a", context.Cause(held))
@@ -556,7 +556,7 @@ func TestLockGivenBackLater(t *testing.T) {
 func TestSessionOutlastsBlindness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 10 * time.Second
-		locks, err := New(sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind}), Config{Replica: "a", TTL: ttl})
+		locks, err := New(sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds}), Config{Replica: "a", TTL: ttl})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -592,7 +592,7 @@ func TestSessionOutlastsBlindness(t *testing.T) {
 func TestLocksTakenAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		p := claim(t, sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), r, "a", Config{})
+		p := claim(t, sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), r, "a", Config{})
 		all, err := p.locks.open.Take(t.Context(), openLocks, false)
 		if err != nil {
 			t.Fatal(err)
@@ -600,7 +600,7 @@ func TestLocksTakenAreBounded(t *testing.T) {
 		held := false
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_ = p.locks.Hold(t.Context(), pipeline.Claim{Instance: "acme"}, func(context.Context) { held = true })
+			_ = p.locks.Hold(t.Context(), pipeline.Claim{Kind: sinktest.Kind, Instance: "acme"}, func(context.Context) { held = true })
 		})
 		time.Sleep(time.Minute)
 		state, err := ReadReplicas(t.Context(), p.store)

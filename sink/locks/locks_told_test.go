@@ -71,7 +71,7 @@ func TestEndDuringRenewal(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
 		one := run(t, s, r, "one", Config{}, "prod")
 		r.awaitHolder("prod", "one")
-		conn := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}).Conn
+		conn := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}).Conn
 		key := jets.BucketSubject(jets.BucketLocks, sessionPrefix+"one")
 		stored, err := conn.Last(t.Context(), jets.BucketStream(jets.BucketLocks), key)
 		if err != nil {
@@ -95,10 +95,12 @@ func TestNameTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
 		r := newRecord(t)
-		at := func(origin string) pipeline.Claim { return pipeline.Claim{Instance: "acme", Origin: origin} }
-		one := claim(t, sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), r, "one", Config{}, at("https://acme.okta.com"))
+		at := func(origin string) pipeline.Claim {
+			return pipeline.Claim{Kind: sinktest.Kind, Instance: "acme", Origin: origin}
+		}
+		one := claim(t, sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), r, "one", Config{}, at("https://acme.okta.com"))
 		r.awaitHolder("acme", "one")
-		two := claim(t, sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), r, "two", Config{})
+		two := claim(t, sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), r, "two", Config{})
 		time.Sleep(time.Second)
 		held := func(context.Context) { t.Error("held beside another") }
 		atOnce, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -20,7 +20,7 @@ func TestLocksOutlastAPurge(t *testing.T) {
 		a := run(t, s, r, "a", Config{}, "acme", "other")
 		r.awaitHolder("acme", "a")
 		r.awaitHolder("other", "a")
-		conn := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}).Conn
+		conn := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}).Conn
 		kv, err := conn.JS.KeyValue(t.Context(), jets.BucketLocks)
 		if err != nil {
 			t.Fatal(err)

@@ -12,19 +12,22 @@ import (
 // Replicas is which processes are alive and which locks they hold.
 type Replicas struct {
 	Sessions map[string]Session // live ones, by replica
-	Locks    map[string]Lock    // by instance, void ones included
+	Locks    map[string]Lock    // by the instance's key, void ones included
 }
 
-// Held reports whether a live session holds an instance's lock.
-func (r Replicas) Held(instance string) bool {
-	lock := r.Locks[instance]
-	return lock.Session != "" && r.Sessions[lock.Holder].ID == lock.Session
+// Holder returns the live replica that holds an instance's lock; empty: none does.
+func (r Replicas) Holder(key string) string {
+	lock := r.Locks[key]
+	if lock.Session == "" || r.Sessions[lock.Holder].ID != lock.Session {
+		return ""
+	}
+	return lock.Holder
 }
 
 // ReadReplicas reads the bucket LOCKS once. A value that can't be read is left out.
 func ReadReplicas(ctx context.Context, store *jets.Store) (Replicas, error) {
 	r := NewReplicas()
-	err := store.Conn.Each(ctx, jets.BucketLocks, ">", false, func(e jets.KVEntry) { r.Told(store.Kind.Name, e) })
+	err := store.Conn.Each(ctx, jets.BucketLocks, ">", false, func(e jets.KVEntry) { r.Told(store, e) })
 	return r, err
 }
 
@@ -34,7 +37,7 @@ func NewReplicas() Replicas {
 }
 
 // Told adds a value of LOCKS.
-func (r Replicas) Told(kind string, e jets.KVEntry) {
+func (r Replicas) Told(store *jets.Store, e jets.KVEntry) {
 	var session Session
 	var lock Lock
 	if e.Gone {
@@ -44,17 +47,17 @@ func (r Replicas) Told(kind string, e jets.KVEntry) {
 		session.RenewedAt, session.TTL = e.At, e.TTL
 		r.Sessions[replica] = session
 	}
-	if instance, ok := jets.KeyInstance(kind, e.Key); ok && json.Unmarshal(e.Value, &lock) == nil {
-		r.Locks[instance] = lock
+	if kind, _ := store.InstanceOf(e.Key); kind != nil && json.Unmarshal(e.Value, &lock) == nil {
+		r.Locks[e.Key] = lock
 	}
 }
 
-// HeldBy lists the instances that a live session of the replica holds.
+// HeldBy lists the keys of the instances that a live session of the replica holds.
 func (r Replicas) HeldBy(replica string) []string {
 	var held []string
-	for instance, lock := range r.Locks {
-		if lock.Holder == replica && r.Held(instance) {
-			held = append(held, instance)
+	for key := range r.Locks {
+		if r.Holder(key) == replica {
+			held = append(held, key)
 		}
 	}
 	slices.Sort(held)

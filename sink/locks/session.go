@@ -253,7 +253,7 @@ func (l *Locks) restate(ctx context.Context) {
 			continue
 		}
 		wg.Go(func() {
-			revision, err := l.take(ctx, c.Claim, 0)
+			revision, err := l.take(ctx, c, 0)
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if err == nil && c.revision != 0 {
@@ -270,14 +270,14 @@ func (l *Locks) restate(ctx context.Context) {
 func (l *Locks) sweep(ctx context.Context) {
 	l.mu.Lock()
 	left := map[string]uint64{}
-	for instance, lock := range l.fleet.locks {
-		if lock.Session == l.session.id && l.contenders[instance] == nil && l.fleet.known && !l.leaving {
-			left[instance] = lock.revision
+	for key, lock := range l.fleet.locks {
+		if lock.Session == l.session.id && l.contender(key) == nil && l.fleet.known && !l.leaving {
+			left[key] = lock.revision
 		}
 	}
 	l.mu.Unlock()
-	for instance, revision := range left {
-		l.release(ctx, instance, revision)
+	for key, revision := range left {
+		l.release(ctx, key, revision)
 	}
 }
 

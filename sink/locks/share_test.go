@@ -31,7 +31,7 @@ import (
 func orgs(n int) []pipeline.Claim {
 	var claims []pipeline.Claim
 	for i := range n {
-		claims = append(claims, pipeline.Claim{Instance: fmt.Sprintf("org-%d", i), Key: fmt.Sprintf("https://org-%d.okta.com", i)})
+		claims = append(claims, pipeline.Claim{Kind: sinktest.Kind, Instance: fmt.Sprintf("org-%d", i), Key: fmt.Sprintf("https://org-%d.okta.com", i)})
 	}
 	return claims
 }
@@ -145,7 +145,7 @@ type team struct {
 func inTeam(t *testing.T, claims []pipeline.Claim, test func(*testing.T, *team), names ...string) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &team{T: t, server: jetstest.Run(t), record: newRecord(t), claims: claims, process: map[string]*process{}}
-		m.watcher = sinktest.Open(t, m.server, jets.Config{Kind: sinktest.Kind})
+		m.watcher = sinktest.Open(t, m.server, jets.Config{Kinds: sinktest.Kinds})
 		for _, name := range names {
 			m.join(name)
 		}
@@ -157,14 +157,14 @@ func inTeam(t *testing.T, claims []pipeline.Claim, test func(*testing.T, *team),
 
 func (m *team) join(name string) {
 	m.Helper()
-	m.process[name] = claim(m.T, sinktest.Open(m.T, m.server, jets.Config{Kind: sinktest.Kind}), m.record, name, Config{}, m.claims...)
+	m.process[name] = claim(m.T, sinktest.Open(m.T, m.server, jets.Config{Kinds: sinktest.Kinds}), m.record, name, Config{}, m.claims...)
 }
 
 func TestShares(t *testing.T) {
 	const all = 310
 	claims := orgs(300)
 	for i := range 10 { // instances with an org in common
-		claims = append(claims, pipeline.Claim{Instance: fmt.Sprintf("twin-%d", i), Key: claims[i].Key})
+		claims = append(claims, pipeline.Claim{Kind: sinktest.Kind, Instance: fmt.Sprintf("twin-%d", i), Key: claims[i].Key})
 	}
 	inTeam(t, claims, func(t *testing.T, m *team) {
 		m.even("a", "b", "c")
@@ -283,7 +283,7 @@ func TestSharesStay(t *testing.T) {
 func TestNeglectedLocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		sinktest.Put(t, store, jets.BucketLocks, "session.ghost", `{"id":"x","declines":["org-0","org-1","org-2"]}`)
 		a := claim(t, store, r, "a", Config{}, orgs(40)...)
 		time.Sleep(29 * time.Second)
@@ -313,7 +313,7 @@ func TestNeglectedLocks(t *testing.T) {
 		if n := len(r.held()); n != 40 {
 			t.Errorf("%d of 40 held", n)
 		}
-		if holders := a.locks.Holders([]string{"org-0", "org-39", "org-40"}); len(holders) != 3 || holders[0] == "" || holders[1] == "" || holders[2] != "" {
+		if holders := a.locks.Holders([]string{"okta.org-0", "okta.org-39", "okta.org-40"}); len(holders) != 3 || holders[0] == "" || holders[1] == "" || holders[2] != "" {
 			t.Errorf("held by %q", holders)
 		}
 	})
@@ -352,7 +352,7 @@ func TestStalledWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(conn.Close)
-		store, err := jets.Open(t.Context(), conn, jets.Config{Kind: sinktest.Kind})
+		store, err := jets.Open(t.Context(), conn, jets.Config{Kinds: sinktest.Kinds})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -366,7 +366,7 @@ func TestStalledWatch(t *testing.T) {
 		for name := range stream.ConsumerNames(t.Context()).Name() {
 			watches = append(watches, name)
 		}
-		claim(t, sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), r, "b", Config{}, orgs(20)...)
+		claim(t, sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), r, "b", Config{}, orgs(20)...)
 		time.Sleep(time.Minute)
 		before := r.held()
 		if n := r.shares()["a"]; n < 5 || n > 15 {
@@ -409,7 +409,7 @@ type crew struct {
 }
 
 func (c *crew) join(name string) {
-	store, seen := sinktest.Open(c.T, c.server, jets.Config{Kind: sinktest.Kind}), new(jets.SnapshotSeen)
+	store, seen := sinktest.Open(c.T, c.server, jets.Config{Kinds: sinktest.Kinds}), new(jets.SnapshotSeen)
 	locks, err := New(store, Config{Replica: name, Seen: seen})
 	if err != nil {
 		c.Fatal(err)
@@ -504,7 +504,7 @@ func (c *crew) polled(times int, holder string) {
 func TestDeclinedInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		c := &crew{T: t, record: newRecord(t), server: s, store: sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), unable: map[string]bool{}}
+		c := &crew{T: t, record: newRecord(t), server: s, store: sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), unable: map[string]bool{}}
 		for i := range 9 {
 			sinktest.Put(t, c.store, jets.BucketIntegrations, fmt.Sprintf("okta.org-%d", i),
 				fmt.Sprintf(`{"enabled":true,"settings":{"fqdn":"org-%d.okta.com"},"credentials":{"api_token":"x"}}`, i))
@@ -582,7 +582,7 @@ func (c *crew) requests() map[string]int {
 func TestRefusedInstancesMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		c := &crew{T: t, record: newRecord(t), server: s, store: sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), unable: map[string]bool{}}
+		c := &crew{T: t, record: newRecord(t), server: s, store: sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), unable: map[string]bool{}}
 		c.put("first")
 		names := []string{"a", "b", "c"}
 		for _, name := range names {
@@ -637,8 +637,8 @@ func TestRefusedInstancesMove(t *testing.T) {
 func TestRefusedInstancesOfTheEnvironmentMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
-		c := &crew{T: t, record: newRecord(t), server: s, store: sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind}), unable: map[string]bool{},
-			static: []pipeline.Integration{{Instance: "acme", Enabled: true, Origin: "https://acme.okta.com", Token: pipeline.NewSecret("x")}}}
+		c := &crew{T: t, record: newRecord(t), server: s, store: sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds}), unable: map[string]bool{},
+			static: []pipeline.Integration{{Kind: sinktest.Kind, Instance: "acme", Enabled: true, Origin: "https://acme.okta.com", Token: pipeline.NewSecret("x")}}}
 		c.join("a")
 		c.join("b")
 		time.Sleep(time.Minute)

@@ -24,7 +24,7 @@ import (
 func TestLocksWaitForIntegrations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		seen := new(jets.SnapshotSeen)
 		slow := make(chan struct{}, 1) // full: what INTEGRATIONS says is not acted upon
 		var watch sync.WaitGroup
@@ -35,7 +35,7 @@ func TestLocksWaitForIntegrations(t *testing.T) {
 			})
 		})
 		t.Cleanup(watch.Wait)
-		claim(t, store, r, "a", Config{Seen: seen}, pipeline.Claim{Instance: "acme"})
+		claim(t, store, r, "a", Config{Seen: seen}, pipeline.Claim{Kind: sinktest.Kind, Instance: "acme"})
 		r.awaitHolder("acme", "a")
 		outage := func() {
 			s.Stop()
@@ -84,7 +84,7 @@ func TestPollsWaitForIntegrations(t *testing.T) {
 
 func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 	s := jetstest.Run(t)
-	operator := &buckets.Integrations{Store: sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})}
+	operator := &buckets.Integrations{Store: sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})}
 	put := func(revision uint64, enabled bool) uint64 {
 		value := fmt.Sprintf(`{"enabled":%v,"settings":{"base_url":"http://127.0.0.1:1"},"credentials":{"api_token":"t"}}`, enabled)
 		revision, err := operator.Put(t.Context(), "acme", []byte(value), revision)
@@ -101,7 +101,7 @@ func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := jets.Open(t.Context(), conn, jets.Config{Kind: sinktest.Kind})
+	store, err := jets.Open(t.Context(), conn, jets.Config{Kinds: sinktest.Kinds})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,10 +15,10 @@ import (
 // INTEGRATIONS while no process was running: those with a delete marker there and no lock
 // held by a live session. An entry that is written meanwhile stays.
 func Forget(ctx context.Context, store *jets.Store) error {
-	conn, kind := store.Conn, store.Kind.Name
+	conn := store.Conn
 	removed := map[string]bool{} // by key
-	err := conn.Each(ctx, jets.BucketIntegrations, jets.Key(kind, "*"), false, func(e jets.KVEntry) {
-		if e.Gone {
+	err := conn.Each(ctx, jets.BucketIntegrations, ">", false, func(e jets.KVEntry) {
+		if kind, _ := store.InstanceOf(e.Key); kind != nil && e.Gone {
 			removed[e.Key] = true
 		}
 	})
@@ -31,8 +31,8 @@ func Forget(ctx context.Context, store *jets.Store) error {
 	}
 	for _, bucket := range []string{jets.BucketStatus, jets.BucketLocks} {
 		stale := map[string]uint64{} // revisions
-		err := conn.Each(ctx, bucket, jets.Key(kind, "*"), false, func(e jets.KVEntry) {
-			if instance, _ := jets.KeyInstance(kind, e.Key); !e.Gone && removed[e.Key] && !replicas.Held(instance) {
+		err := conn.Each(ctx, bucket, ">", false, func(e jets.KVEntry) {
+			if !e.Gone && removed[e.Key] && replicas.Holder(e.Key) == "" {
 				stale[e.Key] = e.Revision
 			}
 		})

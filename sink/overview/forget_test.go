@@ -15,7 +15,7 @@ import (
 // holds, that was never stored, or that is back, is not.
 func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 		ctx := t.Context()
 		if err := Forget(ctx, store); err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestForget(t *testing.T) {
 			t.Fatalf("left are %+v and %+v", statuses, replicas.Locks)
 		}
 		for i, instance := range want {
-			if _, locked := replicas.Locks[instance]; statuses[i].Instance != instance || !locked {
+			if _, locked := replicas.Locks[jets.Key(sinktest.Kind.Name, instance)]; statuses[i].Instance != instance || !locked {
 				t.Errorf("%s was forgotten", instance)
 			}
 		}

@@ -35,10 +35,10 @@ type Overview struct {
 // Watcher keeps an Overview up to date. It changes nothing in NATS. It is safe for
 // concurrent use.
 type Watcher struct {
-	conn *jets.Conn
-	kind string
+	store *jets.Store
 
 	mu      sync.Mutex
+	names   buckets.Names
 	buckets map[string]*bucketView
 }
 
@@ -51,14 +51,11 @@ type bucketView struct {
 }
 
 // New returns a watcher of the buckets; Run keeps it up to date.
-func New(conn *jets.Conn, kind *pipeline.Kind) *Watcher {
-	return &Watcher{conn: conn, kind: kind.Name, buckets: map[string]*bucketView{
-		jets.BucketStatus: {read: func(e jets.KVEntry) any { return buckets.StatusOf(kind.Name, e) }},
-		jets.BucketIntegrations: {read: func(e jets.KVEntry) any {
-			instance, _ := jets.KeyInstance(kind.Name, e.Key)
-			return buckets.Parse(kind, instance, e.Value)
-		}},
-		jets.BucketLocks: {read: func(e jets.KVEntry) any { return e }},
+func New(store *jets.Store) *Watcher {
+	return &Watcher{store: store, names: buckets.Names{}, buckets: map[string]*bucketView{
+		jets.BucketStatus:       {read: func(e jets.KVEntry) any { return buckets.StatusOf(store, e) }},
+		jets.BucketIntegrations: {read: func(e jets.KVEntry) any { return buckets.Parse(store, e) }},
+		jets.BucketLocks:        {read: func(e jets.KVEntry) any { return e }},
 	}}
 }
 
@@ -74,9 +71,9 @@ func (l *Watcher) Run(ctx context.Context) error {
 
 func (l *Watcher) follow(ctx context.Context, bucket string, o *bucketView) {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
-	for l.conn.Up(ctx) == nil {
+	for l.store.Conn.Up(ctx) == nil {
 		var next map[string]any
-		err := l.conn.Watch(ctx, bucket, ">", false, jets.View{
+		err := l.store.Conn.Watch(ctx, bucket, ">", false, jets.View{
 			Lasting: bucket == jets.BucketIntegrations,
 			Fresh:   func() { next = map[string]any{} },
 			Entry: func(e jets.KVEntry) {
@@ -127,17 +124,19 @@ func (l *Watcher) Look() Overview {
 	}
 	statuses := l.buckets[jets.BucketStatus].values
 	for _, key := range slices.Sorted(maps.Keys(statuses)) {
-		if _, ours := jets.KeyInstance(l.kind, key); ours {
-			v.Statuses = append(v.Statuses, statuses[key].(pipeline.Status))
+		if s := statuses[key].(pipeline.Status); s.Kind != nil {
+			v.Statuses = append(v.Statuses, s)
 		}
 	}
+	entries := map[string]buckets.Keyed{}
 	for key, entry := range l.buckets[jets.BucketIntegrations].values {
-		if instance, ours := jets.KeyInstance(l.kind, key); ours {
-			v.Entries[instance] = entry.(pipeline.Entry)
+		if k := entry.(buckets.Keyed); k.Integration.Kind != nil {
+			entries[key] = k
 		}
 	}
+	v.Entries = buckets.Named(entries, l.names)
 	for _, e := range l.buckets[jets.BucketLocks].values {
-		v.Replicas.Told(l.kind, e.(jets.KVEntry))
+		v.Replicas.Told(l.store, e.(jets.KVEntry))
 	}
 	return v
 }

@@ -16,7 +16,7 @@ func TestLookout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
 		conn := sinktest.Dial(t, s)
-		l := New(conn, sinktest.Kind)
+		l := New(jets.Attach(conn, sinktest.Kind))
 		if l.Look().Complete {
 			t.Error("complete before it has looked")
 		}
@@ -32,7 +32,7 @@ func TestLookout(t *testing.T) {
 			t.Error("looking made a bucket")
 		}
 
-		store := sinktest.Open(t, s, jets.Config{Kind: sinktest.Kind})
+		store := sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})
 		sinktest.Put(t, store, jets.BucketStatus, "okta.b", `{"state":"polling"}`)
 		sinktest.Put(t, store, jets.BucketStatus, "okta.a", `[]`)
 		sinktest.Put(t, store, jets.BucketIntegrations, "okta.a", `{}`)
@@ -47,7 +47,7 @@ func TestLookout(t *testing.T) {
 		if len(v.Entries) != 1 || v.Entries["a"].Err == nil {
 			t.Errorf("entries are %+v", v.Entries)
 		}
-		if held := v.Replicas.HeldBy("one"); len(held) != 1 || held[0] != "b" || len(v.Replicas.HeldBy("two")) != 0 {
+		if held := v.Replicas.HeldBy("one"); len(held) != 1 || held[0] != "okta.b" || len(v.Replicas.HeldBy("two")) != 0 {
 			t.Errorf("one holds %v", held)
 		}
 

@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,19 +30,19 @@ func Read(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Sta
 func Statuses(v Overview, now time.Time) []pipeline.Status {
 	each := map[string]pipeline.Status{}
 	for _, s := range v.Statuses {
-		each[s.Instance] = s
+		if e, ok := v.Entries[s.Instance]; !ok || e.Integration.Kind == s.Kind { // else it had that name once
+			each[s.Instance] = s
+		}
 	}
-	for instance := range v.Entries {
+	for instance, e := range v.Entries {
 		if _, known := each[instance]; !known {
-			each[instance] = pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew}
+			each[instance] = pipeline.Status{Kind: e.Integration.Kind, Version: 1, Instance: instance, State: pipeline.StateNew}
 		}
 	}
 	all := []pipeline.Status{} // [] rather than null
 	for _, instance := range slices.Sorted(maps.Keys(each)) {
 		s := each[instance]
-		if v.Replicas.Held(instance) {
-			s.Holder = v.Replicas.Locks[instance].Holder
-		}
+		s.Holder = cmp.Or(v.Replicas.Holder(keyOf(s)), s.Holder)
 		entry, stored := v.Entries[instance]
 		s = asOf(now, s, speaks(v.Replicas, s), stored, entry)
 		if s.Holder != "" {
@@ -51,6 +52,8 @@ func Statuses(v Overview, now time.Time) []pipeline.Status {
 	}
 	return all
 }
+
+func keyOf(s pipeline.Status) string { return jets.Key(s.Kind.Name, s.Instance) }
 
 // unstoredAfter is how long after its end a session must remain before it shows that NATS
 // stores nothing: longer than two machines' clocks usually differ.
@@ -73,7 +76,7 @@ func unstored(now time.Time, s pipeline.Status, session locks.Session) pipeline.
 // but a status from before its session began is from an earlier process of the same name.
 func speaks(r locks.Replicas, s pipeline.Status) bool {
 	session := r.Sessions[s.Holder]
-	return r.Held(s.Instance) || session.ID != "" && !s.UpdatedAt.Before(session.StartedAt)
+	return r.Holder(keyOf(s)) != "" || session.ID != "" && !s.UpdatedAt.Before(session.StartedAt)
 }
 
 // asOf returns the current status: the stored one may be old, and its writer gone.

@@ -10,12 +10,13 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
 // What was written to STATUS may be old, and who wrote it gone.
 func TestStatusAsOfNow(t *testing.T) {
 	now := time.Now()
-	written := pipeline.Status{Instance: "prod", State: pipeline.StatePolling, Holder: "one", UpdatedAt: now, CompleteThrough: now.Add(-time.Minute)}
+	written := pipeline.Status{Kind: sinktest.Kind, Instance: "prod", State: pipeline.StatePolling, Holder: "one", UpdatedAt: now, CompleteThrough: now.Add(-time.Minute)}
 	on := pipeline.Entry{Integration: pipeline.Integration{Enabled: true}}
 	for _, c := range []struct {
 		name   string
@@ -46,11 +47,11 @@ func TestStatusAsOfNow(t *testing.T) {
 // A process that goes by the name of one that was killed doesn't speak for it.
 func TestStatusOfAnEarlierProcess(t *testing.T) {
 	now := time.Now()
-	held := map[string]locks.Lock{"held": {Holder: "one", Session: "now"}, "void": {Holder: "one", Session: "before"}}
+	held := map[string]locks.Lock{"okta.held": {Holder: "one", Session: "now"}, "okta.void": {Holder: "one", Session: "before"}}
 	sessions := map[string]locks.Session{"one": {ID: "now", StartedAt: now}}
 	v := Overview{Replicas: locks.Replicas{Sessions: sessions, Locks: held}}
 	for instance, written := range map[string]time.Duration{"held": -time.Second, "void": -time.Second, "said": time.Second} {
-		v.Statuses = append(v.Statuses, pipeline.Status{Instance: instance, State: pipeline.StatePolling, Holder: "one", UpdatedAt: now.Add(written)})
+		v.Statuses = append(v.Statuses, pipeline.Status{Kind: sinktest.Kind, Instance: instance, State: pipeline.StatePolling, Holder: "one", UpdatedAt: now.Add(written)})
 	}
 	got := map[string]pipeline.State{}
 	for _, s := range Statuses(v, now.Add(2*time.Second)) {
@@ -60,7 +61,7 @@ func TestStatusOfAnEarlierProcess(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("states are %v, want %v", got, want)
 	}
-	fresh, err := json.Marshal(Statuses(Overview{Entries: map[string]pipeline.Entry{"new": {}}}, now))
+	fresh, err := json.Marshal(Statuses(Overview{Entries: map[string]pipeline.Entry{"new": {Integration: pipeline.Integration{Kind: sinktest.Kind}}}}, now))
 	if err != nil || strings.Contains(string(fresh), "updated_at") {
 		t.Errorf("nothing was written, and there is %s, %v", fresh, err)
 	}
@@ -71,10 +72,10 @@ func TestStatusWhileNothingIsStored(t *testing.T) {
 	now := time.Now()
 	for ago, want := range map[time.Duration]pipeline.State{5 * time.Second: pipeline.StateCatchingUp, time.Minute: pipeline.StateCatchingUp, 5 * time.Minute: pipeline.StateRetrying} {
 		v := Overview{
-			Statuses: []pipeline.Status{{Instance: "prod", State: pipeline.StateCatchingUp, Holder: "one", UpdatedAt: now.Add(-ago)}},
+			Statuses: []pipeline.Status{{Kind: sinktest.Kind, Instance: "prod", State: pipeline.StateCatchingUp, Holder: "one", UpdatedAt: now.Add(-ago)}},
 			Replicas: locks.Replicas{
 				Sessions: map[string]locks.Session{"one": {ID: "1", TTL: 10 * time.Second, RenewedAt: now.Add(-ago)}},
-				Locks:    map[string]locks.Lock{"prod": {Holder: "one", Session: "1"}},
+				Locks:    map[string]locks.Lock{"okta.prod": {Holder: "one", Session: "1"}},
 			},
 		}
 		got := Statuses(v, now)[0]

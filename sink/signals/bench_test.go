@@ -30,7 +30,7 @@ func BenchmarkCommit(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(conn.Close)
-	store, err := jets.Open(b.Context(), conn, jets.Config{Kind: sinktest.Kind, MaxBytes: 512 << 20})
+	store, err := jets.Open(b.Context(), conn, jets.Config{Kinds: sinktest.Kinds, MaxBytes: 512 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}

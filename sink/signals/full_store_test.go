@@ -77,7 +77,7 @@ func TestNoRoom(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	full := errors.New("full")
 	var room error
-	store, err := jets.Open(t.Context(), st.Store.Conn, jets.Config{Kind: sinktest.Kind, Room: func() error { return room }})
+	store, err := jets.Open(t.Context(), st.Store.Conn, jets.Config{Kinds: sinktest.Kinds, Room: func() error { return room }})
 	st.OK(err)
 	st.Store = store
 	s := st.synced()

@@ -105,7 +105,7 @@ func BenchmarkHistory(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(conn.Close)
-	store, err := jets.Open(b.Context(), conn, jets.Config{Kind: sinktest.Kind})
+	store, err := jets.Open(b.Context(), conn, jets.Config{Kinds: sinktest.Kinds})
 	if err != nil {
 		b.Fatal(err)
 	}

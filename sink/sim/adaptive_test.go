@@ -50,7 +50,7 @@ func inBeatWith(t *testing.T, interval time.Duration, c oktatest.Config, n int, 
 		}
 		b := &beat{T: t, org: oktatest.New(c), conn: sinktest.Dial(t, jetstest.Run(t)), interval: interval}
 		b.org.Generate(n, time.Hour)
-		store, err := jets.Open(t.Context(), b.conn, jets.Config{Kind: sinktest.Kind})
+		store, err := jets.Open(t.Context(), b.conn, jets.Config{Kinds: sinktest.Kinds})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func onSharedOrg(t *testing.T, limit int, test func(*sharedOrg)) {
 // replica is a process of its own: its limiter knows of others by NATS alone.
 func (b *sharedOrg) replica(name string) *limiter.Limiter {
 	b.Helper()
-	store := sinktest.Open(b.T, b.server, jets.Config{Kind: sinktest.Kind})
+	store := sinktest.Open(b.T, b.server, jets.Config{Kinds: sinktest.Kinds})
 	return &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: simOrigin, Replica: name}
 }
 
@@ -112,7 +112,7 @@ func (b *sharedOrg) refused() (n int) {
 // written is how many messages BUDGETS has taken.
 func (b *sharedOrg) written() int {
 	b.Helper()
-	i, err := sinktest.Open(b.T, b.server, jets.Config{Kind: sinktest.Kind}).Conn.Info(b.Context(), jets.BucketStream(jets.BucketBudgets))
+	i, err := sinktest.Open(b.T, b.server, jets.Config{Kinds: sinktest.Kinds}).Conn.Info(b.Context(), jets.BucketStream(jets.BucketBudgets))
 	if err != nil {
 		b.Fatal(err)
 	}

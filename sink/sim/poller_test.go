@@ -49,7 +49,7 @@ func (p *poller) live(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	store, err := jets.Open(ctx, conn, jets.Config{Kind: sinktest.Kind, MaxAge: p.w.ages})
+	store, err := jets.Open(ctx, conn, jets.Config{Kinds: sinktest.Kinds, MaxAge: p.w.ages})
 	if err != nil {
 		return err
 	}

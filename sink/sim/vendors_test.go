@@ -230,7 +230,7 @@ func (p *vendorProcess) live(ctx context.Context, name string, v *vendor) error 
 		return err
 	}
 	defer conn.Close()
-	store, err := jets.Open(ctx, conn, jets.Config{Kind: v.Kind.Kind})
+	store, err := jets.Open(ctx, conn, jets.Config{Kinds: []*pipeline.Kind{v.Kind.Kind}})
 	if err != nil {
 		return err
 	}
@@ -312,7 +312,7 @@ func pollVendor(t *testing.T, v *vendor) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	store, err := jets.Open(t.Context(), conn, jets.Config{Kind: v.Kind.Kind})
+	store, err := jets.Open(t.Context(), conn, jets.Config{Kinds: []*pipeline.Kind{v.Kind.Kind}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,10 +324,10 @@ func pollVendor(t *testing.T, v *vendor) {
 	processes := map[string]*vendorProcess{"a": launchVendor(t, server, "a", v), "b": launchVendor(t, server, "b", v)}
 	holds := func() string {
 		replicas, err := locks.ReadReplicas(t.Context(), store)
-		if err != nil || !replicas.Held("acme") {
+		if err != nil || replicas.Holder(v.Name+".acme") == "" {
 			t.Fatalf("nobody holds the lock: %v", err)
 		}
-		return replicas.Locks["acme"].Holder
+		return replicas.Holder(v.Name + ".acme")
 	}
 	for round := range 8 {
 		v.happen(3 + 9*round)

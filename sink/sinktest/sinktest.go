@@ -47,7 +47,7 @@ func NewProcess(t *testing.T) (*Fixture, *jetstest.Process) {
 	}
 	t.Cleanup(conn.Close)
 	f := &Fixture{T: t}
-	f.Store, err = jets.Open(t.Context(), conn, jets.Config{Kind: Kind})
+	f.Store, err = jets.Open(t.Context(), conn, jets.Config{Kinds: Kinds})
 	f.OK(err)
 	return f, server
 }
@@ -76,7 +76,7 @@ func Open(t *testing.T, s *jetstest.Server, cfg jets.Config) *jets.Store {
 // Open connects as a process that starts does.
 func (f *Fixture) Open() {
 	f.Helper()
-	f.Store = Open(f.T, f.Server, jets.Config{Kind: Kind})
+	f.Store = Open(f.T, f.Server, jets.Config{Kinds: Kinds})
 }
 
 // OK ends the test if there is an error.

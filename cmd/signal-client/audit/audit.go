@@ -78,9 +78,6 @@ func (a *auditCommand) run(cmd *cobra.Command) error {
 	if err := cli.ShareFault(a.share); err != nil {
 		return err
 	}
-	if since.After(a.since.At(now)) {
-		a.Say("%s: the audit starts there.", kinds.Default.Keeps())
-	}
 	store, done, err := a.Open(cmd)
 	if err != nil {
 		return err
@@ -89,6 +86,9 @@ func (a *auditCommand) run(cmd *cobra.Command) error {
 	i, err := a.Integration(cmd.Context(), store)
 	if err != nil {
 		return err
+	}
+	if since = i.Kind.Clamp(since, now).Truncate(time.Millisecond); since.After(a.since.At(now)) {
+		a.Say("%s: the audit starts there.", i.Kind.Keeps())
 	}
 	client, err := a.client(cmd.Context(), i, store, a.share)
 	if err != nil {
@@ -116,8 +116,8 @@ func (a *auditCommand) client(ctx context.Context, i pipeline.Integration, store
 	if err != nil {
 		return nil, err
 	}
-	return kinds.Of(i).Open(i, token, source.Options{
-		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store), Origin: i.Origin, Replica: "command"},
+	return kinds.All.Of(i).Client(i, token, source.Options{
+		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store.Of(i.Kind)), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: "signal-client/" + build.Read().Version,
 	}), nil
 }
@@ -128,7 +128,7 @@ func (a *auditCommand) audit(ctx context.Context, store *jets.Store, client sour
 	return (&audit.Audit{
 		Instance: i.Instance, Source: client, Since: since, Until: until, Repair: a.repair,
 		Window: i.Kind.Window(i),
-		Ledger: &signals.Ledger{Store: store, Instance: i.Instance, Source: i.Source},
+		Ledger: &signals.Ledger{Store: store.Of(i.Kind), Instance: i.Instance, Source: i.Source},
 		Progress: func(through time.Time, r *audit.Report) {
 			part := max(0, float64(through.Sub(since))/float64(until.Sub(since)))
 			line.Show(fmt.Sprintf("%3.0f %% of the span, %s compared, %s", 100*part, term.Count(r.Both, "event"), term.Count(r.Requests, "request")))

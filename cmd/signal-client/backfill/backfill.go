@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -91,7 +90,7 @@ func (b *backfillCommand) start(cmd *cobra.Command, since, until cli.TimeFlag, s
 	now := time.Now()
 	unique := nuid.Next()
 	id := now.UTC().Format("20060102-150405-") + unique[len(unique)-4:] // it sorts by time
-	job, err := backfill.NewJob(kinds.Default, id, b.Instance, since.At(now), until.At(now), share, now)
+	job, err := backfill.NewJob(i.Kind, id, b.Instance, since.At(now), until.At(now), share, now)
 	if err != nil {
 		return &problem.Error{Op: "backfill of " + b.Instance, Err: err, Hint: "signal-client backfill start --help", Code: problem.BadUsage}
 	}
@@ -117,7 +116,7 @@ func (b *backfillCommand) tellOf(job backfill.Job, since time.Time, i pipeline.I
 		fmt.Fprintln(b.Out(), job.ID)
 	}
 	if job.Since.After(since) {
-		b.Say("%s: the job starts there.", kinds.Default.Keeps())
+		b.Say("%s: the job starts there.", i.Kind.Keeps())
 	}
 	if !i.Enabled {
 		b.Say("The org is disabled: the job waits until it is enabled.")

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
@@ -36,7 +37,7 @@ func (b *bubble) run(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := jets.Open(ctx, conn, jets.Config{Kind: okta.Kind})
+	store, err := jets.Open(ctx, conn, jets.Config{Kinds: kinds.All.Plain()})
 	if err != nil {
 		t.Fatal(err)
 	}

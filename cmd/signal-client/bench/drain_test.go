@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta"
@@ -106,7 +107,7 @@ func (d *drains) bare(t *testing.T) drained {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := jets.Open(t.Context(), conn, jets.Config{Kind: okta.Kind}); err != nil {
+	if _, err := jets.Open(t.Context(), conn, jets.Config{Kinds: kinds.All.Plain()}); err != nil {
 		t.Fatal(err)
 	}
 	cmd, stdin := child(t, "bare", bareTask{d.nats, d.org, drainInstance, drainEvents, okta.DefaultLimit})

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/scan"
@@ -69,7 +70,7 @@ func (l replayLayout) measure(t *testing.T, r *report, binary, org string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	store, err := jets.Open(t.Context(), conn, jets.Config{Kind: okta.Kind})
+	store, err := jets.Open(t.Context(), conn, jets.Config{Kinds: kinds.All.Plain()})
 	if err != nil {
 		t.Fatal(err)
 	}

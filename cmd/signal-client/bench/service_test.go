@@ -18,6 +18,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/locks"
@@ -43,7 +44,7 @@ func newFleet(t *testing.T, binary string, groups ...hostGroup) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	if f.store, err = jets.Open(t.Context(), conn, jets.Config{Kind: okta.Kind}); err != nil {
+	if f.store, err = jets.Open(t.Context(), conn, jets.Config{Kinds: kinds.All.Plain()}); err != nil {
 		t.Fatal(err)
 	}
 	f.js = conn.JS
@@ -212,9 +213,9 @@ func (f *fleet) holders() map[string]string {
 		f.Fatal(err)
 	}
 	holders := map[string]string{}
-	for instance, lock := range replicas.Locks {
-		if replicas.Held(instance) {
-			holders[instance] = lock.Holder
+	for key := range replicas.Locks {
+		if holder := replicas.Holder(key); holder != "" {
+			holders[strings.TrimPrefix(key, "okta.")] = holder
 		}
 	}
 	return holders

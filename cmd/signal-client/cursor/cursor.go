@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
@@ -128,10 +127,10 @@ func (c *cursorCommand) show(cmd *cobra.Command, args []string) error {
 
 func (c *cursorCommand) holder(ctx context.Context, store *jets.Store) string {
 	replicas, err := locks.ReadReplicas(ctx, store)
-	if err != nil || !replicas.Held(c.Instance) {
+	if err != nil {
 		return ""
 	}
-	return replicas.Locks[c.Instance].Holder
+	return replicas.Holder(jets.Key(store.Kind.Name, c.Instance))
 }
 
 // facts returns the standing, one fact per row.
@@ -163,7 +162,7 @@ func (c *cursorCommand) facts(st signals.CursorState, holder string, now time.Ti
 		add("link", string(st.Link))
 	}
 	if st.Fence != st.Seq {
-		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is not a position and is skipped", jets.SubjectPosition(kinds.Default.Name, c.Instance), st.Fence))
+		add("unreadable", fmt.Sprintf("the newest message on %s, at %d, is not a position and is skipped", jets.SubjectPosition(c.Kind.Name, c.Instance), st.Fence))
 	}
 	add("CURSORS", agreement(st, now))
 	add("holder", cmp.Or(holder, "none: it is not polled"))

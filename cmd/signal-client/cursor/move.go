@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -196,7 +195,7 @@ func (m *moveCommand) explain(to term.Screen, planned signals.Move) {
 	}
 	line("Events that Okta serves again are compared with the %s stored since sequence %d: none is stored twice, and missing ones are stored.",
 		term.Count(int(planned.Again), "event"), planned.Next.DedupeFrom)
-	if requests := planned.Again/uint64(kinds.Default.PageSize(planned.Next.Link)) + 1; requests > 1 {
+	if requests := planned.Again/uint64(m.Kind.PageSize(planned.Next.Link)) + 1; requests > 1 {
 		line("That takes about %s of the org's budget.", term.Count(int(requests), "request"))
 	}
 	if from.Query != planned.Next.Query {
@@ -266,6 +265,6 @@ func (c *cursorCommand) problem(ctx context.Context, store *jets.Store, act stri
 	if unknown := c.Unknown(ctx, store, c.Instance); unknown != nil {
 		return unknown
 	}
-	return &problem.Error{Op: act + " " + c.Instance, Err: fmt.Errorf("%w on %s: it was never polled", signals.ErrNoPosition, jets.SubjectPosition(kinds.Default.Name, c.Instance)),
+	return &problem.Error{Op: act + " " + c.Instance, Err: fmt.Errorf("%w on %s: it was never polled", signals.ErrNoPosition, jets.SubjectPosition(c.Kind.Name, c.Instance)),
 		Hint: "is it enabled, and does the service run? look: signal-client status", Code: problem.Failed}
 }

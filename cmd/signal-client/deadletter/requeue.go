@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -116,19 +115,19 @@ func (l *deadLetterCommand) requeueOne(ctx context.Context, all *deadletters.Dea
 	}
 	var stored bool
 	if l.dryRun {
-		_, err = all.Requeueable(ctx, letter, kinds.Default.Element)
+		_, err = all.Requeueable(ctx, letter)
 	} else {
-		stored, err = all.Requeue(ctx, letter, kinds.Default.Element)
+		stored, err = all.Requeue(ctx, letter)
 	}
 	switch {
 	case err != nil:
 		return requeueProblem(letter, err)
 	case l.dryRun:
-		fmt.Fprintf(l.Out(), "%d: can be stored on %s\n", seq, jets.SubjectEvents(kinds.Default.Name, letter.Instance))
+		fmt.Fprintf(l.Out(), "%d: can be stored on %s\n", seq, jets.SubjectEvents(letter.Kind.Name, letter.Instance))
 	case stored:
-		fmt.Fprintf(l.Out(), "%d: stored on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(kinds.Default.Name, letter.Instance))
+		fmt.Fprintf(l.Out(), "%d: stored on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(letter.Kind.Name, letter.Instance))
 	default:
-		fmt.Fprintf(l.Out(), "%d: was stored already on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(kinds.Default.Name, letter.Instance))
+		fmt.Fprintf(l.Out(), "%d: was stored already on %s; the dead letter is deleted\n", seq, jets.SubjectEvents(letter.Kind.Name, letter.Instance))
 	}
 	return nil
 }

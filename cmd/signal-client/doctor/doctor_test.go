@@ -47,7 +47,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stage.Close()
-	if _, err := jets.Open(t.Context(), stage, jets.Config{Kind: kinds.Default}); err != nil {
+	if _, err := jets.Open(t.Context(), stage, jets.Config{Kinds: kinds.All.Plain()}); err != nil {
 		t.Fatal(err)
 	}
 	if got := refused.Take(); got != "" {
@@ -111,7 +111,7 @@ func TestDoctorTriesPermissions(t *testing.T) {
 // everything is the state of all streams, as text.
 func everything(t *testing.T, c *jets.Conn) string {
 	t.Helper()
-	all, err := c.Inspect(t.Context(), jets.Config{Kind: kinds.Default})
+	all, err := c.Inspect(t.Context(), jets.Config{Kinds: kinds.All.Plain()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,13 +273,13 @@ func TestDoctorFindsSomebodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default}); err != nil {
+	if _, err := jets.Open(t.Context(), conn, jets.Config{Kinds: kinds.All.Plain()}); err != nil {
 		t.Fatal(err)
 	}
 	s := &surroundings{conn: conn}
 	judge := func() finding {
 		var d observation
-		s.somebodyElse(t.Context(), org{instance: "acme"}, &d)
+		s.somebodyElse(t.Context(), org{kind: kinds.Default, instance: "acme"}, &d)
 		return d.finding(groupInstance, "acme", "progress")
 	}
 	if f := judge(); f.Result != outcomeOK {
@@ -307,7 +307,7 @@ func TestDoctorFindsAnotherSite(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if _, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default}); err != nil {
+		if _, err := jets.Open(t.Context(), conn, jets.Config{Kinds: kinds.All.Plain()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -405,7 +405,7 @@ func TestDoctorJudgesSessions(t *testing.T) {
 func TestDoctorJudgesProgress(t *testing.T) {
 	now := time.Now()
 	s := &surroundings{doctor: &doctor{}, now: now, conn: new(jets.Conn)}
-	stored := org{instance: "acme", stored: true, entry: pipeline.Entry{Integration: pipeline.Integration{Kind: kinds.Default, Enabled: true, PollInterval: time.Minute}}}
+	stored := org{kind: kinds.Default, instance: "acme", stored: true, entry: pipeline.Entry{Integration: pipeline.Integration{Kind: kinds.Default, Enabled: true, PollInterval: time.Minute}}}
 	for _, c := range []struct {
 		state pipeline.State
 		lag   time.Duration

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -85,7 +86,7 @@ func (s *surroundings) owners(d *observation) {
 			continue
 		}
 		enabled++
-		if !s.replicas.Held(o.instance) {
+		if s.replicas.Holder(jets.Key(o.kind.Name, o.instance)) == "" {
 			unowned = append(unowned, o.instance)
 		}
 	}
@@ -109,10 +110,11 @@ func (s *surroundings) owners(d *observation) {
 func (s *surroundings) locks(d *observation) {
 	var void []string
 	held := 0
-	for _, instance := range slices.Sorted(maps.Keys(s.replicas.Locks)) {
-		if s.replicas.Held(instance) {
+	for _, key := range slices.Sorted(maps.Keys(s.replicas.Locks)) {
+		if s.replicas.Holder(key) != "" {
 			held++
 		} else {
+			_, instance, _ := strings.Cut(key, ".")
 			void = append(void, instance)
 		}
 	}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -93,7 +92,7 @@ func (s *surroundings) somebodyElse(ctx context.Context, o org, d *observation) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	m, err := s.conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(kinds.Default.Name, o.instance))
+	m, err := s.conn.Last(ctx, jets.StreamSignals, jets.SubjectEvents(o.kind.Name, o.instance))
 	if err == nil && m.Foreign() {
 		d.warn(fmt.Sprintf("another client publishes on %s (message %d) and delays its events", m.Subject, m.Seq),
 			"allow only the service's user to publish there, in the permissions of NATS")

@@ -23,8 +23,10 @@ const probe = "probe.doctor"
 func permits(c *jets.Conn) []jets.Permission {
 	var all []jets.Permission
 	publish := func(subject, grant string) { all = append(all, jets.Permission{Subject: subject, Grant: grant}) }
-	for _, subject := range []string{jets.SubjectEvents(kinds.Default.Name, ""), jets.SubjectPosition(kinds.Default.Name, ""), jets.SubjectDeadLetter(kinds.Default.Name, "")} {
-		publish(subject+probe, subject+">")
+	for _, kind := range kinds.All {
+		for _, subject := range []string{jets.SubjectEvents(kind.Name, ""), jets.SubjectPosition(kind.Name, ""), jets.SubjectDeadLetter(kind.Name, "")} {
+			publish(subject+probe, subject+">")
+		}
 	}
 	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus, jets.BucketBudgets, jets.BucketBackfills} {
 		publish(c.PutSubject(bucket, probe), c.PutSubject(bucket, ">"))

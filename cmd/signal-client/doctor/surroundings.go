@@ -65,7 +65,7 @@ func (s *surroundings) close() {
 
 // read reads from NATS what the checks need. Each part has its own error.
 func (s *surroundings) read(ctx context.Context) {
-	store := &jets.Store{Conn: s.conn, Kind: kinds.Default}
+	store := jets.Attach(s.conn, kinds.All.Plain()...)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.account, s.accountErr = s.conn.JS.AccountInfo(ctx) })
 	wg.Go(func() { s.streams, s.streamsErr = s.conn.Inspect(ctx, s.stream.Asked()) })
@@ -93,6 +93,7 @@ func (s *surroundings) read(ctx context.Context) {
 }
 
 type org struct {
+	kind     *pipeline.Kind
 	instance string
 	entry    pipeline.Entry
 	stored   bool // in INTEGRATIONS
@@ -104,19 +105,19 @@ type org struct {
 func (s *surroundings) orgs() []org {
 	each := map[string]org{}
 	for instance, status := range s.statuses {
-		each[instance] = org{instance: instance}
+		each[instance] = org{kind: status.Kind, instance: instance}
 		if w, ok := orgs.FromStatus(status); ok {
 			i, err := orgs.ReadEnvironment(w, s.okta.APITokenFile)
-			each[instance] = org{instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, theirs: true}
+			each[instance] = org{kind: status.Kind, instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, theirs: true}
 		}
 	}
 	if !s.okta.IsZero() && s.oktaFault == nil {
 		i, err := s.okta.Integration()
-		each[i.Instance] = org{instance: i.Instance, entry: pipeline.Entry{Integration: i, Err: err}, ours: true}
+		each[i.Instance] = org{kind: i.Kind, instance: i.Instance, entry: pipeline.Entry{Integration: i, Err: err}, ours: true}
 	}
 	for instance, w := range s.written {
-		i, err := kinds.Default.Read(instance, w.Value)
-		each[instance] = org{instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, stored: true}
+		i, err := w.Read()
+		each[instance] = org{kind: w.Kind, instance: instance, entry: pipeline.Entry{Integration: i, Err: err}, stored: true}
 	}
 	maps.DeleteFunc(each, func(instance string, _ org) bool { return !s.asked(instance) })
 	var all []org

@@ -81,7 +81,7 @@ func (r *integrations) open(cmd *cobra.Command) (*buckets.Integrations, func(), 
 	if err != nil {
 		return nil, nil, err
 	}
-	return &buckets.Integrations{Store: jets.Attach(conn, kinds.Default)}, r.Closing(conn), nil
+	return &buckets.Integrations{Store: jets.Attach(conn, kinds.All.Plain()...)}, r.Closing(conn), nil
 }
 
 // with reads something of NATS's integrations.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -67,10 +66,10 @@ func (r *integrations) remove(ctx context.Context, all *buckets.Integrations, in
 	if err != nil {
 		return err
 	}
-	stays := whatStays(ctx, all.Store.Conn, instance)
+	stays := whatStays(ctx, all.Store.Conn, w)
 	if !sure {
 		at := "its value is invalid"
-		if i, err := kinds.Default.Read(instance, w.Value); err == nil {
+		if i, err := w.Read(); err == nil {
 			at = i.Origin
 		}
 		r.Say("%s (%s) will no longer be polled, and its configuration is forgotten.", instance, at)
@@ -87,24 +86,24 @@ func (r *integrations) remove(ctx context.Context, all *buckets.Integrations, in
 }
 
 // whatStays returns what a removal leaves of an org.
-func whatStays(ctx context.Context, conn *jets.Conn, instance string) string {
+func whatStays(ctx context.Context, conn *jets.Conn, w buckets.Written) string {
+	subject := jets.SubjectEvents(w.Kind.Name, w.Instance)
 	events := "Its events"
-	if n, ok := countEvents(ctx, conn, instance); ok {
+	if n, ok := countEvents(ctx, conn, subject); ok {
 		events = "Its " + term.Count(int(n), "event")
 	}
 	return fmt.Sprintf("%s on %s and its position stay: added again under this name, for the same org, it continues where it was.",
-		events, jets.SubjectEvents(kinds.Default.Name, instance))
+		events, subject)
 }
 
-// countEvents counts an instance's stored events, if that does not take long.
-func countEvents(ctx context.Context, conn *jets.Conn, instance string) (uint64, bool) {
+// countEvents counts the events on a subject, if that does not take long.
+func countEvents(ctx context.Context, conn *jets.Conn, subject string) (uint64, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	stream, err := conn.JS.Stream(ctx, jets.StreamSignals)
 	if err != nil {
 		return 0, false
 	}
-	subject := jets.SubjectEvents(kinds.Default.Name, instance)
 	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
 		return 0, false

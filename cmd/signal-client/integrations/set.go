@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
@@ -94,7 +93,7 @@ func (r *integrations) set(cmd *cobra.Command, instance string, assignments []st
 		if err := assignAll(cmd, v, assignments); err != nil || !another {
 			return err
 		}
-		if i, err := kinds.Default.Read(instance, v.Encode()); err == nil { // an invalid value is reported later
+		if i, err := v.Read(instance); err == nil { // an invalid value is reported later
 			v.Put("settings.another_org", i.Origin)
 		}
 		return nil

@@ -22,6 +22,7 @@ import (
 
 // assembly assembles and polls instances, and holds what they share.
 type assembly struct {
+	kinds     kinds.Kinds
 	store     *jets.Store
 	seen      *jets.SnapshotSeen
 	locks     *locks.Locks
@@ -43,14 +44,14 @@ type assembly struct {
 // client send a request, behind the instance's breaker; the runner carries the client's
 // page to the sink.
 func (s *assembly) Runner(i pipeline.Integration, token pipeline.Credential, able func(error)) *pipeline.Runner {
-	clock, own := s.origins.Of(i.Origin).clock, s.instances.Of(i.Instance)
+	clock, own := s.origins.Of(i).clock, s.instances.Of(i.Instance)
 	client, query := s.client(i, token, i.RateShare, false), orgs.QueryOf(i, clock)
 	query.Org = client.Organization
 	return &pipeline.Runner{
 		Kind:     i.Kind.Name,
 		Instance: i.Instance,
 		Source:   informed{own.Guard(client, i, token, s.trace), s.heard},
-		Sink:     signals.New(s.store, i.Instance, query, s.trace, s.log),
+		Sink:     signals.New(s.store.Of(i.Kind), i.Instance, query, s.trace, s.log),
 		Clock:    clock,
 		Interval: i.PollInterval,
 		Backlog:  s.backlog(i, token),
@@ -69,10 +70,10 @@ func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.
 // client returns a client of an instance's org, within a share of its limit. later: its
 // requests are not urgent.
 func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, share float64, later bool) source.Client {
-	return kinds.Of(i).Open(i, token, source.Options{
+	return s.kinds.Of(i).Client(i, token, source.Options{
 		HTTP:      s.http,
 		Timeout:   s.timeout,
-		Limiter:   s.origins.Of(i.Origin).limiter,
+		Limiter:   s.origins.Of(i).limiter,
 		Share:     share,
 		InFlight:  s.bounds.requests,
 		Memory:    s.bounds.pages,
@@ -94,7 +95,7 @@ func (s *assembly) backlog(i pipeline.Integration, token pipeline.Credential) pi
 		return nil
 	}
 	ask := func(share float64) pipeline.Source { return s.later(i, token, share) }
-	return s.backlogs.Of(i.Instance, ask, i.Kind.Window(i))
+	return s.backlogs.Of(i, ask)
 }
 
 // informed is a Source that waits, after a disconnect, until the process has read
@@ -123,7 +124,7 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 	for {
 		token, err := i.Kind.Credential(ctx, i)
 		if err != nil {
-			return err
+			return s.kinds.Of(i).Mark(err)
 		}
 		err = s.poll(ctx, i, token, able)
 		if !errors.Is(err, errRotated) {
@@ -201,16 +202,16 @@ func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()
 }
 
 // Report records the fleet's states of instances that are not polled.
-func (s *assembly) Report(instance string, state pipeline.State, err error) {
+func (s *assembly) Report(i pipeline.Integration, state pipeline.State, err error) {
 	if state == "" { // deleted
-		s.instances.Forget(instance)
+		s.instances.Forget(i.Instance)
 	}
 	if err != nil && errors.Is(err, pipeline.ErrNewer) {
 		err = fmt.Errorf("%w: use the newest signal-client that has worked on this stream", err)
 	}
 	if _, elsewhere := errors.AsType[*locks.NameTakenError](err); elsewhere {
-		s.board.Taken(instance) // the holder writes STATUS
+		s.board.Taken(i.Instance) // the holder writes STATUS
 		return
 	}
-	s.board.Report(instance, state, err)
+	s.board.Report(i, state, err)
 }

@@ -86,10 +86,11 @@ func TestBreakers(t *testing.T) {
 
 func TestOneLimiterForAnOrigin(t *testing.T) {
 	var all origins
-	if a, b := all.Of("https://a"), all.Of("https://a"); a != b {
+	at := func(address string) origin { return all.Of(pipeline.Integration{Kind: kinds.Default, Origin: address}) }
+	if a, b := at("https://a"), at("https://a"); a != b {
 		t.Error("an origin has two limiters")
 	}
-	if a, b := all.Of("https://a"), all.Of("https://b"); a.limiter == b.limiter {
+	if a, b := at("https://a"), at("https://b"); a.limiter == b.limiter {
 		t.Error("two origins share a limiter")
 	}
 }

@@ -42,7 +42,7 @@ func (s *assembly) audit(ctx context.Context, i pipeline.Integration, token pipe
 		Instance: i.Instance, Since: now.Add(-auditFrom), Until: now.Add(-auditUntil),
 		Source: s.later(i, token, backfill.DefaultJobShare),
 		Window: i.Kind.Window(i),
-		Ledger: &signals.Ledger{Store: s.store, Instance: i.Instance, Source: i.Source},
+		Ledger: &signals.Ledger{Store: s.store.Of(i.Kind), Instance: i.Instance, Source: i.Source},
 	}).Run(ctx)
 	switch {
 	case ctx.Err() != nil:

@@ -10,6 +10,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/backfill"
 	"github.com/witfoo/signal-client/sink/buckets"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // backlogs gives instances' runners their backfills. It is safe for concurrent use.
@@ -19,7 +20,7 @@ type backlogs struct {
 	replica func() string
 	log     *slog.Logger
 
-	jobs atomic.Pointer[map[string][]buckets.KeptJob] // by instance, the oldest first; nil: not known yet
+	jobs atomic.Pointer[map[string][]buckets.KeptJob] // by the instance's key, the oldest first; nil: not known yet
 }
 
 // Run keeps the jobs up to date until ctx ends.
@@ -28,12 +29,12 @@ func (b *backlogs) Run(ctx context.Context) error {
 }
 
 // first returns an instance's oldest job that has not ended.
-func (b *backlogs) first(instance string) (buckets.KeptJob, bool) {
+func (b *backlogs) first(i pipeline.Integration) (buckets.KeptJob, bool) {
 	jobs := b.jobs.Load()
 	if jobs == nil {
 		return buckets.KeptJob{}, false
 	}
-	for _, j := range (*jobs)[instance] {
+	for _, j := range (*jobs)[jets.Key(i.Kind.Name, i.Instance)] {
 		if j.Err == nil && !j.Ended() {
 			return j, true
 		}
@@ -41,17 +42,16 @@ func (b *backlogs) first(instance string) (buckets.KeptJob, bool) {
 	return buckets.KeptJob{}, false
 }
 
-// Of returns an instance's backlog; ask makes a job's source, window its requests.
-func (b *backlogs) Of(instance string, ask func(share float64) pipeline.Source, window pipeline.Window) pipeline.Backlog {
-	return &backlog{backlogs: b, instance: instance, ask: ask, window: window}
+// Of returns an instance's backlog; ask makes a job's source.
+func (b *backlogs) Of(i pipeline.Integration, ask func(share float64) pipeline.Source) pipeline.Backlog {
+	return &backlog{backlogs: b, of: i, ask: ask}
 }
 
 // backlog runs one instance's jobs, one after another.
 type backlog struct {
 	*backlogs
-	instance string
-	ask      func(share float64) pipeline.Source
-	window   pipeline.Window
+	of  pipeline.Integration
+	ask func(share float64) pipeline.Source
 
 	at       *backfill.Backfill // nil: none is running
 	revision uint64             // of its job
@@ -61,7 +61,7 @@ var _ pipeline.Backlog = (*backlog)(nil)
 
 // Next implements pipeline.Backlog.
 func (b *backlog) Next(ctx context.Context, due time.Time) (*pipeline.Past, error) {
-	job, ok := b.first(b.instance)
+	job, ok := b.first(b.of)
 	if !ok {
 		b.at = nil
 		return nil, nil
@@ -97,9 +97,9 @@ func (b *backlog) next(ctx context.Context, due time.Time) (*pipeline.Past, erro
 }
 
 func (b *backlog) begin(job buckets.KeptJob) {
-	b.log.Info("backfill starts", "instance", b.instance, "job", job.ID, "since", job.Since, "until", job.Until, "done_through", job.DoneThrough)
+	b.log.Info("backfill starts", "instance", b.of.Instance, "job", job.ID, "since", job.Since, "until", job.Until, "done_through", job.DoneThrough)
 	b.revision = job.Revision
-	b.at = &backfill.Backfill{Job: job.Job, Source: b.ask(job.Share), Window: b.window, Save: b.save}
+	b.at = &backfill.Backfill{Job: job.Job, Source: b.ask(job.Share), Window: b.of.Kind.Window(b.of), Save: b.save}
 }
 
 // save writes the job. If somebody else has written it, it was cancelled, or another
@@ -116,7 +116,7 @@ func (b *backlog) save(ctx context.Context, j backfill.Job) error {
 	}
 	b.revision = revision
 	if j.State == backfill.JobDone {
-		b.log.Info("backfill done", "instance", b.instance, "job", j.ID, "events", j.Events, "stored", j.Stored, "took", time.Since(j.StartedAt).Round(time.Second))
+		b.log.Info("backfill done", "instance", b.of.Instance, "job", j.ID, "events", j.Events, "stored", j.Stored, "took", time.Since(j.StartedAt).Round(time.Second))
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func newRush(t *testing.T, log oktatest.Synthesize) *rush {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	store, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default})
+	store, err := jets.Open(t.Context(), conn, jets.Config{Kinds: kinds.All.Plain()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +91,7 @@ func newRush(t *testing.T, log oktatest.Synthesize) *rush {
 		r.drains.ServeHTTP(w, req)
 	})
 	r.polls = &assembly{
+		kinds: kinds.All,
 		store: store, http: &http.Client{Transport: oktatest.HandlerTransport(orgs)}, timeout: time.Minute,
 		log: slog.New(slog.DiscardHandler),
 		trace: pipeline.Traces(&pipeline.Trace{

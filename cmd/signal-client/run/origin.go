@@ -17,24 +17,31 @@ type origin struct {
 // origins holds the origins. Their limiters share what they know with other processes. The
 // zero value is ready, and shares nothing; it is safe for concurrent use.
 type origins struct {
-	exchange limiter.Exchange // nil: none
-	replica  string           // this process's name in the exchange
+	exchanges map[*pipeline.Kind]limiter.Exchange // nil: none
+	replica   string                              // this process's name in them
 
 	mu   sync.Mutex
-	each map[string]origin // by scheme, host and port
+	each map[place]origin
 }
 
-// Of returns the origin at an address.
-func (o *origins) Of(address string) origin {
+// place is where an org's API is: one host may have those of several kinds.
+type place struct {
+	kind    *pipeline.Kind
+	address string // scheme, host and port
+}
+
+// Of returns the origin of an instance.
+func (o *origins) Of(i pipeline.Integration) origin {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.each == nil {
-		o.each = map[string]origin{}
+		o.each = map[place]origin{}
 	}
-	known, ok := o.each[address]
+	at := place{i.Kind, i.Origin}
+	known, ok := o.each[at]
 	if !ok {
-		known = origin{&limiter.Limiter{Exchange: o.exchange, Origin: address, Replica: o.replica}, new(pipeline.Clock)}
-		o.each[address] = known
+		known = origin{&limiter.Limiter{Exchange: o.exchanges[i.Kind], Origin: i.Origin, Replica: o.replica}, new(pipeline.Clock)}
+		o.each[at] = known
 	}
 	return known
 }

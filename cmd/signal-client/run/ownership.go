@@ -14,16 +14,17 @@ type ownership struct {
 	pipeline.Locks
 	metrics *telemetry.Metrics
 	board   *telemetry.StatusBoard
-	gone    func(instance string)                                               // called when an instance is no longer held; nil: not called
-	status  func(ctx context.Context, instance string) (pipeline.Status, error) // as the previous holder wrote it
-	count   atomic.Int64
+	gone    func(instance string) // called when an instance is no longer held; nil: not called
+	// status returns an instance's status as the previous holder wrote it.
+	status func(ctx context.Context, kind *pipeline.Kind, instance string) (pipeline.Status, error)
+	count  atomic.Int64
 }
 
 // Hold implements pipeline.Locks.
 func (h *ownership) Hold(ctx context.Context, claim pipeline.Claim, held func(context.Context)) error {
 	instance := claim.Instance
 	return h.Locks.Hold(ctx, claim, func(ctx context.Context) {
-		h.board.Held(instance)
+		h.board.Held(claim.Kind, instance)
 		h.metrics.Owned(int(h.count.Add(1)))
 		defer func() {
 			h.metrics.Owned(int(h.count.Add(-1))) // its series stay until another process holds it: see census
@@ -32,20 +33,20 @@ func (h *ownership) Hold(ctx context.Context, claim pipeline.Claim, held func(co
 				h.gone(instance)
 			}
 		}()
-		h.carry(ctx, instance)
+		h.carry(ctx, claim)
 		held(ctx)
 	})
 }
 
 // carry continues the previous holder's event count. It is for people, so it may fail.
-func (h *ownership) carry(ctx context.Context, instance string) {
+func (h *ownership) carry(ctx context.Context, claim pipeline.Claim) {
 	if h.status == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if before, err := h.status(ctx, instance); err == nil {
-		before.Instance = instance
+	if before, err := h.status(ctx, claim.Kind, claim.Instance); err == nil {
+		before.Instance = claim.Instance
 		h.board.Carry(before)
 	}
 }

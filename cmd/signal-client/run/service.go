@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +37,7 @@ type Service struct {
 	Log    *slog.Logger
 	Trace  *pipeline.Trace // further hooks; nil: none
 	HTTP   *http.Client    // sends the requests to the orgs; nil: okta's
-	Kind   *pipeline.Kind  // of the instances; nil: the one that is built in
+	Kinds  kinds.Kinds     // of the instances; nil: all that are built in
 	// Locks wraps this process's locks, as simulations do; nil: they are used as they are.
 	Locks func(*locks.Locks) pipeline.Locks
 	// Opened, unless nil, is called when streams and buckets exist; nothing is polled yet.
@@ -239,19 +239,36 @@ func (s *Service) logRoom(server *embedded.Server) {
 		"disk", humanize.IBytes(room.Total), "free", humanize.IBytes(room.Free), "reserve", humanize.IBytes(room.Reserve), "limit_of_stream", limit)
 }
 
+// kinds returns the kinds of sources that the service polls.
+func (s *Service) kinds() kinds.Kinds {
+	if s.Kinds == nil {
+		return kinds.All
+	}
+	return s.Kinds
+}
+
+// subjects returns where events are stored, in words.
+func (s *Service) subjects() string {
+	var all []string
+	for _, kind := range s.kinds() {
+		all = append(all, jets.SubjectEvents(kind.Name, "<instance>"))
+	}
+	return strings.Join(all, " ")
+}
+
 // provision creates streams and buckets, retrying while NATS has temporary failures.
 func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, error) {
 	said := rarely{every: time.Minute}
 	backoff := pipeline.Backoff{Max: 5 * time.Second}
 	for {
 		config := s.Config.Stream.Asked()
-		config.Log, config.Kind = s.Log, cmp.Or(s.Kind, config.Kind)
+		config.Log, config.Kinds = s.Log, s.kinds().Plain()
 		if s.server != nil {
 			config.Room = s.server.Short
 		}
 		store, err := jets.Open(ctx, conn, config)
 		if err == nil {
-			s.Log.Info("nats: stream SIGNALS is ready", "subjects", jets.SubjectEvents(kinds.Default.Name, "<instance>"), "copies", s.Config.Stream.Replicas)
+			s.Log.Info("nats: stream SIGNALS is ready", "subjects", s.subjects(), "copies", s.Config.Stream.Replicas)
 			return store, nil
 		}
 		if ctx.Err() != nil || !passes(err) {

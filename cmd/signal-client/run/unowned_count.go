@@ -8,6 +8,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/locks"
 )
 
@@ -50,6 +51,7 @@ func (c *unownedCount) Set(entries map[string]pipeline.Entry) {
 // wanted is an integration that should be polled.
 type wanted struct {
 	instance string
+	key      string
 	invalid  bool
 }
 
@@ -61,12 +63,12 @@ func (c *unownedCount) enabled() []wanted {
 	var all []wanted
 	for _, i := range c.static {
 		if _, stored := entries[i.Instance]; !stored {
-			all = append(all, wanted{instance: i.Instance})
+			all = append(all, wanted{i.Instance, jets.Key(i.Kind.Name, i.Instance), false})
 		}
 	}
 	for instance, e := range entries {
 		if e.Err != nil || e.Integration.Enabled {
-			all = append(all, wanted{instance, e.Err != nil})
+			all = append(all, wanted{instance, jets.Key(e.Integration.Kind.Name, instance), e.Err != nil})
 		}
 	}
 	return all
@@ -75,9 +77,9 @@ func (c *unownedCount) enabled() []wanted {
 // States returns the state of each enabled integration.
 func (c *unownedCount) States() map[string]string {
 	all := c.enabled()
-	instances := make([]string, len(all))
+	keys := make([]string, len(all))
 	for n, s := range all {
-		instances[n] = s.instance
+		keys[n] = s.key
 	}
 	board, locks := c.polling()
 	states := make(map[string]string, len(all))
@@ -87,7 +89,7 @@ func (c *unownedCount) States() map[string]string {
 		}
 		return states
 	}
-	holders, own := locks.Holders(instances), locks.Replica()
+	holders, own := locks.Holders(keys), locks.Replica()
 	for n, s := range all {
 		holder := ""
 		if holders != nil && holders[n] != own {

@@ -19,6 +19,7 @@ import (
 	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/sink/overview"
 	"github.com/witfoo/signal-client/source"
+	"github.com/witfoo/signal-client/source/limiter"
 )
 
 // work polls until ctx ends, then stops in reverse order: fleet, session (frees the
@@ -47,8 +48,14 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	b := &telemetry.StatusBoard{
 		Replica: locks.Replica,
 		Publish: func(status pipeline.Status) { statuses.Put(status); strips.Put(status) },
-		Erase:   func(instance string) { statuses.Delete(instance); strips.Leave(instance) },
-		Leave:   func(instance string) { statuses.Leave(instance); strips.Leave(instance) },
+		Erase: func(kind *pipeline.Kind, instance string) {
+			statuses.Delete(kind, instance)
+			strips.Leave(kind, instance)
+		},
+		Leave: func(kind *pipeline.Kind, instance string) {
+			statuses.Leave(kind, instance)
+			strips.Leave(kind, instance)
+		},
 		Silence: stalledAfter + time.Duration(s.Config.Process.RequestTimeout),
 	}
 	for _, i := range s.unowned.static {
@@ -80,8 +87,8 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, unowned: known, log: s.Log}).Look)()
 
 	s.ready.Waiting("integrations are not loaded yet")
-	held := &ownership{Locks: s.owners(locks), metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, instance string) (pipeline.Status, error) {
-		return buckets.ReadStatus(ctx, store, instance)
+	held := &ownership{Locks: s.owners(locks), metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, kind *pipeline.Kind, instance string) (pipeline.Status, error) {
+		return buckets.ReadStatus(ctx, store.Of(kind), instance)
 	}}
 	err = s.fleet(a, held, known, streams).Run(ctx)
 	s.Log.Info("polling ended")
@@ -100,10 +107,14 @@ func (s *Service) owners(l *locks.Locks) pipeline.Locks {
 func (s *Service) assemble(store *jets.Store, seen *jets.SnapshotSeen, locks *locks.Locks, b *telemetry.StatusBoard, trace *pipeline.Trace) *assembly {
 	within := newBounds(s.Config.Process)
 	s.metrics.WatchBounds(within.requests, within.pages)
+	exchanges := map[*pipeline.Kind]limiter.Exchange{}
+	for _, kind := range store.Kinds {
+		exchanges[kind] = buckets.NewBudgets(store.Of(kind))
+	}
 	return &assembly{
-		store: store, seen: seen, locks: locks, http: cmp.Or(s.HTTP, source.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
+		kinds: s.kinds(), store: store, seen: seen, locks: locks, http: cmp.Or(s.HTTP, source.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.Log,
-		origins:    origins{exchange: buckets.NewBudgets(store), replica: locks.Replica()},
+		origins:    origins{exchanges: exchanges, replica: locks.Replica()},
 		bounds:     within,
 		backlogs:   &backlogs{kept: &buckets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.Log},
 		auditEvery: time.Duration(s.Config.Process.AuditEvery),
@@ -182,7 +193,7 @@ func (s *Service) static() ([]pipeline.Integration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("instance from the environment: %w", err)
 	}
-	i.Static, i.Kind = true, cmp.Or(s.Kind, i.Kind)
+	i.Static, i.Kind = true, s.kinds().Of(i).Kind // a simulation has its own
 	return []pipeline.Integration{i}, nil
 }
 

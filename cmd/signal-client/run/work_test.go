@@ -26,7 +26,7 @@ func TestLocksAreFreedBeforeStatusIsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(conn.Close)
-		store, err := jets.Open(t.Context(), conn, jets.Config{Kind: kinds.Default})
+		store, err := jets.Open(t.Context(), conn, jets.Config{Kinds: kinds.All.Plain()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -72,9 +72,9 @@ func New(p *cli.Program) *cobra.Command {
 				return err
 			}
 			defer conn.Close()
-			store := jets.Attach(conn, kinds.Default)
+			store := jets.Attach(conn, kinds.All.Plain()...)
 			if f.watch > 0 {
-				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), overview.New(store.Conn, kinds.Default))
+				return (&watching{Program: p, statusFlags: f}).Run(cmd.Context(), overview.New(store))
 			}
 			return statusOnce(ctx, p, store, f)
 		},

@@ -39,7 +39,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{T: t, user: access.User{Name: "ann", Role: access.RoleAdmin, Via: access.ViaPassword}}
-	f.store = sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+	f.store = sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 	if err := f.store.EnsureConsole(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}

@@ -191,8 +191,8 @@ func (v *View) static(ctx context.Context, instance string) (buckets.Written, bo
 // included.
 func (v *View) taken(ctx context.Context) (map[string]bool, error) {
 	taken := map[string]bool{}
-	err := v.config.Store.Conn.Each(ctx, jets.BucketIntegrations, jets.Key(v.config.Store.Kind.Name, "*"), false, func(e jets.KVEntry) {
-		if instance, ours := jets.KeyInstance(v.config.Store.Kind.Name, e.Key); ours && !e.Gone {
+	err := v.config.Store.Conn.Each(ctx, jets.BucketIntegrations, ">", false, func(e jets.KVEntry) {
+		if kind, instance := v.config.Store.InstanceOf(e.Key); kind != nil && !e.Gone {
 			taken[instance] = true
 		}
 	})

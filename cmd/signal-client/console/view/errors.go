@@ -70,7 +70,7 @@ func (v *View) unrecorded(ctx context.Context, instance string, edited uint64, n
 		return change
 	}
 	store := v.config.Store
-	_ = store.Conn.Each(ctx, jets.BucketIntegrations, jets.Key(store.Kind.Name, instance), true, func(e jets.KVEntry) {
+	_ = store.Conn.Each(ctx, jets.BucketIntegrations, jets.Key(now.Kind.Name, instance), true, func(e jets.KVEntry) {
 		if e.Revision != edited || e.Gone {
 			return
 		}

@@ -45,7 +45,7 @@ func New(c Config) *View {
 	return &View{
 		config: c, log: jets.OrDiscard(c.Log),
 		orgs:     &buckets.Integrations{Store: c.Store},
-		watcher:  overview.New(conn, kind),
+		watcher:  overview.New(c.Store),
 		activity: &activity{conn: conn, kind: kind.Name, each: map[string]*minutes{}},
 		letters:  &letters{conn: conn, kind: kind.Name},
 		epoch:    rand.Text()[:8],

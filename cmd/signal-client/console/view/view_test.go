@@ -37,7 +37,7 @@ func written(t *testing.T, store *jets.Store, instance, state string) {
 
 func stand(t *testing.T) *jets.Store {
 	t.Helper()
-	store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kind: sinktest.Kind})
+	store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
 	sinktest.Put(t, store, jets.BucketLocks, "session.one", `{"id":"1"}`)
 	return store
 }
@@ -178,7 +178,7 @@ func BenchmarkLook(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer conn.Close()
-	store, err := jets.Open(b.Context(), conn, jets.Config{Kind: sinktest.Kind})
+	store, err := jets.Open(b.Context(), conn, jets.Config{Kinds: sinktest.Kinds})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 type CommandContext struct {
 	*Program
 	Instance string
+	Kind     *pipeline.Kind // of the instance; Open sets it
 	nats     config.NATS
 	server   config.Server // only from the environment, like the following
 	okta     config.Okta
@@ -59,7 +60,31 @@ func (d *CommandContext) Open(cmd *cobra.Command) (*jets.Store, func(), error) {
 	if d.Instance == "" {
 		return nil, nil, problem.Usage("--instance is missing", "it names the org", cmd.CommandPath()+" --help")
 	}
-	return d.Connect(cmd)
+	store, done, err := d.Connect(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.Kind = d.kind(cmd.Context(), store)
+	return store.Of(d.Kind), done, nil
+}
+
+// kind returns the instance's kind: that of its value in INTEGRATIONS or, once it is
+// removed, of its positions.
+func (d *CommandContext) kind(ctx context.Context, store *jets.Store) *pipeline.Kind {
+	if len(store.Kinds) == 1 {
+		return store.Kind
+	}
+	ctx, cancel := context.WithTimeout(ctx, VisitTime)
+	defer cancel()
+	if w, err := (&buckets.Integrations{Store: store}).Get(ctx, d.Instance); err == nil && w.Value != nil {
+		return w.Kind
+	}
+	for _, kind := range store.Kinds {
+		if _, err := store.Conn.Last(ctx, jets.StreamSignals, jets.SubjectPosition(kind.Name, d.Instance)); err == nil {
+			return kind
+		}
+	}
+	return store.Kind
 }
 
 // Connect connects to NATS.
@@ -73,7 +98,7 @@ func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error
 	if err != nil {
 		return nil, nil, err
 	}
-	return jets.Attach(conn, kinds.Default), d.Closing(conn), nil
+	return jets.Attach(conn, kinds.All.Plain()...), d.Closing(conn), nil
 }
 
 // Integration returns the instance's configuration: INTEGRATIONS' or the environment's.

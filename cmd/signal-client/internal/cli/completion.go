@@ -32,7 +32,7 @@ func Offered(cmd *cobra.Command, names func(context.Context, *jets.Store) []cobr
 		return nil, nothing
 	}
 	defer conn.Close()
-	return names(ctx, jets.Attach(conn, kinds.Default)), nothing
+	return names(ctx, jets.Attach(conn, kinds.All.Plain()...)), nothing
 }
 
 // CompleteInstances completes names in INTEGRATIONS, at most most of them; 0: any number.
@@ -50,7 +50,7 @@ func CompleteInstances(most int) cobra.CompletionFunc {
 				if slices.Contains(args, w.Instance) {
 					continue
 				}
-				i, _ := kinds.Default.Read(w.Instance, w.Value)
+				i, _ := w.Read()
 				all = append(all, cobra.CompletionWithDesc(w.Instance, cmp.Or(i.Origin, "its value is invalid")))
 			}
 			return all

@@ -74,7 +74,7 @@ const Ever = 100 * 365 * 24 * time.Hour
 
 // Asked returns the configuration for package jets.
 func (c Stream) Asked() jets.Config {
-	return jets.Config{Kind: kinds.Default, Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(time.Duration(c.MaxAge), Ever)}
+	return jets.Config{Kinds: kinds.All.Plain(), Replicas: c.Replicas, MaxBytes: int64(c.MaxBytes), MaxAge: cmp.Or(time.Duration(c.MaxAge), Ever)}
 }
 
 // Process configures this process.

@@ -10,24 +10,26 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// All is every kind of source that an instance may be of.
-var All = []source.Kind{okta.Source}
+// Kinds are kinds of sources. No two have one name.
+type Kinds []source.Kind
 
-// Default is the kind of instances from the environment and the command line.
+// All is every kind of source that an instance may be of.
+var All = Kinds{okta.Source}
+
+// Default is the kind of instances from the environment, and of those that the command
+// line adds.
 var Default = All[0].Kind
 
-// Explain returns what an error means to the first kind that knows it. Where the instance
-// is known, ask its kind.
-func Explain(err error) source.Verdict {
-	for _, k := range All {
-		if v := k.Explain(err); v != (source.Verdict{}) {
-			return v
-		}
-	}
-	return source.Verdict{}
+// Of returns the kind of an integration, by its name.
+func (k Kinds) Of(i pipeline.Integration) source.Kind {
+	return k[slices.IndexFunc(k, func(k source.Kind) bool { return k.Name == i.Kind.Name })]
 }
 
-// Of returns the kind of an integration, by its name.
-func Of(i pipeline.Integration) source.Kind {
-	return All[slices.IndexFunc(All, func(k source.Kind) bool { return k.Name == i.Kind.Name })]
+// Plain returns the kinds as a store knows them.
+func (k Kinds) Plain() []*pipeline.Kind {
+	plain := make([]*pipeline.Kind, len(k))
+	for n := range k {
+		plain[n] = k[n].Kind
+	}
+	return plain
 }

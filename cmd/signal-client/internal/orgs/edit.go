@@ -198,7 +198,17 @@ func cmpText(texts ...any) string {
 
 // Read parses a value that is to be stored, as the service will.
 func (v Value) Read(instance string) (pipeline.Integration, error) {
-	return kinds.Default.Read(instance, v.Encode())
+	return v.kind().Read(instance, v.Encode())
+}
+
+// kind returns the kind that the value says it is of; else the default one.
+func (v Value) kind() *pipeline.Kind {
+	for _, kind := range kinds.All {
+		if v["integration_type"] == kind.Name {
+			return kind.Kind
+		}
+	}
+	return kinds.Default
 }
 
 // NewInstance returns the value of a new integration with an edit's members.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
@@ -30,7 +29,7 @@ func FromEnvironment(ctx context.Context, store *jets.Store, instance string) (w
 // environment; ok is false for any other instance.
 func FromStatus(s pipeline.Status) (w buckets.Written, ok bool) {
 	value := bytes.TrimSpace(s.Environment)
-	return buckets.Written{Instance: s.Instance, Value: value, At: s.UpdatedAt}, len(value) > 0 && value[0] == '{'
+	return buckets.Written{Kind: s.Kind, Instance: s.Instance, Value: value, At: s.UpdatedAt}, len(value) > 0 && value[0] == '{'
 }
 
 // ReadEnvironment parses such a value. Its token is the service's; its file may be
@@ -41,7 +40,7 @@ func ReadEnvironment(w buckets.Written, tokenFile string) (pipeline.Integration,
 		return pipeline.Integration{}, fmt.Errorf("read %s of STATUS: %w", w.Instance, err)
 	}
 	v["enabled"] = false // otherwise a token would be required
-	i, err := kinds.Default.Read(w.Instance, v.Encode())
+	i, err := w.Kind.Read(w.Instance, v.Encode())
 	i.Enabled, i.Static, i.TokenFile = true, true, cmp.Or(tokenFile, i.TokenFile)
 	return i, err
 }

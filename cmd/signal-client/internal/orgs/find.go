@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/schemas"
@@ -60,7 +59,7 @@ func BesidesEnvironment(p *problem.Error) *problem.Error {
 
 // Parse parses a value as the service does.
 func Parse(w buckets.Written) (pipeline.Integration, error) {
-	i, err := kinds.Default.Read(w.Instance, w.Value)
+	i, err := w.Read()
 	if err != nil {
 		err = &problem.Error{
 			Op: "read the integration " + w.Instance, Err: err, Code: problem.BadUsage,

@@ -77,7 +77,7 @@ func (c *Candidate) prepare(replace bool, label func(c Candidate, field string) 
 	switch {
 	case c.fault != nil:
 		return []error{c.fault}
-	case c.Before.Value != nil && !replace:
+	case c.Before.Value != nil && (!replace || c.Before.Kind != c.Value.kind()):
 		return []error{problem.Usage(fmt.Sprintf("%s: %s exists already", c.Place, c.Instance), "an import does not overwrite existing orgs by default", "--replace")}
 	}
 	c.keepSecrets()

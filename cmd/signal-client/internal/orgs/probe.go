@@ -1,12 +1,14 @@
 package orgs
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
@@ -62,12 +64,13 @@ const (
 func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Credential, client *http.Client) ProbeResult {
 	t := ProbeResult{Instance: i.Instance, Origin: i.Origin}
 	began := time.Now()
-	newest, err := kinds.Of(i).Probe(ctx, i, token, began.Add(-tryReach), began, source.Options{
+	kind := kinds.All.Of(i)
+	newest, err := kind.Probe(ctx, i, token, began.Add(-tryReach), began, source.Options{
 		HTTP: client, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + build.Read().Version,
 		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
 	})
 	t.Seconds = time.Since(began).Seconds()
-	t.judge(i, err)
+	t.judge(kind.Mark(err))
 	if err == nil {
 		t.Status = http.StatusOK
 	}
@@ -78,64 +81,52 @@ func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Credentia
 }
 
 // judge sets the verdict for the outcome.
-func (t *ProbeResult) judge(i pipeline.Integration, err error) {
+func (t *ProbeResult) judge(err error) {
 	if err == nil {
 		t.Verdict = VerdictWorks
 		return
 	}
 	t.Error = term.Printable(problem.Innermost(err))
-	t.Verdict, t.Code, t.Hint = verdictFailed, problem.Failed, "try again; if it fails again, check what answers there: it may not be Okta, or a proxy is in between"
-	if v := kinds.Of(i).Explain(err); v.Status != 0 {
-		t.Status = v.Status
-		if v.Traced {
-			t.Hint = "try again; if it fails again, ask Okta's support with the ids above"
-		}
-		t.judgeAnswer(i)
-		if t.Code == problem.BadCredential && v.Foreign {
-			t.Hint = v.Meaning
-		}
-		return
+	t.Verdict, t.Code = verdictFailed, problem.Failed
+	v := source.Explain(err)
+	if t.Status = v.Status; t.Status != 0 {
+		t.judgeAnswer()
+	} else {
+		t.judgeNetwork(err)
 	}
-	t.judgeNetwork(i, err)
+	hint := cmp.Or(t.Hint, v.Remedy, "try again; if it fails again, check what answers there")
+	t.Hint = strings.ReplaceAll(hint, "<name>", t.Instance)
 }
 
-func (t *ProbeResult) judgeAnswer(i pipeline.Integration) {
+func (t *ProbeResult) judgeAnswer() {
 	switch {
 	case t.Status == http.StatusUnauthorized:
 		t.Verdict, t.Code = verdictRefused, problem.BadCredential
-		t.Hint = "create a new token in Okta (Security > API > Tokens), then: signal-client integrations set " + i.Instance + " --token-from <file>"
 	case t.Status == http.StatusForbidden:
 		t.Verdict, t.Code = verdictForbidden, problem.BadCredential
-		t.Hint = "give the admin who owns the token a role that may read the System Log, such as Read-only Administrator"
 	case t.Status == http.StatusTooManyRequests:
-		t.Verdict, t.Hint = VerdictThrottled, "wait a minute: together the org's clients have used up its limit"
+		t.Verdict = VerdictThrottled
 	case t.Status == http.StatusNotFound, t.Status >= 300 && t.Status < 400:
-		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
+		t.Verdict = verdictWrongHost
 	case t.Status >= 400 && t.Status < 500:
-		t.Verdict, t.Hint = verdictConfig, "correct the named field: signal-client integrations show "+i.Instance
+		t.Verdict = verdictConfig
 	}
 }
 
-func rightHost(i pipeline.Integration) string {
-	return "write the org's own host name, as in the browser but without -admin: signal-client integrations set " + i.Instance + " fqdn=acme.okta.com"
-}
-
-func (t *ProbeResult) judgeNetwork(i pipeline.Integration, err error) {
+func (t *ProbeResult) judgeNetwork(err error) {
 	dns, named := errors.AsType[*net.DNSError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, network := errors.AsType[net.Error](err)
 	switch {
 	case named && dns.IsNotFound:
-		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, rightHost(i)
+		t.Verdict, t.Code = verdictUnreachable, problem.Unreachable
 		t.Error = "there is no host " + dns.Name
 	case untrusted:
 		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the host name, and whether a proxy presents its own certificate"
 	case network, errors.Is(err, source.ErrLate):
 		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the address and the network (firewall, proxy, DNS)"
-	case errors.Is(err, source.ErrLinkHost):
-		t.Hint = "if that host is one of the org's: signal-client integrations set " + i.Instance + " link_hosts=<host>"
 	case errors.Is(err, source.ErrNoPage):
-		t.Verdict, t.Hint = verdictWrongHost, rightHost(i)
+		t.Verdict = verdictWrongHost
 	}
 }
 

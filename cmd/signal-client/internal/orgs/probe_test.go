@@ -6,9 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
-	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/okta"
 )
@@ -25,8 +23,8 @@ func TestProbeHints(t *testing.T) {
 		{errors.New("malformed HTTP response"), "check what answers there"},
 		{fmt.Errorf("answer refused: next link leads to host \"b.example\", which is %w", source.ErrLinkHost), "signal-client integrations set acme link_hosts=<host>"},
 	} {
-		var got ProbeResult
-		got.judge(pipeline.Integration{Kind: kinds.Default, Instance: "acme"}, c.err)
+		got := ProbeResult{Instance: "acme"}
+		got.judge(okta.Source.Mark(c.err))
 		if got.Verdict != verdictFailed || got.Code != problem.Failed || !strings.Contains(got.Hint, c.hint) {
 			t.Errorf("of %v: %+v, hint %s", c.err, got, got.Hint)
 		}

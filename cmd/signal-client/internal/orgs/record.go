@@ -26,7 +26,7 @@ var ErrUnrecorded = errors.New("the change was made, but who made it is not reco
 // did it. It returns the new revision. Its error matches pipeline.ErrChanged if somebody
 // else wrote meanwhile, and ErrUnrecorded if only the record failed.
 func Write(ctx context.Context, all *buckets.Integrations, by Author, before buckets.Written, v Value) (uint64, error) {
-	revision, err := all.Put(ctx, before.Instance, v.Encode(), before.Revision)
+	revision, err := all.Of(before.Kind).Put(ctx, before.Instance, v.Encode(), before.Revision)
 	if err != nil {
 		return 0, err
 	}
@@ -35,24 +35,24 @@ func Write(ctx context.Context, all *buckets.Integrations, by Author, before buc
 		action = buckets.ActionCreated
 	}
 	was, _ := ReadValue(before.Value) // what can't be read is replaced as a whole
-	return revision, record(ctx, all, by, before.Instance, buckets.Change{Action: action, Fields: Diff(was, v), Revision: revision})
+	return revision, record(ctx, all, by, before, buckets.Change{Action: action, Fields: Diff(was, v), Revision: revision})
 }
 
 // Remove deletes the value of an instance and records who did it. Errors: Write's.
 func Remove(ctx context.Context, all *buckets.Integrations, by Author, before buckets.Written) error {
-	if err := all.Delete(ctx, before.Instance, before.Revision); err != nil {
+	if err := all.Of(before.Kind).Delete(ctx, before.Instance, before.Revision); err != nil {
 		return err
 	}
 	was, _ := ReadValue(before.Value)
-	return record(ctx, all, by, before.Instance, buckets.Change{Action: buckets.ActionRemoved, Fields: Diff(was, nil), Revision: before.Revision})
+	return record(ctx, all, by, before, buckets.Change{Action: buckets.ActionRemoved, Fields: Diff(was, nil), Revision: before.Revision})
 }
 
-func record(ctx context.Context, all *buckets.Integrations, by Author, instance string, c buckets.Change) error {
+func record(ctx context.Context, all *buckets.Integrations, by Author, before buckets.Written, c buckets.Change) error {
 	c.At, c.Who, c.Via = time.Now().UTC(), by.Who, by.Via
 	// The change is made: it is recorded even if the caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := (&buckets.Changes{Store: all.Store}).Write(ctx, instance, c); err != nil {
+	if err := (&buckets.Changes{Store: all.Store.Of(before.Kind)}).Write(ctx, before.Instance, c); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnrecorded, err)
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
@@ -38,7 +37,7 @@ type Summary struct {
 
 // summarize parses a value as the service does.
 func summarize(w buckets.Written) Summary {
-	i, err := kinds.Default.Read(w.Instance, w.Value)
+	i, err := w.Read()
 	s := Summary{Instance: w.Instance, LinkHosts: []string{}, Revision: w.Revision, WrittenAt: w.At.UTC()}
 	if err != nil {
 		s.Error = err.Error()

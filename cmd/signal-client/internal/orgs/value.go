@@ -256,7 +256,7 @@ func plainValue(text string) any {
 // Check parses the value as the service does, and returns a problem for each invalid
 // field. label turns a field into what the user calls it.
 func (v Value) Check(instance string, label func(field string) string) (pipeline.Integration, []error) {
-	i, err := kinds.Default.Read(instance, v.Encode())
+	i, err := v.Read(instance)
 	if err == nil {
 		return i, nil
 	}

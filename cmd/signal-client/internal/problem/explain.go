@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source"
 )
 
 // Explain describes a failure for STATUS: its meaning, what to do, and the answer.
@@ -34,7 +34,7 @@ func Explain(err error) string {
 }
 
 func meaningOf(err error) string {
-	if v := kinds.Explain(err); v.Meaning != "" {
+	if v := source.Explain(err); v.Meaning != "" {
 		return v.Meaning
 	}
 	for _, away := range []error{jets.ErrDisconnected, nats.ErrConnectionClosed, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrConnectionReconnecting} {
@@ -48,7 +48,7 @@ func meaningOf(err error) string {
 func meaningOfNetwork(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return fmt.Sprintf("there is no host %s: check settings.fqdn", dns.Name)
+			return fmt.Sprintf("there is no host %s", dns.Name)
 		}
 		return "the host name can't be looked up: check this machine's DNS"
 	}
@@ -63,7 +63,7 @@ func meaningOfNetwork(err error) string {
 
 // Innermost returns the answer, without the acts that led to it.
 func Innermost(err error) string {
-	if v := kinds.Explain(err); v.Answer != "" {
+	if v := source.Explain(err); v.Answer != "" {
 		return v.Answer
 	}
 	text := err.Error()

@@ -13,7 +13,7 @@ import (
 )
 
 func TestInWords(t *testing.T) {
-	unauthorized := &okta.Error{Status: 401, Code: "E0000011", Summary: "Invalid token provided", Kind: pipeline.ErrCredential}
+	unauthorized := okta.Source.Mark(&okta.Error{Status: 401, Code: "E0000011", Summary: "Invalid token provided", Kind: pipeline.ErrCredential})
 	for _, c := range []struct {
 		err  error
 		want string
@@ -33,11 +33,11 @@ func TestInWords(t *testing.T) {
 		{&okta.Error{Status: 503}, "Okta has a failure; the request is repeated (status 503"},
 		{errors.New("body: \x1b[31mcut short\n"), `body: \x1b[31mcut short\n`},
 	} {
-		if got := Explain(c.err); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+		if got := Explain(okta.Source.Mark(c.err)); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%v:\ngot  %s\nwant %s…", c.err, got, c.want)
 		}
 	}
-	_, err := okta.Token(t.Context(), pipeline.Integration{Kind: kinds.Default, TokenFile: "/nowhere/token"})
+	_, err := kinds.Default.Credential(t.Context(), pipeline.Integration{Kind: kinds.Default, TokenFile: "/nowhere/token"})
 	if got := Explain(err); !strings.Contains(got, "the token's file can't be read") || !strings.Contains(got, "/nowhere/token") {
 		t.Errorf("missing token file: %s", got)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/sink/search"
 	"github.com/witfoo/signal-client/sink/signals"
+	"github.com/witfoo/signal-client/source"
 )
 
 // Exit codes. Scripts may rely on them.
@@ -76,7 +77,7 @@ type remedy struct {
 
 // remedies in order; the first match counts.
 var remedies = []remedy{
-	{pipeline.ErrCredential, BadCredential, "create a new API token in Okta (Security > API > Tokens; a read-only admin is enough) and put it where OKTA_API_TOKEN_FILE or the integration names it"},
+	{pipeline.ErrCredential, BadCredential, "give it a credential that the org accepts: signal-client integrations set <name> --token-from <file>"},
 	{pipeline.ErrThrottled, Failed, "wait a minute, or lower settings.rate_share; other clients share the org's limit"},
 	{pipeline.ErrCursor, Failed, "nothing to do: the poller starts a new query by itself; to start it at once: signal-client cursor reopen <name> --since <time>"},
 	{pipeline.ErrLink, Failed, "nothing to do: the poller starts a new query by itself if the org keeps refusing the link"},
@@ -185,6 +186,9 @@ func Hint(err error) string { return remedyFor(err).hint }
 func remedyFor(err error) remedy {
 	for _, r := range remedies {
 		if errors.Is(err, r.err) {
+			if r.err == pipeline.ErrCredential { // the vendor's own words for it
+				r.hint = cmp.Or(source.Explain(err).Remedy, r.hint)
+			}
 			return r
 		}
 	}

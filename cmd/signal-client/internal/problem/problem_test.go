@@ -20,6 +20,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta"
 )
 
 func TestReport(t *testing.T) {
@@ -31,7 +32,9 @@ func TestReport(t *testing.T) {
 		{&Error{Op: "open x", Err: errors.New("gone"), Hint: "make it"}, Failed, "error: open x\ncause: gone\ntry: make it\n"},
 		{errors.New("bare"), Failed, "error: bare\n"},
 		{fmt.Errorf("poll prod: %w", errors.New("status 500: sorry")), Failed, "error: poll prod\ncause: status 500: sorry\n"},
-		{fmt.Errorf("poll prod: %w", pipeline.ErrCredential), BadCredential, "error: poll prod\ncause: credential refused\ntry: create a new API token"},
+		{fmt.Errorf("poll prod: %w", pipeline.ErrCredential), BadCredential, "error: poll prod\ncause: credential refused\ntry: give it a credential"},
+		{fmt.Errorf("poll prod: %w", okta.Source.Mark(&okta.Error{Status: 401, Code: "E0000011", Kind: pipeline.ErrCredential})), BadCredential, "error: poll prod\ncause: status 401 E0000011: Unauthorized\ntry: create a new token in Okta"},
+		{fmt.Errorf("poll prod: %w", okta.Source.Mark(&okta.Error{Status: 403, Code: "E0000006", Kind: pipeline.ErrCredential})), BadCredential, "error: poll prod\ncause: status 403 E0000006: Forbidden\ntry: give the admin who owns the token a role that may read the System Log, such as Read-only Administrator\n"},
 		{fmt.Errorf("connect nats://h: %w", nats.ErrNoServers), Unreachable, "error: connect nats://h\ncause: nats: no servers available for connection\ntry: check NATS_URL"},
 		{fmt.Errorf("ask: %w", syscall.ECONNREFUSED), Unreachable, "error: ask\ncause: connection refused\ntry: "},
 		{fmt.Errorf("connect to nats at h: %w", io.EOF), Unreachable, "error: connect to nats at h\ncause: EOF\ntry: check the address"},

@@ -142,7 +142,7 @@ func TestAdvisories(t *testing.T) {
 func TestAdvisoriesOfBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := listen(t, jetstest.Run(t), 0)
-		refused := &pipeline.NotBefore{At: time.Now(), Err: pipeline.ErrCredential}
+		refused := &pipeline.NotBefore{At: time.Now(), Err: okta.Source.Mark(pipeline.ErrCredential)}
 		l.Breaker("acme", breaker.Closed, false)
 		l.silence()
 		l.Breaker("acme", breaker.Open, true)

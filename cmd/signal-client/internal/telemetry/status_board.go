@@ -15,12 +15,12 @@ import (
 // StatusBoard keeps each instance's status, fed by its poll's hooks, and publishes each
 // change. It is safe for concurrent use.
 type StatusBoard struct {
-	Replica func() string              // may change
-	Publish func(pipeline.Status)      // must not block
-	Erase   func(instance string)      // must not block
-	Leave   func(instance string)      // another process reports the instance from now on; nil: none; must not block
-	Static  map[string]json.RawMessage // configuration of the environment's instances, for STATUS
-	Silence time.Duration              // an instance that is overdue by this counts as stalled; 0: never
+	Replica func() string                              // may change
+	Publish func(pipeline.Status)                      // must not block
+	Erase   func(kind *pipeline.Kind, instance string) // must not block
+	Leave   func(kind *pipeline.Kind, instance string) // another process reports the instance from now on; nil: none; must not block
+	Static  map[string]json.RawMessage                 // configuration of the environment's instances, for STATUS
+	Silence time.Duration                              // an instance that is overdue by this counts as stalled; 0: never
 
 	mu   sync.Mutex
 	each map[string]*boardEntry // by instance
@@ -101,10 +101,10 @@ func (b *StatusBoard) waits(instance string, until time.Time) {
 }
 
 // Held starts an instance's status: this replica holds it now.
-func (b *StatusBoard) Held(instance string) {
+func (b *StatusBoard) Held(kind *pipeline.Kind, instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	*b.of(instance) = boardEntry{held: b.fresh(instance), at: time.Now()}
+	*b.of(instance) = boardEntry{held: b.fresh(kind, instance), at: time.Now()}
 }
 
 // Carry continues the previous holder's status: its count, and when its state began.
@@ -134,15 +134,16 @@ func (b *StatusBoard) Gone(instance string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.of(instance)
+	if e.held != nil && b.Leave != nil {
+		b.Leave(e.held.Kind, instance)
+	}
 	e.held, e.at, e.due, e.before = nil, time.Time{}, time.Time{}, nil
 	b.drop(instance)
-	if b.Leave != nil {
-		b.Leave(instance)
-	}
 }
 
 // Report sets a state that the poll can't report; the empty state: the instance is deleted.
-func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
+func (b *StatusBoard) Report(i pipeline.Integration, state pipeline.State, err error) {
+	instance := i.Instance
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.of(instance)
@@ -153,12 +154,12 @@ func (b *StatusBoard) Report(instance string, state pipeline.State, err error) {
 	defer b.drop(instance)
 	if state == "" {
 		e.why = ""
-		b.Erase(instance)
+		b.Erase(i.Kind, instance)
 		return
 	}
 	s := e.held
 	if s == nil {
-		s = b.fresh(instance)
+		s = b.fresh(i.Kind, instance)
 		s.Holder, s.Breaker = "", "" // a disabled or invalid instance has no holder
 	}
 	b.enter(s, state)
@@ -246,8 +247,8 @@ func (b *StatusBoard) All() []pipeline.Status {
 	return all
 }
 
-func (b *StatusBoard) fresh(instance string) *pipeline.Status {
-	return &pipeline.Status{Version: 1, Instance: instance, State: pipeline.StateNew, StateSince: time.Now().UTC(), Holder: b.Replica(), Breaker: breaker.Closed, Environment: b.Static[instance]}
+func (b *StatusBoard) fresh(kind *pipeline.Kind, instance string) *pipeline.Status {
+	return &pipeline.Status{Kind: kind, Version: 1, Instance: instance, State: pipeline.StateNew, StateSince: time.Now().UTC(), Holder: b.Replica(), Breaker: breaker.Closed, Environment: b.Static[instance]}
 }
 
 // note changes the status of a held instance.

@@ -7,18 +7,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
 // A status begins when an instance is held, follows its poll, and ends with it.
+var prod = pipeline.Integration{Kind: kinds.Default, Instance: "prod"}
+
 func TestBoard(t *testing.T) {
 	var published []pipeline.Status
 	var erased []string
 	b := &StatusBoard{
 		Replica: func() string { return "one" },
 		Publish: func(s pipeline.Status) { published = append(published, s) },
-		Erase:   func(instance string) { erased = append(erased, instance) },
+		Erase:   func(_ *pipeline.Kind, instance string) { erased = append(erased, instance) },
 	}
 	last := func() pipeline.Status { return published[len(published)-1] }
 	trace := pipeline.Traces(b.Trace())
@@ -28,7 +31,7 @@ func TestBoard(t *testing.T) {
 	if len(published) != 0 {
 		t.Error("published an instance that is not held")
 	}
-	b.Held("prod")
+	b.Held(kinds.Default, "prod")
 	b.Carry(pipeline.Status{Instance: "prod", Events: 100})
 	trace.Failed("prod", pipeline.ErrThrottled)
 	trace.Budget("prod", pipeline.RateLimit{Limit: 120, Remaining: 7})
@@ -44,16 +47,16 @@ func TestBoard(t *testing.T) {
 	if s := last(); s.Events != 107 || s.LastError != "" || s.LastSuccess.IsZero() || s.LastEvent.UUID != "u" {
 		t.Errorf("polling: %+v", s)
 	}
-	b.Report("prod", pipeline.StateUnowned, nil)
+	b.Report(prod, pipeline.StateUnowned, nil)
 	if s := last(); s.State != pipeline.StateUnowned || s.Holder != "" || s.Events != 107 {
 		t.Errorf("unowned: %+v", s)
 	}
 	b.Gone("prod")
-	b.Report("prod", pipeline.StateDisabled, nil)
+	b.Report(prod, pipeline.StateDisabled, nil)
 	if s := last(); s.State != pipeline.StateDisabled || s.Holder != "" || s.Events != 0 || s.Breaker != "" {
 		t.Errorf("disabled: %+v", s)
 	}
-	b.Report("prod", "", nil)
+	b.Report(prod, "", nil)
 	if !slices.Equal(erased, []string{"prod"}) {
 		t.Errorf("erased %v", erased)
 	}
@@ -66,7 +69,7 @@ func TestBoardNamesNoPastPoll(t *testing.T) {
 		var last pipeline.Status
 		b := &StatusBoard{Replica: func() string { return "one" }, Publish: func(s pipeline.Status) { last = s }}
 		trace := pipeline.Traces(b.Trace())
-		b.Held("prod")
+		b.Held(kinds.Default, "prod")
 		next := time.Now().Add(time.Second)
 		trace.Moved("prod", pipeline.StatePolling, pipeline.Position{}, next)
 		if !last.NextPoll.Equal(next) {
@@ -100,7 +103,7 @@ func TestBoardSaysSinceWhen(t *testing.T) {
 			}
 		}
 		before := time.Now().Add(-time.Hour)
-		b.Held("prod")
+		b.Held(kinds.Default, "prod")
 		b.Carry(pipeline.Status{Instance: "prod", State: pipeline.StatePolling, StateSince: before})
 		enters(pipeline.StatePolling, before)
 		enters(pipeline.StatePolling, before)
@@ -108,7 +111,7 @@ func TestBoardSaysSinceWhen(t *testing.T) {
 		enters(pipeline.StateRetrying, now.Add(time.Minute))
 		enters(pipeline.StatePolling, now.Add(2*time.Minute))
 		b.Gone("prod")
-		b.Held("prod")
+		b.Held(kinds.Default, "prod")
 		b.Carry(pipeline.Status{Instance: "prod", State: pipeline.StateRetrying, StateSince: before})
 		enters(pipeline.StatePolling, now.Add(3*time.Minute))
 		enters(pipeline.StateRetrying, now.Add(4*time.Minute))
@@ -119,7 +122,7 @@ func TestBoardSaysSinceWhen(t *testing.T) {
 // stalled; what ended by itself keeps its state until it is held again.
 func TestBoardSaysWhoIsStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &StatusBoard{Replica: func() string { return "one" }, Publish: func(pipeline.Status) {}, Erase: func(string) {}, Silence: 5 * time.Minute}
+		b := &StatusBoard{Replica: func() string { return "one" }, Publish: func(pipeline.Status) {}, Erase: func(*pipeline.Kind, string) {}, Silence: 5 * time.Minute}
 		trace := pipeline.Traces(b.Trace())
 		is := func(state string, held bool) {
 			t.Helper()
@@ -128,7 +131,7 @@ func TestBoardSaysWhoIsStalled(t *testing.T) {
 			}
 		}
 		is("", false)
-		b.Held("prod")
+		b.Held(kinds.Default, "prod")
 		is("new", true)
 		time.Sleep(6 * time.Minute)
 		is("stalled", true)
@@ -139,10 +142,10 @@ func TestBoardSaysWhoIsStalled(t *testing.T) {
 		is("stalled", true)
 		trace.Requested("prod", "200", time.Second)
 		is("credential_refused", true)
-		b.Report("prod", pipeline.StateConfig, io.EOF)
+		b.Report(prod, pipeline.StateConfig, io.EOF)
 		b.Gone("prod")
 		is("configuration_error", false)
-		b.Held("prod")
+		b.Held(kinds.Default, "prod")
 		is("new", true)
 		b.Gone("prod")
 		is("", false)
@@ -164,7 +167,7 @@ func TestBoardSaysWhoWaits(t *testing.T) {
 		var last pipeline.Status
 		b := &StatusBoard{Replica: func() string { return "one" }, Publish: func(s pipeline.Status) { last = s }}
 		trace := pipeline.Traces(b.Trace())
-		b.Held("prod")
+		b.Held(kinds.Default, "prod")
 		trace.Moved("prod", state, pipeline.Position{}, time.Time{})
 		trace.Waits("prod", until)
 		if told := last.NextPoll.Equal(until); last.State != want || told != (want == pipeline.StateThrottled) {

@@ -45,7 +45,7 @@ func (w *fleetWorld) recover() {
 	}
 	w.must(w.admin.Up(w.Context()))
 	w.clear()
-	_, err := jets.Open(w.Context(), w.admin, jets.Config{Kind: sinktest.Kind}) // INTEGRATIONS may be gone
+	_, err := jets.Open(w.Context(), w.admin, jets.Config{Kinds: sinktest.Kinds}) // INTEGRATIONS may be gone
 	w.must(err)
 	w.forget()
 	for _, t := range w.tenants {
@@ -343,9 +343,9 @@ func (w *fleetWorld) leave() {
 	}
 	state, err := locks.ReadReplicas(w.Context(), jets.Attach(w.admin, sinktest.Kind))
 	w.must(err)
-	for instance := range state.Locks {
-		if state.Held(instance) {
-			w.Errorf("seed %d: %s is held though all have left", w.seed, instance)
+	for key := range state.Locks {
+		if state.Holder(key) != "" {
+			w.Errorf("seed %d: %s is held though all have left", w.seed, key)
 		}
 	}
 	if len(state.Sessions) > 0 {

@@ -15,12 +15,14 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/sink/sinktest"
+	"github.com/witfoo/signal-client/source/okta"
 	"github.com/witfoo/signal-client/source/page"
 )
 
@@ -67,8 +69,9 @@ func (r *replica) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kind := *sinktest.Kind
+	kind, source := *sinktest.Kind, okta.Source
 	kind.Credential = r.credential
+	source.Kind = &kind
 	s := new(run.Service)
 	*s = run.Service{
 		Config: config.Config{
@@ -77,7 +80,7 @@ func (r *replica) live(ctx context.Context) error {
 				RequestTimeout: config.Duration(time.Minute), MaxInFlight: 10, PageMemory: page.DefaultMost + 4<<20},
 			Okta: r.w.environment,
 		},
-		Log: log, HTTP: &http.Client{Transport: r}, Kind: &kind, Trace: r.stops(),
+		Log: log, HTTP: &http.Client{Transport: r}, Kinds: kinds.Kinds{source}, Trace: r.stops(),
 		Locks: func(l *locks.Locks) pipeline.Locks {
 			r.serve.Store(s)
 			r.locks.Store(l)

@@ -113,7 +113,7 @@ func newFleetWorld(t *testing.T, seed uint64, what fleetTrouble, all *tally) *fl
 	}
 	w.admin = conn
 	t.Cleanup(conn.Close)
-	if _, err := jets.Open(t.Context(), conn, jets.Config{Kind: sinktest.Kind}); err != nil {
+	if _, err := jets.Open(t.Context(), conn, jets.Config{Kinds: sinktest.Kinds}); err != nil {
 		t.Fatal(err)
 	}
 	w.settle()
