@@ -4,6 +4,7 @@ import { call, lines, Problem } from "../page/api.js";
 import { ask } from "../page/dialog.js";
 import { h, setText } from "../page/dom.js";
 import { clear, complain, focusWrong, mark, problem } from "../page/forms.js";
+import { showAll } from "../page/time.js";
 import { toast } from "../page/toast.js";
 import { body, changes, duration, fill, inWords, values } from "./fields.js";
 import { resolve } from "./conflict.js";
@@ -136,6 +137,16 @@ function saved({ data, etag: tag }) {
   document.title = `${data.name || instance} – signal-client`;
   toast("Saved. The org is polled at once.", "ok");
   now.saved();
+  relog();
+}
+
+// The list of changes is the server's, as in a fresh copy of this page.
+async function relog() {
+  const page = await (await fetch(location.href)).text();
+  const fresh = new DOMParser().parseFromString(page, "text/html").getElementById("log");
+  if (!fresh) return;
+  $("log").replaceChildren(...fresh.children);
+  showAll($("log"));
 }
 
 // Delete.

@@ -6,6 +6,8 @@ import { local, utc } from "../page/time.js";
 import { call } from "../page/api.js";
 import { slugOf } from "./tile.js";
 
+const slots = 96; // quarters of an hour in 24 hours
+
 /** strip fetches the history of an instance and shows it in an element; an empty one shows
  * nothing. */
 export async function strip(element, instance) {
@@ -20,7 +22,8 @@ export async function strip(element, instance) {
     onclick: (e) => tell(said, tick, e.currentTarget),
   }));
   buttons.at(-1).tabIndex = 0;
-  const row = h("div", { class: "ticks", role: "toolbar", "aria-label": "Last 24 hours", onkeydown: (e) => move(e, buttons) }, ...buttons);
+  const unknown = Array.from({ length: Math.max(0, slots - ticks.length) }, () => h("span", { class: "tick tick-none" })); // before the first recorded one
+  const row = h("div", { class: "ticks", role: "toolbar", "aria-label": "Last 24 hours", onkeydown: (e) => move(e, buttons) }, ...unknown, ...buttons);
   element.replaceChildren(row, h("p", { class: "strip-ends", "aria-hidden": "true" }, h("span", {}, "24 h ago"), h("span", {}, "now")), said);
 }
 

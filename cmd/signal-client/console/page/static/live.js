@@ -1,6 +1,7 @@
 // Following /api/v1/status/stream. The page says so when it has heard nothing for 15 s
 // (the server sends something every few seconds); a hidden tab rests.
 
+import { h } from "./dom.js";
 import { local } from "./time.js";
 
 const silence = 15000;
@@ -39,8 +40,18 @@ export class Live {
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED || this.source !== source) return; // else it tries again by itself
       this.source = null;
+      this.refused();
       this.retry = setTimeout(() => { if (!document.hidden) this.open(); }, 3000);
     });
+  }
+
+  // A stream that was refused does not say why; another request does.
+  async refused() {
+    const asked = new AbortController();
+    try {
+      const { status } = await fetch(this.url, { signal: asked.signal });
+      if (status === 401) this.say("You are logged out. ", "Log in again", `/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    } catch { /* nothing answers: the bar will say so */ } finally { asked.abort(); }
   }
 
   close() {
@@ -57,10 +68,17 @@ export class Live {
   watch() { if (!document.hidden && Date.now() - this.last > silence) this.stale(true); }
 
   stale(is) {
-    const root = document.documentElement, bar = document.getElementById("stale");
+    const root = document.documentElement;
     if (root.classList.contains("is-stale") === is) return;
     root.classList.toggle("is-stale", is);
-    bar.hidden = !is;
-    bar.textContent = is ? `No news since ${local(new Date(this.last))}: what is shown may be out of date. Trying to reconnect.` : "";
+    if (is) this.say(`No news since ${local(new Date(this.last))}: what is shown may be out of date. Trying to reconnect.`);
+    else document.getElementById("stale").hidden = true;
+  }
+
+  say(text, link, href) {
+    const bar = document.getElementById("stale");
+    document.documentElement.classList.add("is-stale");
+    bar.hidden = false;
+    bar.replaceChildren(text, ...(link ? [h("a", { href }, link)] : []));
   }
 }
