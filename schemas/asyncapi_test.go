@@ -168,7 +168,7 @@ func TestHeaderSchemaOfEventsBites(t *testing.T) {
 
 func TestValuesOfBucketsFitTheirSchemas(t *testing.T) {
 	buckets, _ := object(t, "asyncapi.json")["x-kv"].(map[string]any)
-	for _, bucket := range []string{"INTEGRATIONS", "CURSORS", "LOCKS", "STATUS", "BUDGETS", "BACKFILLS", "CHANGES", "HISTORY"} {
+	for _, bucket := range []string{"INTEGRATIONS", "CURSORS", "LOCKS", "STATUS", "BUDGETS", "BACKFILLS", "CHANGES", "HISTORY", "NOTIFICATIONS", "NOTIFIED"} {
 		keys, _ := at(buckets, "/"+bucket+"/keys")
 		list, _ := keys.([]any)
 		if len(list) == 0 {

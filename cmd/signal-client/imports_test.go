@@ -77,6 +77,7 @@ var arrows = []arrow{
 	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source", "source/page")},
 	{program + "/internal/orgs", internals("source", "term", "problem", "kinds", "build")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
+	{program + "/internal/notify", internals("source")},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
 	{program + "/internal/...", nil}, // a new one needs an arrow of its own
 	{program + "/console/page", []string{program + "/console/access"}},

@@ -14,6 +14,9 @@ const (
 	BucketConsole      = "CONSOLE"
 	BucketChanges      = "CHANGES"
 	BucketHistory      = "HISTORY"
+
+	BucketNotifications = "NOTIFICATIONS"
+	BucketNotified      = "NOTIFIED"
 )
 
 // Names of an instance contain its kind's name, see pipeline.Kind.

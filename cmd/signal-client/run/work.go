@@ -11,6 +11,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/notify"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/pipeline/fleet"
@@ -43,6 +44,9 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	defer inBackground(afterwards, locks.Run)()
 	context.AfterFunc(ctx, locks.Leave)
 	advisories.Replica = locks.Replica
+	notifier := notify.New(&buckets.Notifications{Store: store}, locks.Replica, nil, s.Log)
+	advisories.Sent = notifier.Notify
+	defer inBackground(ctx, notifier.Run)()
 	defer inBackground(afterwards, advisories.Run)()
 
 	b := &telemetry.StatusBoard{

@@ -70,6 +70,7 @@ const advisoryPause = 10 * time.Second
 type Advisories struct {
 	silentAfter time.Duration // an org without events for this long is silent; 0: never
 	Replica     func() string // may change
+	Sent        func([]byte)  // gets each advisory that was published; nil: none; must not block
 	conn        *jets.Conn
 	log         *slog.Logger
 	wake        chan struct{}
@@ -266,6 +267,8 @@ func (a *Advisories) flush(all bool) time.Duration {
 		}
 		if err != nil {
 			a.log.Debug("advisory not sent", "kind", next.Kind, "instance", next.Instance, "err", err)
+		} else if a.Sent != nil {
+			a.Sent(data)
 		}
 	}
 	return wait
