@@ -11,6 +11,7 @@ export class Completion {
   constructor(input, list, { names, values }) {
     Object.assign(this, { input, list, names, values, options: [], at: -1, asked: 0 });
     input.addEventListener("input", () => this.later());
+    input.form.addEventListener("submit", () => this.close());
     input.addEventListener("keydown", (e) => this.key(e));
     input.addEventListener("blur", () => this.close());
     input.addEventListener("click", () => { if (!this.list.hidden) this.later(); });
@@ -23,15 +24,16 @@ export class Completion {
 
   later() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.open(), pause);
+    this.timer = setTimeout(() => this.open(false), pause);
   }
 
-  async open() {
+  /** open lists what fits; asked for or not: an empty name completes to everything. */
+  async open(wanted) {
     clearTimeout(this.timer);
     this.controller?.abort();
     const place = completionAt(this.input.value, this.input.selectionStart ?? 0);
     const asked = ++this.asked;
-    if (!place) return this.close();
+    if (!place || (!wanted && place.kind === "field" && !place.prefix)) return this.close();
     this.controller = new AbortController();
     let found = [];
     try {
@@ -83,12 +85,12 @@ export class Completion {
     this.input.value = text;
     this.input.setSelectionRange(caret, caret);
     this.close();
-    if (field) this.open(); // its values come next
+    if (field) this.open(true); // its values come next
   }
 
   key(e) {
     const shown = !this.list.hidden, n = this.options.length;
-    if (e.key === "ArrowDown" && !shown) this.open();
+    if (e.key === "ArrowDown" && !shown) this.open(true);
     else if (e.key === "ArrowDown") this.mark(this.at + 1 >= n ? -1 : this.at + 1);
     else if (e.key === "ArrowUp" && shown) this.mark(this.at < 0 ? n - 1 : this.at - 1);
     else if (e.key === "Enter" && shown && this.at >= 0) this.accept(this.at);

@@ -158,13 +158,19 @@ async function made(mine) {
     const rows = await logs.table(state.q, mine.range, state.by, mostMade, mine.signal);
     const all = [...new Set(rows.flatMap(Object.keys))].filter((f) => !/^_stream/.test(f));
     const whole = all.includes("_time") && all.includes("seq");
-    table.clear(whole ? shownColumns() : all);
+    table.clear(whole ? shownColumns() : inOrder(all, state.q), !whole);
     table.add(rows);
     mine.found = rows;
     mine.done = true;
   } catch (e) { fault(mine, e); }
   mine.working = false;
   if (mine === run) progress();
+}
+
+// inOrder puts fields in the order in which the query names them.
+function inOrder(fields, query) {
+  const place = (f) => { const at = query.indexOf(f); return at < 0 ? query.length : at; };
+  return fields.toSorted((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
 }
 
 /** more reads the next page of rows. */
@@ -247,9 +253,9 @@ function showValues() {
   if (run.settled) run.values = valuesOf(run.found, list, facetValues);
   const known = run.settled || run.valued;
   const many = run.total === null ? "the matching events" : run.total === 1 ? "the 1 matching event" : `all ${count(run.total)} matching events`;
-  facets.show(known ? list : [], run.values, {
+  facets.show(known && run.total !== 0 ? list : [], run.values, {
     total: run.total || 0, columns: columns(), chosen: keptFacets(),
-    note: known ? `Counts are of ${many} of the time range${run.madeByPipes ? ", before the first pipe" : ""}.` : "",
+    note: known && run.total !== 0 ? `Counts are of ${many} of the time range${run.madeByPipes ? ", before the first pipe" : ""}.` : "",
   });
 }
 
@@ -261,6 +267,7 @@ function progress() {
   $("stop").hidden = !mine.working;
   $("results").setAttribute("aria-busy", String(mine.working));
   const canMore = !mine.working && !mine.madeByPipes && !mine.unavailable && !mine.pager.complete && $("query-wrong").hidden;
+  $("columns-open").hidden = Boolean(mine.madeByPipes);
   $("more-button").hidden = !canMore || n >= mostLoaded;
   setText($("more-button"), mine.stopped ? "Go on" : "Load older events");
   setText($("progress"), says(mine, n));
@@ -278,6 +285,7 @@ function says(mine, n) {
   const back = `searched back to ${full(mine.pager.back)}`;
   if (mine.working) return `Searching: ${back}, ${events(n)} so far`;
   if (mine.stopped) return `Stopped: ${back}, ${events(n)} so far`;
+  if (mine.pager.complete && n === 0 && waiting.behind) return `Nothing yet: ${waiting.figure}`;
   if (mine.pager.complete) return `${events(n)} in ${words()}${state.by ? ", by arrival" : ""}`;
   const of = mine.total === null ? `The newest ${events(n)}` : `The newest ${count(n)} of ${events(Math.max(mine.total, n))} in ${words()}`;
   return `${of}, ${back}${n >= mostLoaded ? ". To see older ones, shorten the time range" : ""}`;
@@ -286,7 +294,7 @@ function says(mine, n) {
 function words() { return state.range === "own" ? `${full(run.range.from)} to ${full(run.range.to)}` : presets[state.range].words; }
 
 function nothing(mine) {
-  if (waiting.behind) return `None of the events that are indexed so far matches: ${waiting.figure}. The search is repeated as the index goes on.`;
+  if (waiting.behind) return `None of the events that are indexed so far matches. The index goes on; the search is repeated by itself.`;
   const next = wider(mine.range);
   return `No event of ${words()} matches.` + (next ? ` A longer time range may have some: try ${presets[next].words}.` : "");
 }
@@ -295,6 +303,7 @@ function nothing(mine) {
 function complain(e) {
   const box = $("query-wrong");
   box.hidden = !e;
+  $("results").classList.toggle("failed", Boolean(e?.query));
   input.toggleAttribute("aria-invalid", false);
   if (!e) return box.replaceChildren();
   const parts = [];

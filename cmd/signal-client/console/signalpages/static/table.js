@@ -29,15 +29,15 @@ export class Table {
     table.addEventListener("focusin", (e) => { if (e.target.matches("tbody tr")) this.current(e.target, false); });
   }
 
-  /** clear empties the table; columns are its fields, the first one a time. */
-  clear(columns) {
+  /** clear empties the table; columns are its fields. fixed: none can be taken out. */
+  clear(columns, fixed) {
     this.columns = columns;
     this.rows = [];
     this.keys.clear();
     this.at = null;
-    const heads = columns.map((field, i) => h("th", { scope: "col", role: "columnheader", class: i === 0 ? "time" : null },
+    const heads = columns.map((field, i) => h("th", { scope: "col", role: "columnheader", },
       h("span", {}, labelOf(field)),
-      this.remove && i > 0 ? h("button", { type: "button", class: "quiet small", "aria-label": `Remove column ${labelOf(field)}`, title: "Remove column", onclick: () => this.remove(field) }, "×") : null));
+      !fixed && i > 0 ? h("button", { type: "button", class: "quiet small", "aria-label": `Remove column ${labelOf(field)}`, title: "Remove column", onclick: () => this.remove(field) }, "×") : null));
     this.body = h("tbody", { role: "rowgroup" });
     this.table.setAttribute("role", "table");
     this.table.replaceChildren(h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)), this.body);
@@ -86,7 +86,7 @@ export class Table {
       const text = row[field] ?? "";
       const time = field === "_time" || field === "stored";
       const shown = time ? moment(text) : text;
-      return h("td", { role: "cell", class: [i === 0 ? "time" : "", toneOf(field, text)].filter(Boolean).join(" ") || null, "data-label": labelOf(field), title: time && text ? title(text) : shown.length > 24 ? shown.slice(0, 2000) : null },
+      return h("td", { role: "cell", class: [time ? "time" : "", toneOf(field, text)].filter(Boolean).join(" ") || null, "data-label": labelOf(field), title: time && text ? title(text) : shown.length > 24 ? shown.slice(0, 2000) : null },
         i === 0 && url ? h("a", { href: url, tabindex: "-1" }, shown) : h("bdi", {}, shown.length > 500 ? shown.slice(0, 500) + "…" : shown));
     }));
   }
@@ -144,5 +144,5 @@ export class Table {
 // toneOf colours results: a failure is to be seen at a glance, and its word says it.
 function toneOf(field, text) {
   if (field !== "outcome.result" && field !== "severity") return "";
-  return { FAILURE: "tone-bad", DENY: "tone-bad", ERROR: "tone-bad", CHALLENGE: "tone-warn", WARN: "tone-warn", UNANSWERED: "tone-warn", ABANDONED: "tone-warn" }[text] || "";
+  return { FAILURE: "tone-red", DENY: "tone-red", ERROR: "tone-red", CHALLENGE: "tone-amber", WARN: "tone-amber", UNANSWERED: "tone-amber", ABANDONED: "tone-amber" }[text] || "";
 }
