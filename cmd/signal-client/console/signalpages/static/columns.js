@@ -66,7 +66,7 @@ export class Columns {
 
   list() {
     const columns = this.get(), text = this.filter.value.trim().toLowerCase();
-    const fits = (this.all || []).filter((n) => !columns.includes(n.value) && n.value !== "_time" && n.value.toLowerCase().includes(text)).slice(0, 100);
+    const fits = (this.all || []).filter((n) => !columns.includes(n.value) && !/^_(time|stream|stream_id)$/.test(n.value) && n.value.toLowerCase().includes(text)).slice(0, 100);
     this.fields.replaceChildren(...fits.map((n) => h("li", {}, h("button", { type: "button", class: "quiet", onclick: () => this.change([...this.get(), n.value], "#columns-filter") },
       h("bdi", {}, labelOf(n.value)), h("span", { class: "muted" }, count(n.hits))))));
   }

@@ -60,8 +60,8 @@ export class Facets {
     const bar = h("svg:svg", { class: "share", viewBox: "0 0 100 3", preserveAspectRatio: "none", "aria-hidden": "true" }, h("svg:rect", { width: Math.max(1, share * 100), height: 3 }));
     const events = `${count(hits)} ${hits === 1 ? "event" : "events"}`;
     return h("li", {},
-      h("button", { type: "button", class: "quiet value", title: `${value}\nSearch only these`, "aria-label": `Only ${name} ${value}, ${events}`, onclick: () => this.actions.narrow(field, value, false) },
-        h("bdi", { class: "facet-text" }, value), h("span", { class: "facet-count" }, count(hits)), bar),
+      h("button", { type: "button", class: "quiet value", title: `${value}\nSearch only these`, "aria-label": `${value} ${events}, only ${name} ${value}`, onclick: () => this.actions.narrow(field, value, false) },
+        h("bdi", { class: "facet-text" }, value), " ", h("span", { class: "facet-count" }, count(hits)), bar),
       h("button", { type: "button", class: "quiet small out", title: "Leave these out", "aria-label": `Without ${name} ${value}`, onclick: () => this.actions.narrow(field, value, true) }, "−"));
   }
 }

@@ -127,6 +127,7 @@ function leave() {
   run?.controller.abort();
   tail?.controller.abort();
   tail = null;
+  $("results").classList.remove("tailing");
   $("tail").setAttribute("aria-pressed", "false");
   $("pause").hidden = true;
 }
@@ -237,7 +238,7 @@ function fault(mine, e) {
   if (mine !== run || mine.stopped) return;
   if (e.status === 503) {
     mine.unavailable = true;
-    waiting.look();
+    waiting.hurry();
   }
   complain(e);
 }
@@ -329,7 +330,7 @@ function startTail() {
   leave();
   complain(null);
   timeline.hide();
-  facets.show([], {}, { total: 0, note: "", columns: columns(), chosen: [] });
+  $("results").classList.add("tailing");
   $("nothing").hidden = $("more-button").hidden = $("stop").hidden = true;
   table.clear(shownColumns());
   const mine = tail = { controller: new AbortController(), paused: false, held: [], seen: 0, trouble: "" };

@@ -5,7 +5,8 @@ import { count } from "../page/dom.js";
 const soon = 2000, later = 15000;
 
 export class Waiting {
-  /** ready() is called when the index can be asked again, further() when it has come on. */
+  /** ready() is called at each look at which the index can be asked, further() when it has
+   * come on since the last one. */
   constructor(box, index, { ready, further }) {
     Object.assign(this, { box, index, ready, further });
     this.show();
@@ -24,7 +25,13 @@ export class Waiting {
 
   wait() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.look(), !this.usable || this.behind ? soon : later);
+    this.timer = setTimeout(() => this.look(), !this.usable || this.behind || this.hurried ? soon : later);
+  }
+
+  /** hurry looks again soon: the index could not be asked. */
+  hurry() {
+    this.hurried = true;
+    this.wait();
   }
 
   async look() {
@@ -39,11 +46,13 @@ export class Waiting {
   }
 
   take(index) {
-    const was = this.usable, had = this.index.indexed;
+    const had = this.index.indexed;
     this.index = index;
     this.show();
-    if (!was && this.usable) this.ready();
-    else if (this.usable && index.indexed !== had) this.further();
+    if (!this.usable) return;
+    this.hurried = false;
+    this.ready();
+    if (index.indexed !== had) this.further();
   }
 
   show() {
