@@ -59,7 +59,10 @@ func (a *api) statusStream(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-ctx.Done():
 			return
-		case c := <-changes:
+		case c, more := <-changes:
+			if !more {
+				return
+			}
 			_, err = to.Write(events(c))
 		case now := <-beats.C:
 			_, err = fmt.Fprintf(to, ": alive\n\nevent: alive\ndata: {\"at\":%q}\n\n", now.UTC().Format(time.RFC3339Nano))

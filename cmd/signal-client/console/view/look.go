@@ -77,6 +77,12 @@ func (v *View) integration(s pipeline.Status, seen overview.Overview, now time.T
 	i.Hour, i.LastHour = v.activity.Of(s.Instance, now)
 	i.Pace = v.paces[s.Instance].Next(s, now)
 	v.paces[s.Instance] = i.Pace
+	if i.UpdatedAt.IsZero() { // no process has written its status yet
+		if v.born[s.Instance].IsZero() {
+			v.born[s.Instance] = now.UTC()
+		}
+		i.UpdatedAt = v.born[s.Instance]
+	}
 	return i
 }
 
@@ -118,6 +124,7 @@ func (v *View) compare(before, next *Fleet) (changed bool) {
 	for instance := range old {
 		v.removed[instance], changed = next.id, true
 		delete(v.paces, instance)
+		delete(v.born, instance)
 	}
 	return changed
 }

@@ -34,9 +34,10 @@ type View struct {
 	mu      sync.Mutex
 	fleet   *Fleet
 	paces   map[string]overview.Pace
-	removed map[string]uint64 // Fleet.id of the removal, by instance
-	floor   uint64            // Fleet.id: removals before it are forgotten
-	news    chan struct{}     // closed when there is a newer picture
+	born    map[string]time.Time // when an instance without a status was first seen
+	removed map[string]uint64    // Fleet.id of the removal, by instance
+	floor   uint64               // Fleet.id: removals before it are forgotten
+	news    chan struct{}        // closed when there is a newer picture
 }
 
 // New returns a View; Run keeps it up to date.
@@ -50,7 +51,7 @@ func New(c Config) *View {
 		letters:  &letters{conn: conn, kind: kind.Name},
 		epoch:    rand.Text()[:8],
 		fleet:    &Fleet{At: time.Now().UTC(), States: []StateCount{}, Integrations: []Integration{}, Replicas: []overview.Share{}, PerSecond: make([]float64, hour)},
-		paces:    map[string]overview.Pace{}, removed: map[string]uint64{}, news: make(chan struct{}),
+		paces:    map[string]overview.Pace{}, born: map[string]time.Time{}, removed: map[string]uint64{}, news: make(chan struct{}),
 	}
 }
 

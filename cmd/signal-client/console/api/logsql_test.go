@@ -1,0 +1,120 @@
+package api
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Queries reach the index as users type them, and nothing else does.
+func TestSelect(t *testing.T) {
+	f := newFixture(t)
+	f.want(503, "GET", "/select/logsql/query?query=x", "")
+	asked := make(chan string, 100)
+	f.logs = func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		asked <- r.Method + " " + r.URL.RequestURI() + " " + r.PostForm.Get("query") + " limit=" + r.PostForm.Get("limit") + r.Header.Get("AccountID") + r.Header.Get("Cookie")
+		w.Header().Set("Content-Type", "application/stream+json")
+		w.Header().Set("Set-Cookie", "evil=1")
+		_, _ = io.WriteString(w, "{\"_msg\":\"x\"}\n")
+	}
+	got := func() string {
+		select {
+		case line := <-asked:
+			return line
+		default:
+			return ""
+		}
+	}
+	r := f.want(200, "GET", "/select/logsql/query?query=error&limit=7", "", "AccountID", "7", "Cookie", "s=1")
+	if line := got(); line != "POST /select/logsql/query *:error limit=7" || string(r.body) != "{\"_msg\":\"x\"}\n" || r.Header.Get("Set-Cookie") != "" {
+		t.Errorf("asked %q, answered %q", line, r.body)
+	}
+	f.want(200, "POST", "/select/logsql/hits", url.Values{"query": {"alice@example.com"}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	if line := got(); !strings.Contains(line, `/select/logsql/hits *:"alice@example.com"`) {
+		t.Errorf("asked %q", line)
+	}
+	for _, name := range []string{"tail", "facets", "field_names", "field_values", "stats_query", "stats_query_range", "streams"} {
+		f.want(200, "GET", "/select/logsql/"+name+"?query=*", "")
+		if line := got(); !strings.HasPrefix(line, "POST /select/logsql/"+name+" ") {
+			t.Errorf("asked %q", line)
+		}
+	}
+	f.want(200, "GET", "/select/vmui/", "")
+	if line := got(); !strings.HasPrefix(line, "GET /select/vmui/ ") {
+		t.Errorf("asked %q", line)
+	}
+	for _, path := range []string{
+		"/insert/jsonline", "/delete/run_task", "/internal/force_flush", "/select/logsql/", "/select/logsql/unheard", "/select/vmalert/api/v1/rules", "/metrics", "/internal/delete/run_task",
+		"/select/../insert/jsonline", "/select/..%2finsert/jsonline", "/select//logsql/query", "//insert/jsonline", "/select/logsql/..%2f..%2finternal%2fforce_flush", "/select/logsql/query/../../../insert",
+		"/select/vmui/../../internal/force_flush", "/select/vmui/%2e%2e/%2e%2e/internal/force_flush", "/select/vmui/..%5c..%5cinternal", "/select/logsql/query/", "/select/vmui//../internal/x", "/select/logsql/query%2f..%2f..",
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			if r := f.ask(method, path, ""); r.StatusCode < 300 || got() != "" {
+				t.Errorf("%s %s: %d", method, path, r.StatusCode)
+			}
+		}
+	}
+	f.want(405, "DELETE", "/select/logsql/query", "")
+	f.want(405, "POST", "/select/vmui/", "x")
+	f.want(413, "POST", "/select/logsql/query", "query="+strings.Repeat("x", mostBody+1), "Content-Type", "application/x-www-form-urlencoded")
+	if line := got(); line != "" {
+		t.Errorf("asked %q", line)
+	}
+}
+
+// A wrong query is answered with the place where it is wrong.
+func TestSelectRefused(t *testing.T) {
+	f := newFixture(t)
+	f.logs = func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, `cannot parse query arg: query='a:(b': cannot parse query: missing ')' context: [a:(b]; see https://docs.victoriametrics.com/victorialogs/logsql/`, http.StatusBadRequest)
+	}
+	r := f.want(400, "GET", "/select/logsql/query?query="+url.QueryEscape("a:(b"), "")
+	if r.member("field") != "query" || r.member("offset") == nil || r.member("cause") == "" {
+		t.Errorf("refused with %s", r.body)
+	}
+	f.logs = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }
+	f.want(502, "GET", "/select/logsql/query?query=x", "")
+}
+
+// A tail is passed on line by line, and ends at the index when the client goes.
+func TestSelectStreams(t *testing.T) {
+	f := newFixture(t)
+	more, ended := make(chan string), make(chan struct{})
+	f.logs = func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, r.Body)
+		for {
+			select {
+			case line := <-more:
+				_, _ = io.WriteString(w, line)
+				_ = http.NewResponseController(w).Flush()
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+	go func() { more <- "{\"n\":1}\n" }()
+	answer, err := http.Get(f.server.URL + "/select/logsql/tail?query=*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 8)
+	for _, want := range []string{"{\"n\":1}\n", "{\"n\":2}\n"} {
+		if _, err := io.ReadFull(answer.Body, line); err != nil || string(line) != want {
+			t.Fatalf("read %q, %v", line, err)
+		}
+		if want == "{\"n\":1}\n" {
+			more <- "{\"n\":2}\n"
+		}
+	}
+	_ = answer.Body.Close()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the index still works for a client that has gone")
+	}
+}
