@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What an org's clock is believed to say, answer by answer.
+// What an org's clock shows, answer by answer.
 func TestClock(t *testing.T) {
 	const day = 24 * time.Hour
 	type step struct {
@@ -55,7 +55,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// A machine that slept: its monotonic clock stood still, its wall clock did not.
+// A machine sleeps: its monotonic clock stands still, its wall clock does not.
 func TestClockOfAMachineThatSlept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slept := time.Duration(0)
@@ -69,7 +69,7 @@ func TestClockOfAMachineThatSlept(t *testing.T) {
 }
 
 // One answer whose Date is a day ahead moves no watermark, and one without a Date stops
-// none for longer than until the next answer.
+// the watermark no longer than until the next answer.
 func TestRunnerWrongDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{}

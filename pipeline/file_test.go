@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A read that does not come to an end holds up nobody: who waits for it gives up in
-// time, or when a new order stands, and a path is read once at a time.
+// A read that hangs blocks nobody: callers give up in time, or when their order changes,
+// and a path is read by one at a time.
 func TestReadThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var begun atomic.Int64

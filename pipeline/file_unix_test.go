@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// A pipe gives what its writer writes, in however many pieces, and one without a writer
-// does not hold up its reader.
+// A pipe is read to its end, in however many pieces it is written, and a pipe without a
+// writer does not block its reader.
 func TestReadOfAPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {

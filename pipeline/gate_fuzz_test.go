@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 )
 
-// FuzzGate lets users come, grow, give up and go as the input says. At any time
-// what is in use is what they hold, and within the bound; nobody waits who could
-// go; and somebody is in who waits for nothing.
+// FuzzGate lets users come, grow, give up and leave as the input says. At any time what
+// is in use is the sum of what they hold, and within the limit; nobody waits without
+// need; and somebody is in who waits for nothing.
 func FuzzGate(f *testing.F) {
 	f.Add([]byte("take and take and take again, and then grow and grow"))
 	f.Add([]byte{0, 7, 0, 7, 0, 7, 2, 7, 2, 7, 2, 7, 3, 0, 3, 0, 3, 0})

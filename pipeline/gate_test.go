@@ -149,7 +149,7 @@ func TestGateQuietGoFirst(t *testing.T) {
 	})
 }
 
-// However many quiet ones there are, one that drains gets its turn.
+// However many quiet users there are, a draining one gets its turn.
 func TestGateStarvesNobody(t *testing.T) {
 	withGateUsers(t, &Gate{Capacity: 1}, func(c *gateUsers) {
 		c.take(c.Context(), "0", 1, false)
@@ -166,7 +166,7 @@ func TestGateStarvesNobody(t *testing.T) {
 	})
 }
 
-// One that drains and does not fit yet is not passed for ever either.
+// A draining user that does not fit yet is not overtaken for ever either.
 func TestGateStarvesNobodyLarge(t *testing.T) {
 	withGateUsers(t, &Gate{Capacity: 10}, func(c *gateUsers) {
 		c.take(c.Context(), "0", 1, false)
@@ -210,7 +210,7 @@ func TestGateGivenUp(t *testing.T) {
 	})
 }
 
-// Who is let in at the very moment at which it gives up has nothing.
+// A user that is let in at the very moment at which it gives up holds nothing.
 func TestGateGivenUpAsItOpens(t *testing.T) {
 	for range 100 {
 		withGateUsers(t, &Gate{Capacity: 1}, func(c *gateUsers) {
@@ -246,8 +246,8 @@ func TestGrantReleasedTwice(t *testing.T) {
 	})
 }
 
-// Two that want more than there is can't wait for each other for ever: one goes
-// on in the spare part, and Capacity holds.
+// Two users that want more than there is do not wait for each other for ever: one goes on
+// in the spare part, within Capacity.
 func TestGrantGrows(t *testing.T) {
 	withGateUsers(t, &Gate{Capacity: 20, Spare: 8}, func(c *gateUsers) {
 		c.take(c.Context(), "a", 6, false)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What pages show of the head of the log, one after another.
+// What consecutive pages show of the head of the log.
 func TestHead(t *testing.T) {
 	const interval = 5 * time.Minute
 	type page struct {
@@ -62,8 +62,8 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// Empty pages that lead on end nothing until there are as many in a row as no org sends
-// while more waits.
+// Empty pages with a next link do not show the head until there are more of them in a row
+// than any org sends while events are waiting.
 func TestRunnerEmptyPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{at: Position{Link: placeLink(0), Seq: 1, Why: WhyRewind, DedupeFrom: 1}}

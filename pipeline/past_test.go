@@ -61,9 +61,9 @@ func (b *memoryBacklog) Stored(_ context.Context, r Receipt) error {
 	return nil
 }
 
-// What a request for the past shows may be what the live poll is about to serve.
-// So a batch is stored after a poll that was sent later has reached the head, and
-// never before: that event would be there twice.
+// A request for the past may show what the live poll is about to serve. So its batch is
+// stored only after a later poll has reached the head; otherwise that event would be
+// stored twice.
 func TestRunnerInsertsAfterTheHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
@@ -91,8 +91,7 @@ func TestRunnerInsertsAfterTheHead(t *testing.T) {
 	})
 }
 
-// An org that serves fewer than it is asked for: no page is full, and more waits all
-// the same.
+// An org serves fewer events than requested: no page is full although more are waiting.
 func TestRunnerInsertsAfterShortPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 9, most: 2}, &memorySink{}
@@ -110,7 +109,7 @@ func TestRunnerInsertsAfterShortPages(t *testing.T) {
 	})
 }
 
-// Nothing of the past is asked for while known events are served again.
+// No request for the past is sent while known events are served again.
 func TestRunnerKeepsThePastBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{at: Position{Link: placeLink(0), Seq: 5, DedupeFrom: 2}}
@@ -124,8 +123,8 @@ func TestRunnerKeepsThePastBack(t *testing.T) {
 	})
 }
 
-// A batch whose insertion was refused or lost is dropped and asked for again; one
-// that can't be asked for waits for the next interval.
+// A batch whose insertion was refused or lost is dropped and requested again; a request
+// that fails waits for the next interval.
 func TestRunnerAfterAFailedInsert(t *testing.T) {
 	for name, applied := range map[string]bool{"and lost": false, "but stored": true} {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +147,7 @@ func TestRunnerAfterAFailedInsert(t *testing.T) {
 	}
 }
 
-// A wake ends the wait for the next poll, and has the truth read.
+// A wake ends the wait for the next poll and causes a sync.
 func TestRunnerIsWoken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
@@ -168,8 +167,8 @@ func TestRunnerIsWoken(t *testing.T) {
 	})
 }
 
-// The polls of many instances are spread over the interval, each at its own
-// moment of it, and never farther apart than the interval.
+// The polls of many instances are spread over the interval, each at its own moment, and
+// never farther apart than the interval.
 func TestTick(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 7, 0, time.UTC)
 	for names, most := range map[string]struct{ of, inATenth int }{

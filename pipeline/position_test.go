@@ -113,7 +113,7 @@ func TestPositionsThatAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzPosition: what is read and written again reads the same.
+// FuzzPosition: a position that is read, written and read again is the same.
 func FuzzPosition(f *testing.F) {
 	f.Add([]byte(`{"version":1,"link":"/api/v1/logs","extra":[1]}`))
 	f.Add([]byte(`{"version":0,"link":"x","last_event":null,"at":"2026-11-22T10:20:03+01:00"}`))

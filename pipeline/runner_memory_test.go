@@ -32,10 +32,10 @@ func (s *roomySource) Poll(ctx context.Context, link Link) (Page, error) {
 	return page, nil
 }
 
-// Whatever becomes of a page, its memory is given back: when it is committed, when
-// its commit fails and the page ahead is dropped, when another was ahead, and
-// when the Runner ends while one is in hand and one is ahead. Two are in memory at
-// most, and none while the Runner rests.
+// The memory of a page is released in every case: when it is committed, when its commit
+// fails and the page ahead is dropped, when another writer was ahead, and when the Runner
+// ends with one page in hand and one ahead. At most two pages are in memory, and none
+// while the Runner waits.
 func TestRunnerGivesMemoryBack(t *testing.T) {
 	failures := map[string]func(sink *memorySink, org *memoryOrg) error{
 		"stored": func(*memorySink, *memoryOrg) error { return nil },

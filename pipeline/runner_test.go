@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The whole log reaches the sink, one commit after another, whatever is asked
-// for ahead.
+// The whole log reaches the sink, one commit after another, however far requests run
+// ahead.
 func TestRunnerDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
@@ -24,7 +24,7 @@ func TestRunnerDrains(t *testing.T) {
 	})
 }
 
-// While a page is committed the next is fetched, and never more than that one.
+// While a page is committed the next one is fetched, and no more than that one.
 func TestRunnerFetchesOneAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 2}, &memorySink{takes: time.Second}
@@ -37,8 +37,8 @@ func TestRunnerFetchesOneAhead(t *testing.T) {
 	})
 }
 
-// A write that fails was done or not. In both cases the page fetched ahead is
-// dropped, the truth is read, and the poll goes on from there.
+// A write fails, and was stored or not. In both cases the page fetched ahead is dropped,
+// a sync follows, and the poll goes on from its position.
 func TestRunnerAfterAFailedCommit(t *testing.T) {
 	for name, applied := range map[string]bool{"and lost": false, "but stored": true} {
 		for nth := range 5 {
@@ -64,8 +64,8 @@ func TestRunnerAfterAFailedCommit(t *testing.T) {
 	}
 }
 
-// A poll that can't store anything looks neither new nor well, through however many
-// syncs, until a commit has succeeded.
+// A poll that can't store anything does not look as if it were new or well, however many
+// syncs there are, until a commit succeeds.
 func TestRunnerLooksIllUntilItStores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{takes: 10 * time.Second}
@@ -95,8 +95,8 @@ func TestRunnerLooksIllUntilItStores(t *testing.T) {
 	})
 }
 
-// Another writer was ahead: the page in hand and the one fetched ahead are
-// both of a past, and are not committed.
+// Another writer was ahead: the page in hand and the one fetched ahead are outdated and
+// are not committed.
 func TestRunnerFenced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
@@ -114,8 +114,8 @@ func TestRunnerFenced(t *testing.T) {
 	})
 }
 
-// The watermark that a short page proves is the org's clock on the answer before
-// its request, and not its own: the org may have looked before it stamped.
+// The watermark that a short page proves is the Date of the answer before its request,
+// not its own: the org may have searched before it set the Date.
 func TestRunnerWatermark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{}
@@ -159,7 +159,7 @@ func TestRunnerWatermarkOfFullPages(t *testing.T) {
 	})
 }
 
-// One request an interval at the head of the log, two at the start: the first
+// One request an interval is sent at the head of the log, two at the start: the first
 // answer proves no watermark.
 func TestRunnerIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -172,8 +172,8 @@ func TestRunnerIdle(t *testing.T) {
 	})
 }
 
-// What a rewind makes up for is over at a page that brings nothing known. It is
-// asked for at once, not an interval after the last known events, and only once.
+// The comparison after a rewind ends with a page that has no known event. That page is
+// requested at once, not an interval after the last known events, and only once.
 func TestRunnerMakesUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5}, &memorySink{at: Position{Link: placeLink(0), Seq: 1, Why: WhyRewind, DedupeFrom: 1}}
@@ -184,7 +184,7 @@ func TestRunnerMakesUpAtOnce(t *testing.T) {
 	})
 }
 
-// A full page whose link does not move is no reason to ask again at once.
+// A full page whose link does not move is not requested again at once.
 func TestRunnerDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 5, stuck: true}, &memorySink{}
@@ -197,7 +197,7 @@ func TestRunnerDoesNotSpin(t *testing.T) {
 	})
 }
 
-// SIGTERM in mid-commit: the commit is finished, nothing else is begun.
+// SIGTERM during a commit: the commit is finished, and nothing else is begun.
 func TestRunnerFinishesTheCommitInHand(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -224,7 +224,7 @@ func TestRunnerFinishesTheCommitInHand(t *testing.T) {
 	}
 }
 
-// SIGTERM while the org takes its time: the request is given up.
+// SIGTERM during a slow request: the request is cancelled.
 func TestRunnerGivesUpTheRequestInHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
@@ -239,8 +239,8 @@ func TestRunnerGivesUpTheRequestInHand(t *testing.T) {
 	})
 }
 
-// A cursor that is refused once is asked for again, one that is refused twice
-// in a row is given up.
+// A cursor that is refused once is tried again; after two refusals in a row the query is
+// reopened.
 func TestRunnerCursorRefused(t *testing.T) {
 	for refusals, reopens := range []int{0, 0, 1, 1, 2} {
 		t.Run(fmt.Sprint(refusals), func(t *testing.T) {
@@ -272,9 +272,9 @@ func TestRunnerCursorRefused(t *testing.T) {
 	})
 }
 
-// A link that the org made and refuses without a word of its cursor may be refused for
-// a moment. One that it refuses for a minute is reopened; and an org that takes the
-// new query and refuses all that it leads to is asked anew less and less often.
+// A link that the org made and refuses without naming its cursor may be refused for a
+// moment only. One that it refuses for a minute is reopened; and an org that accepts the
+// new query and refuses all its links is asked less and less often.
 func TestRunnerLinkRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		refusals    int  // of the first link
@@ -306,8 +306,8 @@ func TestRunnerLinkRefused(t *testing.T) {
 	}
 }
 
-// A request of our own making that the org refuses is told as what it is, and asked
-// again no more often than a poll.
+// A refused request that this program made itself is reported as such, and sent again no
+// more often than a poll.
 func TestRunnerOwnQueryRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{}
@@ -326,7 +326,7 @@ func TestRunnerOwnQueryRefused(t *testing.T) {
 	})
 }
 
-// What a failed poll costs: a wait, and nothing of what is stored.
+// A failed poll costs a wait, and nothing that is stored.
 func TestRunnerWaitsAfterFailures(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -363,7 +363,7 @@ func TestRunnerWaitsAfterFailures(t *testing.T) {
 	}
 }
 
-// NATS away for long: the runner keeps trying, and ends when it is told to.
+// While NATS is away, the runner keeps trying, and ends when its context does.
 func TestRunnerWhileTheSinkIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org, sink := &memoryOrg{limit: 3}, &memorySink{away: errors.New("no connection")}
@@ -427,9 +427,9 @@ func wantCalls(t *testing.T, got []string, want ...string) {
 	}
 }
 
-// The org's id is asked for once, at the head of the log, between commits; the next
-// position holds it. One that is in the position is not asked for, and one that can't be
-// had keeps nothing from being stored.
+// The org's id is requested once, at the head of the log, between commits; the next
+// position holds it. It is not requested if the position has it, and events are stored
+// without it.
 func TestRunnerAsksWhichOrg(t *testing.T) {
 	for name, test := range map[string]struct {
 		at    Position

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// An org whose answers have no Date: only events move the watermark, correctly, and a
+// The answers of an org have no Date: only events move the watermark, correctly, and a
 // warning is logged once.
 func TestRunnerWithoutDates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 const deployments = "../../deployments"
 
-// The variables that the deployments set, or offer, are there.
+// The variables that the deployments set or offer exist.
 func TestDeploymentsNameVariables(t *testing.T) {
 	known := map[string]bool{}
 	for _, v := range settings() {
@@ -41,7 +41,7 @@ func TestDeploymentsNameVariables(t *testing.T) {
 	}
 }
 
-// A container that can poll nothing is not healthy.
+// A container that can't poll anything is not healthy.
 func TestContainersAskWhetherTheyAreReady(t *testing.T) {
 	for _, file := range []string{"container/Dockerfile", "compose/compose.yaml", "compose/cluster.yaml"} {
 		text, err := os.ReadFile(filepath.Join(deployments, file))
@@ -55,8 +55,8 @@ func TestContainersAskWhetherTheyAreReady(t *testing.T) {
 	}
 }
 
-// The compose files' servers start as configured, take what the embedded one
-// takes, and are found under the names that are given.
+// The compose files' servers start as configured, accept what the embedded server
+// accepts, and have the names that the clients use.
 func TestComposeServers(t *testing.T) {
 	t.Setenv("SERVER_NAME", "nats-1")
 	for file, servers := range map[string]int{"compose.yaml": 1, "cluster.yaml": 3} {

@@ -17,7 +17,7 @@ var (
 	namedVariable = regexp.MustCompile(`\b(SIGNAL_CLIENT|OKTA|NATS)_[A-Z_]+\b`)
 )
 
-// What the documents link to is there: files and headings.
+// The files and headings that the documents link to exist.
 func TestDocumentsLink(t *testing.T) {
 	all := clitest.Documents(t)
 	for path, text := range all {
@@ -40,7 +40,7 @@ func TestDocumentsLink(t *testing.T) {
 	}
 }
 
-// Variables that the documents name are there.
+// The variables that the documents name exist.
 func TestDocumentsName(t *testing.T) {
 	known := map[string]bool{}
 	for _, v := range settings() {
@@ -62,7 +62,7 @@ func TestDocumentsName(t *testing.T) {
 
 var testName = regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`)
 
-// The tests that are said to prove a guarantee are there.
+// The tests that are listed as proof of a guarantee exist.
 func TestDocumentsNameTests(t *testing.T) {
 	there := map[string]bool{}
 	err := fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A process that lives passes its health check, also while it can't work.
+// A live process passes its health check even while it can't work.
 func TestHealthcheck(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})

@@ -191,7 +191,7 @@ func TestImportDirectionsOfTests(t *testing.T) {
 	}
 }
 
-// The first test above notices what is forbidden, and lets pass what is still to come.
+// The tests above report a forbidden import and accept an allowed one.
 func TestImportDirectionsAreNoticed(t *testing.T) {
 	for _, c := range []struct {
 		from, to string

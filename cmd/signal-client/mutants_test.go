@@ -213,7 +213,7 @@ func killers(out string) string {
 	return strings.Join(names, ", ")
 }
 
-// TestMutantsFit reports mutants whose code or tests are gone, without building anything.
+// TestMutantsFit reports mutants whose code or tests no longer exist. It builds nothing.
 func TestMutantsFit(t *testing.T) {
 	packages := map[string]bool{}
 	for _, m := range mutants {

@@ -19,7 +19,7 @@ const (
 	tableEnd   = "<!-- configuration:end -->"
 )
 
-// The table of the configuration is made from the struct that reads it.
+// The table of the configuration is generated from the struct that reads it.
 func TestReadmeConfiguration(t *testing.T) {
 	data, err := os.ReadFile(tablePath)
 	if err != nil {
@@ -60,8 +60,8 @@ func inCode(prefix, text string) string {
 	return "`" + prefix + text + "`"
 }
 
-// The README is short, and its two commands are there: the service, and the tests as
-// CI runs them.
+// The README is short and has its two commands: the service, and the tests as CI runs
+// them.
 func TestReadme(t *testing.T) {
 	text := clitest.Documents(t)["README.md"]
 	if len(text) > 15_000 {

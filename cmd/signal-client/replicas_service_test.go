@@ -19,8 +19,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// With topics.Permissions each replica shows as one of a micro service,
-// and says how its orgs are doing: all of them at once, or one. None says a token.
+// With topics.Permissions each replica is an instance of a micro service and reports its
+// orgs: all of them at once, or one. No answer has a token.
 func TestReplicasAnswer(t *testing.T) {
 	natsd, refused := clitest.Server(t)
 	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Tokens: []string{"right-token"}, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"signal-client": main})
 }
 
-// The command line as its users see it: testdata/script/*.txtar.
+// The command line as users see it: testdata/script/*.txtar.
 func TestScripts(t *testing.T) {
 	jetstest.ForgetTimers()
 	testscript.Run(t, testscript.Params{

@@ -18,9 +18,9 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// An idle poller, whose next poll is far away, takes up a position that
-// somebody else wrote, and polls on, once it is woken. Its own next commit would
-// have been refused: that it is not shows that it synced first.
+// An idle poller whose next poll is far away reads a position that somebody else wrote
+// when it is woken, and polls on. That its next commit is not refused shows that it
+// synced first.
 func TestWake(t *testing.T) {
 	natsd := jetstest.Config{Listen: true}.Run(t)
 	sim := oktatest.New(oktatest.Config{Seed: 1, Even: true, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})

@@ -134,7 +134,7 @@ func TestAuditFindsEachDifference(t *testing.T) {
 	}
 }
 
-// What does not say when it happened is held against each day, and counted once.
+// An event without a time is compared with each day and counted once.
 func TestAuditCountsWhatHasNoTimeOnce(t *testing.T) {
 	a, _, l, _ := auditing(false)
 	l.stored[150].Published, l.stored[300].Published = time.Time{}, time.Time{}
@@ -149,8 +149,8 @@ func TestAuditCountsWhatHasNoTimeOnce(t *testing.T) {
 	}
 }
 
-// What the live poll is yet to come to is not missing, nor what it stored while the
-// audit went on.
+// Events that the live poll has not reached yet are not missing, nor are those that it
+// stored during the audit.
 func TestAuditWaitsForTheLivePoll(t *testing.T) {
 	a, archive, l, head := auditing(false)
 	late := l.stored[428:]
@@ -172,7 +172,7 @@ func TestAuditRepairs(t *testing.T) {
 	pipelinetest.WantEach(t, l.stored[192:], archive.Log[10:250]) // in the order of publication
 }
 
-// What is too new for the org's search to show is no difference.
+// An event that is too new for the org's search is not a difference.
 func TestAuditKnowsTheYoung(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, archive, l, _ := auditing(false)

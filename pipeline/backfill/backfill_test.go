@@ -52,8 +52,8 @@ func newBackfill(t *testing.T, a *pipelinetest.Archive, since, until time.Time) 
 	}}, saved
 }
 
-// The windows cover the span, without a gap and without an overlap, whatever the
-// density; they grow where little is and shrink where much is.
+// The windows cover the span without gaps and overlaps at any density; they grow where
+// there are few events and shrink where there are many.
 func TestBackfillCoversItsSpan(t *testing.T) {
 	for name, every := range map[string]time.Duration{"sparse": time.Hour, "even": 10 * time.Minute, "dense": 7 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -78,8 +78,8 @@ func TestBackfillCoversItsSpan(t *testing.T) {
 	}
 }
 
-// A restart goes on with the window at hand; what of it was brought already comes
-// again, and nothing before it does.
+// A restart goes on with the current window: events of that window may come again,
+// earlier ones do not.
 func TestBackfillGoesOn(t *testing.T) {
 	a := pipelinetest.NewArchive(pipelinetest.LongAgo, 300, time.Minute)
 	b, saved := newBackfill(t, a, pipelinetest.LongAgo, pipelinetest.LongAgo.Add(5*time.Hour))
@@ -98,8 +98,8 @@ func TestBackfillGoesOn(t *testing.T) {
 	pipelinetest.WantEach(t, carry(t, next, 100), a.Log[first:300])
 }
 
-// An error moves nothing and is told; a refused cursor begins the window again;
-// a full page that names no next link is not taken for the last one.
+// An error moves nothing and is returned; a refused cursor begins the window again; a
+// full page without a next link is not taken for the last one.
 func TestBackfillAfterErrors(t *testing.T) {
 	a := pipelinetest.NewArchive(pipelinetest.LongAgo, 300, time.Minute)
 	a.Errs = map[int]error{2: errors.New("busy"), 9: pipeline.ErrCursor, 10: pipeline.ErrThrottled}
@@ -114,7 +114,8 @@ func TestBackfillAfterErrors(t *testing.T) {
 	}
 }
 
-// An empty page that leads on is not the last of its window, unless they go on for ever.
+// An empty page with a next link is not the last of its window, unless too many of them
+// come in a row.
 func TestBackfillFollowsEmptyPages(t *testing.T) {
 	a := pipelinetest.NewArchive(pipelinetest.LongAgo, 300, time.Minute)
 	a.Hollow = map[int]bool{0: true, 1: true, 4: true, 6: true, 7: true}
@@ -129,7 +130,7 @@ func TestBackfillFollowsEmptyPages(t *testing.T) {
 	}
 }
 
-// No request begins after the head of the log is due, but for the first.
+// Apart from the first, no request begins after the head of the log is due.
 func TestBackfillLetsTheHeadGoFirst(t *testing.T) {
 	a := pipelinetest.NewArchive(pipelinetest.LongAgo, 3000, time.Second)
 	b, _ := newBackfill(t, a, pipelinetest.LongAgo, pipelinetest.LongAgo.Add(time.Hour))

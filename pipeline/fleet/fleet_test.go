@@ -268,7 +268,7 @@ func TestFleetPollsWhatIsAddedAndFollowsItsChanges(t *testing.T) {
 	})
 }
 
-// What changes nothing for a poll, written as often as one likes, does not end it.
+// Changes that mean nothing to the poll do not end it, however many there are.
 func TestFleetPollsOnThroughWhatChangesNothing(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		one := acme("a")
@@ -377,7 +377,7 @@ func TestALostLockEndsThePollAndIsContendedForAgain(t *testing.T) {
 	})
 }
 
-// What is handed over is contended for again at once, and waited for.
+// A lock that is handed over is contended for again at once, and waited for.
 func TestAHandoverIsNoFailure(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.put(acme("a"))
@@ -420,8 +420,8 @@ func TestClaimsAreSharedByOrigin(t *testing.T) {
 	})
 }
 
-// Another process polls another org under the name of one from the environment: that is
-// told, and tried again, so that it is polled when the name is free.
+// Another process polls another org under the name of the one from the environment: this
+// is reported and tried again, so that it is polled when the name is free.
 func TestANameThatIsTakenIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -446,7 +446,7 @@ func TestANameThatIsTakenIsTold(t *testing.T) {
 	})
 }
 
-// What this process can't poll it declines, until the integration changes.
+// A process declines an instance that it can't poll until the integration changes.
 func TestDeclines(t *testing.T) {
 	for err, want := range map[error]bool{pipeline.ErrConfig: true, pipeline.ErrNewer: true, pipeline.ErrCredential: false, errors.New("odd"): false} {
 		inBubble(t, func(b *bench) {
@@ -471,8 +471,8 @@ func TestDeclines(t *testing.T) {
 	}
 }
 
-// Each time that this process has tried again what it can't poll, it leaves it to
-// others for longer; tries in between, when there are no others, do not count.
+// Each time that a process has tried an instance again in vain, it leaves it to others
+// for longer; tries in between, when there are no others, do not count.
 func TestDecliningGrows(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.failing("acme", pipeline.ErrConfig)
@@ -503,9 +503,9 @@ func TestDecliningGrows(t *testing.T) {
 	})
 }
 
-// An org that can't be polled from here is left to others after a minute, for longer
-// each time, and at least until it may be asked again. The poll goes on meanwhile, and
-// its success takes that back; so does a changed integration.
+// An org that can't be polled from here is left to others after a minute, for longer each
+// time, and at least until it may be asked again. The poll goes on meanwhile; its
+// success, or a changed integration, ends that.
 func TestDeclinesWhatIsRefused(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		declined := func() time.Duration {
@@ -632,8 +632,8 @@ func TestANewIntegrationIsTriedWithShortWaits(t *testing.T) {
 	})
 }
 
-// What a process does with an instance can be read in its log: a changed one that it
-// goes on with, and one that it leaves to others.
+// The log says what a process does with an instance: that it goes on with a changed one,
+// and that it leaves one to others.
 func TestFleetLogsChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -763,7 +763,7 @@ func TestAFleetOfTenThousandEnds(t *testing.T) {
 	})
 }
 
-// A failure that stays the same is said once, and again each hour.
+// The same failure is logged once, and again each hour.
 func TestFleetLogsAStandingFailureRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -40,8 +40,8 @@ func TestText(t *testing.T) {
 	}
 }
 
-// FuzzMember holds Member and Text against encoding/json, which decodes into a map:
-// exact names, and the last of those that come twice.
+// FuzzMember compares Member and Text with encoding/json, which decodes into a map: exact
+// names, and the last of repeated ones.
 func FuzzMember(f *testing.F) {
 	for _, seed := range []string{
 		`{"actor":{"id":"a","alternateId":7},"client":{"ipAddress":null},"outcome":{"result":"FAILURE"}}`,

@@ -32,7 +32,7 @@ func TestValueNests(t *testing.T) {
 	}
 }
 
-// FuzzValue holds Value against encoding/json: both take the same texts.
+// FuzzValue compares Value with encoding/json: both accept the same texts.
 func FuzzValue(f *testing.F) {
 	for _, seed := range []string{
 		`[]`, ` [ ] `, `[{"\u0075uid":"\ud83d\ude00","uuid":"\ud800"}]`, `[-0.1e-7,10E+2,true,false]`, `[1,]`, "[\"\x7f\xff\"]", `{}`, `[[[[`,

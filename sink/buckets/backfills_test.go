@@ -14,8 +14,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// Jobs are kept by compare-and-set, fit their schema, and are told to those who
-// watch, the oldest of an instance first; what can't be read is told as such.
+// Jobs are written by compare-and-set, fit their schema, and reach those who watch, the
+// oldest of an instance first; a job that can't be read is reported as such.
 func TestBackfills(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	all := &Backfills{Store: st.Store}

@@ -41,7 +41,7 @@ func putBudget(b pipeline.Budget) func(pipeline.Budget) pipeline.Budget {
 	return func(pipeline.Budget) pipeline.Budget { return b }
 }
 
-// The value is a contract: testdata/budget.json is what it looks like.
+// The value is a contract: testdata/budget.json is an example of it.
 func TestBudgetGolden(t *testing.T) {
 	at := time.Date(2026, 11, 22, 10, 20, 31, 1e8, time.UTC)
 	got := jets.Encode(pipeline.Budget{
@@ -113,7 +113,7 @@ func TestBudgetsReadAndWrite(t *testing.T) {
 	})
 }
 
-// Times are by the reader's clock, however wrong the writer's is.
+// Times are by the reader's clock, however wrong the writer's clock is.
 func TestBudgetsOfAForeignClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudgets(sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds}))
@@ -135,7 +135,7 @@ func TestBudgetsOfAForeignClock(t *testing.T) {
 	})
 }
 
-// Of many that write at once none overlooks what another has written.
+// Of many writers at once, none overwrites what another has written.
 func TestBudgetsWrittenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -176,8 +176,7 @@ func TestBudgetsWrittenAtOnce(t *testing.T) {
 	})
 }
 
-// A bucket that is gone is made anew by those that
-// provision; commands go without.
+// A deleted bucket is created again by those that provision; commands do without it.
 func TestBudgetsWithoutTheBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -207,7 +206,7 @@ func TestBudgetsWithoutTheBucket(t *testing.T) {
 	})
 }
 
-// Where BUDGETS can't be created, everything else is.
+// When BUDGETS can't be created, everything else still is.
 func TestOpenWithoutBudgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := sinktest.Dial(t, jetstest.Run(t))
@@ -230,7 +229,7 @@ func TestOpenWithoutBudgets(t *testing.T) {
 	})
 }
 
-// A process that restarts with its own server still knows where an org said to wait.
+// A process that restarts with its own server still knows until when an org said to wait.
 func TestBudgetsOutliveTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := sinktest.New(t, jetstest.Config{})

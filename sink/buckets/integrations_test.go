@@ -111,7 +111,8 @@ func TestIntegrationsWatch(t *testing.T) {
 	})
 }
 
-// What stands stands while NATS is away; what changed meanwhile is told after.
+// Known integrations stay while NATS is away; changes made meanwhile are reported after
+// it.
 func TestIntegrationsSurviveRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -139,8 +140,8 @@ func TestIntegrationsSurviveRestart(t *testing.T) {
 	})
 }
 
-// A bucket that is deleted comes back empty; one that an operator made anew at
-// once is read from its beginning.
+// A deleted bucket comes back empty; one that an operator created again at once is read
+// from its beginning.
 func TestIntegrationsBucketMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
@@ -213,8 +214,8 @@ func TestIntegrationsAreWrittenByCompareAndSet(t *testing.T) {
 	}
 }
 
-// A purge of the bucket's stream leaves no marker: a count misses what is gone. One
-// that was put meanwhile doesn't make up for it. What is lost is warned of.
+// A purge of the bucket's stream leaves no marker: a count shows that entries are gone,
+// even if another one was put meanwhile. A warning names the loss.
 func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer // written by the watch alone, read after synctest.Wait
@@ -266,7 +267,7 @@ func TestIntegrationsPurgedWithoutAWord(t *testing.T) {
 	})
 }
 
-// Integrations that come while the ones before are worked in are told all at once.
+// Integrations that arrive while earlier ones are being applied are delivered together.
 func TestIntegrationsOfACrowdAreToldAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines

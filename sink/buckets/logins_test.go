@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// A session expires by itself, in NATS and for who reads it, and can be ended before.
+// A session expires by itself, in NATS and for its readers, and can be ended earlier.
 func TestLogins(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	st.OK(st.Store.EnsureConsole(t.Context(), 1))
@@ -41,7 +41,7 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-// Tokens are listed by age; a revoked one stays revoked, whoever used it meanwhile.
+// Tokens are listed by age; a revoked one stays revoked, even if it was used meanwhile.
 func TestTokens(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	all := &Logins{Store: st.Store}

@@ -76,7 +76,7 @@ func TestStatuses(t *testing.T) {
 	})
 }
 
-// Whoever takes over has the last word, whenever the former holder's come.
+// The new holder's status wins, whenever a late one of the former holder arrives.
 func TestStatusesOfOneWhoLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := jetstest.Run(t)
@@ -110,8 +110,8 @@ func TestStatusesOfOneWhoLeaves(t *testing.T) {
 	})
 }
 
-// Whoever hands an instance over leaves what it has counted, unless the next holder was
-// quicker, and that one goes on from there.
+// A holder that hands an instance over leaves its counts, unless the next holder has
+// written already, and the next holder goes on from there.
 func TestStatusesAreCarriedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
@@ -130,7 +130,7 @@ func TestStatusesAreCarriedOn(t *testing.T) {
 	})
 }
 
-// What is news is written, even by one who leaves.
+// A change is written even by a holder that is leaving.
 func TestStatusesLastNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
@@ -143,7 +143,7 @@ func TestStatusesLastNews(t *testing.T) {
 	})
 }
 
-// A thousand updates a second cost no more than one message each 15 s.
+// A thousand updates a second cost at most one message in 15 s.
 func TestStatusesAreSparing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})

@@ -51,7 +51,7 @@ func wantTicks(t *testing.T, store *jets.Store, start time.Time, want ...string)
 }
 
 // A tick holds its worst state, a state that lasts has a tick in each quarter of an hour,
-// and another process that takes over in the middle of a tick makes it only worse.
+// and another process that takes over during a tick can only make it worse.
 func TestStrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})
@@ -88,8 +88,8 @@ func TestStrips(t *testing.T) {
 	})
 }
 
-// Two processes that write one instance at once, as at a takeover, lose no tick of each
-// other.
+// Two processes that write one instance at once, as at a takeover, lose none of each
+// other's ticks.
 func TestStripsOfTwoWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})

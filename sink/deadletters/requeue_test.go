@@ -92,7 +92,8 @@ func uuids(st *sinktest.Fixture) []string {
 	return all
 }
 
-// TestRequeue stores what the stream takes by now, once, and deletes the dead letter.
+// TestRequeue stores an event that the stream accepts by now, once, and deletes its dead
+// letter.
 func TestRequeue(t *testing.T) {
 	st, p := buried(t)
 	all := letters(st)
@@ -139,7 +140,7 @@ func TestRequeue(t *testing.T) {
 	}
 }
 
-// TestRequeueWaitsForThePoll: a poll may yet come to the event.
+// TestRequeueWaitsForThePoll: the poll may still reach the event.
 func TestRequeueWaitsForThePoll(t *testing.T) {
 	st, _ := buried(t)
 	st.LimitSignals(-1)
@@ -168,8 +169,8 @@ func TestRequeueWaitsForThePoll(t *testing.T) {
 	}
 }
 
-// TestRequeueCutAnywhere: the process ends after each of its writes to the network,
-// and another one requeues again: the event is there once, the dead letter gone.
+// TestRequeueCutAnywhere: the process ends after each of its writes to the network, and
+// another one requeues again: the event is stored once, and the dead letter is gone.
 func TestRequeueCutAnywhere(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	half, untouched, whole := 0, 0, 0

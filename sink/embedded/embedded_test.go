@@ -145,7 +145,7 @@ func TestRefusedConfigs(t *testing.T) {
 	}
 }
 
-// A start that is given up leaves nothing behind.
+// A start that fails leaves nothing running.
 func TestStartGivenUp(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -184,7 +184,7 @@ func spawn(t *testing.T, dir string) (url string, kill func()) {
 	return strings.TrimSpace(line), kill
 }
 
-// Whatever was acked before a SIGKILL is there after it.
+// Acknowledged messages survive a SIGKILL.
 func TestStoreSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	acked := uint64(0)

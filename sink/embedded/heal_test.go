@@ -34,8 +34,8 @@ func put(client jetstream.JetStream, subject string) error {
 	return err
 }
 
-// TestFullDiskHeals: whether it fills up while the server runs, or is full at its start,
-// all that is needed is room.
+// TestFullDiskHeals: a disk that fills up while the server runs, or is full at its start,
+// needs nothing but room.
 func TestFullDiskHeals(t *testing.T) {
 	jetstest.OnSmallDisk(t, 64<<20, func(t *testing.T, dir string) {
 		s := start(t, Config{Dir: dir, Listen: "127.0.0.1:0"})
@@ -85,8 +85,8 @@ func TestFullDiskHeals(t *testing.T) {
 	})
 }
 
-// TestLimitIsTheDisk: JetStream counts bytes before compression. Ten times what the disk
-// holds fits, where it compresses well, and the disk tells when that is enough.
+// TestLimitIsTheDisk: JetStream counts bytes before compression. Ten times the size of
+// the disk fits if it compresses well, and the disk itself shows when it is full.
 func TestLimitIsTheDisk(t *testing.T) {
 	jetstest.OnSmallDisk(t, 64<<20, func(t *testing.T, dir string) {
 		s := start(t, Config{Dir: dir, NoListen: true, SyncInterval: time.Minute})

@@ -63,8 +63,8 @@ func TestEpoch(t *testing.T) {
 	})
 }
 
-// A request that the server never answers ends with the connection, not with
-// its deadline.
+// A request that the server never answers ends when the connection is lost, not at its
+// deadline.
 func TestRequestEndsWithConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -92,7 +92,7 @@ func TestRequestEndsWithConnection(t *testing.T) {
 	})
 }
 
-// What is lost on its way to a stream without a leader is asked again, and soon.
+// A request that is lost because the stream has no leader is repeated soon.
 func TestQuestionsAreAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -132,7 +132,7 @@ func TestQuestionsAreAskedAgain(t *testing.T) {
 	})
 }
 
-// Even the demand for a watch may come twice.
+// Even the request that creates a watch may be repeated.
 func TestConsumerAskedForTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{Kinds: oktaKinds})
@@ -292,7 +292,7 @@ func (w *ways) InProcessConn() (net.Conn, error) {
 	return way.InProcessConn()
 }
 
-// A server that falls silent is left for another within the time that is said.
+// A silent server is left for another one within the documented time.
 func TestSilentServerIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -322,8 +322,8 @@ func TestSilentServerIsLeft(t *testing.T) {
 	})
 }
 
-// A password that was changed is refused at every try to connect again. It is kept as
-// the reason, and not logged each time.
+// A password that was changed is refused at each reconnection. The refusal is kept as the
+// reason, and not logged each time.
 func TestChangedPasswordIsNotLoggedAtEachTry(t *testing.T) {
 	s := jetstest.Config{Password: "old", Listen: true}.Run(t)
 	var book jetstest.Buffer

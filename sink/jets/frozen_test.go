@@ -9,8 +9,8 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// A server of a cluster that is stopped where it is (SIGSTOP) closes no connection.
-// Its clients go on at another, however much they send.
+// A server of a cluster that is stopped (SIGSTOP) closes no connection. Its clients go on
+// at another one, however much they send.
 func TestFrozenServerIsLeft(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a cluster")

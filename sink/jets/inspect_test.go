@@ -60,8 +60,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// What is asked for and not applied to a stream that exists is told; what nobody asked
-// for is not.
+// A setting that is configured but not applied to an existing stream is reported; others
+// are not.
 func TestWhatIsNotAppliedIsTold(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {

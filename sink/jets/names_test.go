@@ -2,7 +2,7 @@ package jets
 
 import "testing"
 
-// TestNames: names of what is stored never change.
+// TestNames: the names of stored things never change.
 func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
 		SubjectEvents("okta", "acme-prod"):                     "signals.okta.acme-prod",

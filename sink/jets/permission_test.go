@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// A refusal is known by the subject that it concerns, to the byte.
+// A refusal is matched by its exact subject.
 func TestDenied(t *testing.T) {
 	s := jetstest.Config{Password: "secret", Deny: "private.>"}.Run(t)
 	c := dial(t, s)

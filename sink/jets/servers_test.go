@@ -22,8 +22,8 @@ func nastyPasswords() []string {
 	return append(all, "S3C%2", "S3C%zzR3T", "S3C%41R3T", "12,R3T", "1/R3T", "p@R3T,S3C")
 }
 
-// No part of a password is shown, be it written as it must be or not, alone or in a
-// list, in an error of ours, of nats.go and of the network.
+// No part of a password is shown, correctly escaped or not, alone or in a list, in an
+// error of ours, of nats.go and of the network.
 func TestNoPartOfAPasswordIsShown(t *testing.T) {
 	var log bytes.Buffer
 	for _, p := range nastyPasswords() {

@@ -94,7 +94,7 @@ func TestOpenByManyAtOnce(t *testing.T) {
 	})
 }
 
-// What an operator made keeps what it has, and gets what it lacks.
+// What an operator created keeps its settings and gets what it lacks.
 func TestOpenWidens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -200,7 +200,7 @@ func TestOpenRefusesUnfit(t *testing.T) {
 	}
 }
 
-// A stream made anew begins above all that its cursors know of.
+// A stream that is created again begins above every sequence that its cursors know.
 func TestEnsureBeginsAboveOldFences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := opened(t, jetstest.Run(t), Config{Kinds: oktaKinds})

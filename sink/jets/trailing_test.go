@@ -10,8 +10,8 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// A server that comes back is behind the leader for a while. A watch that its replica
-// feeds gets everything that the leader held, or learns that it has not.
+// A server that comes back is behind the leader for a while. A watch that reads from its
+// replica gets everything that the leader held, or learns that it has not.
 func TestWatchOverACopyThatTrails(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a cluster")

@@ -56,8 +56,8 @@ func contend(url string) int {
 	return 0
 }
 
-// A process that is frozen past its time is followed by another, and learns of
-// it as soon as it wakes.
+// A process that is frozen past its time is replaced by another, and notices that as soon
+// as it wakes.
 func TestLockOfFrozenProcess(t *testing.T) {
 	s := jetstest.Config{Listen: true}.Run(t)
 	self, err := os.Executable()

@@ -12,8 +12,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// TestSessionInAFullStore: a process that starts again where nothing can be stored tries
-// to take its former session over again and again, and tells it once, when it has.
+// TestSessionInAFullStore: a process that starts again while nothing can be stored keeps
+// trying to take its former session over, and reports it once, when it has.
 func TestSessionInAFullStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later

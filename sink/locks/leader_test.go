@@ -14,8 +14,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// The leader of LOCKS dies: for a while nobody can renew, and nothing expires.
-// Nobody drops what it holds.
+// The leader of LOCKS dies: for a while nobody can renew, and nothing expires. Nobody
+// gives up its locks.
 func TestLeaderOfLocksKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes an election")

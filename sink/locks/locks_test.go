@@ -139,8 +139,8 @@ func claim(t *testing.T, store *jets.Store, r *record, name string, cfg Config, 
 // kill cuts a process off as SIGKILL does: nothing is written any more.
 func (p *process) kill() { p.store.Conn.Close() }
 
-// Who waits for an instance of no share says once for whom; who waits for one
-// that is shared out says nothing.
+// A process that waits for a lock outside the shares says once who holds it; one that
+// waits for a lock that is shared out says nothing.
 func TestLockNamesItsHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -218,8 +218,8 @@ func TestLockValues(t *testing.T) {
 	})
 }
 
-// A killed process is followed when its session has expired and the grace after
-// it has passed; its own clock has stopped it before.
+// A killed process is replaced when its session has expired and the grace has passed; by
+// its own clock it has stopped before that.
 func TestLockAfterKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -256,7 +256,7 @@ func TestLockAfterRestartUnderSameName(t *testing.T) {
 	})
 }
 
-// Of two processes of one name the later one goes on, the earlier stops and then
+// Of two processes with one name the later one goes on; the earlier stops and then
 // contends under a name of its own.
 func TestNameTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -288,7 +288,7 @@ func TestNameTakenOver(t *testing.T) {
 	})
 }
 
-// NATS away for less than the TTL costs nothing.
+// An absence of NATS that is shorter than the TTL costs nothing.
 func TestLockSurvivesShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -308,7 +308,7 @@ func TestLockSurvivesShortOutage(t *testing.T) {
 	})
 }
 
-// After a long outage somebody holds again, and nobody did meanwhile.
+// After a long outage the lock is held again, and nobody held it meanwhile.
 func TestLockAfterLongOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -329,7 +329,7 @@ func TestLockAfterLongOutage(t *testing.T) {
 	})
 }
 
-// A lock that an operator deletes is lost, and contended for again.
+// A lock that an operator deletes is lost and contended for again.
 func TestLockDeletedByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -437,8 +437,8 @@ func TestLocksConfig(t *testing.T) {
 	}
 }
 
-// Many that come at once, and go one by one, never hold one lock twice and never
-// leave one free.
+// Many processes that start at once and end one by one never hold one lock twice and
+// never leave one free.
 func TestLocksContended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -497,7 +497,7 @@ func TestLockGrace(t *testing.T) {
 	})
 }
 
-// What a watch begun afresh shows is believed: the lock is another's now.
+// A new watch is believed: the lock belongs to another process now.
 func TestLockTakenWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -524,7 +524,7 @@ func TestLockTakenWhileAway(t *testing.T) {
 	})
 }
 
-// A lock that could not be given back when its hold ended is given back later.
+// A lock that could not be released when its hold ended is released later.
 func TestLockGivenBackLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -551,8 +551,8 @@ func TestLockGivenBackLater(t *testing.T) {
 	})
 }
 
-// A process whose watch shows nothing for long renews no more, and goes on as soon
-// as it shows something: what it holds need not lapse in between.
+// A process whose watch shows nothing for long stops renewing, and goes on as soon as it
+// shows something: its locks need not expire in between.
 func TestSessionOutlastsBlindness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 10 * time.Second

@@ -87,10 +87,10 @@ func TestEndDuringRenewal(t *testing.T) {
 	})
 }
 
-// Two orgs whose names begin alike, each from the environment of another process: the
-// second one is told that the name is taken, and by whom; and takes it when it is free.
-// Two names of one org, or the same one twice, are no two orgs to a lock that does not
-// say where its holder polls.
+// Two orgs whose names begin alike come from the environments of two processes: the
+// second one is told that the name is taken, and by whom; it takes the name when it is
+// free. Two names of one org, or the same name twice, count as one org in a lock that
+// does not say where its holder polls.
 func TestNameTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)

@@ -221,8 +221,8 @@ func TestShares(t *testing.T) {
 	}, "a", "b", "c")
 }
 
-// After a SIGKILL all is held again within the TTL and two seconds, whenever it
-// falls between two renewals.
+// After a SIGKILL, at any moment between two renewals, all locks are held again within
+// the TTL and two seconds.
 func TestSharesAfterKill(t *testing.T) {
 	const all = 300
 	inTeam(t, orgs(all), func(t *testing.T, m *team) {
@@ -279,7 +279,8 @@ func TestSharesStay(t *testing.T) {
 	}, "a", "b", "c")
 }
 
-// Locks that their owner leaves free are anyone's after a while, who keeps them.
+// Locks that their owner leaves free may be taken by anyone after a while, who keeps
+// them.
 func TestNeglectedLocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -577,8 +578,8 @@ func (c *crew) requests() map[string]int {
 	return maps.Clone(c.asked)
 }
 
-// What a replica can't poll goes to one that can, soon, and it says why; what none
-// can, one of them asks for, and the others at times that grow apart.
+// An instance that a replica can't poll soon goes to one that can, and it says why; one
+// that none can poll is tried by one of them, and by the others at growing intervals.
 func TestRefusedInstancesMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -632,7 +633,7 @@ func TestRefusedInstancesMove(t *testing.T) {
 	})
 }
 
-// An instance from the environment goes from a process that can't poll it to another one
+// An instance from the environment moves from a process that can't poll it to another one
 // that has it, too, and does not go round when none can.
 func TestRefusedInstancesOfTheEnvironmentMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -665,7 +666,7 @@ func TestRefusedInstancesOfTheEnvironmentMove(t *testing.T) {
 	})
 }
 
-// An owner is the same for all replicas of all versions.
+// Replicas of all versions agree on an owner.
 func TestRank(t *testing.T) {
 	if h, r := hash("acme"), rank(hash("replica-1"), hash("https://acme.okta.com")); h != 0x130a76222d4427ef || r != 0xc1dd6fe9e1fefc9b {
 		t.Errorf("hash %#x, rank %#x", h, r)

@@ -19,8 +19,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// A process that was cut off for long takes its locks again when it has heard, and
-// acted upon, what INTEGRATIONS says by now; where that is not told, after a while.
+// A process that was cut off for long takes its locks again when it has received and
+// applied the current INTEGRATIONS; if it can't know that, after a while.
 func TestLocksWaitForIntegrations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
@@ -71,9 +71,8 @@ func (s slowly) Watch(ctx context.Context, changed func(map[string]pipeline.Entr
 	})
 }
 
-// A process that holds on to its lock through a cut-off asks no org of which it hears
-// afterwards that it was disabled; where that is not told for long, it goes on after a
-// while.
+// A process that keeps its lock through a cut-off asks no org that was disabled
+// meanwhile; if it can't know that for long, it goes on after a while.
 func TestPollsWaitForIntegrations(t *testing.T) {
 	for late, polled := range map[time.Duration]bool{jets.SnapshotTime / 2: false, 2 * jets.SnapshotTime: true} {
 		t.Run(late.String(), func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// An instance that was removed while nobody ran is forgotten; one that somebody
-// holds, that was never stored, or that is back, is not.
+// An instance that was removed while no process ran is forgotten; one that is held, was
+// never stored, or is back, is not.
 func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := sinktest.Open(t, jetstest.Run(t), jets.Config{Kinds: sinktest.Kinds})

@@ -13,7 +13,7 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// What was written to STATUS may be old, and who wrote it gone.
+// An entry of STATUS may be old, and its writer gone.
 func TestStatusAsOfNow(t *testing.T) {
 	now := time.Now()
 	written := pipeline.Status{Kind: sinktest.Kind, Instance: "prod", State: pipeline.StatePolling, Holder: "one", UpdatedAt: now, CompleteThrough: now.Add(-time.Minute)}
@@ -44,7 +44,7 @@ func TestStatusAsOfNow(t *testing.T) {
 	}
 }
 
-// A process that goes by the name of one that was killed doesn't speak for it.
+// A new process with the name of a killed one does not vouch for the old one's entries.
 func TestStatusOfAnEarlierProcess(t *testing.T) {
 	now := time.Now()
 	held := map[string]locks.Lock{"okta.held": {Holder: "one", Session: "now"}, "okta.void": {Holder: "one", Session: "before"}}
@@ -67,7 +67,7 @@ func TestStatusOfAnEarlierProcess(t *testing.T) {
 	}
 }
 
-// What stood last in STATUS is not how things stand, where nothing can be written.
+// The last entries of STATUS are not current when nothing can be written.
 func TestStatusWhileNothingIsStored(t *testing.T) {
 	now := time.Now()
 	for ago, want := range map[time.Duration]pipeline.State{5 * time.Second: pipeline.StateCatchingUp, time.Minute: pipeline.StateCatchingUp, 5 * time.Minute: pipeline.StateRetrying} {

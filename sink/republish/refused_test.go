@@ -39,7 +39,7 @@ func kept(st *sinktest.Fixture, stream string) (seqs []uint64) {
 	return seqs
 }
 
-// A stream that is full for good refuses in words, once, and keeps what it took.
+// A stream that stays full causes one readable error, and keeps what it accepted.
 func TestRepublishIntoAFullStream(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	full := jetstream.StreamConfig{Name: "FULL", Subjects: []string{"again"}, Discard: jetstream.DiscardNew, MaxMsgs: 300}
@@ -62,7 +62,8 @@ func TestRepublishIntoAFullStream(t *testing.T) {
 	}
 }
 
-// What is too large for the stream is refused before anything behind it is stored.
+// An event that is too large for the stream is refused before anything after it is
+// stored.
 func TestRepublishWhatIsTooLarge(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
@@ -77,7 +78,7 @@ func TestRepublishWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// The limit that is looked at beforehand is the server's own, to the byte.
+// The limit that is checked beforehand is the server's own, to the byte.
 func TestRepublishWhatJustFits(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"again"}, MaxMsgSize: 1000})
@@ -96,7 +97,7 @@ func TestRepublishWhatJustFits(t *testing.T) {
 	}
 }
 
-// A queue that is full is waited for: its consumers empty it.
+// A full queue is waited for: its consumers empty it.
 func TestRepublishIntoAFullQueue(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "QUEUE", Subjects: []string{"again"}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxMsgs: 100})
@@ -122,7 +123,7 @@ func TestRepublishIntoAFullQueue(t *testing.T) {
 	}
 }
 
-// Streams take the events of all instances that come, or of none.
+// Streams must take the events of all instances, or of none.
 func TestRepublisherRefusesStreams(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "ONE", Subjects: []string{"again.acme"}})
@@ -148,7 +149,7 @@ func TestRepublisherRefusesStreams(t *testing.T) {
 	}
 }
 
-// Nobody hears what this user must not publish.
+// A subject on which this user must not publish is reported.
 func TestRepublishWithoutPermission(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{Password: "secret", Deny: "again.acme"})
 	r, err := New(t.Context(), st.Store.Conn, Target{Subject: "again.{instance}", ID: "r1"})

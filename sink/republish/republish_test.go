@@ -23,7 +23,7 @@ func makeStream(st *sinktest.Fixture, c jetstream.StreamConfig) {
 	st.OK(err)
 }
 
-// Nothing is published where it would come back into what is kept.
+// Nothing is published that would come back into our own streams.
 func TestRepublisherRefuses(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	signals, err := st.Store.Conn.JS.Stream(t.Context(), jets.StreamSignals)
@@ -104,7 +104,7 @@ func TestRepublishThroughARestart(t *testing.T) {
 	}
 }
 
-// What has no ack when it ends is where to go on.
+// The first event without an ack at the end is where to continue.
 func TestRepublishEnded(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	makeStream(st, jetstream.StreamConfig{Name: "AGAIN", Subjects: []string{"again"}})
@@ -138,8 +138,8 @@ func TestRepublishEnded(t *testing.T) {
 	}
 }
 
-// An event is done when all before it are. What is stored beyond the first that waits is
-// not published again.
+// An event is done when all before it are. What is stored after the first one that waits
+// is not published again.
 func TestRepublishDoneInOrder(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	full := jetstream.StreamConfig{Name: "FULL", Subjects: []string{"again.acme"}, Discard: jetstream.DiscardNew, MaxMsgs: 1}
@@ -178,8 +178,8 @@ func seqOf(st *sinktest.Fixture, h nats.Header) uint64 {
 	return seq
 }
 
-// Where no stream takes the subject, what was on its way when the connection dropped
-// is published again.
+// If no stream takes the subject, what was being sent when the connection dropped is
+// published again.
 func TestRepublishWithoutAStream(t *testing.T) {
 	st, server := sinktest.NewProcess(t)
 	heard, err := st.Store.Conn.NATS.SubscribeSync("again.x") // a reconnect subscribes before it lets anything else go

@@ -9,7 +9,7 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// At returns an event with its bytes, and says of every other sequence why none is there.
+// At returns an event with its bytes, or why a sequence has none.
 func TestAt(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	old := st.Write(jets.SubjectEvents("okta", "acme"), `{"uuid":"a"}`)

@@ -48,8 +48,8 @@ func wanted(l *sinktest.Laid, r Range, i int) bool {
 	return l.Kept[i] && instance != "" && seq >= r.From && (r.Through == 0 || seq <= r.Through) && selects(r.Instances, instance)
 }
 
-// Random ranges of random streams, read as they were stored: pages long and
-// short, single messages, holes, instances that are rare.
+// Random ranges of random streams are read as they were stored: pages long and short,
+// single messages, holes, rare instances.
 func TestEventsOfRanges(t *testing.T) {
 	for seed, longest := range []int{1, 3, 40, 700} {
 		t.Run(fmt.Sprint("pages of ", longest), func(t *testing.T) {
@@ -82,8 +82,7 @@ func TestEventsOfRanges(t *testing.T) {
 	}
 }
 
-// What is stored while it is read is beyond the end that was found at the
-// beginning.
+// What is stored during a reading is after the end that was found at its beginning.
 func TestEventsWhileTheStreamGrows(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	l := sinktest.Lay(st, 1, 3000, 3, 50)
@@ -110,7 +109,7 @@ func TestEventsWhileTheStreamGrows(t *testing.T) {
 	}
 }
 
-// NATS goes and comes back in the middle: the reading goes on where it was.
+// NATS goes away during a reading and comes back: the reading continues where it was.
 func TestEventsThroughARestart(t *testing.T) {
 	st, server := sinktest.NewProcess(t)
 	l := sinktest.Lay(st, 1, 8000, 5, 50)
@@ -140,7 +139,7 @@ func TestEventsThroughARestart(t *testing.T) {
 	}
 }
 
-// What is removed before its turn comes is told.
+// Messages that are removed before they are read are reported.
 func TestEventsRemovedMeanwhile(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	l := sinktest.Lay(st, 1, 16_000, 2, 50)
@@ -171,8 +170,8 @@ func TestEventsRemovedMeanwhile(t *testing.T) {
 	}
 }
 
-// A purge of a subject leaves the stream's beginning where it was; that events are
-// missing is told all the same, and of what was removed before nothing is.
+// A purge of a subject leaves the stream's first sequence unchanged; the missing events
+// are reported all the same, but not those that were removed before.
 func TestEventsOfASubjectRemovedMeanwhile(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	l := sinktest.Lay(st, 1, 16_000, 2, 50)
@@ -214,7 +213,7 @@ func TestEventsOfAStreamMadeAnew(t *testing.T) {
 	})
 }
 
-// A cancelled reading ends, whatever its lanes do.
+// A cancelled reading ends, whatever its lanes are doing.
 func TestEventsCancelled(t *testing.T) {
 	st := sinktest.New(t, jetstest.Config{})
 	sinktest.Lay(st, 1, 5000, 2, 50)
@@ -246,7 +245,7 @@ func TestEventsLargeAndTakenSlowly(t *testing.T) {
 	})
 }
 
-// What the server has sent and did not arrive comes all the same.
+// What the server has sent and did not arrive is read all the same.
 func TestEventsLostOnTheirWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := layLarge(sinktest.New(t, jetstest.Config{}), 900_000)
@@ -310,7 +309,7 @@ func steal(st *sinktest.Fixture) (consumers int) {
 	return consumers
 }
 
-// Whatever ends a reading, it leaves no consumer behind: a server has room for 1,000.
+// However a reading ends, it leaves no consumer behind: a server has room for 1,000.
 func TestEventsLeaveNoConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := sinktest.New(t, jetstest.Config{})
@@ -334,7 +333,7 @@ func TestEventsLeaveNoConsumer(t *testing.T) {
 	})
 }
 
-// A user who may not read is told so, rather than that the server is away.
+// A user who may not read is told so, rather than that NATS is away.
 func TestEventsRefused(t *testing.T) {
 	for _, deny := range []string{"$JS.API.CONSUMER.CREATE.SIGNALS.>", "$JS.API.CONSUMER.MSG.NEXT.SIGNALS.>"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// Of those that wait to open a batch, the page of an org that is not draining goes
-// first, a full one and one of the past go later. A lone position waits for none.
+// Of those that wait to open a batch, a short page of an org at the head of its log goes
+// first; full pages and events of the past go later. A position alone waits for none.
 func TestQuietBatchesGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines

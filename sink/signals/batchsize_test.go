@@ -44,8 +44,8 @@ func (p *fullPages) commit() (stored, refused int) {
 	return p.wrote["ok"], p.wrote["too_large"]
 }
 
-// TestBatchesGrowBack: a server that is too busy for large batches gets small ones
-// until it is well again, and not for ever.
+// TestBatchesGrowBack: a server that is too busy for large batches gets small ones until
+// it is well again, and no longer.
 func TestBatchesGrowBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
@@ -68,8 +68,8 @@ func TestBatchesGrowBack(t *testing.T) {
 	})
 }
 
-// TestLimitOfBatchesIsLearned: what the server is configured to take is not asked
-// again with each page, but now and then, for it may have been raised.
+// TestLimitOfBatchesIsLearned: the server's limit is not probed with each page, but from
+// time to time, for it may have been raised.
 func TestLimitOfBatchesIsLearned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines

@@ -52,7 +52,7 @@ func BenchmarkCommit(b *testing.B) {
 	b.ReportMetric(float64(b.N*len(p.Events))/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkSift sorts a full page of which all is new.
+// BenchmarkSift sorts a full page of new events.
 func BenchmarkSift(b *testing.B) {
 	conn, err := jets.Connect(b.Context(), "", jetstest.Run(b).Option())
 	if err != nil {
@@ -69,7 +69,7 @@ func BenchmarkSift(b *testing.B) {
 	}
 }
 
-// BenchmarkEventMessage makes the message of an event, encoding aside.
+// BenchmarkEventMessage builds the message of an event, without encoding it.
 func BenchmarkEventMessage(b *testing.B) {
 	e := sinktest.Event(1)
 	v := newEnvelope(jets.SubjectEvents(sinktest.Kind.Name, "prod"), sinktest.Origin, sinktest.Kind.TypePrefix)

@@ -9,8 +9,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// An event dated into the future, in an answer that does not tell the org's time, does not
-// have a reopening start in the future: what is known of the org's clock is enough.
+// An event dated in the future, in an answer without the org's time, does not make a
+// reopening start in the future: what is known of the org's clock suffices.
 func TestFuturePublishedWithoutADate(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	q := query()

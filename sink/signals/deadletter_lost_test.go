@@ -74,8 +74,8 @@ func (b *burial) want(kept, lost int) {
 	}
 }
 
-// TestDeadLetterThatCantBeKept: DEADLETTER takes nothing more, for one reason or
-// another. The good events go on, and what is lost is told.
+// TestDeadLetterThatCantBeKept: DEADLETTER refuses everything, for various reasons. The
+// good events are stored, and the loss is reported.
 func TestDeadLetterThatCantBeKept(t *testing.T) {
 	cases := map[string]struct {
 		change     func(*jetstream.StreamConfig)
@@ -113,8 +113,8 @@ func TestDeadLetterThatCantBeKept(t *testing.T) {
 	}
 }
 
-// TestDeadLettersOfAFullServer: a server without room takes neither the dead letters
-// nor the events. Once there is room, both are kept, and none was lost.
+// TestDeadLettersOfAFullServer: a server without room accepts neither the dead letters
+// nor the events. Once there is room, both are stored and none is lost.
 func TestDeadLettersOfAFullServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // after the server's end: a loop of its file store's ends a little later
@@ -139,8 +139,8 @@ func TestDeadLettersOfAFullServer(t *testing.T) {
 	})
 }
 
-// TestDeadLetterInDoubt: a server that does not answer for a moment has refused
-// nothing. Nothing is skipped.
+// TestDeadLetterInDoubt: a server that does not answer for a moment has refused nothing.
+// Nothing is skipped.
 func TestDeadLetterInDoubt(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	b := newBurial(st)
@@ -187,8 +187,8 @@ func TestDeadLetterWithoutPermission(t *testing.T) {
 	})
 }
 
-// TestDeadLetterLargerThanItsStream: what DEADLETTER would acknowledge, and drop at once
-// for its size, is cut.
+// TestDeadLetterLargerThanItsStream: a dead letter that DEADLETTER would acknowledge and
+// drop at once for its size is cut.
 func TestDeadLetterLargerThanItsStream(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	newBurial(st).edit(func(c *jetstream.StreamConfig) { c.MaxBytes = 4096 })

@@ -15,8 +15,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// Somebody else publishes on an instance's subject all the while. The org's events are
-// stored all the same, each once and in order.
+// A foreign client keeps publishing on an instance's subject. The org's events are stored
+// all the same, each once and in order.
 func TestSomebodyElsePublishes(t *testing.T) {
 	const total, limit = 5000, 500
 	st := newFixture(t, jetstest.Config{})

@@ -59,7 +59,7 @@ func TestStoreFullInMidCommit(t *testing.T) {
 	}
 }
 
-// TestFullStoreIsSaid: what an operator reads of it names the cause.
+// TestFullStoreIsSaid: the error that an operator reads names the cause.
 func TestFullStoreIsSaid(t *testing.T) {
 	const limit = 8 << 20
 	st := newFixture(t, jetstest.Config{MaxStore: limit})
@@ -71,8 +71,9 @@ func TestFullStoreIsSaid(t *testing.T) {
 	}
 }
 
-// TestNoRoom: while there is said to be no room, nothing is stored, of a page, of the past,
-// or at a sync, which would let the org be asked for what can't be stored.
+// TestNoRoom: while the store is known to be full nothing is stored, neither of a page
+// nor of the past nor at a sync, after which the org would be asked for events that can't
+// be stored.
 func TestNoRoom(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	full := errors.New("full")

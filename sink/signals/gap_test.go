@@ -35,8 +35,8 @@ func dated(p pipeline.Page, days int) pipeline.Page {
 	return p
 }
 
-// TestPauseBeyondRetention: nobody polled for longer than the org keeps its log. The
-// link may still be taken, but what it serves begins where the org's log does.
+// TestPauseBeyondRetention: nobody polled for longer than the org keeps its log. The link
+// may still be accepted, but serves only what the org still has.
 func TestPauseBeyondRetention(t *testing.T) {
 	changed, moved := query(), under(ownDomain, "")
 	changed.Hash = "q2"
@@ -87,7 +87,7 @@ func TestPauseBeyondRetention(t *testing.T) {
 	}
 }
 
-// TestNoGap: an org that was polled all the time, and brought nothing, lacks nothing.
+// TestNoGap: an org that was polled all the time and had no events has no gap.
 func TestNoGap(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -108,7 +108,7 @@ func TestNoGap(t *testing.T) {
 	}
 }
 
-// TestSinceBeyondRetention: a first start asks for more than the org has.
+// TestSinceBeyondRetention: a fresh start asks for more than the org has.
 func TestSinceBeyondRetention(t *testing.T) {
 	for days, want := range map[int]int{90: 0, 120: 1} {
 		st := newFixture(t, jetstest.Config{})
@@ -123,9 +123,9 @@ func TestSinceBeyondRetention(t *testing.T) {
 	}
 }
 
-// TestDraftedByAWrongClock: a query is drafted before the org has told its time, by a
-// clock far ahead of it, which clamps away what was not read yet. Its first answer
-// sets that right.
+// TestDraftedByAWrongClock: a query is drafted before the org's time is known, by a clock
+// far ahead of it, which cuts off what was not read yet. The org's first answer corrects
+// that.
 func TestDraftedByAWrongClock(t *testing.T) {
 	changed := query()
 	changed.Hash = "q2"
@@ -153,8 +153,8 @@ func TestDraftedByAWrongClock(t *testing.T) {
 	}
 }
 
-// TestStartOfAWrongClock: a fresh start by a clock that was ahead, or far ahead, of the
-// org's: what its since says is asked for, by the org's clock.
+// TestStartOfAWrongClock: a fresh start by a clock that is ahead, or far ahead, of the
+// org's asks for the span that its since means by the org's clock.
 func TestStartOfAWrongClock(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	var told missed
@@ -174,7 +174,7 @@ func TestStartOfAWrongClock(t *testing.T) {
 	}
 }
 
-// TestRefusedReopeningWritesNothing: as often as the org refuses the new query.
+// TestRefusedReopeningWritesNothing: however often the org refuses the new query.
 func TestRefusedReopeningWritesNothing(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()

@@ -60,7 +60,7 @@ func walked(t testing.TB, store *jets.Store, n int, between func(i int) int) []u
 	return seqs
 }
 
-// TestHistory: the way back is the chain of positions, whatever stands between them and
+// TestHistory: going back follows the chain of positions, whatever is between them and
 // wherever it is broken.
 func TestHistory(t *testing.T) {
 	const positions = 100
@@ -95,8 +95,8 @@ func (st *fixture) wantHistory(seqs []uint64) {
 	}
 }
 
-// BenchmarkHistory walks back through 1,000 positions, each with nine messages of others
-// before it.
+// BenchmarkHistory walks back through 1,000 positions, with nine foreign messages before
+// each.
 func BenchmarkHistory(b *testing.B) {
 	const positions = 1_000
 	server := jetstest.Config{}.Process(b)

@@ -54,8 +54,8 @@ func (st *fixture) settled(list []pipeline.Event) *Sink {
 	return s
 }
 
-// Events of the past come with the header that says so, in their order, before a
-// copy of the position: its link and watermark stay, its published_max goes up.
+// Events of the past are stored in order, with the header that says so, before a copy of
+// the position: its link and watermark stay, its published_max rises.
 func TestInsert(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
@@ -85,8 +85,8 @@ func TestInsert(t *testing.T) {
 	}
 }
 
-// An org that is asked at a base_url has the source of its fqdn, also on what an
-// operator stores, who does not know the integration.
+// The source of an org with a base_url is its fqdn, also in what an operator stores
+// without knowing the integration.
 func TestSourceOfEvents(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	const source = "https://id.acme.com"
@@ -118,9 +118,9 @@ func TestSourceOfEvents(t *testing.T) {
 	}
 }
 
-// What is stored already is left out, however long ago it was: by the process that
-// stored it, by one that has just started, and by one whose ids were loaded before
-// the live poll stored more.
+// Stored events are left out, however old they are: by the process that stored them, by
+// one that has just started, and by one that read its ids before the live poll stored
+// more.
 func TestInsertDropsWhatIsStored(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
@@ -147,8 +147,8 @@ func TestInsertDropsWhatIsStored(t *testing.T) {
 	}
 }
 
-// The ids of a span are read from the anchor on: an event that was published just
-// before a position's published_max may stand after that position.
+// The ids of a span are read from the anchor: an event that was published just before a
+// position's published_max may be stored after that position.
 func TestInsertKnowsWhatCameLate(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(200, 203))
@@ -165,8 +165,8 @@ func TestInsertKnowsWhatCameLate(t *testing.T) {
 	}
 }
 
-// Nothing of the past is stored while known events are served again, nor under a
-// position that is not the newest, nor over a foreign event.
+// Nothing of the past is stored while known events are served again, under a position
+// that is not the newest, or after a foreign event.
 func TestInsertIsRefused(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
@@ -193,8 +193,8 @@ func TestInsertIsRefused(t *testing.T) {
 	st.wantOnce(1, 6)
 }
 
-// A reopening serves again what was persisted after its since, what a repair
-// stored among it. published_max says how far back that is.
+// A reopening serves again what was persisted after its since, including what a repair
+// stored. published_max says how far back that is.
 func TestReopenAfterInsert(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
@@ -218,8 +218,8 @@ func TestReopenAfterInsert(t *testing.T) {
 	}
 }
 
-// A rule of the anchor: a position before the repair has a published_max that
-// says nothing of it, and one after it does.
+// A rule of the anchor: the published_max of a position before the repair does not cover
+// it, and that of one after it does.
 func TestAnchorBehindInsert(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 3))
@@ -233,8 +233,8 @@ func TestAnchorBehindInsert(t *testing.T) {
 	}
 }
 
-// TestInsertCutAnywhere ends a process in the middle of an insertion, after each
-// number of bytes that it sends. Whoever comes next brings the events again.
+// TestInsertCutAnywhere ends a process during an insertion, after each number of bytes
+// that it sends. The next process inserts the same events again.
 func TestInsertCutAnywhere(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	cuts, whole := 0, false
@@ -288,8 +288,8 @@ func (st *fixture) cutInsertAt(instance string, bytes int) bool {
 	return err == nil
 }
 
-// A short page proves nothing: what dedupe_from makes up for ends when all that was known
-// before has been served.
+// A short page proves nothing: dedupe_from ends when everything has been served that was
+// known before.
 func TestDedupeFromEndsAtTheHead(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.settled(sinktest.Events(1, 5))

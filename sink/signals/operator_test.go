@@ -62,8 +62,8 @@ func (st *fixture) serve(s *Sink, from, n, last int) {
 	st.commit(s, short(s, 1000+n, sinktest.Events(10*n+1, last)))
 }
 
-// TestRewindUnderARunningPoller: a page is in hand when the operator goes back; it
-// is refused, and what is served again is compared, crash after crash.
+// TestRewindUnderARunningPoller: the poller has a page in hand when the operator goes
+// back; its commit is refused, and what is served again is compared, crash after crash.
 func TestRewindUnderARunningPoller(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s, seqs := st.drained(8)
@@ -95,7 +95,7 @@ func TestRewindUnderARunningPoller(t *testing.T) {
 	st.wantEvents(1, 93)
 }
 
-// TestRewindBringsWhatWasMissed: that is what it is for.
+// TestRewindBringsWhatWasMissed: this is the purpose of a rewind.
 func TestRewindBringsWhatWasMissed(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -117,8 +117,8 @@ func TestRewindBringsWhatWasMissed(t *testing.T) {
 	}
 }
 
-// TestRewindTwice: refused while the first is not done, and forced it goes back
-// from there; the comparison begins where the earlier target does.
+// TestRewindTwice: a second rewind is refused before the first has ended; a forced one
+// goes back from there, and the comparison begins at the earlier target.
 func TestRewindTwice(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s, seqs := st.drained(8)
@@ -148,8 +148,8 @@ func TestRewindTwice(t *testing.T) {
 	st.wantEvents(1, 84)
 }
 
-// TestRewindThenRepeatAcross: the org begins the page of the old link with the
-// event that the page before it ended with, which stands before the target.
+// TestRewindThenRepeatAcross: the org begins the page of the old link with the last event
+// of the page before, which is stored before the target.
 func TestRewindThenRepeatAcross(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	_, seqs := st.drained(8)
@@ -160,8 +160,8 @@ func TestRewindThenRepeatAcross(t *testing.T) {
 	st.wantEvents(1, 81)
 }
 
-// TestRewindAcrossAReopening: to a position of the query before; the poller's own
-// one is another, so it reopens from there.
+// TestRewindAcrossAReopening: a rewind to a position of the query before; the poller's
+// own query differs, so it reopens from there.
 func TestRewindAcrossAReopening(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -191,9 +191,9 @@ func TestRewindAcrossAReopening(t *testing.T) {
 	st.wantEvents(1, 410)
 }
 
-// TestRewindKeepsPublishedMax: what was repaired behind an idle org's link is not
-// served again by a rewind to that link, and must count in published_max all the
-// same: a repair of the same span looks back no farther than that says.
+// TestRewindKeepsPublishedMax: an event that was repaired before an idle org's link is
+// not served again by a rewind to that link, and must count in published_max all the
+// same: a repair of the same span looks back no farther than that.
 func TestRewindKeepsPublishedMax(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s, _ := st.drained(8)
@@ -216,7 +216,7 @@ func TestRewindKeepsPublishedMax(t *testing.T) {
 	}
 }
 
-// TestReopenByHand from before everything, and later than the watermark.
+// TestReopenByHand from before the first event, and from after the watermark.
 func TestReopenByHand(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s, _ := st.drained(8)
@@ -251,7 +251,7 @@ func TestReopenByHand(t *testing.T) {
 	}
 }
 
-// TestRewindToATime picks a position that has nothing later behind its link.
+// TestRewindToATime picks a position after whose link nothing later comes.
 func TestRewindToATime(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -293,8 +293,8 @@ func TestRewindToATime(t *testing.T) {
 	}
 }
 
-// TestOperatorBesideACommit: the poller moves between the operator's read and
-// its write, and between its plan and its yes.
+// TestOperatorBesideACommit: the poller commits between the operator's read and write,
+// and between plan and confirmation.
 func TestOperatorBesideACommit(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s, seqs := st.drained(4)
@@ -319,7 +319,7 @@ func TestOperatorBesideACommit(t *testing.T) {
 	}
 }
 
-// TestOperatorLeavesItsName on the position, and not on those after it.
+// TestOperatorLeavesItsName in its position, and not in those after it.
 func TestOperatorLeavesItsName(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	_, seqs := st.drained(3)
@@ -348,7 +348,7 @@ func TestOperatorLeavesItsName(t *testing.T) {
 }
 
 // TestRewindCutAnywhere: the operator's process ends after each of its writes to the
-// network. The position is there or not, and the poller goes on either way.
+// network. The position is stored or not, and the poller goes on either way.
 func TestRewindCutAnywhere(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s, n := st.synced(), 0
@@ -400,8 +400,8 @@ func (st *fixture) rewindCut(to uint64, writes int) bool {
 	return err == nil
 }
 
-// TestIdlePollerNoticesARewind: it writes nothing to the stream that could be
-// refused, nobody wakes it, and it is at the head of a quiet log.
+// TestIdlePollerNoticesARewind: an idle poller at the head of a quiet log writes nothing
+// that could be refused, and nobody wakes it.
 func TestIdlePollerNoticesARewind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newFixture(t, jetstest.Config{})

@@ -37,9 +37,8 @@ func (st *fixture) syncedAs(q Query) *Sink {
 	return s
 }
 
-// TestOriginChangeGoesBack: an org that was renamed while hours of it were not read
-// yet: nothing between the last event and since is left out, and not all that is
-// kept is compared.
+// TestOriginChangeGoesBack: an org is renamed while hours of its log are unread: nothing
+// between the last event and since is left out, and not all stored events are compared.
 func TestOriginChangeGoesBack(t *testing.T) {
 	for _, id := range []string{"00o1", ""} {
 		st := newFixture(t, jetstest.Config{})
@@ -67,8 +66,8 @@ func TestOriginChangeGoesBack(t *testing.T) {
 	}
 }
 
-// TestMistypedOriginMovesNothing: what is never answered writes no position, so
-// the correction finds everything where it was.
+// TestMistypedOriginMovesNothing: a query that is never answered writes no position, so
+// the corrected one continues where the old one was.
 func TestMistypedOriginMovesNothing(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -89,8 +88,8 @@ func TestMistypedOriginMovesNothing(t *testing.T) {
 	}
 }
 
-// TestAnotherOrgIsRefused: a name that has events of one org takes none of another,
-// unless the operator says so; and then the first org does not come back unnoticed.
+// TestAnotherOrgIsRefused: a name that has events of one org accepts none of another,
+// unless the operator confirms it; and then the first org does not come back unnoticed.
 func TestAnotherOrgIsRefused(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.syncedAs(under(sinktest.Origin, "00o1"))
@@ -128,7 +127,7 @@ func TestAnotherOrgIsRefused(t *testing.T) {
 }
 
 // TestAssumedOrg: an org that was assumed to be the same, because its id was unknown, is
-// asked again, and refused if it is another.
+// asked for its id later, and refused if it is another.
 func TestAssumedOrg(t *testing.T) {
 	for _, id := range []string{"00o1", "00o2"} {
 		st := newFixture(t, jetstest.Config{})
@@ -178,8 +177,8 @@ func TestStrictOrigin(t *testing.T) {
 	}
 }
 
-// TestRewindBehindAnOriginChange: to a position of this origin, or of the same org under
-// another one; to that of nobody knows whom by force alone.
+// TestRewindBehindAnOriginChange: a rewind may go to a position of this origin, or of the
+// same org under another one; to one of an unknown org only if it is forced.
 func TestRewindBehindAnOriginChange(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -217,8 +216,8 @@ func TestRewindBehindAnOriginChange(t *testing.T) {
 	st.wantEvents(1, 10)
 }
 
-// TestAnotherOrgAnchors: between two times of one org another one had the name, a quiet
-// one. Its published_max says nothing of what is stored of the first.
+// TestAnotherOrgAnchors: between two periods of one org, the name belonged to another,
+// quiet one. The quiet one's published_max says nothing about the events of the first.
 func TestAnotherOrgAnchors(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	first, quiet := under(sinktest.Origin, "00o1"), under("https://acme.oktapreview.com", "00o2")

@@ -12,7 +12,7 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// Who may not publish events is told so, and not that there was no answer.
+// A user who may not publish events is told so, and not that there was no answer.
 func TestRightToPublishIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newFixture(t, jetstest.Config{Password: "p", Deny: jets.SubjectEvents(sinktest.Kind.Name, "prod")})

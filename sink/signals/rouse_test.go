@@ -14,8 +14,8 @@ import (
 	"github.com/witfoo/signal-client/sink/sinktest"
 )
 
-// A poller at the head of a quiet log writes nothing, and so does not notice what was
-// done to the stream. A command that needs its sync wakes it, and waits.
+// A poller at the head of a quiet log writes nothing, and so does not notice a change of
+// the stream. A command that needs its sync wakes it and waits.
 func TestCommandWakesPoller(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm func(*fixture, *Sink)

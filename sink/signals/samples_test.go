@@ -27,8 +27,8 @@ func TestSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { passThrough(t, lines) })
 }
 
-// TestOddEventsAreStoredToTheByte does so with events of every odd shape, and with
-// a large one, between elements that are no events: those become dead letters.
+// TestOddEventsAreStoredToTheByte does the same with unusual events of all kinds, and a
+// large one, between elements that are not events: those become dead letters.
 func TestOddEventsAreStoredToTheByte(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines

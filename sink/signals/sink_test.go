@@ -45,8 +45,8 @@ func TestCommitStoresEventsAndPosition(t *testing.T) {
 	}
 }
 
-// TestEventHeaders: CloudEvents in binary mode, lower case, and no id that the
-// server would count.
+// TestEventHeaders: CloudEvents in binary mode, lower case, and no message id that the
+// server would deduplicate by.
 func TestEventHeaders(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -98,7 +98,7 @@ func TestStaleSinkIsFenced(t *testing.T) {
 	st.wantEvents(1, 7)
 }
 
-// TestCommitRefusesAnotherPosition: a caller can't commit but after the newest.
+// TestCommitRefusesAnotherPosition: a commit must follow the newest position.
 func TestCommitRefusesAnotherPosition(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.sink()
@@ -141,8 +141,8 @@ func TestUnmovedPageWritesNothing(t *testing.T) {
 	}
 }
 
-// TestIdleCursorIsHealed: what somebody else put into CURSORS is noticed by the
-// next write, an idle instance's included, and the poll after it puts it right.
+// TestIdleCursorIsHealed: a foreign entry in CURSORS is noticed at the next write, an
+// idle instance's included, and the poll after that corrects it.
 func TestIdleCursorIsHealed(t *testing.T) {
 	for name, notice := range map[string]func(*fixture, *Sink){
 		"by a page": func(st *fixture, s *Sink) { st.commit(s, page(s, 2, sinktest.Events(4, 5))) },
@@ -171,8 +171,8 @@ func TestIdleCursorIsHealed(t *testing.T) {
 	}
 }
 
-// TestUnmovedLinkGrows: a page whose answer names no next link comes again, and
-// longer: whatever the number of times, nothing is stored twice.
+// TestUnmovedLinkGrows: a page whose answer names no next link is served again, and
+// longer: however often, nothing is stored twice.
 func TestUnmovedLinkGrows(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -195,8 +195,8 @@ func TestUnmovedLinkGrows(t *testing.T) {
 	st.wantEvents(1, 10)
 }
 
-// TestPageIsSplit: a server that takes ten messages a batch gets a page of 35
-// events in parts, and a restart after any part goes on within the page.
+// TestPageIsSplit: a server that accepts ten messages a batch gets a page of 35 events in
+// parts, and a restart after any part goes on within the page.
 func TestPageIsSplit(t *testing.T) {
 	st := newFixture(t, jetstest.Config{Limits: server.JSLimitOpts{MaxBatchSize: 10}})
 	s := st.synced()
@@ -261,8 +261,8 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// A uuid that fits no header makes a dead letter of its event alone; the longest that
-// is let through the server takes. A type or a time that is too long is left out.
+// A uuid that fits no header makes its event alone a dead letter; the longest accepted
+// uuid is one that the server takes. A type or a time that is too long is left out.
 func TestLongHeaders(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -303,8 +303,8 @@ func TestLongHeaders(t *testing.T) {
 	}
 }
 
-// TestFuturePublished: an event dated after the org's own clock does not push a
-// reopening past events never read.
+// TestFuturePublished: an event dated after the org's own clock does not make a reopening
+// skip unread events.
 func TestFuturePublished(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -331,8 +331,8 @@ func TestTwoInstancesOfOneOrg(t *testing.T) {
 	}
 }
 
-// A uuid that comes again with other bytes is dropped, as a repeat; its bytes are kept as
-// a dead letter, once. That holds within a page, and for what this process stored of late.
+// A known uuid with other bytes is dropped as a repeat; its bytes are kept as a dead
+// letter, once. That applies within a page, and to what this process stored lately.
 func TestConflictingRepeats(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()

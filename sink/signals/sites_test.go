@@ -88,9 +88,10 @@ func (st *fixture) carry(s *Sink, next int, list []pipeline.Event) {
 	}
 }
 
-// Two sites poll one org under one name. While the line between them is cut, they
-// take the same events in other pages, and come to the same sequences. When it is
-// mended, what one stores must not be stored by the other, which lacks an event.
+// Two sites poll one org under one name. While the line between them is cut, they store
+// the same events in different pages, and reach the same sequences. When it is mended, an
+// event that one site publishes must not be stored by the other, whose stream lacks one
+// before it.
 func TestSitesAtTheSameSequences(t *testing.T) {
 	s := newSites(t)
 	hub, leaf := s.hub.synced(), s.leaf.synced()
@@ -108,7 +109,8 @@ func TestSitesAtTheSameSequences(t *testing.T) {
 	s.leaf.wantEvents(0, 4)
 }
 
-// With the denials that deployments/README.md has for the line, each site is by itself.
+// With the denials that deployments/README.md has for the line, the sites are
+// independent.
 func TestSitesApart(t *testing.T) {
 	s := newSites(t, "signals.>", "signal-cursor.>", "deadletter.>")
 	s.line.Mend()

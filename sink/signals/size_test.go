@@ -23,8 +23,8 @@ func TestLoneEvent(t *testing.T) {
 	st.wantEvents(1, 4)
 }
 
-// TestEventOfNineMegabytes: more than the server takes. What fits of it is
-// kept, and the events around it are stored.
+// TestEventOfNineMegabytes: the event is larger than the server accepts. As much of it as
+// fits is kept, and the events around it are stored.
 func TestEventOfNineMegabytes(t *testing.T) {
 	const size = 9 << 20
 	st := newFixture(t, jetstest.Config{})

@@ -21,8 +21,8 @@ import (
 // protocol, left out, loses an event or stores one twice. What a sink remembers of
 // recent ids is taken away where they would hide the rule.
 
-// TestFreshStartsRace: two that find nothing both write a first position
-// expecting none; one of them is refused, reads again and goes on from the other's.
+// TestFreshStartsRace: two processes find nothing and both write a first position that
+// expects none; one of them is refused, syncs and continues from the other's.
 func TestFreshStartsRace(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	a, b := st.sink(), st.sink()
@@ -60,8 +60,8 @@ func TestNewestPositionDeleted(t *testing.T) {
 	st.wantEvents(1, 6)
 }
 
-// TestOvertakesNoneOfOurs: a position was deleted, and its events stand above what a
-// stale sink knows. They are ours: they must be compared, not passed over.
+// TestOvertakesNoneOfOurs: a position was deleted, and its events are above what a stale
+// sink knows. They are ours: they must be compared, not passed over.
 func TestOvertakesNoneOfOurs(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	zombie, s := st.synced(), st.synced()
@@ -128,8 +128,8 @@ func TestPositionsPurged(t *testing.T) {
 	}
 }
 
-// TestCursorTrailsPurge: the cursor trails by a page when positions are purged:
-// that page is asked for again and its events are compared.
+// TestCursorTrailsPurge: CURSORS is a page behind when positions are purged: that page is
+// requested again and its events are compared.
 func TestCursorTrailsPurge(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -154,8 +154,8 @@ func TestCursorTrailsPurge(t *testing.T) {
 	st.wantEvents(1, 9)
 }
 
-// TestCursorTrailsAmongOthers: the same while others have written so much since
-// that nothing but dedupe_from reaches back to the page that comes again.
+// TestCursorTrailsAmongOthers: the same after others have written so much that only
+// dedupe_from reaches back to the repeated page.
 func TestCursorTrailsAmongOthers(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -255,8 +255,8 @@ func TestCursorIsOnlyACopy(t *testing.T) {
 	}
 }
 
-// TestStreamMadeAnew: deleted and made again, by the program: the new one
-// begins beyond every old fence, and the cursor says where to go on.
+// TestStreamMadeAnew: the stream is deleted and created again by the program: the new one
+// begins beyond every old fence, and the cursor says where to continue.
 func TestStreamMadeAnew(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	zombie := st.synced()
@@ -309,9 +309,9 @@ func TestRolledBack(t *testing.T) {
 	st.wantEvents(1, 8)
 }
 
-// TestRolledBackToTheSameSequences: the server comes back with an older copy,
-// another poller stores what was lost anew, and its position comes to stand just where
-// ours stood: both our fences would fit a history that is not ours.
+// TestRolledBackToTheSameSequences: the server comes back with an older copy, another
+// poller stores anew what was lost, and its position gets the sequence of ours: both our
+// fences would fit a foreign history.
 func TestRolledBackToTheSameSequences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines
@@ -355,8 +355,8 @@ func TestIdsThroughTheFenceOnly(t *testing.T) {
 	st.wantEvents(1, 4)
 }
 
-// TestStreamLostThePosition: rolled back to before the first position, so that
-// only the cursor remembers, and something else stands where it points, or nothing yet.
+// TestStreamLostThePosition: a rollback to before the first position, so that only
+// CURSORS remembers it, and its place in the stream is taken or still empty.
 func TestStreamLostThePosition(t *testing.T) {
 	for _, refilled := range []bool{false, true} {
 		st := newFixture(t, jetstest.Config{})
@@ -383,10 +383,9 @@ func TestStreamLostThePosition(t *testing.T) {
 	}
 }
 
-// TestReopenComparesAll: a query reopened deep in a drain serves again what is
-// stored; crashes all through it change nothing. The events were persisted up
-// to 50 minutes after they were published, some of them on either side of
-// the reopened since.
+// TestReopenComparesAll: a query that is reopened during a long drain serves stored
+// events again; crashes at any time change nothing. The events were persisted up to 50
+// minutes after they were published, some on either side of the new since.
 func TestReopenComparesAll(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -422,9 +421,9 @@ func TestReopenComparesAll(t *testing.T) {
 	st.wantEvents(1, 322)
 }
 
-// TestStartOverWhatIsKept: positions and CURSORS are gone, events are kept. Once
-// the fresh start has made up for them, a process that has just come still knows the
-// newest of them: an org may begin a page with what the page before it ended with.
+// TestStartOverWhatIsKept: positions and CURSORS are gone, events are kept. After the
+// fresh start has passed them, a new process still knows the newest of them: an org may
+// begin a page with the last events of the page before.
 func TestStartOverWhatIsKept(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -464,9 +463,9 @@ func TestSyncLeavesNoConsumer(t *testing.T) {
 	}
 }
 
-// TestRepeatAfterAMakeUp: a reopening serves what is stored again, and some that
-// came late. Once it is over, a process that has just come still knows the newest
-// page that the org served, though that was stored before the reopening.
+// TestRepeatAfterAMakeUp: a reopening serves stored events again, and some late ones.
+// After it, a new process still knows the newest page that the org served, though that
+// was stored before the reopening.
 func TestRepeatAfterAMakeUp(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -486,7 +485,7 @@ func TestRepeatAfterAMakeUp(t *testing.T) {
 	st.wantOnce(1, 7)
 }
 
-// TestReopenTwice: refused again while it makes up for the first.
+// TestReopenTwice: the second refusal comes before the comparison of the first has ended.
 func TestReopenTwice(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -569,7 +568,7 @@ func TestNewerVersionIsDeclined(t *testing.T) {
 	}
 }
 
-// TestUnreadablePosition: skipped backwards to the newest that can be read; the
+// TestUnreadablePosition: sync goes back to the newest position that can be read; the
 // fence is the subject's last sequence all the same, chain or no chain.
 func TestUnreadablePosition(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
@@ -612,7 +611,7 @@ func TestEventsPurged(t *testing.T) {
 	st.wantEvents(5, 6)
 }
 
-// TestStreamPurged: nothing is left of it but where it goes on, and the cursor.
+// TestStreamPurged: only the stream's next sequence and the cursor are left.
 func TestStreamPurged(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	zombie := st.synced()
@@ -634,7 +633,7 @@ func TestStreamPurged(t *testing.T) {
 	st.wantEvents(5, 6)
 }
 
-// TestBrokenChain: positions deleted in the middle do not hide the older ones.
+// TestBrokenChain: positions deleted in between do not hide the older ones.
 func TestBrokenChain(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -657,7 +656,7 @@ func TestBrokenChain(t *testing.T) {
 	}
 }
 
-// TestWithoutAllowAtomic: someone else made the stream, or changed it since.
+// TestWithoutAllowAtomic: a foreign client created the stream, or changed it since.
 func TestWithoutAllowAtomic(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()
@@ -676,9 +675,9 @@ func TestWithoutAllowAtomic(t *testing.T) {
 	st.wantEvents(1, 2)
 }
 
-// TestMessageSizeChanged: an operator lowered max_msg_size under the service. What is
-// larger is a dead letter after one refusal, and holds nothing back. Raised again,
-// it takes effect with the next such event.
+// TestMessageSizeChanged: an operator lowered max_msg_size while the service ran. A
+// larger event is a dead letter after one refusal and blocks nothing. A raised limit
+// takes effect with the next such event.
 func TestMessageSizeChanged(t *testing.T) {
 	st := newFixture(t, jetstest.Config{})
 	s := st.synced()

@@ -127,8 +127,7 @@ func (b *beat) delays() []time.Duration {
 	return list
 }
 
-// An org that is quiet is asked once an interval, to the second, however long it
-// has been quiet.
+// A quiet org is asked once an interval, to the second, however long it has been quiet.
 func TestQuietOrgIsAskedOnceAnInterval(t *testing.T) {
 	for _, interval := range []time.Duration{time.Second, 30 * time.Second, 5 * time.Minute} {
 		t.Run(fmt.Sprint(interval), func(t *testing.T) {
@@ -173,8 +172,8 @@ func TestOrgWithNewsIsAskedOnceAnInterval(t *testing.T) {
 	})
 }
 
-// What has piled up is fetched at once, page after page, as fast as the budget
-// allows: at the start, and whenever a page is full.
+// A backlog is fetched at once, page after page, as fast as the budget allows: at the
+// start, and whenever a page is full.
 func TestBusyOrgIsDrainedAtOnce(t *testing.T) {
 	const pages = 20
 	inBeat(t, time.Hour, oktatest.Config{Rate: oktatest.Rate{PerMinute: 600}}, pages*50, func(b *beat) {
@@ -214,8 +213,8 @@ func TestBusyOrgIsDrainedAtOnce(t *testing.T) {
 	})
 }
 
-// Bursts and quiet hours in turn: nothing is stored later than an interval after it
-// could be seen, and what it takes to fetch the pages before it.
+// Bursts and quiet hours in turn: no event is stored later than an interval, and the time
+// to fetch the pages before it, after it became visible.
 func TestFreshness(t *testing.T) {
 	const interval = time.Minute
 	inBeat(t, interval, oktatest.Config{Rate: oktatest.Rate{PerMinute: 600}}, 0, func(b *beat) {

@@ -119,7 +119,7 @@ func (b *sharedOrg) written() int {
 	return int(i.State.LastSeq)
 }
 
-// Replicas that drain one org for an hour use its share up, and never go beyond.
+// Replicas that drain one org for an hour use its whole share and never exceed it.
 func TestReplicasDrainOneOrg(t *testing.T) {
 	for _, c := range []struct {
 		limit, replicas, clients int
@@ -155,8 +155,8 @@ func TestReplicasDrainOneOrg(t *testing.T) {
 	}
 }
 
-// A command that reads the org's past with its own share, beside the poller of
-// another process, takes nothing of what is others'.
+// A command that reads the org's past with its own share, beside the poller of another
+// process, uses nothing of the shares of others.
 func TestAuditBesideDrain(t *testing.T) {
 	onSharedOrg(t, 120, func(b *sharedOrg) {
 		var wg sync.WaitGroup
@@ -168,9 +168,9 @@ func TestAuditBesideDrain(t *testing.T) {
 	})
 }
 
-// One replica takes over from another again and again, in the middle of a window:
-// none of them goes beyond what is left, though each has five clients and has asked
-// for nothing yet. Only of a new window does it know nothing, and begins with a few.
+// One replica takes over from another again and again within a window: none exceeds what
+// is left, though each has five clients and has sent nothing yet. Only in a new window it
+// knows nothing, and begins with a few requests.
 func TestTakeoverInMidWindow(t *testing.T) {
 	for _, limit := range []int{50, 120} {
 		t.Run(fmt.Sprint("limit=", limit), func(t *testing.T) {
@@ -227,8 +227,8 @@ func TestTakeoverInHold(t *testing.T) {
 	}
 }
 
-// An org that is merely polled is not written about; a lone read before each
-// poll is all that it costs.
+// For an org that is only polled nothing is written; one read before each poll is the
+// whole cost.
 func TestPollingWritesNoBudget(t *testing.T) {
 	onSharedOrg(t, 120, func(b *sharedOrg) {
 		l := b.replica("replica")
@@ -242,7 +242,7 @@ func TestPollingWritesNoBudget(t *testing.T) {
 	})
 }
 
-// While NATS is away, replicas go on at their speed: each by itself.
+// While NATS is away, replicas go on at their own speed, each by itself.
 func TestBudgetsWithoutNATS(t *testing.T) {
 	onSharedOrg(t, 120, func(b *sharedOrg) {
 		l := b.replica("replica")

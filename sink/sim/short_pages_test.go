@@ -18,8 +18,8 @@ import (
 
 // Orgs that send fewer events than they are asked for, while more waits.
 
-// An org that serves ten at a time, whatever limit it is asked for, is drained at once,
-// and is catching up until it is. At the head it is asked once an interval.
+// An org that serves ten events at a time, whatever the limit, is drained at once, and is
+// catching up until then. At the head it is asked once an interval.
 func TestOrgThatServesFewerThanAsked(t *testing.T) {
 	const interval = 5 * time.Minute
 	c := oktatest.Config{Rate: oktatest.Rate{PerMinute: 600}, PageMost: 10}
@@ -60,8 +60,8 @@ func TestShortPagesInADrain(t *testing.T) {
 // visible is what a poll leaves to an org for events to become visible.
 const visible = time.Minute
 
-// A busy org whose events become visible late always has older ones to show. It is no
-// reason to ask again and again.
+// A busy org whose events become visible late always has older ones to show. That is no
+// reason to ask it without end.
 func TestLateEventsAreNoDrain(t *testing.T) {
 	const interval = 30 * time.Second
 	for name, test := range map[string]struct {
@@ -121,8 +121,9 @@ func (b *beat) backfills(spans ...time.Duration) several {
 	return list
 }
 
-// Backfills over spans that the live poll has not come to wait for it: what a request for
-// the past shows, the live poll is still to serve. A page that is not full is no head.
+// A backfill of a span that the live poll has not reached waits for it: the live poll is
+// still to serve what a request for the past shows. A page that is not full is not the
+// head.
 func TestBackfillsAheadOfTheLivePoll(t *testing.T) {
 	c := oktatest.Config{Seed: 5, Rate: oktatest.Rate{PerMinute: 100}, ShortPages: 0.4, Lag: oktatest.Lag{Late: 0.05, LateBy: 50 * time.Minute}}
 	backlog := func(b *beat) pipeline.Backlog {

@@ -33,8 +33,8 @@ import (
 
 func TestSimulation(t *testing.T) { simulate(t, everything, 80) }
 
-// TestSimulationOfFencesAlone takes the recent ids away, and with them what
-// they hide: nothing but fences and sync keeps the pollers apart.
+// TestSimulationOfFencesAlone removes the recent ids and what they hide: only fences and
+// sync protect the pollers from each other.
 func TestSimulationOfFencesAlone(t *testing.T) { simulate(t, fencesAlone, 24) }
 
 // TestSimulationOfShortPages has an org that sends short pages while more is

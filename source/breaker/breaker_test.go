@@ -165,8 +165,8 @@ func TestBreakerCloses(t *testing.T) {
 	})
 }
 
-// An open breaker that is told to lets one request through: a success closes it, a
-// failure changes nothing, and what is no failure of the org's neither.
+// On demand an open breaker lets one request through: a success closes it, a failure
+// changes nothing, nor does an error that is not the org's.
 func TestBreakerTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &script{errs: []error{pipeline.ErrCredential, errPassing, pipeline.ErrThrottled, nil, pipeline.ErrCredential}}

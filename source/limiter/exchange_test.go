@@ -46,7 +46,7 @@ func (s *slate) fails(ctx context.Context) error {
 	return s.fault(ctx)
 }
 
-// An org that is polled is read about before each poll, and not written about.
+// For an org that is polled, the budget is read before each poll and not written.
 func TestExchangeOfAnIdleOrg(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(slate)
@@ -63,7 +63,8 @@ func TestExchangeOfAnIdleOrg(t *testing.T) {
 	})
 }
 
-// A busy org is exchanged about once a second, whatever the number of requests.
+// For a busy org, the budget is exchanged about once a second, however many requests
+// there are.
 func TestExchangeOfABusyOrg(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(slate)
@@ -86,7 +87,7 @@ func TestExchangeOfABusyOrg(t *testing.T) {
 	})
 }
 
-// A hold is told before it is waited for, however shortly after the last exchange.
+// A hold is published before it is waited for, however recent the last exchange is.
 func TestExchangeTellsHoldAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(slate)
@@ -107,7 +108,7 @@ func TestExchangeTellsHoldAtOnce(t *testing.T) {
 	})
 }
 
-// What went at once before the org's first answer is told after it.
+// Requests that were sent at once before the org's first answer are published after it.
 func TestExchangeTellsOfABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(slate)
@@ -152,7 +153,7 @@ func TestExchangeThatFails(t *testing.T) {
 	}
 }
 
-// Many that wait make one exchange, and it binds them all.
+// Many waiting requests make one exchange, and its result binds them all.
 func TestExchangeIsMadeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slate{

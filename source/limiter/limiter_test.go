@@ -127,8 +127,8 @@ func useShare(t *testing.T, limit int, share float64, instances, windows int, se
 	}
 }
 
-// Others who keep to their own part take nothing of ours; those who take more
-// leave us the less, and never a refusal.
+// Other clients that keep to their own part leave ours alone; those that take more leave
+// us less, and never cause a refusal.
 func TestLimiterBesideOthers(t *testing.T) {
 	for _, limit := range []int{20, 50, 120, 600} {
 		for _, greed := range []float64{0.3, 0.5, 0.8} {
@@ -261,8 +261,8 @@ func TestLimiterRetryAfterOf503(t *testing.T) {
 	})
 }
 
-// Before any answer a few may be under way; those that get none cost nothing, for
-// they were hardly heard.
+// Before any answer only a few requests may be under way; those without an answer cost
+// nothing, because the org hardly counted them.
 func TestLimiterBeforeTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
@@ -283,7 +283,7 @@ func TestLimiterBeforeTheFirstAnswer(t *testing.T) {
 	})
 }
 
-// An org that shows no budget is asked freely, until it says that it has one.
+// An org that shows no budget is asked without limit until it shows one.
 func TestLimiterWithoutHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
@@ -306,7 +306,7 @@ func TestLimiterWithoutHeaders(t *testing.T) {
 	})
 }
 
-// A drain is spread over the window, also one that begins late in it.
+// A drain is spread over the window, even one that begins late in it.
 func TestLimiterSpreads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
@@ -339,7 +339,7 @@ func TestLimiterIdle(t *testing.T) {
 	})
 }
 
-// Answers that stop showing the budget don't lift it.
+// Answers that no longer show the budget don't lift it.
 func TestLimiterKeepsToWhatItKnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
@@ -361,8 +361,8 @@ func TestLimiterKeepsToWhatItKnew(t *testing.T) {
 	})
 }
 
-// A Reset that never changes, or lies in the past, neither stops the limiter nor sets
-// it free.
+// A Reset that never changes, or is in the past, neither stops the limiter nor disables
+// it.
 func TestLimiterOddResets(t *testing.T) {
 	for name, reset := range map[string]func() time.Time{
 		"constant": func() time.Time { return time.Unix(1000, 0) },

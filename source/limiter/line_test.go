@@ -85,8 +85,8 @@ func (r *rounds) longest(who string, from time.Duration) (longest time.Duration)
 	return longest
 }
 
-// Six instances of one org, which want more than its budget holds, go one after the
-// other: at 30 requests a minute each has one in 12 s, and a window's end between.
+// Six instances of one org, which want more than its budget holds, take turns: at 30
+// requests a minute each has one in 12 s, and a window's end between.
 func TestInstancesGoInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rounds{org: newOrg(60, rand.New(rand.NewPCG(1, 1)))}
@@ -116,8 +116,8 @@ func TestInstancesGoInTurn(t *testing.T) {
 	})
 }
 
-// One at the head of its log goes before all who drain, as soon as any may go;
-// what asks for the past comes after these, and comes all the same.
+// A request at the head of its log goes before all that drain, as soon as any may go;
+// requests for the past come after these, and do come.
 func TestQuietGoesNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rounds{org: newOrg(60, rand.New(rand.NewPCG(2, 2)))}
@@ -158,7 +158,7 @@ func TestQuietGoesNext(t *testing.T) {
 	})
 }
 
-// After eight that went past those of a lower rank one of these goes, and within a
+// After eight requests have passed those of a lower rank, one of these goes; within a
 // rank nobody overtakes.
 func TestLineBounds(t *testing.T) {
 	for _, test := range []struct{ waits, want string }{
@@ -198,8 +198,8 @@ func shown(t *testing.T) *Limiter {
 	return &l
 }
 
-// One that gives up leaves the line, wherever it stands, and those behind it go when
-// they would have gone without it.
+// A request that is cancelled leaves the line, wherever it is, and those behind it go
+// when they would have gone without it.
 func TestCancelledHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := shown(t)
@@ -233,7 +233,7 @@ func TestCancelledHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// Who has used up its share of the window holds up nobody with a larger one, and is
+// A request whose share of the window is used up blocks none with a larger share, and is
 // the first in the next window.
 func TestUsedUpShareHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -268,8 +268,8 @@ func TestUsedUpShareHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// Who has a small share, and has not used it up, takes turns with one who drains at
-// a larger one, though at its own pace it would always be the later.
+// A request with a small share that is not used up takes turns with a draining one of a
+// larger share, though at its own pace it would always be later.
 func TestSmallShareTakesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rounds{org: newOrg(60, rand.New(rand.NewPCG(3, 3)))}
@@ -299,8 +299,8 @@ func TestSmallShareTakesTurns(t *testing.T) {
 	})
 }
 
-// Whoever waits or gives up, and whatever its share: the whole limit is used, and no
-// more.
+// Whatever waits or is cancelled, and whatever the shares: the whole limit is used, and
+// no more.
 func TestLineUsesTheWholeLimit(t *testing.T) {
 	for _, limit := range []int{50, 100} {
 		for seed := range uint64(4) {

@@ -86,7 +86,7 @@ func TestMergeHold(t *testing.T) {
 	}
 }
 
-// What a limiter that has asked for nothing yet is told is what it goes by.
+// A limiter that has sent nothing yet goes by what others tell it.
 func TestMergeIntoNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
@@ -108,7 +108,7 @@ func TestMergeIntoNew(t *testing.T) {
 	})
 }
 
-// Many limiters that tell each other in any order end with the same.
+// Many limiters that exchange their states in any order end with the same one.
 func TestMergeInAnyOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))

@@ -112,7 +112,7 @@ func TestPollFull(t *testing.T) {
 	}
 }
 
-// What is no page is a transient error, and says so readably.
+// An answer that is not a page is a transient error with a readable text.
 func TestPollRefusesBodies(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -162,8 +162,8 @@ func TestPollCodes(t *testing.T) {
 	}
 }
 
-// A page that is too large twice is asked for in halves; the link that follows asks
-// for whole pages again.
+// A page that is too large twice is requested in halves; the next link requests whole
+// pages again.
 func TestPollSqueezes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const link = "/api/v1/logs?since=x&limit=999&after=1"
@@ -284,7 +284,7 @@ func TestPollEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// One request is let go per answer: the budget is given back whatever happens.
+// One request may be sent per answer: its budget is returned in any case.
 func TestPollReturnsItsBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := errors.New("connection reset")
@@ -302,7 +302,7 @@ func TestPollReturnsItsBudget(t *testing.T) {
 	})
 }
 
-// Two servers: the org, and one that must never see a request.
+// Two servers: the org, and one that must never receive a request.
 func TestTokenStaysWithTheOrg(t *testing.T) {
 	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("a stranger was asked for %s with %q", r.URL, r.Header)
@@ -353,7 +353,7 @@ func TestTokenStaysWithTheOrg(t *testing.T) {
 	}
 }
 
-// An org, or a proxy before it, may echo what it was sent.
+// An org, or a proxy in front of it, may echo what it received.
 func TestTokenIsInNoError(t *testing.T) {
 	for name, a := range map[string]answer{
 		"envelope": func(*http.Request) (*http.Response, error) {
@@ -380,8 +380,8 @@ func TestTokenIsInNoError(t *testing.T) {
 	}
 }
 
-// A token that is part of our own words, such as a wrong one of one letter, does
-// not hide what kind of refusal it met.
+// A token that occurs in our own words, such as a wrong one of one letter, does not hide
+// the kind of a refusal.
 func TestAnyTokenIsRefusedAsSuch(t *testing.T) {
 	c := client(func(*http.Request) (*http.Response, error) { return respond(401, `{"errorCode":"E0000011"}`), nil })
 	c.Credential = pipeline.NewSecret("t")
@@ -423,7 +423,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// Positions keep the hash, so it must not change between releases.
+// Positions hold the hash, so it must not change between releases.
 func TestQuery(t *testing.T) {
 	if Query("", 0) != Query("", 999) || Query("", 1) == Query("", 2) || Query("a", 1) == Query("b", 1) || Query("1", 1) == Query("", 11) {
 		t.Error("queries are mixed up")

@@ -70,8 +70,8 @@ func TestErrorKinds(t *testing.T) {
 	}
 }
 
-// What a link does not hold can't have been refused, and what was put into it here
-// is no cursor.
+// A value that the link does not have can't have been refused, and a link of our own
+// making has no cursor.
 func TestRefusedParameters(t *testing.T) {
 	for _, test := range []struct {
 		name, link, summary string
@@ -138,7 +138,7 @@ func TestErrorRetryAfter(t *testing.T) {
 	}
 }
 
-// Whatever an org or a proxy answers makes one readable line of bounded length.
+// Any answer of an org or a proxy becomes one readable line of bounded length.
 func FuzzError(f *testing.F) {
 	for _, seed := range []string{
 		`{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit","errorId":"oae","errorCauses":[{"errorSummary":"x"}]}`,

@@ -14,9 +14,9 @@ import (
 	"github.com/witfoo/signal-client/source/page"
 )
 
-// An org that can't bring a whole page in time is asked for less from the second
-// failure in a row on, and for more again when pages arrive; the link that a page leads to
-// asks for as much as ever.
+// From the second failure in a row on, an org that can't serve a whole page in time is
+// asked for less, and for more again when pages arrive; the next link asks for as much as
+// ever.
 func TestHeavyQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		most := 200 // that the org can bring

@@ -14,8 +14,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// A poll at the head of the log closes its connection where the interval is longer than
-// idle connections are kept; else the next one goes over it.
+// A poll at the head of the log closes its connection if the interval is longer than idle
+// connections are kept; otherwise the next poll uses it again.
 func TestIdleConnections(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		for interval, want := range map[time.Duration]int{0: 1, time.Minute: 1, 5 * time.Minute: 4} {

@@ -9,8 +9,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// TestKindOfStoredNames: what is stored under these names, and Okta's own facts, never
-// change.
+// TestKindOfStoredNames: the names under which events are stored, and Okta's own facts,
+// never change.
 func TestKindOfStoredNames(t *testing.T) {
 	if Kind.Name != "okta" || Kind.TypePrefix != "com.okta." || Kind.Retention != 90*24*time.Hour || Kind.Lateness != time.Hour {
 		t.Errorf("%+v", Kind)
@@ -41,8 +41,8 @@ func TestKindOfStoredNames(t *testing.T) {
 	}
 }
 
-// TestKindUnseals: a value is opened before it is parsed, and one that can't be opened is
-// a configuration error.
+// TestKindUnseals: a value is opened before it is parsed; one that can't be opened is a
+// configuration error.
 func TestKindUnseals(t *testing.T) {
 	kind := *Kind
 	kind.Unseal = func(value []byte) ([]byte, error) {

@@ -26,8 +26,8 @@ func full(t *testing.T) (gate *pipeline.Gate, give func()) {
 	return gate, grant.Release
 }
 
-// What a request waits for the process is not counted against the org: neither
-// does it fail for it, nor does its duration hold it.
+// Time that a request spends waiting for memory of this process is not held against the
+// org: the org does not fail by it, and its duration does not include it.
 func TestWaitingForOthersIsNoFaultOfTheOrg(t *testing.T) {
 	for name, set := range map[string]func(*Client, *pipeline.Gate){
 		"requests": func(c *Client, g *pipeline.Gate) { c.InFlight = g },
@@ -67,7 +67,7 @@ func (s slow) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// The time goes on after the wait, and is up when it is up.
+// A timeout runs on after the wait, and expires when it is used up.
 func TestTimeGoesOnAfterTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := client(func(req *http.Request) (*http.Response, error) {
@@ -96,7 +96,7 @@ func (b *stuckBody) Read([]byte) (int, error) { <-b.ctx.Done(); return 0, b.ctx.
 
 func (b *stuckBody) Close() error { return nil }
 
-// Who gives up while it waits leaves nothing behind.
+// A request that is cancelled while it waits holds nothing.
 func TestGivenUpWhileWaiting(t *testing.T) {
 	for name, set := range map[string]func(*Client, *pipeline.Gate){
 		"requests": func(c *Client, g *pipeline.Gate) { c.InFlight = g },
@@ -122,8 +122,8 @@ func TestGivenUpWhileWaiting(t *testing.T) {
 	}
 }
 
-// One whose newest page was short goes first; one that drains, or was not asked
-// yet, and what is not urgent let it.
+// An org whose newest page was short goes first; draining ones, new ones and requests
+// that are not urgent let it pass.
 func TestWhoGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
@@ -163,7 +163,7 @@ func TestWhoGoesFirst(t *testing.T) {
 	})
 }
 
-// Orgs whose first pages are read, full ones by chance, do not hold up one that is
+// Orgs whose first pages are being read, full ones by chance, do not block one that is
 // known to be quiet.
 func TestFirstPagesWaitBehindTheQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -209,8 +209,8 @@ func TestFirstPagesWaitBehindTheQuiet(t *testing.T) {
 	})
 }
 
-// A page holds what its body takes until it is released; what is no page holds
-// nothing.
+// A page holds the memory of its body until it is released; an answer that is not a page
+// holds none.
 func TestMemoryOfAPage(t *testing.T) {
 	large := "[" + strings.Repeat(`"0123456789",`, 1e5) + "1]"
 	for _, test := range []struct {

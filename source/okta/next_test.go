@@ -104,8 +104,8 @@ func TestNextOfAnOrgOnAPort(t *testing.T) {
 	}
 }
 
-// Whatever the header says, what is kept is a path to the log that stands in a
-// request line as it is.
+// Whatever the header says, the stored link is a path to the log that fits a request line
+// as it is.
 func FuzzLink(f *testing.F) {
 	for _, seed := range []string{
 		`<https://acme.okta.com/api/v1/logs?limit=20>; rel="self",<https://acme.okta.com/api/v1/logs?after=1>; rel="next"`,

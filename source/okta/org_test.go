@@ -25,8 +25,8 @@ func clientOf(org *oktatest.Org) *okta.Client {
 	}
 }
 
-// A drain of a simulated org delivers every event in order and byte for byte, at the
-// speed that its share allows, and without one refusal.
+// A simulated org is drained in order and byte for byte, at the speed that its share
+// allows, and without one refusal.
 func TestDrainOfAnOrg(t *testing.T) {
 	for _, limit := range []int{20, 50, 120} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
@@ -76,8 +76,8 @@ func drainOrg(t *testing.T, limit int) {
 	}
 }
 
-// Every fault that an org can show is over at once when it is over: the same
-// link then gives its page.
+// Every fault of an org is over for us when it is over: the same link then serves its
+// page.
 func TestFaultsOfAnOrg(t *testing.T) {
 	for _, fault := range oktatest.Faults() {
 		t.Run(fault.Name, func(t *testing.T) {
@@ -135,8 +135,8 @@ func checkFault(t *testing.T, fault oktatest.Fault, page pipeline.Page, err erro
 	}
 }
 
-// A link that begins after the org's own clock was made by a clock that was wrong: its
-// empty page, with a cursor to a time to come, is no page.
+// A link that begins after the org's own clock was made by a wrong clock: its empty page,
+// with a cursor in the future, is not a page.
 func TestLinkOfAWrongClock(t *testing.T) {
 	org := oktatest.New(oktatest.Config{Synthesize: oktatest.Synthesize{Events: 30}})
 	c := clientOf(org)
@@ -154,7 +154,8 @@ func TestLinkOfAWrongClock(t *testing.T) {
 	}
 }
 
-// Which org it is, is asked without the token and beside the budget; no answer is one.
+// The org's id is requested without the token and outside the budget; any other answer is
+// an error and gives no id.
 func TestOrganization(t *testing.T) {
 	org := oktatest.New(oktatest.Config{Seed: 3})
 	c := clientOf(org)

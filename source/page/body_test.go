@@ -26,7 +26,7 @@ func zipped(body string) string {
 	return b.String()
 }
 
-// A body is inflated, and may have as many bytes as it may at most.
+// A body is decompressed, up to its largest permitted size.
 func TestRead(t *testing.T) {
 	large := "[" + strings.Repeat(`"0123456789",`, 1e5) + "1]"
 	for _, text := range []string{"", "[]", "[1,2,3]", large} {
@@ -67,7 +67,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// Before a byte is read into memory there is room for it.
+// Memory is reserved before a byte is read into it.
 func TestReadReservesFirst(t *testing.T) {
 	gate := &pipeline.Gate{Capacity: 4 << 20, Spare: 2 << 20}
 	memory := &Reservation{Most: 2 << 20, Gate: gate, Full: 1 << 20, Timeout: NewTimeout(time.Hour, func() {})}
@@ -94,7 +94,7 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A Timeout does not count the time for which it is paused.
+// A Timeout does not count the time during which it is paused.
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -50,7 +50,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// A well-formed link is found in front of anything.
+// A well-formed link is found whatever follows it.
 func FuzzLinks(f *testing.F) {
 	for _, seed := range []string{
 		`<https://acme.okta.com/api/v1/logs?limit=20>; rel="self",<https://acme.okta.com/api/v1/logs?after=1>; rel="next"`,

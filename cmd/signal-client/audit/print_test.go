@@ -8,7 +8,7 @@ import (
 	"github.com/witfoo/signal-client/pipeline/audit"
 )
 
-// Whoever looks into an event that is stored twice needs both places.
+// An event that is stored twice is printed with both of its places.
 func TestAuditShowsBothPlaces(t *testing.T) {
 	r := audit.Report{Missing: 1, Twice: 1, HereOnly: 1,
 		MissingFirst:  []audit.Finding{{UUID: "m"}},

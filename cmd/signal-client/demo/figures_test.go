@@ -8,8 +8,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// What the demo's line says: how much, how fast, and of the org that is
-// farthest behind how far it is complete.
+// The demo's line says how much was stored, how fast, and up to when the org that is
+// farthest behind is complete.
 func TestFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &figures{started: time.Now(), each: map[string]*figure{}}

@@ -37,9 +37,9 @@ import (
 	"github.com/witfoo/signal-client/sink/locks"
 )
 
-// With topics.Permissions, all that the service needs is found
-// to be granted, and with a consumer's it is named what is not. Trying it out
-// stores, makes and changes nothing, and no live subscriber of events sees it.
+// With topics.Permissions, doctor finds that the service may do all that it needs, and
+// with a consumer's permissions it names what is missing. The check stores and changes
+// nothing, and no live subscriber of events sees it.
 func TestDoctorTriesPermissions(t *testing.T) {
 	natsd, refused := clitest.Server(t)
 	stage, err := jets.Connect(t.Context(), clitest.UserURL(natsd, "stage"))
@@ -125,7 +125,7 @@ func everything(t *testing.T, c *jets.Conn) string {
 	return b.String()
 }
 
-// A check that heeds no context is left behind, and the others' findings stand in
+// A check that ignores its context is not waited for, and the other checks' findings keep
 // their order.
 func TestChecksAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -193,7 +193,7 @@ func TestCheckupFormats(t *testing.T) {
 	}
 }
 
-// Of many orgs, those in good order are counted only.
+// Of many orgs, those in good order are only counted.
 func TestCheckupOfManyOrgs(t *testing.T) {
 	var findings []finding
 	for n := range mostShown + 5 {
@@ -210,7 +210,8 @@ func TestCheckupOfManyOrgs(t *testing.T) {
 	}
 }
 
-// The chain of an org is judged by the days that it has left, and by who signed it.
+// An org's certificate chain is judged by the days that it has left, and by who signed
+// it.
 func TestDoctorLooksAtTLS(t *testing.T) {
 	for _, c := range []struct {
 		left    time.Duration
@@ -265,7 +266,7 @@ func certificate(t *testing.T, left time.Duration) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// Doctor names who else publishes on an org's subject.
+// Doctor names foreign publishers on an org's subject.
 func TestDoctorFindsSomebodyElse(t *testing.T) {
 	server := jetstest.Config{Listen: true}.Run(t)
 	conn, err := jets.Connect(t.Context(), server.URL())
@@ -378,7 +379,7 @@ func TestDoctorJudges(t *testing.T) {
 	}
 }
 
-// A session that is neither renewed nor expires says that NATS stores nothing.
+// A session that is neither renewed nor expired shows that NATS stores nothing.
 func TestDoctorJudgesSessions(t *testing.T) {
 	now := time.Now()
 	for _, c := range []struct {
@@ -401,7 +402,7 @@ func TestDoctorJudgesSessions(t *testing.T) {
 	}
 }
 
-// How far an org is complete is judged by its own interval.
+// How far an org must be complete depends on its own interval.
 func TestDoctorJudgesProgress(t *testing.T) {
 	now := time.Now()
 	s := &surroundings{doctor: &doctor{}, now: now, conn: new(jets.Conn)}
@@ -428,7 +429,7 @@ func TestDoctorJudgesProgress(t *testing.T) {
 	}
 }
 
-// The report's findings have names that stay; JSON has them all.
+// The names of findings are stable, and the JSON report has all of them.
 func TestCheckupJSONIsAList(t *testing.T) {
 	data, err := json.Marshal(newReport([]finding{}))
 	if err != nil || !strings.Contains(string(data), `"findings":[]`) {

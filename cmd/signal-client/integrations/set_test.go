@@ -7,7 +7,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 )
 
-// The help of set names each field, but the second name of poll_interval.
+// The help of set names each field, except the second name of poll_interval.
 func TestSetNamesTheFields(t *testing.T) {
 	_, list, _ := strings.Cut(integrationsSetLong, "or as flags:")
 	list, _, _ = strings.Cut(list, ".")

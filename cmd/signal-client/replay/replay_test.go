@@ -106,7 +106,7 @@ func TestReplayPicks(t *testing.T) {
 	}
 }
 
-// A body is not looked at when the headers rule the event out.
+// The body of an event is not parsed when its headers already exclude it.
 func TestReplayPicksByHeadersFirst(t *testing.T) {
 	p := filter{types: []string{"policy.*"}, outcomes: []string{"FAILURE"}}
 	p.prepare(time.Now())
@@ -117,7 +117,8 @@ func TestReplayPicksByHeadersFirst(t *testing.T) {
 	}
 }
 
-// Real events pass the filters made of their own members, and no others.
+// Real events pass the filters that are made of their own members, and no other events
+// do.
 func TestReplayPicksRealEvents(t *testing.T) {
 	for _, line := range oktatest.Samples(t) {
 		real := &scan.Stored{Kind: kinds.Default, Data: line, Header: nats.Header{}}
@@ -153,8 +154,8 @@ func TestReplayPicksRealEvents(t *testing.T) {
 	}
 }
 
-// Each filter looks at its own member alone, by its exact name: whatever the others
-// are of loses no event.
+// Each filter looks at its own member only, by its exact name: other members of any type
+// exclude no event.
 func TestReplayPicksOddEvents(t *testing.T) {
 	const actor, client, outcome = `"actor":{"id":"00u1"}`, `"client":{"ipAddress":"203.0.113.7"}`, `"outcome":{"result":"FAILURE"}`
 	odd := []string{`"text"`, `null`, `[{"id":"00u1"}]`, `7`, `true`, `{}`, `{"id":7,"ipAddress":7,"result":7}`, `{"ID":"00u2","IPAddress":"::1","Result":"SUCCESS"}`}
@@ -194,7 +195,7 @@ func TestReplayPicksOddEvents(t *testing.T) {
 	}
 }
 
-// A name can be asked for whatever it is written with.
+// A filter may name a value with any characters.
 func TestReplayPicksOddNames(t *testing.T) {
 	for text, want := range map[string][]string{
 		`Doe, Jane`:                 {"Doe, Jane"},
@@ -250,7 +251,7 @@ func TestReplayTempo(t *testing.T) {
 	}
 }
 
-// A line has an event's own bytes, but that breaks are spaces.
+// A line has the event's own bytes, except that line breaks are spaces.
 func TestReplayLines(t *testing.T) {
 	var to bytes.Buffer
 	l := &lines{w: &to, done: func(*scan.Stored) {}}
@@ -268,7 +269,7 @@ func TestReplayLines(t *testing.T) {
 	}
 }
 
-// What could not be written is gone on from.
+// A replay continues at the first line that could not be written.
 func TestReplayLinesThatFail(t *testing.T) {
 	l := &lines{w: failing{}}
 	for seq := range uint64(3) {
@@ -281,7 +282,8 @@ func TestReplayLinesThatFail(t *testing.T) {
 	}
 }
 
-// What a full disk has taken is counted to the line, and the replay continues after it.
+// The lines that a disk took before it was full are counted exactly, and the replay
+// continues after them.
 func TestReplayLinesOnAFullDisk(t *testing.T) {
 	for _, test := range []struct {
 		room          int
@@ -322,7 +324,7 @@ func (d *disk) Write(b []byte) (int, error) {
 	return d.Buffer.Write(b)
 }
 
-// A slash is a character of a name like any other.
+// A slash in a name is a character like any other.
 func TestReplayPicksNamesWithSlashes(t *testing.T) {
 	list := cli.NameList{"*bot", "a?b"}
 	for name, want := range map[string]bool{"CI/CD Bot": true, "a/b": true, "CI/CD": false} {
@@ -355,8 +357,8 @@ func TestReplayAgain(t *testing.T) {
 	}
 }
 
-// The command that continues shows no user, password or token of a URL. It says that the
-// URL is to be given again.
+// The command that continues a replay shows no user, password or token of a URL. It says
+// that the URL has to be given again.
 func TestReplayAgainWithoutCredentials(t *testing.T) {
 	for url, shown := range map[string]bool{
 		"nats://nats.acme.com:4222":                       true,

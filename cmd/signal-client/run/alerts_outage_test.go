@@ -249,7 +249,7 @@ func TestAlertsOfNothing(t *testing.T) {
 	})
 }
 
-// With NATS away the alerts say so, and the org's series are still there.
+// With NATS away the alerts fire, and the org's series still exist.
 func TestAlertsOfNATSAway(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.polling()
@@ -269,8 +269,8 @@ func TestAlertsOfNATSAway(t *testing.T) {
 	})
 }
 
-// NATS is not there when the service starts: its org of the environment is to be seen
-// all the same.
+// NATS is away when the service starts: its org of the environment has series all the
+// same.
 func TestAlertsOfNATSAwayAtStart(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.natsd.Stop()
@@ -287,7 +287,7 @@ func TestAlertsOfNATSAwayAtStart(t *testing.T) {
 	})
 }
 
-// A process that is connected and can't keep its session.
+// A process is connected and can't keep its session.
 func TestAlertsOfNoSession(t *testing.T) {
 	inOutage(t, jetstest.Config{Deny: "$KV.LOCKS.session.>", Password: "secret"}, func(o *outages) {
 		o.polling()
@@ -297,7 +297,7 @@ func TestAlertsOfNoSession(t *testing.T) {
 	})
 }
 
-// An entry that nobody can read, and one that nobody can follow.
+// One entry can't be read, and another can't be polled.
 func TestAlertsOfWrongIntegrations(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		token := filepath.Join(o.TempDir(), "token")
@@ -345,8 +345,8 @@ func TestAlertsOfTheOrg(t *testing.T) {
 	})
 }
 
-// A gateway takes the Date away from the org's answers: events move the watermark, of an
-// org that had one and of a new one. Once they don't come, that is told.
+// A gateway removes the Date from the org's answers: events move the watermark, of an org
+// that had one and of a new one. When no events come, an alert fires.
 func TestAlertsOfNoDate(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.polling()
@@ -363,7 +363,7 @@ func TestAlertsOfNoDate(t *testing.T) {
 	})
 }
 
-// Of two processes one dies, one freezes and comes back.
+// Of two processes one dies, and one freezes and comes back.
 func TestAlertsOfAReplica(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		a := o.start("a", config.Okta{})
@@ -388,7 +388,7 @@ func TestAlertsOfAReplica(t *testing.T) {
 	})
 }
 
-// A process holds an org, and is stuck.
+// A process that holds an org hangs.
 func TestAlertsOfAStuckPoll(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		a := o.polling()
@@ -410,7 +410,7 @@ func TestAlertsOfAStuckPoll(t *testing.T) {
 	})
 }
 
-// A process may not write locks: nobody polls.
+// A process may not write locks, so nobody polls.
 func TestAlertsOfNobody(t *testing.T) {
 	inOutage(t, jetstest.Config{Deny: "$KV.LOCKS.okta.>", Password: "secret"}, func(o *outages) {
 		o.polling()
@@ -419,8 +419,8 @@ func TestAlertsOfNobody(t *testing.T) {
 	})
 }
 
-// Somebody edits SIGNALS while it is written to: within a minute that is told, and that
-// it is mended, too.
+// Somebody edits SIGNALS while it is written to: within a minute an alert fires, and its
+// end is reported as well.
 func TestAlertsOfAnEditedStream(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		a := o.polling()
@@ -476,8 +476,8 @@ func TestAlertsOfAnEditedStream(t *testing.T) {
 	})
 }
 
-// The service rests for longer than Okta keeps its log. What is counted before the first
-// scrape of a process fires all the same.
+// The service is stopped for longer than Okta keeps its log. The alert fires although the
+// gap is counted before the first scrape of the process.
 func TestAlertsOfEventsPassedOver(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		a := o.polling()
@@ -519,7 +519,7 @@ func (o *outages) age(instance string, by time.Duration) {
 	}
 }
 
-// SIGNALS is full, and takes nothing more.
+// SIGNALS is full and refuses new events.
 func TestAlertsOfAFullStream(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.polling()
@@ -555,7 +555,7 @@ func (o *outages) edit(stream string, change func(*jetstream.StreamConfig, jetst
 	}
 }
 
-// An element can't be kept, since DEADLETTER is full.
+// A dead letter can't be kept because DEADLETTER is full.
 func TestAlertsOfFullDeadLetters(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		o.start("a", config.Okta{})

@@ -22,8 +22,7 @@ func (f sourceFunc) Poll(context.Context, pipeline.Link) (pipeline.Page, error) 
 	return pipeline.Page{}, f()
 }
 
-// A breaker stands through a changed interval, and makes way for a new one when
-// origin or credential change.
+// A breaker survives a changed interval and is replaced when origin or credential change.
 func TestBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type told struct {
@@ -95,7 +94,7 @@ func TestOneLimiterForAnOrigin(t *testing.T) {
 	}
 }
 
-// A token that was replaced in its file ends the poll with the former one.
+// Replacing a token in its file ends the poll that uses the former one.
 func TestEveryWhileStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0

@@ -22,9 +22,9 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// 200 orgs drain at once, far more than there is room for. One that is quiet is
-// asked, and what happened in it is stored, as if it were alone; and the pages in memory
-// are never more than they may be.
+// 200 orgs drain at once, far more than memory has room for. A quiet org is asked and its
+// events are stored as if it were alone, and the pages in memory never exceed their
+// limit.
 func TestDrainsAndAQuietOrg(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Second) }) // a stopped server's last goroutines

@@ -24,8 +24,8 @@ import (
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-// TestFullDiskOfTheService: a disk that fills up is told by /readyz, by STATUS and by the
-// metrics, and all goes on when there is room. Nobody has to start anything again.
+// TestFullDiskOfTheService: /readyz, STATUS and the metrics report a full disk, and the
+// service goes on without a restart when there is room.
 func TestFullDiskOfTheService(t *testing.T) {
 	jetstest.OnSmallDisk(t, 128<<20, func(t *testing.T, dir string) {
 		org := oktatest.New(oktatest.Config{Seed: 1, Rate: oktatest.Rate{PerMinute: 60_000, Share: 1}})

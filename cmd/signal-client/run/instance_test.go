@@ -2,8 +2,8 @@ package run
 
 import "testing"
 
-// Wakes that come while a poll works are one, and those of instances that are not
-// polled here go nowhere.
+// Several wakes during a poll count as one, and wakes of instances that are not polled
+// here have no effect.
 func TestWakes(t *testing.T) {
 	var all instances
 	all.Wake("acme")

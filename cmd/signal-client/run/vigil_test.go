@@ -32,8 +32,8 @@ func (l *logbook) take() []string {
 	return strings.Split(strings.TrimSuffix(l.text.String(), "\n"), "\n")
 }
 
-// While NATS is away one line a minute says
-// so, with how many integrations are affected; none blames their orgs.
+// While NATS is away, one line a minute says so and how many integrations are affected;
+// no line blames their orgs.
 func TestLogOfNATSAway(t *testing.T) {
 	inOutage(t, jetstest.Config{}, func(o *outages) {
 		book := &logbook{}

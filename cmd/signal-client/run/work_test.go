@@ -17,8 +17,8 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// A process that ends frees its locks before it waits for what is left of STATUS,
-// however long that takes.
+// A process that ends releases its locks before it waits for its last writes to STATUS,
+// however long they take.
 func TestLocksAreFreedBeforeStatusIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, err := jets.Connect(t.Context(), "", jetstest.Run(t).Option())

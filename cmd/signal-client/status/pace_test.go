@@ -70,8 +70,8 @@ func TestFitting(t *testing.T) {
 
 var today = time.Date(2026, 11, 22, 9, 45, 0, 0, time.UTC)
 
-// An org's last error and what to try stand below its row, whole, in 80 columns; what
-// is well has nothing below it.
+// An org's last error and its remedy are shown in full below its row, in 80 columns;
+// nothing is shown below an org that is well.
 func TestStatusInEightyColumns(t *testing.T) {
 	const refused = "the token's owner may not read the System Log: give that admin a role that can, such as Read-only Administrator (status 403 E0000006: You do not have permission to perform the requested action)"
 	all := []pipeline.Status{

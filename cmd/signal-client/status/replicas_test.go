@@ -10,7 +10,8 @@ import (
 	"github.com/witfoo/signal-client/sink/overview"
 )
 
-// Who can't poll an org is shown with the reason, and a reason can't steer a terminal.
+// A process that can't poll an org is shown with the reason, and the reason can't control
+// the terminal.
 func TestSharesSayWhy(t *testing.T) {
 	all := overview.Shares(locks.Replicas{Sessions: map[string]locks.Session{
 		"node-1": {ID: "a", Declines: []string{"acme", "initech"}, Reasons: map[string]string{"acme": "breaker is open: no route to host\x1b[2J"}},

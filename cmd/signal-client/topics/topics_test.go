@@ -9,7 +9,7 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 )
 
-// Each state that STATUS may hold is explained.
+// Each state that STATUS may hold is documented.
 func TestStates(t *testing.T) {
 	data, err := schemas.Files.ReadFile("status.json")
 	if err != nil {
@@ -30,7 +30,8 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// The topics fit a terminal: 100 columns, no tab, and no space at the end of a line.
+// The topics fit a terminal: at most 100 columns, no tab, and no space at the end of a
+// line.
 func TestTopicsFitATerminal(t *testing.T) {
 	for name, text := range map[string]string{
 		"permissions": Permissions, "troubleshooting": Troubleshooting, "states": States(),

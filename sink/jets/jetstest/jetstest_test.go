@@ -56,7 +56,7 @@ func wantMessages(t *testing.T, js jetstream.JetStream, want uint64) {
 	}
 }
 
-// Two bubbles one after another show that no clock leaks from one to the next.
+// Two bubbles one after another show that no clock is shared between them.
 func TestBubbleHour(t *testing.T) {
 	for range 2 {
 		synctest.Test(t, func(t *testing.T) {
@@ -123,8 +123,8 @@ func TestCluster(t *testing.T) {
 	wantMessages(t, js, 2)
 }
 
-// A server that is cut off leaves the other two at work. What its own clients send
-// meanwhile is in no stream.
+// While one server is cut off, the other two work. What its own clients send meanwhile is
+// in no stream.
 func TestClusterCutOff(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes an election")

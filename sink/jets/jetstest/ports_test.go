@@ -8,7 +8,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// A port is given once, and out of a block that no other process can claim.
+// Each port is handed out once, from a block that no other process can claim.
 func TestPortsAreNobodyElses(t *testing.T) {
 	given := map[int]bool{}
 	for range 250 { // more than two blocks

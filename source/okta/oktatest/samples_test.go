@@ -8,7 +8,7 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 )
 
-// Events, real ones where there are any, fit the schema that is published for them.
+// Events, real ones if there are any, fit the published schema.
 func TestSamplesFitTheSchema(t *testing.T) {
 	lines := Samples(t)
 	for i, line := range lines {
@@ -21,7 +21,7 @@ func TestSamplesFitTheSchema(t *testing.T) {
 	}
 }
 
-// The file that is named is the one that is read; without any, events are made up.
+// The named file is the one that is read; without a file, events are made up.
 func TestSamplesOfAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "samples.ndjson")
 	if err := os.WriteFile(path, []byte("{\"a\":1}\n{\"a\":2}\n"), 0o600); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-// What a user must not ask gets no answer; the command says why.
+// A request that the user is not permitted to send gets no answer; the command says why.
 func TestDeniedRequestsAreToldOf(t *testing.T) {
 	natsd, _ := clitest.Server(t)
 	conn, err := jets.Connect(t.Context(), clitest.UserURL(natsd, "stage"))

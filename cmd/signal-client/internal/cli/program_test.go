@@ -9,7 +9,8 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
-// An interrupt is no failure, and a failure in a process that goes on is no interrupt.
+// An interrupt is not a failure, and a failure of a process that goes on is not an
+// interrupt.
 func TestInterrupted(t *testing.T) {
 	var p Program
 	err := fmt.Errorf("wait: %w", context.Canceled)

@@ -99,7 +99,7 @@ func TestFlagsOverrideVariables(t *testing.T) {
 	}
 }
 
-// Whatever is wrong, the message names the variable, and says what to do.
+// Every message about a wrong value names the variable and says what to do.
 func TestConfigFaults(t *testing.T) {
 	type env = map[string]string
 	okta := func(name, value string) env {
@@ -206,7 +206,7 @@ func TestConfigFaults(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once.
+// All wrong values are reported at once.
 func TestConfigFaultsTogether(t *testing.T) {
 	_, err := read(t, map[string]string{"SIGNAL_CLIENT_LOG_LEVEL": "loud"}, "--session-ttl", "x", "--http-addr", "y")
 	for _, want := range []string{"SIGNAL_CLIENT_LOG_LEVEL", "--session-ttl"} {
@@ -227,7 +227,7 @@ func TestSecretsHaveNoFlag(t *testing.T) {
 	}
 }
 
-// The instance from the environment is read as one of INTEGRATIONS is.
+// The instance from the environment is parsed like one of INTEGRATIONS.
 func TestEnvironmentInstance(t *testing.T) {
 	day := pipeline.Since{Age: 24 * time.Hour}
 	for _, c := range []struct {

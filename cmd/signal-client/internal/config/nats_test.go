@@ -19,7 +19,7 @@ import (
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 )
 
-// What the service waits for at its start, and what it ends with.
+// Which errors the service waits out at its start, and with which it ends.
 func TestFinal(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -44,7 +44,7 @@ func TestFinal(t *testing.T) {
 }
 
 // A service that starts on a leaf node, with the JetStream of its hub, waits while the
-// line is down, and is told for what. A command says it, and ends with code 5.
+// line is down and says what for. A command says it and ends with code 5.
 func TestJetStreamIsNotThereYet(t *testing.T) {
 	port, err := jetstest.FreePort()
 	if err != nil {
@@ -73,7 +73,7 @@ func TestJetStreamIsNotThereYet(t *testing.T) {
 	}
 }
 
-// A context's domain and credentials are taken along; variables override it.
+// The domain and credentials of a context are used; variables override them.
 func TestContext(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)

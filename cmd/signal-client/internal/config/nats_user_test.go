@@ -13,8 +13,8 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Who connects is said as the nats command has it: a user with a password, a token, a
-// user alone (a token too), a seed; and a context's own gives way.
+// Credentials are given as to the nats command: a user with a password, a token, a user
+// alone (which is a token too) or a seed. They replace those of a context.
 func TestConnectsAs(t *testing.T) {
 	pair, err := nkeys.CreateUser()
 	if err != nil {

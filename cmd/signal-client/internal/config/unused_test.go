@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What was set and does nothing is told, with what may be meant.
+// A variable that is set and does nothing is reported, with the one that may be meant.
 func TestUnusedSettings(t *testing.T) {
 	for _, c := range []struct {
 		env  map[string]string
@@ -48,7 +48,7 @@ func TestUnusedSettings(t *testing.T) {
 	}
 }
 
-// A duration is written with days wherever one is set.
+// Every duration may be written with days.
 func TestDurationsOfDays(t *testing.T) {
 	c, err := read(t, map[string]string{"SIGNAL_CLIENT_STREAM_MAX_AGE": "100d", "OKTA_FQDN": "acme.okta.com", "OKTA_API_TOKEN": "t", "OKTA_SINCE": "2026-11-20", "OKTA_POLL_INTERVAL": "1d"}, "--silent-after", "2d12h")
 	if err != nil {

@@ -19,7 +19,8 @@ func value(t *testing.T, text string) Value {
 const stored = `{"enabled":true,"name":"Acme","poll_interval":"5m","x":{"of":"others"},` +
 	`"settings":{"fqdn":"acme.okta.com","filter":"f"},"credentials":{"api_token":"s3cret"}}`
 
-// An edit changes what it names, keeps a secret that it leaves out, and what others wrote.
+// An edit changes the named fields only: a secret that it leaves out stays, and so do
+// fields that others wrote.
 func TestMerged(t *testing.T) {
 	for _, c := range []struct {
 		name, edit string
@@ -55,7 +56,8 @@ func TestMasked(t *testing.T) {
 	}
 }
 
-// A record names each changed field, and of a secret only what became of it.
+// A record of a change names each changed field, but for a secret only whether it was
+// set, changed or removed.
 func TestDiff(t *testing.T) {
 	after := value(t, `{"enabled":true,"name":"Acme","poll_interval":"1m","x":{"token":"s3cret"},"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"other"}}`)
 	want := `[{"field":"credentials.api_token","to":"changed"},{"field":"poll_interval","from":"5m","to":"1m"},` +
@@ -69,7 +71,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// Whatever is pasted as the host name becomes the host name.
+// A host name is found in whatever is pasted as one.
 func TestClean(t *testing.T) {
 	for pasted, want := range map[string]string{
 		"https://acme-admin.okta.com/admin/dashboard": `{"settings":{"fqdn":"acme.okta.com"}}`,
@@ -89,7 +91,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// The name of an integration follows from its host.
+// The default name of an integration is made from its host.
 func TestSlug(t *testing.T) {
 	taken := map[string]bool{"acme": true, "acme-2": true}
 	for fqdn, want := range map[string]string{

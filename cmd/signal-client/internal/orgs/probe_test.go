@@ -11,7 +11,7 @@ import (
 	"github.com/witfoo/signal-client/source/okta"
 )
 
-// A hint names what there is: ids, or a host that could be allowed.
+// A hint names what exists: ids, or a host that could be allowed.
 func TestProbeHints(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -10,8 +10,8 @@ import (
 	"github.com/witfoo/signal-client/sink/buckets"
 )
 
-// What others wrote stays, to the digit; what means the same as a field that is
-// set goes.
+// Fields that others wrote stay, to the digit; another spelling of a field that is set is
+// removed.
 func TestAssignKeepsWhatItDoesNotKnow(t *testing.T) {
 	v, err := ReadValue([]byte("\ufeff" + `{"x":{"n":1e3,"big":12345678901234567890},"poll_interval_minutes":5,` +
 		`"settings":{"base_url":"https://a.okta.com","y":null},"credentials":{"api_token":"t","z":[1.0]}}`))
@@ -77,7 +77,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 }
 
-// An export that is imported again takes nothing away of what it left out.
+// Importing an export removes nothing of what the export left out.
 func TestImportKeepsWhatExportLeavesOut(t *testing.T) {
 	for _, stored := range []string{
 		`{"settings":{"fqdn":"a.okta.com","api_token":"s3cret"},"credentials":{"api_token":"s3cret","api_token_file":"/run/t"},"password":["s3cret"]}`,
@@ -100,7 +100,7 @@ func TestImportKeepsWhatExportLeavesOut(t *testing.T) {
 	}
 }
 
-// A confirmation holds for the origin that it was given for, and what can't be read
+// A confirmation is valid for the origin that it was given for only; what can't be read
 // confirms nothing.
 func TestAnotherOrgIsConfirmed(t *testing.T) {
 	for text, want := range map[string]bool{

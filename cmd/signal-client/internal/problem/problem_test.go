@@ -53,7 +53,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// Each code that a remedy has is explained.
+// Each code that a remedy has is documented.
 func TestExitCodes(t *testing.T) {
 	explained := map[int]bool{Found: true, Interrupted: true} // no remedy has these
 	for _, c := range ExitCodes {
@@ -66,7 +66,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// Every sentinel of the domain has a remedy, so that no user is left alone with it.
+// Every sentinel of the domain has a remedy.
 func TestEverySentinelHasARemedy(t *testing.T) {
 	known := map[string]bool{}
 	for _, r := range remedies {

@@ -137,8 +137,9 @@ func TestAdvisories(t *testing.T) {
 	})
 }
 
-// An opening is told once, with the error that it came with, however often a probe
-// fails; so is the closing. A breaker that was closed all along says nothing.
+// The opening of a breaker is published once, with the error that caused it, however
+// often a probe fails; so is its closing. A breaker that was always closed publishes
+// nothing.
 func TestAdvisoriesOfBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := listen(t, jetstest.Run(t), 0)
@@ -171,8 +172,8 @@ func TestAdvisoriesOfBreakers(t *testing.T) {
 	})
 }
 
-// An org is silent when it answers and brings nothing for long. That is told once,
-// and once that it is over.
+// An org is silent when it has answered without events for long. The beginning and the
+// end of that are published once each.
 func TestAdvisoriesOfSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)
@@ -202,7 +203,8 @@ func TestAdvisoriesOfSilence(t *testing.T) {
 	})
 }
 
-// What happens while NATS is away is told when it is back; the poll never waits.
+// Advisories about what happens while NATS is away are published when it is back; the
+// poll never waits for them.
 func TestAdvisoriesWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := jetstest.Run(t)

@@ -78,8 +78,8 @@ func TestMetricsLint(t *testing.T) {
 	}
 }
 
-// The newest event's time is known from the first sync on, with no event since;
-// where a fresh start begins is none.
+// The time of the newest event is known from the first sync on, without a new event; the
+// beginning of a fresh start is not such a time.
 func TestMetricsOfASilentOrg(t *testing.T) {
 	m := watched()
 	h := pipeline.Traces(m.Trace())
@@ -161,8 +161,8 @@ func TestMetricsValues(t *testing.T) {
 	}
 }
 
-// An instance has at most 15 series while nothing is wrong but a repeat and a
-// throttled request, and none once it is released.
+// An instance has at most 15 series while nothing is wrong except a repeat and a
+// throttled request, and none after it is released.
 func TestMetricsSeriesPerInstance(t *testing.T) {
 	m := NewMetrics()
 	drive(m, "prod")
@@ -194,7 +194,7 @@ func TestMetricsSeriesPerInstance(t *testing.T) {
 	}
 }
 
-// What is not known is absent, rather than 1970.
+// An unknown time is absent, not 1970.
 func TestMetricsUnknownIsAbsent(t *testing.T) {
 	m := NewMetrics()
 	m.WatchNATS(func() NATSFigures { return NATSFigures{} })

@@ -27,8 +27,8 @@ func readReplica(t *testing.T, m *nats.Msg) replicaStatus {
 	return s
 }
 
-// A replica answers again after its server was away, and under its new name after
-// it got one.
+// A replica answers again after its server was away, and under its new name after its
+// name has changed.
 func TestPresence(t *testing.T) {
 	natsd := jetstest.Run(t)
 	conn, err := jets.Connect(t.Context(), "", natsd.Option())
@@ -59,7 +59,7 @@ func TestPresence(t *testing.T) {
 	}
 }
 
-// An answer that would be too large leaves instances out, and says how many.
+// An answer that would be too large leaves instances out and says how many.
 func TestReplicaStatusFits(t *testing.T) {
 	s := replicaStatus{Version: 1, Replica: "one", Instances: make([]pipeline.Status, 1000)}
 	for n := range s.Instances {

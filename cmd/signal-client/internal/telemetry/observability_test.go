@@ -148,8 +148,8 @@ var (
 	runbook   = regexp.MustCompile(`runbook_url: https://github\.com/witfoo/signal-client/blob/main/(\S+)#(\S+)`)
 )
 
-// Each alert asks for what is served, has a test, and leads to a section of a
-// document that is there. promtool, where there is one, says the rest.
+// Each alert uses metrics that are served, has a test, and links to an existing section
+// of a document. promtool checks the rest, if it is installed.
 func TestAlerts(t *testing.T) {
 	dir := filepath.Join(clitest.Root(t), "deployments", "prometheus")
 	rules, err := os.ReadFile(filepath.Join(dir, "rules.yaml"))
@@ -202,7 +202,7 @@ func promtool(t *testing.T, dir string) {
 	}
 }
 
-// Metrics that the documents name are there.
+// The metrics that the documents name exist.
 func TestDocumentsNameMetrics(t *testing.T) {
 	known := served(t)
 	known[Namespace+"_doctor_check_result"] = true // what doctor prints for Prometheus

@@ -53,8 +53,8 @@ func collect(t *testing.T) func() (spans []*otlp.Span, service string) {
 	}
 }
 
-// A page is one trace from its request to its commit, and a page that is given up
-// ends with its error.
+// A page is one trace from its request to its commit; the trace of a dropped page ends
+// with its error.
 func TestSpans(t *testing.T) {
 	collected := collect(t)
 	s, err := NewSpans(t.Context(), "one", slog.New(slog.DiscardHandler))

@@ -12,9 +12,10 @@ import (
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
-// A status begins when an instance is held, follows its poll, and ends with it.
 var prod = pipeline.Integration{Kind: kinds.Default, Instance: "prod"}
 
+// A status begins when an instance is held, follows its poll, and ends when it is
+// released.
 func TestBoard(t *testing.T) {
 	var published []pipeline.Status
 	var erased []string
@@ -62,8 +63,8 @@ func TestBoard(t *testing.T) {
 	}
 }
 
-// The next poll that a status names is yet to come: not one that is under way, or
-// that was due while the last one took its time.
+// The next poll in a status is in the future: not one that is running, or that was due
+// while the last one was running.
 func TestBoardNamesNoPastPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last pipeline.Status
@@ -87,8 +88,8 @@ func TestBoardNamesNoPastPoll(t *testing.T) {
 	})
 }
 
-// A status says since when its state lasts: a new holder that finds it in the same state
-// keeps that, and each later change counts anew.
+// A status says since when its state has lasted: a new holder that finds the same state
+// keeps that time, and each later change sets it anew.
 func TestBoardSaysSinceWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last pipeline.Status
@@ -118,8 +119,8 @@ func TestBoardSaysSinceWhen(t *testing.T) {
 	})
 }
 
-// An instance that is held and not heard of for long after its poll was due is
-// stalled; what ended by itself keeps its state until it is held again.
+// An instance that is held, but whose poll is long overdue, is stalled; one whose poll
+// has ended keeps its state until it is held again.
 func TestBoardSaysWhoIsStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &StatusBoard{Replica: func() string { return "one" }, Publish: func(pipeline.Status) {}, Erase: func(*pipeline.Kind, string) {}, Silence: 5 * time.Minute}
@@ -152,8 +153,8 @@ func TestBoardSaysWhoIsStalled(t *testing.T) {
 	})
 }
 
-// An instance whose next poll has to wait for the org's budget is throttled, and says
-// until when; what more is known of it is not written over.
+// An instance whose next poll has to wait for the org's budget is throttled, and its
+// status says until when; the rest of the status stays.
 func TestBoardSaysWhoWaits(t *testing.T) {
 	until := time.Now().Add(time.Hour)
 	for state, want := range map[pipeline.State]pipeline.State{

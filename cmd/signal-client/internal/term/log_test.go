@@ -59,8 +59,7 @@ func TestConsoleLog(t *testing.T) {
 	}
 }
 
-// What comes from elsewhere can neither begin a line of its own nor steer the
-// terminal.
+// Foreign text can neither begin a line of its own nor control the terminal.
 func TestConsoleLogInjection(t *testing.T) {
 	for _, evil := range []string{"a\n[INFO] forged", "\x1b[2J", "\r", "\u202e", "\u2028", "\x00", "\x9b31m", "a b=c", `"`, "\xff\xfe"} {
 		line := logged(t, func(l *slog.Logger) { l.With(evil, evil).Info("m "+evil, "k", evil, evil, 1) })

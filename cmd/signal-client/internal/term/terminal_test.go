@@ -56,8 +56,8 @@ func TestGridForPeople(t *testing.T) {
 	}
 }
 
-// A table is no wider than the terminal: long cells are wrapped, and only where that
-// isn't enough is something cut off.
+// A table is no wider than the terminal: long cells are wrapped, and cut only if that is
+// not enough.
 func TestGridFitsTerminal(t *testing.T) {
 	const note = "the token's owner may not read the System Log: give that admin the right"
 	for width, whole := range map[int]bool{0: true, 200: true, 80: true, 60: true, 30: false} {
@@ -79,7 +79,7 @@ func TestGridFitsTerminal(t *testing.T) {
 	}
 }
 
-// What asks for nobody is not red.
+// A state that needs nobody's attention is not red.
 func TestStateColors(t *testing.T) {
 	for state, want := range map[pipeline.State]Color{
 		StateEnabled: Green, pipeline.StatePolling: Green, pipeline.StateCatchingUp: cyan, pipeline.StateRetrying: Yellow,
@@ -119,7 +119,7 @@ func TestHuman(t *testing.T) {
 	}
 }
 
-// Without a terminal there is a plain line every now and then.
+// Without a terminal, progress is a plain line from time to time.
 func TestProgressLineInAPipe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
