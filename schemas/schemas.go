@@ -1,6 +1,6 @@
 // Package schemas holds the JSON Schemas (2020-12) of every value that signal-client
-// stores in NATS and of Okta's LogEvent, an AsyncAPI document of its subjects, and the
-// validation of values.
+// stores in NATS and of Okta's LogEvent, an AsyncAPI document of its subjects, an OpenAPI
+// document of the console's API, and the validation of values.
 //
 // A schema says what a writer should write. Readers accept more: members that a schema
 // does not name are never refused. A valid value may still be wrong in ways that a schema
@@ -19,7 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Files are the schemas, as <name>.json, and asyncapi.json.
+// Files are the schemas, as <name>.json, asyncapi.json and openapi.json.
 //
 //go:embed *.json
 var Files embed.FS

@@ -156,5 +156,3 @@ func (f *fixture) eventually(what string, is func() bool) {
 		}
 	}
 }
-
-func (f *fixture) conforms(method, path string, answer *http.Response, data []byte) {}
