@@ -29,7 +29,8 @@ function states(counts) {
   bar.replaceChildren(...counts.map((s) => {
     const width = least + ((100 - least * counts.length) * s.count) / total;
     const segment = h("svg:a", { href: linkTo(s), tabindex: -1 }, h("svg:title", {}, `${s.state}: ${s.count}`),
-      h("svg:rect", { class: `fill-${s.class}`, x: `${from.toFixed(2)}%`, width: `${width.toFixed(2)}%`, height: "100%" }));
+      h("svg:svg", { class: `segment on-${s.class}`, x: `${from.toFixed(2)}%`, width: `${width.toFixed(2)}%`, height: "100%" },
+        h("svg:rect", { width: "100%", height: "100%" }), h("svg:use", { href: `#shape-${slugOf(s.state)}`, x: 7, y: 5, width: 14, height: 14 })));
     from += width;
     return segment;
   }));

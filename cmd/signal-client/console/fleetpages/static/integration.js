@@ -32,7 +32,7 @@ function complete() {
   clear(form);
   complain(form, "");
   if (!$("fqdn").value.trim()) mark(form, "settings.fqdn", "The org's host name is missing.");
-  if (!instance && !$("token").value.trim()) mark(form, "credentials.api_token", "The API token is missing.");
+  if (!instance && $("enabled").checked && !$("token").value.trim()) mark(form, "credentials.api_token", "The API token is missing.");
   focusWrong(form);
   return !form.querySelector("[aria-invalid=true]");
 }
@@ -110,7 +110,6 @@ async function save() {
 
 async function create() {
   const { data } = await call("POST", api, { body: body(values()) });
-  leave();
   sessionStorage.setItem("saved", data.instance);
   location.assign(`${list}/${encodeURIComponent(data.instance)}`);
 }
@@ -123,7 +122,8 @@ async function update(edit) {
     if (e.status !== 412) throw e;
     const { take, mine, tag } = await resolve($("conflict-dialog"), e, edit);
     if (tag) etag = tag;
-    if (take) { leave(); location.reload(); } else if (mine) await update(mine);
+    if (take) location.reload();
+    else if (mine) await update(mine);
   }
 }
 
@@ -156,21 +156,12 @@ async function remove() {
   if (await ask(dialog) !== "delete") return;
   try {
     await call("DELETE", path, { headers: { "If-Match": etag } });
-    leave();
     location.assign(list);
   } catch (e) {
     if (!(e instanceof Problem)) throw e;
     toast(e.status === 412 ? "Not deleted: somebody changed it meanwhile. Load this page again to see what." : `Not deleted. ${e.message}`, "bad");
   }
 }
-
-// What was typed is not lost by mistake.
-
-let leaving = false;
-function leave() { leaving = true; }
-addEventListener("beforeunload", (e) => {
-  if (!leaving && $("save") && Object.keys(changes(before)).length) e.preventDefault();
-});
 
 if ($("save")) {
   form.addEventListener("submit", (e) => { e.preventDefault(); busy($("save"), "Saving…", save); });
@@ -179,7 +170,7 @@ if ($("save")) {
   $("interval").addEventListener("input", readInterval);
   form.addEventListener("input", (e) => {
     const field = e.target.closest("[data-field]");
-    if (field && e.target.getAttribute("aria-invalid")) clear(form, field.dataset.field);
+    if (field && e.target.getAttribute("aria-invalid")) clear(form, field.dataset.field.split(" ")[0]);
   });
   readInterval();
   $("delete")?.addEventListener("click", remove);

@@ -2,7 +2,7 @@
 // something is different.
 
 import { count, h, setAttribute, setText } from "../page/dom.js";
-import { timeElement } from "../page/time.js";
+import { show, timeElement } from "../page/time.js";
 
 /** slugOf is a state as a word for URLs and symbols. */
 export function slugOf(state) { return state.replaceAll(" ", "-"); }
@@ -31,20 +31,22 @@ export function stateInto(element, state, cls) {
   setText(word, state);
 }
 
-/** timeInto shows a time in an element: text stands before it. */
+/** timeInto shows a time in an element: text stands before it. An element that shows one
+ * already is kept. */
 export function timeInto(element, value, as, { none = "never", before = "" } = {}) {
   const date = value ? new Date(value) : null;
   if (!date || isNaN(date)) return setNone(element, value || none);
-  const key = `${before}|${date.toISOString()}|${as}`;
-  if (element.dataset.shows === key) return;
-  element.dataset.shows = key;
-  element.replaceChildren(before, timeElement(date, as));
+  const time = element.querySelector(":scope > time");
+  if (!time || time.dataset.as !== as || element.textContent !== before + time.textContent) return element.replaceChildren(before, timeElement(date, as));
+  if (Date.parse(time.dateTime) === date.getTime()) return;
+  time.dateTime = date.toISOString();
+  show(time);
 }
 
 function setNone(element, text) {
-  if (element.dataset.shows === text) return;
-  element.dataset.shows = text;
-  element.replaceChildren(h("span", { class: "none" }, text));
+  const child = element.firstElementChild;
+  if (element.textContent === text && (!text || child?.className === "none")) return;
+  element.replaceChildren(...(text ? [h("span", { class: "none" }, text)] : []));
 }
 
 /** detailInto says what is to be known of the state besides: when it will be over. */
@@ -60,10 +62,8 @@ export function detailInto(element, i) {
 /** budgetInto shows how much of the org's rate limit is left. */
 export function budgetInto(element, limit) {
   if (!limit) return setNone(element, "not known");
-  const key = `${limit.remaining}/${limit.limit}`;
-  if (element.dataset.shows === key) return;
-  element.dataset.shows = key;
-  element.replaceChildren(`${count(limit.remaining)} `, h("span", { class: "unit" }, `of ${count(limit.limit)} left`));
+  const left = count(limit.remaining), of = `of ${count(limit.limit)} left`;
+  if (element.textContent !== `${left} ${of}`) element.replaceChildren(`${left} `, h("span", { class: "unit" }, of));
 }
 
 /** parts returns the elements of a tile by their data-f. */
@@ -87,10 +87,11 @@ export function patch(tile, i) {
   timeInto(f.event, i.last_event?.published, "age");
   timeInto(f.lag, i.complete_through, "span");
   budgetInto(f.budget, i.rate_limit);
-  if (i.holder) { delete f.holder.dataset.shows; setText(f.holder, i.holder); } else setNone(f.holder, "none");
+  if (i.holder) setText(f.holder, i.holder); else setNone(f.holder, "none");
   setAttribute(f.bars, "d", bars(i.events_hour || []));
   setText(f.hour, count(i.events_last_hour || 0));
-  f.trouble.hidden = !i.last_error;
+  const quiet = !i.last_error && !i.remedy;
+  if (f.trouble.hidden !== quiet) f.trouble.hidden = quiet;
   setText(f.error, i.last_error || "");
   setText(f.remedy, i.remedy || "");
 }

@@ -1,5 +1,6 @@
 // Complaints at the fields of a form. A field is <div class="field" data-field="…"> with an
-// input, and <p class="wrong" id="…"> that the input's aria-describedby names.
+// input and <p class="wrong" id="…">. data-field holds the names, separated by spaces, by
+// which the API complains about it.
 
 /** mark puts a complaint at the field of that name; it reports whether there is one. */
 export function mark(form, name, text) {
@@ -49,16 +50,13 @@ function sentence(text) {
   return /[.!?…]$/.test(s) ? s : s + ".";
 }
 
-// A problem names a field as settings.fqdn; a form may say fqdn.
-function find(form, name) {
-  return [name, name.split(".").pop()].map((n) => form.querySelector(`[data-field="${CSS.escape(n)}"]`)).find(Boolean);
-}
+function find(form, name) { return form.querySelector(`[data-field~="${CSS.escape(name)}"]`); }
 
 function inputOf(field) { return field.querySelector("input, select, textarea"); }
 
 function describe(input, id, on) {
   if (!input) return;
   const ids = new Set((input.getAttribute("aria-describedby") || "").split(/\s+/).filter(Boolean));
-  if (on) ids.add(id); else if (!input.hasAttribute("data-keep-described")) ids.delete(id);
+  if (on) ids.add(id); else ids.delete(id);
   if (ids.size) input.setAttribute("aria-describedby", [...ids].join(" ")); else input.removeAttribute("aria-describedby");
 }
