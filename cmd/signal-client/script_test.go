@@ -28,7 +28,6 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored, "remove": remove,
 			"odd": odd, "sizelimit": sizeLimit,
-			"victorialogs": victoriaLogs, "newest": newest,
 			"replayed": replayed, "stream": streamCommand, "held": held, "goon": goOn,
 		},
 	})

@@ -161,7 +161,7 @@ type progress struct {
 // complete reports whether the index has what the stream has. A few events are always on
 // their way.
 func (p progress) complete() bool {
-	return p.State == index.StateCurrent || p.Behind == 0 && p.State != index.StateFailed
+	return p.Behind == 0 || p.State == index.StateCurrent
 }
 
 // behind tells how far the index is.
@@ -190,6 +190,5 @@ func (t *target) progress(ctx context.Context) (progress, bool) {
 	if answer.StatusCode != http.StatusOK || json.NewDecoder(answer.Body).Decode(&fleet) != nil || fleet.Index == nil {
 		return progress{}, false
 	}
-	state := fleet.Index.State
-	return *fleet.Index, state != index.StateOff && state != index.StateStarting
+	return *fleet.Index, true
 }

@@ -80,7 +80,7 @@ func configure(s search.ChildSettings) error {
 		"retentionPeriod":               strconv.Itoa(int(s.Retention/time.Hour)) + "h",
 		"memory.allowedBytes":           strconv.FormatInt(s.Memory, 10),
 		"storage.minFreeDiskSpaceBytes": strconv.FormatInt(s.LeastFree, 10),
-		"insert.maxLineSizeBytes":       strconv.Itoa(search.MaxLine + 1),
+		"inmemoryDataFlushInterval":     s.WriteEvery.String(),
 		"internalinsert.disable":        "true",
 		"internalselect.disable":        "true",
 		"search.logSlowQueryDuration":   "0s", // a query is nobody else's business
