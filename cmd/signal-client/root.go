@@ -61,6 +61,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 		replay.New(p),
 		cursor.New(p),
 		deadletter.New(p),
+		newConsoleCommand(p),
 		newVersion(p),
 		newHealthcheck(),
 		search.NewIndex(p),
@@ -105,7 +106,7 @@ func complete(root *cobra.Command) {
 		switch {
 		case cmd.Name() == "help":
 			cmd.Hidden = true
-		case cmd.HasSubCommands():
+		case cmd.HasSubCommands() && cmd.RunE == nil:
 			cmd.Args, cmd.RunE = cli.KnownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case cmd.Args == nil:
 			cmd.Args = cli.NoArgs

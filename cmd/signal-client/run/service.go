@@ -47,7 +47,8 @@ type Service struct {
 	// Console is the web console; nil: there is none.
 	Console Console
 
-	hup <-chan os.Signal // reload on each signal; nil: never
+	hup  <-chan os.Signal // reload on each signal; nil: never
+	idle bool             // polls nothing: it serves the console and the index
 
 	metrics *telemetry.Metrics
 	unowned *unownedCount
@@ -96,7 +97,10 @@ func (s *Service) Run(ctx context.Context) error {
 	if b.Revision != "unknown" {
 		log = log.With("revision", b.Revision)
 	}
-	log.Info("signal-client "+b.Version, "replica", s.Config.Process.Replica)
+	if !s.idle {
+		log = log.With("replica", s.Config.Process.Replica)
+	}
+	log.Info("signal-client " + b.Version)
 	if err := s.count(); err != nil {
 		return err
 	}
@@ -160,6 +164,9 @@ func (s *Service) withNATS(ctx context.Context) error {
 func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 	defer drain(conn)
 	s.nats.conn.Store(conn)
+	if s.idle {
+		return s.watch(ctx, conn)
+	}
 	store, err := s.provision(ctx, conn)
 	if err != nil {
 		return err
@@ -169,21 +176,16 @@ func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 			return err
 		}
 	}
-	if s.Index != nil {
-		defer inBackground(ctx, func(ctx context.Context) error { return s.Index.Run(ctx, store) })()
-	}
-	if s.Console != nil {
-		defer inBackground(ctx, func(ctx context.Context) error { return s.Console.Run(ctx, store) })()
-	}
+	defer s.beside(ctx, store)()
 	return s.work(ctx, store)
 }
 
 // open connects to the configured server, or starts the embedded one.
 func (s *Service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
-	if s.Config.NATS.Embedded() {
+	if s.Config.NATS.Embedded() && !s.idle {
 		return s.openEmbedded(ctx)
 	}
-	d, err := s.Config.NATS.Dialing()
+	d, err := s.Config.NATS.To(s.Config.Server)
 	if err != nil {
 		return nil, nil, err
 	}

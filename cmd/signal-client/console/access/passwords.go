@@ -230,3 +230,9 @@ func (p *passwordFile) changed(state fileState) bool {
 	p.state = state
 	return changed
 }
+
+// CheckAccount returns what is wrong with a line of a password file.
+func CheckAccount(line string) error {
+	_, err := readAccount(line)
+	return err
+}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
@@ -35,6 +37,20 @@ type Console struct {
 // ServesConsole reports whether run serves the console.
 func (c Config) ServesConsole() bool {
 	return c.Console.Serve == ConsoleOn || c.Console.Serve == consoleAuto && c.NATS.Embedded()
+}
+
+// ConsoleSections returns pointers to the sections that the console alone uses.
+func (c *Config) ConsoleSections() []section {
+	return []section{&c.NATS, &c.Server, &c.Process, &c.Console, &c.Search, &c.Log}
+}
+
+// LoadConsole is Load for a process that serves the console alone.
+func (c *Config) LoadConsole(cmd *cobra.Command) error {
+	if err := Load(cmd, c.ConsoleSections()...); err != nil {
+		return err
+	}
+	c.Console.Serve, c.Stream.Replicas = ConsoleOn, 1
+	return errors.Join(c.faultsTogether()...)
 }
 
 // ConsoleIsOpen reports whether the console would ask nobody who he is, at an address that
