@@ -54,7 +54,7 @@ func NewConsoleCommand(p *cli.Program, newConsole NewConsole) *cobra.Command {
 			if err := c.LoadConsole(cmd); err != nil {
 				return err
 			}
-			s := &Service{Config: c, Log: c.Log.Logger(p.Out()), idle: true}
+			s := &Service{Config: c, Log: c.Log.Logger(p.Out()), Idle: true}
 			if err := s.Equip(newConsole); err != nil {
 				return err
 			}

@@ -42,13 +42,14 @@ type Service struct {
 	Locks func(*locks.Locks) pipeline.Locks
 	// Opened, unless nil, is called when streams and buckets exist; nothing is polled yet.
 	Opened func(context.Context, *jets.Store, *embedded.Server) error
+	// Idle: it polls nothing, creates no stream, and serves the index and the console only.
+	Idle bool
 	// Index is the search index; nil: there is none.
 	Index *search.Service
 	// Console is the web console; nil: there is none.
 	Console Console
 
-	hup  <-chan os.Signal // reload on each signal; nil: never
-	idle bool             // polls nothing: it serves the console and the index
+	hup <-chan os.Signal // reload on each signal; nil: never
 
 	metrics *telemetry.Metrics
 	unowned *unownedCount
@@ -97,7 +98,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if b.Revision != "unknown" {
 		log = log.With("revision", b.Revision)
 	}
-	if !s.idle {
+	if !s.Idle {
 		log = log.With("replica", s.Config.Process.Replica)
 	}
 	log.Info("signal-client " + b.Version)
@@ -164,7 +165,7 @@ func (s *Service) withNATS(ctx context.Context) error {
 func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 	defer drain(conn)
 	s.nats.conn.Store(conn)
-	if s.idle {
+	if s.Idle {
 		return s.watch(ctx, conn)
 	}
 	store, err := s.provision(ctx, conn)
@@ -182,7 +183,7 @@ func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 
 // open connects to the configured server, or starts the embedded one.
 func (s *Service) open(ctx context.Context) (*jets.Conn, *embedded.Server, error) {
-	if s.Config.NATS.Embedded() && !s.idle {
+	if s.Config.NATS.Embedded() && !s.Idle {
 		return s.openEmbedded(ctx)
 	}
 	d, err := s.Config.NATS.To(s.Config.Server)

@@ -124,7 +124,7 @@ func (e *Refusals) Take() string {
 func Server(t *testing.T) (*server.Server, *Refusals) {
 	t.Helper()
 	jetstest.ForgetTimers()
-	for _, variable := range []string{"STAGE_PASSWORD", "SIEM_PASSWORD", "REPLAY_PASSWORD", "ADMIN_PASSWORD"} {
+	for _, variable := range []string{"STAGE_PASSWORD", "SIEM_PASSWORD", "REPLAY_PASSWORD", "CONSOLE_PASSWORD", "ADMIN_PASSWORD"} {
 		t.Setenv(variable, "pw")
 	}
 	conf := strings.NewReplacer("127.0.0.1:4222", "127.0.0.1:-1", "/var/lib/nats", jetstest.TempDir(t)).
