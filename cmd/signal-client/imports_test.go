@@ -79,6 +79,7 @@ var arrows = []arrow{
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/notify", internals("source")},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
+	{program + "/internal/consoleclient", internals("", "term", "problem", "config")},
 	{program + "/internal/...", nil}, // a new one needs an arrow of its own
 	{program + "/console/page", []string{program + "/console/access"}},
 	{program + "/console/signalpages", append(internals("", "problem"), program+"/console/access", program+"/console/page", program+"/console/view")},

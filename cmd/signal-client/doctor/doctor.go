@@ -11,6 +11,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/consoleclient"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
@@ -60,7 +61,9 @@ type doctor struct {
 	server config.Server
 	stream config.Stream
 	okta   config.Okta
+	search config.Search
 
+	console   *consoleclient.Client
 	oktaFault error // why the environment's org is invalid; nil: it is valid, or there is none
 }
 
@@ -108,7 +111,12 @@ func (d *doctor) load(cmd *cobra.Command) error {
 		return problem.Usage(fmt.Sprintf("--timeout=%s", d.timeout), "it is at least 100ms", "--timeout=10s")
 	}
 	d.oktaFault = config.Load(cmd, &d.okta)
-	return config.Load(cmd, &d.nats, &d.server, &d.stream)
+	if err := config.Load(cmd, &d.nats, &d.server, &d.stream, &d.search); err != nil {
+		return err
+	}
+	var err error
+	d.console, err = consoleclient.Load(cmd)
+	return err
 }
 
 func (d *doctor) asked(instance string) bool {

@@ -35,6 +35,7 @@ func (s *surroundings) streamChecks() []check {
 	return append(checks,
 		one(groupStreams, "retention", s.retention),
 		one(groupStreams, "dead letters", s.deadLetters),
+		one(groupStreams, "search index", s.index),
 	)
 }
 

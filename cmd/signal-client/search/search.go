@@ -176,8 +176,8 @@ func (s *searchCommand) most() int {
 func (s *searchCommand) conclude(ctx context.Context, found int, more bool) {
 	p, known := s.progress(ctx)
 	switch {
-	case known && !p.complete():
-		s.Say("%s", p.behind(found))
+	case known && !p.Complete():
+		s.Say("%s", behind(p, found))
 	case known && found == 0:
 		s.Say("No event matches.")
 	case found == 0:

@@ -16,6 +16,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/consoleclient"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/sink/scan"
@@ -48,7 +49,7 @@ func start(t *testing.T, typed string, flags ...string) (*searchtest.Server, *se
 	if err := s.cmd.ParseFlags(flags); err != nil {
 		t.Fatal(err)
 	}
-	s.index, s.console = &server.Index, &index.Index{URL: "http://127.0.0.1:1", HTTP: &http.Client{}}
+	s.index, s.direct, s.console = &server.Index, true, &consoleclient.Client{URL: "http://127.0.0.1:1", HTTP: &http.Client{}}
 	return server, s, rows
 }
 

@@ -38,8 +38,8 @@ func (s *searchCommand) follow(ctx context.Context) error {
 	if err != nil {
 		return s.ended(ctx, err)
 	}
-	if p, known := s.progress(ctx); known && !p.complete() {
-		s.Say("%s Events that are indexed from now on follow, older ones among them.", p.behind(1))
+	if p, known := s.progress(ctx); known && !p.Complete() {
+		s.Say("%s Events that are indexed from now on follow, older ones among them.", behind(p, 1))
 	}
 	t := &tail{searchCommand: s, low: newest, next: newest, at: time.Now(), printed: map[uint64]bool{}}
 	tick := time.NewTicker(tailEvery)

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/consoleclient"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	index "github.com/witfoo/signal-client/sink/search"
@@ -24,62 +25,38 @@ import (
 
 // target is what is asked: a VictoriaLogs, or a console.
 type target struct {
-	console *index.Index // of the service; it answers what its index answers
-	index   *index.Index // the console, or the VictoriaLogs
+	console *consoleclient.Client
+	index   *index.Index // the VictoriaLogs, or the console, which answers what its index answers
+	direct  bool         // it is a VictoriaLogs
 }
 
 // load reads from the environment whom to ask.
-func (t *target) load(cmd *cobra.Command) error {
-	var (
-		where   config.Search
-		process config.Process
-		console config.ConsoleAddress
-		access  config.ConsoleToken
-	)
-	if err := config.Load(cmd, &where, &process, &console, &access); err != nil {
+func (t *target) load(cmd *cobra.Command) (err error) {
+	var where config.Search
+	if err := config.Load(cmd, &where); err != nil {
 		return err
 	}
-	token, err := access.Token()
+	if t.console, err = consoleclient.Load(cmd); err != nil {
+		return err
+	}
+	if t.direct = where.Remote(); !t.direct {
+		t.index = &index.Index{URL: t.console.URL, HTTP: t.console.HTTP}
+		return nil
+	}
+	asked, err := config.Config{Search: where}.Index(nil)
 	if err != nil {
 		return err
 	}
-	at := strings.TrimSuffix(console.URL, "/")
-	if at == "" {
-		at = "http://" + config.Reachable(process.HTTPAddr)
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	client := &http.Client{Transport: bearer{token.Reveal(), transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	t.console = &index.Index{URL: at, HTTP: client}
-	t.index = t.console
-	if where.Remote() {
-		asked, err := config.Config{Search: where}.Index(nil)
-		if err != nil {
-			return err
-		}
-		t.index = &index.Index{URL: asked.Mode, User: asked.User, Password: asked.Password, HTTP: &http.Client{Transport: transport}}
-	}
+	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	t.index = &index.Index{URL: asked.Mode, User: asked.User, Password: asked.Password, HTTP: client}
 	return nil
-}
-
-// bearer sends an API token with each request.
-type bearer struct {
-	token string // empty: none
-	next  http.RoundTripper
-}
-
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if b.token != "" {
-		r = r.Clone(r.Context())
-		r.Header.Set("Authorization", "Bearer "+b.token)
-	}
-	return b.next.RoundTrip(r)
 }
 
 // ask sends a query, the form's, as it was typed. The caller closes the body. A query that
 // is refused gives an *index.QueryError.
 func (t *target) ask(ctx context.Context, q url.Values) (io.ReadCloser, error) {
 	typed, form := q.Get("query"), maps.Clone(q)
-	if t.index != t.console { // which does so itself
+	if t.direct { // the console does so itself
 		form.Set("query", index.Query(typed))
 	}
 	answer, err := t.index.Get(ctx, "/select/logsql/query", form)
@@ -98,7 +75,7 @@ func (t *target) ask(ctx context.Context, q url.Values) (io.ReadCloser, error) {
 	switch {
 	case told.Offset != nil:
 		return nil, &index.QueryError{Query: typed, Offset: *told.Offset, Text: told.Cause}
-	case t.index != t.console && answer.StatusCode == http.StatusBadRequest:
+	case t.direct && answer.StatusCode == http.StatusBadRequest:
 		return nil, index.Complaint(typed, body)
 	}
 	return nil, t.refused(answer, told, body)
@@ -117,7 +94,7 @@ func (t *target) unreachable(err error) error {
 	}
 	p := &problem.Error{Op: "search at " + t.index.URL, Err: errors.New(problem.Innermost(err)), Code: problem.Unreachable}
 	p.Hint = "SIGNAL_CLIENT_SEARCH=<the URL of the VictoriaLogs>"
-	if t.index == t.console {
+	if !t.direct {
 		p.Hint = "start the service (signal-client run); if its console is elsewhere: SIGNAL_CLIENT_CONSOLE_URL=http://<host>:8000"
 	}
 	return p
@@ -131,7 +108,7 @@ func (t *target) refused(answer *http.Response, told document, body []byte) erro
 	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusFound || code == http.StatusSeeOther:
 		p.Err, p.Code = fmt.Errorf("it asks who you are (%s)", answer.Status), problem.BadCredential
 		p.Hint = "SIGNAL_CLIENT_CONSOLE_TOKEN_FILE=<file of an API token, which signal-client console token new prints>"
-		if t.index != t.console {
+		if t.direct {
 			p.Hint = "SIGNAL_CLIENT_SEARCH_USER and SIGNAL_CLIENT_SEARCH_PASSWORD_FILE"
 		}
 	case code == http.StatusNotFound && p.Hint == "":
@@ -150,22 +127,8 @@ func firstLine(body []byte) string {
 	return string(line)
 }
 
-// progress is how far the index is, as the console says.
-type progress struct {
-	State   index.State `json:"state"`
-	Stream  uint64      `json:"stream"`
-	Indexed uint64      `json:"indexed"`
-	Behind  uint64      `json:"behind"`
-}
-
-// complete reports whether the index has what the stream has. A few events are always on
-// their way.
-func (p progress) complete() bool {
-	return p.Behind == 0 || p.State == index.StateCurrent
-}
-
 // behind tells how far the index is.
-func (p progress) behind(found int) string {
+func behind(p consoleclient.Progress, found int) string {
 	text := "The index is not complete: indexed " + term.Number(p.Indexed) + " of " + term.Number(p.Stream) + "."
 	if found == 0 {
 		return "No event found so far. " + text
@@ -174,21 +137,9 @@ func (p progress) behind(found int) string {
 }
 
 // progress asks the console how far the index is; false: it does not say.
-func (t *target) progress(ctx context.Context) (progress, bool) {
+func (t *target) progress(ctx context.Context) (consoleclient.Progress, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.console.URL+"/api/v1/fleet", nil)
-	if err != nil {
-		return progress{}, false
-	}
-	answer, err := t.console.HTTP.Do(req)
-	if err != nil {
-		return progress{}, false
-	}
-	defer answer.Body.Close()
-	var fleet struct{ Index *progress }
-	if answer.StatusCode != http.StatusOK || json.NewDecoder(answer.Body).Decode(&fleet) != nil || fleet.Index == nil {
-		return progress{}, false
-	}
-	return *fleet.Index, true
+	p, err := t.console.Index(ctx)
+	return p, err == nil && p.Known()
 }
