@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"signal-client": main})
 }
 
-// The command line as users see it: testdata/script/*.txtar.
+// The command line as its users see it: testdata/script/*.txtar.
 func TestScripts(t *testing.T) {
 	jetstest.ForgetTimers()
 	testscript.Run(t, testscript.Params{
@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored, "remove": remove,
 			"odd": odd, "sizelimit": sizeLimit,
+			"victorialogs": victoriaLogs, "newest": newest,
 			"replayed": replayed, "stream": streamCommand, "held": held, "goon": goOn,
 		},
 	})
