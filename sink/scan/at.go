@@ -31,9 +31,9 @@ type AbsentError struct {
 
 func (e *AbsentError) Error() string { return fmt.Sprintf("event %d: %s", e.Seq, e.Why) }
 
-// At reads the event at a sequence from the stream's leader. If none stands there, the
-// error is an *[AbsentError].
-func At(ctx context.Context, conn *jets.Conn, kind *pipeline.Kind, seq uint64) (*Stored, error) {
+// At reads the event at a sequence from the stream's leader, of any of the kinds. If none
+// stands there, the error is an *[AbsentError].
+func At(ctx context.Context, conn *jets.Conn, kinds []*pipeline.Kind, seq uint64) (*Stored, error) {
 	m, err := conn.At(ctx, jets.StreamSignals, seq)
 	if errors.Is(err, jets.ErrNoMessage) {
 		return nil, absent(ctx, conn, seq)
@@ -41,11 +41,12 @@ func At(ctx context.Context, conn *jets.Conn, kind *pipeline.Kind, seq uint64) (
 	if err != nil {
 		return nil, err
 	}
-	e := storedOf(kind, m)
-	if e.Instance == "" {
-		return nil, &AbsentError{Seq: seq, Why: NoEvent, Message: m}
+	for _, kind := range kinds {
+		if e := storedOf(kind, m); e.Instance != "" {
+			return e, nil
+		}
 	}
-	return e, nil
+	return nil, &AbsentError{Seq: seq, Why: NoEvent, Message: m}
 }
 
 // Newest reads the newest event of an instance from the stream's leader. Its error matches

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/sinktest"
@@ -22,7 +23,7 @@ func TestAt(t *testing.T) {
 	for _, s := range []uint64{old, gone, removed} {
 		st.Delete(s)
 	}
-	at := func(seq uint64) (*Stored, error) { return At(t.Context(), st.Store.Conn, sinktest.Kind, seq) }
+	at := func(seq uint64) (*Stored, error) { return At(t.Context(), st.Store.Conn, []*pipeline.Kind{{Name: "auth1"}, sinktest.Kind}, seq) }
 
 	e, err := at(seq)
 	st.OK(err)

@@ -16,10 +16,10 @@ import (
 
 // rawPrinter prints the bytes of events, which it reads from the stream.
 type rawPrinter struct {
-	to   term.Screen
-	conn *jets.Conn
-	kind *pipeline.Kind
-	gone int // events of the index that the stream does not hold
+	to    term.Screen
+	conn  *jets.Conn
+	kinds []*pipeline.Kind
+	gone  int // events of the index that the stream does not hold
 }
 
 // rawAtOnce is how many events are read at the same time.
@@ -31,7 +31,7 @@ func (p *rawPrinter) rows(ctx context.Context, rows []row) error {
 	group.SetLimit(rawAtOnce)
 	for i, r := range rows {
 		group.Go(func() (err error) {
-			events[i], err = scan.At(ctx, p.conn, p.kind, r.seq)
+			events[i], err = scan.At(ctx, p.conn, p.kinds, r.seq)
 			if _, absent := errors.AsType[*scan.AbsentError](err); absent {
 				return nil
 			}

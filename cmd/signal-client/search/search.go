@@ -132,7 +132,7 @@ func (s *searchCommand) open(cmd *cobra.Command) (done func(), err error) {
 		if err != nil {
 			return nil, err
 		}
-		s.to = &rawPrinter{to: out, conn: store.Conn, kind: store.Kind}
+		s.to = &rawPrinter{to: out, conn: store.Conn, kinds: store.Kinds}
 		return done, nil
 	case s.json || !out.Terminal:
 		s.to = linePrinter{out}

@@ -33,7 +33,7 @@ func (a *api) signal(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, bad(http.StatusBadRequest, "seq", "it is no sequence of the stream", "write a number from 1 on"))
 		return
 	}
-	e, err := scan.At(r.Context(), a.Store.Conn, a.Store.Kind, seq)
+	e, err := scan.At(r.Context(), a.Store.Conn, a.Store.Kinds, seq)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -44,7 +44,7 @@ func (a *api) signal(w http.ResponseWriter, r *http.Request) {
 		a.bytes(w, e)
 		return
 	}
-	answer(w, http.StatusOK, documentOf(a.Store.Kind.Name, e))
+	answer(w, http.StatusOK, documentOf(e))
 }
 
 // bytes answers with an event's exact bytes, and its headers as Signal-Header-….
@@ -58,8 +58,8 @@ func (a *api) bytes(w http.ResponseWriter, e *scan.Stored) {
 	_, _ = w.Write(e.Data) // the client is gone
 }
 
-func documentOf(kind string, e *scan.Stored) signal {
-	s := signal{Seq: e.Seq, Instance: e.Instance, Subject: jets.SubjectEvents(kind, e.Instance), Stored: e.At.UTC(), Headers: e.Header}
+func documentOf(e *scan.Stored) signal {
+	s := signal{Seq: e.Seq, Instance: e.Instance, Subject: jets.SubjectEvents(e.Kind.Name, e.Instance), Stored: e.At.UTC(), Headers: e.Header}
 	if utf8.Valid(e.Data) {
 		s.Data = string(e.Data)
 	} else {

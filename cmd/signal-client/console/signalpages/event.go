@@ -62,7 +62,7 @@ func (p *pages) event(w http.ResponseWriter, r *http.Request) {
 		p.missing(w, r)
 		return
 	}
-	e, err := scan.At(r.Context(), p.Store.Conn, p.Store.Kind, seq)
+	e, err := scan.At(r.Context(), p.Store.Conn, p.Store.Kinds, seq)
 	if absent, ok := errors.AsType[*scan.AbsentError](err); ok {
 		p.absent(w, r, absent)
 		return
@@ -187,11 +187,13 @@ func (p *pages) absent(w http.ResponseWriter, r *http.Request, why *scan.AbsentE
 	case scan.Removed:
 		page.Title, page.Explanation = "Deleted", "The stream holds messages before and after this sequence, but none here: somebody has deleted or purged it."
 	case scan.NoEvent:
-		page.Title, page.Explanation = "Not an event", "The message at this sequence is not an event of "+p.Store.Kind.Title+"."
+		page.Title, page.Explanation = "Not an event", "The message at this sequence is no event of a source that this program knows."
 		page.Subject = why.Message.Subject
-		if strings.HasPrefix(page.Subject, jets.SubjectPosition(p.Store.Kind.Name, "")) {
-			page.Title, page.Explanation = "A position", "After each page of events the poller stores how far it has come. This is such a message, not an event."
-			page.Position = positionOf(p.Store.Kind.Name, why.Message)
+		for _, kind := range p.Store.Kinds {
+			if strings.HasPrefix(page.Subject, jets.SubjectPosition(kind.Name, "")) {
+				page.Title, page.Explanation = "A position", "After each page of events the poller stores how far it has come. This is such a message, not an event."
+				page.Position = positionOf(kind.Name, why.Message)
+			}
 		}
 	}
 	p.Render(w, r, http.StatusNotFound, "signals/absent", page)

@@ -3,8 +3,8 @@ package signalpages
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
-	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
 )
 
@@ -15,28 +15,36 @@ type searchPage struct {
 	Index    view.Index // as the page is made
 }
 
-// settings is what the search in the browser must know of the kind of source.
+// settings is what the search in the browser must know of the kinds of sources.
 type settings struct {
-	Kind    string     `json:"kind"`
 	Columns []string   `json:"columns"`
 	Facets  []string   `json:"facets"`
 	Index   view.Index `json:"index"`
-	User    string     `json:"user"`
 }
 
 func (p *pages) search(w http.ResponseWriter, r *http.Request) {
-	reading, index := p.Store.Kind.Reading, p.Index()
-	data, err := json.Marshal(settings{
-		Kind:    p.Store.Kind.Title,
-		Columns: append(reading.Columns[:len(reading.Columns):len(reading.Columns)], "instance"),
-		Facets:  append([]string{"instance"}, reading.Facets...),
-		Index:   index,
-		User:    access.From(r.Context()).Name,
-	})
+	index := p.Index()
+	s := settings{Index: index, Facets: []string{"instance"}}
+	for _, kind := range p.Store.Kinds {
+		s.Columns = append(s.Columns, added(kind.Reading.Columns, s.Columns)...)
+		s.Facets = append(s.Facets, added(kind.Reading.Facets, s.Facets)...)
+	}
+	s.Columns = append(s.Columns, "instance")
+	data, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // plain data
 	}
 	p.Render(w, r, http.StatusOK, "signals/search", searchPage{Query: r.URL.Query().Get("q"), Settings: string(data), Index: index})
+}
+
+// added returns the fields that are not among those had.
+func added(fields, had []string) (all []string) {
+	for _, f := range fields {
+		if !slices.Contains(had, f) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // index answers with how far the index is, for a page that waits for it.

@@ -265,6 +265,7 @@ function showValues() {
 /** progress says what was found, how far back, and what can be done. */
 function progress() {
   const mine = run, n = mine.found.length;
+  $("results").hidden = Boolean(mine.unavailable) && n === 0;
   $("stop").hidden = !mine.working;
   $("results").setAttribute("aria-busy", String(mine.working));
   const canMore = !mine.working && !mine.madeByPipes && !mine.unavailable && !mine.pager.complete && $("query-wrong").hidden;
@@ -327,6 +328,7 @@ function complain(e) {
 // ---- live tail
 
 function startTail() {
+  if (!waiting.usable) return search();
   leave();
   complain(null);
   timeline.hide();
