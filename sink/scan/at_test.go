@@ -23,7 +23,9 @@ func TestAt(t *testing.T) {
 	for _, s := range []uint64{old, gone, removed} {
 		st.Delete(s)
 	}
-	at := func(seq uint64) (*Stored, error) { return At(t.Context(), st.Store.Conn, []*pipeline.Kind{{Name: "auth1"}, sinktest.Kind}, seq) }
+	at := func(seq uint64) (*Stored, error) {
+		return At(t.Context(), st.Store.Conn, []*pipeline.Kind{{Name: "auth1"}, sinktest.Kind}, seq)
+	}
 
 	e, err := at(seq)
 	st.OK(err)
