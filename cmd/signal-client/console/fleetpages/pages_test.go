@@ -275,8 +275,12 @@ func TestFirstRun(t *testing.T) {
 			t.Errorf("%s: %d buttons, want %d: %s", role, got, want, d.text())
 		}
 	}
-	if d := get(t, picture{fleet: &view.Fleet{}}, access.RoleAdmin, "/"); strings.Contains(d.text(), "No org is connected yet") {
-		t.Error("a fleet that is not read yet is called empty")
+	for path, words := range map[string]string{"/": "Reading the fleet", list: "Reading the integrations"} {
+		d := get(t, picture{fleet: &view.Fleet{}}, access.RoleAdmin, path)
+		empty := d.find(func(n document) bool { return n.has("data-empty") })
+		if !strings.Contains(d.text(), words) || empty == nil && strings.Contains(d.text(), "No org is connected yet") || empty != nil && !empty.has("hidden") {
+			t.Errorf("%s: a fleet that is not read yet is called empty", path)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -87,6 +89,31 @@ func TestBrokenPage(t *testing.T) {
 	w := answer(t, access.User{Name: "ann"}, func(r *Renderer, w http.ResponseWriter, req *http.Request) { r.Render(w, req, 200, "own/broken", "x") })
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "Half") || !strings.Contains(w.Body.String(), "Back to the fleet") {
 		t.Errorf("answer %d: %s", w.Code, w.Body)
+	}
+}
+
+// A large page is compressed for who understands it.
+func TestCompressed(t *testing.T) {
+	for _, c := range []struct {
+		accept, data, encoding string
+	}{{"br, gzip", strings.Repeat("tile ", 10000), "gzip"}, {"", strings.Repeat("tile ", 10000), ""}, {"gzip", "small", ""}} {
+		w := answer(t, access.User{Name: "ann"}, func(r *Renderer, w http.ResponseWriter, req *http.Request) {
+			req.Header.Set("Accept-Encoding", c.accept)
+			r.Render(w, req, 200, "own/one", c.data)
+		})
+		var body io.Reader = w.Body
+		if w.Header().Get("Content-Encoding") != c.encoding || w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: %v", c.accept, w.Header())
+		}
+		if c.encoding != "" {
+			var err error
+			if body, err = gzip.NewReader(w.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if page, err := io.ReadAll(body); err != nil || !strings.Contains(string(page), c.data) {
+			t.Errorf("%q: the page is not whole: %v", c.accept, err)
+		}
 	}
 }
 

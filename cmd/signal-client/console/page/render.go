@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"compress/gzip"
 	"embed"
 	"fmt"
 	"html/template"
@@ -139,9 +140,28 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, status int, 
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "private, no-cache")
+	h.Add("Vary", "Accept-Encoding")
+	send(w, req, status, body.Bytes())
+}
+
+// worthCompressing is the least size of a page that is compressed: hundreds of tiles shrink
+// to a twentieth.
+const worthCompressing = 16 << 10
+
+func send(w http.ResponseWriter, req *http.Request, status int, body []byte) {
+	if len(body) < worthCompressing || !strings.Contains(req.Header.Get("Accept-Encoding"), "gzip") {
+		w.WriteHeader(status)
+		if req.Method != http.MethodHead {
+			_, _ = w.Write(body) // the reader is gone: nobody to tell
+		}
+		return
+	}
+	w.Header().Set("Content-Encoding", "gzip")
 	w.WriteHeader(status)
 	if req.Method != http.MethodHead {
-		_, _ = w.Write(body.Bytes()) // the reader is gone: nobody to tell
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // a level that exists
+		_, _ = z.Write(body)
+		_ = z.Close()
 	}
 }
 

@@ -14,8 +14,8 @@ const results = {
   wrong: ["red", "✕", "wrong", "not written"],
 };
 
-async function send(file, { preview, replace }) {
-  const response = await fetch(`/api/v1/integrations/import?preview=${preview}&replace=${replace}`, { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
+async function send(text, { preview, replace }) {
+  const response = await fetch(`/api/v1/integrations/import?preview=${preview}&replace=${replace}`, { method: "POST", body: text, headers: { "Content-Type": "text/csv" } });
   const answer = await response.json();
   if (!response.ok) throw new Problem(response.status, answer);
   return answer.rows;
@@ -25,6 +25,8 @@ async function send(file, { preview, replace }) {
 export function importer(button, dialog) {
   const $ = (id) => dialog.querySelector("#" + id);
   const file = $("import-file"), replace = $("import-replace"), write = $("import-write"), wrong = $("import-wrong");
+
+  let chosen = ""; // the file's text: what was shown is what is written
 
   const say = (text) => { wrong.hidden = !text; setText(wrong, text); };
 
@@ -51,14 +53,14 @@ export function importer(button, dialog) {
     setText($("import-count"), Object.entries(results).filter(([r]) => of(r)).map(([r, [, , will, did]]) => `${count(of(r))} ${written ? did : will}`).join(", ") +
       (of("wrong") && !written ? ". Correct the file first: either all rows are written or none." : ""));
     write.disabled = written || todo === 0 || of("wrong") > 0;
-    setText(write, todo && !written ? `Import ${count(todo)}` : "Import");
+    setText(write, todo && !written && !of("wrong") ? `Import ${count(todo)}` : "Import");
   }
 
   async function run(preview) {
     write.disabled = true;
     say("");
     try {
-      show(await send(file.files[0], { preview, replace: replace.checked }), !preview);
+      show(await send(chosen, { preview, replace: replace.checked }), !preview);
       if (!preview) setText($("import-cancel"), "Close");
     } catch (e) {
       reset();
@@ -68,11 +70,18 @@ export function importer(button, dialog) {
 
   function look() {
     reset();
-    if (file.files.length) run(true);
+    if (chosen) run(true);
   }
 
-  button.addEventListener("click", () => { file.value = ""; reset(); dialog.showModal(); });
-  file.addEventListener("change", look);
+  async function choose() {
+    chosen = file.files.length ? await file.files[0].text() : "";
+    look();
+    if (file.files.length && !chosen) say("The file is empty.");
+  }
+
+  button.addEventListener("click", () => { file.value = chosen = ""; reset(); dialog.showModal(); });
+  file.addEventListener("click", () => { file.value = ""; }); // so that a corrected file can be chosen again
+  file.addEventListener("change", choose);
   replace.addEventListener("change", look);
   $("import-cancel").addEventListener("click", () => dialog.close());
   write.addEventListener("click", () => run(false));

@@ -134,6 +134,7 @@ function saved({ data, etag: tag }) {
   readInterval();
   setText($("fqdn-cleaned"), "");
   setText($("heading"), data.name || instance);
+  setText($("delete-title"), `Delete ${data.name || instance}?`);
   document.title = `${data.name || instance} – signal-client`;
   toast("Saved. The org is polled at once.", "ok");
   now.saved();

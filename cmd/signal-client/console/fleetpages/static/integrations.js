@@ -108,6 +108,10 @@ function gone(instance) {
 }
 
 function fleet(f) {
+  if (f.complete && !document.querySelector("[data-wait]").hidden) {
+    document.querySelector("[data-wait]").hidden = true;
+    tally();
+  }
   const away = $("away");
   away.hidden = !f.away;
   setText(away, f.away ? `NATS is not connected: what is shown is from before. ${f.away}` : "");
