@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
@@ -133,6 +134,20 @@ func TestSecondIsToldWhatChanged(t *testing.T) {
 	f.want(200, "PATCH", "/api/v1/integrations/acme", `{"name":"Mine"}`, "If-Match", "*")
 }
 
+// Edits that name no revision are made one after another, and none is lost.
+func TestEditsAtOnce(t *testing.T) {
+	f := newFixture(t)
+	f.want(201, "POST", "/api/v1/integrations", f.acme("s3cret"))
+	var wg sync.WaitGroup
+	for _, edit := range []string{`{"name":"New"}`, `{"poll_interval":"7m"}`, `{"enabled":false}`} {
+		wg.Go(func() { f.ask("PATCH", "/api/v1/integrations/acme", edit) })
+	}
+	wg.Wait()
+	if v := f.stored("acme"); v["name"] != "New" || v["poll_interval"] != "7m" || v["enabled"] != false {
+		t.Errorf("stored is %v", v)
+	}
+}
+
 // A stored secret is not sent to another host, neither by a test nor after saving.
 func TestSecretStaysWithItsHost(t *testing.T) {
 	f := newFixture(t)
@@ -148,6 +163,10 @@ func TestSecretStaysWithItsHost(t *testing.T) {
 		}
 	}
 	f.want(200, "PATCH", "/api/v1/integrations/acme", `{"settings":{"fqdn":"acme.example.com"},"credentials":{"api_token":"new"}}`)
+	f.want(200, "PATCH", "/api/v1/integrations/acme", `{"credentials":{"api_token_file":"/run/secrets/acme"}}`)
+	if r := f.want(422, "PATCH", "/api/v1/integrations/acme", elsewhere); r.member("field") != "credentials.api_token_file" {
+		t.Errorf("refused with %s", r.body)
+	}
 }
 
 // A viewer reads, and changes nothing.

@@ -62,6 +62,17 @@ func (v *View) Create(ctx context.Context, by access.User, instance string, valu
 // Update changes an integration. It takes effect within about a second. Its errors are
 // *Invalid, *Conflict, orgs.ErrNotFound, ErrStatic, and those of NATS.
 func (v *View) Update(ctx context.Context, by access.User, instance string, e Edit) (Document, error) {
+	d, err := v.update(ctx, by, instance, e)
+	for try := 1; e.Revision == 0 && errors.Is(err, pipeline.ErrChanged) && try < mostTries; try++ {
+		d, err = v.update(ctx, by, instance, e) // of the newest
+	}
+	return d, err
+}
+
+// mostTries is how often an edit of whatever is the newest revision is tried.
+const mostTries = 5
+
+func (v *View) update(ctx context.Context, by access.User, instance string, e Edit) (Document, error) {
 	before, err := v.stored(ctx, instance)
 	if err != nil {
 		return Document{}, err
@@ -80,7 +91,7 @@ func (v *View) Update(ctx context.Context, by access.User, instance string, e Ed
 		return Document{}, invalid(instance, err)
 	}
 	changed.Tidy(i)
-	if err := keepsHost(was, changed, instance); err != nil {
+	if err := keepsHost(was, changed, e.Value, instance); err != nil {
 		return Document{}, err
 	}
 	if changed.Equal(was) {
@@ -100,8 +111,8 @@ func (v *View) Update(ctx context.Context, by access.User, instance string, e Ed
 
 // keepsHost refuses to send a stored secret to another host than the one that it was
 // entered for.
-func keepsHost(was, is orgs.Value, instance string) error {
-	kept := is.KeptSecrets(was)
+func keepsHost(was, is, edit orgs.Value, instance string) error {
+	kept := is.KeptSecrets(was, edit)
 	before, err := was.Read(instance)
 	if len(kept) == 0 || err != nil {
 		return nil
@@ -187,8 +198,7 @@ func (v *View) static(ctx context.Context, instance string) (buckets.Written, bo
 	return orgs.FromEnvironment(ctx, v.config.Store, instance)
 }
 
-// taken returns the names in use, those of removed integrations, whose events are kept,
-// included.
+// taken returns the names in use: in INTEGRATIONS and in services' environments.
 func (v *View) taken(ctx context.Context) (map[string]bool, error) {
 	taken := map[string]bool{}
 	err := v.config.Store.Conn.Each(ctx, jets.BucketIntegrations, ">", false, func(e jets.KVEntry) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -42,6 +43,9 @@ type Conflict struct {
 }
 
 func (e *Conflict) Error() string { return e.Instance + " was changed meanwhile" }
+
+// Is reports whether target is pipeline.ErrChanged.
+func (e *Conflict) Is(target error) bool { return target == pipeline.ErrChanged }
 
 // conflict returns what changed since the edited revision: what is recorded or, if
 // somebody wrote without a record, how the two values differ.

@@ -34,5 +34,5 @@ func (v *View) Candidate(ctx context.Context, instance string, value orgs.Value)
 	if err != nil {
 		return i, invalid(instance, err)
 	}
-	return i, keepsHost(was, tried, instance)
+	return i, keepsHost(was, tried, value, instance)
 }

@@ -3,6 +3,7 @@ package orgs
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,12 +136,20 @@ func (v Value) Masked() Value {
 	return shown
 }
 
-// KeptSecrets are the paths of secrets that an edit takes over from the value before.
-func (v Value) KeptSecrets(before Value) []string {
-	return slices.DeleteFunc(secretPaths(), func(path string) bool {
-		at := before.At(path)
-		return at == nil || at == "" || at != v.At(path)
-	})
+// KeptSecrets are the paths of secrets, and of names of files and variables that hold one,
+// that the value has from the one before and not from the edit.
+func (v Value) KeptSecrets(before, edit Value) []string {
+	var kept []string
+	for _, f := range kinds.Default.Fields {
+		if !strings.HasPrefix(f.Path, credentials) || f.Type == "object" {
+			continue
+		}
+		at, given := v.At(f.Path), edit.At(f.Path)
+		if at != nil && at != "" && reflect.DeepEqual(at, before.At(f.Path)) && (given == nil || given == "" || isMask(given)) {
+			kept = append(kept, f.Path)
+		}
+	}
+	return kept
 }
 
 // Clean replaces what was pasted as the host name, such as
