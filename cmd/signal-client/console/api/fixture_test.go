@@ -17,11 +17,15 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/search"
+	"github.com/witfoo/signal-client/sink/search/searchtest"
 	"github.com/witfoo/signal-client/sink/sinktest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
-func TestMain(m *testing.M) { jetstest.Main(m) }
+func TestMain(m *testing.M) {
+	searchtest.Main()
+	jetstest.Main(m)
+}
 
 // fixture is the API on a real NATS server, a simulated org, and what stands for
 // VictoriaLogs.
@@ -33,6 +37,7 @@ type fixture struct {
 	org    *oktatest.Org
 	orgURL string
 	logs   http.HandlerFunc // answers for the index
+	index  *search.Index    // a real one; nil: logs
 	user   access.User
 }
 
@@ -56,6 +61,9 @@ func newFixture(t *testing.T) *fixture {
 	go func() { done <- f.view.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 	h := New(Config{Store: f.store, View: f.view, Index: func() (*search.Index, error) {
+		if f.index != nil {
+			return f.index, nil
+		}
 		if f.logs == nil {
 			return nil, search.ErrUnavailable
 		}

@@ -1,12 +1,19 @@
 package api
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/sink/scan"
+	"github.com/witfoo/signal-client/sink/search/searchtest"
 )
 
 // Queries reach the index as users type them, and nothing else does.
@@ -117,4 +124,57 @@ func TestSelectStreams(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("the index still works for a client that has gone")
 	}
+}
+
+// What VictoriaLogs serves is served alike: each endpoint, its own page, and where a query
+// is wrong.
+func TestSelectOfVictoriaLogs(t *testing.T) {
+	f := newFixture(t)
+	server, err := searchtest.Start(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	f.index = &server.Index
+	var events []*scan.Stored
+	for n, e := range f.org.Events() {
+		events = append(events, &scan.Stored{Kind: f.store.Kind, Instance: "acme", Seq: uint64(n + 1), At: time.Now(), Header: nats.Header{}, Data: e.Data})
+	}
+	if err := server.Insert(t.Context(), f.store.Kind, events); err != nil {
+		t.Fatal(err)
+	}
+	form := func(path, parameters string) reply {
+		t.Helper()
+		return f.want(200, "POST", path, parameters, "Content-Type", "application/x-www-form-urlencoded")
+	}
+	rows := form("/select/logsql/query", "query=instance:acme&limit=1000")
+	if n := bytes.Count(rows.body, []byte("\n")); n != len(events) || !bytes.Contains(rows.body, []byte(`"seq":"1"`)) {
+		t.Errorf("%d rows of %d", n, len(events))
+	}
+	for path, contains := range map[string]string{
+		"hits?query=*&step=1h": `"hits"`, "facets?query=*": `"facets"`, "field_names?query=*": `"eventType"`, "field_values?query=*&field=instance": `"acme"`,
+		"stats_query?query=" + url.QueryEscape("* | stats count() n"): `"result"`, "stats_query_range?step=1h&query=" + url.QueryEscape("* | stats count() n"): `"result"`,
+		"streams?query=*": "acme", "stream_ids?query=*": `"values"`, "stream_field_names?query=*": "instance", "stream_field_values?query=*&field=instance": "acme",
+	} {
+		if r := f.want(200, "GET", "/select/logsql/"+path, ""); !bytes.Contains(r.body, []byte(contains)) {
+			t.Errorf("%s: %.300s", path, r.body)
+		}
+	}
+	r := f.want(400, "GET", "/select/logsql/query?query="+url.QueryEscape(`eventType:(a or`), "")
+	if offset, _ := r.member("offset").(float64); offset < 10 || r.member("cause") == "" {
+		t.Errorf("a wrong query: %s", r.body)
+	}
+	page := f.want(200, "GET", "/select/vmui/", "")
+	script := regexp.MustCompile(`src="\./(assets/[^"]+\.js)"`).FindSubmatch(page.body)
+	if script == nil {
+		t.Fatalf("its page is %.500s", page.body)
+	}
+	if r := f.want(200, "GET", "/select/vmui/"+string(script[1]), ""); len(r.body) < 100_000 || !strings.Contains(r.Header.Get("Content-Type"), "javascript") {
+		t.Errorf("its script: %d bytes of %s", len(r.body), r.Header.Get("Content-Type"))
+	}
+	f.want(200, "GET", "/select/buildinfo", "")
 }
