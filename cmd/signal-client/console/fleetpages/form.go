@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
@@ -116,13 +115,10 @@ func label(path string) string {
 	names := map[string]string{
 		"name": "Name", "settings.fqdn": "FQDN", "settings.base_url": "FQDN", "credentials.api_token": "API Token", "credentials.api_token_file": "API Token file",
 		"poll_interval": "Polling Interval", "poll_interval_minutes": "Polling Interval", "enabled": "Enabled", "settings.since": "Look-back",
-		"settings.filter": "Filter", "settings.rate_share": "Share of the rate limit", "settings.limit": "Page size", "instance": "Instance name",
+		"settings.filter": "Filter", "settings.rate_share": "Share of the rate limit", "settings.limit": "Page size", "instance": "Instance",
 	}
 	if name, ok := names[path]; ok {
 		return name
 	}
 	return path
 }
-
-// Seen is the time of a page's making, by which its script knows that the clocks differ.
-func (f formShown) Seen() time.Time { return time.Now() }

@@ -131,11 +131,15 @@ func (d document) name(page document) string {
 	return d.text()
 }
 
-// names counts the elements by role and name, what is in a template left out.
+// shown reports whether an element is neither in a template nor in a dialog, which is
+// closed at first.
+func (d document) shown() bool { return !d.within("template") && !d.within("dialog") }
+
+// names counts the elements that are shown by role and name.
 func (d document) names() map[string]int {
 	all := map[string]int{}
 	d.each(func(n document) {
-		if r := n.role(); r != "" && !n.within("template") {
+		if r := n.role(); r != "" && n.shown() {
 			all[r+" "+n.name(d)]++
 		}
 	})
@@ -143,5 +147,5 @@ func (d document) names() map[string]int {
 }
 
 func (d document) named(role, name string) *document {
-	return d.find(func(n document) bool { return n.role() == role && n.name(d) == name && !n.within("template") })
+	return d.find(func(n document) bool { return n.role() == role && n.name(d) == name && n.shown() })
 }

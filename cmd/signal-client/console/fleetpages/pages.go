@@ -55,6 +55,7 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.fleet)
 	mux.HandleFunc("GET "+listPath, p.integrations)
+	mux.Handle("GET "+listPath+"/{$}", http.RedirectHandler(listPath, http.StatusMovedPermanently))
 	mux.HandleFunc("GET "+listPath+"/{instance}", p.integration)
 	mux.HandleFunc("GET "+listPath+"/{instance}/newest", p.newest)
 	mux.HandleFunc("GET "+listPath+"/new/clean", p.clean)

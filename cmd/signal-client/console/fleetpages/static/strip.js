@@ -14,7 +14,7 @@ export async function strip(element, instance) {
   const { data } = await call("GET", `/api/v1/integrations/${encodeURIComponent(instance)}/history`);
   const ticks = data?.ticks || [];
   if (!ticks.length) return element.replaceChildren();
-  const said = h("p", { class: "tick-said", role: "status" });
+  const said = h("p", { class: "tick-said", "aria-live": "polite" });
   const buttons = ticks.map((tick) => h("button", {
     type: "button", class: `tick tick-${slugOf(tick.state)}`, tabindex: -1,
     "aria-label": `${local(new Date(tick.at))}: ${tick.state}`,
