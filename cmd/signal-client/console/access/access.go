@@ -49,11 +49,12 @@ type Access struct {
 	attempts  *attempts
 	origins   http.CrossOriginProtection
 	logins    atomic.Pointer[buckets.Logins] // nil: the store is not open yet
+	recheck   time.Duration                  // how often the user of a request that lasts is looked up again
 }
 
 // New checks the configuration and reads the password file.
 func New(c Config) (*Access, error) {
-	a := &Access{config: c, log: jets.OrDiscard(c.Log), attempts: newAttempts()}
+	a := &Access{config: c, log: jets.OrDiscard(c.Log), attempts: newAttempts(), recheck: 15 * time.Second}
 	if c.PasswordFile != "" {
 		var err error
 		if a.passwords, err = openPasswords(c.PasswordFile, a.log); err != nil {
@@ -145,9 +146,6 @@ func (a *Access) unknown(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// recheck is how often a request that lasts is checked again.
-const recheck = 15 * time.Second
-
 // whileValid returns a context that ends when the user of a request is no longer who he
 // was: a stream of events must not outlive the session that it was opened with.
 func (a *Access) whileValid(r *http.Request, user User) (context.Context, context.CancelFunc) {
@@ -167,8 +165,8 @@ func (a *Access) whileValid(r *http.Request, user User) (context.Context, contex
 			cancel()
 			return
 		}
-		timer.Reset(recheck)
+		timer.Reset(a.recheck)
 	})
-	timer.Reset(recheck)
+	timer.Reset(a.recheck)
 	return ctx, func() { timer.Stop(); cancel() }
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,54 @@ func TestSessionsEnd(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 	}
+}
+
+// A stream of events ends with the session or the token that it was opened with.
+func TestStreamsEndWithTheirUser(t *testing.T) {
+	f := withPasswords(t)
+	f.access.recheck = 5 * time.Millisecond
+	client := f.browser()
+	f.login(client, "alice", "open sesame")
+	token, stored, err := NewToken(t.Context(), f.logins, "siem", RoleViewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, ended := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(f.access.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
+		<-r.Context().Done()
+		ended <- struct{}{}
+	})))
+	defer server.Close()
+	f.server.Close()
+	open := func(change func(*http.Request)) {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/api/v1/status/stream", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		change(r)
+		if resp, err := http.DefaultClient.Do(r); err == nil {
+			resp.Body.Close()
+		}
+	}
+	go open(header("Cookie", f.access.cookieName()+"="+f.session(client)))
+	<-begun
+	go open(header("Authorization", "Bearer "+token))
+	<-begun
+	select {
+	case <-ended:
+		t.Fatal("a stream ends by itself")
+	case <-time.After(50 * time.Millisecond): // ten looks, which found nothing
+	}
+	if err := f.logins.Delete(t.Context(), hashOf(f.session(client))); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if err := f.logins.Revoke(t.Context(), stored.ID); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
 }
 
 // Only a path of this console is gone to after a login.
