@@ -102,6 +102,7 @@ func (c *Console) mux(store *jets.Store, v *view.View) http.Handler {
 	rest := api.New(api.Config{Store: store, View: v, Index: c.config.Index.Index, HTTP: c.config.HTTP, Log: c.config.Log})
 	mux.Handle("/api/", rest)
 	mux.Handle("/select/", rest)
+	mux.Handle("/health", rest) // Grafana's data source asks for it
 	mux.Handle("/signals/", signalpages.New(signalpages.Config{
 		Store: store, Index: func() view.Index { return v.Fleet().Index }, Render: c.pages.Render,
 	}))

@@ -61,7 +61,7 @@ func (a *api) routes() []route {
 	}
 }
 
-// New returns the handler of /api/v1/ and /select/. It expects requests that
+// New returns the handler of /api/v1/, /select/ and /health. It expects requests that
 // access.Access let through.
 func New(c Config) http.Handler {
 	c.Log = jets.OrDiscard(c.Log)

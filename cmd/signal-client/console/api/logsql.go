@@ -24,6 +24,7 @@ func (a *api) proxy(mux *http.ServeMux) {
 		path := "/select/logsql/" + name
 		mux.Handle(path, methods{http.MethodGet: a.ask(path), http.MethodPost: a.ask(path)})
 	}
+	mux.Handle("/health", methods{http.MethodGet: http.HandlerFunc(a.health)})
 	mux.Handle("/select/tenant_ids", methods{http.MethodGet: http.HandlerFunc(tenants)})
 	explore := methods{http.MethodGet: http.HandlerFunc(a.explore)}
 	mux.Handle("/select/buildinfo", explore)
@@ -34,6 +35,16 @@ func (a *api) proxy(mux *http.ServeMux) {
 // tenants answers vmui, which asks for them: there is one.
 func tenants(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, []map[string]int{{"account_id": 0, "project_id": 0}})
+}
+
+// health answers Grafana's data source, whose test asks for it.
+func (a *api) health(w http.ResponseWriter, r *http.Request) {
+	if _, err := a.Index(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "OK\n") // the client is gone
 }
 
 // unforwarded are parameters that are not for readers.
@@ -94,7 +105,9 @@ func pass(w http.ResponseWriter, from *http.Response) {
 			w.Header().Set(name, v)
 		}
 	}
-	w.Header().Set("Cache-Control", "no-store")
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", "no-store")
+	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(from.StatusCode)
 	to := flushing(w)
@@ -133,5 +146,8 @@ func (a *api) explore(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer answered.Body.Close()
+	if strings.HasPrefix(r.URL.Path, "/select/vmui/assets/") {
+		w.Header().Set("Cache-Control", "private, max-age=86400") // their names change with their contents
+	}
 	pass(w, answered)
 }

@@ -177,4 +177,6 @@ func TestSelectOfVictoriaLogs(t *testing.T) {
 		t.Errorf("its script: %d bytes of %s", len(r.body), r.Header.Get("Content-Type"))
 	}
 	f.want(200, "GET", "/select/buildinfo", "")
+	f.want(200, "GET", "/health", "")
+	f.want(200, "POST", "/select/logsql/query?query="+url.QueryEscape("instance:acme")+"&limit=1", "") // as Grafana's data source asks
 }
