@@ -1,9 +1,16 @@
 // The table of events: a row per event, one of them current. Cells are cards' lines where
 // the page is narrow.
+//
+// Rows are laid out each by itself, in a grid whose widths come from the first rows, and in
+// groups that the browser skips while they are out of sight: a real table of thousands of
+// rows takes seconds to lay out. Roles say what the elements are.
 
 import { h, setAttribute } from "../page/dom.js";
 import { moment, title } from "./when.js";
 import { keyOf } from "./rows.js";
+
+// Rows of a group.
+const groupSize = 100;
 
 /** urlOf is an event's page; empty: the row is none. */
 export function urlOf(row) { return /^\d+$/.test(row.seq || "") ? "/signals/events/" + row.seq : ""; }
@@ -38,9 +45,9 @@ export class Table {
     const heads = columns.map((field, i) => h("th", { scope: "col", role: "columnheader", },
       h("span", {}, labelOf(field)),
       !fixed && i > 0 ? h("button", { type: "button", class: "quiet small", "aria-label": `Remove column ${labelOf(field)}`, title: "Remove column", onclick: () => this.remove(field) }, "×") : null));
-    this.body = h("tbody", { role: "rowgroup" });
+    this.measured = false;
     this.table.setAttribute("role", "table");
-    this.table.replaceChildren(h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)), this.body);
+    this.table.replaceChildren(h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)));
   }
 
   /** show replaces the columns of the rows that are there. */
@@ -58,26 +65,62 @@ export class Table {
     this.put(rows, true);
     while (this.rows.length > most) {
       this.keys.delete(keyOf(this.rows.pop()));
-      if (this.body.lastElementChild === this.at) this.at = null;
-      this.body.lastElementChild.remove();
+      const group = this.table.lastElementChild, last = group.lastElementChild;
+      if (last === this.at) this.at = null;
+      last.remove();
+      this.resize(group);
     }
-    if (!this.at) this.mark(this.body.firstElementChild);
+    if (!this.at) this.mark(this.first);
   }
+
+  get first() { return this.table.querySelector("tbody tr"); }
+  get last() { return this.table.querySelector("tbody:last-of-type > tr:last-child"); }
 
   put(rows, above) {
     const fresh = rows.filter((row) => !this.keys.has(keyOf(row)));
+    this.measure(fresh);
     for (const row of fresh) this.keys.add(keyOf(row));
-    const elements = document.createDocumentFragment();
-    for (const row of fresh) elements.append(this.row(row));
     if (above) {
       this.rows.unshift(...fresh);
-      this.body.prepend(elements);
+      for (const row of fresh.toReversed()) this.group(true).prepend(this.row(row));
     } else {
       this.rows.push(...fresh);
-      this.body.append(elements);
+      for (const row of fresh) this.group(false).append(this.row(row));
     }
-    if (!this.at) this.mark(this.body.firstElementChild);
-    return fresh.length;
+    for (const group of this.table.tBodies) this.resize(group);
+    if (!this.at) this.mark(this.first);
+  }
+
+  // group returns the first or last group, a new one if that is full.
+  group(above) {
+    const groups = this.table.tBodies, group = above ? groups[0] : groups[groups.length - 1];
+    if (group && group.childElementCount < groupSize) return group;
+    const added = h("tbody", { role: "rowgroup" });
+    if (above) this.table.tHead.after(added); else this.table.append(added);
+    return added;
+  }
+
+  // resize tells the browser how high a group is that it has not laid out.
+  resize(group) {
+    const n = group.childElementCount;
+    if (n === 0) group.remove();
+    else if (group.dataset.rows !== String(n)) {
+      group.dataset.rows = n;
+      group.style.setProperty("--rows", n);
+    }
+  }
+
+  // measure sets the widths of the columns, in characters of what the first rows show.
+  measure(rows) {
+    if (this.measured || rows.length === 0) return;
+    this.measured = true;
+    const widths = this.columns.map((field, i) => {
+      if (field === "_time" || field === "stored") return "12.75rem";
+      const longest = rows.slice(0, 100).reduce((n, row) => Math.max(n, (row[field] ?? "").length), labelOf(field).length + 4);
+      const width = (Math.max(5, Math.min(34, longest)) * 0.47 + 1.5).toFixed(2);
+      return i === this.columns.length - 1 ? `minmax(${width}rem, 1fr)` : `minmax(${width}rem, ${Math.max(5, Math.min(60, longest))}fr)`;
+    });
+    this.table.style.setProperty("--widths", widths.join(" "));
   }
 
   row(row) {
@@ -109,15 +152,15 @@ export class Table {
 
   /** move goes to another row: by so many, or to the first or last. */
   move(by) {
-    if (!this.body?.firstElementChild) return;
+    if (!this.at) return;
     if (!this.table.contains(document.activeElement)) return this.current(this.at, true);
     let to = this.at;
     for (let n = Math.abs(by); n > 0 && to; n--) {
-      const next = by > 0 ? to.nextElementSibling : to.previousElementSibling;
+      const next = by > 0 ? after(to) : before(to);
       if (!next) break;
       to = next;
     }
-    if (by > 0 && !to.nextElementSibling) this.end();
+    if (by > 0 && !after(to)) this.end();
     this.current(to, true);
   }
 
@@ -125,8 +168,8 @@ export class Table {
     if (e.target.closest("button") || e.ctrlKey || e.metaKey || e.altKey) return;
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20, Home: -Infinity, End: Infinity }[e.key];
     if (by !== undefined) {
-      if (by === -Infinity) this.current(this.body.firstElementChild, true);
-      else if (by === Infinity) { this.current(this.body.lastElementChild, true); this.end(); }
+      if (by === -Infinity) this.current(this.first, true);
+      else if (by === Infinity) { this.current(this.last, true); this.end(); }
       else this.move(by);
     } else if (e.key === "Enter" && this.at?.dataset.url) location.assign(this.at.dataset.url);
     else return;
@@ -139,6 +182,12 @@ export class Table {
     this.current(row, true);
     if (row.dataset.url && !String(getSelection())) location.assign(row.dataset.url);
   }
+}
+
+function after(row) { return row.nextElementSibling || row.parentElement.nextElementSibling?.firstElementChild; }
+function before(row) {
+  const group = row.parentElement.previousElementSibling;
+  return row.previousElementSibling || (group?.matches("tbody") ? group.lastElementChild : null);
 }
 
 // toneOf colours results: a failure is to be seen at a glance, and its word says it.
