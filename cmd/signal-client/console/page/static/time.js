@@ -29,19 +29,25 @@ export function serverTime(date) { ahead = Date.now() - date.getTime(); }
 /** now is the present by the server's clock. */
 export function now() { return Date.now() - ahead; }
 
-/** show fills a time element from its datetime and data-as. */
+/** show fills a time element from its datetime and data-as. What does not change with time
+ * is written once: a page may hold thousands. */
 export function show(element) {
-  const at = new Date(element.dateTime);
+  const value = element.dateTime, at = Date.parse(value);
   if (isNaN(at)) return;
   const as = element.dataset.as;
-  let text = local(at), title = utc(at);
-  if (as === "age") text = span(now() - at) + " ago";
-  if (as === "span") text = span(now() - at);
-  if (as === "until") text = at - now() > 0 ? "in " + span(at - now()) : "now";
-  if (as !== "clock") title = `${local(at)} (${title})`;
+  if (titled.get(element) !== value) {
+    titled.set(element, value);
+    const date = new Date(at), zoned = local(date);
+    element.title = as === "clock" ? utc(date) : `${zoned} (${utc(date)})`;
+    if (as === "clock") element.textContent = zoned;
+  }
+  if (as === "clock") return;
+  const left = at - now();
+  const text = as === "age" ? `${span(-left)} ago` : as === "span" ? span(-left) : left > 0 ? `in ${span(left)}` : "now";
   if (element.textContent !== text) element.textContent = text;
-  if (element.title !== title) element.title = title;
 }
+
+const titled = new WeakMap(); // the datetime that an element's title is of
 
 /** timeElement makes one: as is age, span, until or clock. */
 export function timeElement(date, as) {
