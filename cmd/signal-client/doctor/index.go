@@ -31,7 +31,7 @@ func (s *surroundings) index(ctx context.Context, d *observation) {
 	case err != nil:
 		d.skip("how far it is, the running service tells: " + problem.Innermost(err))
 		return
-	case p.State == search.StateOff || p.State == "":
+	case p.None():
 		d.skip("the service has no index")
 		return
 	}

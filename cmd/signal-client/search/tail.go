@@ -39,8 +39,9 @@ func (s *searchCommand) follow(ctx context.Context) error {
 		return s.ended(ctx, err)
 	}
 	if p, known := s.progress(ctx); known && !p.Complete() {
-		s.Say("%s Events that are indexed from now on follow, older ones among them.", behind(p, 1))
+		s.Say("%s", behind(p, 1))
 	}
+	s.Say("Events follow as they are indexed; Ctrl-C ends it.")
 	t := &tail{searchCommand: s, low: newest, next: newest, at: time.Now(), printed: map[uint64]bool{}}
 	tick := time.NewTicker(tailEvery)
 	defer tick.Stop()

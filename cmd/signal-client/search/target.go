@@ -130,6 +130,9 @@ func firstLine(body []byte) string {
 // behind tells how far the index is.
 func behind(p consoleclient.Progress, found int) string {
 	text := "The index is not complete: indexed " + term.Number(p.Indexed) + " of " + term.Number(p.Stream) + "."
+	if p.State == index.StateStarting {
+		text = "The index is starting; whether it is complete is not known yet."
+	}
 	if found == 0 {
 		return "No event found so far. " + text
 	}
@@ -141,5 +144,5 @@ func (t *target) progress(ctx context.Context) (consoleclient.Progress, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	p, err := t.console.Index(ctx)
-	return p, err == nil && p.Known()
+	return p, err == nil && !p.None()
 }

@@ -75,15 +75,13 @@ type Progress struct {
 	Remedy     string         `json:"remedy"`
 }
 
-// Known reports whether the counts say something.
-func (p Progress) Known() bool {
-	return p.State != "" && p.State != search.StateOff && p.State != search.StateStarting
-}
+// None reports whether there is no index.
+func (p Progress) None() bool { return p.State == "" || p.State == search.StateOff }
 
 // Complete reports whether the index has what the stream has. A few events are always on
 // their way.
 func (p Progress) Complete() bool {
-	return p.State == search.StateCurrent || p.Behind == 0 && p.State != search.StateFailed
+	return p.State == search.StateCurrent || p.Behind == 0 && p.State != search.StateFailed && p.State != search.StateStarting
 }
 
 // ErrNone: there is no console at the address.
