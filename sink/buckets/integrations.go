@@ -59,10 +59,10 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 }
 
 // All reads the integrations once.
-func (i *Integrations) All(ctx context.Context) (map[string]pipeline.Entry, error) {
+func (i *Integrations) All(ctx context.Context, names Names) (map[string]pipeline.Entry, error) {
 	entries := map[string]Keyed{}
 	err := i.Store.Conn.Each(ctx, jets.BucketIntegrations, ">", false, func(e jets.KVEntry) { tell(i.Store, entries, e) })
-	return Named(entries, Names{}), err
+	return Named(entries, names), err
 }
 
 // tell records the news of a key.

@@ -105,7 +105,7 @@ func TestIntegrationsWatch(t *testing.T) {
 		if len(kept) != 1 {
 			t.Error("a map that was handed out has changed")
 		}
-		if all, err := (&Integrations{Store: store}).All(t.Context()); err != nil || len(all) != 2 {
+		if all, err := (&Integrations{Store: store}).All(t.Context(), Names{}); err != nil || len(all) != 2 {
 			t.Errorf("All is %v, %v", all, err)
 		}
 	})

@@ -31,6 +31,9 @@ func (n Names) Settle(revisions map[string]uint64) {
 	maps.Copy(n, free)
 }
 
+// Take names the instance at a key by its slug.
+func (n Names) Take(key string) { n[slugOf(key)] = key }
+
 // Of returns the name of the instance at a key.
 func (n Names) Of(key string) string {
 	if slug := slugOf(key); n[slug] == key {

@@ -38,7 +38,6 @@ type Watcher struct {
 	store *jets.Store
 
 	mu      sync.Mutex
-	names   buckets.Names
 	buckets map[string]*bucketView
 }
 
@@ -52,7 +51,7 @@ type bucketView struct {
 
 // New returns a watcher of the buckets; Run keeps it up to date.
 func New(store *jets.Store) *Watcher {
-	return &Watcher{store: store, names: buckets.Names{}, buckets: map[string]*bucketView{
+	return &Watcher{store: store, buckets: map[string]*bucketView{
 		jets.BucketStatus:       {read: func(e jets.KVEntry) any { return buckets.StatusOf(store, e) }},
 		jets.BucketIntegrations: {read: func(e jets.KVEntry) any { return buckets.Parse(store, e) }},
 		jets.BucketLocks:        {read: func(e jets.KVEntry) any { return e }},
@@ -134,9 +133,20 @@ func (l *Watcher) Look() Overview {
 			entries[key] = k
 		}
 	}
-	v.Entries = buckets.Named(entries, l.names)
 	for _, e := range l.buckets[jets.BucketLocks].values {
 		v.Replicas.Told(l.store, e.(jets.KVEntry))
 	}
+	v.Entries = buckets.Named(entries, named(v.Replicas))
 	return v
+}
+
+// named returns the names of the instances that are polled.
+func named(r locks.Replicas) buckets.Names {
+	names := buckets.Names{}
+	for key := range r.Locks {
+		if r.Holder(key) != "" {
+			names.Take(key)
+		}
+	}
+	return names
 }

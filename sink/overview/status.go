@@ -18,8 +18,8 @@ import (
 // Read reads the buckets once and combines them.
 func Read(ctx context.Context, store *jets.Store, now time.Time) ([]pipeline.Status, locks.Replicas, error) {
 	stored, err := buckets.AllStatuses(ctx, store)
-	entries, err2 := (&buckets.Integrations{Store: store}).All(ctx)
-	replicas, err3 := locks.ReadReplicas(ctx, store)
+	replicas, err2 := locks.ReadReplicas(ctx, store)
+	entries, err3 := (&buckets.Integrations{Store: store}).All(ctx, named(replicas))
 	if err := errors.Join(jets.IgnoreMissingBucket(err), jets.IgnoreMissingBucket(err2), jets.IgnoreMissingBucket(err3)); err != nil {
 		return nil, replicas, err
 	}
