@@ -114,12 +114,18 @@ export class Table {
   measure(rows) {
     if (this.measured || rows.length === 0) return;
     this.measured = true;
-    const widths = this.columns.map((field, i) => {
-      if (field === "_time" || field === "stored") return "12.75rem";
+    let least = 0;
+    const widths = this.columns.map((field) => {
+      if (field === "_time" || field === "stored") {
+        least += 12.75;
+        return "12.75rem";
+      }
       const longest = rows.slice(0, 100).reduce((n, row) => Math.max(n, (row[field] ?? "").length), labelOf(field).length + 4);
-      const width = (Math.max(5, Math.min(34, longest)) * 0.47 + 1.5).toFixed(2);
-      return i === this.columns.length - 1 ? `minmax(${width}rem, 1fr)` : `minmax(${width}rem, ${Math.max(5, Math.min(60, longest))}fr)`;
+      const width = Math.max(5, Math.min(34, longest)) * 0.47 + 1.5;
+      least += width;
+      return `minmax(${width.toFixed(2)}rem, ${Math.max(5, Math.min(60, longest))}fr)`;
     });
+    this.table.style.setProperty("--least", `${least.toFixed(2)}rem`);
     this.table.style.setProperty("--widths", widths.join(" "));
   }
 
