@@ -22,24 +22,17 @@ func chartOf(values []float64) chart {
 	}
 	most := slices.Max(values)
 	c := chart{Width: len(values) - 1, Now: rate(values[len(values)-1]), Most: rate(most)}
-	var line strings.Builder
+	points := make([]string, len(values))
 	for n, v := range values {
 		y := 98.0
 		if most > 0 {
 			y = 98 - 94*v/most
 		}
-		fmt.Fprintf(&line, "%c%d %.1f", "LM"[b2i(n == 0)], n, y)
+		points[n] = fmt.Sprintf("%d %.1f", n, y)
 	}
-	c.Line = line.String()
+	c.Line = "M" + strings.Join(points, "L")
 	c.Area = fmt.Sprintf("%sL%d 100L0 100Z", c.Line, c.Width)
 	return c
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // rate writes events a second: 0.12, 3.4, 120.

@@ -344,3 +344,15 @@ func TestSegments(t *testing.T) {
 		t.Errorf("segments %+v", all)
 	}
 }
+
+func TestCharts(t *testing.T) {
+	if c := chartOf([]float64{0, 12.34, 6.17}); c.Line != "M0 98.0L1 4.0L2 51.0" || c.Area != "M0 98.0L1 4.0L2 51.0L2 100L0 100Z" || c.Width != 2 || c.Now != "6.17" || c.Most != "12.3" {
+		t.Errorf("chart %+v", c)
+	}
+	if c := chartOf([]float64{0, 0}); c.Line != "M0 98.0L1 98.0" || c.Now != "0" {
+		t.Errorf("chart of nothing %+v", c)
+	}
+	if got, want := bars([]uint32{0, 4, 1000}), "M1.1 20v-1.5h.8v1.5zM2.1 20v-20.0h.8v20.0z"; got != want {
+		t.Errorf("bars %s, want %s", got, want)
+	}
+}
