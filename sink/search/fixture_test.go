@@ -56,10 +56,10 @@ func (f *fixture) start() *search.Service {
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := search.New(f.config, log)
 	ctx, cancel := context.WithCancel(f.Context())
-	done := make(chan struct{})
+	done, store := make(chan struct{}), f.Store
 	go func() {
 		defer close(done)
-		_ = s.Run(ctx, f.Store)
+		_ = s.Run(ctx, store)
 	}()
 	f.service, f.end = s, func() { cancel(); <-done }
 	f.Cleanup(f.end)

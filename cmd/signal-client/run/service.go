@@ -81,6 +81,7 @@ func (s *Service) Equip(newConsole NewConsole) error {
 	if err != nil {
 		return err
 	}
+	index.Replica, index.LeastFree = s.Config.Process.Replica, s.leastFree
 	s.Index = search.New(index, s.Log)
 	if s.Config.ServesConsole() {
 		s.Console, err = newConsole(s.Config, s.Index, s.Log)

@@ -185,6 +185,9 @@ func (s *Service) count() error {
 	s.metrics.WatchIntegrations(s.unowned.States, s.unowned.replicas)
 	s.metrics.WatchNATS(s.nats.figures)
 	s.metrics.WatchReady(s.ready.Reasons)
+	if s.Index != nil {
+		s.metrics.WatchSearch(s.Index.Progress)
+	}
 	return nil
 }
 

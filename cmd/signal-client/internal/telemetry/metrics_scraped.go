@@ -8,6 +8,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
+	"github.com/witfoo/signal-client/sink/search"
 )
 
 // Each Watch method adds gauges that are read at each scrape. Call it at most once.
@@ -146,4 +147,25 @@ func (m *Metrics) WatchNATS(figures func() NATSFigures) {
 func (m *Metrics) WatchReady(reasons func() []string) {
 	d := describe("ready", "Whether the process can do its work; if not, /readyz says why.")
 	m.watch(func(set setGauge) { set(d, truth(len(reasons()) == 0)) }, d)
+}
+
+// WatchSearch adds the figures of the search index.
+func (m *Metrics) WatchSearch(progress func() search.Progress) {
+	up := describe("search_up", "Whether the search index works: it follows the stream, or is being built.")
+	indexed := describe("search_indexed_events", "Events that the search index holds.")
+	behind := describe("search_behind_events", "Events of the stream that are not in the search index yet.")
+	refused := describe("search_refused_events", "Events that the search index did not take, since it was empty: too old, too far ahead, or for another reason.")
+	m.watch(func(set setGauge) {
+		p, works := progress(), 1.0
+		switch p.State {
+		case search.StateOff:
+			return
+		case search.StateFailed, search.StateStarting:
+			works = 0
+		}
+		set(up, works)
+		set(indexed, float64(p.Indexed))
+		set(behind, float64(p.Behind))
+		set(refused, float64(p.Refused.Total()))
+	}, up, indexed, behind, refused)
 }

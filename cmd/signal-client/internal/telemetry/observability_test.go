@@ -30,6 +30,7 @@ func served(t *testing.T) map[string]bool {
 	m.WatchReady(nil)
 	m.WatchStreams(nil)
 	m.WatchIntegrations(nil, nil)
+	m.WatchSearch(nil)
 	descs := make(chan *prometheus.Desc, 1000)
 	m.registry.Describe(descs)
 	close(descs)
