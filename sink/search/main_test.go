@@ -12,6 +12,9 @@ import (
 // childArgument makes this test binary the process of an embedded index.
 const childArgument = "search-index"
 
+// scratch is a directory of all tests.
+var scratch string
+
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == childArgument {
 		if err := child.Run(os.Stdin, os.Stdout); err != nil {
@@ -20,5 +23,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	jetstest.Main(m)
+	jetstest.Setup()
+	var err error
+	if scratch, err = os.MkdirTemp("", "search-test-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
+	os.Exit(code)
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,12 +26,22 @@ type victoriaLogs struct {
 	cmd  *exec.Cmd
 }
 
-// startVictoriaLogs builds and starts VictoriaLogs.
+// buildVictoriaLogs builds VictoriaLogs, once for all tests.
+var buildVictoriaLogs = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(scratch, "victoria-logs")
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", binary, "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("build VictoriaLogs: %w\n%s", err, out)
+	}
+	return binary, err
+})
+
+// startVictoriaLogs starts VictoriaLogs.
 func startVictoriaLogs(t *testing.T, args ...string) *victoriaLogs {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "victoria-logs")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs").CombinedOutput(); err != nil {
-		t.Fatalf("build VictoriaLogs: %v\n%s", err, out)
+	binary, err := buildVictoriaLogs()
+	if err != nil {
+		t.Fatal(err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0") // it can't tell which port it got
 	if err != nil {
@@ -145,4 +157,3 @@ func TestRemoteAsks(t *testing.T) {
 		t.Error(err)
 	}
 }
-
