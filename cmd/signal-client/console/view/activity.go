@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -31,7 +32,22 @@ type activity struct {
 
 	mu    sync.Mutex
 	fleet minutes
-	each  map[string]*minutes // by instance
+	each  map[string]*progress // by instance
+}
+
+// progress is what the positions say of an instance.
+type progress struct {
+	minutes
+	newest position
+}
+
+// position is what is read of one.
+type position struct {
+	Events          int                 `json:"events"`
+	CompleteThrough time.Time           `json:"complete_through"`
+	LastEvent       *pipeline.LastEvent `json:"last_event"`
+
+	at time.Time // when it was stored
 }
 
 // minutes are counts of the last hour.
@@ -73,6 +89,13 @@ func (m *minutes) perSecond(now time.Time) []float64 {
 	return rates
 }
 
+// lastMinute returns about how many were counted in the 60 s up to now.
+func (m *minutes) lastMinute(now time.Time) float64 {
+	m.advance(now)
+	passed := now.Sub(now.Truncate(time.Minute)).Seconds() / 60
+	return float64(m.at(0)) + float64(m.at(1))*(1-passed)
+}
+
 // bars returns the sums of each 5 minutes up to now, oldest first, and their sum.
 func (m *minutes) bars(now time.Time) (bars []uint32, sum uint64) {
 	m.advance(now)
@@ -84,15 +107,25 @@ func (m *minutes) bars(now time.Time) (bars []uint32, sum uint64) {
 	return bars, sum
 }
 
-// Of returns an instance's bars.
-func (a *activity) Of(instance string, now time.Time) ([]uint32, uint64) {
+// Complete adds to an integration what the positions say of it: STATUS is up to 15 s old.
+func (a *activity) Complete(i *Integration, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := a.each[instance]
-	if m == nil {
-		return make([]uint32, hour/bar), 0
+	p := a.each[i.Instance]
+	if p == nil {
+		i.Hour = make([]uint32, hour/bar)
+		return
 	}
-	return m.bars(now)
+	i.Hour, i.LastHour = p.bars(now)
+	if i.Holder != "" {
+		i.PerMinute = new(math.Round(p.lastMinute(now)))
+	}
+	if at := p.newest; at.at.After(i.UpdatedAt) && i.Holder != "" {
+		i.LastEvent, i.LastSuccess = at.LastEvent, at.at
+		if at.CompleteThrough.After(i.CompleteThrough) {
+			i.CompleteThrough, i.LagSeconds = at.CompleteThrough, max(0, now.Sub(at.CompleteThrough).Seconds())
+		}
+	}
 }
 
 // Rates returns the rates of all together.
@@ -102,14 +135,15 @@ func (a *activity) Rates(now time.Time) []float64 {
 	return a.fleet.perSecond(now)
 }
 
-func (a *activity) add(instance string, at time.Time, n int) {
+func (a *activity) add(instance string, p position) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.each[instance] == nil {
-		a.each[instance] = new(minutes)
+		a.each[instance] = new(progress)
 	}
-	a.each[instance].add(at, uint32(n))
-	a.fleet.add(at, uint32(n))
+	a.each[instance].newest = p
+	a.each[instance].add(p.at, uint32(p.Events))
+	a.fleet.add(p.at, uint32(p.Events))
 }
 
 // Run follows the positions until ctx ends. Whatever is missed while NATS is away is read
@@ -179,11 +213,9 @@ func (a *activity) consumer(ctx context.Context, since *time.Time) (jetstream.Co
 
 // read counts a position's events.
 func (a *activity) read(subject string, at time.Time, data []byte) {
-	var position struct {
-		Events int `json:"events"`
-	}
+	p := position{at: at.UTC()}
 	instance := subject[len(jets.SubjectPosition(a.kind, "")):]
-	if json.Unmarshal(data, &position) == nil && position.Events > 0 {
-		a.add(instance, at, position.Events)
+	if json.Unmarshal(data, &p) == nil && p.Events >= 0 {
+		a.add(instance, p)
 	}
 }

@@ -74,9 +74,9 @@ func (v *View) integration(s pipeline.Status, seen overview.Overview, now time.T
 	i.Name = cmp.Or(at.Name, s.Instance)
 	_, i.Org, _ = strings.Cut(at.Origin, "://")
 	i.Interval = at.PollInterval.Seconds()
-	i.Hour, i.LastHour = v.activity.Of(s.Instance, now)
 	i.Pace = v.paces[s.Instance].Next(s, now)
 	v.paces[s.Instance] = i.Pace
+	v.activity.Complete(&i, now)
 	if i.UpdatedAt.IsZero() { // no process has written its status yet
 		if v.born[s.Instance].IsZero() {
 			v.born[s.Instance] = now.UTC()
@@ -102,19 +102,26 @@ const mostRemoved = 1000
 
 // compare dates each integration's last change, and reports whether any changed.
 func (v *View) compare(before, next *Fleet) (changed bool) {
-	old := make(map[string]*Integration, len(before.Integrations))
+	old := make(map[string]bool, len(before.Integrations))
 	for n := range before.Integrations {
-		old[before.Integrations[n].Instance] = &before.Integrations[n]
+		old[before.Integrations[n].Instance] = true
 	}
+	busy := 0 // integrations of which only figures changed
 	for n := range next.Integrations {
 		i := &next.Integrations[n]
-		was := old[i.Instance]
 		delete(old, i.Instance)
-		if was != nil && reflect.DeepEqual(still(*was), still(*i)) {
-			i.changed = was.changed
+		was, is := v.told[i.Instance], still(*i)
+		i.changed = was.id
+		if reflect.DeepEqual(was.Integration, is) {
 			continue
 		}
+		if reflect.DeepEqual(calm(was.Integration), calm(is)) {
+			if busy++; busy > mostBusy && next.At.Sub(was.at) < figuresEvery {
+				continue
+			}
+		}
 		i.changed, changed = next.id, true
+		v.told[i.Instance] = telling{is, next.id, next.At}
 		delete(v.removed, i.Instance)
 	}
 	if len(v.removed) > mostRemoved {
@@ -124,9 +131,37 @@ func (v *View) compare(before, next *Fleet) (changed bool) {
 	for instance := range old {
 		v.removed[instance], changed = next.id, true
 		delete(v.paces, instance)
+		delete(v.told, instance)
 		delete(v.born, instance)
 	}
 	return changed
+}
+
+// Figures of a large busy fleet are told every few seconds: each of so many integrations
+// changes with each look.
+const (
+	mostBusy     = 50
+	figuresEvery = 5 * time.Second
+)
+
+// telling is what followers were told of an integration, with which picture, and when.
+type telling struct {
+	Integration // as still returns it
+	id          uint64
+	at          time.Time
+}
+
+// calm returns an integration without its figures.
+func calm(i Integration) Integration {
+	first := i.LastEvent != nil
+	i = Integration{
+		Status: pipeline.Status{State: i.State, StateSince: i.StateSince, Holder: i.Holder, Breaker: i.Breaker, LastError: i.LastError},
+		Name:   i.Name, Org: i.Org, Remedy: i.Remedy, Interval: i.Interval, DeadLetters: i.DeadLetters,
+	}
+	if first {
+		i.Events = 1 // the first event is told at once
+	}
+	return i
 }
 
 // still returns an integration without what changes with each look.

@@ -34,6 +34,7 @@ type View struct {
 	mu      sync.Mutex
 	fleet   *Fleet
 	paces   map[string]overview.Pace
+	told    map[string]telling   // by instance
 	born    map[string]time.Time // when an instance without a status was first seen
 	removed map[string]uint64    // Fleet.id of the removal, by instance
 	floor   uint64               // Fleet.id: removals before it are forgotten
@@ -47,11 +48,11 @@ func New(c Config) *View {
 		config: c, log: jets.OrDiscard(c.Log),
 		orgs:     &buckets.Integrations{Store: c.Store},
 		watcher:  overview.New(c.Store),
-		activity: &activity{conn: conn, kind: kind.Name, each: map[string]*minutes{}},
+		activity: &activity{conn: conn, kind: kind.Name, each: map[string]*progress{}},
 		letters:  &letters{conn: conn, kind: kind.Name},
 		epoch:    rand.Text()[:8],
 		fleet:    &Fleet{At: time.Now().UTC(), States: []StateCount{}, Integrations: []Integration{}, Replicas: []overview.Share{}, PerSecond: make([]float64, hour)},
-		paces:    map[string]overview.Pace{}, born: map[string]time.Time{}, removed: map[string]uint64{}, news: make(chan struct{}),
+		paces:    map[string]overview.Pace{}, told: map[string]telling{}, born: map[string]time.Time{}, removed: map[string]uint64{}, news: make(chan struct{}),
 	}
 }
 

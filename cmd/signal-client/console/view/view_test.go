@@ -170,6 +170,56 @@ func TestChanges(t *testing.T) {
 	})
 }
 
+// Figures of a large busy fleet are told every few seconds, but a state at once; and what a
+// position says is newer than STATUS.
+func TestBusyFleet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := stand(t)
+		names := make([]string, 120)
+		for n := range names {
+			names[n] = fmt.Sprintf("org%d", n)
+			written(t, store, names[n], "polling")
+		}
+		v := running(t, store)
+		time.Sleep(2 * time.Second)
+		next, stop := iter.Pull(v.Changes(t.Context(), ""))
+		defer stop()
+		next()
+		times := map[string]int{}
+		for second := range 20 {
+			for _, name := range names {
+				through := time.Now().UTC().Format(time.RFC3339Nano)
+				data := fmt.Appendf(nil, `{"version":1,"events":%d,"complete_through":%q,"last_event":{"uuid":"u%d"}}`, second+1, through, second)
+				if _, err := store.Conn.JS.Publish(t.Context(), jets.SubjectPosition("okta", name), data); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+			if second == 13 {
+				written(t, store, "org77", "retrying")
+				time.Sleep(1100 * time.Millisecond)
+			}
+			c, _ := next()
+			for _, i := range c.Changed {
+				times[i.Instance]++
+				if i.Instance == "org77" && second == 13 && i.State != pipeline.StateRetrying {
+					t.Errorf("a state is not told at once: %+v", i)
+				}
+			}
+		}
+		least, most := 100, 0
+		for _, name := range names {
+			least, most = min(least, times[name]), max(most, times[name])
+		}
+		if least < 3 || times["org99"] > 7 {
+			t.Errorf("told %d to %d times in 20 s, the last one %d times", least, most, times["org99"])
+		}
+		if i, _ := v.Fleet().Of("org5"); i.CompleteThrough.IsZero() || i.LastEvent == nil || i.LagSeconds > 5 || i.LastHour != 210 || *i.PerMinute != 210 {
+			t.Errorf("org5 is %+v", i)
+		}
+	})
+}
+
 // BenchmarkLook is one renewal of the picture of 500 integrations, made each second.
 func BenchmarkLook(b *testing.B) {
 	server := jetstest.Run(b)
