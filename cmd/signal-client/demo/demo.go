@@ -20,7 +20,8 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
-const demoLong = `Watch it work: two simulated orgs, an embedded NATS server and the service in one process.
+const demoLong = `Watch it work: two simulated orgs, an embedded NATS server, the service and its console in
+one process.
 
 It needs no account and no server, uses neither your NATS nor your data directory,
 and leaves nothing behind. Ctrl-C ends it with a summary and exit code 0.
@@ -175,7 +176,7 @@ Watch their events in another terminal:
 
     nats%s sub 'signals.okta.*'
 
-and look at them, search them, add an org, in a browser:
+See the orgs, search their events and add an org in a browser:
 
     http://%s/
 

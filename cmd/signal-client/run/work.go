@@ -210,6 +210,9 @@ func (s *Service) firstStep() string {
 	if at := s.Config.Server.Listen; s.Config.NATS.Embedded() && at != config.DefaultListen {
 		server = "NATS_URL=nats://" + config.Reachable(at) + " "
 	}
+	if s.Console != nil {
+		return "add an org in the console, or with: " + server + cli.FirstCommand
+	}
 	return "add an org with: " + server + cli.FirstCommand
 }
 

@@ -26,6 +26,7 @@ func (a *Access) Headers(next http.Handler) http.Handler {
 		if strings.HasPrefix(r.URL.Path, explorePath) {
 			h.Set("Content-Security-Policy", explorePolicy)
 		}
+		h.Set("Cache-Control", "no-store") // unless the handler knows better
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "same-origin")

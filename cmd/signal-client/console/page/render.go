@@ -139,7 +139,7 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, status int, 
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Cache-Control", "no-store") // a page must not outlive the session
 	h.Add("Vary", "Accept-Encoding")
 	send(w, req, status, body.Bytes())
 }
