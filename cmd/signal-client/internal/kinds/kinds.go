@@ -16,8 +16,9 @@ type Kinds []source.Kind
 // All is every kind of source that an instance may be of.
 var All = Kinds{okta.Source}
 
-// Default is the kind of instances from the environment, and of those that the command
-// line adds.
+// Default is the kind of instances from the environment, and of those that commands and
+// the console add. Their flags and forms have its fields; replay and the search index read
+// its events.
 var Default = All[0].Kind
 
 // Of returns the kind of an integration, by its name.
