@@ -19,7 +19,8 @@ type formShown struct {
 	Host     string        // in the field FQDN
 	Interval string        // in the field Polling Interval
 	Token    tokenShown
-	Tile     tile // of an existing one
+	Tile     tile   // of an existing one
+	Away     string // why its figures are old; empty: they are current
 	Newest   *eventShown
 	Log      []buckets.Change // newest first
 	ReadOnly bool             // for viewers, and for what a service's environment configures
@@ -52,8 +53,9 @@ func (p *pages) edit(w http.ResponseWriter, r *http.Request, d view.Document) {
 	if f.Heading == "" {
 		f.Heading = d.Instance
 	}
-	i, ok := p.View.Fleet().Of(d.Instance)
-	f.Tile = tile{Integration: i}
+	fleet := p.View.Fleet()
+	i, ok := fleet.Of(d.Instance)
+	f.Tile, f.Away = tile{Integration: i}, fleet.Away
 	if !ok {
 		f.Tile = blank()
 		f.Tile.Instance = d.Instance

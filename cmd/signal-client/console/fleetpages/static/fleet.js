@@ -118,9 +118,6 @@ function index(x) {
 }
 
 function fleet(f) {
-  const away = $("away");
-  away.hidden = !f.away;
-  setText(away, f.away ? `NATS is not connected: what is shown is from before. ${f.away}` : "");
   if (!$("distribution")) { // the page was made before there was an integration, or before NATS was read
     if (f.complete && (all.size > 0 || document.querySelector("[data-wait]"))) location.reload();
     return;

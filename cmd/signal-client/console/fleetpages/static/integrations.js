@@ -112,9 +112,6 @@ function fleet(f) {
     document.querySelector("[data-wait]").hidden = true;
     tally();
   }
-  const away = $("away");
-  away.hidden = !f.away;
-  setText(away, f.away ? `NATS is not connected: what is shown is from before. ${f.away}` : "");
 }
 
 find.addEventListener("input", () => { apply(); keepInURL(); });

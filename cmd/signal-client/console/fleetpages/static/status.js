@@ -1,5 +1,6 @@
 // The live picture of the integrations: one follower for each page that shows some.
 
+import { setText } from "../page/dom.js";
 import { Live } from "../page/live.js";
 import { serverTime } from "../page/time.js";
 
@@ -27,8 +28,16 @@ export function follow({ changed = () => {}, gone = () => {}, fleet = () => {} }
         gone(name);
       }
       left = null;
+      away(f.away);
       fleet(f);
     },
     alive: ({ at }) => serverTime(new Date(at)),
   }).start();
+}
+
+// A page of old figures says so, and its style sheet greys them.
+function away(why) {
+  const at = document.getElementById("away");
+  at.hidden = !why;
+  setText(at, why ? `NATS is not connected: what is shown is from before. ${why}` : "");
 }

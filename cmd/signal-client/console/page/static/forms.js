@@ -28,6 +28,7 @@ export function focusWrong(form) { form.querySelector("[aria-invalid=true]")?.fo
 
 /** problem shows a Problem: at its fields, else in the form's element of class complaint. */
 export function problem(form, p) {
+  if (p.status === 503) return complain(form, "NATS does not answer, so nothing was done. Try again: nothing that you typed is lost.");
   const rest = [];
   for (const each of p.errors?.length ? p.errors : [p]) {
     const text = [each.cause || each.detail || each.title, each.remedy].filter(Boolean).map(sentence).join(" ");
@@ -39,7 +40,7 @@ export function problem(form, p) {
 
 /** complain shows what is wrong with no field in particular; empty: nothing. */
 export function complain(form, text) {
-  const at = form.querySelector(".complaint");
+  const at = form.querySelector(".complaint[role=alert]");
   if (!at) return;
   at.textContent = text;
   at.hidden = !text;
