@@ -154,22 +154,26 @@ func TestTail(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.follow(ctx) }()
-	await := func(want ...uint64) {
-		t.Helper()
-		for deadline := time.Now().Add(clitest.Patience); !slices.Equal(got.all(), want); time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%v, want %v", got.all(), want)
-			}
+	last := 103
+	for deadline := time.Now().Add(clitest.Patience); len(got.all()) == 0; last += 10 { // it has begun
+		insert(last, last+1)
+		if time.Now().After(deadline) {
+			t.Fatal("no event")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	insert(last+20, last+21)
+	insert(last, last+10, last+20) // in disorder, and one twice
+	first, want := got.all()[0], []uint64{}
+	for seq := first; seq <= uint64(last+20); seq += 10 {
+		want = append(want, seq)
+	}
+	sorted := func() []uint64 { return slices.Sorted(slices.Values(got.all())) }
+	for deadline := time.Now().Add(clitest.Patience); !slices.Equal(sorted(), want); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%v, want %v", sorted(), want)
 		}
 	}
-	insert(23, 24, 43)
-	// Whether the tail began before: what was there then is not printed.
-	for deadline := time.Now().Add(clitest.Patience); len(got.all()) == 0 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		insert(53)
-	}
-	before := got.all()
-	insert(33, 63)
-	await(append(before, 33, 63)...)
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the end of a tail: %v", err)

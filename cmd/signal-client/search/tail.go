@@ -90,10 +90,11 @@ func (t *tail) look(ctx context.Context) error {
 		if full {
 			t.low = part[len(part)-1].seq
 		}
-		part = slices.DeleteFunc(part, func(r row) bool { return t.printed[r.seq] })
-		for _, r := range part {
+		part = slices.DeleteFunc(part, func(r row) bool {
+			before := t.printed[r.seq]
 			t.printed[r.seq] = true
-		}
+			return before
+		})
 		if err := t.to.rows(ctx, part); err != nil {
 			return err
 		}
