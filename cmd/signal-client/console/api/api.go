@@ -9,6 +9,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
+	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/search"
@@ -54,6 +55,7 @@ func (a *api) routes() []route {
 		{"GET", "/status", a.status, false},
 		{"GET", "/status/stream", a.statusStream, false},
 		{"GET", "/fleet", a.fleet, false},
+		{"GET", "/openapi.json", describe, false},
 		{"GET", "/signals/{seq}", a.signal, false},
 		{"GET", "/searches", a.listSearches, false},
 		{"POST", "/searches", a.createSearch, true},
@@ -106,7 +108,12 @@ func plainPaths(next http.Handler) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
-	refuse(w, Problem{Status: http.StatusNotFound, Title: "Not found", Cause: "There is nothing at this path.", Remedy: "See the paths in schemas/openapi.json."})
+	refuse(w, Problem{Status: http.StatusNotFound, Title: "Not found", Cause: "There is nothing at this path.", Remedy: "See GET " + root + "/openapi.json."})
+}
+
+// describe answers with the description of this API.
+func describe(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, schemas.Files, "openapi.json")
 }
 
 // methods are the handlers of a path.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"crypto/rand"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/pipeline"

@@ -139,6 +139,7 @@ func TestStatus(t *testing.T) {
 	if rates, _ := fleet.member("events_per_second").([]any); len(rates) != 60 || fleet.member("integrations") == nil || fleet.member("complete") != true {
 		t.Errorf("the fleet is %s", fleet.body)
 	}
+	f.want(200, "GET", "/api/v1/openapi.json", "")
 	if r := f.want(200, "GET", "/api/v1/integrations/acme/history", ""); r.member("ticks") == nil {
 		t.Errorf("the strip is %s", r.body)
 	}
