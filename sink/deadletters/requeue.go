@@ -54,15 +54,6 @@ func (d *DeadLetters) Requeue(ctx context.Context, l DeadLetter) (stored bool, e
 
 // Requeueable returns the element of a dead letter that is an event and can be stored now.
 func (d *DeadLetters) Requeueable(ctx context.Context, l DeadLetter) (pipeline.Event, error) {
-	e, err := d.publishable(ctx, l)
-	if err != nil {
-		return e, err
-	}
-	return e, passed(ctx, &signals.Operator{Store: d.Store.Of(l.Kind), Instance: l.Instance}, l, e)
-}
-
-// publishable returns the element of a dead letter if the server accepts it by now.
-func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter) (pipeline.Event, error) {
 	if l.Reason == pipeline.FlawConflict {
 		return pipeline.Event{}, ErrConflict
 	}
@@ -79,13 +70,13 @@ func (d *DeadLetters) publishable(ctx context.Context, l DeadLetter) (pipeline.E
 	if e.Flaw != "" {
 		return e, ErrNoEvent
 	}
-	if err := d.Store.Measure(ctx); err != nil {
+	if err = d.Store.Measure(ctx); err != nil {
 		return e, err
 	}
 	if signals.TooLarge(d.Store.Of(l.Kind), l.Instance, &e) {
 		return e, fmt.Errorf("%w: %d bytes with its headers", ErrStillTooLarge, d.Store.MaxMessage())
 	}
-	return e, nil
+	return e, passed(ctx, &signals.Operator{Store: d.Store.Of(l.Kind), Instance: l.Instance}, l, e)
 }
 
 // passed returns nil if the live poll has passed an event: everything persisted up to the

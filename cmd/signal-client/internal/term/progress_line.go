@@ -6,7 +6,6 @@ import (
 	"io"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // ProgressLine shows progress: one line that is redrawn on a terminal, a plain line now
@@ -38,21 +37,16 @@ func (l *ProgressLine) Show(text string) {
 }
 
 // Done leaves the line and continues below it.
-func (l *ProgressLine) Done() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text != "" {
-		fmt.Fprintln(l.To)
-	}
-	l.text = ""
-}
+func (l *ProgressLine) Done() { l.end("\n") }
 
 // Clear removes the line: the following output says everything.
-func (l *ProgressLine) Clear() {
+func (l *ProgressLine) Clear() { l.end("\r\x1b[K") }
+
+func (l *ProgressLine) end(with string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.text != "" {
-		fmt.Fprint(l.To, "\r\x1b[K")
+		fmt.Fprint(l.To, with)
 	}
 	l.text = ""
 }
@@ -90,9 +84,8 @@ func (l *ProgressLine) fit(text string) string {
 	if l.To.Width == nil {
 		return text
 	}
-	width := l.To.Width()
-	if width <= 1 || utf8.RuneCountInString(text) < width {
-		return text
+	if width := l.To.Width(); width > 1 {
+		return Cut(text, width-1)
 	}
-	return string([]rune(text)[:width-2]) + "…"
+	return text
 }
