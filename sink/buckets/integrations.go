@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -33,7 +34,8 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 	var entries, stood, missing map[string]Keyed
 	var generation uint64
 	names := Names{}
-	i.Seen.Begin()
+	seen := cmp.Or(i.Seen, new(jets.SnapshotSeen))
+	seen.Begin()
 	return i.Store.Follow(ctx, jets.BucketIntegrations, ">", jets.View{
 		Lasting: true,
 		Fresh: func() {
@@ -52,7 +54,7 @@ func (i *Integrations) Watch(ctx context.Context, changed func(map[string]pipeli
 			}
 			stood = maps.Clone(entries)
 			changed(Named(entries, names))
-			i.Seen.Set(generation)
+			seen.Set(generation)
 		},
 		Ended: func() {},
 	})

@@ -14,8 +14,7 @@ const SnapshotTime = 2 * WatchSilence
 // SnapshotSeen names the connection over which the watch of INTEGRATIONS has delivered a
 // full snapshot. Before that the process must not poll: an instance may have been
 // disabled or deleted while it was disconnected, and the watch of LOCKS may be faster. If
-// nobody watches INTEGRATIONS, as with a nil SnapshotSeen, there is nothing to wait for.
-// It is safe for concurrent use.
+// nobody watches INTEGRATIONS, there is nothing to wait for. It is safe for concurrent use.
 type SnapshotSeen struct {
 	mu      sync.Mutex
 	watched bool
@@ -27,9 +26,6 @@ type SnapshotSeen struct {
 
 // Begin records that a watch begins.
 func (s *SnapshotSeen) Begin() {
-	if s == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watched = true
@@ -37,9 +33,6 @@ func (s *SnapshotSeen) Begin() {
 
 // Set records that a snapshot was delivered over a generation's connection, and applied.
 func (s *SnapshotSeen) Set(generation uint64) {
-	if s == nil {
-		return
-	}
 	s.mu.Lock()
 	news := s.seen != generation+1
 	s.seen, s.missed = generation+1, time.Time{}
@@ -56,9 +49,6 @@ func (s *SnapshotSeen) Set(generation uint64) {
 
 // Over reports whether there is nothing to wait for over the connection of a generation.
 func (s *SnapshotSeen) Over(generation uint64) bool {
-	if s == nil {
-		return true
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.watched || s.seen == generation+1
@@ -66,9 +56,6 @@ func (s *SnapshotSeen) Over(generation uint64) bool {
 
 // Call sets the function that is called on the first snapshot over each connection.
 func (s *SnapshotSeen) Call(done func()) {
-	if s == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = done
@@ -80,9 +67,6 @@ func (s *SnapshotSeen) Call(done func()) {
 // prevented, and does no harm. Nobody waits beyond SnapshotTime after the first Wait. The
 // error is ctx's cause.
 func (s *SnapshotSeen) Wait(ctx context.Context, conn *Conn) error {
-	if s == nil {
-		return nil
-	}
 	for {
 		left, news := s.wanted(conn.Generation())
 		if left <= 0 {

@@ -9,6 +9,7 @@
 package locks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,16 +91,14 @@ type contender struct {
 
 // New returns the locks of a process. No lock can be held before Run.
 func New(store *jets.Store, cfg Config) (*Locks, error) {
-	if cfg.TTL == 0 {
-		cfg.TTL = 10 * time.Second
-	}
+	cfg.TTL = cmp.Or(cfg.TTL, 10*time.Second)
 	// The server drops fractions of a second of a TTL.
 	if cfg.TTL < 2*time.Second || cfg.TTL%time.Second != 0 {
 		return nil, fmt.Errorf("session TTL %v: it must be whole seconds, at least 2s", cfg.TTL)
 	}
 	name := replicaName(cfg.Replica)
 	l := &Locks{
-		store: store, seen: cfg.Seen, ttl: cfg.TTL, log: jets.OrDiscard(cfg.Log), took: cfg.Took, base: name,
+		store: store, seen: cmp.Or(cfg.Seen, new(jets.SnapshotSeen)), ttl: cfg.TTL, log: jets.OrDiscard(cfg.Log), took: cfg.Took, base: name,
 		kick: make(chan struct{}, 1), idle: make(chan struct{}), open: pipeline.Gate{Capacity: openLocks},
 		session: newSession(name), fleet: new(fleet), contenders: map[string]*contender{}, declined: map[string]refusal{},
 	}

@@ -190,15 +190,12 @@ const tokenLook = 5 * time.Second
 // everyWhile calls f at intervals until ctx ends or stop is called, which waits for a
 // running call.
 func everyWhile(ctx context.Context, every time.Duration, f func()) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	return inBackground(ctx, func(ctx context.Context) error {
 		for pipeline.Sleep(ctx, every) == nil {
 			f()
 		}
-	}()
-	return func() { cancel(); <-done }
+		return nil
+	})
 }
 
 // Report records the fleet's states of instances that are not polled.

@@ -92,7 +92,7 @@ func newRush(t *testing.T, log oktatest.Synthesize) *rush {
 	})
 	r.polls = &assembly{
 		kinds: kinds.All,
-		store: store, http: &http.Client{Transport: oktatest.HandlerTransport(orgs)}, timeout: time.Minute,
+		store: store, seen: new(jets.SnapshotSeen), http: &http.Client{Transport: oktatest.HandlerTransport(orgs)}, timeout: time.Minute,
 		log: slog.New(slog.DiscardHandler),
 		trace: pipeline.Traces(&pipeline.Trace{
 			Polled:    func(string, pipeline.Page, time.Duration) { r.look() },
