@@ -96,5 +96,5 @@ func readJob(store *jets.Store, e jets.KVEntry) (KeptJob, bool) {
 // returns the new revision. Its error matches pipeline.ErrChanged when somebody else has
 // written meanwhile.
 func (b *Backfills) Put(ctx context.Context, j backfill.Job, revision uint64) (uint64, error) {
-	return b.Store.Conn.Put(ctx, jets.BucketBackfills, backfillKey(&j), revision, &nats.Msg{Data: jets.Encode(j), Header: nats.Header{}})
+	return b.Store.Conn.Put(ctx, jets.BucketBackfills, backfillKey(&j), revision, &nats.Msg{Data: jets.Encode(j)})
 }

@@ -81,16 +81,13 @@ func (b *Budgets) Write(ctx context.Context, origin string, next func(pipeline.B
 func (b *Budgets) read(ctx context.Context, origin string) (pipeline.Budget, uint64, error) {
 	m, err := b.store.Conn.Value(ctx, jets.BucketBudgets, budgetKey(b.store.Kind.Name, origin))
 	if errors.Is(err, jetstream.ErrStreamNotFound) && b.restore(ctx) {
-		err = jets.ErrNoMessage
+		err = nil
 	}
-	switch {
-	case errors.Is(err, jets.ErrNoMessage):
-		return pipeline.Budget{}, 0, nil
-	case err != nil:
+	if err != nil {
 		return pipeline.Budget{}, 0, err
 	}
 	var budget pipeline.Budget
-	if jets.Gone(m.Header) || json.Unmarshal(m.Data, &budget) != nil || budget.Origin != origin {
+	if json.Unmarshal(m.Data, &budget) != nil || budget.Origin != origin {
 		return pipeline.Budget{}, m.Seq, nil
 	}
 	shift(&budget, m.Time.Sub(budget.At)-b.clock(ctx))

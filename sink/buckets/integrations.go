@@ -3,7 +3,6 @@ package buckets
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -112,17 +111,11 @@ func (i *Integrations) Get(ctx context.Context, instance string) (Written, error
 func (i *Integrations) get(ctx context.Context, kind *pipeline.Kind, slug string) (Written, error) {
 	w := Written{Kind: kind, Instance: slug}
 	m, err := i.Store.Conn.Value(ctx, jets.BucketIntegrations, jets.Key(kind.Name, slug))
-	if errors.Is(err, jets.ErrNoMessage) {
-		return w, nil
+	w.Revision, w.Value = m.Seq, m.Data
+	if w.Value != nil {
+		w.At = m.Time
 	}
-	if err != nil {
-		return w, err
-	}
-	w.Revision = m.Seq
-	if !jets.Gone(m.Header) {
-		w.Value, w.At = m.Data, m.Time
-	}
-	return w, nil
+	return w, err
 }
 
 // Written reads all values once, by instance.
@@ -152,7 +145,7 @@ func (i *Integrations) Of(kind *pipeline.Kind) *Integrations {
 // written. It returns the new revision. Its error matches pipeline.ErrChanged when
 // somebody else has written meanwhile.
 func (i *Integrations) Put(ctx context.Context, instance string, value []byte, revision uint64) (uint64, error) {
-	return i.Store.Conn.Put(ctx, jets.BucketIntegrations, i.key(instance), revision, &nats.Msg{Data: value, Header: nats.Header{}})
+	return i.Store.Conn.Put(ctx, jets.BucketIntegrations, i.key(instance), revision, &nats.Msg{Data: value})
 }
 
 // Delete deletes an instance's value with all former ones, because a token may be among

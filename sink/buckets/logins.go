@@ -79,7 +79,7 @@ func (l *Logins) Delete(ctx context.Context, hash string) error {
 
 // CreateToken writes a new token.
 func (l *Logins) CreateToken(ctx context.Context, t Token) error {
-	_, err := l.Store.Conn.Put(ctx, jets.BucketConsole, tokenKey(t.ID), 0, &nats.Msg{Data: jets.Encode(t), Header: nats.Header{}})
+	_, err := l.Store.Conn.Put(ctx, jets.BucketConsole, tokenKey(t.ID), 0, &nats.Msg{Data: jets.Encode(t)})
 	return err
 }
 
@@ -114,7 +114,7 @@ func (l *Logins) Used(ctx context.Context, id string, day time.Time) error {
 		return err
 	}
 	t.ID, t.LastUsed = id, day.UTC().Format(time.DateOnly)
-	_, err = l.Store.Conn.Put(ctx, jets.BucketConsole, tokenKey(id), revision, &nats.Msg{Data: jets.Encode(t), Header: nats.Header{}})
+	_, err = l.Store.Conn.Put(ctx, jets.BucketConsole, tokenKey(id), revision, &nats.Msg{Data: jets.Encode(t)})
 	return err
 }
 
@@ -127,7 +127,7 @@ func (l *Logins) read(ctx context.Context, key string, v any) (revision uint64, 
 	if err != nil {
 		return 0, err
 	}
-	if jets.Gone(m.Header) {
+	if m.Data == nil {
 		return m.Seq, jets.ErrNoMessage
 	}
 	if err := json.Unmarshal(m.Data, v); err != nil {
@@ -143,7 +143,7 @@ func (l *Logins) remove(ctx context.Context, key string) error {
 		if err != nil {
 			return err
 		}
-		if jets.Gone(m.Header) {
+		if m.Data == nil {
 			return jets.ErrNoMessage
 		}
 		header := nats.Header{"KV-Operation": {"DEL"}, "Nats-TTL": {strconv.Itoa(int(markerKept.Seconds())) + "s"}}

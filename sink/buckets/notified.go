@@ -98,7 +98,7 @@ func (n *Notifications) skip(ctx context.Context, next Notification) error {
 // Record writes what became of a claimed notification.
 func (n *Notifications) Record(ctx context.Context, next Notification, claim *Claim) error {
 	next.Version, next.At, next.Since = notificationVersion, time.Now().UTC(), claim.since
-	revision, err := n.Store.Conn.Put(ctx, jets.BucketNotified, next.key(), claim.revision, &nats.Msg{Data: jets.Encode(next), Header: nats.Header{}})
+	revision, err := n.Store.Conn.Put(ctx, jets.BucketNotified, next.key(), claim.revision, &nats.Msg{Data: jets.Encode(next)})
 	if err == nil {
 		claim.revision = revision
 	}
@@ -107,15 +107,9 @@ func (n *Notifications) Record(ctx context.Context, next Notification, claim *Cl
 
 func (n *Notifications) last(ctx context.Context, key string) (Notification, uint64, error) {
 	m, err := n.Store.Conn.Value(ctx, jets.BucketNotified, key)
-	if errors.Is(err, jets.ErrNoMessage) {
-		return Notification{}, 0, nil
-	}
-	if err != nil {
-		return Notification{}, 0, err
-	}
 	var last Notification
 	_ = json.Unmarshal(m.Data, &last) // what can't be read starts no cooldown
-	return last, m.Seq, nil
+	return last, m.Seq, err
 }
 
 // Sent returns the last that became of each notification, newest first, at most that many.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,38 +53,26 @@ func (s *Searches) All(ctx context.Context) ([]Search, error) {
 // Create writes a new search. Its error matches pipeline.ErrChanged if there is one with
 // that ID.
 func (s *Searches) Create(ctx context.Context, search Search) error {
-	revision, there, err := s.revision(ctx, search.ID)
+	m, err := s.Store.Conn.Value(ctx, jets.BucketConsole, searchKey(search.ID))
 	if err != nil {
 		return err
 	}
-	if there {
+	if m.Data != nil {
 		return fmt.Errorf("search %q exists: %w", search.ID, pipeline.ErrChanged)
 	}
-	_, err = s.Store.Conn.Put(ctx, jets.BucketConsole, searchKey(search.ID), revision, &nats.Msg{Data: jets.Encode(search), Header: nats.Header{}})
+	_, err = s.Store.Conn.Put(ctx, jets.BucketConsole, searchKey(search.ID), m.Seq, &nats.Msg{Data: jets.Encode(search)})
 	return err
 }
 
 // Delete deletes a search. Its error matches jets.ErrNoMessage if there is none.
 func (s *Searches) Delete(ctx context.Context, id string) error {
-	revision, there, err := s.revision(ctx, id)
+	m, err := s.Store.Conn.Value(ctx, jets.BucketConsole, searchKey(id))
 	if err != nil {
 		return err
 	}
-	if !there {
+	if m.Data == nil {
 		return jets.ErrNoMessage
 	}
-	_, err = s.Store.Conn.Put(ctx, jets.BucketConsole, searchKey(id), revision, &nats.Msg{Header: nats.Header{"KV-Operation": []string{"DEL"}}})
+	_, err = s.Store.Conn.Put(ctx, jets.BucketConsole, searchKey(id), m.Seq, &nats.Msg{Header: nats.Header{"KV-Operation": []string{"DEL"}}})
 	return err
-}
-
-// revision returns the revision of a search's key and whether it has a value.
-func (s *Searches) revision(ctx context.Context, id string) (revision uint64, there bool, err error) {
-	m, err := s.Store.Conn.Value(ctx, jets.BucketConsole, searchKey(id))
-	if errors.Is(err, jets.ErrNoMessage) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	return m.Seq, !jets.Gone(m.Header), nil
 }

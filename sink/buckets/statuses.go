@@ -240,10 +240,7 @@ func (s *Statuses) wrote(key string, d *draft, status *pipeline.Status, stored u
 func ReadStatus(ctx context.Context, store *jets.Store, instance string) (pipeline.Status, error) {
 	key := jets.Key(store.Kind.Name, instance)
 	m, err := store.Conn.Value(ctx, jets.BucketStatus, key)
-	if errors.Is(err, jets.ErrNoMessage) {
-		return pipeline.Status{}, nil
-	}
-	if err != nil || jets.Gone(m.Header) {
+	if err != nil || m.Data == nil {
 		return pipeline.Status{}, err
 	}
 	return StatusOf(store, jets.KVEntry{Key: key, Value: m.Data}), nil

@@ -189,7 +189,7 @@ func (s *Strips) write(ctx context.Context, key string, tick Tick) error {
 	}
 	strip.Version = stripVersion
 	strip.add(tick)
-	_, err = s.store.Conn.Put(ctx, jets.BucketHistory, key, revision, &nats.Msg{Data: jets.Encode(strip), Header: nats.Header{}})
+	_, err = s.store.Conn.Put(ctx, jets.BucketHistory, key, revision, &nats.Msg{Data: jets.Encode(strip)})
 	return err
 }
 
@@ -207,15 +207,9 @@ func (s *Strips) Read(ctx context.Context, instance string) (Strip, error) {
 
 func (s *Strips) read(ctx context.Context, key string) (Strip, uint64, error) {
 	m, err := s.store.Conn.Value(ctx, jets.BucketHistory, key)
-	if errors.Is(err, jets.ErrNoMessage) {
-		return Strip{}, 0, nil
-	}
-	if err != nil || jets.Gone(m.Header) {
-		return Strip{}, 0, err
-	}
 	var strip Strip
 	if json.Unmarshal(m.Data, &strip) != nil {
 		strip = Strip{} // what can't be read is written anew
 	}
-	return strip, m.Seq, nil
+	return strip, m.Seq, err
 }

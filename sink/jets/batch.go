@@ -240,6 +240,9 @@ func (p *publisher) ask(ctx context.Context, m *nats.Msg) (ack, error) {
 // Expect sets the fence: the server stores the message only if seq is the last sequence
 // of its subject; 0: if the subject has none.
 func Expect(m *nats.Msg, seq uint64) {
+	if m.Header == nil {
+		m.Header = nats.Header{}
+	}
 	m.Header[headerFence] = []string{strconv.FormatUint(seq, 10)}
 }
 

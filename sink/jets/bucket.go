@@ -10,10 +10,21 @@ import (
 	"github.com/witfoo/signal-client/pipeline"
 )
 
-// Value reads a bucket's entry from its leader; a deleted key's marker counts. It returns
-// ErrNoMessage if the key was never written.
-func (c *Conn) Value(ctx context.Context, bucket, key string) (*RawMsg, error) {
-	return c.Last(ctx, BucketStream(bucket), BucketSubject(bucket, key))
+// Value reads a key's value from its bucket's leader. Data is nil if there is none; Seq is
+// the key's revision, a deleted key's too; 0: it was never written.
+func (c *Conn) Value(ctx context.Context, bucket, key string) (RawMsg, error) {
+	m, err := c.Last(ctx, BucketStream(bucket), BucketSubject(bucket, key))
+	switch {
+	case errors.Is(err, ErrNoMessage):
+		return RawMsg{}, nil
+	case err != nil:
+		return RawMsg{}, err
+	case Gone(m.Header):
+		m.Data = nil
+	case m.Data == nil:
+		m.Data = []byte{}
+	}
+	return *m, nil
 }
 
 // Put writes m under a bucket's key if it still has the revision; 0: if it was never

@@ -366,9 +366,6 @@ func (l *Locks) release(ctx context.Context, key string, revision uint64) {
 // error that matches pipeline.ErrFenced.
 func (l *Locks) write(ctx context.Context, key string, last uint64, value []byte, header nats.Header) (uint64, error) {
 	m := &nats.Msg{Subject: l.store.Conn.PutSubject(jets.BucketLocks, key), Data: value, Header: header}
-	if m.Header == nil {
-		m.Header = nats.Header{}
-	}
 	jets.Expect(m, last)
 	return l.store.Publisher.Publish(ctx, []*nats.Msg{m})
 }

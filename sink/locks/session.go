@@ -161,20 +161,17 @@ func (l *Locks) beat(ctx context.Context, s session) error {
 // whose name was taken later continues under a new name.
 func (l *Locks) reconcile(ctx context.Context, s session) error {
 	m, err := l.store.Conn.Value(ctx, jets.BucketLocks, sessionPrefix+s.name)
-	var last uint64
-	var standing Session
-	switch {
-	case errors.Is(err, jets.ErrNoMessage):
+	if err != nil {
+		return err
+	}
+	if m.Seq == 0 {
 		l.mu.Lock()
 		l.purged = s.revision != 0
 		l.mu.Unlock()
-	case err != nil:
-		return err
-	default:
-		last = m.Seq
-		if !jets.Gone(m.Header) && json.Unmarshal(m.Data, &standing) != nil {
-			standing.ID = "?"
-		}
+	}
+	var standing Session
+	if m.Data != nil && json.Unmarshal(m.Data, &standing) != nil {
+		standing.ID = "?"
 	}
 	if standing.ID != "" && standing.ID != s.id && s.revision != 0 {
 		l.rename(s)
@@ -182,7 +179,7 @@ func (l *Locks) reconcile(ctx context.Context, s session) error {
 	}
 	taken := s.revision == 0 && standing.ID != "" && standing.ID != s.id
 	expired := s.revision != 0 && standing.ID == ""
-	s.revision = last
+	s.revision = m.Seq
 	if err := l.beat(ctx, s); err != nil {
 		return err // logged once it has succeeded: it is tried repeatedly
 	}
@@ -296,7 +293,7 @@ func (l *Locks) bye(ctx context.Context) {
 		// A renewal was stored, but its ack was lost.
 		m, err2 := l.store.Conn.Value(ctx, jets.BucketLocks, sessionPrefix+s.name)
 		var standing Session
-		if err2 == nil && !jets.Gone(m.Header) && json.Unmarshal(m.Data, &standing) == nil && standing.ID == s.id {
+		if err2 == nil && json.Unmarshal(m.Data, &standing) == nil && standing.ID == s.id {
 			s.revision = m.Seq
 			err = l.delete(ctx, s)
 		}

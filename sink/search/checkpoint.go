@@ -100,16 +100,12 @@ const checkpointKeyName = "search-index"
 
 func (k *checkpointKey) load(ctx context.Context) (checkpoint, bool, error) {
 	m, err := k.conn.Value(ctx, jets.BucketCursors, checkpointKeyName)
-	if errors.Is(err, jets.ErrNoMessage) {
-		k.revision = 0
-		return checkpoint{}, false, nil
-	}
 	if err != nil {
 		return checkpoint{}, false, fmt.Errorf("read the index's checkpoint: %w", err)
 	}
 	k.revision = m.Seq
 	c, ok := parseCheckpoint(m.Data)
-	return c, ok && !jets.Gone(m.Header), nil
+	return c, ok, nil
 }
 
 func (k *checkpointKey) save(ctx context.Context, c checkpoint) error {

@@ -58,21 +58,17 @@ var errLeased = errors.New("another process has the lease")
 // take takes the lease if nobody has it.
 func (l *lease) take(ctx context.Context) (revision uint64, value []byte, err error) {
 	m, err := l.conn.Value(ctx, jets.BucketLocks, leaseKey)
-	last := uint64(0)
-	switch {
-	case errors.Is(err, jets.ErrNoMessage):
-	case err != nil:
+	if err != nil {
 		return 0, nil, err
-	case jets.Gone(m.Header):
-		last = m.Seq
-	default:
+	}
+	if m.Data != nil {
 		var by leased
 		_ = json.Unmarshal(m.Data, &by)
 		l.tell(by.Holder)
 		return 0, nil, fmt.Errorf("%w: %s", errLeased, by.Holder)
 	}
 	value = jets.Encode(leased{Holder: l.holder, Session: nuid.Next(), AcquiredAt: time.Now().UTC()})
-	revision, err = l.write(ctx, last, value, nil)
+	revision, err = l.write(ctx, m.Seq, value, nil)
 	return revision, value, err
 }
 

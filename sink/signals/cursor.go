@@ -100,7 +100,7 @@ func (s *Sink) follow(ctx context.Context, moved bool) error {
 	if err != nil {
 		return fmt.Errorf("encode cursor: %w", err)
 	}
-	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketCursors, jets.Key(s.store.Kind.Name, s.instance)), Data: data, Header: nats.Header{}}
+	m := &nats.Msg{Subject: s.store.Conn.PutSubject(jets.BucketCursors, jets.Key(s.store.Kind.Name, s.instance)), Data: data}
 	jets.Expect(m, s.cursor.revision)
 	s.cursor.written, s.cursor.through = time.Now(), s.at.CompleteThrough
 	s.cursor.pending, err = s.store.Conn.JS.PublishMsgAsync(m)
@@ -168,10 +168,6 @@ func (s *Sink) stillNewest(ctx context.Context) error {
 // there is no value, or none that can be read.
 func (s *Sink) readCursor(ctx context.Context) (*Cursor, error) {
 	m, err := s.store.Conn.Value(ctx, jets.BucketCursors, jets.Key(s.store.Kind.Name, s.instance))
-	if errors.Is(err, jets.ErrNoMessage) {
-		s.cursor.revision = 0
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
