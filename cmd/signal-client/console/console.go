@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/api"
@@ -14,6 +16,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/console/signalpages"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/sink/search"
@@ -85,15 +88,39 @@ func (c *Console) Handler(own http.Handler, waiting func() []string) http.Handle
 
 // Run opens the console on a store until ctx ends.
 func (c *Console) Run(ctx context.Context, store *jets.Store) error {
-	if err := store.EnsureConsole(ctx, c.config.Replicas); err != nil {
-		c.config.Log.Warn("console: sessions, API tokens and saved searches can't be stored", "err", err)
-	}
+	seen := c.ensure(ctx, store, nil)
 	c.access.Open(store)
 	v := view.New(view.Config{Store: store, Progress: c.config.Index.Progress, Log: c.config.Log})
 	live := c.mux(store, v)
 	c.live.Store(&live)
 	defer c.live.Store(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		for pipeline.Sleep(ctx, seen.every) == nil {
+			seen = c.ensure(ctx, store, seen.err)
+		}
+	})
 	return v.Run(ctx)
+}
+
+// look is the result of a look at the bucket CONSOLE, and when to look again.
+type look struct {
+	err   error
+	every time.Duration
+}
+
+// ensure makes the bucket CONSOLE if it is not there, or no longer. It logs what keeps it
+// from that unless it was before.
+func (c *Console) ensure(ctx context.Context, store *jets.Store, before error) look {
+	err := store.EnsureConsole(ctx, c.config.Replicas)
+	if err == nil {
+		return look{nil, time.Minute}
+	}
+	if before == nil && ctx.Err() == nil {
+		c.config.Log.Warn("console: sessions, API tokens and saved searches can't be stored", "err", err)
+	}
+	return look{err, 5 * time.Second}
 }
 
 // mux serves what needs the store, to users who may.

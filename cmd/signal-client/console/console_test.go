@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
+	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/search"
 	"github.com/witfoo/signal-client/sink/sinktest"
@@ -79,6 +80,15 @@ func TestConsole(t *testing.T) {
 		if status, body := get(t, server, path); status != want {
 			t.Errorf("%s: %d, want %d: %.300s", path, status, want, body)
 		}
+	}
+	if err := store.Conn.JS.DeleteKeyValue(t.Context(), jets.BucketConsole); err != nil {
+		t.Fatal(err)
+	}
+	if again := c.ensure(t.Context(), store, nil); again.err != nil {
+		t.Errorf("a removed bucket: %v", again.err)
+	}
+	if _, err := store.Conn.Info(t.Context(), jets.BucketStream(jets.BucketConsole)); err != nil {
+		t.Errorf("a removed bucket: %v", err)
 	}
 	cancel()
 	<-done

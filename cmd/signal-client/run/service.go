@@ -58,7 +58,7 @@ type Service struct {
 	server  *embedded.Server // nil: NATS is not embedded
 }
 
-// Console is the web console. Nothing that happens to it ends the service.
+// Console is the web console. No error of it ends the service.
 type Console interface {
 	// Handler serves it, and the process's own pages, if own is not nil. waiting returns why
 	// there is no store yet.

@@ -34,6 +34,10 @@ func (c *Config) UnusedSettings(cmd *cobra.Command) []unused {
 		// Images and units always set the directory.
 		note(&c.Server, "it is for the embedded server, but NATS_URL or NATS_CONTEXT names another one", "remove it; NATS_USER and NATS_PASSWORD are for another server", "SIGNAL_CLIENT_DATA_DIR")
 	}
+	if !c.ServesConsole() {
+		// The image switches it off, and the command search asks a console elsewhere.
+		note(&c.Console, "this process serves no console", "SIGNAL_CLIENT_CONSOLE=on, or remove it", "SIGNAL_CLIENT_CONSOLE", "SIGNAL_CLIENT_CONSOLE_URL", "SIGNAL_CLIENT_CONSOLE_TOKEN_FILE")
+	}
 	found = append(found, c.NATS.unusedUser()...)
 	return append(found, unknownVariables(os.Environ())...)
 }

@@ -26,6 +26,8 @@ func TestUnusedSettings(t *testing.T) {
 			"SIGNAL_CLIENT_METRICS_PORT_8000_TCP_ADDR": "10.0.0.1",
 		}, "", ""},
 		{map[string]string{"NATS_URL": "nats://h", "SIGNAL_CLIENT_NATS_LISTEN": "127.0.0.1:4223", "SIGNAL_CLIENT_DATA_DIR": "/data"}, "SIGNAL_CLIENT_NATS_LISTEN", "remove it"},
+		{map[string]string{"NATS_URL": "nats://h", "SIGNAL_CLIENT_CONSOLE_PASSWORD_FILE": "unused_test.go", "SIGNAL_CLIENT_CONSOLE_URL": "https://h"}, "SIGNAL_CLIENT_CONSOLE_PASSWORD_FILE", "SIGNAL_CLIENT_CONSOLE=on"},
+		{map[string]string{"SIGNAL_CLIENT_CONSOLE_PASSWORD_FILE": "unused_test.go"}, "", ""},
 		{map[string]string{"NATS_URL": "nats://h", "NATS_USER": "u", "NATS_PASSWORD": "p", "NATS_CREDS": "unused_test.go"}, "NATS_CREDS", "unset one"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
