@@ -2,7 +2,9 @@ package search_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/search"
 	"github.com/witfoo/signal-client/sink/sinktest"
@@ -229,4 +232,37 @@ func TestRefused(t *testing.T) {
 	f.end()
 	f.start()
 	f.await("counts", func() bool { return f.service.Progress().Refused == want })
+}
+
+// Nobody gets in without the password, and a wrong query is no matter for the log.
+func TestChildIsGuarded(t *testing.T) {
+	f := newFixture(t)
+	f.lay(10)
+	f.start()
+	f.wantSame()
+	index, err := f.service.Index()
+	f.OK(err)
+	for _, password := range []string{"", "wrong"} {
+		stranger := search.Index{URL: index.URL, User: search.ChildUser, Password: pipeline.NewSecret(password), HTTP: index.HTTP}
+		answer, err := stranger.Get(t.Context(), "/select/logsql/query", url.Values{"query": {"*"}})
+		f.OK(err)
+		if f.OK(answer.Body.Close()); answer.StatusCode != 401 {
+			t.Errorf("a stranger with %q is answered %s", password, answer.Status)
+		}
+	}
+	answer, err := index.Get(t.Context(), "/select/logsql/query", url.Values{"query": {"actor:("}})
+	f.OK(err)
+	if f.OK(answer.Body.Close()); answer.StatusCode != 400 {
+		t.Errorf("a wrong query is answered %s", answer.Status)
+	}
+	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", f.pid()))
+	if err == nil && strings.Contains(string(command), index.Password.Reveal()) {
+		t.Error("the password is in the list of processes")
+	}
+	f.end()
+	for _, unwanted := range []string{index.Password.Reveal(), "level=WARN", "level=ERROR"} {
+		if strings.Contains(f.log.String(), unwanted) {
+			t.Errorf("the log has %q:\n%s", unwanted, f.log)
+		}
+	}
 }

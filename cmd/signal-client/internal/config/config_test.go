@@ -277,3 +277,39 @@ func TestLogLevelAndJSON(t *testing.T) {
 		t.Errorf("got %q", b.String())
 	}
 }
+
+// The index is embedded where there is a console, unless the variable says otherwise.
+func TestSearchConfiguration(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{nil, "embedded"},
+		{map[string]string{"NATS_URL": "nats://127.0.0.1:1"}, "off"},
+		{map[string]string{"SIGNAL_CLIENT_CONSOLE": "off"}, "off"},
+		{map[string]string{"NATS_URL": "nats://127.0.0.1:1", "SIGNAL_CLIENT_CONSOLE": "on", "SIGNAL_CLIENT_HTTP_ADDR": "127.0.0.1:1"}, "embedded"},
+		{map[string]string{"SIGNAL_CLIENT_SEARCH": "off"}, "off"},
+		{map[string]string{"SIGNAL_CLIENT_SEARCH": "http://127.0.0.1:9428/"}, "http://127.0.0.1:9428"},
+	} {
+		got, err := read(t, c.env)
+		if err != nil {
+			t.Errorf("%v: %v", c.env, err)
+			continue
+		}
+		if index, err := got.Index(nil); err != nil || index.Mode != c.want || index.Memory != 256<<20 || index.Retention != 90*24*time.Hour {
+			t.Errorf("%v: %+v, %v; want %s", c.env, index, err, c.want)
+		}
+	}
+	for _, env := range []map[string]string{
+		{"SIGNAL_CLIENT_SEARCH": "perhaps"},
+		{"SIGNAL_CLIENT_SEARCH": "http://user:secret@127.0.0.1:9428"},
+		{"SIGNAL_CLIENT_SEARCH": "http://127.0.0.1:9428", "SIGNAL_CLIENT_SEARCH_PASSWORD_FILE": "/nowhere"},
+		{"SIGNAL_CLIENT_SEARCH_USER": "somebody"},
+		{"SIGNAL_CLIENT_SEARCH_MEMORY": "1MiB"},
+		{"SIGNAL_CLIENT_SEARCH_RETENTION": "1h"},
+	} {
+		if _, err := read(t, env); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v: %v", env, err)
+		}
+	}
+}
