@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -192,16 +193,21 @@ func (f *fixture) pid() int {
 	return pid
 }
 
-// kill waits until the index has taken so many events more, or all, and kills its
-// process.
-func (f *fixture) kill(more uint64) {
+// kill waits until the index has written a part of its rows, and kills its process some
+// time later.
+func (f *fixture) kill(later time.Duration) {
 	f.Helper()
 	f.await("it answers", func() bool { _, err := f.service.Index(); return err == nil })
-	at := f.service.Progress().Seq
-	f.await("it takes events", func() bool {
-		p := f.service.Progress()
-		return p.Seq >= at+more || p.State == search.StateCurrent
+	began := time.Now()
+	f.await("it writes", func() bool {
+		parts, _ := filepath.Glob(filepath.Join(f.config.Dir, "partitions", "*", "datadb", "*", "metadata.json"))
+		return slices.ContainsFunc(parts, func(part string) bool {
+			info, err := os.Stat(part)
+			return err == nil && info.ModTime().After(began)
+		})
 	})
+	began = time.Now()
+	f.await("its time has come", func() bool { return time.Since(began) >= later })
 	p, err := os.FindProcess(f.pid())
 	f.OK(err)
 	_ = p.Kill()

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -39,18 +40,26 @@ func TestChildKilled(t *testing.T) {
 	f := newFixture(t)
 	f.lay(2000)
 	f.start()
-	for range 6 {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			f.lay(4000)
-		}()
-		for range 2 {
-			f.kill(rand.Uint64N(2000))
+	laying := make(chan struct{})
+	go func() {
+		defer close(laying)
+		for range 150 {
+			f.lay(100)
+			time.Sleep(70 * time.Millisecond) // as orgs bring them, not a condition
 		}
-		<-done
+	}()
+	for range 4 {
+		f.kill(time.Duration(rand.IntN(1000)) * time.Millisecond)
 	}
+	<-laying
+	f.saved()
 	f.wantSame()
+	if f.log.Count("built again") > 0 {
+		t.Errorf("it was built again:\n%s", f.log)
+	}
+	if !regexp.MustCompile(`from=\d\d+ .*kept=[1-9]|from=1 .*kept=[1-9]`).MatchString(f.log.String()) {
+		t.Error("no process left rows above its checkpoint this time")
+	}
 }
 
 // A directory that is removed under the index is noticed, and the index built again.
