@@ -2,7 +2,7 @@
 // keyboard to search it alone.
 
 import { count, h } from "../page/dom.js";
-import { clock, full } from "./when.js";
+import { clock, full, fullTitle } from "./when.js";
 
 const height = 72;
 
@@ -64,6 +64,7 @@ export class Timeline {
     const events = `${count(sum)} ${sum === 1 ? "event" : "events"}`;
     const says = first === null ? `${full(this.range.from)} to ${full(this.range.to)}: ${events}${this.what}` : `${full(this.start(first))} to ${full(this.start(last + 1))}: ${events}`;
     this.readout.textContent = says;
+    this.readout.title = `${fullTitle(first === null ? this.range.from : this.start(first))} to ${fullTitle(first === null ? this.range.to : this.start(last + 1))}`;
     this.svg.setAttribute("aria-valuenow", String(i ?? this.at));
     this.svg.setAttribute("aria-valuetext", first === null ? `${full(this.start(this.at))}: ${count(this.counts[this.at])} events` : says);
   }
