@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -167,7 +168,7 @@ func (v *View) made(by access.User, instance, act string, revision uint64, now o
 	if now == nil {
 		return Document{}, nil
 	}
-	return documentOf(buckets.Written{Instance: instance, Value: now.Encode(), Revision: revision}), nil
+	return documentOf(buckets.Written{Instance: instance, Value: now.Encode(), Revision: revision, At: time.Now().UTC()}), nil
 }
 
 // wake has a value polled at once that was saved unchanged. A changed one is polled
