@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ func NewConsoleCommand(p *cli.Program, newConsole NewConsole) *cobra.Command {
 			if err := c.LoadConsole(cmd); err != nil {
 				return err
 			}
+			c.Process.Replica = cmp.Or(c.Process.Replica, newReplicaName())
 			s := &Service{Config: c, Log: c.Log.Logger(p.Out()), Idle: true}
 			if err := s.Equip(newConsole); err != nil {
 				return err
