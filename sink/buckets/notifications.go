@@ -109,11 +109,14 @@ func (c Channel) Check() error {
 }
 
 func (c Channel) checkURL(w *complaints) {
-	if c.URL.IsZero() == (c.URLFile == "") {
-		w.add("url", "is missing (give it, or url_file, and not both)")
-	}
 	if c.URL.IsZero() {
+		if c.URLFile == "" {
+			w.add("url", "is missing (give it, or url_file)")
+		}
 		return
+	}
+	if c.URLFile != "" {
+		w.add("url_file", "and url are both given (give one of them)")
 	}
 	u, err := url.Parse(c.URL.Reveal())
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" { // the URL may be a secret: it is not shown
@@ -207,6 +210,25 @@ func (r Rules) Channel(name string) (Channel, bool) {
 		return Channel{}, false
 	}
 	return r.Channels[i], true
+}
+
+// Rule returns the rule of that name.
+func (r Rules) Rule(name string) (Rule, bool) {
+	i := slices.IndexFunc(r.Rules, func(one Rule) bool { return one.Name == name })
+	if i < 0 {
+		return Rule{}, false
+	}
+	return r.Rules[i], true
+}
+
+// Using returns the names of the rules that send to a channel.
+func (r Rules) Using(channel string) (names []string) {
+	for _, one := range r.Rules {
+		if slices.Contains(one.Channels, channel) {
+			names = append(names, one.Name)
+		}
+	}
+	return names
 }
 
 // Prefixes of keys in NOTIFICATIONS.

@@ -27,6 +27,9 @@ const (
 	NotifySkipped  = "skipped" // it is of the same kind and instance as one sent within the cooldown
 )
 
+// NotifyTest is the rule, kind, instance and replica of a test message's record.
+const NotifyTest = "test"
+
 // Notification is what became of an advisory that a rule sends to a channel, a value of
 // the bucket NOTIFIED.
 type Notification struct {
@@ -79,15 +82,29 @@ func (n *Notifications) Claim(ctx context.Context, next Notification, cooldown t
 	if last.Result != NotifyFailed && time.Since(last.Since) < cooldown {
 		next.Result = NotifySkipped
 		next.Why = "the one of " + last.Since.Format(time.RFC3339) + " is within the cooldown"
-		return Claim{}, errors.Join(fmt.Errorf("%s: %w", next.Why, pipeline.ErrChanged), n.skip(ctx, next))
+		return Claim{}, errors.Join(fmt.Errorf("%s: %w", next.Why, pipeline.ErrChanged), n.append(ctx, next))
 	}
 	claim := Claim{next.Since, revision}
 	err = n.Record(ctx, next, &claim)
 	return claim, err
 }
 
-// skip records a skipped notification, whatever was recorded of the key.
-func (n *Notifications) skip(ctx context.Context, next Notification) error {
+// RecordTest writes what became of a test message.
+func (n *Notifications) RecordTest(ctx context.Context, one Notification) error {
+	one.At = time.Now().UTC()
+	one.Since = one.At
+	err := n.append(ctx, one)
+	if jets.StreamChanged(err) {
+		if err := n.Store.EnsureNotifications(ctx); err != nil {
+			return err
+		}
+		err = n.append(ctx, one)
+	}
+	return err
+}
+
+// append writes a record, whatever was recorded of its key.
+func (n *Notifications) append(ctx context.Context, next Notification) error {
 	next.Version = notificationVersion
 	_, err := n.Store.Publisher.Publish(ctx, []*nats.Msg{{
 		Subject: n.Store.Conn.PutSubject(jets.BucketNotified, next.key()), Data: jets.Encode(next), Header: nats.Header{},

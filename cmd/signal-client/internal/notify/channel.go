@@ -49,7 +49,7 @@ func (c *channel) notify(ctx context.Context, t task) {
 		return
 	}
 	for one.Tries = 1; ; one.Tries++ {
-		err := Send(ctx, n.http, t.to, a)
+		_, err := Send(ctx, n.http, t.to, a)
 		switch {
 		case err == nil:
 			c.record(ctx, one, &claim, buckets.NotifySent, nil)

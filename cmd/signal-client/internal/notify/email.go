@@ -13,13 +13,13 @@ import (
 
 // sendEmail sends an advisory by SMTP. Without TLS no password is sent, except to this
 // machine.
-func sendEmail(ctx context.Context, c buckets.Channel, a Advisory) error {
+func sendEmail(ctx context.Context, c buckets.Channel, a Advisory) (answer string, err error) {
 	m := mail.NewMsg()
 	if err := m.From(c.From); err != nil {
-		return err
+		return "", err
 	}
 	if err := m.To(c.To...); err != nil {
-		return err
+		return "", err
 	}
 	m.Subject("signal-client " + a.title())
 	m.SetDateWithValue(a.At)
@@ -27,13 +27,13 @@ func sendEmail(ctx context.Context, c buckets.Channel, a Advisory) error {
 	m.SetBodyString(mail.TypeTextPlain, a.Message+"\n\n"+string(a.Data)+"\n")
 	client, hangUp, err := mailClient(ctx, c)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer hangUp()
 	if err := client.DialAndSendWithContext(ctx, m); err != nil {
-		return fmt.Errorf("send mail by %s: %w", c.SMTP, err)
+		return "", fmt.Errorf("send mail by %s: %w", c.SMTP, err)
 	}
-	return nil
+	return c.SMTP + " took it", nil
 }
 
 // mailClient returns a client for one mail, and what closes its connection: the client

@@ -41,6 +41,7 @@ type receiver struct {
 	mu     sync.Mutex
 	got    []string
 	header http.Header
+	echo   bool            // answer with the path and the header Authorization
 	answer func(n int) int // status of the nth request, from 1; nil: 200
 }
 
@@ -53,6 +54,9 @@ func receive(t *testing.T) *receiver {
 		r.got, r.header = append(r.got, string(body)), req.Header
 		if r.answer != nil {
 			w.WriteHeader(r.answer(len(r.got)))
+		}
+		if r.echo {
+			fmt.Fprint(w, "cannot post to ", req.URL.Path, " with ", req.Header.Get("Authorization"))
 		}
 	}))
 	t.Cleanup(r.Close)
@@ -210,21 +214,22 @@ func TestSendSecrets(t *testing.T) {
 		}
 		return path
 	}
+	hook.echo = true // as pages of errors do
 	a := Advisory{Kind: "silent", Data: advisory("silent", "acme", "warning")}
-	c := buckets.Channel{Name: "ops", Type: buckets.ChannelWebhook, URLFile: write("url", hook.URL+"/s3cret"), AuthorizationFile: write("auth", "Bearer s3cret")}
+	c := buckets.Channel{Name: "ops", Type: buckets.ChannelWebhook, URLFile: write("url", hook.URL+"/s3cret-path"), AuthorizationFile: write("auth", "Bearer s3cret-word")}
 	client := New(nil, nil, nil, nil).http
-	if err := Send(t.Context(), client, c, a); err != nil || hook.header.Get("Authorization") != "Bearer s3cret" {
+	if _, err := Send(t.Context(), client, c, a); err != nil || hook.header.Get("Authorization") != "Bearer s3cret-word" {
 		t.Errorf("sent with %q: %v", hook.header.Get("Authorization"), err)
 	}
-	if err := Send(t.Context(), client, c, a); err == nil || !strings.Contains(err.Error(), "302") || strings.Contains(err.Error(), "s3cret") {
+	if _, err := Send(t.Context(), client, c, a); err == nil || !strings.Contains(err.Error(), "302") || !strings.Contains(err.Error(), "cannot post to … with …") || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("a redirect: %v", err)
 	}
 	hook.Close()
-	if err := Send(t.Context(), client, c, a); err == nil || strings.Contains(err.Error(), "s3cret") {
+	if _, err := Send(t.Context(), client, c, a); err == nil || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("nobody listens: %v", err)
 	}
 	c.URLFile = filepath.Join(dir, "none")
-	if err := Send(t.Context(), client, c, a); err == nil || !strings.Contains(err.Error(), "url_file") {
+	if _, err := Send(t.Context(), client, c, a); err == nil || !strings.Contains(err.Error(), "url_file") {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -234,7 +239,7 @@ func TestSendEmail(t *testing.T) {
 	at, mails := smtpServer(t)
 	c := buckets.Channel{Name: "mail", Type: buckets.ChannelEmail, SMTP: at, TLS: "none", From: "signal-client@example.com", To: []string{"ann@example.com", "bob@example.com"}}
 	a := Advisory{Kind: "breaker_opened", Instance: "acme", Severity: "critical", Message: "requests to acme are paused", Data: []byte(`{"kind":"breaker_opened"}`)}
-	if err := Send(t.Context(), nil, c, a); err != nil {
+	if _, err := Send(t.Context(), nil, c, a); err != nil {
 		t.Fatal(err)
 	}
 	got := <-mails
@@ -245,7 +250,7 @@ func TestSendEmail(t *testing.T) {
 		}
 	}
 	c.TLS = "" // STARTTLS is demanded, which this server does not have
-	if err := Send(t.Context(), nil, c, a); err == nil {
+	if _, err := Send(t.Context(), nil, c, a); err == nil {
 		t.Error("sent without TLS")
 	}
 }

@@ -34,8 +34,9 @@ func (a Advisory) title() string {
 // sendTime bounds one attempt.
 const sendTime = 10 * time.Second
 
-// Send sends an advisory to a channel, once. Its error shows no secret.
-func Send(ctx context.Context, client *http.Client, c buckets.Channel, a Advisory) error {
+// Send sends an advisory to a channel, once, and returns what the receiver answers.
+// Neither that nor its error shows a secret.
+func Send(ctx context.Context, client *http.Client, c buckets.Channel, a Advisory) (answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	switch c.Type {
@@ -44,13 +45,13 @@ func Send(ctx context.Context, client *http.Client, c buckets.Channel, a Advisor
 	case buckets.ChannelSlack:
 		text, err := json.Marshal(map[string]string{"text": slackText(a)})
 		if err != nil {
-			return err
+			return "", err
 		}
 		return sendWebhook(ctx, client, c, text)
 	case buckets.ChannelEmail:
 		return sendEmail(ctx, c, a)
 	}
-	return fmt.Errorf("channel %s: unknown type %q", c.Name, c.Type)
+	return "", fmt.Errorf("channel %s: unknown type %q", c.Name, c.Type)
 }
 
 // slackText returns the message in Slack's mark-up, in which these three characters must
@@ -62,41 +63,73 @@ func slackText(a Advisory) string {
 
 // sendWebhook posts JSON. Redirects are not followed: the body and the header belong to
 // the configured host.
-func sendWebhook(ctx context.Context, client *http.Client, c buckets.Channel, body []byte) error {
-	target := c.URL.Reveal()
-	if c.URLFile != "" {
-		text, err := secretFile(ctx, c.URLFile)
-		if err != nil {
-			return fmt.Errorf("read url_file: %w", err)
-		}
-		target = text
+func sendWebhook(ctx context.Context, client *http.Client, c buckets.Channel, body []byte) (string, error) {
+	target, authorization, err := webhookSecrets(ctx, c)
+	if err != nil {
+		return "", err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("the channel's URL is no URL") // err shows it
+	if err != nil || req.URL.Host == "" {
+		return "", errors.New("the channel's URL is no URL") // err shows it
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if c.AuthorizationFile != "" {
-		text, err := secretFile(ctx, c.AuthorizationFile)
-		if err != nil {
-			return fmt.Errorf("read authorization_file: %w", err)
-		}
-		req.Header.Set("Authorization", text)
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok { // it shows the URL
 			err = e.Err
 		}
-		return fmt.Errorf("post to %s: %w", req.URL.Host, err)
+		return "", fmt.Errorf("post to %s: %w", req.URL.Host, err)
 	}
 	defer resp.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, mostSaid))
+	answer := fmt.Sprintf("%s answers %s: %q", req.URL.Host, resp.Status, hide(string(said), req.URL, authorization))
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answers %s: %q", req.URL.Host, resp.Status, said)
+		return "", errors.New(answer)
 	}
-	return nil
+	return answer, nil
 }
+
+// webhookSecrets reads a channel's URL and the value of its header Authorization.
+func webhookSecrets(ctx context.Context, c buckets.Channel) (target, authorization string, err error) {
+	target = c.URL.Reveal()
+	if c.URLFile != "" {
+		if target, err = secretFile(ctx, c.URLFile); err != nil {
+			return "", "", fmt.Errorf("read url_file: %w", err)
+		}
+	}
+	if c.AuthorizationFile != "" {
+		if authorization, err = secretFile(ctx, c.AuthorizationFile); err != nil {
+			return "", "", fmt.Errorf("read authorization_file: %w", err)
+		}
+	}
+	return target, authorization, nil
+}
+
+// How much of an answer is read, and shown of it.
+const (
+	mostSaid  = 4 << 10
+	mostShown = 200
+)
+
+// hide takes the secrets of a request out of its answer: pages of errors often repeat the
+// path. Each part of the path and query that is long enough to be a secret is one.
+func hide(said string, at *url.URL, authorization string) string {
+	_, credential, _ := strings.Cut(authorization, " ")
+	secrets := []string{at.String(), at.RequestURI(), at.Path, authorization, credential}
+	secrets = append(secrets, strings.FieldsFunc(at.RequestURI(), func(r rune) bool { return strings.ContainsRune("/?&=", r) })...)
+	for _, secret := range secrets {
+		if len(secret) >= leastSecret {
+			said = strings.ReplaceAll(said, secret, "…")
+		}
+	}
+	return strings.ToValidUTF8(said[:min(len(said), mostShown)], "")
+}
+
+// leastSecret is the least length of a part of a URL that may be a secret.
+const leastSecret = 6
 
 // mostSecret is the largest file of a secret.
 const mostSecret = 16 << 10

@@ -38,6 +38,28 @@ const (
 	AdviseStreamUnfitOver = "stream_unfit_over"
 )
 
+// AdvisoryKind is a kind of advisories, for those who choose among them.
+type AdvisoryKind struct{ Name, About string }
+
+// AdvisoryKinds returns all kinds.
+func AdvisoryKinds() []AdvisoryKind {
+	return []AdvisoryKind{
+		{adviseBreakerOpened, "requests to an org are paused, for example because it refuses the API token"},
+		{adviseBreakerClosed, "an org answers again"},
+		{adviseCursorRefused, "an org refuses the cursor"},
+		{adviseDataLost, "the stream has lost acknowledged data"},
+		{adviseGapFound, "an audit found events missing in the stream"},
+		{advisePassedOver, "events may be missing for good"},
+		{adviseDeadLetter, "something could not be published as an event"},
+		{adviseLetterLost, "DEADLETTER refuses what could not be published"},
+		{adviseTakeover, "another process polls an org, after the first one ended"},
+		{adviseSilent, "an org has had no event for long"},
+		{adviseSilentOver, "a silent org has new events again"},
+		{AdviseStreamUnfit, "a stream or bucket has an unsuitable configuration"},
+		{AdviseStreamUnfitOver, "the configuration of a stream or bucket is suitable again"},
+	}
+}
+
 // advisory is the payload of an advisory, as in schemas/advisory.json.
 type advisory struct {
 	Version  int            `json:"version"`
