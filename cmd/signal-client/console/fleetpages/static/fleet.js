@@ -54,7 +54,7 @@ function attention() {
   const root = $("attention");
   if (root.dataset.shows === key || root.contains(document.activeElement)) return;
   root.dataset.shows = key;
-  root.replaceChildren(...(shown.length ? shown.map(item) : [h("li", { class: "fine" }, "Nothing: every enabled integration is polled or will be without your help.")]));
+  root.replaceChildren(...(shown.length ? shown.map(item) : [h("li", { class: "fine" }, "Nothing. Every enabled integration is polled, or recovers by itself.")]));
 }
 
 function item(i) {
