@@ -1,6 +1,7 @@
 package signalpages
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -34,7 +35,7 @@ func (p *pages) search(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(err) // plain data
 	}
-	p.Render(w, r, http.StatusOK, "signals/search", searchPage{Query: r.URL.Query().Get("q"), Settings: string(data), Index: index})
+	p.Render(w, r, http.StatusOK, "signals/search", searchPage{Query: cmp.Or(r.URL.Query().Get("q"), r.URL.Query().Get("query")), Settings: string(data), Index: index})
 }
 
 // added returns the fields that are not among those had.

@@ -9,7 +9,7 @@ export function read(params) {
     const ms = Date.parse(params.get(name) || "");
     return Number.isNaN(ms) ? null : ms;
   };
-  const state = { q: params.get("q") || "", range: params.get("range") || "", from: time("from"), to: time("to"), by: params.get("by") === "stored" ? "stored" : "", columns: columns(params.get("cols")) };
+  const state = { q: params.get("q") ?? params.get("query") ?? "", range: params.get("range") || "", from: time("from"), to: time("to"), by: params.get("by") === "stored" ? "stored" : "", columns: columns(params.get("cols")) };
   if (state.from !== null || state.to !== null) state.range = "own";
   if (state.range !== "own" && !presets[state.range]) state.range = "24h";
   return state;
