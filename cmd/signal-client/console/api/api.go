@@ -27,7 +27,8 @@ type Config struct {
 // api answers requests.
 type api struct {
 	Config
-	searches *buckets.Searches
+	searches      *buckets.Searches
+	notifications *buckets.Notifications
 }
 
 // route is a method of a path, as OpenAPI describes it.
@@ -60,6 +61,13 @@ func (a *api) routes() []route {
 		{"GET", "/searches", a.listSearches, false},
 		{"POST", "/searches", a.createSearch, true},
 		{"DELETE", "/searches/{id}", a.deleteSearch, true},
+		{"GET", "/notifications", a.listNotifications, false},
+		{"GET", "/notifications/history", a.notified, false},
+		{"PUT", "/notifications/channels/{name}", a.putChannel, true},
+		{"DELETE", "/notifications/channels/{name}", a.deleteChannel, true},
+		{"POST", "/notifications/channels/{name}/test", a.testChannel, true},
+		{"PUT", "/notifications/rules/{name}", a.putRule, true},
+		{"DELETE", "/notifications/rules/{name}", a.deleteRule, true},
 	}
 }
 
@@ -67,7 +75,7 @@ func (a *api) routes() []route {
 // access.Access let through.
 func New(c Config) http.Handler {
 	c.Log = jets.OrDiscard(c.Log)
-	a := &api{Config: c, searches: &buckets.Searches{Store: c.Store}}
+	a := &api{Config: c, searches: &buckets.Searches{Store: c.Store}, notifications: &buckets.Notifications{Store: c.Store}}
 	mux := http.NewServeMux()
 	paths := map[string]methods{}
 	for _, r := range a.routes() {

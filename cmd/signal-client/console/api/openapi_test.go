@@ -34,7 +34,7 @@ var document = sync.OnceValue(func() map[string]any {
 func operation(method, at string) map[string]any {
 	for template, item := range document()["paths"].(map[string]any) {
 		pattern := template
-		for _, name := range []string{"{instance}", "{seq}", "{id}", "{endpoint}"} {
+		for _, name := range []string{"{instance}", "{seq}", "{id}", "{name}", "{endpoint}"} {
 			pattern = strings.ReplaceAll(pattern, name, "*")
 		}
 		fits, _ := path.Match(pattern, at)
