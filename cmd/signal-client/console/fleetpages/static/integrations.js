@@ -58,7 +58,11 @@ function sort() {
 // of the page.
 function settle() {
   const rests = Date.now() - touched > idle && scrollY < 80 && !grid.contains(document.activeElement);
-  if (rests) { apply(); sort(); } else resort.hidden = sorted(order());
+  const wanted = order();
+  if (sorted(wanted)) resort.hidden = true;
+  else if (rests) sort();
+  else resort.hidden = false;
+  if (rests) apply();
 }
 
 function tally() {
@@ -138,4 +142,5 @@ addEventListener("keydown", (e) => {
 });
 
 if ($("import")) import("./import.js").then(({ importer }) => importer($("import"), $("import-dialog")));
+setInterval(() => { if (!document.hidden) settle(); }, 5000);
 follow({ changed, gone, fleet }, tiles.keys());
