@@ -28,14 +28,18 @@ func NextOf(ctx context.Context, msgs jetstream.MessagesContext) (jetstream.Msg,
 // would have to wait for its own. Source: nats-server 2.15.2, server/consumer.go; nats.go
 // 1.55, jetstream/ordered.go.
 func (c *Conn) Forget(ctx context.Context, consumer jetstream.Consumer) {
-	info := consumer.CachedInfo()
-	if info == nil {
-		return
+	if info := consumer.CachedInfo(); info != nil {
+		c.ForgetName(ctx, info.Name)
 	}
+}
+
+// ForgetName is Forget for a consumer that may have been created: the answer to that did
+// not come.
+func (c *Conn) ForgetName(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	var done struct{}
-	_ = c.Ask(ctx, "CONSUMER.DELETE."+StreamSignals+"."+info.Name, nil, &done) // if this fails, it expires later
+	_ = c.Ask(ctx, "CONSUMER.DELETE."+StreamSignals+"."+name, nil, &done) // if this fails, it expires later
 }
 
 // Count counts the messages on a subject of SIGNALS from a sequence on.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/witfoo/signal-client/sink/jets"
 )
@@ -28,8 +29,13 @@ var errGap = errors.New("a message of the answer did not arrive")
 func (l *lane) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jets.RequestTimeout)
 	defer cancel()
-	consumer, err := l.conn.JS.CreateConsumer(ctx, jets.StreamSignals, jets.FromSequence(l.at, l.filters...))
+	config := jets.FromSequence(l.at, l.filters...)
+	config.Name = nuid.Next()
+	consumer, err := l.conn.JS.CreateConsumer(ctx, jets.StreamSignals, config)
 	if err != nil {
+		if ctx.Err() != nil {
+			l.conn.ForgetName(ctx, config.Name)
+		}
 		return l.refusalOr("CREATE", err)
 	}
 	l.consumer, l.used = consumer, time.Now()
