@@ -83,6 +83,9 @@ func configure(s search.ChildSettings) error {
 		"inmemoryDataFlushInterval":     s.WriteEvery.String(),
 		"internalinsert.disable":        "true",
 		"internalselect.disable":        "true",
+		"search.maxConcurrentRequests":  "8", // at work; others wait for their turn
+		"search.maxQueueDuration":       "30s",
+		"search.maxQueryDuration":       "1m", // the time of waiting included
 		"search.logSlowQueryDuration":   "0s", // a query is nobody else's business
 		"loggerLevel":                   "WARN",
 		"loggerFormat":                  "json",

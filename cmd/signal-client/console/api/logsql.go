@@ -81,7 +81,11 @@ func (a *api) ask(path string) http.HandlerFunc {
 		}
 		defer answered.Body.Close()
 		if answered.StatusCode >= http.StatusBadRequest {
-			refuse(w, complaint(typed, answered))
+			p := complaint(typed, answered)
+			if p.Status == http.StatusServiceUnavailable {
+				w.Header().Set("Retry-After", busyRetry)
+			}
+			refuse(w, p)
 			return
 		}
 		pass(w, answered)
@@ -118,17 +122,38 @@ func pass(w http.ResponseWriter, from *http.Response) {
 // mostComplaint is how much of an error is read.
 const mostComplaint = 64 << 10
 
+// busyRetry is after how many seconds a search that was turned away may be tried again.
+const busyRetry = "5"
+
 // complaint returns the problem of a query that the index refuses.
 func complaint(typed string, answered *http.Response) Problem {
 	said, _ := io.ReadAll(io.LimitReader(answered.Body, mostComplaint)) // what was read says enough
 	p := Problem{Status: answered.StatusCode, Title: "The search index refuses it", Cause: strings.TrimSpace(string(said))}
-	if answered.StatusCode != http.StatusBadRequest {
+	switch answered.StatusCode {
+	case http.StatusBadRequest:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return busy(p.Cause)
+	default:
 		p.Status = http.StatusBadGateway
 		return p
 	}
 	if q := search.Complaint(typed, said); q != nil {
 		p.Title, p.Field, p.Cause, p.Offset = "The query is wrong", "query", q.Text, &q.Offset
 		p.Remedy = "Correct it at the marked place; LogsQL is described at https://docs.victoriametrics.com/victorialogs/logsql/"
+	}
+	return p
+}
+
+// busy returns the problem of a search that the index had no time for: it waited for its
+// turn too long, or took too long. What VictoriaLogs says of it is about its flags.
+func busy(said string) Problem {
+	p := Problem{
+		Status: http.StatusServiceUnavailable, Title: "The search index is busy", Cause: "other searches keep the index busy, and this one did not get its turn",
+		Remedy: "Search again in a few seconds, or close searches and tabs that are not needed.",
+	}
+	if !strings.Contains(said, "couldn't start executing") { // again, it would take as long
+		p.Status = http.StatusGatewayTimeout
+		p.Title, p.Cause, p.Remedy = "The search takes too long", "the index could not finish the search in the time that one may take", "Search a shorter time range, or add a filter such as eventType:user.session.start."
 	}
 	return p
 }

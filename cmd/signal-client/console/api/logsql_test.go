@@ -87,6 +87,26 @@ func TestSelectRefused(t *testing.T) {
 	f.want(502, "GET", "/select/logsql/query?query=x", "")
 }
 
+// A search that the index has no time for is told so, and when to try again.
+func TestSelectBusy(t *testing.T) {
+	f := newFixture(t)
+	for _, test := range []struct {
+		said       string
+		status     int
+		title      string
+		retryAfter string
+	}{
+		{"couldn't start executing the request in 30.000 seconds, since -search.maxConcurrentRequests=8 concurrent requests are executed", 503, "The search index is busy", "5"},
+		{"the request couldn't be executed in 60.000 seconds; possible solutions: to increase -search.maxQueryDuration=1m0s", 504, "The search takes too long", ""},
+	} {
+		f.logs = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, test.said, http.StatusServiceUnavailable) }
+		r := f.want(test.status, "GET", "/select/logsql/query?query=x", "")
+		if r.member("title") != test.title || r.member("remedy") == "" || r.Header.Get("Retry-After") != test.retryAfter || strings.Contains(string(r.body), "-search.") {
+			t.Errorf("%s: answered %s", test.said, r.body)
+		}
+	}
+}
+
 // A tail is passed on line by line, and ends at the index when the client goes.
 func TestSelectStreams(t *testing.T) {
 	f := newFixture(t)
