@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
@@ -61,12 +62,16 @@ func Run(stdin io.Reader, stdout io.Writer) error {
 	if err := configure(s); err != nil {
 		return err
 	}
+	go watchMemory(orphaned, memoryLimit(), func(used uint64) {
+		fmt.Fprintf(os.Stderr, "Error: a query took too much memory: the process has %d MiB\n", used>>20)
+		os.Exit(1)
+	})
 	logger.InitNoLogFlags()
 	vlstorage.Init()
 	vlselect.Init()
 	insertutil.SetLogRowsStorage(&vlstorage.Storage{})
 	vlinsert.Init()
-	err := announceAndServe(orphaned, stdout, s.Password)
+	err := announceAndServe(orphaned, stdout, s)
 	vlinsert.Stop()
 	vlselect.Stop()
 	vlstorage.Stop()
@@ -99,7 +104,7 @@ func configure(s search.ChildSettings) error {
 	return flag.CommandLine.Parse(nil)
 }
 
-func announceAndServe(ctx context.Context, stdout io.Writer, password string) error {
+func announceAndServe(ctx context.Context, stdout io.Writer, s search.ChildSettings) error {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -107,5 +112,5 @@ func announceAndServe(ctx context.Context, stdout io.Writer, password string) er
 	if err := json.NewEncoder(stdout).Encode(search.ChildReady{URL: "http://" + ln.Addr().String()}); err != nil {
 		return fmt.Errorf("announce: %w", err)
 	}
-	return serve(ctx, ln, password)
+	return serve(ctx, ln, guard(s.Password, bounded(newBounds(s.Dir), http.HandlerFunc(answer))))
 }

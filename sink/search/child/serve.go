@@ -19,9 +19,9 @@ import (
 
 // serve serves VictoriaLogs until ctx ends. Requests under way end with it: a tail would
 // never end by itself.
-func serve(ctx context.Context, ln net.Listener, password string) error {
+func serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler:           guard(password, http.HandlerFunc(answer)),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          logger.StdErrorLogger(),
@@ -42,6 +42,19 @@ func guard(password string, next http.Handler) http.Handler {
 			http.Error(w, "no access", http.StatusUnauthorized)
 			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bounded refuses requests beyond the bounds.
+func bounded(b *bounds, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end, status, err := b.Begin(r)
+		if err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+		defer end()
 		next.ServeHTTP(w, r)
 	})
 }
