@@ -15,7 +15,8 @@ import (
 // which events happen all the time, killed at random moments. After it the
 // stream is audited: every event once, in order, bytes equal, every watermark
 // true. KILLS is how many times the first two kill (20), half of it each, and
-// TestKillConsole as often as one of them; TestKillCluster injects each kind of fault once per 50 of KILLS, and at least once.
+// TestKillConsole as often as one of them; TestKillCluster injects each kind of
+// fault once per 50 of KILLS, and at least once.
 
 // TestKillEmbedded kills service and server at once: they are one process.
 func TestKillEmbedded(t *testing.T) {

@@ -82,15 +82,16 @@ type replica struct {
 	*fleet
 	name  string
 	dir   string
+	env   []string // besides what every replica has
 	cmd   *exec.Cmd
 	log   *os.File
 	began time.Time
 }
 
 // start starts a replica. What it says is shown when the test fails.
-func (f *fleet) start(name string) *replica {
+func (f *fleet) start(name string, env ...string) *replica {
 	f.Helper()
-	r := &replica{fleet: f, name: name, dir: f.TempDir()}
+	r := &replica{fleet: f, name: name, dir: f.TempDir(), env: env}
 	if err := os.WriteFile(filepath.Join(r.dir, tokenFile), []byte(name), 0o600); err != nil {
 		f.Fatal(err)
 	}
@@ -108,6 +109,7 @@ func (r *replica) run() {
 	cmd := exec.Command(r.binary, "run")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.dir, r.log, r.log
 	cmd.Env = append(plainEnviron(), "NATS_URL="+r.server.URL(), "SIGNAL_CLIENT_REPLICA="+r.name, "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:0")
+	cmd.Env = append(cmd.Env, r.env...)
 	r.began = time.Now()
 	if err := cmd.Start(); err != nil {
 		r.Fatal(err)
@@ -173,8 +175,8 @@ var (
 	gaugeLine = regexp.MustCompile(`(?m)^(\w+) (\S+)$`)
 )
 
-// metric is a gauge without labels; 0 while it is not there.
-func (r *replica) metric(name string) float64 {
+// url is where the process serves HTTP; empty while it does not say so.
+func (r *replica) url() string {
 	r.Helper()
 	said, err := os.ReadFile(r.log.Name())
 	if err != nil {
@@ -182,9 +184,19 @@ func (r *replica) metric(name string) float64 {
 	}
 	all := metricsAt.FindAllSubmatch(said, -1)
 	if len(all) == 0 {
+		return ""
+	}
+	return string(all[len(all)-1][1])
+}
+
+// metric is a gauge without labels; 0 while it is not there.
+func (r *replica) metric(name string) float64 {
+	r.Helper()
+	url := r.url()
+	if url == "" {
 		return 0 // it is about to start
 	}
-	resp, err := http.Get(string(all[len(all)-1][1]) + "/metrics")
+	resp, err := http.Get(url + "/metrics")
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -164,9 +164,10 @@ func calm(i Integration) Integration {
 	return i
 }
 
-// still returns an integration without what changes with each look.
+// still returns an integration without what changes with each look, though nothing is
+// heard of it: its lag, and rates that sink from poll to poll.
 func still(i Integration) Integration {
-	i.LagSeconds, i.changed, i.Pace = 0, 0, overview.Pace{PerMinute: i.PerMinute}
+	i.LagSeconds, i.changed, i.Pace = 0, 0, overview.Pace{}
 	return i
 }
 
