@@ -12,11 +12,13 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/api"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/fleetpages"
+	"github.com/witfoo/signal-client/cmd/signal-client/console/notificationpages"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/page"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/signalpages"
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/sink/search"
@@ -59,7 +61,7 @@ func New(c Config) (*Console, error) {
 
 // contents are the templates and static files of the packages of pages.
 func contents() []page.Content {
-	return []page.Content{fleetpages.Content, signalpages.Content()}
+	return []page.Content{fleetpages.Content, signalpages.Content(), notificationpages.Content()}
 }
 
 // Handler serves the console. own serves the process's own pages, which stay open; nil:
@@ -133,6 +135,9 @@ func (c *Console) mux(store *jets.Store, v *view.View) http.Handler {
 	mux.Handle("/signals/", signalpages.New(signalpages.Config{
 		Store: store, Index: func() view.Index { return v.Fleet().Index }, Render: c.pages.Render,
 	}))
+	notifications := notificationpages.New(notificationpages.Config{Stored: &buckets.Notifications{Store: store}, Page: c.pages, Log: c.config.Log})
+	mux.Handle(notificationpages.Path, notifications)
+	mux.Handle(notificationpages.Path+"/", notifications)
 	mux.Handle("/", fleetpages.New(fleetpages.Config{
 		View: v, Kind: store.Kind, Page: c.pages, Log: c.config.Log,
 		Newest: func(ctx context.Context, instance string) (*scan.Stored, error) {
