@@ -150,6 +150,14 @@ func (f *fixture) stored(instance string) map[string]any {
 	return v
 }
 
+// put writes a value as another program does.
+func (f *fixture) put(instance, value string) {
+	f.Helper()
+	if _, err := f.store.Conn.JS.Publish(f.Context(), "$KV."+jets.BucketIntegrations+".okta."+instance, []byte(value)); err != nil {
+		f.Fatal(err)
+	}
+}
+
 // acme is the value of an integration of the simulated org.
 func (f *fixture) acme(token string) string {
 	return fmt.Sprintf(`{"instance":"acme","name":"Acme","poll_interval":"1m","settings":{"base_url":%q},"credentials":{"api_token":%q}}`, f.orgURL, token)

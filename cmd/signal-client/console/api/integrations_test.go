@@ -167,6 +167,17 @@ func TestSecretStaysWithItsHost(t *testing.T) {
 	if r := f.want(422, "PATCH", "/api/v1/integrations/acme", elsewhere); r.member("field") != "credentials.api_token_file" {
 		t.Errorf("refused with %s", r.body)
 	}
+	r := f.want(200, "POST", "/api/v1/integrations/import?replace=true", "instance,fqdn\nacme,evil.example.com\n", "Content-Type", "text/csv")
+	if !strings.Contains(string(r.body), `"result":"wrong"`) || fmt.Sprint(f.stored("acme")["settings"]) != "map[fqdn:acme.example.com]" {
+		t.Errorf("imported: %s", r.body)
+	}
+	f.want(200, "POST", "/api/v1/integrations/import?replace=true", "instance,fqdn,api_token\nacme,other.example.com,new\n", "Content-Type", "text/csv")
+
+	// What another writer made invalid has its secret, too.
+	f.put("acme", `{"enabled":true,"poll_interval":"no","settings":{"fqdn":"acme.example.com"},"credentials":{"api_token":"s3cret"}}`)
+	f.want(422, "PATCH", "/api/v1/integrations/acme", `{"poll_interval":"5m","settings":{"fqdn":"evil.example.com"}}`)
+	f.want(422, "POST", "/api/v1/integrations/test", `{"instance":"acme","poll_interval":"5m","settings":{"fqdn":"evil.example.com"}}`)
+	f.want(200, "PATCH", "/api/v1/integrations/acme", `{"poll_interval":"5m"}`)
 }
 
 // A viewer reads, and changes nothing.

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,16 +115,12 @@ func (v *View) update(ctx context.Context, by access.User, instance string, e Ed
 // entered for.
 func keepsHost(was, is, edit orgs.Value, instance string) error {
 	kept := is.KeptSecrets(was, edit)
-	before, err := was.Read(instance)
-	if len(kept) == 0 || err != nil {
-		return nil
-	}
-	after, err := is.Read(instance)
-	if err != nil || orgs.SameHost(before, after) {
+	before, after := was.Origin(instance), is.Origin(instance)
+	if len(kept) == 0 || before == after {
 		return nil
 	}
 	return &Invalid{Fields: []FieldError{{
-		Field: kept[0], Cause: "it was entered for " + before.Origin + ", and is not sent to " + after.Origin,
+		Field: kept[0], Cause: "it was entered for " + cmp.Or(before, "no host that can be read") + ", and is not sent to " + after,
 		Remedy: "enter it again together with the new host name",
 	}}}
 }

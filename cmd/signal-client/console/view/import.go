@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
@@ -36,6 +37,12 @@ const (
 // Import adds integrations row by row. If any row is wrong, or in a preview, none is
 // written.
 func (v *View) Import(ctx context.Context, by access.User, candidates []orgs.Candidate, o ImportOptions) ([]Row, error) {
+	given := make([]orgs.Value, len(candidates)) // before what is stored is added
+	for n, c := range candidates {
+		if c.Value != nil {
+			given[n] = c.Value.Clone()
+		}
+	}
 	checked, err := orgs.PrepareEach(ctx, v.orgs, candidates, o.Replace, func(_ orgs.Candidate, field string) string { return field })
 	if err != nil {
 		return nil, err
@@ -43,6 +50,7 @@ func (v *View) Import(ctx context.Context, by access.User, candidates []orgs.Can
 	rows, wrong := make([]Row, len(candidates)), false
 	for n, c := range candidates {
 		rows[n] = rowOf(c, checked[n])
+		rows[n].keepHost(c, given[n])
 		wrong = wrong || rows[n].Result == RowWrong
 	}
 	if wrong || o.Preview {
@@ -76,6 +84,17 @@ func rowOf(c orgs.Candidate, wrongs []error) Row {
 		row.Wrong = append(row.Wrong, fieldError(wrong))
 	}
 	return row
+}
+
+// keepHost marks a row as wrong that would send the stored secret to another host.
+func (r *Row) keepHost(c orgs.Candidate, given orgs.Value) {
+	was, err := orgs.ReadValue(c.Before.Value)
+	if err != nil || r.Result == RowWrong {
+		return
+	}
+	if wrong, ok := errors.AsType[*Invalid](keepsHost(was, c.Value, given, c.Instance)); ok {
+		r.Result, r.Wrong = RowWrong, wrong.Fields
+	}
 }
 
 // fieldError returns a problem that PrepareEach found: of a field, or of the whole row.

@@ -210,6 +210,16 @@ func (v Value) Read(instance string) (pipeline.Integration, error) {
 	return v.kind().Read(instance, v.Encode())
 }
 
+// Origin returns where requests of the value go, though something else in it may be wrong;
+// empty: it does not say.
+func (v Value) Origin(instance string) string {
+	if i, err := v.Read(instance); err == nil {
+		return i.Origin
+	}
+	origin, _ := kinds.Default.Clean(cmpText(v.At("settings.base_url"), v.At("settings.fqdn"))) // empty if it fails
+	return origin
+}
+
 // kind returns the kind that the value says it is of; else the default one.
 func (v Value) kind() *pipeline.Kind {
 	for _, kind := range kinds.All {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
-	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
 )
 
@@ -119,6 +118,3 @@ func secretAt(path string) bool {
 	}
 	return false
 }
-
-// SameHost reports whether both integrations send their requests to one host.
-func SameHost(a, b pipeline.Integration) bool { return a.Origin == b.Origin }
