@@ -1,7 +1,6 @@
 package search
 
 import (
-	"bytes"
 	"sync"
 	"time"
 
@@ -47,6 +46,7 @@ type builder struct {
 	full      chan *batch // taken by who sends them
 
 	mu   sync.Mutex
+	rows rower
 	kept *kept // rows above the checkpoint that the index has
 	next *batch
 	free [][]byte // buffers to use again
@@ -86,8 +86,8 @@ func (b *builder) open() *batch {
 // row adds an event's row, unless the index has it or does not take it.
 func (b *builder) row(n *batch, e *scan.Stored) {
 	before := len(n.lines)
-	n.lines = AppendRow(n.lines, e.Kind, e)
-	at := timeOf(n.lines[before:])
+	var at time.Time
+	n.lines, at = b.rows.append(n.lines, e.Kind, e)
 	switch now := time.Now(); {
 	case b.kept.has(e.Seq):
 		n.lines = n.lines[:before]
@@ -111,14 +111,6 @@ const mostAhead = 48 * time.Hour
 
 // day numbers a time's day in UTC: VictoriaLogs keeps and drops whole days.
 func day(t time.Time) int64 { return t.UnixNano() / int64(24*time.Hour) }
-
-// timeOf returns the time of a row, which is its first field.
-func timeOf(line []byte) time.Time {
-	text, _ := bytes.CutPrefix(line, []byte(`{"`+FieldTime+`":"`))
-	text, _, _ = bytes.Cut(text, []byte{'"'})
-	at, _ := time.Parse(time.RFC3339Nano, string(text))
-	return at
-}
 
 // linger hands a batch over that is not full, if nobody is busy with another one.
 func (b *builder) linger() {

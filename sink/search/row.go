@@ -2,7 +2,6 @@ package search
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -45,39 +44,83 @@ const (
 // that is not a JSON object has its bytes as its message. Every event gives a row that
 // VictoriaLogs takes: what exceeds the bounds is cut, and told in FieldFlaw.
 func AppendRow(dst []byte, kind *pipeline.Kind, e *scan.Stored) []byte {
-	r := newRow(kind)
-	if err := r.read(e.Data); err != nil {
-		return appendUnread(dst, e, err)
+	dst, _ = new(rower).append(dst, kind, e)
+	return dst
+}
+
+// rower makes rows of events. What it learns of one event makes the next one cheap.
+type rower struct {
+	members
+	tidy bool // the event is UTF-8 and has no \u: its strings can be copied as they are
+}
+
+// append does what AppendRow does, and returns the row's time as well.
+func (r *rower) append(dst []byte, kind *pipeline.Kind, e *scan.Stored) ([]byte, time.Time) {
+	if err := r.read(kind, e.Data); err != nil {
+		return appendUnread(dst, e, err), e.At
 	}
+	r.tidy = !odd(e.Data)
 	begin := len(dst)
-	dst = r.appendOwn(dst, e)
-	for i := range r.fields {
-		dst = r.appendField(dst, begin, &r.fields[i])
+	dst, at := r.appendOwn(dst, e)
+	for _, i := range r.fields {
+		dst = r.appendField(dst, begin, &r.columns[i])
 	}
 	if flaw := r.flaw(); flaw != "" {
 		dst = appendText(dst, FieldFlaw, flaw)
 	}
-	return append(dst, '}', '\n')
+	return append(dst, '}', '\n'), at
 }
 
 // appendUnread appends the row of an event that is not a JSON object.
 func appendUnread(dst []byte, e *scan.Stored, err error) []byte {
-	dst = appendHead(dst, e, e.At, string(e.Data))
+	dst = appendHead(dst, e, e.At)
+	dst = appendText(dst, FieldMessage, cut(string(e.Data), maxMessage))
+	dst = appendOrigin(dst, e)
 	dst = appendText(dst, FieldFlaw, "not a JSON object: "+err.Error())
 	return append(dst, '}', '\n')
 }
 
-func (r *row) appendOwn(dst []byte, e *scan.Stored) []byte {
-	members := r.kind.Members
-	at, err := time.Parse(time.RFC3339, r.text(members.Published))
-	if err != nil || at.Before(time.Unix(0, 0)) || at.After(time.Unix(0, math.MaxInt64)) {
-		at = e.At
-	}
-	return appendHead(dst, e, at, cmp.Or(r.text(members.Message), r.text(members.Type), "(no message)"))
+func (r *rower) appendOwn(dst []byte, e *scan.Stored) ([]byte, time.Time) {
+	at := r.happened(e)
+	dst = appendHead(dst, e, at)
+	dst = r.appendMessage(dst)
+	return appendOrigin(dst, e), at
 }
 
-// appendHead appends the fields that every row has.
-func appendHead(dst []byte, e *scan.Stored, at time.Time, message string) []byte {
+// happened returns when an event happened; when it was stored, if it does not say.
+func (r *rower) happened(e *scan.Stored) time.Time {
+	v := r.text(r.kind.Members.Published)
+	if v.raw == nil {
+		return e.At
+	}
+	var at time.Time
+	err := at.UnmarshalText(v.raw[1 : len(v.raw)-1])
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, jsonscan.Decode(v.raw))
+	}
+	if err != nil || at.Before(time.Unix(0, 0)) || at.After(time.Unix(0, math.MaxInt64)) {
+		return e.At
+	}
+	return at
+}
+
+// appendMessage appends the first of message and type that says something.
+func (r *rower) appendMessage(dst []byte) []byte {
+	for _, name := range []string{r.kind.Members.Message, r.kind.Members.Type} {
+		v := r.text(name)
+		switch {
+		case len(v.raw) <= len(`""`):
+		case r.tidy && !v.escaped && len(v.raw)-2 <= maxMessage:
+			return append(append(dst, `,"`+FieldMessage+`":`...), v.raw...)
+		default:
+			return appendText(dst, FieldMessage, cut(jsonscan.Decode(v.raw), maxMessage))
+		}
+	}
+	return appendText(dst, FieldMessage, "(no message)")
+}
+
+// appendHead appends fields that every row has.
+func appendHead(dst []byte, e *scan.Stored, at time.Time) []byte {
 	dst = append(dst, `{"_time":"`...)
 	dst = at.UTC().AppendFormat(dst, time.RFC3339Nano)
 	dst = append(dst, `","stored":"`...)
@@ -85,23 +128,23 @@ func appendHead(dst []byte, e *scan.Stored, at time.Time, message string) []byte
 	dst = append(dst, `","seq":"`...)
 	dst = strconv.AppendUint(dst, e.Seq, 10)
 	dst = append(dst, '"')
-	dst = appendText(dst, FieldInstance, e.Instance)
-	dst = appendText(dst, FieldMessage, cut(message, maxMessage))
+	return appendText(dst, FieldInstance, e.Instance)
+}
+
+func appendOrigin(dst []byte, e *scan.Stored) []byte {
 	if origin := jets.First(e.Header, jets.HeaderOrigin); origin != "" {
 		dst = appendText(dst, FieldOrigin, cut(origin, maxName))
 	}
 	return dst
 }
 
-func (r *row) appendField(dst []byte, begin int, f *field) []byte {
+func (r *rower) appendField(dst []byte, begin int, c *column) []byte {
 	before := len(dst)
-	dst = append(dst, ',')
-	dst = appendString(dst, r.name(f))
-	dst = append(dst, ':')
-	if f.array {
-		dst = r.appendArray(dst, f)
+	dst = append(dst, c.field...)
+	if c.array {
+		dst = r.appendArray(dst, c)
 	} else {
-		dst = r.appendScalar(dst, r.values[f.first].raw)
+		dst = r.appendScalar(dst, &r.values[c.first])
 	}
 	if len(dst)-begin > maxRow {
 		r.left++
@@ -111,30 +154,30 @@ func (r *row) appendField(dst []byte, begin int, f *field) []byte {
 }
 
 // appendScalar appends a scalar as a JSON string.
-func (r *row) appendScalar(dst, raw []byte) []byte {
+func (r *rower) appendScalar(dst []byte, v *value) []byte {
 	switch {
-	case len(raw) > maxValue:
+	case len(v.raw) > maxValue:
 		r.cut++
-		return appendString(dst, []byte(cut(scalarText(raw), maxValue)))
-	case raw[0] != '"':
-		dst = append(append(dst, '"'), raw...)
+		return appendString(dst, []byte(cut(scalarText(v.raw), maxValue)))
+	case v.raw[0] != '"':
+		dst = append(append(dst, '"'), v.raw...)
 		return append(dst, '"')
-	case odd(raw):
-		return appendString(dst, []byte(scalarText(raw)))
+	case !r.tidy && odd(v.raw):
+		return appendString(dst, []byte(scalarText(v.raw)))
 	}
-	return append(dst, raw...)
+	return append(dst, v.raw...)
 }
 
-// appendArray appends the field's values as a JSON string that holds a JSON array.
-func (r *row) appendArray(dst []byte, f *field) []byte {
+// appendArray appends the column's values as a JSON string that holds a JSON array.
+func (r *rower) appendArray(dst []byte, c *column) []byte {
 	dst = append(dst, `"[`...)
 	begin := len(dst)
-	for i := f.first; i >= 0; i = r.values[i].next {
+	for i := c.first; i >= 0; i = r.values[i].next {
 		before := len(dst)
-		if i != f.first {
+		if i != c.first {
 			dst = append(dst, ',')
 		}
-		dst = appendElement(dst, r.values[i].raw)
+		dst = r.appendElement(dst, &r.values[i])
 		if len(dst)-begin > maxValue {
 			dst, r.cut = dst[:before], r.cut+1
 			break
@@ -144,19 +187,19 @@ func (r *row) appendArray(dst []byte, f *field) []byte {
 }
 
 // appendElement appends a scalar of an array that stands in a JSON string itself.
-func appendElement(dst, raw []byte) []byte {
-	if raw[0] != '"' {
-		return append(dst, raw...)
+func (r *rower) appendElement(dst []byte, v *value) []byte {
+	if v.raw[0] != '"' {
+		return append(dst, v.raw...)
 	}
-	if bytes.IndexByte(raw, '\\') < 0 && !odd(raw) {
-		dst = append(append(dst, `\"`...), raw[1:len(raw)-1]...)
+	if !v.escaped && (r.tidy || utf8.Valid(v.raw)) {
+		dst = append(append(dst, `\"`...), v.raw[1:len(v.raw)-1]...)
 		return append(dst, `\"`...)
 	}
-	text := appendString(nil, appendString(nil, []byte(scalarText(raw))))
+	text := appendString(nil, appendString(nil, []byte(scalarText(v.raw))))
 	return append(dst, text[1:len(text)-1]...)
 }
 
-// odd reports whether a raw string has what parsers read in different ways: bytes that
+// odd reports whether raw strings have what parsers read in different ways: bytes that
 // are not UTF-8, or \u, which may be half of a pair.
 func odd(raw []byte) bool { return bytes.Contains(raw, []byte(`\u`)) || !utf8.Valid(raw) }
 
@@ -210,13 +253,16 @@ func appendString(dst, text []byte) []byte {
 }
 
 // flaw returns what of the event is not in the row.
-func (r *row) flaw() string {
+func (r *rower) flaw() string {
+	if r.left+r.cut+r.short == 0 {
+		return ""
+	}
 	var told []string
 	for _, f := range []struct {
 		n    int
 		what string
 	}{
-		{r.left, "members left out"}, {r.cut, "values cut"}, {r.named, "names cut"},
+		{r.left, "members left out"}, {r.cut, "values cut"}, {r.short, "names cut"},
 	} {
 		if f.n > 0 {
 			told = append(told, fmt.Sprintf("%d %s", f.n, f.what))

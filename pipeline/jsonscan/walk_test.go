@@ -6,7 +6,33 @@ import (
 	"testing"
 )
 
-func TestLeaves(t *testing.T) {
+// leaves are what a Tree is told: each scalar with the names that lead to it.
+type leaves struct {
+	paths []string // of members, by number - 1
+	leaf  func(path string, inArray bool, raw []byte)
+}
+
+func (l *leaves) Member(object int, name []byte) int {
+	path := string(name)
+	if object > 0 {
+		path = l.paths[object-1] + "." + path
+	}
+	l.paths = append(l.paths, path)
+	return len(l.paths)
+}
+
+func (l *leaves) Leaf(member int, inArray, escaped bool, raw []byte) {
+	if escaped != (raw[0] == '"' && strings.Contains(string(raw), `\`)) {
+		panic("told wrong whether " + string(raw) + " has escapes")
+	}
+	path := ""
+	if member > 0 {
+		path = l.paths[member-1]
+	}
+	l.leaf(path, inArray, raw)
+}
+
+func TestWalk(t *testing.T) {
 	for _, test := range []struct{ data, want string }{
 		{`{"a":1,"b":{"c":"x","d":null},"e":[]}`, `a=1 b.c="x" b.d=null`},
 		{` { "a" : [ 1 , [ true ] , { "b" : -0.5e3 } ] , "z" : 2 } `, `a[]=1 a[]=true a.b[]=-0.5e3 z=2`},
@@ -18,9 +44,9 @@ func TestLeaves(t *testing.T) {
 		{``, `!`},
 	} {
 		var got []string
-		err := Leaves([]byte(test.data), func(path []byte, inArray bool, raw []byte) {
-			got = append(got, string(path)+map[bool]string{true: "[]"}[inArray]+"="+string(raw))
-		})
+		err := Walk([]byte(test.data), &leaves{leaf: func(path string, inArray bool, raw []byte) {
+			got = append(got, path+map[bool]string{true: "[]"}[inArray]+"="+string(raw))
+		}})
 		if err != nil {
 			got = append(got, "!")
 		}
@@ -30,15 +56,15 @@ func TestLeaves(t *testing.T) {
 	}
 }
 
-// FuzzLeaves compares Leaves with encoding/json: both refuse the same texts and find the
+// FuzzWalk compares Walk with encoding/json: both refuse the same texts and find the
 // same number of scalars.
-func FuzzLeaves(f *testing.F) {
+func FuzzWalk(f *testing.F) {
 	for _, seed := range []string{`{"a":{"b":[1,null,{"c":"x"}]}}`, `[[[]]]`, `{"a":1}}`, `{"\ud800":"\xff"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var got []string
-		err := Leaves(data, func(_ []byte, _ bool, raw []byte) { got = append(got, string(raw)) })
+		err := Walk(data, &leaves{leaf: func(_ string, _ bool, raw []byte) { got = append(got, string(raw)) }})
 		if (err == nil) != json.Valid(data) {
 			t.Fatalf("%q: %v", data, err)
 		}
