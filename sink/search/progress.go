@@ -76,6 +76,9 @@ func (p *progress) begin(at checkpoint, behind uint64) {
 func (p *progress) took(done mark, behind, rows uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if left := rows + behind; left > p.now.Behind { // the stream went on since
+		p.now.Stream += left - p.now.Behind
+	}
 	p.now.Seq, p.now.Through, p.now.Refused, p.now.Behind = done.point.Seq, done.point.At, done.refused, behind
 	p.now.Indexed += rows
 	p.added += rows

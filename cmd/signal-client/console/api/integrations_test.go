@@ -235,5 +235,9 @@ func TestImport(t *testing.T) {
 	if got, want := rows("?replace=true", good+"old,old.okta.com,other\n"), "[{line 2 a unchanged []} {line 3 b unchanged []} {line 4 old changed []}]"; got != want {
 		t.Errorf("again: %s", got)
 	}
+	again := f.want(200, "POST", "/api/v1/integrations/import?preview=true", good, "Content-Type", "text/csv")
+	if !strings.Contains(string(again.body), "replace=true") || strings.Contains(string(again.body), "--replace") {
+		t.Errorf("rows that exist: %s", again.body)
+	}
 	f.want(422, "POST", "/api/v1/integrations/import", "a,b\n", "Content-Type", "text/csv")
 }

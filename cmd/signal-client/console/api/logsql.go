@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -131,6 +132,8 @@ func complaint(typed string, answered *http.Response) Problem {
 	p := Problem{Status: answered.StatusCode, Title: "The search index refuses it", Cause: strings.TrimSpace(string(said))}
 	switch answered.StatusCode {
 	case http.StatusBadRequest:
+	case http.StatusUnprocessableEntity:
+		said = ofPrometheus(said)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return busy(p.Cause)
 	default:
@@ -142,6 +145,18 @@ func complaint(typed string, answered *http.Response) Problem {
 		p.Remedy = "Correct it at the marked place; LogsQL is described at https://docs.victoriametrics.com/victorialogs/logsql/"
 	}
 	return p
+}
+
+// ofPrometheus returns the text of an error that is a document as Prometheus writes them:
+// stats_query and stats_query_range do.
+func ofPrometheus(said []byte) []byte {
+	var document struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(said, &document) != nil || document.Error == "" {
+		return said
+	}
+	return []byte(document.Error)
 }
 
 // busy returns the problem of a search that the index had no time for: it waited for its

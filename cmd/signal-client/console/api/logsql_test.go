@@ -188,6 +188,10 @@ func TestSelectOfVictoriaLogs(t *testing.T) {
 	if offset, _ := r.member("offset").(float64); offset < 10 || r.member("cause") == "" {
 		t.Errorf("a wrong query: %s", r.body)
 	}
+	r = f.want(422, "GET", "/select/logsql/stats_query?query=error", "")
+	if cause, _ := r.member("cause").(string); r.member("field") != "query" || !strings.HasPrefix(cause, "missing `| stats ...` pipe") {
+		t.Errorf("a query without stats: %s", r.body)
+	}
 	page := f.want(200, "GET", "/select/vmui/", "")
 	script := regexp.MustCompile(`src="\./(assets/[^"]+\.js)"`).FindSubmatch(page.body)
 	if script == nil {

@@ -75,7 +75,8 @@ func problemOf(err error) Problem {
 		return asked.Problem
 	}
 	if absent, ok := errors.AsType[*scan.AbsentError](err); ok {
-		return Problem{Status: http.StatusNotFound, Title: "No such event", Field: "seq", Cause: absent.Error()}
+		return Problem{Status: http.StatusNotFound, Title: "No such event", Field: "seq", Cause: absent.Error(),
+			Remedy: "Search for it: the field seq of a row is its sequence."}
 	}
 	switch {
 	case errors.Is(err, orgs.ErrNotFound):

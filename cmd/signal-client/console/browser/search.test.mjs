@@ -116,13 +116,13 @@ test("columns are kept; a search is saved for all", async (t) => {
   assert.equal(await heads.filter({ hasText: "displayMessage" }).count(), 0);
 
   const name = `Saved <b> ${Date.now()}`;
-  await page.getByRole("button", { name: "Saved searches" }).click();
+  await page.getByRole("button", { name: "Saved", exact: true }).click();
   await page.getByLabel("Save this search as").fill(name);
   await page.getByRole("button", { name: "Save search" }).click();
   await page.getByRole("link", { name }).waitFor();
   const other = await newPage(t);
   await other.goto("/signals/search");
-  await other.getByRole("button", { name: "Saved searches" }).click();
+  await other.getByRole("button", { name: "Saved", exact: true }).click();
   await other.getByRole("link", { name }).click();
   await other.getByRole("columnheader").filter({ hasText: "transaction.id" }).waitFor();
 });

@@ -51,6 +51,9 @@ func (v *View) Import(ctx context.Context, by access.User, candidates []orgs.Can
 	for n, c := range candidates {
 		rows[n] = rowOf(c, checked[n])
 		rows[n].keepHost(c, given[n])
+		if c.Before.Value != nil && !o.Replace {
+			rows[n].Result, rows[n].Wrong = RowWrong, []FieldError{exists}
+		}
 		wrong = wrong || rows[n].Result == RowWrong
 	}
 	if wrong || o.Preview {
@@ -67,6 +70,9 @@ func (v *View) Import(ctx context.Context, by access.User, candidates []orgs.Can
 	}
 	return rows, nil
 }
+
+// exists is what is wrong with a row of an integration that is stored already.
+var exists = FieldError{Field: "instance", Cause: "it exists already", Remedy: "take the row out, or choose Change integrations that exist already (replace=true)"}
 
 func rowOf(c orgs.Candidate, wrongs []error) Row {
 	row := Row{Place: c.Place, Instance: c.Instance, Name: orgs.Text(c.Value.At("name")), Org: orgs.Text(c.Value.At("settings.fqdn")), Result: RowCreated}

@@ -33,7 +33,7 @@ export function stateInto(element, state, cls) {
 
 /** timeInto shows a time in an element: text stands before it. An element that shows one
  * already is kept. */
-export function timeInto(element, value, as, { none = "never", before = "" } = {}) {
+export function timeInto(element, value, as, { none = "–", before = "" } = {}) {
   const date = value ? new Date(value) : null;
   if (!date || isNaN(date)) return setNone(element, value || none);
   const time = element.querySelector(":scope > time");
