@@ -49,8 +49,10 @@ func (t Tick) worse(than Tick) bool {
 	return t.State.Severity() > than.State.Severity() || t.State == than.State && than.Said == ""
 }
 
-// add merges a tick and drops those that are older than 24 hours.
+// add merges a tick and drops those that are older than 24 hours, and those that are so far
+// ahead that a wrong clock made them: they would drop every later one.
 func (s *Strip) add(t Tick) {
+	s.Ticks = slices.DeleteFunc(s.Ticks, func(have Tick) bool { return have.At.Sub(t.At) >= StripLength })
 	i, found := slices.BinarySearchFunc(s.Ticks, t.At, func(have Tick, at time.Time) int { return have.At.Compare(at) })
 	switch {
 	case !found:

@@ -88,6 +88,17 @@ func TestStrips(t *testing.T) {
 	})
 }
 
+// A tick that a wrong clock put far ahead does not drop those that come.
+func TestStripOfAWrongClock(t *testing.T) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	s := Strip{Ticks: []Tick{{At: now, State: pipeline.StatePolling}}}
+	s.add(Tick{At: now.AddDate(80, 0, 0), State: pipeline.StatePolling})
+	s.add(Tick{At: now.Add(TickLength), State: pipeline.StatePolling})
+	if len(s.Ticks) != 1 || !s.Ticks[0].At.Equal(now.Add(TickLength)) {
+		t.Errorf("got %v", s.Ticks)
+	}
+}
+
 // Two processes that write one instance at once, as at a takeover, lose none of each
 // other's ticks.
 func TestStripsOfTwoWriters(t *testing.T) {

@@ -107,10 +107,11 @@ var (
 )
 
 // identify returns who sends a request. A token counts before everything else: a script
-// that sends one wants its role.
+// that sends one wants its role. Other credentials than ours are for a proxy in front, some
+// of which pass them on.
 func (a *Access) identify(r *http.Request) (User, error) {
 	switch {
-	case r.Header.Get("Authorization") != "":
+	case r.Header.Get("Authorization") != "" && (a.config.Proxy == nil || hasToken(r)):
 		return a.byToken(r)
 	case a.config.open():
 		return User{Name: "local", Role: RoleAdmin, Via: ViaLoopback}, nil

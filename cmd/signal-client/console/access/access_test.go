@@ -195,6 +195,8 @@ func TestProxy(t *testing.T) {
 		{trusted, []func(*http.Request){ann, groups}, User{"ann", RoleAdmin, ViaProxy}},
 		{trusted, []func(*http.Request){ann, header("X-Forwarded-Groups", "okta-admins-of-lunch")}, User{"ann", RoleViewer, ViaProxy}},
 		{trusted, []func(*http.Request){ann}, User{"ann", RoleViewer, ViaProxy}},
+		{trusted, []func(*http.Request){ann, header("Authorization", "Basic YW5uOg==")}, User{"ann", RoleViewer, ViaProxy}}, // as oauth2-proxy passes on
+		{trusted, []func(*http.Request){ann, header("Authorization", "Bearer sct_aaaaaaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAA")}, User{}},
 		{trusted, nil, User{}},
 		{trusted, []func(*http.Request){header("X-Forwarded-User", " ")}, User{}},
 		{trusted, []func(*http.Request){twice}, User{}},

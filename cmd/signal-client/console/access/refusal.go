@@ -49,5 +49,5 @@ func (a *Access) Refuse(w http.ResponseWriter, r *http.Request, why Refusal) {
 // wantsProblem reports whether the request is a program's, not a page's.
 func wantsProblem(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/select/") ||
-		r.Header.Get("Authorization") != ""
+		r.Header.Get("Authorization") != "" && !strings.Contains(r.Header.Get("Accept"), "text/html")
 }

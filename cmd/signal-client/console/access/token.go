@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +55,14 @@ func (a *Access) byToken(r *http.Request) (User, error) {
 	}
 	a.used(r.Context(), logins, t)
 	return User{Name: t.Name, Role: Role(t.Role), Via: ViaToken}, nil
+}
+
+// hasToken reports whether a request's credentials look like an API token.
+func hasToken(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header.Values("Authorization"), func(v string) bool {
+		_, credentials, _ := strings.Cut(v, " ")
+		return strings.HasPrefix(strings.TrimSpace(credentials), tokenPrefix)
+	})
 }
 
 // parseToken reads "Bearer sct_<id>_<secret>".

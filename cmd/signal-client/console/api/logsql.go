@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -51,6 +52,10 @@ func (a *api) health(w http.ResponseWriter, r *http.Request) {
 // unforwarded are parameters that are not for readers.
 var unforwarded = []string{"debug", "trace"}
 
+// mostArgument is the longest parameter of a query: VictoriaLogs has a bound of its own for
+// the query alone, and parsing a deeply nested filter ends it.
+const mostArgument = 16 << 10
+
 // ask sends a query to the index, and passes its answer on as it comes. The query ends when
 // the client goes.
 func (a *api) ask(path string) http.HandlerFunc {
@@ -63,6 +68,10 @@ func (a *api) ask(path string) http.HandlerFunc {
 		typed := r.Form.Get("query")
 		forwarded := url.Values{}
 		for name, values := range r.Form {
+			if slices.ContainsFunc(values, func(v string) bool { return len(v) > mostArgument }) {
+				a.fail(w, r, bad(http.StatusRequestEntityTooLarge, name, fmt.Sprintf("it is longer than %d bytes", mostArgument), "shorten it"))
+				return
+			}
 			if !slices.Contains(unforwarded, name) {
 				forwarded[name] = values
 			}

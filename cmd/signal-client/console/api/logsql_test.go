@@ -67,6 +67,7 @@ func TestSelect(t *testing.T) {
 	}
 	f.want(405, "DELETE", "/select/logsql/query", "")
 	f.want(405, "POST", "/select/vmui/", "x")
+	f.want(413, "POST", "/select/logsql/query", "query=x&extra_filters="+strings.Repeat("(", mostArgument+1), "Content-Type", "application/x-www-form-urlencoded")
 	f.want(413, "POST", "/select/logsql/query", "query="+strings.Repeat("x", mostBody+1), "Content-Type", "application/x-www-form-urlencoded")
 	if line := got(); line != "" {
 		t.Errorf("asked %q", line)

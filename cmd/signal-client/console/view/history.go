@@ -38,7 +38,7 @@ func stripOf(recorded buckets.Strip, now time.Time) Strip {
 	strip := Strip{Ticks: []Tick{}} // [] rather than null
 	first := now.UTC().Truncate(buckets.TickLength).Add(buckets.TickLength - buckets.StripLength)
 	for _, t := range recorded.Ticks {
-		if t.At.Before(first) {
+		if t.At.Before(first) || t.At.After(now) { // the latter by a clock that was wrong
 			continue
 		}
 		strip.fill(t.At)

@@ -24,6 +24,7 @@ func TestStripGaps(t *testing.T) {
 		{[]int{0}, "[0 polling]"},
 		{[]int{-15}, "[-15 polling]"},
 		{[]int{-60, -15, 0}, "[-60 polling -45 unowned -30 unowned -15 polling 0 polling]"},
+		{[]int{-15, 45, 24 * 60 * 365 * 5}, "[-15 polling]"},
 		{[]int{-45}, "[-45 polling -30 unowned -15 unowned]"},
 		{[]int{-24 * 60, -24*60 + 15, -24*60 + 30}, ""},
 	} {
