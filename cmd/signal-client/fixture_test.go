@@ -36,6 +36,7 @@ func fixture(env *testscript.Env) error {
 	env.Defer(server.Close)
 	back := &heldBack{free: func() {}}
 	env.Defer(func() { back.free() })
+	startHook(env)
 	env.Values["org"], env.Values["held back"] = org, back
 	env.Setenv("ORG", server.URL)
 	env.Setenv("TOKEN", "right-token")

@@ -14,6 +14,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/integrations"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/notifications"
 	"github.com/witfoo/signal-client/cmd/signal-client/replay"
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
 	"github.com/witfoo/signal-client/cmd/signal-client/search"
@@ -61,6 +62,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 		replay.New(p),
 		cursor.New(p),
 		deadletter.New(p),
+		notifications.New(p),
 		newConsoleCommand(p),
 		newVersion(p),
 		newHealthcheck(),

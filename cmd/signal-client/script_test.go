@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored, "remove": remove,
 			"odd": odd, "sizelimit": sizeLimit,
 			"victorialogs": victoriaLogs, "newest": newest,
-			"replayed": replayed, "stream": streamCommand, "held": held, "goon": goOn,
+			"replayed": replayed, "stream": streamCommand, "held": held, "goon": goOn, "hooked": hooked,
 		},
 	})
 }

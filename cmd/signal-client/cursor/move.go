@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"strconv"
 	"time"
 
@@ -145,7 +144,7 @@ func (m *moveCommand) run(cmd *cobra.Command, args []string, verb string, move f
 		return err
 	}
 	defer done()
-	o.By, o.Note = whoami(), m.note
+	o.By, o.Note = cli.Whoami(), m.note
 	made, err := move(cmd.Context(), o, func(planned signals.Move) error {
 		return m.ask(cmd.Context(), planned, verb)
 	})
@@ -224,18 +223,6 @@ func moveJSON(instance string, m signals.Move, dry bool) any {
 		doc.Target = stepJSON(m.Target)
 	}
 	return doc
-}
-
-// whoami returns the user of the command: user@host.
-func whoami() string {
-	name, host := strconv.Itoa(os.Getuid()), "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if h, err := os.Hostname(); err == nil {
-		host = h
-	}
-	return name + "@" + host
 }
 
 // moveProblem adds to a refused move's error what to do about it.

@@ -36,6 +36,7 @@ func (s *surroundings) streamChecks() []check {
 		one(groupStreams, "retention", s.retention),
 		one(groupStreams, "dead letters", s.deadLetters),
 		one(groupStreams, "search index", s.index),
+		one(groupStreams, "notifications", s.notifications),
 	)
 }
 

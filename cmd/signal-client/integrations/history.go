@@ -1,11 +1,8 @@
 package integrations
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -90,17 +87,8 @@ func whatChanged(fields []buckets.FieldChange) string {
 	return strings.Join(parts, ", ")
 }
 
-// author returns who runs this command: user@host.
-func author() orgs.Author {
-	who := "unknown"
-	if u, err := user.Current(); err == nil {
-		who = cmp.Or(u.Username, u.Uid, who)
-	}
-	if host, err := os.Hostname(); err == nil {
-		who += "@" + host
-	}
-	return orgs.Author{Who: who, Via: "cli"}
-}
+// author returns who runs this command.
+func author() orgs.Author { return orgs.Author{Who: cli.Whoami(), Via: "cli"} }
 
 // unless returns err; a change of which only the record failed was made, and is noted.
 func (r *integrations) unless(err error) error {
