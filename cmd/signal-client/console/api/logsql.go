@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -149,6 +150,11 @@ func complaint(typed string, answered *http.Response) Problem {
 		p.Status = http.StatusBadGateway
 		return p
 	}
+	if !ofQuery(said) {
+		p.Title, p.Cause = "A parameter is wrong", strings.TrimSpace(string(said))
+		p.Remedy = "Correct it; the parameters are described at https://docs.victoriametrics.com/victorialogs/querying/"
+		return p
+	}
 	if q := search.Complaint(typed, said); q != nil {
 		p.Title, p.Field, p.Cause, p.Offset = "The query is wrong", "query", q.Text, &q.Offset
 		p.Remedy = "Correct it at the marked place; LogsQL is described at https://docs.victoriametrics.com/victorialogs/logsql/"
@@ -166,6 +172,12 @@ func ofPrometheus(said []byte) []byte {
 		return said
 	}
 	return []byte(document.Error)
+}
+
+// ofQuery reports whether a complaint is about the query, which it then quotes, and not
+// about another parameter.
+func ofQuery(said []byte) bool {
+	return bytes.Contains(said, []byte("`query` arg")) || bytes.Contains(said, []byte("query ["))
 }
 
 // busy returns the problem of a search that the index had no time for: it waited for its

@@ -78,7 +78,7 @@ func TestSelect(t *testing.T) {
 func TestSelectRefused(t *testing.T) {
 	f := newFixture(t)
 	f.logs = func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, `cannot parse query arg: query='a:(b': cannot parse query: missing ')' context: [a:(b]; see https://docs.victoriametrics.com/victorialogs/logsql/`, http.StatusBadRequest)
+		http.Error(w, `cannot parse `+"`query`"+` arg [a:(b]: missing ')'; got ""; context: [a:(b]`, http.StatusBadRequest)
 	}
 	r := f.want(400, "GET", "/select/logsql/query?query="+url.QueryEscape("a:(b"), "")
 	if r.member("field") != "query" || r.member("offset") == nil || r.member("cause") == "" {
@@ -192,6 +192,10 @@ func TestSelectOfVictoriaLogs(t *testing.T) {
 	r = f.want(422, "GET", "/select/logsql/stats_query?query=error", "")
 	if cause, _ := r.member("cause").(string); r.member("field") != "query" || !strings.HasPrefix(cause, "missing `| stats ...` pipe") {
 		t.Errorf("a query without stats: %s", r.body)
+	}
+	r = f.want(400, "GET", "/select/logsql/query?query=error&limit=few", "")
+	if cause, _ := r.member("cause").(string); r.member("field") != nil || r.member("offset") != nil || !strings.Contains(cause, "limit") {
+		t.Errorf("a wrong limit: %s", r.body)
 	}
 	page := f.want(200, "GET", "/select/vmui/", "")
 	script := regexp.MustCompile(`src="\./(assets/[^"]+\.js)"`).FindSubmatch(page.body)

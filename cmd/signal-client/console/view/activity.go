@@ -122,6 +122,9 @@ func (a *activity) Complete(i *Integration, now time.Time) {
 	}
 	if at := p.newest; at.at.After(i.UpdatedAt) && i.Holder != "" {
 		i.LastEvent, i.LastSuccess = at.LastEvent, at.at
+		if at.at.After(i.LastPoll) {
+			i.LastPoll = at.at
+		}
 		if at.CompleteThrough.After(i.CompleteThrough) {
 			i.CompleteThrough, i.LagSeconds = at.CompleteThrough, max(0, now.Sub(at.CompleteThrough).Seconds())
 		}
