@@ -77,6 +77,9 @@ func (c *Changes) write(ctx context.Context, instance string, change Change) err
 // exist is empty; a value that can't be read is left out.
 func (c *Changes) Of(ctx context.Context, instance string) ([]Change, error) {
 	all := []Change{}
+	if !jets.IsKey(instance) {
+		return all, nil
+	}
 	var err error
 	for _, kind := range c.Store.Kinds {
 		err = cmp.Or(err, c.Store.Conn.Each(ctx, jets.BucketChanges, jets.Key(kind.Name, instance), true, func(e jets.KVEntry) {

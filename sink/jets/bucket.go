@@ -13,6 +13,9 @@ import (
 // Value reads a key's value from its bucket's leader. Data is nil if there is none; Seq is
 // the key's revision, a deleted key's too; 0: it was never written.
 func (c *Conn) Value(ctx context.Context, bucket, key string) (RawMsg, error) {
+	if !IsKey(key) {
+		return RawMsg{}, nil
+	}
 	m, err := c.Last(ctx, BucketStream(bucket), BucketSubject(bucket, key))
 	switch {
 	case errors.Is(err, ErrNoMessage):
@@ -31,6 +34,9 @@ func (c *Conn) Value(ctx context.Context, bucket, key string) (RawMsg, error) {
 // written. It returns the new revision. Its error matches pipeline.ErrChanged when
 // somebody else has written meanwhile.
 func (c *Conn) Put(ctx context.Context, bucket, key string, revision uint64, m *nats.Msg) (uint64, error) {
+	if !IsKey(key) {
+		return 0, fmt.Errorf("write in %s: %.100q is no key", bucket, key)
+	}
 	m.Subject = c.PutSubject(bucket, key)
 	Expect(m, revision)
 	seq, err := newPublisher(c).Publish(ctx, []*nats.Msg{m})

@@ -1,5 +1,7 @@
 package jets
 
+import "strings"
+
 // Names of streams and buckets. A bucket B is the stream KV_B.
 const (
 	StreamSignals    = "SIGNALS"
@@ -47,6 +49,17 @@ func SubjectAdvisory(kind, instance string) string {
 
 // Key returns an instance's key in every bucket.
 func Key(kind, instance string) string { return kind + "." + instance }
+
+// mostKey bounds a key: a NATS server ends the connection of who sends it a longer line
+// than 4 KiB.
+const mostKey = 1024
+
+// IsKey reports whether a text names one key of a bucket. Users type names of instances,
+// and as a subject "*" would be any of them.
+func IsKey(text string) bool {
+	return text != "" && len(text) <= mostKey && !strings.ContainsAny(text, "*> \t\r\n\x00") &&
+		!strings.HasPrefix(text, ".") && !strings.HasSuffix(text, ".") && !strings.Contains(text, "..")
+}
 
 // BucketStream returns the stream of a bucket.
 func BucketStream(bucket string) string { return "KV_" + bucket }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/witfoo/signal-client/cmd/signal-client/console/access"
 )
 
@@ -178,6 +180,31 @@ func TestSecretStaysWithItsHost(t *testing.T) {
 	f.want(422, "PATCH", "/api/v1/integrations/acme", `{"poll_interval":"5m","settings":{"fqdn":"evil.example.com"}}`)
 	f.want(422, "POST", "/api/v1/integrations/test", `{"instance":"acme","poll_interval":"5m","settings":{"fqdn":"evil.example.com"}}`)
 	f.want(200, "PATCH", "/api/v1/integrations/acme", `{"poll_interval":"5m"}`)
+}
+
+// A name in a path is one name: no wildcard of NATS, which would be all integrations, and
+// nothing that ends the connection.
+func TestNameIsOneName(t *testing.T) {
+	f := newFixture(t)
+	f.want(201, "POST", "/api/v1/integrations", f.acme("s3cret"))
+	lost := f.store.Conn.NATS.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
+	for _, name := range []string{"*", "%3e", "a.*", "acme%20", strings.Repeat("a", 8000), strings.Repeat("a.", 4000), "acme%0d%0aPUB%20x"} {
+		path := "/api/v1/integrations/" + name
+		f.want(404, "GET", path, "")
+		f.want(404, "PATCH", path, `{"enabled":false}`)
+		f.want(404, "DELETE", path, "")
+		f.want(404, "GET", path+"/history", "")
+		f.want(404, "GET", path+"/changes", "")
+		if status := f.ask("POST", "/api/v1/integrations/test", fmt.Sprintf(`{"instance":%q}`, name)).StatusCode; status < 400 {
+			t.Errorf("test of %.20s: %d", name, status)
+		}
+	}
+	f.stored("acme")
+	select {
+	case status := <-lost:
+		t.Errorf("the connection to NATS is %v", status)
+	default:
+	}
 }
 
 // A viewer reads, and changes nothing.
