@@ -109,6 +109,12 @@ func TestConsolePermissions(t *testing.T) {
 		{"GET", "/api/v1/status", "", 200},
 		{"POST", "/api/v1/searches", `{"name":"Failures","query":"outcome.result:FAILURE"}`, 201},
 		{"GET", "/api/v1/searches", "", 200},
+		{"PUT", "/api/v1/notifications/channels/ops", `{"type":"webhook","url":"` + okta.URL + `"}`, 201},
+		{"PUT", "/api/v1/notifications/rules/refused", `{"channels":["ops"]}`, 201},
+		{"POST", "/api/v1/notifications/channels/ops/test", "", 200},
+		{"GET", "/api/v1/notifications/history", "", 200},
+		{"GET", "/admin/settings/notifications", "", 200},
+		{"DELETE", "/api/v1/notifications/rules/refused", "", 204},
 	} {
 		if status, body := send(t, c.method, url+c.path, "", c.body); status != c.want {
 			t.Errorf("%s %s: %d, want %d: %.300s", c.method, c.path, status, c.want, body)
@@ -120,7 +126,7 @@ func TestConsolePermissions(t *testing.T) {
 	if got := errors.Take(); got != "" {
 		t.Errorf("refused: %s", got)
 	}
-	for _, subject := range []string{"signals.okta.acme", "signal-cursor.okta.acme", "$KV.LOCKS.okta.acme", "$KV.CURSORS.okta.acme", "$JS.API.STREAM.PURGE.SIGNALS", "$JS.API.STREAM.DELETE.KV_CONSOLE", "$JS.API.STREAM.CREATE.SIGNALS"} {
+	for _, subject := range []string{"signals.okta.acme", "signal-cursor.okta.acme", "$KV.LOCKS.okta.acme", "$KV.CURSORS.okta.acme", "$KV.NOTIFIED.sent.all.ops.silent.acme", "$JS.API.STREAM.PURGE.SIGNALS", "$JS.API.STREAM.DELETE.KV_CONSOLE", "$JS.API.STREAM.CREATE.SIGNALS"} {
 		publish(t, natsd, "console", subject)
 		if got := errors.Take(); !strings.Contains(got, subject) {
 			t.Errorf("console may publish to %s: %q", subject, got)

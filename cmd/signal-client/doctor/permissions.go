@@ -31,6 +31,7 @@ func permits(c *jets.Conn) []jets.Permission {
 	for _, bucket := range []string{jets.BucketCursors, jets.BucketLocks, jets.BucketStatus, jets.BucketBudgets, jets.BucketBackfills} {
 		publish(c.PutSubject(bucket, probe), c.PutSubject(bucket, ">"))
 	}
+	all = append(all, jets.Permission{Subject: c.PutSubject(jets.BucketNotified, probe), Optional: true, Grant: c.PutSubject(jets.BucketNotified, ">")})
 	publish(c.APIPrefix+".INFO", c.APIPrefix+".INFO")
 	for _, stream := range []string{jets.StreamSignals, jets.StreamDeadLetter, jets.BucketStream(jets.BucketIntegrations), jets.BucketStream(jets.BucketLocks)} {
 		for _, act := range []string{"INFO", "CREATE", "UPDATE", "MSG.GET"} {
