@@ -26,7 +26,16 @@ type Integration struct {
 	LinkHosts    []string      // further hosts that a next link may name
 	Token        Secret        // API token; empty when TokenFile is set
 	TokenFile    string        // read at each start of the instance's poller
+
+	// Of an OAuth service app, instead of a token:
+	ClientID       string // empty: there is none
+	KeyID          string
+	PrivateKey     Secret // empty when PrivateKeyFile is set
+	PrivateKeyFile string // read at each start of the instance's poller
 }
+
+// CredentialFile returns the file that holds the credential; empty: none does.
+func (i Integration) CredentialFile() string { return cmp.Or(i.TokenFile, i.PrivateKeyFile) }
 
 // Since is the start of a fresh start: an age, or a moment.
 type Since struct {

@@ -109,6 +109,7 @@ type Options struct {
 	Timeout time.Duration    // of one request; 0: 60 s
 	Limiter *limiter.Limiter // of the org; nil: the client's own
 	Share   float64          // of the org's limit, above 0, at most 1; 0: 0.5
+	Session *Session         // of the credential at this org; nil: the client\'s own
 
 	InFlight *pipeline.Gate // the process's requests; nil: no bound
 	Memory   *pipeline.Gate // the process's bytes of pages; nil: no bound

@@ -53,6 +53,8 @@ var arrows = []arrow{
 	{"source/page", []string{"pipeline", "pipeline/jsonscan"}},
 	{"source/breaker", []string{"pipeline"}},
 	{"source/okta/oktatest", []string{"pipeline"}},
+	{"source/okta/oauth", []string{"pipeline"}},
+	{"source/okta", []string{"pipeline", "pipeline/jsonscan", "schemas", "source", "source/limiter", "source/okta/oauth", "source/page"}},
 	{"source/...", []string{"pipeline", "pipeline/jsonscan", "schemas", "source", "source/limiter", "source/page"}}, // a kind of source
 
 	{"sink/embedded", []string{"pipeline"}},

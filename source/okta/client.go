@@ -15,13 +15,14 @@ import (
 	"github.com/witfoo/signal-client/source/page"
 )
 
-// Client requests the pages of one org's System Log. Set Instance, Origin and Token; the
+// Client requests the pages of one org's System Log. Set Instance, Origin and Credential; the
 // zero value of every other field is its default. It has one request in flight: Poll is
 // not safe for concurrent use. The fields must not change after the first Poll.
 type Client struct {
 	Instance   string
 	Origin     string              // https://acme.okta.com; no other host gets a request
-	Credential pipeline.Credential // an API token: a pipeline.Secret
+	Credential pipeline.Credential // an API token: a pipeline.Secret; or a service app: an oauth.App
+	Session    *source.Session     // the credential's; nil: the Client's own
 	LinkHosts  []string            // further hosts that a next link may name; requests go to Origin all the same
 	Limit      int                 // elements requested by a link; 0: 999
 
@@ -48,6 +49,8 @@ type Client struct {
 	trace    *pipeline.Trace // none of its hooks is nil
 	http     http.Client     // carries no credential
 	signed   http.Client     // carries it
+	auth     auth            // of signed
+	unfit    error           // what is wrong with the app's key; nil: nothing
 	shrinker pageShrinker
 	heavy    heavy
 	size     int  // size of the previous body
@@ -69,20 +72,9 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	if err := c.check(asked); err != nil {
 		return pipeline.Page{}, err
 	}
-	if err := c.Limiter.Wait(ctx, limiter.Request{Share: c.Share, Rank: c.rank(), Waits: c.waits}); err != nil {
-		return pipeline.Page{}, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
-	}
-	slot, err := c.InFlight.Take(ctx, 1, c.drains())
+	page, err := c.ask(ctx, link, asked)
 	if err != nil {
-		c.Limiter.Failed()
-		return pipeline.Page{}, fmt.Errorf("wait for other requests: %w", err)
-	}
-	defer slot.Release()
-	page, err := c.get(ctx, asked)
-	if err != nil {
-		c.shrinker.failed(link, asked, err)
-		c.heavy.failed(asked, err)
-		return pipeline.Page{Date: page.Date}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
+		return page, err
 	}
 	c.shrinker, c.quiet = pageShrinker{}, !moreWaits(page)
 	c.heavy.arrived(link)
@@ -94,6 +86,32 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 	}
 	c.drift(page.Events)
 	return page, nil
+}
+
+// ask requests a page, and again if its access token or proof is refused and another may not
+// be: the link stays the same, so no event is lost or doubled.
+func (c *Client) ask(ctx context.Context, link, asked pipeline.Link) (pipeline.Page, error) {
+	for again := false; ; again = true {
+		fresh, err := c.authorise(ctx)
+		if err != nil {
+			return pipeline.Page{}, err
+		}
+		release, err := c.wait(ctx)
+		if err != nil {
+			return pipeline.Page{}, err
+		}
+		page, err := c.get(ctx, asked)
+		release()
+		if err == nil {
+			return page, nil
+		}
+		if c.again(err, fresh) && !again {
+			continue
+		}
+		c.shrinker.failed(link, asked, err)
+		c.heavy.failed(asked, err)
+		return pipeline.Page{Date: page.Date}, fmt.Errorf("ask %s: %w", c.Origin, c.readable(err))
+	}
 }
 
 // moreWaits reports whether more events wait behind a page, as far as it shows: it is full, or
@@ -137,13 +155,7 @@ func (c *Client) withDefaults() {
 	c.http = *c.HTTP
 	c.http.Jar = nil
 	c.http.CheckRedirect = source.NoRedirect
-	c.signed = authorised(c.http, c.token())
-}
-
-// token returns the credential as an API token; zero: it is none.
-func (c *Client) token() pipeline.Secret {
-	token, _ := c.Credential.(pipeline.Secret)
-	return token
+	c.sign()
 }
 
 // check refuses requests that can't be sent. A stored link is not trusted: appended to
@@ -152,7 +164,10 @@ func (c *Client) check(link pipeline.Link) error {
 	if !isLogs(string(link)) {
 		return fmt.Errorf("link %.100q is not a path to %s: %w", string(link), logsPath, pipeline.ErrConfig)
 	}
-	if token := c.token().Reveal(); token == "" || !printable(token) {
+	if c.unfit != nil {
+		return fmt.Errorf("the app's private key %w: %w", c.unfit, pipeline.ErrConfig)
+	}
+	if token := c.auth.token.Reveal(); c.auth.session == nil && (token == "" || !printable(token)) {
 		return fmt.Errorf("api_token is empty or holds characters that no token has; set it anew: %w", pipeline.ErrConfig)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/limiter"
+	"github.com/witfoo/signal-client/source/okta/oauth"
 	"github.com/witfoo/signal-client/source/page"
 )
 
@@ -27,6 +28,9 @@ type Error struct {
 	ID         string        // errorId, which Okta's support asks for
 	RequestID  string        // X-Okta-Request-Id
 	RetryAfter time.Duration // 0: not in the answer
+	OAuth      string        // error code of OAuth 2.0, such as invalid_client
+	Grant      bool          // it is of a request for an access token
+	App        bool          // it is of a service app's request
 	Kind       error         // the pipeline error that it matches; nil: transient
 }
 
@@ -35,13 +39,20 @@ func (e *Error) Is(target error) bool { return e.Kind != nil && e.Kind == target
 
 // Foreign reports whether nothing in the answer is Okta's: a gateway, proxy or firewall
 // on the way made it, or Okta's edge before it checked the token.
-func (e *Error) Foreign() bool { return e.Code == "" && e.ID == "" && e.RequestID == "" }
+func (e *Error) Foreign() bool {
+	return e.Code == "" && e.ID == "" && e.RequestID == "" && e.OAuth == ""
+}
+
+// proofRefused reports whether another DPoP proof may be accepted.
+func (e *Error) proofRefused() bool {
+	return e.OAuth == oauth.InvalidProof || e.OAuth == oauth.UseNonce
+}
 
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "status %d", e.Status)
 	for _, part := range []struct{ before, text string }{
-		{" ", e.Code}, {": ", cmp.Or(e.Summary, http.StatusText(e.Status))}, {": ", strings.Join(e.Causes, "; ")},
+		{" ", cmp.Or(e.Code, e.OAuth)}, {": ", cmp.Or(e.Summary, http.StatusText(e.Status))}, {": ", strings.Join(e.Causes, "; ")},
 		{", error id ", e.ID}, {", request id ", e.RequestID},
 	} {
 		if part.text != "" {
@@ -64,19 +75,22 @@ func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline
 	// Even with a broken or oversized body the status decides.
 	body, _ := page.Read(ctx, resp, 0, &page.Reservation{Most: maxRefuse})
 	h := http.Header{}
-	for _, name := range []string{"X-Okta-Request-Id", "Location", "Retry-After", "Date"} {
+	for _, name := range []string{"X-Okta-Request-Id", "Location", "Retry-After", "Date", "WWW-Authenticate"} {
 		h.Set(name, c.redact(resp.Header.Get(name)))
 	}
 	e := decodeError(resp.StatusCode, h, []byte(c.redact(string(body))))
+	e.App = c.auth.session != nil
 	e.Kind = kind(e, link)
 	return e
 }
 
 func (c *Client) redact(s string) string {
-	if c.token().IsZero() {
-		return s
+	for _, secret := range c.secrets() {
+		if !secret.IsZero() {
+			s = strings.ReplaceAll(s, secret.Reveal(), secret.String())
+		}
 	}
-	return strings.ReplaceAll(s, c.token().Reveal(), c.token().String())
+	return s
 }
 
 // envelope is the body of Okta's errors; every member is optional and may be of any type.
@@ -98,6 +112,8 @@ func decodeError(status int, h http.Header, body []byte) *Error {
 		RequestID:  clean(h.Get("X-Okta-Request-Id"), maxName),
 		RetryAfter: limiter.RetryAfter(h),
 	}
+	code, description := oauth.ReadError(h, body)
+	e.OAuth, e.Summary = clean(code, maxName), cmp.Or(e.Summary, clean(description, maxText))
 	causes, _ := env.Causes.([]any)
 	for _, cause := range causes {
 		member, _ := cause.(map[string]any)
@@ -124,6 +140,9 @@ func kind(e *Error, link pipeline.Link) error {
 		return pipeline.ErrCredential
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return nil
+	}
+	if e.proofRefused() {
+		return pipeline.ErrCredential // of status 400
 	}
 	if e.Status >= 400 && e.Status < 500 {
 		return e.refusal(link)

@@ -30,6 +30,10 @@ func explain(err error) source.Verdict {
 	}
 	v := source.Verdict{Meaning: meaningOf(err, answer), Answer: answer.Error(), Status: answer.Status}
 	v.Remedy = remedyOf(answer)
+	if app := appRefusal(answer); app.remedy != "" && errors.Is(err, pipeline.ErrCredential) {
+		v.Meaning, v.Remedy = app.meaning, app.remedy
+		return v
+	}
 	if errors.Is(err, pipeline.ErrCredential) && answer.Foreign() {
 		v.Remedy = v.Meaning
 	}

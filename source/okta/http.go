@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -145,7 +144,7 @@ func (c *Client) readable(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	if text := err.Error(); strings.Contains(text, c.token().Reveal()) {
+	if text := err.Error(); c.redact(text) != text {
 		return errors.New(clean(c.redact(text), maxText))
 	}
 	return err

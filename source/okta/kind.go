@@ -1,7 +1,6 @@
 package okta
 
 import (
-	"context"
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
@@ -20,7 +19,7 @@ var Kind = &pipeline.Kind{
 	Retention:  Retention,
 	Lateness:   time.Hour,
 
-	Credential: func(ctx context.Context, i pipeline.Integration) (pipeline.Credential, error) { return Token(ctx, i) },
+	Credential: credential,
 	Parse:      ParseIntegration,
 	Fields:     fields,
 	Clean:      CleanOrigin,

@@ -15,7 +15,7 @@ var Source = source.Kind{Kind: Kind, Open: open, Probe: probe, Explain: explain}
 
 func open(i pipeline.Integration, c pipeline.Credential, o source.Options) source.Client {
 	return &Client{
-		Instance: i.Instance, Origin: i.Origin, Credential: c, LinkHosts: i.LinkHosts, Limit: i.Limit, Interval: i.PollInterval,
+		Instance: i.Instance, Origin: i.Origin, Credential: c, Session: o.Session, LinkHosts: i.LinkHosts, Limit: i.Limit, Interval: i.PollInterval,
 		HTTP: o.HTTP, Timeout: o.Timeout, Limiter: o.Limiter, Share: o.Share,
 		InFlight: o.InFlight, Memory: o.Memory, Later: o.Later, Trace: o.Trace, UserAgent: o.UserAgent,
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta/oauth"
 )
 
 // ParseIntegration reads a value of INTEGRATIONS, checks it and fills in the defaults;
@@ -34,7 +35,7 @@ func ParseIntegration(instance string, data []byte) (pipeline.Integration, error
 	}
 	i.AnotherOrg, _ = ParseOrigin(d.text("settings.another_org")) // an unreadable origin confirms nothing
 	i.Source = cmp.Or(d.source(), i.Origin)
-	i.Token, i.TokenFile = d.credential(i.Enabled)
+	d.credential(&i)
 	if err := d.err(); err != nil {
 		return pipeline.Integration{Instance: instance}, err
 	}
@@ -133,24 +134,55 @@ func (d *draft) linkHosts() []string {
 	return hosts
 }
 
-func (d *draft) credential(needed bool) (token pipeline.Secret, file string) {
+// credential reads the one credential that there must be, unless the org is not polled.
+func (d *draft) credential(i *pipeline.Integration) {
 	const field = "credentials.api_token"
-	written, path := d.at(field), d.at("credentials.api_token_file")
-	if written != nil && path != nil {
+	held, readable := d.at("credentials").(map[string]any)
+	has := func(name string) bool { return held[name] != nil }
+	tokens, apps := has("api_token") || has("api_token_file"), has("client_id") || has("key_id") || has("private_key") || has("private_key_file")
+	switch {
+	case has("api_token") && has("api_token_file"):
 		d.complain("credentials", "holds both api_token and api_token_file", "leave one out")
-		return pipeline.Secret{}, ""
-	}
-	if s, ok := written.(string); ok {
-		token, err := cleanToken(s)
-		if err != nil {
-			d.complain(field, err.Error(), "")
-		}
-		return token, ""
-	}
-	_, readable := d.at("credentials").(map[string]any)
-	absent := d.at("credentials") == nil || readable && written == nil && path == nil
-	if needed && absent {
+	case tokens && apps:
+		d.complain("credentials", "holds both an API token and a service app", "leave out the token, or client_id, key_id and the private key")
+	case tokens:
+		i.Token, i.TokenFile = d.token(), d.text("credentials.api_token_file")
+	case apps:
+		d.app(i)
+	case i.Enabled && (readable || d.at("credentials") == nil):
 		d.complain(field, "is missing", fieldAt(field).Advice)
 	}
-	return pipeline.Secret{}, d.text("credentials.api_token_file")
+}
+
+func (d *draft) token() pipeline.Secret {
+	const field = "credentials.api_token"
+	s, ok := d.at(field).(string)
+	if !ok {
+		return pipeline.Secret{}
+	}
+	token, err := cleanToken(s)
+	if err != nil {
+		d.complain(field, err.Error(), "")
+	}
+	return token
+}
+
+// app reads the credential of a service app. The key in a file is checked when it is read.
+func (d *draft) app(i *pipeline.Integration) {
+	const key, file = "credentials.private_key", "credentials.private_key_file"
+	i.ClientID, i.KeyID = strings.TrimSpace(d.text("credentials.client_id")), strings.TrimSpace(d.text("credentials.key_id"))
+	i.PrivateKey, i.PrivateKeyFile = pipeline.NewSecret(strings.TrimSpace(d.text(key))), d.text(file)
+	if i.ClientID == "" {
+		d.complain("credentials.client_id", "is missing", fieldAt("credentials.client_id").Advice)
+	}
+	switch {
+	case d.at(key) != nil && i.PrivateKeyFile != "":
+		d.complain("credentials", "holds both private_key and private_key_file", "leave one out")
+	case !i.PrivateKey.IsZero():
+		if err := (oauth.App{ClientID: i.ClientID, KeyID: i.KeyID, Key: i.PrivateKey}).Check(); err != nil {
+			d.complain(key, err.Error(), "")
+		}
+	case i.PrivateKeyFile == "" && d.at(key) == nil && i.Enabled:
+		d.complain(file, "is missing", fieldAt(file).Advice)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source/okta/oauth"
 )
 
 // Token returns the instance's API token, from its file if it names one. If that has none to
@@ -25,7 +26,32 @@ func Token(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error)
 	return token, nil
 }
 
-// mostToken is longer than any token; it bounds what is read from a wrong path.
+// credential is the kind's Credential: an API token, or a service app.
+func credential(ctx context.Context, i pipeline.Integration) (pipeline.Credential, error) {
+	if i.ClientID == "" {
+		return Token(ctx, i)
+	}
+	app := oauth.App{ClientID: i.ClientID, KeyID: i.KeyID, Key: i.PrivateKey}
+	if i.PrivateKeyFile == "" {
+		return app, nil
+	}
+	data, err := pipeline.ReadFile(ctx, i.PrivateKeyFile, mostToken)
+	if ctx.Err() != nil {
+		return oauth.App{}, context.Cause(ctx)
+	}
+	if err == nil {
+		if flaw := oauth.Form(string(data)); flaw != nil {
+			err = fmt.Errorf("%s %w", i.PrivateKeyFile, flaw)
+		}
+	}
+	if err != nil {
+		return oauth.App{}, fmt.Errorf("%w: credentials.private_key_file: %w", pipeline.ErrConfig, err)
+	}
+	app.Key = pipeline.NewSecret(strings.TrimSpace(string(data)))
+	return app, nil
+}
+
+// mostToken is longer than any token or key; it bounds what is read from a wrong path.
 const mostToken = 64 << 10
 
 func readToken(ctx context.Context, path string) (pipeline.Secret, error) {

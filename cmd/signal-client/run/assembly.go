@@ -75,6 +75,7 @@ func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, sha
 		Timeout:   s.timeout,
 		Limiter:   s.origins.Of(i).limiter,
 		Share:     share,
+		Session:   s.instances.Of(i.Instance).Session(i, token),
 		InFlight:  s.bounds.requests,
 		Memory:    s.bounds.pages,
 		Later:     later,
@@ -130,7 +131,7 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 		if !errors.Is(err, errRotated) {
 			return err
 		}
-		s.log.Info(i.Kind.Name+": the token's file has another token", "instance", i.Instance, "file", i.TokenFile)
+		s.log.Info(i.Kind.Name+": the credential's file has another one", "instance", i.Instance, "file", i.CredentialFile())
 	}
 }
 
@@ -138,7 +139,7 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipeline.Credential, able func(error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if i.TokenFile != "" {
+	if i.CredentialFile() != "" {
 		looking, end := context.WithCancel(ctx)
 		look := s.look(looking, i, token, cancel)
 		stop := everyWhile(looking, tokenLook, func() { _, _ = look() })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/breaker"
 )
 
@@ -22,6 +23,7 @@ type instance struct {
 
 	mu      sync.Mutex
 	breaker *instanceBreaker                 // nil: no request was made yet
+	session *instanceSession                 // nil: none yet
 	look    func() (changed bool, err error) // at the token's file; nil: it is not polled, or has none
 }
 
@@ -31,16 +33,33 @@ type instance struct {
 // A breaker outlives changes of the client behind it as long as origin and credential are
 // the same: a changed interval must not make a refused credential be tried again, and a
 // changed credential is tried at once.
-func (n *instance) Guard(source pipeline.Source, i pipeline.Integration, token pipeline.Credential, trace *pipeline.Trace) pipeline.Source {
+func (n *instance) Guard(src pipeline.Source, i pipeline.Integration, token pipeline.Credential, trace *pipeline.Trace) pipeline.Source {
 	n.mu.Lock()
 	if n.breaker == nil || n.breaker.origin != i.Origin || n.breaker.token != token {
 		n.breaker = newBreaker(i, token, trace)
 	}
 	b := n.breaker
 	n.mu.Unlock()
-	state, refused := b.guard(source)
+	state, refused := b.guard(src)
 	trace.Breaker(i.Instance, state, refused)
 	return b
+}
+
+// instanceSession is what the instance's clients share, of one credential at one org.
+type instanceSession struct {
+	source.Session
+	origin string
+	token  pipeline.Credential
+}
+
+// Session returns what all clients of the instance's credential share.
+func (n *instance) Session(i pipeline.Integration, token pipeline.Credential) *source.Session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.session == nil || n.session.origin != i.Origin || n.session.token != token {
+		n.session = &instanceSession{origin: i.Origin, token: token}
+	}
+	return &n.session.Session
 }
 
 // Wake has the instance polled at once, past its breaker. It never blocks. Wakes that

@@ -9,10 +9,14 @@ import (
 // admit decides whether a request is served.
 func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) *apiError {
 	open := r.URL.Path == organizationPath
+	method := http.MethodGet
+	if r.URL.Path == TokenPath {
+		open, method = true, http.MethodPost
+	}
 	if r.URL.Path != LogsPath && !open {
 		return errPath
 	}
-	if r.Method != http.MethodGet {
+	if r.Method != method {
 		return errMethod
 	}
 	if open {
@@ -20,9 +24,9 @@ func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "SSWS ")
-	if !ok || token == "" || o.tokens != nil && !o.tokens[token] {
-		return errToken
+	token, err := o.authenticate(r, now, h)
+	if err != nil {
+		return err
 	}
 	if o.forbid {
 		return errRole
@@ -31,12 +35,25 @@ func (o *Org) admit(r *http.Request, fault Fault, now time.Time, h http.Header) 
 		o.limiter.show(h, token, now)
 		return nil
 	}
-	err := o.limiter.take(h, token, now, o.inFlight, &o.stats)
+	err = o.limiter.take(h, token, now, o.inFlight, &o.stats)
 	if err != nil && o.limiter.Tell {
 		uuid, data := o.gen.tell(kind{play: shareViolation}, now)
 		o.log.add(o.complete(Event{UUID: uuid, Data: data, Published: now.Truncate(time.Millisecond)}, now))
 	}
 	return err
+}
+
+// authenticate returns whose share of the limit a request is within: its API token's, or its
+// app's.
+func (o *Org) authenticate(r *http.Request, now time.Time, h http.Header) (string, *apiError) {
+	if scheme, token, ok := accessToken(r.Header.Get("Authorization")); ok {
+		return o.bearer(r, scheme, token, now, h)
+	}
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "SSWS ")
+	if !ok || token == "" || o.tokens != nil && !o.tokens[token] {
+		return "", errToken
+	}
+	return token, nil
 }
 
 // Revoke makes the org refuse a token with 401 from now on. An org that accepts any token

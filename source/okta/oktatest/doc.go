@@ -11,6 +11,6 @@
 // testing/synctest bubble, or wherever sockets are too costly, its Transport serves an
 // http.Client in-process. It uses package time, so in a bubble its clock is the bubble's.
 //
-// It does not do OAuth and DPoP, or endpoints other than the System Log and the
-// organization's own description. Filters compare numbers as texts.
+// Service apps get access tokens, with or without DPoP: see [Org.Register]. There are no
+// endpoints other than those of [Org.ServeHTTP]. Filters compare numbers as texts.
 package oktatest

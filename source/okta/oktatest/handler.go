@@ -20,7 +20,8 @@ type answer struct {
 	packed []byte        // body, compressed in advance; may be nil
 }
 
-// ServeHTTP serves GET /api/v1/logs, and GET /.well-known/okta-organization.
+// ServeHTTP serves GET /api/v1/logs, GET /.well-known/okta-organization, and POST
+// /oauth2/v1/token.
 func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := o.arrive(r)
 	fault := o.faultFor(req)
@@ -51,6 +52,8 @@ func (o *Org) answer(r *http.Request, req Request, fault Fault) answer {
 		a.replace(fault)
 	case r.URL.Path == organizationPath:
 		a.body = o.organization(r)
+	case r.URL.Path == TokenPath:
+		o.grantToken(&a, r, now)
 	default:
 		o.answerPage(&a, r, req, fault, now)
 	}

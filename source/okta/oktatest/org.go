@@ -22,6 +22,7 @@ type Org struct {
 	links    Links
 	tokens   map[string]bool // nil: any token
 	forbid   bool
+	oauth    oauth
 	limiter  limiter
 	cursors  cursorRules
 	inFlight int

@@ -25,14 +25,16 @@ type Request struct {
 
 // Stats are the org's counts since it was made.
 type Stats struct {
-	Requests    int // all that arrived
-	Answered    int // with a page
-	Events      int // elements served in pages
-	Refused     int // 401 and 403
-	Violations  int // 429 for a bucket or share used up
-	Concurrency int // 429 for requests in flight
-	MaxWindow   int // most requests of one token served in one window
-	MaxInFlight int
+	Requests      int // all that arrived
+	Answered      int // with a page
+	Events        int // elements served in pages
+	Refused       int // 401 and 403
+	Grants        int // access tokens
+	GrantsRefused int // requests for one that were refused
+	Violations    int // 429 for a bucket or share used up
+	Concurrency   int // 429 for requests in flight
+	MaxWindow     int // most requests of one token served in one window
+	MaxInFlight   int
 }
 
 // arrive counts a request.

@@ -99,6 +99,9 @@ type Okta struct {
 	BaseURL      string          `envconfig:"OKTA_BASE_URL" desc:"used instead of OKTA_FQDN; plain http for loopback hosts only"`
 	APIToken     pipeline.Secret `envconfig:"OKTA_API_TOKEN" desc:"API token of a read-only admin"`
 	APITokenFile string          `envconfig:"OKTA_API_TOKEN_FILE" desc:"file that holds the API token"`
+	ClientID     string          `envconfig:"OKTA_CLIENT_ID" desc:"Client ID of a service app (OAuth 2.0), instead of an API token"`
+	KeyID        string          `envconfig:"OKTA_KEY_ID" desc:"id (kid) of the service app's key"`
+	KeyFile      string          `envconfig:"OKTA_PRIVATE_KEY_FILE" desc:"file that holds the service app's private key (PEM or JWK)"`
 	PollInterval string          `envconfig:"OKTA_POLL_INTERVAL" default:"5m" desc:"time between polls; at least 1s"`
 	Since        string          `envconfig:"OKTA_SINCE" default:"24h" desc:"where the first start begins: an age such as 24h or 7d, or a time such as 2026-11-20 or in RFC 3339; Okta keeps 90 days"`
 	Filter       string          `envconfig:"OKTA_FILTER" desc:"filter expression of the System Log API; empty: everything"`

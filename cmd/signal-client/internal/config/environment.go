@@ -30,7 +30,9 @@ func (c *Okta) faults() []error {
 			"other OKTA_ variables are set, so an instance seems to be intended", "OKTA_FQDN=acme.okta.com")
 		return k.Errs
 	}
-	k.Add(c.APIToken.IsZero() && c.APITokenFile == "", "OKTA_API_TOKEN is not set", "Okta serves its System Log only with a token",
+	k.Add(c.isApp() && (!c.APIToken.IsZero() || c.APITokenFile != ""), "OKTA_CLIENT_ID and an API token are both set",
+		"only one of them is allowed", "unset OKTA_API_TOKEN and OKTA_API_TOKEN_FILE")
+	k.Add(!c.isApp() && c.APIToken.IsZero() && c.APITokenFile == "", "OKTA_API_TOKEN is not set", "Okta serves its System Log only with a token",
 		"OKTA_API_TOKEN_FILE=<file>; create a token in Okta under Security > API > Tokens")
 	k.Add(!c.APIToken.IsZero() && c.APITokenFile != "", "OKTA_API_TOKEN and OKTA_API_TOKEN_FILE are both set",
 		"only one of them is allowed", "unset OKTA_API_TOKEN")
@@ -60,9 +62,18 @@ func (c *Okta) setting(field string) string {
 		return "OKTA_API_TOKEN"
 	case "credentials.api_token_file":
 		return "OKTA_API_TOKEN_FILE=" + c.APITokenFile
+	case "credentials.client_id":
+		return "OKTA_CLIENT_ID=" + c.ClientID
+	case "credentials.key_id":
+		return "OKTA_KEY_ID=" + c.KeyID
+	case "credentials.private_key_file":
+		return "OKTA_PRIVATE_KEY_FILE=" + c.KeyFile
 	}
 	return fmt.Sprintf("OKTA_ variables (%s)", field)
 }
+
+// isApp reports whether the credential is a service app.
+func (c Okta) isApp() bool { return c.ClientID != "" || c.KeyID != "" || c.KeyFile != "" }
 
 // Name returns the instance's name: as configured, or the first label of the org's host.
 func (c Okta) Name() string {
@@ -90,6 +101,8 @@ func (c Okta) value() []byte {
 	}
 	credentials := object{}
 	switch {
+	case c.isApp():
+		credentials = object{"client_id": c.ClientID, "key_id": c.KeyID, "private_key_file": c.KeyFile}
 	case c.APITokenFile != "":
 		credentials["api_token_file"] = c.APITokenFile
 	case !c.APIToken.IsZero():

@@ -90,7 +90,7 @@ func (t *ProbeResult) judge(err error) {
 	t.Verdict, t.Code = verdictFailed, problem.Failed
 	v := source.Explain(err)
 	if t.Status = v.Status; t.Status != 0 {
-		t.judgeAnswer()
+		t.judgeAnswer(err)
 	} else {
 		t.judgeNetwork(err)
 	}
@@ -98,9 +98,10 @@ func (t *ProbeResult) judge(err error) {
 	t.Hint = strings.ReplaceAll(hint, "<name>", t.Instance)
 }
 
-func (t *ProbeResult) judgeAnswer() {
+func (t *ProbeResult) judgeAnswer(err error) {
+	refused := errors.Is(err, pipeline.ErrCredential) && t.Status != http.StatusForbidden
 	switch {
-	case t.Status == http.StatusUnauthorized:
+	case refused:
 		t.Verdict, t.Code = verdictRefused, problem.BadCredential
 	case t.Status == http.StatusForbidden:
 		t.Verdict, t.Code = verdictForbidden, problem.BadCredential
