@@ -102,7 +102,7 @@ func (s *surroundings) somebodyElse(ctx context.Context, o org, d *observation) 
 // ask checks the way to an org, and sends it one request.
 func (s *surroundings) ask(ctx context.Context, i pipeline.Integration, add func(string, func(*observation)) outcome) {
 	token, err := i.Kind.Credential(ctx, i)
-	add("token", func(d *observation) { d.token(i, err) })
+	add("token", func(d *observation) { d.token(i, err, err == nil && !token.IsZero()) })
 	if s.offline {
 		return
 	}
@@ -146,22 +146,27 @@ func (o org) configuration(d *observation) {
 	}
 }
 
-func (d *observation) token(i pipeline.Integration, err error) {
-	change := "signal-client integrations set " + i.Instance + " --token-file <file>"
+func (d *observation) token(i pipeline.Integration, err error, set bool) {
+	flag, variable := "--token-file", "OKTA_API_TOKEN_FILE"
+	if i.ClientID != "" {
+		flag, variable = "--private-key-file", "OKTA_PRIVATE_KEY_FILE"
+	}
+	change := "signal-client integrations set " + i.Instance + " " + flag + " <file>"
+	file := i.CredentialFile()
 	switch {
-	case i.Static && (err != nil || i.TokenFile == "" && i.Token.IsZero()):
-		d.skip("the service has it from its environment, doctor does not; to send the org a request: OKTA_API_TOKEN_FILE=<file>, here")
+	case i.Static && !set:
+		d.skip("the service has it from its environment, doctor does not; to send the org a request: " + variable + "=<file>, here")
 	case err != nil:
 		d.wrong(problem.Innermost(err), change+", or run doctor where the service runs, as its user")
-	case i.TokenFile == "" && i.Token.IsZero():
+	case !set:
 		d.wrong("there is none", change)
-	case i.TokenFile == "":
+	case file == "":
 		d.fact("it is set")
 	default:
-		if info, err := os.Stat(i.TokenFile); err == nil && info.Mode().Perm()&0o004 != 0 {
-			d.warn(fmt.Sprintf("%s is readable by every user of this machine", i.TokenFile), "chmod o-r "+i.TokenFile)
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
+			d.warn(fmt.Sprintf("%s is readable by every user of this machine", file), "chmod o-r "+file)
 		}
-		d.fact("%s can be read", i.TokenFile)
+		d.fact("%s can be read", file)
 	}
 }
 

@@ -23,12 +23,20 @@ asked for on a terminal, or read from standard input or from --token-from, and
 stored in NATS. With --token-file it stays out of NATS: the service reads the
 file, on each machine where it runs, and notices a change within seconds.
 
+Instead of a token it may be a service app (OAuth 2.0, with or without DPoP) that
+has the scope okta.logs.read and the role Read-only Administrator:
+signal-client keys okta makes its key and says what to do in Okta.
+
 Examples:
   # asks for the token
   signal-client integrations add okta acme --fqdn acme.okta.com
 
   # the service reads the token from a file
   signal-client integrations add okta acme --fqdn acme.okta.com --token-file /etc/signal-client/acme.token
+
+  # a service app instead of a token
+  signal-client integrations add okta acme --fqdn acme.okta.com --client-id 0oa1b2c3d4E5f6G7h8i9 \
+    --key-id acme-2026 --private-key-file /etc/signal-client/acme.key
 
   # the token comes from a program
   pass okta/acme | signal-client integrations add okta acme --fqdn acme.okta.com --token-from -`
@@ -61,6 +69,7 @@ func addSettables(cmd *cobra.Command) {
 		}
 	}
 	_ = cmd.MarkFlagFilename("token-file")
+	_ = cmd.MarkFlagFilename("private-key-file")
 }
 
 // fromFlags sets the fields given as flags, and reports whether there are any.
@@ -81,8 +90,8 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 	if err := oneOfEach(cmd); err != nil {
 		return err
 	}
-	file, _ := v.At(orgs.TokenFilePath).(string)
-	if file == "" {
+	named := v.NamesCredential()
+	if !named {
 		// Everything else is checked before the user goes to fetch a token.
 		v.SetToken(placeholder)
 	}
@@ -102,7 +111,7 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 		return &problem.Error{Op: "add " + instance, Err: errors.New("an integration of that name exists"), Code: problem.Failed,
 			Hint: fmt.Sprintf("signal-client integrations set %s --fqdn …, or another name", instance)}
 	}
-	if file == "" {
+	if !named {
 		token, err := r.readToken(cmd.Context(), cmp.Or(tokenFrom, "-"))
 		if err != nil {
 			return err
@@ -119,7 +128,7 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 	}
 	r.noteFile(cmd.Context(), i)
 	r.Say("Added %s: %s. %s", instance, i.Origin, afterwards(i))
-	r.Say("Try its token: signal-client integrations test %s", instance)
+	r.Say("Try its credential: signal-client integrations test %s", instance)
 	return nil
 }
 
@@ -131,19 +140,23 @@ func afterwards(i pipeline.Integration) string {
 	return "A running service polls it within seconds."
 }
 
-// noteFile notes that the token's file can't be read here, which need not be wrong.
+// noteFile notes that the credential's file can't be read here, which need not be wrong.
 func (r *integrations) noteFile(ctx context.Context, i pipeline.Integration) {
-	if i.TokenFile == "" {
+	if i.CredentialFile() == "" {
 		return
 	}
+	what := "token"
+	if i.ClientID != "" {
+		what = "private key"
+	}
 	if _, err := i.Kind.Credential(ctx, i); err != nil {
-		r.Say("note: the token's file can't be read here: %v; it must be readable where the service runs", err)
+		r.Say("note: the %s's file can't be read here: %v; it must be readable where the service runs", what, err)
 	}
 }
 
 // oneOfEach refuses two flags that exclude each other.
 func oneOfEach(cmd *cobra.Command) error {
-	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}} {
+	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}, {"token-from", "client-id"}, {"token-file", "client-id"}} {
 		if cmd.Flags().Changed(pair[0]) && cmd.Flags().Changed(pair[1]) {
 			return problem.Usage(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them is allowed", "leave one of them out")
 		}

@@ -127,6 +127,12 @@ func (r *integrations) printOne(s orgs.Summary) error {
 		add("link hosts", strings.Join(s.LinkHosts, ","))
 		add("token", s.Token)
 		add("token file", s.TokenFile)
+		if s.ClientID != "" {
+			add("client id", s.ClientID)
+			add("key id", s.KeyID)
+			add("private key", s.PrivateKey)
+			add("private key file", s.PrivateKeyFile)
+		}
 	}
 	add("changed", changedOf(s))
 	add("revision", s.Revision)

@@ -18,8 +18,9 @@ programs. An empty value removes a field, so that its default applies. Of two
 equivalent fields, such as fqdn and base_url, the one that is set stays.
 
 Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
-filter, limit, rate_share, link_hosts, api_token_file, enabled. A token is never
-an argument, which others on the machine could see: --token-from.
+filter, limit, rate_share, link_hosts, api_token_file, client_id, key_id,
+private_key_file, enabled. A token is never an argument, which others on the machine
+could see: --token-from.
 
 A changed filter or limit starts a new query that misses nothing, and so does another
 host name of the same org. A lower limit helps where full pages take Okta too long.
@@ -30,7 +31,8 @@ Examples:
   signal-client integrations set acme poll_interval=1m rate_share=0.3
   signal-client integrations set acme --filter 'eventType sw "user."'
   signal-client integrations set acme filter=
-  signal-client integrations set acme --token-from new.token`
+  signal-client integrations set acme --token-from new.token
+  signal-client integrations set acme key_id=k2 private_key_file=/etc/signal-client/acme.k2.key`
 
 func (r *integrations) newSet() *cobra.Command {
 	var tokenFrom string

@@ -16,8 +16,9 @@ import (
 )
 
 const integrationsTestLong = `Send an org one request for its newest event, with the stored credential, and say
-whether that works. The request is sent from this machine: a token's file is read
-here. It takes one request of the org's budget, and stores and changes nothing. With
+whether that works. The request is sent from this machine: the file of a token or a
+private key is read here. It takes one request of the org's budget (a service app some
+more, for its access token), and stores and changes nothing. With
 --json the verdict is "not tried" if something is wrong before the request.
 
 Exit codes: 0 it works; 4 the token is refused (401), or its owner may not read the

@@ -114,8 +114,8 @@ func (i informed) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 	return i.Source.Poll(ctx, link)
 }
 
-// errRotated is the cause of a poll's end when the token's file has another token.
-var errRotated = errors.New("token changed")
+// errRotated is the cause of a poll's end when the credential's file has another one.
+var errRotated = errors.New("credential changed")
 
 // Poll is Fleet.Poll: it polls an instance until ctx ends, and reports whether its org
 // can be polled from here. If no token can be read, it returns an error that matches
@@ -157,9 +157,9 @@ func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipel
 	return nil
 }
 
-// look ends a poll when the token's file has another token, and reports whether it has.
+// look ends a poll when the credential's file has another one, and reports whether it has.
 // If the file can't be read, because it is being replaced or its file system is away,
-// that is logged, and polling continues with the current token. It is safe for concurrent
+// that is logged, and polling continues with the current one. It is safe for concurrent
 // use.
 func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipeline.Credential, end context.CancelCauseFunc) func() (bool, error) {
 	var mu sync.Mutex
@@ -173,7 +173,7 @@ func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipel
 			return false, context.Cause(ctx)
 		case err != nil:
 			said.Do(err.Error(), func() {
-				s.log.Warn(i.Kind.Name+": the token's file can't be read; polling continues with the token read before", "instance", i.Instance, "err", err)
+				s.log.Warn(i.Kind.Name+": the credential's file can't be read; polling continues with the one read before", "instance", i.Instance, "err", err)
 			})
 		case now != token:
 			end(errRotated)

@@ -26,7 +26,7 @@ func (c Okta) Integration() (pipeline.Integration, error) {
 func (c *Okta) faults() []error {
 	var k problem.Checks
 	if c.IsZero() { // a token's file alone is fine: the systemd unit always names one
-		k.Add(!c.APIToken.IsZero() || c.Instance != "" || c.Filter != "", "OKTA_FQDN is not set",
+		k.Add(!c.APIToken.IsZero() || c.ClientID != "" || c.Instance != "" || c.Filter != "", "OKTA_FQDN is not set",
 			"other OKTA_ variables are set, so an instance seems to be intended", "OKTA_FQDN=acme.okta.com")
 		return k.Errs
 	}

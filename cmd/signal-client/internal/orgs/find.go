@@ -86,9 +86,13 @@ func Credential(ctx context.Context, i pipeline.Integration) (pipeline.Credentia
 		err = errors.New("none is configured")
 	}
 	if err != nil {
+		what, flag := "token", "--token-from"
+		if i.ClientID != "" {
+			what, flag = "private key", "--private-key-file"
+		}
 		err = &problem.Error{
-			Op: "read the token of " + i.Instance, Err: err, Code: problem.BadUsage,
-			Hint: "run this where the service runs, or: signal-client integrations set " + i.Instance + " --token-from <file>",
+			Op: "read the " + what + " of " + i.Instance, Err: err, Code: problem.BadUsage,
+			Hint: "run this where the service runs, or: signal-client integrations set " + i.Instance + " " + flag + " <file>",
 		}
 	}
 	return token, err

@@ -95,7 +95,7 @@ func (c *Candidate) keepSecrets() {
 	if err != nil {
 		return // there is none
 	}
-	if c.Value.At(tokenPath) != nil || c.Value.At(TokenFilePath) != nil {
+	if slices.ContainsFunc([]string{tokenPath, TokenFilePath, keyPath, keyFilePath}, func(path string) bool { return c.Value.At(path) != nil }) {
 		delete(before, "credentials")
 	}
 	keepSecrets(map[string]any(c.Value), map[string]any(before))

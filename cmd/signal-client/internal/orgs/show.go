@@ -27,6 +27,10 @@ type Summary struct {
 	LinkHosts           []string  `json:"link_hosts"`
 	Token               string    `json:"token"` // set, file or none
 	TokenFile           string    `json:"token_file,omitempty"`
+	ClientID            string    `json:"client_id,omitempty"` // of a service app, instead of a token
+	KeyID               string    `json:"key_id,omitempty"`
+	PrivateKey          string    `json:"private_key,omitempty"` // set or file
+	PrivateKeyFile      string    `json:"private_key_file,omitempty"`
 	Revision            uint64    `json:"revision"`
 	WrittenAt           time.Time `json:"written_at,omitzero"`
 	Environment         bool      `json:"environment,omitempty"` // from a service's environment, not in INTEGRATIONS
@@ -58,6 +62,11 @@ func (s *Summary) fill(i pipeline.Integration) {
 	} else if i.TokenFile != "" {
 		s.Token = "file"
 	}
+	if s.ClientID, s.KeyID, s.PrivateKeyFile = i.ClientID, i.KeyID, i.PrivateKeyFile; i.PrivateKeyFile != "" {
+		s.PrivateKey = "file"
+	} else if !i.PrivateKey.IsZero() {
+		s.PrivateKey = "set"
+	}
 }
 
 // summarizeEnvironment reads an instance from a service's environment, which has its token.
@@ -68,7 +77,7 @@ func summarizeEnvironment(w buckets.Written) Summary {
 		s.Error = ""
 	}
 	s.Environment, s.WrittenAt = true, time.Time{}
-	if s.Token == "none" {
+	if s.Token == "none" && s.ClientID == "" {
 		s.Token = "set"
 	}
 	return s

@@ -24,6 +24,8 @@ var Fields = slices.DeleteFunc(slices.Clone(kinds.Default.Fields), func(f pipeli
 const (
 	tokenPath     = "credentials.api_token"
 	TokenFilePath = "credentials.api_token_file"
+	keyPath       = "credentials.private_key"
+	keyFilePath   = "credentials.private_key_file"
 )
 
 // FieldOf finds a field by its path, its last part, or its flag.
@@ -96,8 +98,31 @@ func (v Value) Equal(other Value) bool { return reflect.DeepEqual(v.Clone(), oth
 func (v Value) Assign(f pipeline.Field, text string) {
 	if text != "" {
 		v.Put(f.Instead, nil)
+		v.replaceCredential(f)
 	}
 	v.fill(f, text)
+}
+
+// replaceCredential removes the credential of which a field is no part; another field
+// removes nothing.
+func (v Value) replaceCredential(by pipeline.Field) {
+	name, ok := strings.CutPrefix(by.Path, credentials)
+	if !ok {
+		return
+	}
+	for _, f := range kinds.Default.Fields {
+		if other, ok := strings.CutPrefix(f.Path, credentials); ok && kindOfCredential(other) != kindOfCredential(name) {
+			v.Put(f.Path, nil)
+		}
+	}
+}
+
+// NamesCredential reports whether the value names a credential, by other fields than those
+// that hold one: a file, or a service app.
+func (v Value) NamesCredential() bool {
+	return slices.ContainsFunc(Fields, func(f pipeline.Field) bool {
+		return strings.HasPrefix(f.Path, credentials) && v.At(f.Path) != nil
+	})
 }
 
 func (v Value) fill(f pipeline.Field, text string) {
@@ -123,9 +148,9 @@ func (v Value) fill(f pipeline.Field, text string) {
 	}
 }
 
-// SetToken sets a token and removes a token file's name.
+// SetToken sets a token and removes any other credential.
 func (v Value) SetToken(token pipeline.Secret) {
-	v.Put(TokenFilePath, nil)
+	v.replaceCredential(pipeline.Field{Path: tokenPath})
 	v.Put(tokenPath, token.Reveal())
 }
 
@@ -169,14 +194,15 @@ func (v Value) At(path string) any {
 	return members[name]
 }
 
-// WithoutSecrets returns a copy to show: of the credentials it keeps only a file's name,
-// and elsewhere no member whose name suggests a secret.
+// WithoutSecrets returns a copy to show: of the credentials it keeps the names of files and
+// of a service app, and elsewhere no member whose name suggests a secret.
 func (v Value) WithoutSecrets() Value {
 	shown := v.Clone()
-	file := shown.At(TokenFilePath)
 	dropSecrets(map[string]any(shown))
-	if file != nil {
-		shown.Put(TokenFilePath, file)
+	for _, f := range Fields {
+		if at := v.At(f.Path); at != nil && strings.HasPrefix(f.Path, credentials) {
+			shown.Put(f.Path, at)
+		}
 	}
 	for _, path := range []string{"settings.base_url", "settings.fqdn"} {
 		if at, ok := shown.At(path).(string); ok {
@@ -273,6 +299,8 @@ func (v Value) Labelled(field string) string {
 		return "the name of the integration"
 	case tokenPath:
 		return "the API token"
+	case keyPath:
+		return "the private key"
 	}
 	name := field
 	if f, ok := FieldOf(strings.TrimSuffix(field, "[0]")); ok && f.Flag != "" {

@@ -56,7 +56,7 @@ func meaningOfNetwork(err error) string {
 		return "nothing listens at the org's address"
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, pipeline.ErrConfig) {
-		return "the token's file can't be read"
+		return "the credential's file can't be read"
 	}
 	return ""
 }
