@@ -14,6 +14,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/integrations"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/keys"
 	"github.com/witfoo/signal-client/cmd/signal-client/notifications"
 	"github.com/witfoo/signal-client/cmd/signal-client/replay"
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
@@ -55,6 +56,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 		demo.New(p, newConsole),
 		status.New(p),
 		integrations.New(p),
+		keys.New(p),
 		doctor.New(p),
 		backfill.New(p),
 		audit.New(p),

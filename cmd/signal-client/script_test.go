@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 		Setup:               fixture,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "until": until, "page": page, "org": orgCommand, "kv": kv, "stored": stored, "remove": remove,
-			"odd": odd, "sizelimit": sizeLimit,
+			"odd": odd, "sizelimit": sizeLimit, "app": appCommand,
 			"victorialogs": victoriaLogs, "newest": newest,
 			"replayed": replayed, "stream": streamCommand, "held": held, "goon": goOn, "hooked": hooked,
 		},

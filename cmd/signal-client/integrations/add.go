@@ -128,7 +128,11 @@ func (r *integrations) add(cmd *cobra.Command, instance string, v orgs.Value, to
 	}
 	r.noteFile(cmd.Context(), i)
 	r.Say("Added %s: %s. %s", instance, i.Origin, afterwards(i))
-	r.Say("Try its credential: signal-client integrations test %s", instance)
+	tried := "token"
+	if i.ClientID != "" {
+		tried = "service app"
+	}
+	r.Say("Try its %s: signal-client integrations test %s", tried, instance)
 	return nil
 }
 
