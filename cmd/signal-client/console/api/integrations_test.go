@@ -262,6 +262,10 @@ func TestImport(t *testing.T) {
 	if got, want := rows("?replace=true", good+"old,old.okta.com,other\n"), "[{line 2 a unchanged []} {line 3 b unchanged []} {line 4 old changed []}]"; got != want {
 		t.Errorf("again: %s", got)
 	}
+	pasted := f.want(200, "POST", "/api/v1/integrations/import?preview=true", "instance,fqdn,api_token\nd, HTTPS://D-admin.okta.com/admin ,s3cret\n", "Content-Type", "text/csv")
+	if !strings.Contains(string(pasted.body), `"org":"d.okta.com","result":"created"`) {
+		t.Errorf("a pasted address: %s", pasted.body)
+	}
 	again := f.want(200, "POST", "/api/v1/integrations/import?preview=true", good, "Content-Type", "text/csv")
 	if !strings.Contains(string(again.body), "replace=true") || strings.Contains(string(again.body), "--replace") {
 		t.Errorf("rows that exist: %s", again.body)

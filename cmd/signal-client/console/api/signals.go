@@ -47,7 +47,7 @@ func (a *api) signal(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, documentOf(e))
 }
 
-// bytes answers with an event's exact bytes, and its headers as Signal-Header-….
+// bytes answers with an event's exact bytes.
 func (a *api) bytes(w http.ResponseWriter, e *scan.Stored) {
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")

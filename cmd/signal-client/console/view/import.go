@@ -40,6 +40,7 @@ func (v *View) Import(ctx context.Context, by access.User, candidates []orgs.Can
 	given := make([]orgs.Value, len(candidates)) // before what is stored is added
 	for n, c := range candidates {
 		if c.Value != nil {
+			c.Value.Clean()
 			given[n] = c.Value.Clone()
 		}
 	}
