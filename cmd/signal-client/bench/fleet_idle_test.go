@@ -48,6 +48,7 @@ func idleFleet(t *testing.T, r *report, binary string, orgs int, megabytes, perc
 	f.pause(idleWindow)
 	share := 100 * (one.cpu() - before).Seconds() / time.Since(began).Seconds()
 	resident, peak := one.memory()
+	program := statusMB(one.cmd.Process.Pid, "RssFile:")
 	polls := 0
 	for _, list := range f.orgs.polls(t, 0, began) {
 		polls += len(list)
@@ -57,6 +58,7 @@ func idleFleet(t *testing.T, r *report, binary string, orgs int, megabytes, perc
 	r.Part(fmt.Sprintf("%s idle orgs polled every %s by one process, over %s", thousands(float64(orgs)), idleEvery, idleWindow))
 	r.Plain("polls in that time, of an even "+thousands(float64(orgs)*idleWindow.Seconds()/idleEvery.Seconds()), thousands(float64(polls)))
 	r.Target("resident", fmt.Sprintf("%.0f MB", resident), fmt.Sprintf("< %.0f MB", megabytes), resident < megabytes)
+	r.Plain("of that, pages of the program's file, which the system shares and may drop", fmt.Sprintf("%.0f MB", program))
 	r.Plain("resident at most, since the start", fmt.Sprintf("%.0f MB", peak))
 	r.Target("CPU, of one core", fmt.Sprintf("%.1f %%", share), fmt.Sprintf("< %.0f %%", percent), share < percent)
 	r.Target("all locks held after the start", fmt.Sprintf("%.1f s", held.Seconds()), "< 30 s", held < 30*time.Second)
