@@ -16,8 +16,8 @@ const (
 
 // batch is rows that follow each other in the stream, and what stands between them.
 type batch struct {
-	lines   []byte
-	sent    uint64 // rows in lines
+	lines   []byte // rows, as the index takes them
+	sent    uint64 // of them
 	had     uint64 // events whose rows the index had already
 	refused Refused
 	last    scan.Point
@@ -45,11 +45,14 @@ type builder struct {
 	retention time.Duration
 	full      chan *batch // taken by who sends them
 
-	mu   sync.Mutex
-	rows rower
-	kept *kept // rows above the checkpoint that the index has
-	next *batch
-	free [][]byte // buffers to use again
+	native bool // rows are natives, not lines of JSON
+
+	mu      sync.Mutex
+	rows    rower
+	natives natives
+	kept    *kept // rows above the checkpoint that the index has
+	next    *batch
+	free    [][]byte // buffers to use again
 }
 
 // add adds an event, and waits while a full batch is not taken.
@@ -87,7 +90,11 @@ func (b *builder) open() *batch {
 func (b *builder) row(n *batch, e *scan.Stored) {
 	before := len(n.lines)
 	var at time.Time
-	n.lines, at = b.rows.append(n.lines, e.Kind, e)
+	if b.native {
+		n.lines, at = b.natives.append(n.lines, e.Kind, e)
+	} else {
+		n.lines, at = b.rows.append(n.lines, e.Kind, e)
+	}
 	switch now := time.Now(); {
 	case b.kept.has(e.Seq):
 		n.lines = n.lines[:before]

@@ -86,7 +86,7 @@ func (s *Service) startChild(ctx context.Context) (*child, error) {
 	_ = json.NewEncoder(stdin).Encode(settings) // if it is gone already, that shows below
 	select {
 	case r := <-ready:
-		c.index = &Index{URL: r.URL, User: ChildUser, Password: pipeline.NewSecret(password), HTTP: newHTTPClient(false)}
+		c.index = &Index{URL: r.URL, User: ChildUser, Password: pipeline.NewSecret(password), HTTP: newHTTPClient(false), native: true}
 		return c, nil
 	case <-c.gone:
 		return nil, c.words.failure()

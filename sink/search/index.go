@@ -20,6 +20,8 @@ type Index struct {
 	User     string // empty: none
 	Password pipeline.Secret
 	HTTP     *http.Client
+
+	native bool // it is the child, which takes native rows
 }
 
 // Times of a client. Whole answers have no limit, because a tail never ends: callers

@@ -29,12 +29,16 @@ func (x *Index) ready(ctx context.Context) error {
 func (x *Index) insert(ctx context.Context, lines []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	answer, err := x.post(ctx, "/insert/jsonline", url.Values{"_stream_fields": {FieldInstance}}, "application/stream+json", bytes.NewReader(lines))
+	path := "/insert/jsonline?_stream_fields=" + FieldInstance
+	if x.native {
+		path = nativePath
+	}
+	answer, err := x.post(ctx, path, nil, "application/octet-stream", bytes.NewReader(lines))
 	return done(accepted("add rows to the index", answer, err))
 }
 
 // flush makes the rows that were added visible to searches. It does not make them
-// durable: VictoriaLogs writes what is in memory every 5 s (v1.52.1, lib/logstorage,
+// durable: VictoriaLogs writes what is in memory every Config.WriteEvery (v1.52.1, lib/logstorage,
 // datadb.debugFlush and inmemoryPartsFlusher).
 func (x *Index) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)

@@ -17,6 +17,7 @@ type members struct {
 	columns []column
 	named   map[string]int // columns by name
 
+	life   int     // counts how often all of this was forgotten
 	event  uint64  // counts events
 	fields []int   // columns of this event, in its order
 	values []value // of this event; slices of it
@@ -40,6 +41,8 @@ type column struct {
 	field string // as JSON: a comma, the name and a colon
 	short bool   // the name is cut
 
+	rank        int    // of natives: among all columns by name
+	begin, end  int    // of natives: the value
 	event       uint64 // the event that had it last; what follows is of that
 	first, last int    // in values
 	array       bool
@@ -59,7 +62,7 @@ var errNoObject = errors.New("it does not begin with a brace")
 // read collects the members of an event.
 func (m *members) read(kind *pipeline.Kind, data []byte) error {
 	if m.kind != kind || len(m.nodes) > mostNodes {
-		*m = members{kind: kind, nodes: []node{{column: -1}}, named: map[string]int{}, event: m.event}
+		*m = members{kind: kind, nodes: []node{{column: -1}}, named: map[string]int{}, event: m.event, life: m.life + 1}
 	}
 	m.event++
 	m.fields, m.values = m.fields[:0], m.values[:0]
@@ -142,11 +145,16 @@ func (m *members) addColumn(path string) int {
 	name, short := m.nameOf(path)
 	i, ok := m.named[name]
 	if !ok {
-		i = len(m.columns)
-		m.columns = append(m.columns, column{name: name, field: string(append(appendString([]byte{','}, []byte(name)), ':'))})
-		m.named[name] = i
+		i = m.addNamed(name)
 	}
 	m.columns[i].short = m.columns[i].short || short
+	return i
+}
+
+func (m *members) addNamed(name string) int {
+	i := len(m.columns)
+	m.columns = append(m.columns, column{name: name, field: string(append(appendString([]byte{','}, []byte(name)), ':'))})
+	m.named[name] = i
 	return i
 }
 

@@ -24,7 +24,7 @@ const (
 const (
 	defaultMemory    = 256 << 20
 	defaultRetention = 90 * 24 * time.Hour
-	writeEvery       = 5 * time.Second
+	writeEvery       = 10 * time.Second
 )
 
 // Config is the configuration of a Service.
@@ -39,7 +39,8 @@ type Config struct {
 	LeastFree func() int64    // bytes of the disk that an embedded one leaves free; nil, or less: 128 MiB
 
 	// WriteEvery is how often an embedded index writes what it has in memory to disk; at
-	// least 1 s; 0: 5 s, VictoriaLogs' own. A remote one has its own.
+	// least 1 s; 0: 10 s, which makes half as many files as VictoriaLogs' own 5 s. A remote
+	// one has its own.
 	WriteEvery time.Duration
 	// Restart is how long the index's process, and whatever failed, wait before the next
 	// try; zero: 1 s to 1 min.

@@ -54,7 +54,7 @@ func TestChildKilled(t *testing.T) {
 	<-laying
 	f.saved()
 	f.wantSame()
-	if f.log.Count("built again") > 0 {
+	if f.log.Count("dropped and built again") > 0 {
 		t.Errorf("it was built again:\n%s", f.log)
 	}
 	if !regexp.MustCompile(`from=\d\d+ .*kept=[1-9]|from=1 .*kept=[1-9]`).MatchString(f.log.String()) {

@@ -117,7 +117,7 @@ func (s *session) begin(ctx context.Context) error {
 		return err
 	}
 	s.at, s.done = at, mark{point: at.point(), rows: at.Rows, refused: at.Refused}
-	s.build = &builder{retention: s.retention, full: make(chan *batch), kept: &has}
+	s.build = &builder{native: s.index.native, retention: s.retention, full: make(chan *batch), kept: &has}
 	s.progress.begin(at, behind)
 	s.log.Info("search: indexing", "from", at.Seq+1, "behind", behind, "kept", len(has.seqs))
 	return nil

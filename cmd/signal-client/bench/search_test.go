@@ -209,7 +209,7 @@ func (b *searchBench) progress() (indexed int, state string) {
 // settledSize is the size of the index when it has not changed for a while: VictoriaLogs
 // writes what it has in memory after some seconds, and merges it.
 func (b *searchBench) settledSize() (size int64) {
-	for same := 0; same < 5; time.Sleep(time.Second) {
+	for same := 0; same < 12; time.Sleep(time.Second) {
 		before := size
 		size = b.size()
 		if same++; size != before || size < b.bytes/100 {

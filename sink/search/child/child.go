@@ -86,7 +86,6 @@ func configure(s search.ChildSettings) error {
 		"memory.allowedBytes":           strconv.FormatInt(s.Memory, 10),
 		"storage.minFreeDiskSpaceBytes": strconv.FormatInt(s.LeastFree, 10),
 		"inmemoryDataFlushInterval":     s.WriteEvery.String(),
-		"internalinsert.disable":        "true",
 		"internalselect.disable":        "true",
 		"search.maxConcurrentRequests":  "8", // at work; others wait for their turn
 		"search.maxQueueDuration":       "30s",
