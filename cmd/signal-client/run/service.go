@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
@@ -166,6 +168,43 @@ func (s *Service) withNATS(ctx context.Context) error {
 func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 	defer drain(conn)
 	s.nats.conn.Store(conn)
+	ctx, end := whileOpen(ctx, conn)
+	return end(s.serveOn(ctx, conn))
+}
+
+// whileOpen returns a context that ends when the connection is closed for good, as a
+// server does that takes offence at what was sent: no reconnect follows, and a new process
+// is as good as new. end returns that as the error, or the given one.
+func whileOpen(ctx context.Context, conn *jets.Conn) (open context.Context, end func(error) error) {
+	open, stop := context.WithCancelCause(ctx)
+	closed := conn.NATS.StatusChanged(nats.CLOSED)
+	over := make(chan struct{}) // it was closed before
+	if conn.NATS.IsClosed() {
+		close(over)
+	}
+	settle := inBackground(open, func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-closed:
+		case <-over:
+		}
+		stop(&problem.Error{Op: "stay connected to NATS", Err: cmp.Or(conn.NATS.LastError(), nats.ErrConnectionClosed), Code: problem.Unreachable,
+			Hint: "start it again, as a supervisor does; the server's log says why it closed the connection"})
+		return ctx.Err()
+	})
+	return open, func(err error) error {
+		settle()
+		defer stop(nil)
+		if cause, ok := errors.AsType[*problem.Error](context.Cause(open)); ok && ctx.Err() == nil {
+			return cause
+		}
+		return err
+	}
+}
+
+// serveOn works on a connection until ctx ends.
+func (s *Service) serveOn(ctx context.Context, conn *jets.Conn) error {
 	if s.Idle {
 		return s.watch(ctx, conn)
 	}
