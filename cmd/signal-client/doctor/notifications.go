@@ -15,7 +15,7 @@ import (
 // notifications checks that what happens reaches somebody: the last notification of each
 // channel, and that a rule's channels exist.
 func (s *surroundings) notifications(ctx context.Context, d *observation) {
-	all, err := notify.Read(ctx, &buckets.Notifications{Store: jets.Attach(s.conn, kinds.All.Plain()...)})
+	all, _, err := notify.Read(ctx, &buckets.Notifications{Store: jets.Attach(s.conn, kinds.All.Plain()...)})
 	if err != nil {
 		d.failed(err)
 		return

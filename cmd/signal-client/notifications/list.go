@@ -32,7 +32,7 @@ func (c *command) newList() *cobra.Command {
 				return err
 			}
 			defer done()
-			d, err := notify.Read(cmd.Context(), &buckets.Notifications{Store: store})
+			d, _, err := notify.Read(cmd.Context(), &buckets.Notifications{Store: store})
 			switch {
 			case err != nil:
 				return err

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *api) listNotifications(w http.ResponseWriter, r *http.Request) {
-	d, err := notify.Read(r.Context(), a.notifications)
+	d, _, err := notify.Read(r.Context(), a.notifications)
 	if err != nil {
 		a.fail(w, r, err)
 		return

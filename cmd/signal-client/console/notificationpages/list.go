@@ -44,11 +44,7 @@ type state struct{ Word, Sign, Tone string }
 const historyShown = 50
 
 func (p *pages) list(w http.ResponseWriter, r *http.Request) {
-	d, err := notify.Read(r.Context(), p.Stored)
-	var sent []buckets.Notification
-	if err == nil {
-		sent, err = p.Stored.Sent(r.Context(), historyShown+1)
-	}
+	d, sent, err := notify.Read(r.Context(), p.Stored)
 	if err != nil {
 		p.unavailable(w, r, err)
 		return

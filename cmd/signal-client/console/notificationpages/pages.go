@@ -53,7 +53,7 @@ func (p *pages) admin(show func(http.ResponseWriter, *http.Request, notify.Docum
 			p.Page.Error(w, r, access.Refusal{Status: http.StatusForbidden, Title: "You may not change notifications", Cause: "It needs the role admin.", Remedy: "Ask an administrator."})
 			return
 		}
-		d, err := notify.Read(r.Context(), p.Stored)
+		d, _, err := notify.Read(r.Context(), p.Stored)
 		if err != nil {
 			p.unavailable(w, r, err)
 			return

@@ -57,18 +57,18 @@ func (d ChannelDocument) Where() string {
 	return "URL is set"
 }
 
-// Read returns all channels and rules.
-func Read(ctx context.Context, stored *buckets.Notifications) (Document, error) {
+// Read returns all channels and rules, and what became of notifications, newest first.
+func Read(ctx context.Context, stored *buckets.Notifications) (Document, []buckets.Notification, error) {
 	all, err := stored.Read(ctx)
 	if err != nil {
-		return Document{}, err
+		return Document{}, nil, err
 	}
 	sent, err := stored.Sent(ctx, allSent)
 	d := Document{Channels: make([]ChannelDocument, len(all.Channels)), Rules: all.Rules}
 	for i, c := range all.Channels {
 		d.Channels[i] = Describe(c, sent)
 	}
-	return d, err
+	return d, sent, err
 }
 
 // allSent is more than NOTIFIED may hold.

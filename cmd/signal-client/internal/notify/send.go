@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
@@ -85,7 +86,10 @@ func sendWebhook(ctx context.Context, client *http.Client, c buckets.Channel, bo
 	}
 	defer resp.Body.Close()
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, mostSaid))
-	answer := fmt.Sprintf("%s answers %s: %q", req.URL.Host, resp.Status, hide(string(said), req.URL, authorization))
+	answer := fmt.Sprintf("%s answers %s", req.URL.Host, resp.Status)
+	if text := hide(string(said), req.URL, authorization); text != "" {
+		answer += ": " + text
+	}
 	if resp.StatusCode/100 != 2 {
 		return "", errors.New(answer)
 	}
@@ -115,7 +119,8 @@ const (
 )
 
 // hide takes the secrets of a request out of its answer: pages of errors often repeat the
-// path. Each part of the path and query that is long enough to be a secret is one.
+// path. Each part of the path and query that is long enough to be a secret is one. The
+// answer becomes one line.
 func hide(said string, at *url.URL, authorization string) string {
 	_, credential, _ := strings.Cut(authorization, " ")
 	secrets := []string{at.String(), at.RequestURI(), at.Path, authorization, credential}
@@ -125,7 +130,8 @@ func hide(said string, at *url.URL, authorization string) string {
 			said = strings.ReplaceAll(said, secret, "…")
 		}
 	}
-	return strings.ToValidUTF8(said[:min(len(said), mostShown)], "")
+	said = strings.ToValidUTF8(said[:min(len(said), mostShown)], "")
+	return strings.Join(strings.FieldsFunc(said, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 }
 
 // leastSecret is the least length of a part of a URL that may be a secret.
