@@ -72,6 +72,19 @@ export async function indexed(query) {
   }
 }
 
+// complete waits until all of an instance's past is stored and indexed.
+export async function complete(instance) {
+  for (const end = Date.now() + patience; ;) {
+    const { body: status } = await api("GET", "/status");
+    const all = Array.isArray(status) ? status : Object.values(status).find(Array.isArray);
+    const { body: fleet } = await api("GET", "/fleet");
+    const polling = all.some((s) => s.instance === instance && s.state === "polling");
+    if (polling && fleet.index.behind === 0) return;
+    assert.ok(Date.now() < end, `${instance} is not complete`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
 // tile returns the article or region of an integration on the page Integrations.
 export function tile(page, name) {
   return page.getByRole("article", { name, exact: true }).or(page.getByRole("region", { name, exact: true })).first();

@@ -2,11 +2,12 @@
 // state that is in the URL, every event once, an error at its place.
 import { test, before } from "node:test";
 import assert from "node:assert/strict";
-import { newPage, stored, indexed, tabTo } from "./fixture.mjs";
+import { newPage, stored, indexed, complete, tabTo } from "./fixture.mjs";
 
 before(async () => {
   await stored("searched", "Searched");
   await indexed("instance:searched outcome.result:FAILURE");
+  await complete("searched");
 });
 
 const field = (page) => page.getByLabel("Query", { exact: true });
