@@ -176,30 +176,25 @@ func (s *Service) serve(ctx context.Context, conn *jets.Conn) error {
 // server does that takes offence at what was sent: no reconnect follows, and a new process
 // is as good as new. end returns that as the error, or the given one.
 func whileOpen(ctx context.Context, conn *jets.Conn) (open context.Context, end func(error) error) {
-	open, stop := context.WithCancelCause(ctx)
+	open, stop := context.WithCancel(ctx)
 	closed := conn.NATS.StatusChanged(nats.CLOSED)
-	over := make(chan struct{}) // it was closed before
-	if conn.NATS.IsClosed() {
-		close(over)
-	}
 	settle := inBackground(open, func(ctx context.Context) error {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-closed:
-		case <-over:
+		if !conn.NATS.IsClosed() { // it may have been before
+			select {
+			case <-ctx.Done():
+			case <-closed:
+			}
 		}
-		stop(&problem.Error{Op: "stay connected to NATS", Err: cmp.Or(conn.NATS.LastError(), nats.ErrConnectionClosed), Code: problem.Unreachable,
-			Hint: "start it again, as a supervisor does; the server's log says why it closed the connection"})
+		stop()
 		return ctx.Err()
 	})
 	return open, func(err error) error {
 		settle()
-		defer stop(nil)
-		if cause, ok := errors.AsType[*problem.Error](context.Cause(open)); ok && ctx.Err() == nil {
-			return cause
+		if ctx.Err() != nil || !conn.NATS.IsClosed() {
+			return err
 		}
-		return err
+		return &problem.Error{Op: "stay connected to NATS", Err: cmp.Or(conn.NATS.LastError(), nats.ErrConnectionClosed), Code: problem.Unreachable,
+			Hint: "start it again, as a supervisor does; the server's log says why it closed the connection"}
 	}
 }
 
