@@ -165,22 +165,22 @@ func (c *Client) wait(ctx context.Context) (release func(), err error) {
 	return slot.Release, nil
 }
 
-// again reports whether a request that failed is to be repeated once: with a new proof, or
+// again reports whether a request that failed is to be repeated: once, with a new proof, or
 // with a new access token, unless the one refused was new already. A token that is refused
 // is not used again.
-func (c *Client) again(err error, fresh bool) bool {
+func (c *Client) again(err error, fresh, repeated bool) bool {
 	e, refused := errors.AsType[*Error](err)
-	if !refused || c.auth.session == nil || e.Grant {
+	if !refused || c.auth.session == nil {
 		return false
 	}
-	if e.proofRefused() {
-		return true
-	}
-	if e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
+	proof := e.proofRefused()
+	if !proof && e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
 		return false
 	}
-	c.auth.session.Drop(c.auth.used)
-	return e.Status == http.StatusUnauthorized && !fresh
+	if !proof || repeated {
+		c.auth.session.Drop(c.auth.used)
+	}
+	return !repeated && (proof || e.Status == http.StatusUnauthorized && !fresh)
 }
 
 // secrets are what no text of an error may show.

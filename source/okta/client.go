@@ -91,7 +91,7 @@ func (c *Client) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, e
 // ask requests a page, and again if its access token or proof is refused and another may not
 // be: the link stays the same, so no event is lost or doubled.
 func (c *Client) ask(ctx context.Context, link, asked pipeline.Link) (pipeline.Page, error) {
-	for again := false; ; again = true {
+	for repeated := false; ; repeated = true {
 		fresh, err := c.authorise(ctx)
 		if err != nil {
 			return pipeline.Page{}, err
@@ -105,7 +105,7 @@ func (c *Client) ask(ctx context.Context, link, asked pipeline.Link) (pipeline.P
 		if err == nil {
 			return page, nil
 		}
-		if c.again(err, fresh) && !again {
+		if c.again(err, fresh, repeated) {
 			continue
 		}
 		c.shrinker.failed(link, asked, err)
