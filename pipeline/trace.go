@@ -38,6 +38,9 @@ type Trace struct {
 // Traces returns a Trace whose hooks call those of all the traces, in order. None of
 // them is nil, even where those of all are. A nil Trace has no hooks.
 func Traces(all ...*Trace) *Trace {
+	if len(all) == 1 && all[0].whole() {
+		return all[0]
+	}
 	joined := new(Trace)
 	for field, hook := range reflect.ValueOf(joined).Elem().Fields() {
 		var hooks []reflect.Value
@@ -49,7 +52,11 @@ func Traces(all ...*Trace) *Trace {
 				hooks = append(hooks, h)
 			}
 		}
-		if len(hooks) == 1 {
+		switch len(hooks) {
+		case 0: // each instance has some of these, so they share them
+			hook.Set(reflect.ValueOf(nobody).Elem().FieldByIndex(field.Index))
+			continue
+		case 1:
 			hook.Set(hooks[0])
 			continue
 		}
@@ -62,3 +69,25 @@ func Traces(all ...*Trace) *Trace {
 	}
 	return joined
 }
+
+// whole reports whether no hook is nil.
+func (t *Trace) whole() bool {
+	if t == nil {
+		return false
+	}
+	for _, hook := range reflect.ValueOf(t).Elem().Fields() {
+		if hook.IsNil() {
+			return false
+		}
+	}
+	return true
+}
+
+// nobody has hooks that do nothing. It is never changed.
+var nobody = func() *Trace {
+	t := new(Trace)
+	for _, hook := range reflect.ValueOf(t).Elem().Fields() {
+		hook.Set(reflect.MakeFunc(hook.Type(), func([]reflect.Value) []reflect.Value { return nil }))
+	}
+	return t
+}()

@@ -21,6 +21,7 @@ import (
 
 const (
 	consoleOrgs     = 500
+	consoleEvents   = 100_000     // stored at the start, of all together
 	consoleEvery    = time.Minute // between two polls of an org
 	consoleTabs     = 50
 	consoleSearches = 20
@@ -60,7 +61,7 @@ type consoleBench struct {
 // newConsoleBench starts a process, and waits until all of its orgs were polled. One of
 // five is disabled.
 func newConsoleBench(t *testing.T, orgs int) *consoleBench {
-	b := &consoleBench{orgs: orgs, fleet: newFleet(t, build(t), hostGroup{Name: "tile", Hosts: orgs, Alike: true, Rate: 600, Events: 200, PerMinute: 5})}
+	b := &consoleBench{orgs: orgs, fleet: newFleet(t, build(t), hostGroup{Name: "tile", Hosts: orgs, Alike: true, Rate: 600, Events: max(1, consoleEvents/orgs), PerMinute: 5})}
 	b.configure(0, consoleEvery, false)
 	bucket, err := b.js.KeyValue(t.Context(), jets.BucketIntegrations)
 	b.ok(err)
