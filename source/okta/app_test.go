@@ -322,7 +322,7 @@ func TestAppSharesOneToken(t *testing.T) {
 // TestAppThroughFailures: a token endpoint that fails or throttles stops nothing while the
 // old token lives, and is no refusal after that.
 func TestAppThroughFailures(t *testing.T) {
-	for status, want := range map[int]error{503: nil, 429: pipeline.ErrThrottled} {
+	for status, want := range map[int]error{503: nil, 504: nil, 429: pipeline.ErrThrottled} {
 		synctest.Test(t, func(t *testing.T) {
 			org := oktatest.New(oktatest.Config{})
 			c := appOf(t, org, oktatest.App{DPoP: true})
@@ -344,6 +344,9 @@ func TestAppThroughFailures(t *testing.T) {
 			_, err := c.Poll(t.Context(), link)
 			if e, ok := errors.AsType[*okta.Error](err); !ok || e.Kind != want || e.Status != status {
 				t.Errorf("%d: %v", status, err)
+			}
+			if v := source.Explain(okta.Source.Mark(err)); strings.Contains(v.Meaning, "page") {
+				t.Errorf("%d means %q", status, v.Meaning)
 			}
 			org.SetFault(nil)
 			if _, err := c.Poll(t.Context(), link); err != nil {

@@ -83,10 +83,13 @@ func (c *Client) authorise(ctx context.Context) (fresh bool, err error) {
 		err = e
 	}
 	if err != nil {
-		return false, fmt.Errorf("ask %s for an access token: %w", c.Origin, err)
+		return false, fmt.Errorf("ask %s for %w: %w", c.Origin, errToken, err)
 	}
 	return fresh, nil
 }
+
+// errToken marks failures of requests for an access token.
+var errToken = errors.New("an access token")
 
 // kindOfGrant is kind for requests for an access token. What OAuth 2.0 refuses by status 400
 // is the credential.

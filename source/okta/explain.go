@@ -94,7 +94,7 @@ func meaningOf(err error, answer *Error) string {
 		return "there is no System Log at this address: check settings.fqdn"
 	case errors.Is(err, pipeline.ErrConfig) && answered:
 		return "Okta refuses the request as it is configured: correct what it names, such as settings.filter; to start a new query: signal-client cursor reopen"
-	case tooHeavy(err):
+	case tooHeavy(err) && !errors.Is(err, errToken):
 		return "the page takes too long: smaller ones are requested automatically; a lower settings.limit makes them smaller for good"
 	case answer.Status >= 500:
 		return "Okta has a failure; the request is repeated"
