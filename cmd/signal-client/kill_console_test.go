@@ -20,6 +20,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/sink/scan"
 )
@@ -214,11 +215,17 @@ func (c *killConsole) indexed() {
 	})
 }
 
-// compare holds the index against the stream, event by event.
+// compare holds the index against the stream, event by event. A row is found up to a
+// second after it was taken.
 func (c *killConsole) compare() {
 	c.Helper()
+	stored := c.stored()
 	for _, org := range c.orgs {
-		times := c.rows(org.instance)
+		var times map[uint64]int
+		c.until(org.instance+"'s events are found", func() bool {
+			times = c.rows(org.instance)
+			return uint64(len(times)) >= stored[jets.SubjectEvents(kinds.Default.Name, org.instance)]
+		})
 		events := 0
 		for e, err := range scan.Events(c.Context(), c.conn, scan.Range{Kind: kinds.Default, Instances: []string{org.instance}}) {
 			if err != nil {

@@ -18,16 +18,17 @@ type formShown struct {
 	Document view.Document // what the fields hold
 	Host     string        // in the field FQDN
 	Interval string        // in the field Polling Interval
-	Token    tokenShown
-	Tile     tile   // of an existing one
-	Away     string // why its figures are old; empty: they are current
+	Token    secretShown
+	Key      secretShown // of a service app
+	Tile     tile        // of an existing one
+	Away     string      // why its figures are old; empty: they are current
 	Newest   *eventShown
 	Log      []buckets.Change // newest first
 	ReadOnly bool             // for viewers, and for what a service's environment configures
 }
 
-// tokenShown is what is to be said of a stored credential.
-type tokenShown struct {
+// secretShown is what is to be said of a stored secret.
+type secretShown struct {
 	Set  bool
 	File string // read from there by the processes that poll
 }
@@ -47,7 +48,8 @@ func (p *pages) add(w http.ResponseWriter, r *http.Request, kind string) {
 func (p *pages) edit(w http.ResponseWriter, r *http.Request, d view.Document) {
 	f := formShown{
 		Heading: d.Text("name"), Kind: p.Kind.Name, Document: d, Host: host(d), Interval: interval(d),
-		Token:    tokenShown{Set: d.SecretSet("credentials.api_token"), File: d.Text("credentials.api_token_file")},
+		Token:    secretShown{Set: d.SecretSet("credentials.api_token"), File: d.Text("credentials.api_token_file")},
+		Key:      secretShown{Set: d.SecretSet("credentials.private_key"), File: d.Text("credentials.private_key_file")},
 		ReadOnly: d.Static || !access.From(r.Context()).Role.May(access.RoleAdmin),
 	}
 	if f.Heading == "" {
@@ -116,6 +118,7 @@ func fieldChange(c buckets.FieldChange) string {
 func label(path string) string {
 	names := map[string]string{
 		"name": "Name", "settings.fqdn": "FQDN", "settings.base_url": "FQDN", "credentials.api_token": "API Token", "credentials.api_token_file": "API Token file",
+		"credentials.client_id": "Client ID", "credentials.key_id": "Key ID", "credentials.private_key": "Private Key", "credentials.private_key_file": "Private Key File",
 		"poll_interval": "Polling Interval", "poll_interval_minutes": "Polling Interval", "enabled": "Enabled", "settings.since": "Look-back",
 		"settings.filter": "Filter", "settings.rate_share": "Share of the rate limit", "settings.limit": "Page size", "instance": "Instance",
 	}

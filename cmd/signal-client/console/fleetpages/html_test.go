@@ -92,6 +92,8 @@ func (d document) role() string {
 		return d.Data
 	case "ul", "ol":
 		return "list"
+	case "textarea":
+		return "textbox"
 	case "input":
 		switch d.attr("type") {
 		case "checkbox":

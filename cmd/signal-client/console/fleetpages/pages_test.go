@@ -145,7 +145,7 @@ func TestNames(t *testing.T) {
 			"button Add Integration", "menuitem Okta", "button Import CSV", "article Acme Production", "article Bad Org", "searchbox Search integrations", "link Acme Production",
 		}},
 		{list + "/new?type=okta", "Add Okta integration", []string{
-			"textbox Name", "textbox FQDN", "textbox API Token", "textbox Polling Interval", "checkbox Enabled", "textbox Look-back", "textbox Filter",
+			"textbox Name", "textbox FQDN", "textbox API Token", "textbox Client ID", "textbox Key ID", "textbox Private Key", "textbox Private Key File", "textbox Polling Interval", "checkbox Enabled", "textbox Look-back", "textbox Filter",
 			"spinbutton Share of the rate limit", "spinbutton Page size", "textbox Instance", "button Test Connection", "button Save", "list Connection test",
 		}},
 		{list + "/acme", "Acme Production", []string{"textbox Name", "textbox FQDN", "textbox API Token", "textbox Polling Interval", "checkbox Enabled", "button Test Connection", "button Save", "button Delete", "list Connection test"}},

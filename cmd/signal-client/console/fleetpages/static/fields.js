@@ -30,6 +30,10 @@ const fields = {
   "settings.fqdn": { id: "fqdn", value: () => text("fqdn") },
   "settings.base_url": { id: "base-url", value: () => text("base-url") || null },
   "credentials.api_token": { id: "token", value: () => text("token") || null },
+  "credentials.client_id": { id: "client-id", value: () => text("client-id") || null },
+  "credentials.key_id": { id: "key-id", value: () => text("key-id") || null },
+  "credentials.private_key": { id: "private-key", value: () => text("private-key") || null },
+  "credentials.private_key_file": { id: "private-key-file", value: () => text("private-key-file") || null },
   poll_interval: { id: "interval", value: () => duration(text("interval")) || null },
   enabled: { id: "enabled", value: () => at("enabled").checked },
   "settings.since": { id: "since", value: () => text("since") || null },
@@ -49,9 +53,12 @@ export function label(path) {
   return element ? element.textContent : path;
 }
 
+// Secrets are never shown: an empty field keeps the stored one.
+const secrets = ["credentials.api_token", "credentials.private_key"];
+
 /** changes returns the fields that differ from those before. */
 export function changes(before, now = values()) {
-  return Object.fromEntries(Object.entries(now).filter(([path, v]) => v !== before[path] && !(path === "credentials.api_token" && v === null)));
+  return Object.fromEntries(Object.entries(now).filter(([path, v]) => v !== before[path] && !(secrets.includes(path) && v === null)));
 }
 
 /** body returns fields as a value of the API. Fields that are null are left out, unless
@@ -66,11 +73,11 @@ export function body(byPath, { remove = false } = {}) {
   return all;
 }
 
-/** fill shows an integration as the API has it. The token is never in it. */
+/** fill shows an integration as the API has it. Its secrets are never in it. */
 export function fill(d) {
-  const s = d.settings || {};
+  const s = d.settings || {}, c = d.credentials || {};
   const shown = {
-    name: d.name, fqdn: s.fqdn || s.base_url, "base-url": s.base_url, token: "", since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit,
+    name: d.name, fqdn: s.fqdn || s.base_url, "base-url": s.base_url, token: "", "private-key": "", "client-id": c.client_id, "key-id": c.key_id, "private-key-file": c.private_key_file, since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit,
     interval: d.poll_interval || (d.poll_interval_minutes && `${d.poll_interval_minutes}m`),
   };
   for (const [id, value] of Object.entries(shown)) if (at(id)) at(id).value = value ?? "";

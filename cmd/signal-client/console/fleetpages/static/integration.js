@@ -32,7 +32,7 @@ function complete() {
   clear(form);
   complain(form, "");
   if (!$("fqdn").value.trim()) mark(form, "settings.fqdn", "The org's host name is missing.");
-  if (!instance && $("enabled").checked && !$("token").value.trim()) mark(form, "credentials.api_token", "The API token is missing.");
+  if (!instance && $("enabled").checked && !$("token").value.trim() && !$("client-id").value.trim()) mark(form, "credentials.api_token", "The API token is missing.");
   focusWrong(form);
   return !form.querySelector("[aria-invalid=true]");
 }
