@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -13,12 +17,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
 // browserToken is the API token that the org of the browser tests accepts.
 const browserToken = "00goodTokenOfTheBrowserTests"
+
+// browserApp is the org's service app, and browserKey the id of its key.
+const (
+	browserApp = "0oabrowsertests"
+	browserKey = "browser-key"
+)
 
 // hostileEvent is an event whose every text would run as a script in a careless page.
 const hostileEvent = `{"uuid":"bad0bad0-0000-4000-8000-000000000001","published":"PUBLISHED","eventType":"user.session.start","version":"0","severity":"INFO",` +
@@ -37,14 +49,14 @@ func TestBrowser(t *testing.T) {
 	if chromium == "" || modules == "" {
 		t.Skip("CHROMIUM and BROWSER_MODULES name no browser: task test:browser installs one")
 	}
-	org := browserOrg(t)
+	org, key := browserOrg(t)
 	console := runConsole(t)
 	scripts, err := filepath.Glob("console/browser/*.test.mjs")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("scripts %q: %v", scripts, err)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{"--test", "--test-concurrency=1", "--test-reporter=spec"}, scripts...)...)
-	cmd.Env = append(os.Environ(), "CONSOLE_URL="+console, "ORG_URL="+org, "ORG_TOKEN="+browserToken)
+	cmd.Env = append(os.Environ(), "CONSOLE_URL="+console, "ORG_URL="+org, "ORG_TOKEN="+browserToken, "ORG_CLIENT_ID="+browserApp, "ORG_KEY_ID="+browserKey, "ORG_KEY="+key)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -52,10 +64,20 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// browserOrg serves an org in which events happen all the time, one of them hostile.
-func browserOrg(t *testing.T) (url string) {
+// browserOrg serves an org in which events happen all the time, one of them hostile. It
+// has a service app, whose private key is returned as a JWK.
+func browserOrg(t *testing.T) (url, key string) {
 	org := oktatest.New(oktatest.Config{Seed: 1, Tokens: []string{browserToken}})
 	org.Generate(2000, 20*time.Hour)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := jose.JSONWebKey{Key: private, KeyID: browserKey}.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	org.Register(oktatest.App{ClientID: browserApp, Keys: map[string]crypto.PublicKey{browserKey: private.Public()}, DPoP: true})
 	at := time.Now().UTC().Add(-time.Minute)
 	org.Add(oktatest.Event{UUID: "bad0bad0-0000-4000-8000-000000000001", Published: at,
 		Data: []byte(strings.Replace(hostileEvent, "PUBLISHED", at.Format("2006-01-02T15:04:05.000Z"), 1))})
@@ -64,7 +86,7 @@ func browserOrg(t *testing.T) (url string) {
 	running.Go(func() { org.Run(ctx, 120) })
 	server := httptest.NewServer(org)
 	t.Cleanup(func() { stop(); running.Wait(); server.Close() })
-	return server.URL
+	return server.URL, string(jwk)
 }
 
 // runConsole runs the built program beside an embedded server until the test ends, and

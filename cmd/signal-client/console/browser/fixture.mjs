@@ -11,6 +11,7 @@ export const axeSource = require("axe-core").source;
 export const consoleURL = process.env.CONSOLE_URL;
 export const orgURL = process.env.ORG_URL;
 export const token = process.env.ORG_TOKEN;
+export const app = { clientID: process.env.ORG_CLIENT_ID, keyID: process.env.ORG_KEY_ID, key: process.env.ORG_KEY };
 export const patience = 60_000; // of a busy machine, in ms
 
 let browser;
