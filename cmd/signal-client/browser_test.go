@@ -67,7 +67,7 @@ func TestBrowser(t *testing.T) {
 // browserOrg serves an org in which events happen all the time, one of them hostile. It
 // has a service app, whose private key is returned as a JWK.
 func browserOrg(t *testing.T) (url, key string) {
-	org := oktatest.New(oktatest.Config{Seed: 1, Tokens: []string{browserToken}})
+	org := oktatest.New(oktatest.Config{Seed: 1, Tokens: []string{browserToken}, Rate: oktatest.Rate{PerMinute: 6000, Share: 1}})
 	org.Generate(2000, 20*time.Hour)
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
