@@ -22,6 +22,16 @@ before(async () => {
 });
 after(() => receiver.close());
 
+// saveAndReturn presses Save, and again if NATS did not answer in time.
+async function saveAndReturn(page) {
+  const heading = page.getByRole("heading", { level: 1, name: "Notifications" });
+  for (let n = 0; n < 5 && !await heading.isVisible(); n++) {
+    await page.getByRole("button", { name: "Save" }).click({ timeout: 2000 }).catch(() => {});
+    await heading.waitFor({ timeout: 10_000 }).catch(() => {});
+  }
+  await heading.waitFor();
+}
+
 test("a channel and a rule, from nothing to a test and back", async (t) => {
   const page = await newPage(t);
   await page.goto(list);
@@ -42,8 +52,7 @@ test("a channel and a rule, from nothing to a test and back", async (t) => {
   await page.getByText("The test was sent.").waitFor();
   assert.equal(got[0].kind, "test");
   assert.equal(await page.evaluate(() => window.owned), undefined);
-  await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("heading", { level: 1, name: "Notifications" }).waitFor();
+  await saveAndReturn(page);
   assert.ok(!(await page.content()).includes("s3cret-path"));
 
   status = 500;
@@ -62,7 +71,7 @@ test("a channel and a rule, from nothing to a test and back", async (t) => {
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText(/It must be a duration/).waitFor();
   await page.getByLabel("Cooldown").fill("1h");
-  await page.getByRole("button", { name: "Save" }).click();
+  await saveAndReturn(page);
   await page.getByRole("row", { name: /^seed-rule breaker_opened/ }).waitFor();
   const { body } = await api("GET", "/notifications");
   assert.deepEqual(body.rules.find((r) => r.name === "seed-rule").channels.at(-1), "seed");
