@@ -30,6 +30,9 @@ Without an account or a server, watch it work:
 One org, from the environment, into an embedded NATS server:
   OKTA_FQDN=acme.okta.com OKTA_API_TOKEN_FILE=okta.token signal-client run
 
+Without it, add the org on a page: http://127.0.0.1:8000/
+  signal-client run
+
 Into your own NATS:
   NATS_URL=nats://nats.example.com:4222 NATS_CREDS=stage.creds signal-client run`
 
