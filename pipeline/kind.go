@@ -48,6 +48,10 @@ type Kind struct {
 	Start func(i Integration, since time.Time) Link
 	// Window returns the same query's requests for the past.
 	Window func(i Integration) Window
+	// Adopt returns the link with which an integration continues where another program
+	// stopped, of the next link that the program kept, and the time since which that one
+	// asks; zero: it says none. nil: links of this kind are of no use to others.
+	Adopt func(i Integration, kept string) (link Link, since time.Time, err error)
 	// Query returns a hash of what an integration's links request, apart from their
 	// place: a changed hash needs a new query.
 	Query func(i Integration) string

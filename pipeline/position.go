@@ -19,6 +19,7 @@ const (
 	WhyPage     Why = "page"     // a page's events, and the link after it
 	WhyPart     Why = "part"     // part of a page's events, and the page's own link
 	WhyStart    Why = "start"    // a fresh start at since
+	WhyImport   Why = "import"   // the link at which another program stopped
 	WhyReopen   Why = "reopen"   // the org refused the link, or the query changed
 	WhyRewind   Why = "rewind"   // an operator went back
 	WhyRestore  Why = "restore"  // the stream had no position, CURSORS had one

@@ -123,7 +123,11 @@ var mutants = []mutant{
 	{"recent ids of the newest page alone", signalsPkg, "TestRepeatsAreDropped", []edit{
 		{"sink/signals/load.go", "live == livePages {", "live == livePages-1 {"}}},
 	{"a start over kept events taken for the beginning", signalsPkg, "TestStartOverWhatIsKept", []edit{
-		{"sink/signals/load.go", "e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0\n", "e.position.Why == pipeline.WhyStart\n"}}},
+		{"sink/signals/load.go", "beginning := start && e.position.DedupeFrom == 0\n", "beginning := start\n"}}},
+	{"an import over kept events that compares none", signalsPkg, "TestImportAboveEvents", []edit{
+		{"sink/signals/import.go", "	if err := s.readLastEvent(ctx); err != nil {", "	if err := error(nil); err != nil {"}}},
+	{"a position imported beside another one", signalsPkg, "TestImportIsTheFirst", []edit{
+		{"sink/signals/import.go", "v.newest.seq > 0 || v.cursor != nil", "v.newest.seq > 0"}}},
 	{"what a make-up stored taken for the newest pages", signalsPkg, "TestRepeatAfterAMakeUp", []edit{
 		{"sink/signals/load.go", "e.position.Events > 0 && e.position.DedupeFrom == 0\n", "e.position.Events > 0\n"}}},
 	{"recent ids without dedupe_from", signalsPkg, "TestReopenComparesAll", []edit{

@@ -11,6 +11,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/deadletter"
 	"github.com/witfoo/signal-client/cmd/signal-client/demo"
 	"github.com/witfoo/signal-client/cmd/signal-client/doctor"
+	"github.com/witfoo/signal-client/cmd/signal-client/importcursor"
 	"github.com/witfoo/signal-client/cmd/signal-client/integrations"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
@@ -66,6 +67,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 		search.New(p),
 		replay.New(p),
 		cursor.New(p),
+		importcursor.New(p),
 		deadletter.New(p),
 		notifications.New(p),
 		newConsoleCommand(p),

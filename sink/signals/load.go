@@ -90,7 +90,8 @@ func (s *Sink) pagesBack(ctx context.Context, seq uint64) (uint64, error) {
 		if page {
 			live++
 		}
-		beginning := e.position.Why == pipeline.WhyStart && e.position.DedupeFrom == 0
+		start := e.position.Why == pipeline.WhyStart || e.position.Why == pipeline.WhyImport
+		beginning := start && e.position.DedupeFrom == 0
 		oldest, first = e.seq, e.chained && e.prev == 0 && beginning
 		if e.err == nil {
 			oldest -= min(uint64(e.position.Events), oldest-1) // its own events are right before it

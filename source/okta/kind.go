@@ -30,6 +30,7 @@ var Kind = &pipeline.Kind{
 	Window: func(i pipeline.Integration) pipeline.Window {
 		return func(since, until time.Time) pipeline.Link { return Window(i.Filter, i.Limit, since, until) }
 	},
+	Adopt:    Adopt,
 	Query:    func(i pipeline.Integration) string { return Query(i.Filter, i.Limit) },
 	PageSize: LimitOf,
 }

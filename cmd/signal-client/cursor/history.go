@@ -25,6 +25,7 @@ Why:
   page      the events of a page, and the link after it
   part      a page that was stored in parts
   start     a start at the org's since; under another host name, from the last event read
+  import    where another program stopped, by an operator
   reopen    a new query: Okta refused the link, the filter changed, or by an operator
   rewind    an operator went back
   restore   the stream had no position, CURSORS had one

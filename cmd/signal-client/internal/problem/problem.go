@@ -94,6 +94,7 @@ var remedies = []remedy{
 	{signals.ErrNoPosition, Failed, "start the service, so that the org is polled: signal-client run"},
 	{signals.ErrNoTarget, Failed, "signal-client cursor reopen <name> --since <time>: it needs no position"},
 	{signals.ErrGap, Failed, "use an earlier --since; or --force, and then: signal-client audit --repair"},
+	{signals.ErrStarted, Failed, "it goes on from there: signal-client cursor show <name>"},
 	{signals.ErrNothingAfter, Failed, "use an earlier --to; see: signal-client cursor history <name>"},
 	{signals.ErrOtherQuery, Failed, "wait until the service has applied the changed filter or limit, then run the command again"},
 	{signals.ErrMovedOn, Failed, "run the command again: the poller has moved meanwhile"},
