@@ -80,6 +80,8 @@ var arrows = []arrow{
 	{program + "/internal/orgs", internals("source", "term", "problem", "kinds", "build")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/notify", internals("source")},
+	// It serves orgs, where all others ask them.
+	{program + "/internal/simulated", []string{"pipeline", "source/okta/oauth", "source/okta/oktatest"}},
 	{program + "/internal/cli", internals("", "term", "problem", "kinds", "build", "config", "orgs")},
 	{program + "/internal/consoleclient", internals("", "term", "problem", "config")},
 	{program + "/internal/...", nil}, // a new one needs an arrow of its own
@@ -93,7 +95,7 @@ var arrows = []arrow{
 	{program + "/console", append(internals("", "problem", "kinds", "build", "config", "orgs", "notify", "telemetry"), program+"/console/...")}, // neither cli nor term
 
 	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/page")},
-	{program + "/demo", append(internals("source/okta/oktatest"), program+"/internal/...", program+"/run")},
+	{program + "/demo", append(internals(""), program+"/internal/...", program+"/run")},
 	{program + "/audit", append(internals("source/limiter"), program+"/internal/...", "source")},
 	{program + "/doctor", append(internals("source"), program+"/internal/...")},
 	{program + "/...", append(internals(""), program+"/internal/...")}, // another command: it names no kind of source

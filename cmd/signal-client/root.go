@@ -20,6 +20,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/replay"
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
 	"github.com/witfoo/signal-client/cmd/signal-client/search"
+	"github.com/witfoo/signal-client/cmd/signal-client/simulate"
 	"github.com/witfoo/signal-client/cmd/signal-client/status"
 )
 
@@ -58,6 +59,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 	root.AddCommand(
 		run.New(p, newConsole),
 		demo.New(p, newConsole),
+		simulate.New(p),
 		status.New(p),
 		integrations.New(p),
 		keys.New(p),

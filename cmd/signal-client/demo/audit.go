@@ -10,24 +10,25 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/simulated"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // Audit compares the stream with the orgs' logs: every event once, in order, byte for byte.
-func (o *demoOrgs) Audit(ctx context.Context, store *jets.Store) error {
+func (o demoOrgs) Audit(ctx context.Context, store *jets.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for _, d := range o.each {
-		if err := d.audit(ctx, store.Conn.JS); err != nil {
-			return &problem.Error{Op: "audit " + d.name, Err: err, Hint: "run the demo again; if it fails again, please report it with its output", Code: problem.Found}
+	for _, d := range o.Each {
+		if err := audit(ctx, d, store.Conn.JS); err != nil {
+			return &problem.Error{Op: "audit " + d.Name, Err: err, Hint: "run the demo again; if it fails again, please report it with its output", Code: problem.Found}
 		}
 	}
 	return nil
 }
 
-func (d *demoOrg) audit(ctx context.Context, js jetstream.JetStream) error {
+func audit(ctx context.Context, d *simulated.Org, js jetstream.JetStream) error {
 	consumer, err := js.OrderedConsumer(ctx, jets.StreamSignals, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{jets.SubjectEvents(kinds.Default.Name, d.name)},
+		FilterSubjects: []string{jets.SubjectEvents(kinds.Default.Name, d.Name)},
 	})
 	if err != nil {
 		return fmt.Errorf("read the stream: %w", err)

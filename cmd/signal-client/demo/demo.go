@@ -116,7 +116,7 @@ func (d *demo) run(ctx context.Context, listen string, process config.Process) e
 		line.Done()
 		return <-ended
 	}
-	orgs.quiet()
+	orgs.Quiet()
 	line.Show("storing the remaining events and comparing them with the orgs")
 	verdict := orgs.Settle(running, figures, demoSettle)
 	line.Done()

@@ -5,17 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"sync"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/simulated"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
-	"github.com/witfoo/signal-client/source/okta/oktatest"
 )
 
 // demoSpecs describes the demo's orgs.
@@ -43,66 +40,37 @@ func demoNames() []string {
 	return names
 }
 
-// demoOrg is a simulated org on a local port.
-type demoOrg struct {
-	*oktatest.Org
-	name, title, url string
-	server           *http.Server
-}
-
-type demoOrgs struct {
-	each  []*demoOrg
-	quiet context.CancelFunc // stops new events
-	wg    sync.WaitGroup
-}
+// demoOrgs are the demo's orgs.
+type demoOrgs struct{ *simulated.Orgs }
 
 // startOrgs starts the orgs. Call Stop.
-func startOrgs(ctx context.Context, perMinute float64) (*demoOrgs, error) {
-	ctx, quiet := context.WithCancel(ctx)
-	o := &demoOrgs{quiet: quiet}
+func startOrgs(ctx context.Context, perMinute float64) (demoOrgs, error) {
 	seed := rand.Uint64()
+	var specs []simulated.Spec
 	for i, spec := range demoSpecs {
-		org := oktatest.New(oktatest.Config{
-			Seed: seed + uint64(i), Tokens: []string{demoToken}, Rate: oktatest.Rate{PerMinute: demoRequests, Share: 1},
+		specs = append(specs, simulated.Spec{
+			Name: spec.name, Title: spec.title, Seed: seed + uint64(i), Tokens: []string{demoToken}, Requests: demoRequests,
+			History: spec.history, Over: 24 * time.Hour, PerMinute: perMinute * spec.share,
 		})
-		org.Generate(spec.history, 24*time.Hour)
-		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			o.Stop()
-			return nil, fmt.Errorf("serve a simulated org: %w", err)
-		}
-		d := &demoOrg{Org: org, name: spec.name, title: spec.title, url: "http://" + ln.Addr().String(),
-			server: &http.Server{Handler: org, ReadHeaderTimeout: 5 * time.Second}}
-		o.each = append(o.each, d)
-		o.wg.Go(func() { _ = d.server.Serve(ln) }) // it ends with Stop
-		o.wg.Go(func() { org.Run(ctx, perMinute*spec.share) })
 	}
-	return o, nil
-}
-
-// Stop ends the orgs.
-func (o *demoOrgs) Stop() {
-	o.quiet()
-	for _, d := range o.each {
-		_ = d.server.Close()
-	}
-	o.wg.Wait()
+	orgs, err := simulated.Start(ctx, "127.0.0.1:0", specs)
+	return demoOrgs{orgs}, err
 }
 
 // Put writes the orgs to INTEGRATIONS.
-func (o *demoOrgs) Put(ctx context.Context, store *jets.Store) error {
+func (o demoOrgs) Put(ctx context.Context, store *jets.Store) error {
 	type object map[string]any
 	all := &buckets.Integrations{Store: store}
-	for _, d := range o.each {
+	for _, d := range o.Each {
 		data, err := json.Marshal(object{
-			"name": d.title, "poll_interval": demoInterval.String(),
-			"settings":    object{"base_url": d.url, "since": "48h"},
+			"name": d.Title, "poll_interval": demoInterval.String(),
+			"settings":    object{"base_url": d.URL, "since": "48h"},
 			"credentials": object{"api_token": demoToken},
 		})
 		if err != nil {
 			return err
 		}
-		if _, err := all.Put(ctx, d.name, data, 0); err != nil {
+		if _, err := all.Put(ctx, d.Name, data, 0); err != nil {
 			return err
 		}
 	}
@@ -110,13 +78,13 @@ func (o *demoOrgs) Put(ctx context.Context, store *jets.Store) error {
 }
 
 // Settle waits, at most most, until all events are stored; its error says how many are not.
-func (o *demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) error {
+func (o demoOrgs) Settle(ctx context.Context, f *figures, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for {
 		there, stored := uint64(0), uint64(0)
-		for _, d := range o.each {
-			there, stored = there+uint64(d.Len()), stored+f.Stored(d.name)
+		for _, d := range o.Each {
+			there, stored = there+uint64(d.Len()), stored+f.Stored(d.Name)
 		}
 		if stored >= there {
 			return nil

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
@@ -24,6 +25,17 @@ const leastRSA = 2048
 func (a App) Check() error {
 	_, err := a.signingKey()
 	return err
+}
+
+// Public returns the public half of the key. Its errors are those of Check.
+func (a App) Public() (crypto.PublicKey, error) {
+	key, err := a.signingKey()
+	if err != nil {
+		return nil, err
+	}
+	whole := key.Key.(jose.JSONWebKey)
+	public := whole.Public()
+	return public.Key, nil
 }
 
 // signingKey returns the key with its algorithm and kid.

@@ -28,6 +28,10 @@ type Config struct {
 	Requests int  // how many requests Requests returns; 0: 10,000; negative: none
 
 	Synthesize Synthesize // a long initial log, made on demand
+
+	// Most bounds the memory of an org that runs for long: the log keeps at least this many
+	// of its newest added events, and at most a fifth more. 0: all.
+	Most int
 }
 
 // Retention is how long an org keeps its log, and Refusal the oldest since that it

@@ -39,6 +39,7 @@ type eventLog struct {
 	base   *synth    // nil: none
 	tail   []*record // sorted by key
 	serial int64     // of the newest added event
+	most   int       // length of tail that is kept; 0: any
 
 	index publishedIndex // for bounded requests
 }
@@ -54,6 +55,9 @@ func (l *eventLog) add(e Event) {
 		at = sort.Search(at, func(i int) bool { return l.tail[i].key.compare(r.key) > 0 })
 	}
 	l.tail = slices.Insert(l.tail, at, r)
+	if over := len(l.tail) - l.most; l.most > 0 && over > l.most/5 {
+		l.tail = slices.Clone(l.tail[over:]) // a new array: the old one holds what was dropped
+	}
 	l.index.stale = true
 }
 

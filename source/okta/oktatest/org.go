@@ -39,6 +39,7 @@ func New(config Config) *Org {
 	o := &Org{config: c, links: c.Links}
 	o.gen = newGenerator(c.Seed)
 	o.gen.even = c.Even
+	o.log.most = c.Most
 	o.limiter = newLimiter(c.Rate, c.Seed)
 	if len(c.Tokens) > 0 {
 		o.tokens = make(map[string]bool)

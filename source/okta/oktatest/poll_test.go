@@ -131,3 +131,23 @@ func TestPollersAndWritersAtOnce(t *testing.T) {
 	writers.Wait()
 	pollers.Wait()
 }
+
+// An org that runs for long keeps its newest events, and serves them as before.
+func TestMostEventsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := New(Config{Seed: 1, Most: 100})
+		o.Generate(1000, time.Hour)
+		if n := o.Len(); n < 100 || n > 120 {
+			t.Errorf("%d events kept of 1000, want 100 to 120", n)
+		}
+		before := ask(t, o, LogsPath+"?limit=1000")
+		link := next(t, before)
+		if len(before.elements) != o.Len() {
+			t.Errorf("%d of %d events served", len(before.elements), o.Len())
+		}
+		o.Generate(50, 0)
+		if after := ask(t, o, link); after.err != nil || len(after.elements) != 50 {
+			t.Errorf("%d events after the newest one, want 50: %v", len(after.elements), after.err)
+		}
+	})
+}
