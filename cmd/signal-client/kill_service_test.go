@@ -14,11 +14,12 @@ import (
 // killed is a service that is killed, frozen and started again.
 type killed struct {
 	*killFixture
-	name  string
-	env   []string
-	log   *os.File
-	cmd   *exec.Cmd     // nil while it is not running
-	ended chan struct{} // closed when cmd has ended
+	name   string
+	binary string // what start runs
+	env    []string
+	log    *os.File
+	cmd    *exec.Cmd     // nil while it is not running
+	ended  chan struct{} // closed when cmd has ended
 }
 
 // service prepares a service. What it says is shown when the test fails.
@@ -28,7 +29,7 @@ func (k *killFixture) service(name string, env ...string) *killed {
 	if err != nil {
 		k.Fatal(err)
 	}
-	s := &killed{killFixture: k, name: name, log: log, env: append(bare(), env...)}
+	s := &killed{killFixture: k, name: name, binary: k.binary, log: log, env: append(bare(), env...)}
 	s.env = append(s.env, "SIGNAL_CLIENT_REPLICA="+name, "SIGNAL_CLIENT_SESSION_TTL=2s", "SIGNAL_CLIENT_HTTP_ADDR=127.0.0.1:0")
 	k.Cleanup(func() {
 		if s.cmd != nil {
