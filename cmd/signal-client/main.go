@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // for machines and containers that have no time zones
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
