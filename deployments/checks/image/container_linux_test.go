@@ -34,7 +34,7 @@ type container struct {
 }
 
 // initEnv makes the test's own binary the first process of a container.
-const initEnv = "SIGNAL_CLIENT_CONTAINER"
+const initEnv = "TEST_CONTAINER"
 
 // start is what the first process of a container is told.
 type start struct {
