@@ -28,7 +28,7 @@ var Files embed.FS
 const base = "https://github.com/witfoo/signal-client/schemas/"
 
 // Names are the schemas that Validate knows. A "deadletter" is a dead letter's headers.
-var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory", "backfill", "search", "console-session", "console-token", "change", "history", "notification", "notification-channel", "notification-rule"}
+var Names = []string{"integration", "position", "cursor", "lock", "session", "status", "budget", "deadletter", "logevent", "doctor", "replica", "advisory", "backfill", "export", "search", "console-session", "console-token", "change", "history", "notification", "notification-channel", "notification-rule"}
 
 // compiled holds each schema, compiled on first use.
 var compiled = compilers()

@@ -21,6 +21,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
 	"github.com/witfoo/signal-client/cmd/signal-client/search"
 	"github.com/witfoo/signal-client/cmd/signal-client/simulate"
+	"github.com/witfoo/signal-client/cmd/signal-client/state"
 	"github.com/witfoo/signal-client/cmd/signal-client/status"
 )
 
@@ -70,6 +71,8 @@ func newRoot(p *cli.Program) *cobra.Command {
 		replay.New(p),
 		cursor.New(p),
 		importcursor.New(p),
+		state.NewExport(p),
+		state.NewRestore(p),
 		deadletter.New(p),
 		notifications.New(p),
 		newConsoleCommand(p),

@@ -57,6 +57,16 @@ const DefaultJobShare = 0.3
 // Ended reports whether nothing is left to do.
 func (j *Job) Ended() bool { return j.State == JobDone || j.State == JobCancelled }
 
+// Anew returns the job as it was before its first window, for a stream that has lost what
+// it stored. An ended one stays as it is.
+func (j *Job) Anew() Job {
+	if j.Ended() {
+		return *j
+	}
+	return Job{Kind: j.Kind, Version: j.Version, ID: j.ID, Instance: j.Instance, Since: j.Since, Until: j.Until, Share: j.Share, State: JobWaiting,
+		DoneThrough: j.Since, WindowSeconds: firstWindow.Seconds(), CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}
+}
+
 // Left estimates the time left from the speed so far; zero: not known yet.
 func (j *Job) Left(now time.Time) time.Duration {
 	done, left := j.DoneThrough.Sub(j.Since), j.Until.Sub(j.DoneThrough)

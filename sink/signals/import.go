@@ -36,6 +36,27 @@ var ErrStarted = errors.New("the instance has a position already")
 // A restart of the command finds the position, and refuses a second one, or none of it.
 // Between the position and CURSORS it finds the stream's position, which is the truth.
 func (o *Operator) Import(ctx context.Context, q Query, from Handover, sure func(Move) error) (Move, error) {
+	return o.first(ctx, func(s *Sink) pipeline.Position {
+		s.query = q
+		return s.handedOver(from)
+	}, sure)
+}
+
+// Restore writes a position that was exported as the first one of an instance, in a stream
+// that has lost all of them. The poller requests its link again: what the org persisted
+// since is stored. Events that are kept without a position are compared. Its errors and
+// what a restart finds are those of Import.
+func (o *Operator) Restore(ctx context.Context, exported pipeline.Position) (pipeline.Position, error) {
+	m, err := o.first(ctx, func(s *Sink) pipeline.Position {
+		next := exported
+		next.Why, next.Events, next.DedupeFrom = pipeline.WhyRestore, 0, s.kept()
+		return next
+	}, func(Move) error { return nil })
+	return m.Next, err
+}
+
+// first writes the first position of an instance.
+func (o *Operator) first(ctx context.Context, plan func(*Sink) pipeline.Position, sure func(Move) error) (Move, error) {
 	ctx, done := o.Store.Conn.Epoch(ctx) // the fence is judged by the server that was read
 	defer done()
 	v, err := o.look(ctx)
@@ -46,11 +67,10 @@ func (o *Operator) Import(ctx context.Context, q Query, from Handover, sure func
 		return Move{}, err
 	}
 	s := v.sink
-	s.query = q
 	if err := s.readLastEvent(ctx); err != nil { // events without a position are compared
 		return Move{}, fmt.Errorf("look at %s: %w", o.Instance, err)
 	}
-	m := Move{Next: s.handedOver(from)}
+	m := Move{Next: plan(s)}
 	if err := sure(m); err != nil {
 		return m, err
 	}
@@ -58,7 +78,7 @@ func (o *Operator) Import(ctx context.Context, q Query, from Handover, sure func
 		if errors.Is(err, pipeline.ErrFenced) {
 			return m, ErrStarted
 		}
-		return m, fmt.Errorf("import %s: %w", o.Instance, err)
+		return m, fmt.Errorf("write the first position of %s: %w", o.Instance, err)
 	}
 	m.Next = s.at
 	if err := o.tell(ctx, s); err != nil {

@@ -116,3 +116,28 @@ func TestImportAboveEvents(t *testing.T) {
 	st.commit(s, short(s, 2, sinktest.Events(11, 12)))
 	st.wantEvents(1, 12)
 }
+
+// TestRestoreAnExport: the cluster is lost with all that it kept. In a new one, polling goes
+// on from the exported position: what was stored before is not stored again, what came
+// after the export is, each event once.
+func TestRestoreAnExport(t *testing.T) {
+	lost := newFixture(t, jetstest.Config{})
+	s, _ := lost.drained(3)
+	state, err := lost.operator().CursorState(t.Context())
+	lost.OK(err)
+	lost.commit(s, page(s, 4, sinktest.Events(31, 40))) // after the export
+
+	st := newFixture(t, jetstest.Config{})
+	p, err := st.operator().Restore(t.Context(), state.Position)
+	st.OK(err)
+	if p.Why != pipeline.WhyRestore || p.Link != sinktest.Link(3) || !p.CompleteThrough.Equal(state.CompleteThrough) || p.DedupeFrom != 0 {
+		t.Fatalf("the position is %+v", p)
+	}
+	if _, err := st.operator().Restore(t.Context(), state.Position); !errors.Is(err, ErrStarted) {
+		t.Fatalf("restored twice: %v", err)
+	}
+	s = st.synced()
+	st.commit(s, page(s, 4, sinktest.Events(31, 40)))
+	st.commit(s, short(s, 5, sinktest.Events(41, 44)))
+	st.wantEvents(31, 44)
+}
