@@ -1,3 +1,5 @@
+//go:build !packagefiles
+
 // Command signal-client pulls the Okta System Log of any number of orgs and stores every
 // event exactly once in NATS JetStream.
 //

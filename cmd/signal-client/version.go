@@ -10,7 +10,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 )
 
-const versionLong = `Print the version, the revision and the Go version that built it.
+const versionLong = `Print the version, the revision and its date, and the Go version that built it.
 
 Examples:
   signal-client version

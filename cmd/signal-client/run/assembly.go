@@ -80,7 +80,7 @@ func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, sha
 		Memory:    s.bounds.pages,
 		Later:     later,
 		Trace:     s.trace,
-		UserAgent: "signal-client/" + build.Read().Version,
+		UserAgent: build.Read().UserAgent(),
 	})
 }
 

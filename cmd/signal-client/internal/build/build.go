@@ -7,24 +7,23 @@ import (
 	"runtime/debug"
 )
 
-// Set by the linker in a release:
-//
-//	go build -ldflags "-X github.com/witfoo/signal-client/cmd/signal-client/internal/build.version=v1.2.3 -X github.com/witfoo/signal-client/cmd/signal-client/internal/build.revision=abc1234"
-//
-// Without it they are read from what the Go command recorded.
-var version, revision string
+// Set by the linker in a release, as task build does it. The date is the commit's, not the
+// build's, so that two builds of a commit are equal. What is empty is read from what the
+// Go command recorded.
+var version, revision, date string
 
 // Info is what this binary was built from.
 type Info struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision"`
+	Version  string `json:"version"`        // such as v1.2.3, or devel
+	Revision string `json:"revision"`       // 12 hex digits of the commit, or unknown
+	Date     string `json:"date,omitempty"` // of the commit, in RFC 3339, UTC; empty: unknown
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
 
 // Read reads the running binary's build information.
 func Read() Info {
-	b := Info{Version: version, Revision: revision, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := Info{Version: version, Revision: revision, Date: date, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b.withDefaults()
@@ -33,7 +32,7 @@ func Read() Info {
 		b.Version = info.Main.Version
 	}
 	if b.Revision == "" {
-		b.Revision = vcsRevision(info.Settings)
+		b.Revision, b.Date = commit(info.Settings)
 	}
 	return b.withDefaults()
 }
@@ -46,24 +45,41 @@ func (b Info) withDefaults() Info {
 
 // String returns the build in one line.
 func (b Info) String() string {
-	return fmt.Sprintf("%s (revision %s, %s, %s)", b.Version, b.Revision, b.Go, b.Platform)
+	return fmt.Sprintf("%s (%s, %s, %s)", b.Version, b.commit("revision "), b.Go, b.Platform)
 }
 
-// vcsRevision returns the commit that was built, marked if the tree had changes.
-func vcsRevision(settings []debug.BuildSetting) string {
-	var commit, changed string
+// UserAgent names the program in its requests to sources.
+func (b Info) UserAgent() string {
+	if b.Revision == "unknown" {
+		return "signal-client/" + b.Version
+	}
+	return fmt.Sprintf("signal-client/%s (%s)", b.Version, b.commit(""))
+}
+
+func (b Info) commit(title string) string {
+	if b.Date == "" {
+		return title + b.Revision
+	}
+	return title + b.Revision + " of " + b.Date
+}
+
+// commit returns the revision that was built, marked if the tree had changes, and its date.
+func commit(settings []debug.BuildSetting) (revision, date string) {
+	changed := ""
 	for _, s := range settings {
 		switch s.Key {
 		case "vcs.revision":
-			commit = s.Value
+			revision = s.Value[:min(12, len(s.Value))]
+		case "vcs.time":
+			date = s.Value
 		case "vcs.modified":
 			if s.Value == "true" {
 				changed = "+changes"
 			}
 		}
 	}
-	if commit == "" {
-		return ""
+	if revision == "" {
+		return "", ""
 	}
-	return commit[:min(12, len(commit))] + changed
+	return revision + changed, date
 }

@@ -66,7 +66,7 @@ func Probe(ctx context.Context, i pipeline.Integration, token pipeline.Credentia
 	began := time.Now()
 	kind := kinds.All.Of(i)
 	newest, err := kind.Probe(ctx, i, token, began.Add(-tryReach), began, source.Options{
-		HTTP: client, Share: 1, Timeout: tryTime, UserAgent: "signal-client/" + build.Read().Version,
+		HTTP: client, Share: 1, Timeout: tryTime, UserAgent: build.Read().UserAgent(),
 		Trace: &pipeline.Trace{Budget: func(_ string, limit pipeline.RateLimit) { t.RateLimit = &limit }},
 	})
 	t.Seconds = time.Since(began).Seconds()

@@ -101,8 +101,8 @@ func (p *processMetrics) all() []prometheus.Collector {
 }
 
 func buildInfo(b build.Info) prometheus.Collector {
-	v := gauge("build_info", "What this binary was built from; always 1.", "version", "revision", "goversion")
-	v.WithLabelValues(b.Version, b.Revision, b.Go).Set(1)
+	v := gauge("build_info", "What this binary was built from; always 1.", "version", "revision", "date", "goversion")
+	v.WithLabelValues(b.Version, b.Revision, b.Date, b.Go).Set(1)
 	return v
 }
 
