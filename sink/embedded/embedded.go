@@ -23,7 +23,6 @@ import (
 	"os"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -191,7 +190,7 @@ func free(ctx context.Context, opts *server.Options) error {
 	address := net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port))
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, addressInUse):
 		return fmt.Errorf("%s is in use, maybe by another nats-server: stop it, connect to it instead, or listen on another address: %w", address, err)
 	case err != nil:
 		return err

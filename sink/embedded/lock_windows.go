@@ -7,6 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+const addressInUse = windows.WSAEADDRINUSE
+
 func lockFile(f *os.File) error {
 	err := windows.LockFileEx(windows.Handle(f.Fd()),
 		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped))

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -163,7 +164,7 @@ func (d *observation) token(i pipeline.Integration, err error, set bool) {
 	case file == "":
 		d.fact("it is set")
 	default:
-		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 && runtime.GOOS != "windows" { // there the mode says nothing
 			d.warn(fmt.Sprintf("%s is readable by every user of this machine", file), "chmod o-r "+file)
 		}
 		d.fact("%s can be read", file)

@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -131,7 +130,7 @@ func (r *replayRun) Run(ctx context.Context) error {
 		r.next = waiting
 	}
 	stop()
-	if errors.Is(err, syscall.EPIPE) {
+	if errors.Is(err, problem.BrokenPipe) {
 		return nil // the reader has closed its end
 	}
 	done := err == nil && (r.limit == 0 || r.counts.total.Events < r.limit)

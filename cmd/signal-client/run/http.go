@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -66,7 +65,7 @@ func listenHTTP(variable, addr string) (net.Listener, error) {
 	}
 	p := &problem.Error{Op: "serve HTTP on " + addr, Err: err, Code: problem.Failed,
 		Hint: variable + "=<an address of this machine>:8000"}
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, problem.AddressInUse) {
 		p.Err = errors.New("another process listens there, maybe another signal-client")
 		p.Hint = "stop it, or use another address for this one: " + variable + "=127.0.0.1:8001"
 	}

@@ -104,7 +104,7 @@ func (s *searchCommand) run(cmd *cobra.Command, args []string) error {
 	} else {
 		err = s.list(cmd.Context())
 	}
-	if errors.Is(err, syscall.EPIPE) {
+	if errors.Is(err, problem.BrokenPipe) {
 		return nil
 	}
 	return s.problem(err)

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"strings"
-	"syscall"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -52,7 +51,7 @@ func meaningOfNetwork(err error) string {
 		}
 		return "the host name can't be looked up: check this machine's DNS"
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, connectionRefused) {
 		return "nothing listens at the org's address"
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, pipeline.ErrConfig) {

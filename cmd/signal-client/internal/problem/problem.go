@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"syscall"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -132,8 +131,8 @@ var remedies = []remedy{
 	{nats.ErrTimeout, Unreachable, "check that the NATS server runs with JetStream enabled: nats server check connection"},
 	{nats.ErrNoResponders, Unreachable, "enable JetStream on the NATS server (jetstream {} in its configuration)"},
 	{io.EOF, Unreachable, "check the address: the listener closes the connection and may not be a NATS server"},
-	{syscall.ENOSPC, Failed, "free some space on that disk, then run the command again"},
-	{syscall.ECONNREFUSED, Unreachable, "check the address, and that something listens there"},
+	{diskFull, Failed, "free some space on that disk, then run the command again"},
+	{connectionRefused, Unreachable, "check the address, and that something listens there"},
 }
 
 // Report prints every problem in err and returns the first one's exit code.
