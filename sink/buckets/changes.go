@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -49,7 +50,8 @@ type FieldChange struct {
 // Changes reads and writes the bucket CHANGES.
 type Changes struct{ Store *jets.Store }
 
-// Write adds a change of an instance. It creates the bucket if there is none.
+// Write adds a change of an instance. It creates the bucket if there is none; in an account
+// without room for the bucket, changes are not recorded, which is no error.
 func (c *Changes) Write(ctx context.Context, instance string, change Change) error {
 	change.Version = changeVersion
 	if change.Fields == nil {
@@ -57,7 +59,11 @@ func (c *Changes) Write(ctx context.Context, instance string, change Change) err
 	}
 	err := c.write(ctx, instance, change)
 	if jets.StreamChanged(err) {
-		if err := c.Store.EnsureChanges(ctx); err != nil {
+		err = c.Store.EnsureChanges(ctx)
+		if errors.Is(err, jets.ErrLeftOut) {
+			return nil // the log says so
+		}
+		if err != nil {
 			return err
 		}
 		err = c.write(ctx, instance, change)

@@ -138,6 +138,9 @@ func (s *Strips) Run(ctx context.Context) error {
 
 // flush writes what is new. What can't be written is tried again with the next flush.
 func (s *Strips) flush(ctx context.Context) {
+	if s.store.LeftOut(jets.BucketHistory) {
+		return
+	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, stripWriters)
 	for key, tick := range s.due(time.Now()) {

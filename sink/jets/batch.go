@@ -44,6 +44,10 @@ const (
 	CodeWrongLast       = 10071 // the fence
 	CodeStoreFailed     = 10077 // no room for the message or its subject in a stream that discards new messages
 	CodeSealed          = 10109
+	codeTooManyStreams  = 10027
+	codeBytesRequired   = 10113
+	codeNoTier          = 10120
+	codeStreamTooLarge  = 10122
 	codeWrongLastInTalk = 10164 // the fence, or another message on that subject is in flight
 	codeTooManyRequests = 10167
 	codeAtomicDisabled  = 10174

@@ -14,13 +14,19 @@ const (
 	changesBytes = 64 << 20
 )
 
-// EnsureChanges ensures the bucket CHANGES, which holds who changed what of each
-// integration. It is made by what changes integrations, with as many copies as
-// INTEGRATIONS has: no process that polls needs it.
-func (s *Store) EnsureChanges(ctx context.Context) error {
+// changes is the bucket CHANGES, which holds who changed what of each integration.
+func (s *Store) changes() stream {
 	changes := s.bucket(BucketChanges, changesKept, "who changed what of each integration")
 	changes.config.MaxAge, changes.config.MaxBytes = changesAge, changesBytes
 	changes.config.Discard = jetstream.DiscardOld // a full bucket must not refuse what is new
+	return changes
+}
+
+// EnsureChanges ensures the bucket CHANGES. It is made by what changes integrations, with
+// as many copies as INTEGRATIONS has: no process that polls needs it. Its error may match
+// ErrLeftOut.
+func (s *Store) EnsureChanges(ctx context.Context) error {
+	changes := s.changes()
 	info, err := s.Conn.Info(ctx, BucketStream(BucketIntegrations))
 	if err != nil {
 		return err
@@ -30,6 +36,5 @@ func (s *Store) EnsureChanges(ctx context.Context) error {
 		return err
 	}
 	changes.config.Replicas = max(changes.config.Replicas, integrations.Replicas)
-	_, err = s.Conn.ensure(ctx, changes, OrDiscard(s.config.Log))
-	return err
+	return s.ensureOptional(ctx, changes)
 }

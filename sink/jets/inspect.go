@@ -27,8 +27,9 @@ type Inspection struct {
 	Doubts []string // warnings: it works, but not for long or not for every event
 }
 
-// Inspect looks at every stream and bucket that Open would create with cfg, the optional
-// ones last, and changes nothing. If a lookup fails, its error is in the Inspection.
+// Inspect looks at every stream and bucket that Open would create with cfg, BUDGETS and the
+// other optional ones that exist last, and changes nothing. If a lookup fails, its error is
+// in the Inspection.
 func (c *Conn) Inspect(ctx context.Context, cfg Config) ([]Inspection, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -44,9 +45,16 @@ func (s *Store) Inspect(ctx context.Context) []Inspection {
 	for _, want := range append([]stream{s.signals(), s.deadLetters()}, s.buckets()...) {
 		all = append(all, c.inspect(ctx, want))
 	}
-	budgets := c.inspect(ctx, s.budgets())
-	budgets.Spare = true
-	return append(all, budgets)
+	for _, group := range s.optional() {
+		for _, want := range group.streams {
+			i := c.inspect(ctx, want)
+			i.Spare = true
+			if !i.Missing || i.Name == BucketBudgets { // others are created when they are used
+				all = append(all, i)
+			}
+		}
+	}
+	return all
 }
 
 func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
@@ -70,7 +78,7 @@ func (c *Conn) inspect(ctx context.Context, want stream) Inspection {
 	}
 	i.Skew = i.Info.TimeStamp.Sub(sent.Add(i.Took / 2))
 	i.Unfit = want.refuse(i.Info.Config)
-	if lacks := lacking(i.Info.Config, want.config); len(lacks) > 0 {
+	if lacks := lacking(i.Info.Config, want); len(lacks) > 0 {
 		i.Lacks = names(lacks)
 	}
 	i.Doubts = want.doubts(i.Info.Config)

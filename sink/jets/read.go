@@ -119,6 +119,9 @@ func (c *Conn) insist(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return answer, err
 	}
+	if denied := c.DeniedOn(msg.Subject); denied != nil {
+		return nil, denied // nobody will answer
+	}
 	ctx, done := c.Epoch(ctx)
 	defer done()
 	msg.Reply = c.NATS.NewInbox()

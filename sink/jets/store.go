@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -82,6 +83,7 @@ type shared struct {
 	provision  sync.Mutex    // one provisioning at a time in this process
 	msgSize    atomic.Int32  // max_msg_size of SIGNALS; -1: none
 	letterSize atomic.Int32  // the same of DEADLETTER
+	leftOut    leftOut       // optional buckets that the account has no room for
 }
 
 // Open creates the missing streams and buckets and adds to existing ones what the sink
@@ -93,8 +95,28 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := Attach(conn, cfg.Kinds...)
-	s.config, s.Syncs.Capacity = cfg, openSyncs
+	s.config = cfg
+	if s.Syncs.Capacity, err = s.syncs(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.checkPayload(); err != nil {
+		return nil, err
+	}
 	return s, s.Ensure(ctx)
+}
+
+// syncs returns how many syncs may run at once: each has a consumer of SIGNALS, and others
+// need some, too.
+func (s *Store) syncs(ctx context.Context) (int64, error) {
+	account, err := s.Conn.Account(ctx)
+	if err != nil {
+		return 0, err
+	}
+	tier, err := account.tier(s.config.Replicas)
+	if most := tier.Limits.MaxConsumers; most > 0 {
+		return max(1, min(openSyncs, int64(most)/2)), err
+	}
+	return openSyncs, err
 }
 
 // Attach returns a Store for a command beside the service: nothing is created or checked.
@@ -127,37 +149,33 @@ func (s *Store) InstanceOf(key string) (kind *pipeline.Kind, instance string) {
 func (s *Store) Ensure(ctx context.Context) error {
 	s.provision.Lock()
 	defer s.provision.Unlock()
-	for _, bucket := range s.buckets() { // CURSORS before SIGNALS, whose start depends on it
-		if _, err := s.Conn.ensure(ctx, bucket, s.config.Log); err != nil {
-			return err
-		}
-	}
-	if err := s.ensureBudgets(ctx); err != nil { // no process depends on it
-		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be created", "err", cmp.Or(ctx.Err(), err))
-	}
-	if err := s.EnsureLetters(ctx); err != nil {
-		return err
-	}
-	config, err := s.Conn.ensure(ctx, s.signals(), s.config.Log)
+	_, err := s.provisionNeeded(ctx)
 	if err != nil {
 		return err
 	}
-	s.msgSize.Store(config.MaxMsgSize)
+	err = s.ensureOptional(ctx, s.budgets()) // no process depends on it
+	if err != nil && !errors.Is(err, ErrLeftOut) {
+		s.config.Log.Warn("limits of orgs are not shared between processes: "+BucketBudgets+" can't be created", "err", cmp.Or(ctx.Err(), err))
+	}
 	return nil
 }
 
 // EnsureLetters ensures DEADLETTER alone.
 func (s *Store) EnsureLetters(ctx context.Context) error {
-	letters, err := s.Conn.ensure(ctx, s.deadLetters(), s.config.Log)
-	if err != nil {
-		return err
+	letters, err := s.Conn.ensure(ctx, s.deadLetters(), s.sizes(ctx), s.config.Log)
+	if err == nil {
+		s.noteLetters(letters.config)
 	}
+	return err
+}
+
+// noteLetters notes the largest message that DEADLETTER accepts.
+func (s *Store) noteLetters(letters jetstream.StreamConfig) {
 	size := letters.MaxMsgSize
 	if most := letters.MaxBytes; most > 0 && most < math.MaxInt32 && (size <= 0 || int32(most) < size) {
 		size = int32(most) // a larger message would be acknowledged and dropped at once
 	}
 	s.letterSize.Store(size)
-	return nil
 }
 
 // mostStored is the largest message that a file store accepts, whatever the server's
@@ -244,9 +262,13 @@ func (s *Store) buckets() []stream {
 	locks.refuse = fitLocks
 	backfills := s.bucket(BucketBackfills, 1, "what is to be read of the past")
 	backfills.config.MaxAge = backfillsKept
+	integrations := s.bucket(BucketIntegrations, 5, "the instances to poll")
+	integrations.value = 1 << 10
+	cursors := s.bucket(BucketCursors, 10, "copies of the newest positions")
+	cursors.value = 1200
 	return []stream{
-		s.bucket(BucketIntegrations, 5, "the instances to poll"),
-		s.bucket(BucketCursors, 10, "copies of the newest positions"),
+		integrations,
+		cursors,
 		locks,
 		s.bucket(BucketStatus, 1, "how each instance is doing"),
 		backfills,
@@ -280,27 +302,26 @@ func (s *Store) budgets() stream {
 	return bucket
 }
 
-// ensureBudgets ensures the bucket BUDGETS alone.
-func (s *Store) ensureBudgets(ctx context.Context) error {
-	_, err := s.Conn.ensure(ctx, s.budgets(), s.config.Log)
-	return err
-}
-
 // RestoreBudgets creates the bucket BUDGETS again and reports whether it exists now. A
 // command that uses Attach creates nothing.
 func (s *Store) RestoreBudgets(ctx context.Context) bool {
-	return s.config.Replicas > 0 && s.ensureBudgets(ctx) == nil
+	return s.config.Replicas > 0 && s.ensureOptional(ctx, s.budgets()) == nil
 }
 
-// EnsureConsole ensures the bucket CONSOLE, which holds what users of the console share:
-// sessions, which expire by themselves, API tokens and saved searches. A Store of Attach
-// may do so, too.
-func (s *Store) EnsureConsole(ctx context.Context, replicas int) error {
+// console is the bucket CONSOLE, which holds what users of the console share: sessions,
+// which expire by themselves, API tokens and saved searches.
+func (s *Store) console() stream {
 	bucket := s.bucket(BucketConsole, 1, "sessions and tokens of the console, and its saved searches")
-	bucket.config.Replicas = cmp.Or(replicas, 1)
 	bucket.config.AllowMsgTTL = true
-	_, err := s.Conn.ensure(ctx, bucket, OrDiscard(s.config.Log))
-	return err
+	return bucket
+}
+
+// EnsureConsole ensures the bucket CONSOLE with so many copies; a Store of Attach may do
+// so, too. Its error may match ErrLeftOut.
+func (s *Store) EnsureConsole(ctx context.Context, replicas int) error {
+	bucket := s.console()
+	bucket.config.Replicas = cmp.Or(replicas, 1)
+	return s.ensureOptional(ctx, bucket)
 }
 
 // backfillsKept is how long an ended backfill is kept.
@@ -335,6 +356,11 @@ func (s *Store) firstSeq(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find where %s begins: %w", StreamSignals, err)
 	}
-	least := highest + freshPerKey*uint64(len(keys)) + freshMargin
-	return least + rand.Uint64N(freshSpread), nil
+	return firstSeqAbove(highest, len(keys)), nil
+}
+
+// firstSeqAbove returns the first sequence of a new SIGNALS, given the highest sequence in
+// CURSORS and the number of its keys.
+func firstSeqAbove(highest uint64, keys int) uint64 {
+	return highest + freshPerKey*uint64(keys) + freshMargin + rand.Uint64N(freshSpread)
 }

@@ -22,6 +22,10 @@ type stream struct {
 	config jetstream.StreamConfig // for creation
 	// firstSeq returns the first sequence of a new stream; nil: 1.
 	firstSeq func(context.Context) (uint64, error)
+	// value is how many bytes a value of a bucket has, with what is stored beside it: a
+	// bucket with max_bytes keeps only as many revisions as fit, see instancesKept. 0: it
+	// keeps all that config says.
+	value int64
 	// refuse refuses an existing stream that can't work.
 	refuse func(jetstream.StreamConfig) error
 	// warn returns warnings about an existing stream; nil: none.
@@ -69,84 +73,173 @@ func (c *Conn) Info(ctx context.Context, name string) (*Info, error) {
 	return &i, nil
 }
 
-// ensure creates the stream, or adds what it lacks, and returns its configuration.
-// Several processes may do so at once: a process that was not the first looks again.
-func (c *Conn) ensure(ctx context.Context, want stream, log *slog.Logger) (jetstream.StreamConfig, error) {
-	name := want.config.Name
+// Outcome is what was done about one stream or bucket.
+type Outcome string
+
+// What was done.
+const (
+	OutcomeUnchanged Outcome = "unchanged" // it was there, and has all that is needed
+	OutcomeCreated   Outcome = "created"
+	OutcomeChanged   Outcome = "changed"  // what it lacked was added
+	OutcomeLeftOut   Outcome = "left out" // ErrLeftOut
+)
+
+// ErrMayNotCreate: a stream is missing, and this user may not create it.
+var ErrMayNotCreate = errors.New("this user may not create it")
+
+// ErrMayNotChange: a stream lacks what is needed, and this user may not change it.
+var ErrMayNotChange = errors.New("this user may not change it")
+
+// ensured is a stream that exists.
+type ensured struct {
+	config jetstream.StreamConfig
+	done   Outcome
+	detail string // what was added; empty: nothing
+}
+
+// ensure creates the stream, or adds what it lacks. size returns the max_bytes of a new
+// stream; 0: as configured. Several processes may do so at once: a process that was not
+// the first looks again.
+func (c *Conn) ensure(ctx context.Context, want stream, size func(name string) (int64, error), log *slog.Logger) (ensured, error) {
+	name, e := want.config.Name, ensured{done: OutcomeUnchanged}
 	backoff := pipeline.Backoff{Min: 20 * time.Millisecond, Max: time.Second}
 	for range 10 {
 		have, err := c.Info(ctx, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			err = c.create(ctx, want)
+			err = c.create(ctx, want, size)
 			if err == nil {
+				e.done = OutcomeCreated
 				log.Info("stream created", "stream", name, "subjects", strings.Join(want.config.Subjects, " "))
 			}
 		} else if err == nil {
-			var config jetstream.StreamConfig
-			var changed bool
-			if config, changed, err = c.amend(ctx, want, have.Config, log); err == nil && !changed {
-				return config, nil
+			var added string
+			if e.config, added, err = c.amend(ctx, want, have.Config, log); err == nil && added == "" {
+				return e, nil
+			}
+			if err == nil {
+				e.done, e.detail = OutcomeChanged, added
 			}
 		}
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			return jetstream.StreamConfig{}, err
+			return ensured{}, err
 		}
 		if err != nil {
 			if err := pipeline.Sleep(ctx, backoff.Next()); err != nil {
-				return jetstream.StreamConfig{}, err
+				return ensured{}, err
 			}
 		}
 	}
-	return jetstream.StreamConfig{}, fmt.Errorf("another process keeps changing stream %s", name)
+	return ensured{}, fmt.Errorf("another process keeps changing stream %s", name)
 }
 
-func (c *Conn) create(ctx context.Context, want stream) error {
-	config := want.config
+func (c *Conn) create(ctx context.Context, want stream, size func(name string) (int64, error)) error {
+	bytes, err := size(want.config.Name)
+	if err != nil {
+		return err
+	}
+	config := want.sized(bytes)
 	if want.firstSeq != nil {
-		var err error
 		if config.FirstSeq, err = want.firstSeq(ctx); err != nil {
 			return err
 		}
 	}
-	err := c.Ask(ctx, "STREAM.CREATE."+config.Name, config, new(Info))
+	err = c.Ask(ctx, "STREAM.CREATE."+config.Name, config, new(Info))
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		err = fmt.Errorf("%w: %w", ErrMayNotCreate, err)
+	}
 	if err != nil {
 		return fmt.Errorf("make stream %s: %w", config.Name, advise(err))
 	}
 	return nil
 }
 
-// amend adds to an existing stream what it lacks. The rest of the configuration is sent
-// back as received, so that unknown members stay unchanged.
-func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log *slog.Logger) (have jetstream.StreamConfig, changed bool, err error) {
+// sized returns the configuration of a new stream with another max_bytes; 0: its own.
+func (s stream) sized(bytes int64) jetstream.StreamConfig {
+	config := s.config
+	if bytes > 0 {
+		config.MaxBytes = bytes
+	}
+	config.MaxMsgsPerSubject = s.revisions(config.MaxBytes)
+	return config
+}
+
+// revisions returns how many revisions of a key a bucket of that size keeps: at least 2,
+// unless it is to keep 1.
+func (s stream) revisions(maxBytes int64) int64 {
+	most := s.config.MaxMsgsPerSubject
+	if s.value == 0 || maxBytes <= 0 {
+		return most
+	}
+	return min(most, max(2, maxBytes/(s.value*instancesKept)))
+}
+
+// amend adds to an existing stream what it lacks, and returns that; empty: nothing. The
+// rest of the configuration is sent back as received, so that unknown members stay
+// unchanged. A stream that this user may not change is used as it is, unless it lacks
+// what nothing works without: ErrMayNotChange.
+func (c *Conn) amend(ctx context.Context, want stream, raw json.RawMessage, log *slog.Logger) (have jetstream.StreamConfig, added string, err error) {
 	name := want.config.Name
 	members := map[string]json.RawMessage{}
 	if err := errors.Join(json.Unmarshal(raw, &have), json.Unmarshal(raw, &members)); err != nil {
-		return have, false, fmt.Errorf("read the configuration of %s: %w", name, err)
+		return have, "", fmt.Errorf("read the configuration of %s: %w", name, err)
 	}
 	if err := want.refuse(have); err != nil {
-		return have, false, fmt.Errorf("stream %s %w: %w", name, ErrUnusable, err)
+		return have, "", fmt.Errorf("stream %s %w: %w", name, ErrUnusable, err)
 	}
-	lacks := lacking(have, want.config)
-	if len(lacks) == 0 {
-		for _, doubt := range want.doubts(have) {
-			log.Warn("stream is not configured as it should be", "stream", name, "why", doubt)
+	lacks := lacking(have, want)
+	if len(lacks) > 0 {
+		all := make(map[string]any, len(members)+len(lacks))
+		for member, value := range members {
+			all[member] = value
 		}
-		return have, false, nil
+		maps.Copy(all, lacks)
+		err := c.Ask(ctx, "STREAM.UPDATE."+name, all, new(Info))
+		if err == nil {
+			log.Info("stream changed", "stream", name, "added", names(lacks))
+			return have, names(lacks), nil
+		}
+		denied := errors.Is(err, nats.ErrPermissionViolation)
+		if denied && slices.ContainsFunc(indispensable, func(member string) bool { return lacks[member] != nil }) {
+			return have, "", fmt.Errorf("stream %s lacks %s: %w: nats stream edit %s%s: %w", name, names(lacks), ErrMayNotChange, name, editFlags(lacks), err)
+		}
+		if !denied {
+			return have, "", fmt.Errorf("add %s to stream %s: %w", names(lacks), name, advise(err))
+		}
+		log.Warn("stream is used as it is: this user may not change it", "stream", name, "lacks", names(lacks), "try", "nats stream edit "+name+editFlags(lacks))
 	}
-	all := make(map[string]any, len(members)+len(lacks))
-	for member, value := range members {
-		all[member] = value
+	for _, doubt := range want.doubts(have) {
+		log.Warn("stream is not configured as it should be", "stream", name, "why", doubt)
 	}
-	maps.Copy(all, lacks)
-	if err := c.Ask(ctx, "STREAM.UPDATE."+name, all, new(Info)); err != nil {
-		return have, false, fmt.Errorf("add %s to stream %s: %w", names(lacks), name, advise(err))
+	return have, "", nil
+}
+
+// indispensable are members of a stream's configuration that nothing works without.
+var indispensable = []string{"allow_atomic", "allow_msg_ttl", "subject_delete_marker_ttl", "subjects"}
+
+// editFlags returns the flags of nats stream edit that add what a stream lacks.
+func editFlags(lacks map[string]any) string {
+	flags := map[string]string{
+		"allow_atomic": "--allow-batch", "allow_direct": "--allow-direct", "allow_rollup_hdrs": "--allow-rollup", "allow_msg_ttl": "--allow-msg-ttl",
+		"subject_delete_marker_ttl": "--subject-del-markers-ttl=", "num_replicas": "--replicas=", "max_msgs_per_subject": "--max-msgs-per-subject=", "subjects": "--subjects=",
 	}
-	log.Info("stream changed", "stream", name, "added", names(lacks))
-	return have, true, nil
+	var b strings.Builder
+	for _, member := range slices.Sorted(maps.Keys(lacks)) {
+		flag, value := flags[member], fmt.Sprint(lacks[member])
+		if subjects, ok := lacks[member].([]string); ok {
+			value = "'" + strings.Join(subjects, ",") + "'"
+		}
+		if !strings.HasSuffix(flag, "=") {
+			value = ""
+		}
+		b.WriteString(" " + flag + value)
+	}
+	return b.String()
 }
 
 // lacking returns what to change so that have can do what want can; it removes nothing.
-func lacking(have, want jetstream.StreamConfig) map[string]any {
+func lacking(have jetstream.StreamConfig, asked stream) map[string]any {
+	want := asked.config
+	want.MaxMsgsPerSubject = asked.revisions(have.MaxBytes)
 	lacks := map[string]any{}
 	flags := []struct {
 		member     string
@@ -219,8 +312,14 @@ func advise(err error) error {
 		return fmt.Errorf("%w: another stream takes them (`nats stream find --subject`); take them from it, or remove it", err)
 	case 10074, 10005: // replicas need a cluster, of enough peers
 		return fmt.Errorf("%w: configure no more replicas than the cluster has servers", err)
-	case 10047, 10028, 10002, 10023: // no room
+	case CodeNoStorage, 10028, CodeAccountFull, CodeNoResources: // no room
 		return fmt.Errorf("%w: give JetStream more room, or the stream fewer bytes", err)
+	case codeBytesRequired: // of a stream from before the account asked for it
+		return fmt.Errorf("%w: set it: nats stream edit --max-bytes", err)
+	case codeStreamTooLarge:
+		return fmt.Errorf("%w: lower its max_bytes: nats stream edit --max-bytes", err)
+	case codeTooManyStreams, codeNoTier:
+		return fmt.Errorf("%w: have the account's limit raised", err)
 	}
 	return err
 }

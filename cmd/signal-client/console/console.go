@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -119,7 +120,7 @@ func (c *Console) ensure(ctx context.Context, store *jets.Store, before error) l
 	if err == nil {
 		return look{nil, time.Minute}
 	}
-	if before == nil && ctx.Err() == nil {
+	if before == nil && ctx.Err() == nil && !errors.Is(err, jets.ErrLeftOut) { // which package jets logs
 		c.config.Log.Warn("console: sessions, API tokens and saved searches can't be stored", "err", err)
 	}
 	return look{err, 5 * time.Second}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
@@ -53,7 +54,12 @@ type Config struct {
 	MaxPayload int32  // bytes; default 8 MiB
 	MaxStore   int64  // bytes; default 4 GiB
 	Domain     string // of JetStream
-	Deny       string // subject that clients may not publish to; empty: none; requires Password
+	Deny       string // subject that clients may not publish to, save by Admin; empty: none; requires Password
+	// Account changes what the clients' account may do, which is nothing but JetStream
+	// without limits: the server then trusts an operator, and the clients have the
+	// account's JWTs. nil: the server has no operator.
+	Account    func(*jwt.AccountClaims)
+	operator   *operator // of Account
 	Limits     server.JSLimitOpts
 	MaxWaiting int // messages that may wait for a stream before more are dropped; default the server's
 
@@ -78,6 +84,9 @@ func (c Config) withDefaults(t testing.TB) Config {
 	if c.MaxStore == 0 {
 		c.MaxStore = 4 << 30
 	}
+	if c.Account != nil {
+		c.operator = newOperator(t, c.Account)
+	}
 	return c
 }
 
@@ -97,7 +106,10 @@ func (c Config) options() *server.Options {
 		opts.Username, opts.Password = "", ""
 		opts.Users = []*server.User{{Username: "test", Password: c.Password, Permissions: &server.Permissions{
 			Publish: &server.SubjectPermission{Deny: []string{c.Deny}},
-		}}}
+		}}, {Username: adminUser, Password: c.Password}}
+	}
+	if c.operator != nil {
+		c.operator.configure(opts)
 	}
 	if c.ClusterPort != 0 {
 		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1,
@@ -116,8 +128,14 @@ func (c Config) options() *server.Options {
 	return opts
 }
 
+// adminUser is the user of Admin.
+const adminUser = "admin"
+
 // userInfo returns the option with the server's credentials.
 func (c Config) userInfo() nats.Option {
+	if c.operator != nil {
+		return nats.UserJWTAndSeed(c.operator.user, c.operator.seed)
+	}
 	if c.Password == "" {
 		return func(*nats.Options) error { return nil }
 	}

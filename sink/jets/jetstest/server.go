@@ -170,6 +170,12 @@ func (s *Server) Option() nats.Option {
 	}
 }
 
+// Admin connects to a server with Deny as a user who may do everything.
+func (s *Server) Admin(t testing.TB) *nats.Conn {
+	t.Helper()
+	return connect(t, "", nats.InProcessServer(s), nats.UserInfo(adminUser, s.config.Password))
+}
+
 // InProcessConn lets nats.InProcessServer use a Server.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
