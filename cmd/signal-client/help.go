@@ -14,6 +14,7 @@ func newTopics() []*cobra.Command {
 		{Use: "states", Short: "What the state of an org means, and what to do", Long: topics.States()},
 		{Use: "exit-codes", Short: "What the exit codes mean", Long: topics.ExitCodes(problem.ExitCodes)},
 		{Use: "permissions", Short: "A nats.conf with the permissions of the service and its consumers", Long: topics.Permissions},
+		{Use: "accounts", Short: "NATS accounts with limits: managed ones, a leaf node, an administrator", Long: topics.Accounts},
 		{Use: "troubleshooting", Short: "What to look at when something does not work", Long: topics.Troubleshooting},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
 	"github.com/witfoo/signal-client/cmd/signal-client/keys"
 	"github.com/witfoo/signal-client/cmd/signal-client/notifications"
+	"github.com/witfoo/signal-client/cmd/signal-client/provision"
 	"github.com/witfoo/signal-client/cmd/signal-client/replay"
 	"github.com/witfoo/signal-client/cmd/signal-client/run"
 	"github.com/witfoo/signal-client/cmd/signal-client/search"
@@ -65,6 +66,7 @@ func newRoot(p *cli.Program) *cobra.Command {
 		integrations.New(p),
 		keys.New(p),
 		doctor.New(p),
+		provision.New(p),
 		backfill.New(p),
 		audit.New(p),
 		search.New(p),

@@ -283,6 +283,21 @@ func newEnough(version string) bool {
 	return major > leastMajor || major == leastMajor && minor >= leastMinor
 }
 
+// FaultyBatches reports whether a server of a version has known faults of atomic batches:
+// before 2.12.14, and 2.14.0 to 2.14.3. Source: release notes and issues of nats-server
+// (#8305, #8376), read 2026-11.
+func FaultyBatches(version string) bool {
+	var major, minor, patch int
+	n, _ := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d.%d", &major, &minor, &patch)
+	switch {
+	case n < 3 || major != 2:
+		return false
+	case minor == 14:
+		return patch < 4
+	}
+	return minor < 12 || minor == 12 && patch < 14
+}
+
 // at returns " at " and the hosts, without users, passwords and tokens.
 func at(urls string) string {
 	if hosts := Hosts(urls); hosts != "" {

@@ -244,6 +244,7 @@ func Provision(ctx context.Context, conn *Conn, cfg Config) ([]Provisioned, erro
 // existing one lacks.
 type Definition struct {
 	Name   string                  // SIGNALS, DEADLETTER, or the bucket's
+	Stream string                  // the bucket's has the prefix KV_
 	Config *jetstream.StreamConfig // for its creation; nil: it exists
 	Edit   string                  // flags of nats stream edit that add what it lacks; empty: nothing
 	Unfit  error                   // why an existing one can't be used; nil: it can
@@ -283,7 +284,7 @@ func Define(ctx context.Context, conn *Conn, cfg Config) ([]Definition, error) {
 }
 
 func (s *Store) define(ctx context.Context, want stream, p plan) (Definition, error) {
-	d := Definition{Name: strings.TrimPrefix(want.config.Name, BucketStream(""))}
+	d := Definition{Name: strings.TrimPrefix(want.config.Name, BucketStream("")), Stream: want.config.Name}
 	if s.Conn != nil {
 		have, err := s.Conn.Info(ctx, want.config.Name)
 		if err == nil {

@@ -265,7 +265,7 @@ func (s *Store) buckets() []stream {
 	integrations := s.bucket(BucketIntegrations, 5, "the instances to poll")
 	integrations.value = 1 << 10
 	cursors := s.bucket(BucketCursors, 10, "copies of the newest positions")
-	cursors.value = 1200
+	cursors.value = 1 << 10
 	return []stream{
 		integrations,
 		cursors,

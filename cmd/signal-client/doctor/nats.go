@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -67,7 +67,8 @@ func (s *surroundings) version(_ context.Context, d *observation) {
 	case !s.connected():
 		d.skip(notReached)
 	case s.conn != nil:
-		d.fact("%s", s.conn.NATS.ConnectedServerVersion())
+		version := s.conn.NATS.ConnectedServerVersion()
+		d.grade(false, jets.FaultyBatches(version), version, "upgrade nats-server to 2.12.14, 2.14.4 or newer: this version has known faults of atomic batches, with which events are stored")
 	default:
 		d.fact("2.12 or newer")
 	}
@@ -100,16 +101,42 @@ func (s *surroundings) limits(_ context.Context, d *observation) {
 	}
 	tiers := s.account.Tiers
 	if len(tiers) == 0 {
-		tiers = map[string]jetstream.Tier{"": s.account.Tier}
+		tiers = map[string]jets.Tier{"": s.account.Tier}
 	}
-	for name, t := range tiers {
-		name = strings.TrimPrefix(name+" ", " ")
-		d.usage(name+"storage of the account", t.Store, t.Limits.MaxStore)
-		if most := t.Limits.MaxStreams; most > 0 && t.Streams >= most && s.missing() > 0 {
-			d.wrong(fmt.Sprintf("the account has all of its %d %sstreams, and %d are still to be created", most, name, s.missing()), "have the account's limit raised")
-		}
+	for _, name := range slices.Sorted(maps.Keys(tiers)) {
+		s.tier(strings.TrimPrefix(name+" ", " "), tiers[name], d)
+	}
+	switch {
+	case errors.Is(s.fitErr, jets.ErrAccountLimit):
+		d.wrong(s.fitErr.Error(), problem.Hint(s.fitErr))
+	case s.fitErr != nil:
+		d.failed(s.fitErr)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.leftOut)) {
+		d.warn(fmt.Sprintf("%s is %v", name, s.leftOut[name]), "have the account's limit raised; polling works without it")
 	}
 }
+
+// tier reports the limits of a tier, or of an account without tiers.
+func (s *surroundings) tier(name string, t jets.Tier, d *observation) {
+	d.usage(name+"storage of the account", max(t.Store, t.Reserved), t.Limits.MaxStore)
+	if most := t.Limits.MaxStreams; most > 0 {
+		d.fact("%d of %d %sstreams", t.Streams, most, name)
+	}
+	if t.Limits.MaxBytesRequired {
+		d.fact("each %sstream states its max_bytes", name)
+	}
+	if most := t.Limits.MaxStreamBytes; most > 0 {
+		d.fact("a %sstream has at most %s", name, humanize.IBytes(uint64(most)))
+	}
+	if most := t.Limits.MaxConsumers; most > 0 {
+		d.grade(false, most < fewConsumers, fmt.Sprintf("a %sstream has at most %d consumers", name, most),
+			fmt.Sprintf("have the account's limit raised to %d: a process that starts reads with several, and each subscriber needs one", fewConsumers))
+	}
+}
+
+// fewConsumers is how many consumers a stream should have room for.
+const fewConsumers = 32
 
 // usage reports how full something is. A limit of 0 or less means no limit.
 func (d *observation) usage(what string, used uint64, limit int64) {

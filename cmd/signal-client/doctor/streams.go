@@ -46,6 +46,9 @@ func (s *surroundings) streamFound(i jets.Inspection, d *observation) {
 	case i.Missing && s.missing() == len(s.streams):
 		d.warn("it does not exist yet", "start the service: signal-client run creates it")
 		return
+	case i.Missing && s.leftOut[i.Name] != nil:
+		d.skip("the account has no room for it")
+		return
 	case i.Missing && i.Spare:
 		d.warn("it is gone: processes do not share what is left of an org's limit", "restart the service: at its start it creates what is missing")
 		return
@@ -94,8 +97,15 @@ func (s *surroundings) streamRoom(i jets.Inspection, d *observation) {
 	case config.Discard == jetstream.DiscardOld:
 		d.fact("%s of at most %s", humanize.IBytes(state.Bytes), humanize.IBytes(uint64(config.MaxBytes)))
 	default:
-		d.usage("its max_bytes", state.Bytes, config.MaxBytes)
+		d.bucketUsage(state.Bytes, config)
 	}
+}
+
+// bucketUsage reports how full a stream is that refuses what is new once it is full.
+func (d *observation) bucketUsage(used uint64, config jetstream.StreamConfig) {
+	share := float64(used) / float64(config.MaxBytes)
+	text := fmt.Sprintf("%s of %s in use (%.0f %%)", humanize.IBytes(used), humanize.IBytes(uint64(config.MaxBytes)), 100*share)
+	d.grade(share >= 0.97, share >= 0.8, text, "raise its max_bytes: nats stream edit "+config.Name+" --max-bytes=<bytes>: once it is full it takes no new keys")
 }
 
 // copies checks a stream's replication.

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
@@ -30,7 +28,8 @@ type surroundings struct {
 	conn    *jets.Conn // nil: not connected, see away
 	away    error
 	took    time.Duration // to connect
-	account *jetstream.AccountInfo
+	account *jets.Account
+	leftOut map[string]error // optional buckets that the account has no room for, by name
 
 	streams  []jets.Inspection
 	statuses map[string]pipeline.Status
@@ -38,7 +37,7 @@ type surroundings struct {
 	written  map[string]buckets.Written
 	letters  map[string]uint64 // dead letters, by instance
 
-	accountErr, streamsErr, fleetErr, writtenErr, lettersErr error
+	accountErr, fitErr, streamsErr, fleetErr, writtenErr, lettersErr error
 }
 
 // look connects to NATS and reads everything, each part within the timeout.
@@ -67,7 +66,8 @@ func (s *surroundings) close() {
 func (s *surroundings) read(ctx context.Context) {
 	store := jets.Attach(s.conn, kinds.All.Plain()...)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.account, s.accountErr = s.conn.JS.AccountInfo(ctx) })
+	wg.Go(func() { s.account, s.accountErr = s.conn.Account(ctx) })
+	wg.Go(func() { s.leftOut, s.fitErr = s.conn.Fits(ctx, s.stream.Asked()) })
 	wg.Go(func() { s.streams, s.streamsErr = s.conn.Inspect(ctx, s.stream.Asked()) })
 	wg.Go(func() {
 		var statuses []pipeline.Status

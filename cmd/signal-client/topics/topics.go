@@ -25,6 +25,11 @@ var Permissions string
 //go:embed troubleshooting.md
 var Troubleshooting string
 
+// Accounts is the topic of that name, in Markdown.
+//
+//go:embed accounts.md
+var Accounts string
+
 // Variable is a setting: its environment variable and, unless it is a secret, its flag.
 type Variable struct {
 	Name, Flag, Desc, Default string

@@ -34,7 +34,7 @@ func TestStates(t *testing.T) {
 // line.
 func TestTopicsFitATerminal(t *testing.T) {
 	for name, text := range map[string]string{
-		"permissions": Permissions, "troubleshooting": Troubleshooting, "states": States(),
+		"permissions": Permissions, "troubleshooting": Troubleshooting, "accounts": Accounts, "states": States(),
 		"configuration": Configuration([]Variable{{"SOME", "some", strings.Repeat("word ", 50), "1"}}),
 		"exit-codes":    ExitCodes([]ExitCode{{130, "interrupted"}}),
 	} {

@@ -37,6 +37,8 @@ func (c *NATS) faults() []error {
 		"a client key needs its certificate", "NATS_CERT=<file>")
 	k.Add(!c.Password.IsZero() && c.User.IsZero(), "NATS_PASSWORD is set, NATS_USER is not",
 		"a password needs a user", "NATS_USER=<user>; for a token alone use NATS_TOKEN")
+	k.Add(strings.ContainsAny(c.Domain, ".*> \t\r\n"), "NATS_JS_DOMAIN="+c.Domain,
+		"a JetStream domain has no dots, spaces and wildcards", "NATS_JS_DOMAIN=<domain, as in the server's jetstream { domain: … }>")
 	if given := c.connecting(); c.Embedded() && len(given) > 0 {
 		k.Add(true, strings.Join(given, ", ")+" without NATS_URL",
 			"without NATS_URL or NATS_CONTEXT the embedded server is used, to which they don't apply",

@@ -47,6 +47,7 @@ type NATS struct {
 	CA       string          `envconfig:"NATS_CA" desc:"file of the certificate authority to trust"`
 	Cert     string          `envconfig:"NATS_CERT" desc:"client certificate file"`
 	Key      string          `envconfig:"NATS_KEY" desc:"client key file"`
+	Domain   string          `envconfig:"NATS_JS_DOMAIN" desc:"JetStream domain of the stream and the buckets, such as that of a leaf node; default: the context's, or else the server's own"`
 	Context  string          `envconfig:"NATS_CONTEXT" desc:"a context of the nats command, by name or path; only followed when set here"`
 }
 

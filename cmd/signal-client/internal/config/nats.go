@@ -40,6 +40,9 @@ func (c NATS) Dialing() (Dialing, error) {
 		d.Options = context.options
 		d.Dialer.Domain, d.Dialer.APIPrefix = context.settings.JSDomain, context.settings.JSAPIPrefix
 	}
+	if c.Domain != "" {
+		d.Dialer.Domain, d.Dialer.APIPrefix = c.Domain, ""
+	}
 	as, err := c.as()
 	if err != nil {
 		return d, err
