@@ -26,6 +26,7 @@ type Integration struct {
 	LinkHosts    []string      // further hosts that a next link may name
 	Token        Secret        // API token; empty when TokenFile is set
 	TokenFile    string        // read at each start of the instance's poller
+	TokenNext    Secret        // API token that replaces Token once it has worked; zero: none; only beside Token
 
 	// Of an OAuth service app, instead of a token:
 	ClientID       string // empty: there is none

@@ -37,27 +37,28 @@ func (s State) Severity() int {
 
 // Status is an instance's status, as the bucket STATUS holds it.
 type Status struct {
-	Kind            *Kind      `json:"-"` // of the instance
-	Version         int        `json:"version"`
-	Instance        string     `json:"instance"`
-	State           State      `json:"state"`
-	StateSince      time.Time  `json:"state_since,omitzero"`      // when the state began; zero: not known
-	Holder          string     `json:"holder"`                    // the replica that polls it
-	LastPoll        time.Time  `json:"last_poll,omitzero"`        // when a request was last answered, successfully or not
-	LastSuccess     time.Time  `json:"last_success,omitzero"`     // when a page was last committed or found empty
-	NextPoll        time.Time  `json:"next_poll,omitzero"`        // after UpdatedAt; throttled: when the budget allows it; zero: at once, or not known
-	CompleteThrough time.Time  `json:"complete_through,omitzero"` // the watermark
-	LagSeconds      float64    `json:"lag_seconds"`               // age of the watermark at writing; 0: no watermark
-	LastEvent       *LastEvent `json:"last_event,omitempty"`
-	Events          uint64     `json:"events"` // events stored since the status began, by all holders
-	RateLimit       *RateLimit `json:"rate_limit,omitempty"`
-	Breaker         string     `json:"breaker"`              // closed, open or half-open
-	LastError       string     `json:"last_error,omitempty"` // in words; empty after a success
-	Audit           *Audited   `json:"audit,omitempty"`      // the newest standing audit
-	Gap             *Gap       `json:"gap,omitempty"`        // as in the position
-	Assumed         string     `json:"assumed,omitempty"`    // as in the position
-	Untimed         bool       `json:"untimed,omitempty"`    // the org's answers have no Date: only events move the watermark
-	UpdatedAt       time.Time  `json:"updated_at,omitzero"`  // zero: never written
+	Kind            *Kind           `json:"-"` // of the instance
+	Version         int             `json:"version"`
+	Instance        string          `json:"instance"`
+	State           State           `json:"state"`
+	StateSince      time.Time       `json:"state_since,omitzero"`      // when the state began; zero: not known
+	Holder          string          `json:"holder"`                    // the replica that polls it
+	LastPoll        time.Time       `json:"last_poll,omitzero"`        // when a request was last answered, successfully or not
+	LastSuccess     time.Time       `json:"last_success,omitzero"`     // when a page was last committed or found empty
+	NextPoll        time.Time       `json:"next_poll,omitzero"`        // after UpdatedAt; throttled: when the budget allows it; zero: at once, or not known
+	CompleteThrough time.Time       `json:"complete_through,omitzero"` // the watermark
+	LagSeconds      float64         `json:"lag_seconds"`               // age of the watermark at writing; 0: no watermark
+	LastEvent       *LastEvent      `json:"last_event,omitempty"`
+	Events          uint64          `json:"events"` // events stored since the status began, by all holders
+	RateLimit       *RateLimit      `json:"rate_limit,omitempty"`
+	Breaker         string          `json:"breaker"`                   // closed, open or half-open
+	LastError       string          `json:"last_error,omitempty"`      // in words; empty after a success
+	Next            *NextCredential `json:"next_credential,omitempty"` // the credential to change to; nil: none waits
+	Audit           *Audited        `json:"audit,omitempty"`           // the newest standing audit
+	Gap             *Gap            `json:"gap,omitempty"`             // as in the position
+	Assumed         string          `json:"assumed,omitempty"`         // as in the position
+	Untimed         bool            `json:"untimed,omitempty"`         // the org's answers have no Date: only events move the watermark
+	UpdatedAt       time.Time       `json:"updated_at,omitzero"`       // zero: never written
 
 	// Environment is the instance's configuration by its holder's environment, as a value
 	// of INTEGRATIONS without a token; empty: it is in INTEGRATIONS.
@@ -77,6 +78,13 @@ type Audited struct {
 
 // Differences returns the number of differences found.
 func (a Audited) Differences() int { return a.Missing + a.Twice + a.HereOnly }
+
+// NextCredential is a credential that was tried beside the current one and is not in place yet.
+type NextCredential struct {
+	From    string    `json:"from"`              // credentials.api_token_next, or the file
+	Error   string    `json:"error"`             // why, in words
+	NextTry time.Time `json:"next_try,omitzero"` // zero: not known
+}
 
 // RateLimit is an org's budget by its last answer.
 type RateLimit struct {

@@ -21,6 +21,7 @@ type Trace struct {
 	Budget    func(instance string, limit RateLimit)          // an answer showed the org's budget
 	Waits     func(instance string, until time.Time)          // a poll waits for the org's budget, at least for seconds
 	Breaker   func(instance, state string, refused bool)      // closed, open or half-open; refused: a 401 or 403 opened it
+	Rotation  func(instance string, r Rotation)               // a credential to change to was tried; the zero Rotation: none waits any more
 
 	DeadLetter func(instance string, flaw Flaw)
 	// DeadLetterLost reports an element that could not even be kept as a dead letter,
@@ -33,6 +34,14 @@ type Trace struct {
 	Wrote      func(instance string, result string, took time.Duration) // one commit: ok, fenced, doubt or too_large
 	Untimed    func(instance string, untimed bool)                      // the org's answers have no Date, or have one again
 	Drift      func(field string)                                       // an event's member differs from Okta's documentation
+}
+
+// Rotation is the result of trying a credential to change to.
+type Rotation struct {
+	From     string    // credentials.api_token_next, or the file
+	Err      error     // why it is not in place; nil: it is the credential from now on
+	Again    time.Time // the next try, after an error
+	Repeated bool      // the same credential has failed before
 }
 
 // Traces returns a Trace whose hooks call those of all the traces, in order. None of

@@ -34,7 +34,7 @@ type Change struct {
 	Version  int           `json:"version"`
 	At       time.Time     `json:"at"`
 	Who      string        `json:"who"`    // user of the console, or of the machine: ann@host
-	Via      string        `json:"via"`    // cli, or how the user got into the console: loopback, password, oidc, proxy, token
+	Via      string        `json:"via"`    // cli, rotation (the service), or how the user got into the console: loopback, password, oidc, proxy, token
 	Action   string        `json:"action"` // created, changed or removed
 	Fields   []FieldChange `json:"fields"`
 	Revision uint64        `json:"revision"` // of the key in INTEGRATIONS that this change made

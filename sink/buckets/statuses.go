@@ -84,8 +84,12 @@ func (s *Statuses) Leave(kind *pipeline.Kind, instance string) {
 }
 
 // telling returns the fields whose change is written at once.
-func telling(s pipeline.Status) [4]string {
-	return [4]string{string(s.State), s.Holder, s.Breaker, s.LastError}
+func telling(s pipeline.Status) [5]string {
+	next := ""
+	if s.Next != nil {
+		next = s.Next.From + ": " + s.Next.Error
+	}
+	return [5]string{string(s.State), s.Holder, s.Breaker, s.LastError, next}
 }
 
 func (s *Statuses) hand(kind *pipeline.Kind, instance string, change func(*draft)) {

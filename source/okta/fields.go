@@ -35,6 +35,7 @@ var fields = []pipeline.Field{
 	{Path: "settings.another_org", Type: "url"},
 	{Path: "credentials", Type: "object", Advice: `write {"api_token": "…"}, {"api_token_file": "…"} or {"client_id": "…", "key_id": "…", "private_key_file": "…"}`},
 	{Path: "credentials.api_token", Type: "secret", Advice: "write the org's API token, or api_token_file"},
+	{Path: "credentials.api_token_next", Type: "secret", Advice: "write the API token to change to, beside api_token"},
 	{Path: "credentials.api_token_file", Type: "path", Advice: "write the path of the file that holds the API token",
 		Settable: true, Flag: "token-file", Desc: "file that holds the API token, read by the service on the machine where it runs", Instead: "credentials.api_token"},
 	{Path: "credentials.client_id", Type: "text", Advice: "write the Client ID of the service app, such as 0oa1b2c3d4E5f6G7h8i9",

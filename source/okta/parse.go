@@ -141,12 +141,14 @@ func (d *draft) credential(i *pipeline.Integration) {
 	has := func(name string) bool { return held[name] != nil }
 	tokens, apps := has("api_token") || has("api_token_file"), has("client_id") || has("key_id") || has("private_key") || has("private_key_file")
 	switch {
+	case has("api_token_next") && !has("api_token"):
+		d.complain("credentials.api_token_next", "is not beside an api_token", "write the token as api_token; a changed file or service app needs no next one")
 	case has("api_token") && has("api_token_file"):
 		d.complain("credentials", "holds both api_token and api_token_file", "leave one out")
 	case tokens && apps:
 		d.complain("credentials", "holds both an API token and a service app", "leave out the token, or client_id, key_id and the private key")
 	case tokens:
-		i.Token, i.TokenFile = d.token(), d.text("credentials.api_token_file")
+		i.Token, i.TokenNext, i.TokenFile = d.token("credentials.api_token"), d.token("credentials.api_token_next"), d.text("credentials.api_token_file")
 	case apps:
 		d.app(i)
 	case i.Enabled && (readable || d.at("credentials") == nil):
@@ -154,8 +156,7 @@ func (d *draft) credential(i *pipeline.Integration) {
 	}
 }
 
-func (d *draft) token() pipeline.Secret {
-	const field = "credentials.api_token"
+func (d *draft) token(field string) pipeline.Secret {
 	s, ok := d.at(field).(string)
 	if !ok {
 		return pipeline.Secret{}

@@ -81,6 +81,9 @@ func (s *surroundings) orgFound(ctx context.Context, o org) []finding {
 	}
 	add("progress", func(d *observation) {
 		s.progress(o, d)
+		if notice := orgs.CredentialNotice(s.statuses[o.instance]); notice != "" && o.entry.Integration.Enabled {
+			d.warn(notice, "give another one: signal-client integrations set "+o.instance+" --token-next-from <file>, or replace the file")
+		}
 		s.somebodyElse(ctx, o, d)
 	})
 	return all

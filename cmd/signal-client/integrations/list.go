@@ -127,6 +127,7 @@ func (r *integrations) printOne(s orgs.Summary) error {
 		add("link hosts", strings.Join(s.LinkHosts, ","))
 		add("token", s.Token)
 		add("token file", s.TokenFile)
+		add("next token", s.TokenNext)
 		if s.ClientID != "" {
 			add("client id", s.ClientID)
 			add("key id", s.KeyID)

@@ -22,6 +22,10 @@ filter, limit, rate_share, link_hosts, api_token_file, client_id, key_id,
 private_key_file, enabled. A token is never an argument, which others on the machine
 could see: --token-from.
 
+To change a stored token without a gap, give the new one by --token-next-from. It is
+tried by one request beside the poll, and becomes the token once it has worked; one
+that does not work changes nothing, and status says why. api_token_next= drops it.
+
 A changed filter or limit starts a new query that misses nothing, and so does another
 host name of the same org. A lower limit helps where full pages take Okta too long.
 Another org is refused under a name that has events of a first one: add it under
@@ -32,10 +36,11 @@ Examples:
   signal-client integrations set acme --filter 'eventType sw "user."'
   signal-client integrations set acme filter=
   signal-client integrations set acme --token-from new.token
+  signal-client integrations set acme --token-next-from new.token
   signal-client integrations set acme key_id=k2 private_key_file=/etc/signal-client/acme.k2.key`
 
 func (r *integrations) newSet() *cobra.Command {
-	var tokenFrom string
+	var from tokensFrom
 	var another bool
 	cmd := &cobra.Command{
 		Use:               "set <name> [<field>=<value>...]",
@@ -45,14 +50,19 @@ func (r *integrations) newSet() *cobra.Command {
 		Args:              cli.Named(0),
 		ValidArgsFunction: r.completeFields(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.set(cmd, args[0], args[1:], tokenFrom, another)
+			return r.set(cmd, args[0], args[1:], from, another)
 		},
 	}
 	cmd.Flags().BoolVar(&another, "another-org", false, "confirm that this host is another org than before: it starts at since, under the same name")
 	addSettables(cmd)
-	addTokenFrom(cmd, &tokenFrom)
+	addTokenFrom(cmd, &from.now)
+	cmd.Flags().StringVar(&from.next, "token-next-from", "", "store the API token to change to, once it has worked, from this `file`, or from standard input (-)")
+	_ = cmd.MarkFlagFilename("token-next-from")
 	return r.flags(cmd)
 }
+
+// tokensFrom are where the API token, and the one to change to, are read from; empty: they stay.
+type tokensFrom struct{ now, next string }
 
 func (r *integrations) completeFields() cobra.CompletionFunc {
 	instances := cli.CompleteInstances(1)
@@ -68,7 +78,7 @@ func (r *integrations) completeFields() cobra.CompletionFunc {
 	}
 }
 
-func (r *integrations) set(cmd *cobra.Command, instance string, assignments []string, tokenFrom string, another bool) error {
+func (r *integrations) set(cmd *cobra.Command, instance string, assignments []string, from tokensFrom, another bool) error {
 	if err := oneOfEach(cmd); err != nil {
 		return err
 	}
@@ -77,19 +87,22 @@ func (r *integrations) set(cmd *cobra.Command, instance string, assignments []st
 	if err := assignAll(cmd, asked, assignments); err != nil {
 		return err
 	}
-	if !flags && len(assignments) == 0 && tokenFrom == "" && !another {
+	if !flags && len(assignments) == 0 && from == (tokensFrom{}) && !another {
 		return problem.Usage("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
 	}
 	var token pipeline.Secret
-	if tokenFrom != "" {
+	if from != (tokensFrom{}) {
 		var err error
-		if token, err = r.readToken(cmd.Context(), tokenFrom); err != nil {
+		if token, err = r.readToken(cmd.Context(), from.now+from.next); err != nil { // one of the two
 			return err
 		}
 	}
 	return r.change(cmd, instance, "Changed", func(v orgs.Value) error {
 		fromFlags(cmd, v)
-		if !token.IsZero() {
+		switch {
+		case from.next != "":
+			v.SetTokenNext(token)
+		case from.now != "":
 			v.SetToken(token)
 		}
 		if err := assignAll(cmd, v, assignments); err != nil || !another {
@@ -106,7 +119,12 @@ func assignAll(cmd *cobra.Command, v orgs.Value, assignments []string) error {
 	var errs []error
 	for _, a := range assignments {
 		name, text, ok := strings.Cut(a, "=")
-		if orgs.LooksSecret(name) {
+		next := orgs.LooksSecret(strings.TrimSuffix(strings.TrimSuffix(name, "_next"), "-next")) && !orgs.LooksSecret(name)
+		if next && ok && text == "" {
+			v.Put(orgs.TokenNextPath, nil)
+			continue
+		}
+		if next || orgs.LooksSecret(name) {
 			// Without the value, which is a token. In "api_token 00abc" it is the next argument.
 			errs = append(errs, problem.Usage("a token as an argument", "others on this machine can read arguments", "use --token-from <file>, or - for standard input; if the token is a real one, create a new one"))
 			if !ok {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/build"
@@ -114,24 +113,22 @@ func (i informed) Poll(ctx context.Context, link pipeline.Link) (pipeline.Page, 
 	return i.Source.Poll(ctx, link)
 }
 
-// errRotated is the cause of a poll's end when the credential's file has another one.
-var errRotated = errors.New("credential changed")
-
 // Poll is Fleet.Poll: it polls an instance until ctx ends, and reports whether its org
 // can be polled from here. If no token can be read, it returns an error that matches
 // pipeline.ErrConfig.
 func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(error)) error {
 	s.metrics.Acquired(i)
+	token, err := i.Kind.Credential(ctx, i)
+	if err != nil {
+		return s.kinds.Of(i).Mark(err)
+	}
 	for {
-		token, err := i.Kind.Credential(ctx, i)
-		if err != nil {
-			return s.kinds.Of(i).Mark(err)
-		}
-		err = s.poll(ctx, i, token, able)
-		if !errors.Is(err, errRotated) {
+		err := s.poll(ctx, i, token, able)
+		rotated, ok := errors.AsType[*rotatedTo](err)
+		if !ok {
 			return err
 		}
-		s.log.Info(i.Kind.Name+": the credential's file has another one", "instance", i.Instance, "file", i.CredentialFile())
+		token = rotated.Credential
 	}
 }
 
@@ -139,54 +136,27 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipeline.Credential, able func(error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if i.CredentialFile() != "" {
-		looking, end := context.WithCancel(ctx)
-		look := s.look(looking, i, token, cancel)
-		stop := everyWhile(looking, tokenLook, func() { _, _ = look() })
+	s.trace.Rotation(i.Instance, pipeline.Rotation{}) // that of an earlier poll
+	if r := s.newRotation(ctx, i, token, cancel); r != nil {
+		rotating, end := context.WithCancel(ctx)
+		stop := inBackground(rotating, r.Run)
 		defer stop()
-		defer end() // first, because reading the file may take time
-		defer s.instances.Of(i.Instance).Looks(look)()
+		defer end() // first, because reading a file may take time
+		if i.CredentialFile() != "" {
+			defer s.instances.Of(i.Instance).Looks(r.Look)()
+		}
+		able = r.Watch(able)
 	}
 	defer s.auditing(ctx, i, token)()
 	if err := s.Runner(i, token, able).Run(ctx); err != nil {
 		return err
 	}
-	if errors.Is(context.Cause(ctx), errRotated) {
-		return errRotated
+	rotated, ok := errors.AsType[*rotatedTo](context.Cause(ctx))
+	if ok {
+		return rotated
 	}
 	return nil
 }
-
-// look ends a poll when the credential's file has another one, and reports whether it has.
-// If the file can't be read, because it is being replaced or its file system is away,
-// that is logged, and polling continues with the current one. It is safe for concurrent
-// use.
-func (s *assembly) look(ctx context.Context, i pipeline.Integration, token pipeline.Credential, end context.CancelCauseFunc) func() (bool, error) {
-	var mu sync.Mutex
-	said := rarely{every: time.Hour}
-	return func() (bool, error) {
-		now, err := i.Kind.Credential(ctx, i)
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case ctx.Err() != nil:
-			return false, context.Cause(ctx)
-		case err != nil:
-			said.Do(err.Error(), func() {
-				s.log.Warn(i.Kind.Name+": the credential's file can't be read; polling continues with the one read before", "instance", i.Instance, "err", err)
-			})
-		case now != token:
-			end(errRotated)
-		default:
-			said.what = ""
-		}
-		return err == nil && now != token, err
-	}
-}
-
-// tokenLook is how often a token's file is read: a new token should be used while the
-// former one is still valid, or soon after.
-const tokenLook = 5 * time.Second
 
 // everyWhile calls f at intervals until ctx ends or stop is called, which waits for a
 // running call.

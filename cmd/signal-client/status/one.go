@@ -21,6 +21,9 @@ func notes(s pipeline.Status) []string {
 	if try := remedyOf(s); try != "" {
 		lines = append(lines, "try: "+try)
 	}
+	if notice := orgs.CredentialNotice(s); notice != "" {
+		lines = append(lines, "credential: "+notice)
+	}
 	if s.Gap != nil {
 		lines = append(lines, "may be missing: "+cli.GapOf(*s.Gap))
 	}
@@ -90,6 +93,7 @@ func printStatus(out term.Screen, s pipeline.Status, now time.Time) error {
 	add("state", s.State)
 	add("last error", s.LastError)
 	add("try", remedyOf(s))
+	add("credential", orgs.CredentialNotice(s))
 	if s.Gap != nil {
 		add("may be missing", cli.GapOf(*s.Gap))
 	}

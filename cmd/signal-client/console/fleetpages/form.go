@@ -19,6 +19,7 @@ type formShown struct {
 	Host     string        // in the field FQDN
 	Interval string        // in the field Polling Interval
 	Token    secretShown
+	Next     secretShown // the token to change to
 	Key      secretShown // of a service app
 	Tile     tile        // of an existing one
 	Away     string      // why its figures are old; empty: they are current
@@ -49,6 +50,7 @@ func (p *pages) edit(w http.ResponseWriter, r *http.Request, d view.Document) {
 	f := formShown{
 		Heading: d.Text("name"), Kind: p.Kind.Name, Document: d, Host: host(d), Interval: interval(d),
 		Token:    secretShown{Set: d.SecretSet("credentials.api_token"), File: d.Text("credentials.api_token_file")},
+		Next:     secretShown{Set: d.SecretSet("credentials.api_token_next")},
 		Key:      secretShown{Set: d.SecretSet("credentials.private_key"), File: d.Text("credentials.private_key_file")},
 		ReadOnly: d.Static || !access.From(r.Context()).Role.May(access.RoleAdmin),
 	}
@@ -117,7 +119,7 @@ func fieldChange(c buckets.FieldChange) string {
 // label returns a field as the form calls it.
 func label(path string) string {
 	names := map[string]string{
-		"name": "Name", "settings.fqdn": "FQDN", "settings.base_url": "FQDN", "credentials.api_token": "API Token", "credentials.api_token_file": "API Token file",
+		"name": "Name", "settings.fqdn": "FQDN", "settings.base_url": "FQDN", "credentials.api_token": "API Token", "credentials.api_token_file": "API Token file", "credentials.api_token_next": "Next Token",
 		"credentials.client_id": "Client ID", "credentials.key_id": "Key ID", "credentials.private_key": "Private Key", "credentials.private_key_file": "Private Key File",
 		"poll_interval": "Polling Interval", "poll_interval_minutes": "Polling Interval", "enabled": "Enabled", "settings.since": "Look-back",
 		"settings.filter": "Filter", "settings.rate_share": "Share of the rate limit", "settings.limit": "Page size", "instance": "Instance",

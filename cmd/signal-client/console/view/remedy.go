@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
@@ -11,6 +12,7 @@ import (
 // remedyOf returns what to do about a state that does not pass by itself; empty: nothing.
 func remedyOf(s pipeline.Status) string {
 	_, static := orgs.FromStatus(s)
+	notice := orgs.CredentialNotice(s)
 	switch {
 	case s.State == pipeline.StateRefused && static:
 		return "Put a new token where the service's OKTA_API_TOKEN_FILE or OKTA_API_TOKEN has it."
@@ -24,6 +26,8 @@ func remedyOf(s pipeline.Status) string {
 		return "Start a process that polls it: signal-client run"
 	case s.State == pipeline.StateRetrying && s.LastError != "":
 		return "It is retried by itself. If it stays so, run: signal-client doctor --instance " + s.Instance
+	case notice != "":
+		return strings.ToUpper(notice[:1]) + notice[1:]
 	}
 	return ""
 }

@@ -36,6 +36,9 @@ func (v Value) Merged(edit Value, whole bool) Value {
 		}
 	}
 	merged := v.Clone()
+	if edit.At(tokenPath) != nil { // it replaces the one to change to as well
+		merged.Put(TokenNextPath, nil)
+	}
 	given := givenCredential(edit)
 	for _, f := range kinds.Default.Fields {
 		if whole && f.Path != "" && f.Type != "object" && f.Type != "secret" && (given != "" || !strings.HasPrefix(f.Path, credentials)) {

@@ -14,8 +14,8 @@ import (
 
 // Author is who changes integrations.
 type Author struct {
-	Who string // user of the console, or user and host
-	Via string // cli, or how the user got into the console
+	Who string // user of the console, user and host, or replica
+	Via string // cli, rotation, or how the user got into the console
 }
 
 // ErrUnrecorded: a change was made, but CHANGES does not hold it.

@@ -27,7 +27,8 @@ type Summary struct {
 	LinkHosts           []string  `json:"link_hosts"`
 	Token               string    `json:"token"` // set, file or none
 	TokenFile           string    `json:"token_file,omitempty"`
-	ClientID            string    `json:"client_id,omitempty"` // of a service app, instead of a token
+	TokenNext           string    `json:"token_next,omitempty"` // set
+	ClientID            string    `json:"client_id,omitempty"`  // of a service app, instead of a token
 	KeyID               string    `json:"key_id,omitempty"`
 	PrivateKey          string    `json:"private_key,omitempty"` // set or file
 	PrivateKeyFile      string    `json:"private_key_file,omitempty"`
@@ -61,6 +62,9 @@ func (s *Summary) fill(i pipeline.Integration) {
 		s.Token = "set"
 	} else if i.TokenFile != "" {
 		s.Token = "file"
+	}
+	if !i.TokenNext.IsZero() {
+		s.TokenNext = "set"
 	}
 	if s.ClientID, s.KeyID, s.PrivateKeyFile = i.ClientID, i.KeyID, i.PrivateKeyFile; i.PrivateKeyFile != "" {
 		s.PrivateKey = "file"

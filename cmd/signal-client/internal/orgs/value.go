@@ -23,6 +23,7 @@ var Fields = slices.DeleteFunc(slices.Clone(kinds.Default.Fields), func(f pipeli
 // Paths of the credential, of which a value holds one.
 const (
 	tokenPath     = "credentials.api_token"
+	TokenNextPath = "credentials.api_token_next"
 	TokenFilePath = "credentials.api_token_file"
 	keyPath       = "credentials.private_key"
 	keyFilePath   = "credentials.private_key_file"
@@ -148,10 +149,20 @@ func (v Value) fill(f pipeline.Field, text string) {
 	}
 }
 
-// SetToken sets a token and removes any other credential.
+// SetToken sets a token and removes any other credential, the one to change to included.
 func (v Value) SetToken(token pipeline.Secret) {
 	v.replaceCredential(pipeline.Field{Path: tokenPath})
 	v.Put(tokenPath, token.Reveal())
+	v.Put(TokenNextPath, nil)
+}
+
+// SetTokenNext sets the token to change to.
+func (v Value) SetTokenNext(token pipeline.Secret) { v.Put(TokenNextPath, token.Reveal()) }
+
+// AdoptTokenNext makes the token to change to the token.
+func (v Value) AdoptTokenNext() {
+	v.Put(tokenPath, v.At(TokenNextPath))
+	v.Put(TokenNextPath, nil)
 }
 
 // Tidy replaces pasted forms by their parsed values.
@@ -299,6 +310,8 @@ func (v Value) Labelled(field string) string {
 		return "the name of the integration"
 	case tokenPath:
 		return "the API token"
+	case TokenNextPath:
+		return "the API token to change to"
 	case keyPath:
 		return "the private key"
 	}

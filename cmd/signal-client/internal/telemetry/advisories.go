@@ -31,6 +31,8 @@ const (
 	adviseDeadLetter    = "dead_letter"
 	adviseLetterLost    = "dead_letter_lost"
 	adviseTakeover      = "takeover"
+	adviseNextFailed    = "next_credential_failed"
+	adviseRotated       = "credential_changed"
 	adviseSilent        = "silent"
 	adviseSilentOver    = "silent_over"
 
@@ -53,6 +55,8 @@ func AdvisoryKinds() []AdvisoryKind {
 		{adviseDeadLetter, "something could not be published as an event"},
 		{adviseLetterLost, "DEADLETTER refuses what could not be published"},
 		{adviseTakeover, "another process polls an org, after the first one ended"},
+		{adviseNextFailed, "a new credential can't be changed to, for example because the org refuses it; polling continues"},
+		{adviseRotated, "a new credential has worked and is used now"},
 		{adviseSilent, "an org has had no event for long"},
 		{adviseSilentOver, "a silent org has new events again"},
 		{AdviseStreamUnfit, "a stream or bucket has an unsuitable configuration"},
@@ -134,6 +138,7 @@ func (a *Advisories) Trace() *pipeline.Trace {
 				a.Gap(instance, r.Missing, r.Since, r.Until)
 			}
 		},
+		Rotation: a.rotation,
 		DeadLetter: func(instance string, flaw pipeline.Flaw) {
 			a.Tell(adviseDeadLetter, instance, SeverityWarning, map[string]any{"reasons": map[string]int{string(flaw): 1}})
 		},
@@ -209,6 +214,16 @@ func (a *Advisories) moved(instance string, state pipeline.State, at pipeline.Po
 	default:
 		a.Tell(adviseSilentOver, instance, SeverityInfo, map[string]any{
 			"last_published": at.PublishedMax.UTC().Format(time.RFC3339)})
+	}
+}
+
+// rotation reports a credential that fails only once, because it is tried again and again.
+func (a *Advisories) rotation(instance string, r pipeline.Rotation) {
+	switch {
+	case r.Err == nil && r.From != "":
+		a.Tell(adviseRotated, instance, SeverityInfo, map[string]any{"credential": r.From})
+	case r.Err != nil && !r.Repeated:
+		a.Tell(adviseNextFailed, instance, SeverityWarning, map[string]any{"credential": r.From, "error": problem.Explain(r.Err)})
 	}
 }
 
@@ -338,6 +353,10 @@ func (a *advisory) sentence() string {
 		return fmt.Sprintf("%s of %s could not be published, and DEADLETTER refuses them: make room in it; the log of %s names what is lost", term.Count(a.Count, "element"), a.Instance, a.Replica)
 	case adviseTakeover:
 		return fmt.Sprintf("%s is polled by %s now, after the session of %v ended", a.Instance, a.Replica, f["from"])
+	case adviseNextFailed:
+		return fmt.Sprintf("%s is not changed to its new credential (%v) yet: %v", a.Instance, f["credential"], f["error"])
+	case adviseRotated:
+		return fmt.Sprintf("the new credential of %s (%v) has worked and is used now", a.Instance, f["credential"])
 	case adviseSilent:
 		return fmt.Sprintf("no event of %s is newer than %v", a.Instance, f["last_published"])
 	case AdviseStreamUnfit:

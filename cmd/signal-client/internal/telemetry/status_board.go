@@ -67,7 +67,8 @@ func (b *StatusBoard) Trace() *pipeline.Trace {
 		Untimed: func(instance string, untimed bool) {
 			b.note(instance, func(s *pipeline.Status) { s.Untimed = untimed })
 		},
-		Waits: b.waits,
+		Rotation: b.rotation,
+		Waits:    b.waits,
 		Breaker: func(instance, state string, _ bool) {
 			b.note(instance, func(s *pipeline.Status) { s.Breaker = state })
 		},
@@ -95,6 +96,20 @@ func (b *StatusBoard) waits(instance string, until time.Time) {
 		case pipeline.StateNew, pipeline.StatePolling, pipeline.StateThrottled:
 			b.enter(s, pipeline.StateThrottled)
 			s.NextPoll = until.UTC()
+			b.Publish(b.dated(*s))
+		}
+	})
+}
+
+// rotation publishes, because no other hook may fire for long.
+func (b *StatusBoard) rotation(instance string, r pipeline.Rotation) {
+	b.note(instance, func(s *pipeline.Status) {
+		before := s.Next
+		s.Next = nil
+		if r.Err != nil {
+			s.Next = &pipeline.NextCredential{From: r.From, Error: problem.Explain(r.Err), NextTry: r.Again.UTC()}
+		}
+		if before != nil || s.Next != nil {
 			b.Publish(b.dated(*s))
 		}
 	})

@@ -30,6 +30,7 @@ const fields = {
   "settings.fqdn": { id: "fqdn", value: () => text("fqdn") },
   "settings.base_url": { id: "base-url", value: () => text("base-url") || null },
   "credentials.api_token": { id: "token", value: () => text("token") || null },
+  "credentials.api_token_next": { id: "token-next", value: () => text("token-next") || null },
   "credentials.client_id": { id: "client-id", value: () => text("client-id") || null },
   "credentials.key_id": { id: "key-id", value: () => text("key-id") || null },
   "credentials.private_key": { id: "private-key", value: () => text("private-key") || null },
@@ -54,7 +55,7 @@ export function label(path) {
 }
 
 // Secrets are never shown: an empty field keeps the stored one.
-const secrets = ["credentials.api_token", "credentials.private_key"];
+const secrets = ["credentials.api_token", "credentials.api_token_next", "credentials.private_key"];
 
 /** changes returns the fields that differ from those before. */
 export function changes(before, now = values()) {
@@ -77,7 +78,7 @@ export function body(byPath, { remove = false } = {}) {
 export function fill(d) {
   const s = d.settings || {}, c = d.credentials || {};
   const shown = {
-    name: d.name, fqdn: s.fqdn || s.base_url, "base-url": s.base_url, token: "", "private-key": "", "client-id": c.client_id, "key-id": c.key_id, "private-key-file": c.private_key_file, since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit,
+    name: d.name, fqdn: s.fqdn || s.base_url, "base-url": s.base_url, token: "", "token-next": "", "private-key": "", "client-id": c.client_id, "key-id": c.key_id, "private-key-file": c.private_key_file, since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit,
     interval: d.poll_interval || (d.poll_interval_minutes && `${d.poll_interval_minutes}m`),
   };
   for (const [id, value] of Object.entries(shown)) if (at(id)) at(id).value = value ?? "";
