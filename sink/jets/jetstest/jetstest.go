@@ -57,9 +57,9 @@ type Config struct {
 	Deny       string // subject that clients may not publish to, save by Admin; empty: none; requires Password
 	// Account changes what the clients' account may do, which is nothing but JetStream
 	// without limits: the server then trusts an operator, and the clients have the
-	// account's JWTs. nil: the server has no operator.
-	Account    func(*jwt.AccountClaims)
-	operator   *operator // of Account
+	// account's JWTs. nil: the server has no operator. A Process can't have one.
+	Account    func(*jwt.AccountClaims) `json:"-"`
+	operator   *operator                // of Account
 	Limits     server.JSLimitOpts
 	MaxWaiting int // messages that may wait for a stream before more are dropped; default the server's
 
