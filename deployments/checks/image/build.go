@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"github.com/witfoo/signal-client/deployments/checks/dockerfile"
 )
 
 // build is what an image is built from.
@@ -28,16 +30,16 @@ type build struct {
 
 // image builds the image of a platform around a program.
 func (b build) image(arch, program string) (v1.Image, error) {
-	s, err := readDockerfile(filepath.Join(b.root, "deployments/container/Dockerfile"), map[string]string{"VERSION": b.version, "REVISION": b.revision})
+	s, err := dockerfile.Read(filepath.Join(b.root, "deployments/container/Dockerfile"), map[string]string{"VERSION": b.version, "REVISION": b.revision})
 	if err != nil {
 		return nil, err
 	}
-	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: arch, Created: v1.Time{Time: b.created}, Config: s.config,
+	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: arch, Created: v1.Time{Time: b.created}, Config: s.Config,
 		RootFS: v1.RootFS{Type: "layers"}})
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range s.copies {
+	for _, c := range s.Copies {
 		data, err := b.layer(c, program)
 		if err != nil {
 			return nil, err
@@ -46,7 +48,7 @@ func (b build) image(arch, program string) (v1.Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		img, err = mutate.Append(img, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: b.created}, CreatedBy: "COPY " + c.from + " " + c.to}})
+		img, err = mutate.Append(img, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: b.created}, CreatedBy: "COPY " + c.From + " " + c.To}})
 		if err != nil {
 			return nil, err
 		}
@@ -55,10 +57,10 @@ func (b build) image(arch, program string) (v1.Image, error) {
 }
 
 // layer returns a layer with one file or directory, and the directories above it.
-func (b build) layer(c copied, program string) ([]byte, error) {
+func (b build) layer(c dockerfile.Copy, program string) ([]byte, error) {
 	file := tar.Header{Typeflag: tar.TypeReg, Mode: 0o644}
 	var data []byte
-	switch c.from {
+	switch c.From {
 	case "/etc/ssl/certs/ca-certificates.crt":
 		data = roots()
 	case "/out/signal-client":
@@ -70,11 +72,11 @@ func (b build) layer(c copied, program string) ([]byte, error) {
 	case "/out/data":
 		file.Typeflag, file.Mode = tar.TypeDir, 0o700
 	default:
-		return nil, fmt.Errorf("deployments/checks/image does not know %s of the stage that builds", c.from)
+		return nil, fmt.Errorf("deployments/checks/image does not know %s of the stage that builds", c.From)
 	}
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
-	path := strings.TrimPrefix(c.to, "/")
+	path := strings.TrimPrefix(c.To, "/")
 	for i, r := range path {
 		if r == '/' {
 			above := tar.Header{Typeflag: tar.TypeDir, Name: path[:i+1], Mode: 0o755, ModTime: b.created}
@@ -83,7 +85,7 @@ func (b build) layer(c copied, program string) ([]byte, error) {
 			}
 		}
 	}
-	file.Name, file.Size, file.Uid, file.Gid, file.ModTime = path, int64(len(data)), c.uid, c.gid, b.created
+	file.Name, file.Size, file.Uid, file.Gid, file.ModTime = path, int64(len(data)), c.UID, c.GID, b.created
 	if err := w.WriteHeader(&file); err != nil {
 		return nil, err
 	}

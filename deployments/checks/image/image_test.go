@@ -166,20 +166,6 @@ func checkPush(t *testing.T, img v1.Image) {
 	}
 }
 
-// What the Dockerfile says and this program does not know is an error.
-func TestUnknownInstruction(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"FROM scratch\nADD a b\n", "FROM debian\n", "FROM scratch\nHEALTHCHECK --retries=2 CMD [\"/a\"]\n"} {
-		path := filepath.Join(t.TempDir(), "Dockerfile")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if s, err := readDockerfile(path, nil); err == nil {
-			t.Errorf("%q is taken: %+v", text, s)
-		}
-	}
-}
-
 func digest(t *testing.T, img v1.Image) string {
 	t.Helper()
 	d, err := img.Digest()

@@ -1,4 +1,5 @@
-package main
+// Package dockerfile reads what the last stage of deployments/container/Dockerfile makes.
+package dockerfile
 
 import (
 	"encoding/json"
@@ -14,46 +15,47 @@ import (
 	"github.com/mattn/go-shellwords"
 )
 
-// stage is what the last stage of a Dockerfile makes.
-type stage struct {
-	from   string
-	config v1.Config
-	copies []copied
+// Stage is what the last stage of a Dockerfile makes.
+type Stage struct {
+	Config v1.Config
+	Copies []Copy
+
+	from string
 }
 
-// copied is a file or a directory that the image takes from an earlier stage.
-type copied struct {
-	from, to string
-	uid, gid int
+// Copy is a file or a directory that the image takes from an earlier stage.
+type Copy struct {
+	From, To string
+	UID, GID int
 }
 
-// readDockerfile reads the last stage of a Dockerfile, which must be FROM scratch. args are
+// Read reads the last stage of a Dockerfile, which must be FROM scratch. args are
 // the values of its ARGs.
-func readDockerfile(path string, args map[string]string) (stage, error) {
+func Read(path string, args map[string]string) (Stage, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return stage{}, err
+		return Stage{}, err
 	}
-	var s stage
+	var s Stage
 	whole := regexp.MustCompile(`(?m)^\s*#.*\n`).ReplaceAllString(string(text), "")
 	for line := range strings.Lines(strings.ReplaceAll(whole, "\\\n", " ")) {
 		instruction, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if instruction == "FROM" {
-			s = stage{}
+			s = Stage{}
 		}
 		if err := s.add(instruction, strings.TrimSpace(rest), args); err != nil {
-			return stage{}, fmt.Errorf("%s: %s: %w", path, strings.TrimSpace(line), err)
+			return Stage{}, fmt.Errorf("%s: %s: %w", path, strings.TrimSpace(line), err)
 		}
 	}
 	if s.from != "scratch" {
-		return stage{}, fmt.Errorf("%s: its last stage is from %q, which deployments/checks/image can't get", path, s.from)
+		return Stage{}, fmt.Errorf("%s: its last stage is from %q, not from scratch", path, s.from)
 	}
 	return s, nil
 }
 
 // add does what an instruction says. Those that only the stage that builds has are passed
 // over: after them comes another FROM.
-func (s *stage) add(instruction, rest string, args map[string]string) error {
+func (s *Stage) add(instruction, rest string, args map[string]string) error {
 	words, err := shellwords.Parse(os.Expand(rest, func(name string) string { return args[name] }))
 	if err != nil {
 		return err
@@ -62,37 +64,37 @@ func (s *stage) add(instruction, rest string, args map[string]string) error {
 	case "", "ARG", "WORKDIR", "RUN":
 	case "FROM":
 		s.from = words[0]
-		s.config.Labels, s.config.Volumes, s.config.ExposedPorts = map[string]string{}, map[string]struct{}{}, map[string]struct{}{}
+		s.Config.Labels, s.Config.Volumes, s.Config.ExposedPorts = map[string]string{}, map[string]struct{}{}, map[string]struct{}{}
 	case "LABEL":
 		for _, word := range words {
 			name, value, _ := strings.Cut(word, "=")
-			s.config.Labels[name] = value
+			s.Config.Labels[name] = value
 		}
 	case "ENV":
-		s.config.Env = append(s.config.Env, words...)
+		s.Config.Env = append(s.Config.Env, words...)
 	case "COPY":
 		return s.addCopy(words)
 	case "USER":
-		s.config.User = rest
+		s.Config.User = rest
 	case "VOLUME":
-		s.config.Volumes[rest] = struct{}{}
+		s.Config.Volumes[rest] = struct{}{}
 	case "EXPOSE":
-		s.config.ExposedPorts[rest+"/tcp"] = struct{}{}
+		s.Config.ExposedPorts[rest+"/tcp"] = struct{}{}
 	case "STOPSIGNAL":
-		s.config.StopSignal = rest
+		s.Config.StopSignal = rest
 	case "HEALTHCHECK":
 		return s.addHealthcheck(rest)
 	case "ENTRYPOINT":
-		return json.Unmarshal([]byte(rest), &s.config.Entrypoint)
+		return json.Unmarshal([]byte(rest), &s.Config.Entrypoint)
 	case "CMD":
-		return json.Unmarshal([]byte(rest), &s.config.Cmd)
+		return json.Unmarshal([]byte(rest), &s.Config.Cmd)
 	default:
-		return errors.New("deployments/checks/image does not know this instruction")
+		return errors.New("deployments/checks/dockerfile does not know this instruction")
 	}
 	return nil
 }
 
-func (s *stage) addCopy(words []string) error {
+func (s *Stage) addCopy(words []string) error {
 	flags := newFlags()
 	from, owner := flags.String("from", "", ""), flags.String("chown", "0:0", "")
 	if err := flags.Parse(words); err != nil {
@@ -101,18 +103,18 @@ func (s *stage) addCopy(words []string) error {
 	if *from == "" {
 		return nil // the source, for the stage that builds
 	}
-	c := copied{from: flags.Arg(0), to: flags.Arg(1)}
-	if _, err := fmt.Sscanf(*owner, "%d:%d", &c.uid, &c.gid); err != nil {
+	c := Copy{From: flags.Arg(0), To: flags.Arg(1)}
+	if _, err := fmt.Sscanf(*owner, "%d:%d", &c.UID, &c.GID); err != nil {
 		return err
 	}
-	if strings.HasSuffix(c.to, "/") {
-		c.to += c.from[strings.LastIndex(c.from, "/")+1:]
+	if strings.HasSuffix(c.To, "/") {
+		c.To += c.From[strings.LastIndex(c.From, "/")+1:]
 	}
-	s.copies = append(s.copies, c)
+	s.Copies = append(s.Copies, c)
 	return nil
 }
 
-func (s *stage) addHealthcheck(rest string) error {
+func (s *Stage) addHealthcheck(rest string) error {
 	options, command, _ := strings.Cut(rest, "CMD ")
 	h := &v1.HealthConfig{}
 	flags := newFlags()
@@ -126,7 +128,7 @@ func (s *stage) addHealthcheck(rest string) error {
 		return err
 	}
 	h.Test = append([]string{"CMD"}, h.Test...)
-	s.config.Healthcheck = h
+	s.Config.Healthcheck = h
 	return nil
 }
 
