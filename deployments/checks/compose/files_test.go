@@ -53,6 +53,9 @@ func TestContainers(t *testing.T) {
 			if s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 || s.Restart != "unless-stopped" {
 				t.Errorf("%q: %s: health check %+v, restart %q", files, name, s.HealthCheck, s.Restart)
 			}
+			if strings.HasPrefix(name, "signal-client") && s.HealthCheck.Test[len(s.HealthCheck.Test)-1] != "--ready" {
+				t.Errorf("%q: %s that can poll nothing is healthy", files, name)
+			}
 			for _, port := range s.Ports {
 				if port.HostIP != "127.0.0.1" {
 					t.Errorf("%q: %s: port %s is published on %q", files, name, port.Published, port.HostIP)
@@ -173,7 +176,9 @@ func TestGrafana(t *testing.T) {
 			t.Errorf("%s is not where Grafana looks: %q", file, targets(grafana))
 		}
 		var d struct {
-			Templating struct{ List []struct{ Name, Type, Query any } }
+			Templating struct {
+				List []struct{ Name, Type, Query any }
+			}
 		}
 		text, err := os.ReadFile(file)
 		if err == nil {

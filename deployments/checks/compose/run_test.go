@@ -3,6 +3,7 @@ package compose
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -27,7 +28,8 @@ func TestSimulated(t *testing.T) {
 	if body, ok := get(t, console+"/api/v1/fleet", ""); ok {
 		t.Errorf("the console asks for no login: %s", body)
 	}
-	resp, err := http.PostForm(console+"/login", url.Values{"user": {"admin"}, "password": {adminPassword}})
+	jar, _ := cookiejar.New(nil) // it has no error
+	resp, err := (&http.Client{Jar: jar}).PostForm(console+"/login", url.Values{"user": {"admin"}, "password": {adminPassword}})
 	if err != nil || resp.StatusCode != http.StatusOK || resp.Request.URL.Path == "/login" {
 		t.Errorf("login: %v %+v", err, resp)
 	}
@@ -104,6 +106,9 @@ func (s *system) stored(server string, events uint64, copies int) {
 		s.Fatal(err)
 	}
 	defer nc.Close()
+	if got := nc.MaxPayload(); got != 8<<20 {
+		s.Errorf("the server takes messages of %d bytes, want 8 MiB as the embedded one", got)
+	}
 	js, err := jetstream.New(nc)
 	if err != nil {
 		s.Fatal(err)

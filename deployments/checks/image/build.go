@@ -28,9 +28,12 @@ type build struct {
 	created           time.Time // of the image and its files
 }
 
+func (b build) date() string { return b.created.Format(time.RFC3339) }
+
 // image builds the image of a platform around a program.
 func (b build) image(arch, program string) (v1.Image, error) {
-	s, err := dockerfile.Read(filepath.Join(b.root, "deployments/container/Dockerfile"), map[string]string{"VERSION": b.version, "REVISION": b.revision})
+	s, err := dockerfile.Read(filepath.Join(b.root, "deployments/container/Dockerfile"),
+		map[string]string{"VERSION": b.version, "REVISION": b.revision, "DATE": b.date()})
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +110,8 @@ func roots() []byte {
 
 // program compiles signal-client as the Dockerfile does.
 func (b build) program(arch, path string) error {
-	const pkg = "github.com/witfoo/signal-client/cmd/signal-client"
-	flags := fmt.Sprintf("-s -w -X %[1]s/internal/build.version=%[2]s -X %[1]s/internal/build.revision=%[3]s", pkg, b.version, b.revision)
+	const info = "github.com/witfoo/signal-client/cmd/signal-client/internal/build"
+	flags := fmt.Sprintf("-s -w -X %[1]s.version=%[2]s -X %[1]s.revision=%[3]s -X %[1]s.date=%[4]s", info, b.version, b.revision, b.date())
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", path, "./cmd/signal-client")
 	cmd.Dir, cmd.Stderr = b.root, os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)

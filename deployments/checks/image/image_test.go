@@ -38,7 +38,7 @@ func testBuild(t *testing.T) (b build, program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.revision = "0123456789ab" // of each commit the same, so that the linker's result is found in Go's cache
+	b.revision, b.created = "0123456789ab", time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 	program = filepath.Join(t.TempDir(), "signal-client")
 	if err := b.program(runtime.GOARCH, program); err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func checkConfig(t *testing.T, img v1.Image) {
 	if h := c.Healthcheck; h == nil || !slices.Equal(h.Test, []string{"CMD", "/signal-client", "healthcheck", "--ready"}) || h.Interval != 10*time.Second {
 		t.Errorf("health check %+v", h)
 	}
-	for label, want := range map[string]string{"title": "signal-client", "version": "v1.2.3", "revision": "0123456789ab", "source": "https://github.com/witfoo/signal-client"} {
+	for label, want := range map[string]string{"title": "signal-client", "version": "v1.2.3", "revision": "0123456789ab", "created": "2026-11-28T09:00:00Z", "source": "https://github.com/witfoo/signal-client"} {
 		if got := c.Labels["org.opencontainers.image."+label]; got != want {
 			t.Errorf("label %s is %q, want %q", label, got, want)
 		}
