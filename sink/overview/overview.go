@@ -9,6 +9,7 @@ package overview
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -35,6 +36,7 @@ type Overview struct {
 // Watcher keeps an Overview up to date. It changes nothing in NATS. It is safe for
 // concurrent use.
 type Watcher struct {
+	Log   *slog.Logger // of faults in the program; nil: none
 	store *jets.Store
 
 	mu      sync.Mutex
@@ -62,13 +64,15 @@ func New(store *jets.Store) *Watcher {
 func (l *Watcher) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for bucket, o := range l.buckets {
-		wg.Go(func() { l.follow(ctx, bucket, o) })
+		wg.Go(func() {
+			_ = pipeline.ContainRun(ctx, jets.OrDiscard(l.Log), "watch of "+bucket, func(ctx context.Context) error { return l.follow(ctx, bucket, o) })
+		})
 	}
 	wg.Wait()
 	return ctx.Err()
 }
 
-func (l *Watcher) follow(ctx context.Context, bucket string, o *bucketView) {
+func (l *Watcher) follow(ctx context.Context, bucket string, o *bucketView) error {
 	backoff := pipeline.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for l.store.Conn.Up(ctx) == nil {
 		var next map[string]any
@@ -93,9 +97,10 @@ func (l *Watcher) follow(ctx context.Context, bucket string, o *bucketView) {
 			l.settle(o, nil, err)
 		}
 		if pipeline.Sleep(ctx, backoff.Next()) != nil {
-			return
+			break
 		}
 	}
+	return ctx.Err()
 }
 
 func (l *Watcher) settle(o *bucketView, values map[string]any, away error) {

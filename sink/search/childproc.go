@@ -99,14 +99,21 @@ func (s *Service) startChild(ctx context.Context) (*child, error) {
 // await reads what the child writes, until it has ended.
 func (c *child) await(cmd *exec.Cmd, stdout, stderr io.Reader, ready chan<- ChildReady) {
 	var reading sync.WaitGroup
-	reading.Go(func() {
+	read := func(f func()) {
+		reading.Go(func() {
+			if pipeline.Contain(c.words.log, "search", func() error { f(); return nil }) != nil {
+				_ = c.kill() // it would wait for ever to write
+			}
+		})
+	}
+	read(func() {
 		var r ChildReady
 		if json.NewDecoder(bufio.NewReader(stdout)).Decode(&r) == nil && r.URL != "" {
 			ready <- r
 		}
 		_, _ = io.Copy(io.Discard, stdout)
 	})
-	reading.Go(func() { c.words.read(stderr) })
+	read(func() { c.words.read(stderr) })
 	reading.Wait()
 	c.words.ended(cmd.Wait())
 	close(c.gone)

@@ -79,7 +79,10 @@ func (l *lease) held(ctx context.Context, revision uint64, value []byte, write f
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		write(writing)
+		_ = pipeline.Contain(l.log, "search", func() error {
+			write(writing)
+			return nil
+		})
 	}()
 	valid := time.NewTimer(leaseTTL * 9 / 10)
 	renew := time.NewTicker(leaseTTL / 3)

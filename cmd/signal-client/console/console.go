@@ -101,7 +101,10 @@ func (c *Console) Run(ctx context.Context, store *jets.Store) error {
 	defer wg.Wait()
 	wg.Go(func() {
 		for pipeline.Sleep(ctx, seen.every) == nil {
-			seen = c.ensure(ctx, store, seen.err)
+			_ = pipeline.Contain(c.config.Log, "console", func() error {
+				seen = c.ensure(ctx, store, seen.err)
+				return nil
+			})
 		}
 	})
 	return v.Run(ctx)

@@ -112,10 +112,14 @@ func (s *Service) awaitStream(ctx context.Context, conn *jets.Conn) error {
 func (s *Service) beside(ctx context.Context, store *jets.Store) (end func()) {
 	endIndex, endConsole := func() {}, func() {}
 	if s.Index != nil {
-		endIndex = inBackground(ctx, func(ctx context.Context) error { return s.Index.Run(ctx, store) })
+		endIndex = inBackground(ctx, func(ctx context.Context) error {
+			return pipeline.ContainRun(ctx, s.Log, "search", func(ctx context.Context) error { return s.Index.Run(ctx, store) })
+		})
 	}
 	if s.Console != nil {
-		endConsole = inBackground(ctx, func(ctx context.Context) error { return s.Console.Run(ctx, store) })
+		endConsole = inBackground(ctx, func(ctx context.Context) error {
+			return pipeline.ContainRun(ctx, s.Log, "console", func(ctx context.Context) error { return s.Console.Run(ctx, store) })
+		})
 	}
 	return func() { endConsole(); endIndex() }
 }

@@ -55,6 +55,9 @@ func New(p *cli.Program, newConsole NewConsole) *cobra.Command {
 			}
 			s := &Service{Config: c, Log: c.Log.Logger(p.Out()), hup: hup}
 			s.Config.Process.Replica = replicaName(cmd.Context(), c)
+			if err := noDumps(); err != nil {
+				s.Log.Warn("core dumps of this process are not turned off", "err", err)
+			}
 			for _, u := range c.UnusedSettings(cmd) {
 				s.Log.Warn("a setting has no effect", "setting", u.Setting, "why", u.Why, "try", u.Try)
 			}

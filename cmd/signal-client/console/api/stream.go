@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/console/view"
+	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/jets"
 )
 
 func (a *api) status(w http.ResponseWriter, r *http.Request) {
@@ -37,13 +39,16 @@ func (a *api) statusStream(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	go func() {
 		defer close(changes)
-		for c := range a.View.Changes(ctx, r.Header.Get("Last-Event-ID")) {
-			select {
-			case changes <- c:
-			case <-ctx.Done():
-				return
+		_ = pipeline.Contain(jets.OrDiscard(a.Log), "console: stream of statuses", func() error {
+			for c := range a.View.Changes(ctx, r.Header.Get("Last-Event-ID")) {
+				select {
+				case changes <- c:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
-		}
+			return nil
+		})
 	}()
 	defer func() {
 		for range changes { // it ends with the request

@@ -151,7 +151,7 @@ func (a *activity) add(instance string, p position) {
 
 // Run follows the positions until ctx ends. Whatever is missed while NATS is away is read
 // afterwards.
-func (a *activity) Run(ctx context.Context) {
+func (a *activity) Run(ctx context.Context) error {
 	since := time.Now().Add(-hour * time.Minute)
 	backoff := pipeline.Backoff{Min: time.Second, Max: 10 * time.Second}
 	for a.conn.Up(ctx) == nil {
@@ -161,9 +161,10 @@ func (a *activity) Run(ctx context.Context) {
 			backoff.Reset()
 		}
 		if pipeline.Sleep(ctx, backoff.Next()) != nil {
-			return
+			break
 		}
 	}
+	return ctx.Err()
 }
 
 // follow reads positions from a time on, and moves it.

@@ -26,13 +26,14 @@ type letters struct {
 }
 
 // Run counts until ctx ends. While NATS is away, the last counts stay.
-func (l *letters) Run(ctx context.Context) {
+func (l *letters) Run(ctx context.Context) error {
 	for l.conn.Up(ctx) == nil {
 		l.count(ctx)
 		if pipeline.Sleep(ctx, lettersEvery) != nil {
-			return
+			break
 		}
 	}
+	return ctx.Err()
 }
 
 func (l *letters) count(ctx context.Context) {

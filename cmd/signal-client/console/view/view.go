@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/overview"
@@ -44,10 +45,12 @@ type View struct {
 // New returns a View; Run keeps it up to date.
 func New(c Config) *View {
 	conn, kind := c.Store.Conn, c.Store.Kind
+	watcher := overview.New(c.Store)
+	watcher.Log = c.Log
 	return &View{
 		config: c, log: jets.OrDiscard(c.Log),
 		orgs:     &buckets.Integrations{Store: c.Store},
-		watcher:  overview.New(c.Store),
+		watcher:  watcher,
 		activity: &activity{conn: conn, kind: kind.Name, each: map[string]*progress{}},
 		letters:  &letters{conn: conn, kind: kind.Name},
 		epoch:    rand.Text()[:8],
@@ -63,9 +66,9 @@ const lookEvery = time.Second
 func (v *View) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { _ = v.watcher.Run(ctx) }) // its error is ctx's
-	wg.Go(func() { v.activity.Run(ctx) })
-	wg.Go(func() { v.letters.Run(ctx) })
+	for what, run := range map[string]func(context.Context) error{"watch of buckets": v.watcher.Run, "activity": v.activity.Run, "dead letters": v.letters.Run} {
+		wg.Go(func() { _ = pipeline.ContainRun(ctx, v.log, "console: "+what, run) }) // its error is ctx's
+	}
 	first := time.NewTicker(50 * time.Millisecond) // until everything was read once
 	defer first.Stop()
 	ticks := time.NewTicker(lookEvery)
@@ -77,7 +80,11 @@ func (v *View) Run(ctx context.Context) error {
 		case <-first.C:
 		case <-ticks.C:
 		}
-		if v.look(time.Now()); v.Fleet().Complete {
+		_ = pipeline.Contain(v.log, "console: picture of the fleet", func() error {
+			v.look(time.Now())
+			return nil
+		})
+		if v.Fleet().Complete {
 			first.Stop()
 		}
 	}

@@ -25,11 +25,11 @@ type task struct {
 }
 
 // run sends until ctx ends.
-func (c *channel) run(ctx context.Context) {
+func (c *channel) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case t := <-c.queue:
 			c.notify(ctx, t)
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/source"
 )
@@ -71,15 +72,18 @@ func (n *Notifier) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case a := <-n.queue:
-			if err := n.refresh(ctx); err != nil {
+			if err := pipeline.Contain(n.log, "notifications", func() error { return n.refresh(ctx) }); err != nil {
 				n.lost(a, "err", err)
 				continue
 			}
-			for _, r := range n.rules.Rules {
-				if r.Matches(a.Kind, a.Instance, a.Severity) {
-					n.dispatch(ctx, r, a)
+			_ = pipeline.Contain(n.log, "notifications", func() error {
+				for _, r := range n.rules.Rules {
+					if r.Matches(a.Kind, a.Instance, a.Severity) {
+						n.dispatch(ctx, r, a)
+					}
 				}
-			}
+				return nil
+			})
 		}
 	}
 }
@@ -109,7 +113,7 @@ func (n *Notifier) dispatch(ctx context.Context, r buckets.Rule, a Advisory) {
 		if c == nil {
 			c = &channel{notifier: n, queue: make(chan task, waitingEach)}
 			n.channels[name] = c
-			n.running.Go(func() { c.run(ctx) })
+			n.running.Go(func() { _ = pipeline.ContainRun(ctx, n.log, "notifications by "+name, c.run) })
 		}
 		select {
 		case c.queue <- task{to, r, a}:

@@ -302,3 +302,31 @@ func smtpSession(conn net.Conn) string {
 	}
 	return said.String()
 }
+
+// faulty panics at the first request.
+type faulty struct {
+	http.RoundTripper
+	once sync.Once
+}
+
+func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.once.Do(func() { panic("a fault in the program") })
+	return f.RoundTripper.RoundTrip(r)
+}
+
+// A fault in the program loses one notification, and ends neither the process nor the channel.
+func TestNotificationsSurviveAPanic(t *testing.T) {
+	hook := receive(t)
+	stored, all := notifying(t, 1, buckets.Rules{
+		Channels: []buckets.Channel{{Name: "ops", Type: buckets.ChannelWebhook, URL: pipeline.NewSecret(hook.URL)}},
+		Rules:    []buckets.Rule{{Name: "all", Channels: []string{"ops"}}},
+	})
+	before := pipeline.Panics()
+	all[0].http = &http.Client{Transport: &faulty{RoundTripper: http.DefaultTransport}}
+	all[0].Notify(advisory("silent", "acme", "warning"))
+	all[0].Notify(advisory("silent", "globex", "warning"))
+	results(t, stored, "sending all ops acme", "sent all ops globex")
+	if n := pipeline.Panics() - before; n != 1 {
+		t.Errorf("%d panics were contained", n)
+	}
+}

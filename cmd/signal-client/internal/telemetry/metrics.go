@@ -58,7 +58,7 @@ func NewMetrics() *Metrics {
 	m.process = newProcessMetrics()
 	m.registry.MustRegister(m.instance.all()...)
 	m.registry.MustRegister(m.process.all()...)
-	m.registry.MustRegister(buildInfo(build.Read()), collectors.NewGoCollector(),
+	m.registry.MustRegister(buildInfo(build.Read()), contained(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -149,6 +149,13 @@ func (m *Metrics) WatchReady(reasons func() []string) {
 	m.watch(func(set setGauge) { set(d, truth(len(reasons()) == 0)) }, d)
 }
 
+// contained is the counter of contained panics.
+func contained() prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: Namespace, Name: "contained_panics_total",
+		Help: "Faults in the program, in console, search or notifications, that ended a part of its work but not polling; the log has their stacks."},
+		func() float64 { return float64(pipeline.Panics()) })
+}
+
 // WatchSearch adds the figures of the search index.
 func (m *Metrics) WatchSearch(progress func() search.Progress) {
 	up := describe("search_up", "Whether the search index works: it follows the stream, or is being built.")

@@ -139,7 +139,7 @@ func TestDashboards(t *testing.T) {
 		}
 	}
 	slices.Sort(unasked)
-	if want := []string{"signal_client_build_info", "signal_client_schema_drift_total"}; !slices.Equal(unasked, want) {
+	if want := []string{"signal_client_build_info", "signal_client_contained_panics_total", "signal_client_schema_drift_total"}; !slices.Equal(unasked, want) {
 		t.Errorf("on no dashboard: %v, want only %v", unasked, want)
 	}
 }
