@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -29,8 +28,8 @@ func (s *simulate) introduce(orgs []*simulated.Org) error {
 	if at, err := netip.ParseAddrPort(strings.TrimPrefix(first.URL, "http://")); err == nil && !at.Addr().IsLoopback() {
 		s.p.Say("signal-client polls over plain http on loopback only: use --listen 0.0.0.0:%d and reach it as 127.0.0.1.", at.Port())
 	}
-	token := cmp.Or(s.tokens[0], "any")
-	env, before, after := "OKTA_API_TOKEN="+quoted(token), "echo "+quoted(token)+" | ", "--token-from -"
+	token := quoted(s.tokens[0])
+	env, before, after := "OKTA_API_TOKEN="+token, "echo "+token+" | ", "--token-from -"
 	if s.app != nil {
 		file := quoted(s.appKey)
 		env = fmt.Sprintf("OKTA_CLIENT_ID=%s OKTA_KEY_ID=%s OKTA_PRIVATE_KEY_FILE=%s", s.app.ClientID, s.app.KeyID, file)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -106,11 +107,12 @@ func (s *simulate) check() error {
 	k.Add(err != nil || portErr != nil, "--listen="+s.listen, "it must be host:port", "--listen=127.0.0.1:8100")
 	k.Add(s.orgs < 1, fmt.Sprintf("--orgs=%d", s.orgs), "it must be a number above 0", "--orgs=1, the default")
 	k.Add(first > 0 && s.orgs > 1 && int(first)+s.orgs-1 > 65535, fmt.Sprintf("--orgs=%d", s.orgs), "each org has a port of its own, and they end at 65535", "a lower port in --listen")
-	k.Add(!(s.rate >= 0), fmt.Sprintf("--rate=%v", s.rate), "it must be a number of events per second, or 0", "--rate=10, the default")
+	k.Add(!(s.rate >= 0 && s.rate <= mostRate), fmt.Sprintf("--rate=%v", s.rate), fmt.Sprintf("it must be a number of events per second, from 0 to %d", mostRate), "--rate=10, the default")
 	k.Add(s.history < 0, fmt.Sprintf("--history=%d", s.history), "it must be a number of events, or 0", "--history=4000, the default")
 	over := time.Duration(s.over)
 	k.Add(over <= 0 || over > 90*24*time.Hour, "--over="+s.over.String(), "it must be a duration above 0, and at most 90d: Okta keeps no more", "--over=24h, the default")
 	k.Add(s.limit < 0, fmt.Sprintf("--limit=%d", s.limit), "it must be a number of requests per minute, or 0", "--limit=600, the default")
+	k.Add(slices.Contains(s.tokens, ""), "--token=", "it must not be empty", "--token=simulated, the default")
 	k.Add(!(s.share >= 0 && s.share <= 1), fmt.Sprintf("--fault-share=%v", s.share), "it must be between 0 and 1", "--fault-share=0.1, the default")
 	k.Add(s.dpop && s.appKey == "", "--dpop", "there is no service app that could need it", "--app-key <file>, which signal-client keys okta writes")
 	for _, wanted := range s.faults {
@@ -130,8 +132,10 @@ func (s *simulate) check() error {
 	return errors.Join(k.Errs...)
 }
 
-// kept is how many events are in memory, in all orgs together; at 2.5 KB each.
-const kept = 200_000
+const (
+	mostRate = 100_000
+	kept     = 100_000 // events in memory, of all orgs together; at 2.5 KB each
+)
 
 // specs describes the orgs.
 func (s *simulate) specs() []simulated.Spec {

@@ -61,6 +61,7 @@ func Start(ctx context.Context, address string, specs []Spec) (*Orgs, error) {
 	for i, spec := range specs {
 		ln, err := listen(ctx, address, i)
 		if err != nil {
+			quiet()
 			for _, ln := range listeners {
 				_ = ln.Close()
 			}
