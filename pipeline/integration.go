@@ -24,6 +24,8 @@ type Integration struct {
 	AnotherOrg   string        // settings.another_org: this origin is confirmed to be another org than before; empty: none
 	Static       bool          // from the environment: it can't be changed in INTEGRATIONS
 	LinkHosts    []string      // further hosts that a next link may name
+	Proxy        string        // URL of the proxy to the org, without a password; empty: the environment's, if any
+	CAFile       string        // PEM file of further authorities to trust, read at each start of the instance's poller
 	Token        Secret        // API token; empty when TokenFile is set
 	TokenFile    string        // read at each start of the instance's poller
 	TokenNext    Secret        // API token that replaces Token once it has worked; zero: none; only beside Token
@@ -33,6 +35,8 @@ type Integration struct {
 	KeyID          string
 	PrivateKey     Secret // empty when PrivateKeyFile is set
 	PrivateKeyFile string // read at each start of the instance's poller
+
+	ProxyPassword Secret // of Proxy's user; empty: it has none
 }
 
 // CredentialFile returns the file that holds the credential; empty: none does.

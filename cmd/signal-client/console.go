@@ -25,7 +25,7 @@ func newConsole(c config.Config, index *search.Service, log *slog.Logger) (run.C
 		log.Warn("console: without TLS, whoever can listen on the network can read passwords and sessions",
 			"try", "SIGNAL_CLIENT_TLS_CERT and SIGNAL_CLIENT_TLS_KEY; or a proxy that speaks TLS, and SIGNAL_CLIENT_CONSOLE_URL=https://…")
 	}
-	return console.New(console.Config{Access: accessConfig(c), Index: index, Replicas: c.Stream.Replicas, Log: log})
+	return console.New(console.Config{Access: accessConfig(c), Index: index, Replicas: c.Stream.Replicas, Network: c.Network.Source(), Log: log})
 }
 
 // accessConfig says who may use the console.

@@ -90,9 +90,9 @@ var arrows = []arrow{
 	{program + "/console/access", internals("", "problem")},
 	{program + "/console/view", append(internals("", "problem", "kinds", "orgs"), program+"/console/access")},
 	{program + "/console/notificationpages", append(internals("", "problem", "notify", "telemetry"), program+"/console/access", program+"/console/page")},
-	{program + "/console/api", append(internals("", "problem", "kinds", "build", "orgs", "notify"), program+"/console/access", program+"/console/view")},
+	{program + "/console/api", append(internals("source", "problem", "kinds", "build", "orgs", "notify"), program+"/console/access", program+"/console/view")},
 	{program + "/console/fleetpages", append(internals("", "kinds", "orgs"), program+"/console/access", program+"/console/page", program+"/console/view")},
-	{program + "/console", append(internals("", "problem", "kinds", "build", "config", "orgs", "notify", "telemetry"), program+"/console/...")}, // neither cli nor term
+	{program + "/console", append(internals("source", "problem", "kinds", "build", "config", "orgs", "notify", "telemetry"), program+"/console/...")}, // neither cli nor term
 
 	{program + "/run", append(internals("source/breaker"), program+"/internal/...", "source", "source/limiter", "source/page")},
 	{program + "/demo", append(internals(""), program+"/internal/...", program+"/run")},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 
@@ -136,9 +137,10 @@ func (c *Client) postToken(ctx context.Context, form url.Values, proof string) (
 	req.Header.Set("User-Agent", c.UserAgent)
 	req.Header.Set("DPoP", proof)
 	req.GetBody = nil // an assertion is sent once
-	resp, err := c.http.Do(req)
+	var progress source.Progress
+	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, progress.Trace())))
 	if err != nil {
-		return oauth.Answer{}, c.readable(err)
+		return oauth.Answer{}, c.readable(progress.Failed(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := page.Read(ctx, resp, 0, &page.Reservation{Most: maxRefuse})

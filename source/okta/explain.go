@@ -3,7 +3,6 @@ package okta
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 
@@ -25,6 +24,12 @@ const (
 // explain is the kind's Explain.
 func explain(err error) source.Verdict {
 	answer, answered := errors.AsType[*Error](err)
+	if v := source.Unreached(err); !answered && v.Remedy != "" {
+		if dns, named := errors.AsType[*net.DNSError](err); named && dns.IsNotFound {
+			v.Meaning, v.Remedy = v.Meaning+": check settings.fqdn", remedyHost
+		}
+		return v
+	}
 	if !answered {
 		return source.Verdict{Meaning: meaningOf(err, &Error{}), Remedy: remedyUnanswered(err)}
 	}
@@ -61,9 +66,8 @@ func remedyOf(answer *Error) string {
 
 // remedyUnanswered returns what to do if there was no answer, or one of status 200.
 func remedyUnanswered(err error) string {
-	dns, named := errors.AsType[*net.DNSError](err)
 	switch {
-	case named && dns.IsNotFound, errors.Is(err, source.ErrNoPage):
+	case errors.Is(err, source.ErrNoPage):
 		return remedyHost
 	case errors.Is(err, source.ErrLinkHost):
 		return "if that host is one of the org's: signal-client integrations set <name> link_hosts=<host>"
@@ -74,10 +78,7 @@ func remedyUnanswered(err error) string {
 // meaningOf takes an answer of status 0 for none.
 func meaningOf(err error, answer *Error) string {
 	answered := answer.Status != 0
-	dns, named := errors.AsType[*net.DNSError](err)
 	switch {
-	case named && dns.IsNotFound:
-		return fmt.Sprintf("there is no host %s: check settings.fqdn", dns.Name)
 	case errors.Is(err, pipeline.ErrCredential) && answered && answer.Foreign():
 		return "something on the way to Okta forbids the request, such as a gateway, a proxy or a network zone: let it admit this machine's address; the token may be fine"
 	case errors.Is(err, pipeline.ErrCredential) && answer.Status == http.StatusForbidden:

@@ -32,6 +32,10 @@ var fields = []pipeline.Field{
 		Settable: true, Flag: "rate-share", Desc: "part of the org's rate limit that may be used, above 0, at most 1"},
 	{Path: "settings.link_hosts", Type: "hosts", Advice: `write a list of host names, such as ["login.acme.com"]`,
 		Settable: true, Flag: "link-host", Desc: "further host names that a next link may name, comma separated"},
+	{Path: "settings.proxy", Type: "proxy", Advice: "write a URL such as http://proxy.acme.com:3128",
+		Settable: true, Flag: "proxy", Desc: "proxy to this org instead of HTTPS_PROXY: http, https or socks5, with a user but no password, such as http://svc@proxy.acme.com:3128"},
+	{Path: "settings.ca_file", Type: "path", Advice: "write the path of a file of certificates in PEM",
+		Settable: true, Flag: "ca-file", Desc: "file of further certificate authorities to trust for this org (PEM), read by the service on the machine where it runs"},
 	{Path: "settings.another_org", Type: "url"},
 	{Path: "credentials", Type: "object", Advice: `write {"api_token": "…"}, {"api_token_file": "…"} or {"client_id": "…", "key_id": "…", "private_key_file": "…"}`},
 	{Path: "credentials.api_token", Type: "secret", Advice: "write the org's API token, or api_token_file"},
@@ -45,6 +49,7 @@ var fields = []pipeline.Field{
 	{Path: "credentials.private_key_file", Type: "path", Advice: "write the path of the file that holds the service app's private key",
 		Settable: true, Flag: "private-key-file", Desc: "file that holds the service app's private key (PEM or JWK), read by the service on the machine where it runs", Instead: "credentials.private_key"},
 	{Path: "credentials.private_key", Type: "secret", Advice: "write the private key of the service app (PEM or JWK), or private_key_file"},
+	{Path: "credentials.proxy_password", Type: "secret", Advice: "write the password of the user in settings.proxy"},
 	{Path: "enabled", Type: "truth", Default: true, Advice: "write true or false",
 		Settable: true},
 }

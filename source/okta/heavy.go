@@ -60,5 +60,6 @@ func tooHeavy(err error) bool {
 		return refusal.Status == http.StatusGatewayTimeout ||
 			refusal.Status == http.StatusInternalServerError && refusal.Code == "E0000009"
 	}
-	return errors.Is(err, source.ErrLate)
+	at, known := errors.AsType[*source.PhaseError](err)
+	return errors.Is(err, source.ErrLate) && (!known || at.Phase == source.PhaseStart || at.Phase >= source.PhaseHeader)
 }

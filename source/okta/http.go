@@ -23,6 +23,8 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var conn atomic.Value // httptrace.GotConnInfo of the request's connection
+	var progress source.Progress
+	ctx = httptrace.WithClientTrace(ctx, progress.Trace())
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn.Store(i) }})
 	left := page.NewTimeout(c.Timeout, func() { cancel(source.ErrLate) })
 	page, status, err := c.exchange(ctx, link, c.reservation(link, left))
@@ -30,6 +32,9 @@ func (c *Client) get(ctx context.Context, link pipeline.Link) (pipeline.Page, er
 	c.trace.Requested(c.Instance, fold(status, err), c.Timeout-left.Left())
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
+	}
+	if status == 0 || errors.Is(err, source.ErrLate) {
+		err = progress.Failed(err)
 	}
 	if got, ok := conn.Load().(httptrace.GotConnInfo); ok && errors.Is(err, source.ErrLate) {
 		hangUp(got.Conn)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/source/okta/oauth"
 )
 
@@ -32,7 +33,9 @@ func ParseIntegration(instance string, data []byte) (pipeline.Integration, error
 		Limit:        int(d.number("settings.limit")),
 		RateShare:    d.number("settings.rate_share"),
 		LinkHosts:    d.linkHosts(),
+		CAFile:       d.text("settings.ca_file"),
 	}
+	i.Proxy, i.ProxyPassword = d.proxy(i.Origin)
 	i.AnotherOrg, _ = ParseOrigin(d.text("settings.another_org")) // an unreadable origin confirms nothing
 	i.Source = cmp.Or(d.source(), i.Origin)
 	d.credential(&i)
@@ -79,8 +82,8 @@ func (d *draft) origin() string {
 // source returns the origin of the fqdn beside a base_url; empty: none.
 func (d *draft) source() string {
 	fqdn, _ := d.at("settings.fqdn").(string)
-	source, _ := parseFQDN(fqdn) // an overridden fqdn need not be right
-	return source
+	origin, _ := parseFQDN(fqdn) // an overridden fqdn need not be right
+	return origin
 }
 
 func (d *draft) interval() time.Duration {
@@ -132,6 +135,28 @@ func (d *draft) linkHosts() []string {
 		hosts = append(hosts, host)
 	}
 	return hosts
+}
+
+// proxy reads the proxy and the password of its user.
+func (d *draft) proxy(origin string) (string, pipeline.Secret) {
+	const field, secret = "settings.proxy", "credentials.proxy_password"
+	given, password := d.text(field), pipeline.NewSecret(strings.TrimRight(d.text(secret), "\r\n"))
+	if given == "" {
+		if !password.IsZero() && d.at(field) == nil {
+			d.complain(secret, "is of no use without settings.proxy", "write the proxy into settings.proxy")
+		}
+		return "", pipeline.Secret{}
+	}
+	proxy, user, err := source.ParseProxy(given)
+	switch {
+	case err != nil:
+		d.complain(field, err.Error(), "")
+	case strings.HasPrefix(origin, "http://"):
+		d.complain(field, "is not for plain http, whose requests a proxy could read", "leave it out")
+	case user == "" && !password.IsZero():
+		d.complain(field, "names no user for the password", "write the user before the host, as in http://svc@proxy.acme.com:3128")
+	}
+	return proxy, password
 }
 
 // credential reads the one credential that there must be, unless the org is not polled.

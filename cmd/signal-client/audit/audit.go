@@ -116,8 +116,12 @@ func (a *auditCommand) client(ctx context.Context, i pipeline.Integration, store
 	if err != nil {
 		return nil, err
 	}
+	http, err := a.Network.Source().Client(ctx, i)
+	if err != nil {
+		return nil, err
+	}
 	return kinds.All.Of(i).Client(i, token, source.Options{
-		Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store.Of(i.Kind)), Origin: i.Origin, Replica: "command"},
+		HTTP: http, Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store.Of(i.Kind)), Origin: i.Origin, Replica: "command"},
 		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: build.Read().UserAgent(),
 	}), nil
 }

@@ -23,14 +23,16 @@ import (
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/scan"
 	"github.com/witfoo/signal-client/sink/search"
+	"github.com/witfoo/signal-client/source"
 )
 
 // Config is what a Console is made of.
 type Config struct {
 	Access access.Config   // who may; pages are rendered by the console
 	Index  *search.Service // the search index of this process, which its caller runs
-	HTTP   *http.Client    // tests the credentials of orgs; nil: the API's own
 	Log    *slog.Logger
+	// Network makes the clients that test orgs and receivers; nil: its zero value.
+	Network *source.Network
 	// Replicas is how many copies the bucket CONSOLE gets; 0: 1.
 	Replicas int
 }
@@ -132,7 +134,7 @@ func (c *Console) ensure(ctx context.Context, store *jets.Store, before error) l
 // mux serves what needs the store, to users who may.
 func (c *Console) mux(store *jets.Store, v *view.View) http.Handler {
 	mux := http.NewServeMux()
-	rest := api.New(api.Config{Store: store, View: v, Index: c.config.Index.Index, HTTP: c.config.HTTP, Log: c.config.Log})
+	rest := api.New(api.Config{Store: store, View: v, Index: c.config.Index.Index, Network: c.config.Network, Log: c.config.Log})
 	mux.Handle("/api/", rest)
 	mux.Handle("/select/", rest)
 	mux.Handle("/health", rest) // Grafana's data source asks for it

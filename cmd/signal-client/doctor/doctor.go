@@ -57,11 +57,12 @@ const (
 // doctor is one run of all checks.
 type doctor struct {
 	doctorFlags
-	nats   config.NATS
-	server config.Server
-	stream config.Stream
-	okta   config.Okta
-	search config.Search
+	nats    config.NATS
+	server  config.Server
+	stream  config.Stream
+	okta    config.Okta
+	search  config.Search
+	network config.Network
 
 	console   *consoleclient.Client
 	oktaFault error // why the environment's org is invalid; nil: it is valid, or there is none
@@ -111,7 +112,7 @@ func (d *doctor) load(cmd *cobra.Command) error {
 		return problem.Usage(fmt.Sprintf("--timeout=%s", d.timeout), "it is at least 100ms", "--timeout=10s")
 	}
 	d.oktaFault = config.Load(cmd, &d.okta)
-	if err := config.Load(cmd, &d.nats, &d.server, &d.stream, &d.search); err != nil {
+	if err := config.Load(cmd, &d.nats, &d.server, &d.stream, &d.search, &d.network); err != nil {
 		return err
 	}
 	var err error

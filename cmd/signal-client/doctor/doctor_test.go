@@ -34,6 +34,7 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
+	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/sink/locks"
 )
 
@@ -235,7 +236,9 @@ func TestDoctorLooksAtTLS(t *testing.T) {
 		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 		server.StartTLS()
 		var d observation
-		d.tls(t.Context(), server.URL, &tls.Config{RootCAs: pool})
+		client := source.NewHTTPClient()
+		client.Transport.(*http.Transport).TLSClientConfig.RootCAs = pool
+		d.tls(t.Context(), server.URL, client)
 		server.Close()
 		if f := d.finding(groupInstance, "", "tls"); f.Result != c.want || !strings.Contains(f.Found, c.found) {
 			t.Errorf("%v left, trusted %v: %+v", c.left, c.trusted, f)
@@ -368,7 +371,7 @@ func TestDoctorJudges(t *testing.T) {
 		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Offline: true}}}), outcomeWarning, "n2 is offline"},
 		{copies(3, jetstream.ClusterInfo{Name: "c", Leader: "n1", Replicas: []*jetstream.PeerInfo{{Name: "n2", Current: true, Lag: 5000}}}), outcomeWarning, "5,000 operations behind"},
 		{func(d *observation) { d.tls(t.Context(), "http://127.0.0.1:1", nil) }, outcomeOK, "plain http"},
-		{func(d *observation) { d.dns(t.Context(), "http://127.0.0.1:1") }, outcomeOK, "is an address"},
+		{func(d *observation) { d.dns(t.Context(), "http://127.0.0.1:1", source.NewHTTPClient()) }, outcomeOK, "is an address"},
 		{func(d *observation) { d.request(orgs.ProbeResult{Verdict: orgs.VerdictThrottled}) }, outcomeWarning, orgs.VerdictThrottled},
 	} {
 		var d observation

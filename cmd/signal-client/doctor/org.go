@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -111,9 +112,16 @@ func (s *surroundings) ask(ctx context.Context, i pipeline.Integration, add func
 		return
 	}
 	const before = "an earlier check failed"
-	way := add("dns", func(d *observation) { d.dns(ctx, i.Origin) })
+	client, fault := s.network.Source().Client(ctx, i)
+	way := add("dns", func(d *observation) {
+		if fault != nil {
+			d.wrong(problem.Innermost(fault), "write a file of certificates in PEM that this user can read, or run doctor where the service runs, as its user")
+			return
+		}
+		d.dns(ctx, i.Origin, client)
+	})
 	if way != outcomeWrong {
-		way = add("tls", func(d *observation) { d.tls(ctx, i.Origin, &tls.Config{MinVersion: tls.VersionTLS12}) })
+		way = add("tls", func(d *observation) { d.tls(ctx, i.Origin, client) })
 	} else {
 		add("tls", func(d *observation) { d.skip(before) })
 	}
@@ -126,7 +134,7 @@ func (s *surroundings) ask(ctx context.Context, i pipeline.Integration, add func
 		add("headers", func(d *observation) { d.skip(why) })
 		return
 	}
-	client, seen := witnessed()
+	client, seen := witnessed(client)
 	t := orgs.Probe(ctx, i, token, client)
 	add("request", func(d *observation) { d.request(t) })
 	add("headers", func(d *observation) { d.headers(i, t, seen) })
@@ -175,21 +183,21 @@ func (d *observation) token(i pipeline.Integration, err error, set bool) {
 }
 
 // proxied returns the proxy for an org; empty: none.
-func proxied(ctx context.Context, origin string) (string, error) {
+func proxied(ctx context.Context, origin string, client *http.Client) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, origin, nil)
 	if err != nil {
 		return "", err
 	}
-	proxy, err := source.Proxy(req)
+	proxy, err := client.Transport.(*http.Transport).Proxy(req)
 	if err != nil || proxy == nil {
 		return "", err
 	}
 	return proxy.Host, nil
 }
 
-func (d *observation) dns(ctx context.Context, origin string) {
+func (d *observation) dns(ctx context.Context, origin string, client *http.Client) {
 	u, _ := url.Parse(origin)
-	switch proxy, err := proxied(ctx, origin); {
+	switch proxy, err := proxied(ctx, origin, client); {
 	case err != nil:
 		d.wrong(err.Error(), "correct HTTPS_PROXY")
 		return
@@ -220,13 +228,13 @@ const (
 )
 
 // tls checks the certificates that the org presents.
-func (d *observation) tls(ctx context.Context, origin string, config *tls.Config) {
+func (d *observation) tls(ctx context.Context, origin string, client *http.Client) {
 	u, _ := url.Parse(origin)
 	if u.Scheme != "https" {
 		d.fact("plain http, which loopback alone may use")
 		return
 	}
-	if proxy, err := proxied(ctx, origin); proxy != "" || err != nil {
+	if proxy, err := proxied(ctx, origin, client); proxy != "" || err != nil {
 		d.skip(strings.TrimSpace("the proxy "+proxy) + " is in between; the request shows")
 		return
 	}
@@ -234,13 +242,11 @@ func (d *observation) tls(ctx context.Context, origin string, config *tls.Config
 	if u.Port() == "" {
 		address = net.JoinHostPort(u.Hostname(), "443")
 	}
-	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
+	state, err := handshake(ctx, client, address, u.Hostname())
 	if err != nil {
-		d.wrong(term.Printable(err.Error()), tlsRemedy(err))
+		d.wrong(term.Printable(err.Error()), cmp.Or(source.Unreached(err).Remedy, "check the network (firewall, proxy)"))
 		return
 	}
-	defer conn.Close()
-	state := conn.(*tls.Conn).ConnectionState()
 	leaf := state.PeerCertificates[0]
 	end := leaf.NotAfter
 	for _, c := range state.VerifiedChains[0] {
@@ -259,11 +265,19 @@ func issuer(organization []string, name string) string {
 	return name
 }
 
-func tlsRemedy(err error) string {
-	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
-		return "check the host name, and whether a proxy presents its own certificate: its authority must be in this machine's trust store"
+// handshake returns the state of a TLS connection as the client opens it.
+func handshake(ctx context.Context, client *http.Client, address, name string) (tls.ConnectionState, error) {
+	transport := client.Transport.(*http.Transport)
+	plain, err := transport.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return tls.ConnectionState{}, err
 	}
-	return "check the network (firewall, proxy)"
+	defer plain.Close()
+	config := transport.TLSClientConfig.Clone()
+	config.ServerName = name
+	conn := tls.Client(plain, config)
+	err = conn.HandshakeContext(ctx)
+	return conn.ConnectionState(), err
 }
 
 // witness records the headers of the last answer.
@@ -274,11 +288,11 @@ type witness struct {
 	took   time.Duration
 }
 
-func witnessed() (*http.Client, *witness) {
-	client := source.NewHTTPClient()
+func witnessed(client *http.Client) (*http.Client, *witness) {
 	w := &witness{RoundTripper: client.Transport}
-	client.Transport = w
-	return client, w
+	seen := *client
+	seen.Transport = w
+	return &seen, w
 }
 
 // RoundTrip implements http.RoundTripper.

@@ -70,6 +70,7 @@ func addSettables(cmd *cobra.Command) {
 	}
 	_ = cmd.MarkFlagFilename("token-file")
 	_ = cmd.MarkFlagFilename("private-key-file")
+	_ = cmd.MarkFlagFilename("ca-file")
 }
 
 // fromFlags sets the fields given as flags, and reports whether there are any.

@@ -21,7 +21,7 @@ All of them are checked before any is written.
 
 CSV: a header row, then one org per row. The column instance is the name; the others
 are the fields of set: fqdn, name, poll_interval, since, filter, limit, rate_share,
-link_hosts, enabled, and api_token or api_token_file. An empty cell means the default.
+link_hosts, proxy, ca_file, enabled, and api_token or api_token_file. An empty cell means the default.
 
 JSON: a list of values as in INTEGRATIONS, each with its "instance": the output of
 export.

@@ -60,8 +60,9 @@ type integrations struct {
 	in   *os.File // the keyboard, or a test's substitute
 	nats config.NATS
 	// The variables of the embedded server, streams and buckets are environment variables only.
-	server config.Server
-	stream config.Stream
+	server  config.Server
+	stream  config.Stream
+	network config.Network // for test
 }
 
 func (r *integrations) flags(cmd *cobra.Command) *cobra.Command {

@@ -18,9 +18,9 @@ programs. An empty value removes a field, so that its default applies. Of two
 equivalent fields, such as fqdn and base_url, the one that is set stays.
 
 Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
-filter, limit, rate_share, link_hosts, api_token_file, client_id, key_id,
-private_key_file, enabled. A token is never an argument, which others on the machine
-could see: --token-from.
+filter, limit, rate_share, link_hosts, proxy, ca_file, api_token_file, client_id,
+key_id, private_key_file, enabled. A token or a password is never an argument, which
+others on the machine could see: --token-from, --proxy-password-from.
 
 To change a stored token without a gap, give the new one by --token-next-from. It is
 tried by one request beside the poll, and becomes the token once it has worked; one
@@ -41,6 +41,7 @@ Examples:
 
 func (r *integrations) newSet() *cobra.Command {
 	var from tokensFrom
+	var passwordFrom string
 	var another bool
 	cmd := &cobra.Command{
 		Use:               "set <name> [<field>=<value>...]",
@@ -50,7 +51,7 @@ func (r *integrations) newSet() *cobra.Command {
 		Args:              cli.Named(0),
 		ValidArgsFunction: r.completeFields(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.set(cmd, args[0], args[1:], from, another)
+			return r.set(cmd, args[0], args[1:], from, passwordFrom, another)
 		},
 	}
 	cmd.Flags().BoolVar(&another, "another-org", false, "confirm that this host is another org than before: it starts at since, under the same name")
@@ -58,6 +59,8 @@ func (r *integrations) newSet() *cobra.Command {
 	addTokenFrom(cmd, &from.now)
 	cmd.Flags().StringVar(&from.next, "token-next-from", "", "store the API token to change to, once it has worked, from this `file`, or from standard input (-)")
 	_ = cmd.MarkFlagFilename("token-next-from")
+	cmd.Flags().StringVar(&passwordFrom, "proxy-password-from", "", "store the password of the proxy's user from this `file`, or from standard input (-)")
+	_ = cmd.MarkFlagFilename("proxy-password-from")
 	return r.flags(cmd)
 }
 
@@ -78,7 +81,7 @@ func (r *integrations) completeFields() cobra.CompletionFunc {
 	}
 }
 
-func (r *integrations) set(cmd *cobra.Command, instance string, assignments []string, from tokensFrom, another bool) error {
+func (r *integrations) set(cmd *cobra.Command, instance string, assignments []string, from tokensFrom, passwordFrom string, another bool) error {
 	if err := oneOfEach(cmd); err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func (r *integrations) set(cmd *cobra.Command, instance string, assignments []st
 	if err := assignAll(cmd, asked, assignments); err != nil {
 		return err
 	}
-	if !flags && len(assignments) == 0 && from == (tokensFrom{}) && !another {
+	if !flags && len(assignments) == 0 && from == (tokensFrom{}) && passwordFrom == "" && !another {
 		return problem.Usage("nothing to set", "no field is given", cmd.CommandPath()+" "+instance+" poll_interval=1m")
 	}
 	var token pipeline.Secret
@@ -97,8 +100,18 @@ func (r *integrations) set(cmd *cobra.Command, instance string, assignments []st
 			return err
 		}
 	}
+	var password string
+	if passwordFrom != "" {
+		var err error
+		if password, err = r.readPassword(passwordFrom); err != nil {
+			return err
+		}
+	}
 	return r.change(cmd, instance, "Changed", func(v orgs.Value) error {
 		fromFlags(cmd, v)
+		if password != "" {
+			v.Put(orgs.ProxyPasswordPath, password)
+		}
 		switch {
 		case from.next != "":
 			v.SetTokenNext(token)

@@ -3,11 +3,13 @@ package integrations
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/cli"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -39,6 +41,10 @@ func (r *integrations) newTest() *cobra.Command {
 		ValidArgsFunction: cli.CompleteInstances(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i, token, err := r.tested(cmd, args[0])
+			var client *http.Client
+			if err == nil {
+				client, err = r.network.Source().Client(cmd.Context(), i)
+			}
 			if err != nil {
 				if asJSON {
 					untried := orgs.ProbeResult{Instance: args[0], Verdict: orgs.VerdictUntried, Error: term.Printable(err.Error())}
@@ -46,7 +52,7 @@ func (r *integrations) newTest() *cobra.Command {
 				}
 				return err
 			}
-			t := orgs.Probe(cmd.Context(), i, token, nil)
+			t := orgs.Probe(cmd.Context(), i, token, client)
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
@@ -69,6 +75,9 @@ func (r *integrations) tested(cmd *cobra.Command, instance string) (pipeline.Int
 	w, err := with(r, cmd, func(ctx context.Context, all *buckets.Integrations) (buckets.Written, error) {
 		return orgs.Find(ctx, all, instance)
 	})
+	if err == nil {
+		err = config.Load(cmd, &r.network)
+	}
 	if err != nil {
 		return pipeline.Integration{}, nil, err
 	}

@@ -51,6 +51,32 @@ func (r *integrations) askToken(ctx context.Context) (pipeline.Secret, error) {
 	return tokenIn(bytes.NewReader(typed), "the terminal")
 }
 
+// readPassword reads the password of a proxy's user from a file; "-": standard input.
+func (r *integrations) readPassword(from string) (string, error) {
+	in := r.in
+	if from != "-" {
+		f, err := os.Open(from)
+		if err != nil {
+			return "", noPassword(from, err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, mostToken))
+	password := strings.TrimRight(string(data), "\r\n")
+	if err == nil && password == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return "", noPassword(from, err)
+	}
+	return password, nil
+}
+
+func noPassword(where string, err error) error {
+	return &problem.Error{Op: "read the proxy's password from " + where, Err: err, Hint: "--proxy-password-from <file>", Code: problem.BadUsage}
+}
+
 // tokenIn reads input that is nothing but a token; the parser checks whether it is valid.
 func tokenIn(from io.Reader, where string) (pipeline.Secret, error) {
 	data, err := io.ReadAll(io.LimitReader(from, mostToken))

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ type assembly struct {
 	store     *jets.Store
 	seen      *jets.SnapshotSeen
 	locks     *locks.Locks
-	http      *http.Client
+	http      *http.Client    // of all orgs; nil: each org's by network
+	network   *source.Network // nil beside http
 	timeout   time.Duration // of one request
 	metrics   *telemetry.Metrics
 	board     *telemetry.StatusBoard
@@ -70,7 +72,7 @@ func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.
 // requests are not urgent.
 func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, share float64, later bool) source.Client {
 	return s.kinds.Of(i).Client(i, token, source.Options{
-		HTTP:      s.http,
+		HTTP:      cmp.Or(s.http, s.instances.Of(i.Instance).HTTP()),
 		Timeout:   s.timeout,
 		Limiter:   s.origins.Of(i).limiter,
 		Share:     share,
@@ -123,6 +125,9 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 		return s.kinds.Of(i).Mark(err)
 	}
 	for {
+		if err := s.reach(ctx, i); err != nil {
+			return s.kinds.Of(i).Mark(err)
+		}
 		err := s.poll(ctx, i, token, able)
 		rotated, ok := errors.AsType[*rotatedTo](err)
 		if !ok {
@@ -130,6 +135,44 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 		}
 		token = rotated.Credential
 	}
+}
+
+// reach has the instance's org asked through its proxy, and by its authorities.
+func (s *assembly) reach(ctx context.Context, i pipeline.Integration) error {
+	if s.network == nil {
+		return nil
+	}
+	client, err := s.network.Client(ctx, i)
+	if err == nil {
+		s.instances.Of(i.Instance).Reach(client)
+	}
+	return err
+}
+
+// authorityLook is how often a file of authorities is read.
+const authorityLook = 5 * time.Second
+
+// lookAtAuthorities begins the poll anew when the file of the instance's authorities has
+// others. While it can't be read, because it is being replaced, polling continues with
+// those read before.
+func (s *assembly) lookAtAuthorities(ctx context.Context, i pipeline.Integration, token pipeline.Credential, end context.CancelCauseFunc) (stop func()) {
+	if s.network == nil || i.CAFile == "" {
+		return func() {}
+	}
+	said := rarely{every: time.Hour}
+	return everyWhile(ctx, authorityLook, func() {
+		client, err := s.network.Client(ctx, i)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			said.Do(err.Error(), func() {
+				s.log.Warn(i.Kind.Name+": the authorities can't be read; polling continues with those read before", "instance", i.Instance, "err", err)
+			})
+		case client != s.instances.Of(i.Instance).HTTP():
+			s.log.Info(i.Kind.Name+": the file of the authorities has others", "instance", i.Instance, "file", i.CAFile)
+			end(&rotatedTo{token})
+		}
+	})
 }
 
 // poll polls with a token until the token changes.
@@ -147,6 +190,7 @@ func (s *assembly) poll(ctx context.Context, i pipeline.Integration, token pipel
 		}
 		able = r.Watch(able)
 	}
+	defer s.lookAtAuthorities(ctx, i, token, cancel)()
 	defer s.auditing(ctx, i, token)()
 	if err := s.Runner(i, token, able).Run(ctx); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type instance struct {
 	mu      sync.Mutex
 	breaker *instanceBreaker                 // nil: no request was made yet
 	session *instanceSession                 // nil: none yet
+	http    *http.Client                     // how its org is reached; nil: not known yet
 	look    func() (changed bool, err error) // at the token's file; nil: it is not polled, or has none
 }
 
@@ -60,6 +62,20 @@ func (n *instance) Session(i pipeline.Integration, token pipeline.Credential) *s
 		n.session = &instanceSession{origin: i.Origin, token: token}
 	}
 	return &n.session.Session
+}
+
+// Reach sets the client for requests to the instance's org.
+func (n *instance) Reach(client *http.Client) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.http = client
+}
+
+// HTTP returns the client that Reach has set; nil: none.
+func (n *instance) HTTP() *http.Client {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.http
 }
 
 // Wake has the instance polled at once, past its breaker. It never blocks. Wakes that

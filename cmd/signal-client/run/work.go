@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,7 +43,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	defer inBackground(afterwards, locks.Run)()
 	context.AfterFunc(ctx, locks.Leave)
 	advisories.Replica = locks.Replica
-	notifier := notify.New(&buckets.Notifications{Store: store}, locks.Replica, nil, s.Log)
+	notifier := notify.New(&buckets.Notifications{Store: store}, locks.Replica, s.Config.Network.Source().Receivers(), s.Log)
 	advisories.Sent = notifier.Notify
 	defer inBackground(ctx, notifier.Run)()
 	defer inBackground(afterwards, advisories.Run)()
@@ -116,13 +115,21 @@ func (s *Service) assemble(store *jets.Store, seen *jets.SnapshotSeen, locks *lo
 		exchanges[kind] = buckets.NewBudgets(store.Of(kind))
 	}
 	return &assembly{
-		kinds: s.kinds(), store: store, seen: seen, locks: locks, http: cmp.Or(s.HTTP, source.NewHTTPClient()), timeout: time.Duration(s.Config.Process.RequestTimeout),
+		kinds: s.kinds(), store: store, seen: seen, locks: locks, http: s.HTTP, network: s.network(), timeout: time.Duration(s.Config.Process.RequestTimeout),
 		metrics: s.metrics, board: b, trace: trace, log: s.Log,
 		origins:    origins{exchanges: exchanges, replica: locks.Replica()},
 		bounds:     within,
 		backlogs:   &backlogs{kept: &buckets.Backfills{Store: store}, room: within.backlogs, replica: locks.Replica, log: s.Log},
 		auditEvery: time.Duration(s.Config.Process.AuditEvery),
 	}
+}
+
+// network returns what makes the clients of orgs; nil: there is one client for all.
+func (s *Service) network() *source.Network {
+	if s.HTTP != nil {
+		return nil
+	}
+	return s.Config.Network.Source()
 }
 
 // fleet returns the fleet that polls the instances of INTEGRATIONS and of the

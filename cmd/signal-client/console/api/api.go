@@ -13,6 +13,7 @@ import (
 	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/search"
+	"github.com/witfoo/signal-client/source"
 )
 
 // Config is what the API serves.
@@ -20,8 +21,9 @@ type Config struct {
 	Store *jets.Store
 	View  *view.View
 	Index func() (*search.Index, error) // to ask; its error says why not
-	HTTP  *http.Client                  // tests the credentials of orgs; nil: one of its own
 	Log   *slog.Logger                  // nil: none
+
+	Network *source.Network // makes the clients that test orgs and receivers; nil: its zero value
 }
 
 // api answers requests.
@@ -75,6 +77,9 @@ func (a *api) routes() []route {
 // access.Access let through.
 func New(c Config) http.Handler {
 	c.Log = jets.OrDiscard(c.Log)
+	if c.Network == nil {
+		c.Network = new(source.Network)
+	}
 	a := &api{Config: c, searches: &buckets.Searches{Store: c.Store}, notifications: &buckets.Notifications{Store: c.Store}}
 	mux := http.NewServeMux()
 	paths := map[string]methods{}

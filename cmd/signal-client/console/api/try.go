@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 )
 
 // testIntegration tests the values of a form, or a stored integration, and writes a line
@@ -31,7 +32,13 @@ func (a *api) testIntegration(w http.ResponseWriter, r *http.Request) {
 			Remedy: "let this process read the file, or enter the token itself"})
 		return
 	}
-	for line := range orgs.Checks(r.Context(), i, token, a.HTTP) {
+	client, err := a.Network.Client(r.Context(), i)
+	if err != nil {
+		_ = e.Encode(orgs.Check{Check: "authorities readable", Result: orgs.CheckWrong, Detail: problem.Innermost(err),
+			Remedy: "write the path of a file of certificates in PEM that the machines which poll can read"})
+		return
+	}
+	for line := range orgs.Checks(r.Context(), i, token, client) {
 		if e.Encode(line) != nil {
 			return // the client is gone
 		}

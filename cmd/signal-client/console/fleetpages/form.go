@@ -21,6 +21,7 @@ type formShown struct {
 	Token    secretShown
 	Next     secretShown // the token to change to
 	Key      secretShown // of a service app
+	Password secretShown // of the proxy's user
 	Tile     tile        // of an existing one
 	Away     string      // why its figures are old; empty: they are current
 	Newest   *eventShown
@@ -52,6 +53,7 @@ func (p *pages) edit(w http.ResponseWriter, r *http.Request, d view.Document) {
 		Token:    secretShown{Set: d.SecretSet("credentials.api_token"), File: d.Text("credentials.api_token_file")},
 		Next:     secretShown{Set: d.SecretSet("credentials.api_token_next")},
 		Key:      secretShown{Set: d.SecretSet("credentials.private_key"), File: d.Text("credentials.private_key_file")},
+		Password: secretShown{Set: d.SecretSet("credentials.proxy_password")},
 		ReadOnly: d.Static || !access.From(r.Context()).Role.May(access.RoleAdmin),
 	}
 	if f.Heading == "" {
@@ -122,7 +124,7 @@ func label(path string) string {
 		"name": "Name", "settings.fqdn": "FQDN", "settings.base_url": "FQDN", "credentials.api_token": "API Token", "credentials.api_token_file": "API Token file", "credentials.api_token_next": "Next Token",
 		"credentials.client_id": "Client ID", "credentials.key_id": "Key ID", "credentials.private_key": "Private Key", "credentials.private_key_file": "Private Key File",
 		"poll_interval": "Polling Interval", "poll_interval_minutes": "Polling Interval", "enabled": "Enabled", "settings.since": "Look-back",
-		"settings.filter": "Filter", "settings.rate_share": "Share of the rate limit", "settings.limit": "Page size", "instance": "Instance",
+		"settings.filter": "Filter", "settings.rate_share": "Share of the rate limit", "settings.limit": "Page size", "settings.proxy": "Proxy", "settings.ca_file": "CA File", "credentials.proxy_password": "Proxy Password", "instance": "Instance",
 	}
 	if name, ok := names[path]; ok {
 		return name

@@ -27,6 +27,7 @@ type CommandContext struct {
 	server   config.Server // only from the environment, like the following
 	okta     config.Okta
 	Stage    config.Process
+	Network  config.Network
 }
 
 // Flags adds the common flags. The org may also be an argument.
@@ -89,7 +90,7 @@ func (d *CommandContext) kind(ctx context.Context, store *jets.Store) *pipeline.
 
 // Connect connects to NATS.
 func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error) {
-	if err := config.Load(cmd, &d.nats, &d.server, &d.okta, &d.Stage); err != nil {
+	if err := config.Load(cmd, &d.nats, &d.server, &d.okta, &d.Stage, &d.Network); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), VisitTime)

@@ -133,6 +133,16 @@ func (c *Process) faults() []error {
 	return k.Errs
 }
 
+func (c *Network) faults() []error {
+	var k problem.Checks
+	if c.CAFile != "" {
+		if err := source.CheckAuthorities(context.Background(), c.CAFile); err != nil {
+			k.Add(true, pathSetting("SIGNAL_CLIENT_CA_FILE", c.CAFile), "it can't be used: "+err.Error(), "SIGNAL_CLIENT_CA_FILE=<a file of certificates in PEM that this user can read>")
+		}
+	}
+	return k.Errs
+}
+
 func (c *Log) faults() []error { return nil }
 
 // faultsTogether checks settings of several sections against each other.

@@ -9,6 +9,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
+	"github.com/witfoo/signal-client/source"
 )
 
 //go:generate go test ../.. -run ^TestReadmeConfiguration$ -update
@@ -23,6 +24,7 @@ type Config struct {
 	Server  Server
 	Stream  Stream
 	Process Process
+	Network Network
 	Okta    Okta
 	Console Console
 	Token   ConsoleToken
@@ -32,7 +34,7 @@ type Config struct {
 
 // Sections returns pointers to the sections.
 func (c *Config) Sections() []section {
-	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Okta, &c.Console, &c.Token, &c.Search, &c.Log}
+	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Network, &c.Okta, &c.Console, &c.Token, &c.Search, &c.Log}
 }
 
 // NATS is the connection to NATS, with the nats command's variables.
@@ -91,6 +93,17 @@ type Process struct {
 	PageMemory     byteSize `envconfig:"SIGNAL_CLIENT_PAGE_MEMORY" default:"256MiB" desc:"most bytes of pages in memory, of all instances together; at least 128MiB"`
 	SilentAfter    Duration `envconfig:"SIGNAL_CLIENT_SILENT_AFTER" default:"0s" desc:"report an org as silent, once, after this long without an event; 0s: never"`
 	AuditEvery     Duration `envconfig:"SIGNAL_CLIENT_AUDIT_EVERY" default:"0s" desc:"how often to audit each org's hour before the last one, best 1h; 0s: never"`
+}
+
+// Network is how orgs are reached, beside HTTPS_PROXY and NO_PROXY.
+type Network struct {
+	CAFile       string `envconfig:"SIGNAL_CLIENT_CA_FILE" desc:"file of further certificate authorities to trust in requests to Okta (PEM), such as that of a proxy that opens TLS"`
+	AllowPrivate yes    `envconfig:"SIGNAL_CLIENT_ALLOW_PRIVATE" default:"0" desc:"1: the host name of an org may stand for a private address; otherwise such requests are refused"`
+}
+
+// Source returns what makes the HTTP clients.
+func (c Network) Source() *source.Network {
+	return &source.Network{CAFile: c.CAFile, AllowPrivate: bool(c.AllowPrivate)}
 }
 
 // Okta configures one instance from the environment.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,6 +58,19 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 		return errors.New("it must be a number of bytes, such as 200GiB")
 	}
 	*b = byteSize(n)
+	return nil
+}
+
+// yes is a choice.
+type yes bool
+
+// UnmarshalText parses 1 or 0, and the words of strconv.ParseBool.
+func (y *yes) UnmarshalText(text []byte) error {
+	set, err := strconv.ParseBool(string(text))
+	if err != nil {
+		return errors.New("it must be 1 or 0")
+	}
+	*y = yes(set)
 	return nil
 }
 

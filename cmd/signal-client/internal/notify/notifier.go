@@ -40,7 +40,7 @@ type Notifier struct {
 
 // New returns a notifier; client may be nil. Run sends.
 func New(stored *buckets.Notifications, replica func() string, client *http.Client, log *slog.Logger) *Notifier {
-	return &Notifier{stored: stored, replica: replica, http: cmp.Or(client, source.NewHTTPClient()), log: log,
+	return &Notifier{stored: stored, replica: replica, http: cmp.Or(client, new(source.Network).Receivers()), log: log,
 		pauses: []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute},
 		queue:  make(chan Advisory, waiting), channels: map[string]*channel{}}
 }

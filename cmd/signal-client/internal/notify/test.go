@@ -24,7 +24,7 @@ type Tested struct {
 // nil as client: one of its own.
 func Test(ctx context.Context, client *http.Client, c buckets.Channel, by string) Tested {
 	if client == nil {
-		client = source.NewHTTPClient()
+		client = new(source.Network).Receivers()
 		defer client.CloseIdleConnections()
 	}
 	begin := time.Now()

@@ -52,7 +52,7 @@ func (v Value) Merged(edit Value, whole bool) Value {
 		}
 	}
 	for _, f := range kinds.Default.Fields {
-		if name, ok := strings.CutPrefix(f.Path, credentials); ok && given != "" && kindOfCredential(name) != given && edit.At(f.Path) == nil {
+		if name, ok := strings.CutPrefix(f.Path, credentials); ok && given != "" && !slices.Contains([]string{given, ""}, kindOfCredential(name)) && edit.At(f.Path) == nil {
 			merged.Put(f.Path, nil)
 		}
 	}
@@ -62,9 +62,12 @@ func (v Value) Merged(edit Value, whole bool) Value {
 // credentials begins the paths of the fields of a credential.
 const credentials = "credentials."
 
-// kindOfCredential returns which of the alternatives a member of credentials belongs to.
+// kindOfCredential returns which of the alternatives a member of credentials belongs to;
+// empty: it is the proxy's, beside any of them.
 func kindOfCredential(name string) string {
 	switch name {
+	case "proxy_password":
+		return ""
 	case "api_token", "api_token_next":
 		return "token"
 	case "client_id", "key_id", "private_key", "private_key_file":
@@ -77,7 +80,7 @@ func kindOfCredential(name string) string {
 func givenCredential(edit Value) string {
 	group, _ := edit["credentials"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(group)) {
-		if at := group[name]; at != nil && at != "" {
+		if at := group[name]; at != nil && at != "" && kindOfCredential(name) != "" {
 			return kindOfCredential(name)
 		}
 	}

@@ -2,8 +2,11 @@ package orgs
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -37,6 +40,8 @@ func TestMerged(t *testing.T) {
 			`{"enabled":true,"name":"Acme","poll_interval":"5m","x":{"of":"others"},"settings":{"fqdn":"acme.okta.com","filter":"f"},"credentials":{"api_token":"new"}}`},
 		{"a file instead", `{"credentials":{"api_token_file":"/run/t","api_token":""}}`, false,
 			`{"enabled":true,"name":"Acme","poll_interval":"5m","x":{"of":"others"},"settings":{"fqdn":"acme.okta.com","filter":"f"},"credentials":{"api_token_file":"/run/t"}}`},
+		{"a proxy's password beside the token", `{"settings":{"proxy":"http://svc@p:1"},"credentials":{"proxy_password":"pw"}}`, false,
+			`{"enabled":true,"name":"Acme","poll_interval":"5m","x":{"of":"others"},"settings":{"fqdn":"acme.okta.com","filter":"f","proxy":"http://svc@p:1"},"credentials":{"api_token":"s3cret","proxy_password":"pw"}}`},
 		{"the same in minutes", `{"poll_interval_minutes":1,"settings":{"base_url":"http://127.0.0.1:1"}}`, false,
 			`{"enabled":true,"name":"Acme","poll_interval_minutes":1,"x":{"of":"others"},"settings":{"base_url":"http://127.0.0.1:1","filter":"f"},"credentials":{"api_token":"s3cret"}}`},
 	} {
@@ -53,6 +58,28 @@ func TestMasked(t *testing.T) {
 		`"settings":{"fqdn":"acme.okta.com","since":"24h","limit":999,"rate_share":0.5},"credentials":{"api_token":{"set":true}}}`
 	if got := v.Masked(); !got.Equal(value(t, want)) {
 		t.Errorf("got  %s\nwant %s", got.Encode(), want)
+	}
+}
+
+// A password in the URL of a proxy, where it must not be, is not shown either; and a new
+// token leaves the proxy's password.
+func TestProxySecrets(t *testing.T) {
+	v := value(t, `{"settings":{"fqdn":"acme.okta.com","proxy":"http://svc:s3cret@p:1"},"credentials":{"api_token_file":"/run/t","proxy_password":"s3cret"}}`)
+	if shown := string(v.Masked().Encode()); strings.Contains(shown, "s3cret") || !strings.Contains(shown, `"proxy_password":{"set":true}`) {
+		t.Error(shown)
+	}
+	for _, c := range Diff(nil, v) {
+		if strings.Contains(fmt.Sprint(c.From, c.To), "s3cret") {
+			t.Errorf("the record of the change shows %+v", c)
+		}
+	}
+	v.SetToken(pipeline.NewSecret("new"))
+	if v.At(ProxyPasswordPath) != "s3cret" || v.At(TokenFilePath) != nil {
+		t.Errorf("a new token leaves %s", v.Encode())
+	}
+	v.Put(proxyPath, "http://svc@p:1")
+	if at := v.WithoutSecrets().At(proxyPath); at != "http://svc@p:1" {
+		t.Errorf("the user is not shown: %v", at)
 	}
 }
 

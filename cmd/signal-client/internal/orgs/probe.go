@@ -3,7 +3,6 @@ package orgs
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -92,7 +91,7 @@ func (t *ProbeResult) judge(err error) {
 	if t.Status = v.Status; t.Status != 0 {
 		t.judgeAnswer(err)
 	} else {
-		t.judgeNetwork(err)
+		t.judgeNetwork(err, v.Remedy)
 	}
 	hint := cmp.Or(t.Hint, v.Remedy, "try again; if it fails again, check what answers there")
 	t.Hint = strings.ReplaceAll(hint, "<name>", t.Instance)
@@ -114,16 +113,16 @@ func (t *ProbeResult) judgeAnswer(err error) {
 	}
 }
 
-func (t *ProbeResult) judgeNetwork(err error) {
+// judgeNetwork judges what is no answer; the kind's remedy is known.
+func (t *ProbeResult) judgeNetwork(err error, remedy string) {
 	dns, named := errors.AsType[*net.DNSError](err)
-	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, network := errors.AsType[net.Error](err)
 	switch {
-	case named && dns.IsNotFound:
-		t.Verdict, t.Code = verdictUnreachable, problem.Unreachable
-		t.Error = "there is no host " + dns.Name
-	case untrusted:
-		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the host name, and whether a proxy presents its own certificate"
+	case source.Unreached(err).Remedy != "":
+		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, remedy
+		if named && dns.IsNotFound {
+			t.Error = "there is no host " + dns.Name
+		}
 	case network, errors.Is(err, source.ErrLate):
 		t.Verdict, t.Code, t.Hint = verdictUnreachable, problem.Unreachable, "check the address and the network (firewall, proxy, DNS)"
 	case errors.Is(err, source.ErrNoPage):

@@ -15,6 +15,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/source"
 )
 
 // Fields are the fields that can be set by name: all except secrets.
@@ -27,6 +28,9 @@ const (
 	TokenFilePath = "credentials.api_token_file"
 	keyPath       = "credentials.private_key"
 	keyFilePath   = "credentials.private_key_file"
+	proxyPath     = "settings.proxy"
+
+	ProxyPasswordPath = "credentials.proxy_password" // beside any of them
 )
 
 // FieldOf finds a field by its path, its last part, or its flag.
@@ -112,7 +116,8 @@ func (v Value) replaceCredential(by pipeline.Field) {
 		return
 	}
 	for _, f := range kinds.Default.Fields {
-		if other, ok := strings.CutPrefix(f.Path, credentials); ok && kindOfCredential(other) != kindOfCredential(name) {
+		other, ok := strings.CutPrefix(f.Path, credentials)
+		if ok && !slices.Contains([]string{kindOfCredential(name), ""}, kindOfCredential(other)) {
 			v.Put(f.Path, nil)
 		}
 	}
@@ -220,6 +225,11 @@ func (v Value) WithoutSecrets() Value {
 			shown.Put(path, term.WithoutUser(at))
 		}
 	}
+	if at, ok := shown.At(proxyPath).(string); ok {
+		if _, _, err := source.ParseProxy(at); err != nil { // it may hold a password
+			shown.Put(proxyPath, term.WithoutUser(at))
+		}
+	}
 	hosts, _ := shown.At("settings.link_hosts").([]any)
 	for n, at := range hosts {
 		if at, ok := at.(string); ok {
@@ -314,6 +324,8 @@ func (v Value) Labelled(field string) string {
 		return "the API token to change to"
 	case keyPath:
 		return "the private key"
+	case ProxyPasswordPath:
+		return "the proxy's password"
 	}
 	name := field
 	if f, ok := FieldOf(strings.TrimSuffix(field, "[0]")); ok && f.Flag != "" {

@@ -55,7 +55,7 @@ func meaningOfNetwork(err error) string {
 		return "nothing listens at the org's address"
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, pipeline.ErrConfig) {
-		return "the credential's file can't be read"
+		return "a file of the integration can't be read"
 	}
 	return ""
 }

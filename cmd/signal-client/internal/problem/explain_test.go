@@ -38,7 +38,7 @@ func TestInWords(t *testing.T) {
 		}
 	}
 	_, err := kinds.Default.Credential(t.Context(), pipeline.Integration{Kind: kinds.Default, TokenFile: "/nowhere/token"})
-	if got := Explain(err); !strings.Contains(got, "the credential's file can't be read") || !strings.Contains(got, "/nowhere/token") {
+	if got := Explain(err); !strings.Contains(got, "a file of the integration can't be read") || !strings.Contains(got, "/nowhere/token") {
 		t.Errorf("missing token file: %s", got)
 	}
 }

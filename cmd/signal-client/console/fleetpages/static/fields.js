@@ -41,6 +41,9 @@ const fields = {
   "settings.filter": { id: "filter", value: () => text("filter") || null },
   "settings.rate_share": { id: "share", value: () => number("share") },
   "settings.limit": { id: "limit", value: () => number("limit") },
+  "settings.proxy": { id: "proxy", value: () => text("proxy") || null },
+  "settings.ca_file": { id: "ca-file", value: () => text("ca-file") || null },
+  "credentials.proxy_password": { id: "proxy-password", value: () => text("proxy-password") || null },
 };
 
 const present = () => Object.entries(fields).filter(([, f]) => at(f.id) && "value" in at(f.id));
@@ -55,7 +58,7 @@ export function label(path) {
 }
 
 // Secrets are never shown: an empty field keeps the stored one.
-const secrets = ["credentials.api_token", "credentials.api_token_next", "credentials.private_key"];
+const secrets = ["credentials.api_token", "credentials.api_token_next", "credentials.private_key", "credentials.proxy_password"];
 
 /** changes returns the fields that differ from those before. */
 export function changes(before, now = values()) {
@@ -78,7 +81,7 @@ export function body(byPath, { remove = false } = {}) {
 export function fill(d) {
   const s = d.settings || {}, c = d.credentials || {};
   const shown = {
-    name: d.name, fqdn: s.fqdn || s.base_url, "base-url": s.base_url, token: "", "token-next": "", "private-key": "", "client-id": c.client_id, "key-id": c.key_id, "private-key-file": c.private_key_file, since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit,
+    name: d.name, fqdn: s.fqdn || s.base_url, "base-url": s.base_url, token: "", "token-next": "", "private-key": "", "client-id": c.client_id, "key-id": c.key_id, "private-key-file": c.private_key_file, since: s.since, filter: s.filter, share: s.rate_share, limit: s.limit, proxy: s.proxy, "ca-file": s.ca_file, "proxy-password": "",
     interval: d.poll_interval || (d.poll_interval_minutes && `${d.poll_interval_minutes}m`),
   };
   for (const [id, value] of Object.entries(shown)) if (at(id)) at(id).value = value ?? "";
