@@ -122,7 +122,7 @@ func (a *auditCommand) client(ctx context.Context, i pipeline.Integration, store
 	}
 	return kinds.All.Of(i).Client(i, token, source.Options{
 		HTTP: http, Limiter: &limiter.Limiter{Exchange: buckets.NewBudgets(store.Of(i.Kind)), Origin: i.Origin, Replica: "command"},
-		Share:   share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: build.Read().UserAgent(),
+		Share: share, Timeout: time.Duration(a.Stage.RequestTimeout), UserAgent: build.Read().UserAgent(),
 	}), nil
 }
 

@@ -34,8 +34,8 @@ import (
 	"github.com/witfoo/signal-client/schemas"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
-	"github.com/witfoo/signal-client/source"
 	"github.com/witfoo/signal-client/sink/locks"
+	"github.com/witfoo/signal-client/source"
 )
 
 // With topics.Permissions, doctor finds that the service may do all that it needs, and

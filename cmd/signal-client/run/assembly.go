@@ -28,7 +28,7 @@ type assembly struct {
 	locks     *locks.Locks
 	http      *http.Client    // of all orgs; nil: each org's by network
 	network   *source.Network // nil beside http
-	timeout   time.Duration // of one request
+	timeout   time.Duration   // of one request
 	metrics   *telemetry.Metrics
 	board     *telemetry.StatusBoard
 	trace     *pipeline.Trace // the hooks of all listeners, metrics and board included
@@ -72,7 +72,7 @@ func (s *assembly) heard(ctx context.Context) error { return s.seen.Wait(ctx, s.
 // requests are not urgent.
 func (s *assembly) client(i pipeline.Integration, token pipeline.Credential, share float64, later bool) source.Client {
 	return s.kinds.Of(i).Client(i, token, source.Options{
-		HTTP:      cmp.Or(s.http, s.instances.Of(i.Instance).HTTP()),
+		HTTP:      s.httpOf(i),
 		Timeout:   s.timeout,
 		Limiter:   s.origins.Of(i).limiter,
 		Share:     share,
@@ -149,6 +149,11 @@ func (s *assembly) reach(ctx context.Context, i pipeline.Integration) error {
 	return err
 }
 
+// httpOf returns the client that reach has set; nil: none yet.
+func (s *assembly) httpOf(i pipeline.Integration) *http.Client {
+	return cmp.Or(s.http, s.instances.Of(i.Instance).HTTP())
+}
+
 // authorityLook is how often a file of authorities is read.
 const authorityLook = 5 * time.Second
 
@@ -168,7 +173,7 @@ func (s *assembly) lookAtAuthorities(ctx context.Context, i pipeline.Integration
 			said.Do(err.Error(), func() {
 				s.log.Warn(i.Kind.Name+": the authorities can't be read; polling continues with those read before", "instance", i.Instance, "err", err)
 			})
-		case client != s.instances.Of(i.Instance).HTTP():
+		case client != s.httpOf(i):
 			s.log.Info(i.Kind.Name+": the file of the authorities has others", "instance", i.Instance, "file", i.CAFile)
 			end(&rotatedTo{token})
 		}

@@ -215,7 +215,7 @@ func (r *rotation) try(ctx context.Context, next nextCredential) error {
 	}
 	kind, now := r.kinds.Of(r.i), time.Now()
 	_, err := kind.Probe(ctx, r.i, next.Credential, now.Add(-tryReach), now, source.Options{
-		HTTP: r.http, Timeout: r.timeout, Limiter: r.origins.Of(r.i).limiter, Share: r.i.RateShare,
+		HTTP: r.httpOf(r.i), Timeout: r.timeout, Limiter: r.origins.Of(r.i).limiter, Share: r.i.RateShare,
 		InFlight: r.bounds.requests, Memory: r.bounds.pages,
 		Trace: &pipeline.Trace{Requested: r.trace.Requested}, UserAgent: "signal-client/" + build.Read().Version,
 	})
