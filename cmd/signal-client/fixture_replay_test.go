@@ -118,7 +118,7 @@ func goOn(ts *testscript.TestScript, neg bool, args []string) {
 func onNATS(ts *testscript.TestScript, do func(context.Context, *jets.Conn) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := jets.Connect(ctx, "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"), nats.Timeout(patience))
+	conn, err := jets.Connect(ctx, "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"), login(ts.MkAbs("data")), nats.Timeout(patience))
 	ts.Check(err)
 	defer conn.Close()
 	ts.Check(do(ctx, conn))

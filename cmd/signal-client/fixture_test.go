@@ -23,6 +23,7 @@ import (
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/clitest"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
+	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/jets/jetstest"
 	"github.com/witfoo/signal-client/source/okta/oktatest"
@@ -214,8 +215,16 @@ func kv(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
+// login connects with the password that an embedded server keeps in its data directory.
+func login(dir string) nats.Option {
+	return nats.UserInfoHandler(func() (user, password string) {
+		l, _ := embedded.ReadLogin(dir) // else the server refuses it
+		return l.User, l.Password.Reveal()
+	})
+}
+
 func change(ctx context.Context, ts *testscript.TestScript, args []string) error {
-	nc, err := nats.Connect("nats://" + ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
+	nc, err := nats.Connect("nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"), login(ts.MkAbs("data")))
 	if err != nil {
 		return err
 	}
@@ -246,7 +255,7 @@ func stored(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	org := ts.Value("org").(*oktatest.Org)
 	eventually(ts, "audit", func() (string, bool) {
-		conn, err := jets.Connect(context.Background(), "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"))
+		conn, err := jets.Connect(context.Background(), "nats://"+ts.Getenv("SIGNAL_CLIENT_NATS_LISTEN"), login(ts.MkAbs("data")))
 		if err != nil {
 			return err.Error(), false
 		}

@@ -33,7 +33,7 @@ func TestKillConsole(t *testing.T) {
 	t.Parallel()
 	k := newKillFixture(t, "acme", "globex")
 	data, listen, console := filepath.Join(jetstest.TempDir(t), "data"), k.address(), k.address()
-	k.servers = "nats://" + listen
+	k.servers, k.data = "nats://"+listen, data
 	one := k.service("one", "SIGNAL_CLIENT_DATA_DIR="+data, "SIGNAL_CLIENT_NATS_LISTEN="+listen, "SIGNAL_CLIENT_CONSOLE=on", "SIGNAL_CLIENT_SEARCH=embedded")
 	one.env = append(one.env, "SIGNAL_CLIENT_HTTP_ADDR="+console)
 	c := &killConsole{killFixture: k, one: one, url: "http://" + console}

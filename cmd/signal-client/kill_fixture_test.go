@@ -53,6 +53,7 @@ type killFixture struct {
 	rng     *rand.Rand
 	orgs    []*killOrg
 	servers string // URLs of NATS
+	data    string // directory of the embedded server; empty: it is another one
 	binary  string
 	kills   int // to be made
 	conn    *jets.Conn
@@ -132,6 +133,9 @@ func (k *killFixture) configure() {
 }
 
 func (k *killFixture) connect(opts ...nats.Option) (*jets.Conn, error) {
+	if k.data != "" {
+		opts = append(opts, login(k.data))
+	}
 	conn, err := jets.Connect(k.Context(), k.servers, append(opts, nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0))...)
 	if err == nil {
 		k.Cleanup(conn.Close)

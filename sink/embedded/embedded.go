@@ -27,6 +27,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // MaxPayload is the largest message that the server accepts, in bytes.
@@ -41,31 +43,37 @@ type Config struct {
 	Listen       string        // host:port, port 0 is a free one; default 127.0.0.1:4222
 	NoListen     bool          // only reachable from this process
 	SyncInterval time.Duration // between fsyncs: a loss of power may lose that much; default 0: before every ack
-	User         string        // default "signal-client" when there is a password
-	Password     string        // empty: none, on loopback only
+	User         string        // default "signal-client"
+	Password     string        // empty: one that the server makes and keeps in ContextName, on loopback only
+	NoPassword   bool          // it demands none, on loopback only
 	Log          *slog.Logger  // nil: none
 }
 
 func (c Config) withDefaults() Config {
 	c.Dir = cmp.Or(c.Dir, "data")
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:4222")
-	if c.User == "" && c.Password != "" {
-		c.User = "signal-client"
-	}
+	c.User = cmp.Or(c.User, defaultUser)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
 
+const defaultUser = "signal-client"
+
+// ownPassword reports whether the password is the server's own.
+func (c Config) ownPassword() bool { return c.Password == "" && !c.NoPassword && !c.NoListen }
+
 // Server is a running nats-server. It is safe for concurrent use.
 type Server struct {
-	config Config
-	opts   *server.Options
-	lock   *os.File // lock on the store; the system releases it when the process ends
-	disk   disk
-	once   sync.Once
-	end    context.CancelFunc // of the watch
-	ended  sync.WaitGroup
-	told   bool // events are held back, as last logged by watch
+	config     Config
+	opts       *server.Options
+	lock       *os.File // lock on the store; the system releases it when the process ends
+	disk       disk
+	once       sync.Once
+	end        context.CancelFunc // of the watch
+	ended      sync.WaitGroup
+	told       bool   // events are held back, as last logged by watch
+	unkept     *Login // not in its file yet, as on a full disk; nil: it is, or there is none
+	toldUnkept bool   // that was logged
 
 	mu      sync.Mutex
 	nats    *server.Server // nil: it is being restarted
@@ -91,7 +99,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{config: cfg, opts: opts, lock: lock, disk: disk{dir: cfg.Dir}, end: func() {}}
 	if err = free(ctx, opts); err == nil {
-		err = s.start(ctx)
+		err = s.first(ctx)
 	}
 	if err != nil {
 		s.Shutdown()
@@ -108,7 +116,6 @@ func (c Config) options() (*server.Options, error) {
 		ServerName: "signal-client", StoreDir: c.Dir, JetStream: true,
 		DontListen: c.NoListen, MaxPayload: MaxPayload,
 		SyncAlways: c.SyncInterval == 0, SyncInterval: c.SyncInterval,
-		Username: c.User, Password: c.Password,
 		NoSigs: true, DisableJetStreamBanner: true, JetStreamMaxStore: maxStore,
 	}
 	if c.NoListen {
@@ -132,6 +139,28 @@ func (c Config) options() (*server.Options, error) {
 func Loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// first starts the first nats-server, with its password. It holds the lock on the
+// directory, so no other process changes the login.
+func (s *Server) first(ctx context.Context) error {
+	l := Login{User: s.config.User, Password: pipeline.NewSecret(s.config.Password)}
+	if s.config.ownPassword() {
+		var err error
+		if l, err = login(s.config.Dir); err != nil {
+			return err
+		}
+		s.unkept = &l
+	}
+	if !l.Password.IsZero() {
+		s.opts.Username, s.opts.Password = l.User, l.Password.Reveal()
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	l.URL = s.url
+	s.keepLogin()
+	return nil
 }
 
 // start starts a nats-server and makes it the current one.
@@ -212,9 +241,7 @@ func (s *Server) Shutdown() {
 // InProcess returns the option that connects a client of this process without a socket.
 func (s *Server) InProcess() nats.Option {
 	return func(o *nats.Options) error {
-		if s.config.Password != "" {
-			o.User, o.Password = s.config.User, s.config.Password
-		}
+		o.User, o.Password = s.opts.Username, s.opts.Password
 		return nats.InProcessServer(s)(o)
 	}
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +70,16 @@ func js(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream {
 	return js
 }
 
+// fromFile connects with the password in a store's directory.
+func fromFile(t *testing.T, dir string) nats.Option {
+	t.Helper()
+	l, err := ReadLogin(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nats.UserInfo(l.User, l.Password.Reveal())
+}
+
 func TestStore(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, Config{Dir: dir, NoListen: true})
@@ -109,6 +122,79 @@ func TestPassword(t *testing.T) {
 	js(t, url, nats.UserInfo("signal-client", "hunter2"))
 	if _, err := nats.Connect(url); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("without a password: %v", err)
+	}
+}
+
+// On loopback the server demands a password of its own, which stays through restarts. The
+// store of an earlier version, without one, gets it.
+func TestOwnPassword(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, Config{Dir: dir, NoListen: true, NoPassword: true})
+	if _, err := js(t, "", s.InProcess()).CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.Shutdown()
+	if _, err := ReadLogin(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("a login where nobody needs one: %v", err)
+	}
+	var logins []Login
+	for range 2 {
+		s := start(t, Config{Dir: dir, Listen: "127.0.0.1:0"})
+		l, err := ReadLogin(dir)
+		if err != nil || l.URL != s.URL() {
+			t.Fatalf("%+v, %v; the server is at %s", l, err, s.URL())
+		}
+		logins = append(logins, l)
+		for _, option := range []nats.Option{nats.UserInfo("", ""), nats.UserInfo(l.User, ""), nats.UserInfo(l.User, "guessed"), nats.Token(l.User)} {
+			if _, err := nats.Connect(l.URL, option); !errors.Is(err, nats.ErrAuthorization) {
+				t.Errorf("without the password: %v", err)
+			}
+		}
+		for _, client := range []jetstream.JetStream{js(t, l.URL, fromFile(t, dir)), js(t, "", s.InProcess())} {
+			if _, err := client.Stream(t.Context(), "S"); err != nil {
+				t.Error(err)
+			}
+		}
+		s.Shutdown()
+	}
+	if logins[0].Password != logins[1].Password || len(logins[0].Password.Reveal()) < 26 {
+		t.Errorf("passwords of %d characters, the same: %v", len(logins[0].Password.Reveal()), logins[0].Password == logins[1].Password)
+	}
+	info, err := os.Stat(filepath.Join(dir, ContextName))
+	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if all, err := filepath.Glob(filepath.Join(dir, ContextName+"*")); len(all) != 1 {
+		t.Errorf("%q, %v", all, err)
+	}
+}
+
+// No password is demanded where that was asked for; one in the configuration wins over the
+// file's, which stays as it was. A file without a login is refused.
+func TestOtherPasswords(t *testing.T) {
+	dir := t.TempDir()
+	start(t, Config{Dir: dir, Listen: "127.0.0.1:0"}).Shutdown()
+	kept, _ := ReadLogin(dir)
+	js(t, start(t, Config{Listen: "127.0.0.1:0", NoPassword: true}).URL())
+	s := start(t, Config{Dir: dir, Listen: "127.0.0.1:0", User: "jane", Password: "hunter2"})
+	js(t, s.URL(), nats.UserInfo("jane", "hunter2"))
+	if _, err := nats.Connect(s.URL(), fromFile(t, dir)); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("with the file's password: %v", err)
+	}
+	s.Shutdown()
+	if now, err := ReadLogin(dir); now != kept {
+		t.Errorf("the file has changed: %v", err)
+	}
+	for _, text := range []string{"", "{}", "null", `{"user":"u"}`, `{"user":"u","password":7}`} {
+		if err := os.WriteFile(filepath.Join(dir, ContextName), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := Start(t.Context(), Config{Dir: dir, Listen: "127.0.0.1:0"}); !errors.Is(err, ErrContext) {
+			t.Errorf("%q: %v", text, err)
+			if err == nil {
+				s.Shutdown()
+			}
+		}
 	}
 }
 
@@ -192,7 +278,7 @@ func TestStoreSurvivesKill(t *testing.T) {
 		url, kill := spawn(t, dir)
 		ctx, gone := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer gone()
-		client := js(t, url, nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { gone() }))
+		client := js(t, url, fromFile(t, dir), nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { gone() }))
 		if round == 0 {
 			if _, err := client.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {
 				t.Fatal(err)

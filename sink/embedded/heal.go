@@ -44,6 +44,7 @@ func (s *Server) watch(ctx context.Context) {
 		faults = slices.DeleteFunc(faults, func(stream string) bool { return slices.Contains(known, stream) })
 		short := s.Short()
 		s.tellShort(short)
+		s.keepLogin()
 		if len(faults) == 0 && !disabled {
 			s.say("")
 			continue

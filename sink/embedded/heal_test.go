@@ -5,6 +5,8 @@ package embedded
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -40,7 +42,7 @@ func TestFullDiskHeals(t *testing.T) {
 	jetstest.OnSmallDisk(t, 64<<20, func(t *testing.T, dir string) {
 		s := start(t, Config{Dir: dir, Listen: "127.0.0.1:0"})
 		client := js(t, "", s.InProcess(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
-		other := js(t, s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond)) // another process
+		other := js(t, s.URL(), fromFile(t, dir), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond)) // another process
 		for _, name := range []string{"S", "K"} {
 			if _, err := client.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name}}); err != nil {
 				t.Fatal(err)
@@ -70,8 +72,11 @@ func TestFullDiskHeals(t *testing.T) {
 		})
 		s.Shutdown()
 
+		if err := os.Remove(filepath.Join(dir, ContextName)); err != nil {
+			t.Fatal(err)
+		}
 		makeRoom = jetstest.Fill(t, dir)
-		s = start(t, Config{Dir: dir, NoListen: true})
+		s = start(t, Config{Dir: dir, Listen: "127.0.0.1:0"})
 		client = js(t, "", s.InProcess(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 		if err := put(client, "S"); err == nil {
 			t.Error("a message was stored on a full disk")
@@ -82,6 +87,7 @@ func TestFullDiskHeals(t *testing.T) {
 		if err != nil || stream.CachedInfo().State.Msgs < 3 {
 			t.Errorf("%+v, %v", stream, err)
 		}
+		patient(t, "the password's file", func() error { _, err := ReadLogin(dir); return err })
 	})
 }
 

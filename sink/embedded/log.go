@@ -17,10 +17,18 @@ type logger struct {
 
 const said = "nats-server"
 
+// plaintext warns of passwords in the server's configuration file. There is no such file.
+const plaintext = "Plaintext passwords detected, use nkeys or bcrypt"
+
 func (l *logger) Noticef(format string, v ...any) {
 	l.log.Debug(said, "text", fmt.Sprintf(format, v...))
 }
-func (l *logger) Warnf(format string, v ...any)  { l.log.Warn(said, "text", fmt.Sprintf(format, v...)) }
+func (l *logger) Warnf(format string, v ...any) {
+	if format == plaintext {
+		return
+	}
+	l.log.Warn(said, "text", fmt.Sprintf(format, v...))
+}
 func (l *logger) Errorf(format string, v ...any) { l.log.Warn(said, "text", fmt.Sprintf(format, v...)) }
 func (l *logger) Debugf(format string, v ...any) {}
 func (l *logger) Tracef(format string, v ...any) {}

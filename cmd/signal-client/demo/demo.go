@@ -31,8 +31,7 @@ Examples:
   signal-client demo --for 10s
   signal-client demo --rate 6000
 
-While it runs, see the events in another terminal:
-  nats sub 'signals.okta.*'`
+It prints how to see the events in another terminal, with the nats command.`
 
 // New makes the command demo.
 func New(p *cli.Program, newConsole run.NewConsole) *cobra.Command {
@@ -167,14 +166,10 @@ func (d *demo) config(ctx context.Context, dir, listen string, process config.Pr
 }
 
 func (d *demo) introduce(c config.Config) {
-	server := ""
-	if c.Server.Listen != config.DefaultListen {
-		server = " --server nats://" + c.Server.Listen
-	}
 	fmt.Fprintf(d.out(), `Two simulated Okta orgs (%s), an embedded NATS server and the service, all in this process.
 Watch their events in another terminal:
 
-    nats%s sub 'signals.okta.*'
+    %s
 
 See the orgs, search their events and add an org in a browser:
 
@@ -182,7 +177,7 @@ See the orgs, search their events and add an org in a browser:
 
 Store, until the end: %s   %s
 
-`, strings.Join(demoNames(), " and "), server, c.Process.HTTPAddr, c.Server.DataDir, d.untilWhen())
+`, strings.Join(demoNames(), " and "), c.Server.Watch(), c.Process.HTTPAddr, c.Server.DataDir, d.untilWhen())
 }
 
 func (d *demo) untilWhen() string {

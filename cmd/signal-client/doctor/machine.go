@@ -57,6 +57,18 @@ func (s *surroundings) store(_ context.Context, d *observation) {
 	default:
 		d.fact("%s", dir)
 	}
+	s.login(d)
+}
+
+// login tells how clients on this machine connect to the embedded server.
+func (s *surroundings) login(d *observation) {
+	if s.server.NoPassword() {
+		d.warn("the server asks for no password: every user of this machine may read tokens and events", "unset SIGNAL_CLIENT_NATS_PASSWORD")
+	}
+	path := s.server.ContextPath()
+	if _, err := os.Stat(path); path != "" && err == nil {
+		d.fact("to watch events: %s", s.server.Watch())
+	}
 }
 
 // lowDisk is the room that a store should have, for a large org's events of a day.

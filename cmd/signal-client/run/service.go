@@ -257,9 +257,20 @@ func (s *Service) openEmbedded(ctx context.Context) (*jets.Conn, *embedded.Serve
 	}
 	dir, _ := filepath.Abs(s.Config.Server.DataDir)
 	s.Log.Info("nats: embedded server", "url", server.URL(), "version", conn.NATS.ConnectedServerVersion(), "store", dir)
+	s.logLogin()
 	s.nats.where = "the embedded server"
 	s.logRoom(server)
 	return conn, server, nil
+}
+
+// logLogin logs how other clients connect to the embedded server.
+func (s *Service) logLogin() {
+	if s.Config.Server.ContextPath() != "" {
+		s.Log.Info("nats: clients on this machine find the password in a context of the nats command", "try", s.Config.Server.Watch())
+	}
+	if s.Config.Server.NoPassword() {
+		s.Log.Warn("nats: the embedded server asks for no password: every user of this machine may read tokens and events", "try", "unset SIGNAL_CLIENT_NATS_PASSWORD")
+	}
 }
 
 // logRoom logs what bounds the embedded store.

@@ -215,7 +215,10 @@ func (s *Service) static() ([]pipeline.Integration, error) {
 func (s *Service) firstStep() string {
 	server := ""
 	if at := s.Config.Server.Listen; s.Config.NATS.Embedded() && at != config.DefaultListen {
-		server = "NATS_URL=nats://" + config.Reachable(at) + " "
+		server = "SIGNAL_CLIENT_NATS_LISTEN=" + config.Reachable(at) + " "
+	}
+	if dir := s.Config.Server.DataDir; s.Config.NATS.Embedded() && dir != config.DefaultDataDir {
+		server += "SIGNAL_CLIENT_DATA_DIR=" + dir + " "
 	}
 	if s.Console != nil {
 		return "add an org in the console, or with: " + server + cli.FirstCommand

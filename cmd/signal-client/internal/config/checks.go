@@ -85,7 +85,7 @@ func (c *Server) faults() []error {
 	k.Add(err == nil && !embedded.Loopback(host) && (c.User == "" || c.Password.IsZero()), "SIGNAL_CLIENT_NATS_LISTEN="+c.Listen,
 		"the embedded server would be open to everyone who can reach that address",
 		"set SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD, or listen on 127.0.0.1:4222")
-	k.Add((c.User == "") != c.Password.IsZero(), "SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD",
+	k.Add((c.User == "") != c.Password.IsZero() && !c.NoPassword(), "SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD",
 		"one is set without the other", "set both, or neither")
 	k.Add(c.DataDir == "", "SIGNAL_CLIENT_DATA_DIR is empty", "the embedded server stores its data there", "SIGNAL_CLIENT_DATA_DIR=data")
 	return k.Errs

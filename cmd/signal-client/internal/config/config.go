@@ -3,11 +3,14 @@ package config
 import (
 	"cmp"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/embedded"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/source"
 )
@@ -59,10 +62,39 @@ func (c NATS) Embedded() bool { return c.URL == "" && c.Context == "" }
 // Server configures the embedded server.
 type Server struct {
 	Listen   string          `envconfig:"SIGNAL_CLIENT_NATS_LISTEN" default:"127.0.0.1:4222" desc:"where the embedded server listens"`
-	User     string          `envconfig:"SIGNAL_CLIENT_NATS_USER" desc:"user of the embedded server; needed when it listens on another address than loopback"`
-	Password pipeline.Secret `envconfig:"SIGNAL_CLIENT_NATS_PASSWORD" desc:"the user's password"`
+	User     string          `envconfig:"SIGNAL_CLIENT_NATS_USER" desc:"user of the embedded server, with a password of your own; needed when it listens on another address than loopback"`
+	Password pipeline.Secret `envconfig:"SIGNAL_CLIENT_NATS_PASSWORD" desc:"the user's password; default: the server makes one and keeps it in <data dir>/nats-context.json; none, without a user: it asks for no password, on loopback only"`
 	Sync     syncEvery       `envconfig:"SIGNAL_CLIENT_NATS_SYNC" default:"always" desc:"when the embedded server syncs to disk: 'always' (a power loss costs nothing that was acknowledged) or an interval"`
 	DataDir  string          `envconfig:"SIGNAL_CLIENT_DATA_DIR" default:"data" desc:"directory of the embedded server's store; one process at a time"`
+}
+
+// noPassword, as the password of no user, is a server that asks for none.
+const noPassword = "none"
+
+// NoPassword reports whether the server asks for no password.
+func (c Server) NoPassword() bool { return c.User == "" && c.Password.Reveal() == noPassword }
+
+// ContextPath returns the file with which clients on this machine connect, a context of
+// the nats command; empty: the server makes no password of its own.
+func (c Server) ContextPath() string {
+	if !c.Password.IsZero() {
+		return ""
+	}
+	dir, _ := filepath.Abs(c.DataDir)
+	return filepath.Join(dir, embedded.ContextName)
+}
+
+// Watch returns how to watch events with the nats command.
+func (c Server) Watch() string {
+	const watch = " sub 'signals.okta.*'"
+	switch path := c.ContextPath(); {
+	case path == "":
+		return "nats --server nats://" + Reachable(c.Listen) + watch
+	case strings.ContainsRune(path, ' '):
+		return "nats --context '" + path + "'" + watch
+	default:
+		return "nats --context " + path + watch
+	}
 }
 
 // Stream configures the stream and the buckets.
@@ -144,5 +176,8 @@ func (c Log) Logger(to term.Screen) *slog.Logger {
 	return slog.New(term.NewConsoleHandler(to, c.Level))
 }
 
-// DefaultListen is the default address of the embedded server.
-const DefaultListen = "127.0.0.1:4222"
+// DefaultListen and DefaultDataDir are the defaults of the embedded server.
+const (
+	DefaultListen  = "127.0.0.1:4222"
+	DefaultDataDir = "data"
+)

@@ -25,6 +25,7 @@ type Dialing struct {
 	servers string
 	Options []nats.Option
 	Where   string // for messages: without user and password
+	refused string // what to try when NATS refuses the user; empty: as for any server
 }
 
 // Dialing returns how to connect to the configured servers. Variables override the
@@ -102,6 +103,9 @@ func (d Dialing) Connect(ctx context.Context, log *slog.Logger) (*jets.Conn, err
 	}()
 	select {
 	case r := <-made:
+		if d.refused != "" && errors.Is(r.err, nats.ErrAuthorization) {
+			r.err = &problem.Error{Op: "connect to nats at " + d.Where, Err: errors.Unwrap(r.err), Hint: d.refused, Code: problem.BadCredential}
+		}
 		return r.conn, r.err
 	case <-ctx.Done():
 		go func() {
@@ -148,14 +152,18 @@ func final(err error) bool {
 
 // StartEmbedded starts the embedded server.
 func StartEmbedded(ctx context.Context, c Server, log *slog.Logger) (*embedded.Server, error) {
-	server, err := embedded.Start(ctx, embedded.Config{
+	cfg := embedded.Config{
 		Dir:          c.DataDir,
 		Listen:       c.Listen,
 		SyncInterval: time.Duration(c.Sync),
 		User:         c.User,
-		Password:     c.Password.Reveal(),
 		Log:          log,
-	})
+		NoPassword:   c.NoPassword(),
+	}
+	if !cfg.NoPassword {
+		cfg.Password = c.Password.Reveal()
+	}
+	server, err := embedded.Start(ctx, cfg)
 	if err == nil || ctx.Err() != nil {
 		return server, err
 	}
@@ -163,6 +171,8 @@ func StartEmbedded(ctx context.Context, c Server, log *slog.Logger) (*embedded.S
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
 		p.Hint = "stop the other signal-client, or use another directory for this one: SIGNAL_CLIENT_DATA_DIR=<directory>"
+	case errors.Is(err, embedded.ErrContext):
+		p.Hint = problem.Hint(err)
 	case listening(ctx, c.Listen):
 		p.Hint = fmt.Sprintf("use the server that listens there: NATS_URL=nats://%s, or listen on another address: SIGNAL_CLIENT_NATS_LISTEN=127.0.0.1:4223", c.Listen)
 	case errors.Is(err, fs.ErrPermission):
@@ -178,9 +188,39 @@ func (c NATS) To(s Server) (Dialing, error) {
 		return c.Dialing()
 	}
 	d := Dialing{servers: "nats://" + Reachable(s.Listen)}
-	if !s.Password.IsZero() {
+	switch {
+	case s.NoPassword():
+	case !s.Password.IsZero():
 		d.Options = append(d.Options, nats.UserInfo(s.User, s.Password.Reveal()))
+	default:
+		var err error
+		if d.Options, d.refused, err = s.login(); err != nil {
+			return d, err
+		}
 	}
 	d.Where = jets.Hosts(d.servers)
 	return d, nil
+}
+
+// login returns how a command logs in with the password that the embedded server keeps in
+// the data directory, and what to try when that is refused. A directory without one is no
+// error: the server may be one of an earlier version, which asked for none.
+func (s Server) login() (options []nats.Option, refused string, err error) {
+	why := "holds another password"
+	switch _, err := embedded.ReadLogin(s.DataDir); {
+	case errors.Is(err, fs.ErrNotExist):
+		why = "does not exist"
+	case errors.Is(err, fs.ErrPermission):
+		return nil, "", &problem.Error{Op: "read the password of the embedded NATS server", Err: err, Code: problem.BadCredential,
+			Hint: "run it as the service's user or as root; for another server: NATS_URL=nats://<host>:4222"}
+	case err != nil:
+		return nil, "", &problem.Error{Op: "read the password of the embedded NATS server", Err: err}
+	}
+	refused = fmt.Sprintf("SIGNAL_CLIENT_DATA_DIR=<the service's data directory>: %s %s; or set SIGNAL_CLIENT_NATS_USER and SIGNAL_CLIENT_NATS_PASSWORD as the service has them",
+		s.ContextPath(), why)
+	// Read at each reconnect: a server that came back may have another one.
+	return []nats.Option{nats.UserInfoHandler(func() (user, password string) {
+		login, _ := embedded.ReadLogin(s.DataDir)
+		return login.User, login.Password.Reveal()
+	})}, refused, nil
 }

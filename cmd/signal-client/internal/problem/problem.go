@@ -125,6 +125,7 @@ var remedies = []remedy{
 	{jets.ErrMessageSize, Failed, "raise max_msg_size of the stream: nats stream edit"},
 	{jets.ErrNoMessage, Failed, "run the command again; if it fails again, look at the stream with: nats stream info SIGNALS"},
 	{embedded.ErrInUse, Failed, "stop the other signal-client, or use another directory for this one: SIGNAL_CLIENT_DATA_DIR=<directory>"},
+	{embedded.ErrContext, Failed, "remove that file and start the service again: it makes a new one, with another password"},
 	{nats.ErrAuthorization, BadCredential, "check NATS_CREDS or the context: NATS does not know this user or its password"},
 	{nats.ErrAuthExpired, BadCredential, "get new NATS credentials: these have expired"},
 	{nats.ErrAuthRevoked, BadCredential, "get new NATS credentials: these were revoked"},
