@@ -50,7 +50,7 @@ func TestKillUpgrade(t *testing.T) {
 		t.Parallel()
 		k := newKillFixture(t, "prod")
 		data, listen := filepath.Join(jetstest.TempDir(t), "data"), k.address()
-		k.servers = "nats://" + listen
+		k.servers, k.data = "nats://"+listen, data
 		s := k.service("one", "SIGNAL_CLIENT_DATA_DIR="+data, "SIGNAL_CLIENT_NATS_LISTEN="+listen)
 		s.binary = before
 		s.start()
