@@ -59,7 +59,7 @@ func contend(url string) int {
 // A process that is frozen past its time is replaced by another, and notices that as soon
 // as it wakes.
 func TestLockOfFrozenProcess(t *testing.T) {
-	s := jetstest.Config{Listen: true}.Run(t)
+	s := jetstest.Config{Listen: true, Open: true}.Run(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

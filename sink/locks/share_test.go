@@ -348,7 +348,7 @@ func TestStalledWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := jetstest.Run(t), newRecord(t)
 		way := &deaf{server: s}
-		conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(way))
+		conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(way), s.AsService())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,7 +82,7 @@ func TestPollsWaitForIntegrations(t *testing.T) {
 }
 
 func pollThroughACut(t *testing.T, late time.Duration, polled bool) {
-	s := jetstest.Run(t)
+	s := jetstest.Config{Open: true}.Run(t) // the operator's store writes INTEGRATIONS
 	operator := &buckets.Integrations{Store: sinktest.Open(t, s, jets.Config{Kinds: sinktest.Kinds})}
 	put := func(revision uint64, enabled bool) uint64 {
 		value := fmt.Sprintf(`{"enabled":%v,"settings":{"base_url":"http://127.0.0.1:1"},"credentials":{"api_token":"t"}}`, enabled)

@@ -42,7 +42,7 @@ func TestCommitCutAnywhere(t *testing.T) {
 func (st *fixture) cutAt(instance string, bytes int, purged bool) bool {
 	st.Helper()
 	wire := &shortWire{server: st.Server, left: -1}
-	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
+	conn, err := jets.Connect(st.Context(), "", st.Server.AsService(), nats.InProcessServer(wire), nats.NoReconnect())
 	st.OK(err)
 	defer conn.Close()
 	s := New(jets.Attach(conn, sinktest.Kind), instance, query(), nil, nil)

@@ -262,7 +262,7 @@ func TestInsertCutAnywhere(t *testing.T) {
 func (st *fixture) cutInsertAt(instance string, bytes int) bool {
 	st.Helper()
 	wire := &shortWire{server: st.Server, left: -1}
-	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(wire), nats.NoReconnect())
+	conn, err := jets.Connect(st.Context(), "", st.Server.AsService(), nats.InProcessServer(wire), nats.NoReconnect())
 	st.OK(err)
 	defer conn.Close()
 	s := New(jets.Attach(conn, sinktest.Kind), instance, query(), nil, nil)

@@ -389,7 +389,7 @@ func TestRewindCutAnywhere(t *testing.T) {
 func (st *fixture) rewindCut(to uint64, writes int) bool {
 	st.Helper()
 	w := jetstest.NewProxy(st.Server)
-	conn, err := jets.Connect(st.Context(), "", nats.InProcessServer(w), nats.NoReconnect())
+	conn, err := jets.Connect(st.Context(), "", st.Server.AsService(), nats.InProcessServer(w), nats.NoReconnect())
 	st.OK(err)
 	defer conn.Close()
 	o := &Operator{Store: jets.Attach(conn, sinktest.Kind), Instance: "prod"}

@@ -19,7 +19,7 @@ import (
 // serves again may be stored twice.
 func (w *world) moveByHand(ctx context.Context) {
 	wire := jetstest.NewProxy(w.server)
-	conn, err := jets.Connect(ctx, "", nats.InProcessServer(wire))
+	conn, err := jets.Connect(ctx, "", w.server.Option(), nats.InProcessServer(wire))
 	if err != nil {
 		return
 	}

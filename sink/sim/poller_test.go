@@ -44,7 +44,7 @@ func (w *world) launch(name string) *poller {
 
 // live is a process from its connection on.
 func (p *poller) live(ctx context.Context) error {
-	conn, err := jets.Connect(ctx, "", nats.InProcessServer(p.wire), nats.ReconnectWait(time.Second))
+	conn, err := jets.Connect(ctx, "", nats.InProcessServer(p.wire), p.w.server.AsService(), nats.ReconnectWait(time.Second))
 	if err != nil {
 		return err
 	}

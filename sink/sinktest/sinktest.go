@@ -52,10 +52,15 @@ func NewProcess(t *testing.T) (*Fixture, *jetstest.Process) {
 	return f, server
 }
 
-// Dial connects to a test's server as the program does.
+// Dial connects to a test's server as the program does. With jetstest.DocumentedEnv only
+// JS may do more than the service, because tests use it to change streams; of the service
+// it carries consumers and the writes of CURSORS.
 func Dial(t *testing.T, s *jetstest.Server) *jets.Conn {
 	t.Helper()
-	c, err := jets.Connect(t.Context(), "", s.Option())
+	c, err := jets.Connect(t.Context(), "", s.Option(), s.AsService())
+	if err == nil && s.Documented() {
+		c.JS, err = jetstream.New(s.Admin(t))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

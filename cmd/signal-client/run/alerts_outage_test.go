@@ -98,7 +98,7 @@ func (o *outages) start(name string, env config.Okta) *process {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		way := func(opts *nats.Options) error {
-			return errors.Join(o.natsd.Option()(opts), nats.InProcessServer(p.line)(opts))
+			return errors.Join(o.natsd.Option()(opts), o.natsd.AsService()(opts), nats.InProcessServer(p.line)(opts))
 		}
 		conn, err := config.Dialing{Options: []nats.Option{way}}.Await(ctx, p.Log, func(error) {})
 		if err != nil {

@@ -68,7 +68,7 @@ type rush struct {
 
 func newRush(t *testing.T, log oktatest.Synthesize) *rush {
 	server := jetstest.Run(t)
-	conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(farServer{server}))
+	conn, err := jets.Connect(t.Context(), "", nats.InProcessServer(farServer{server}), server.AsService())
 	if err != nil {
 		t.Fatal(err)
 	}

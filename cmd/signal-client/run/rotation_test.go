@@ -26,7 +26,7 @@ func withCredentials(credentials string) string {
 // A next token that is refused disturbs nothing and is reported. When it works it becomes the
 // token, once, though two processes run, and the former one is not needed any more.
 func TestNextToken(t *testing.T) {
-	inOutage(t, jetstest.Config{}, func(o *outages) {
+	inOutage(t, jetstest.Config{Open: true}, func(o *outages) {
 		o.start("b", config.Okta{})
 		o.polling()
 		o.fires(3 * time.Minute)

@@ -54,6 +54,7 @@ type Config struct {
 	MaxPayload int32  // bytes; default 8 MiB
 	MaxStore   int64  // bytes; default 4 GiB
 	Domain     string // of JetStream
+	Open       bool   // without users, even with DocumentedEnv; a Process always is
 	Deny       string // subject that clients may not publish to, save by Admin; empty: none; requires Password
 	// Account changes what the clients' account may do, which is nothing but JetStream
 	// without limits: the server then trusts an operator, and the clients have the
@@ -108,8 +109,11 @@ func (c Config) options() *server.Options {
 			Publish: &server.SubjectPermission{Deny: []string{c.Deny}},
 		}}, {Username: adminUser, Password: c.Password}}
 	}
-	if c.operator != nil {
+	switch {
+	case c.operator != nil:
 		c.operator.configure(opts)
+	case c.documented():
+		opts.Users = documentedUsers()
 	}
 	if c.ClusterPort != 0 {
 		opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.ClusterPort, PoolSize: -1,
@@ -135,6 +139,9 @@ const adminUser = "admin"
 func (c Config) userInfo() nats.Option {
 	if c.operator != nil {
 		return nats.UserJWTAndSeed(c.operator.user, c.operator.seed)
+	}
+	if c.documented() {
+		return nats.UserInfo(adminUser, documentedPassword)
 	}
 	if c.Password == "" {
 		return func(*nats.Options) error { return nil }

@@ -40,7 +40,7 @@ func (c Config) Process(t testing.TB) *Process {
 
 func (c Config) process(t testing.TB) *Process {
 	ForgetTimers()
-	c.Listen = true
+	c.Listen, c.Open = true, true
 	p := &Process{config: c.withDefaults(t)}
 	t.Cleanup(p.Kill)
 	return p

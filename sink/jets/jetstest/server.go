@@ -170,10 +170,10 @@ func (s *Server) Option() nats.Option {
 	}
 }
 
-// Admin connects to a server with Deny as a user who may do everything.
+// Admin connects as a user who may do everything.
 func (s *Server) Admin(t testing.TB) *nats.Conn {
 	t.Helper()
-	return connect(t, "", nats.InProcessServer(s), nats.UserInfo(adminUser, s.config.Password))
+	return connect(t, "", nats.InProcessServer(s), s.config.adminInfo())
 }
 
 // InProcessConn lets nats.InProcessServer use a Server.
@@ -194,5 +194,5 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 // restart and is closed with the test.
 func (s *Server) Connect(t testing.TB, opts ...nats.Option) *nats.Conn {
 	t.Helper()
-	return connect(t, "", append([]nats.Option{s.Option()}, opts...)...)
+	return connect(t, "", append([]nats.Option{nats.InProcessServer(s), s.config.adminInfo()}, opts...)...)
 }

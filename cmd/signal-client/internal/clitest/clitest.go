@@ -120,8 +120,9 @@ func (e *Refusals) Take() string {
 	return text
 }
 
-// Server runs a server with topics.Permissions, on another port and directory.
-func Server(t *testing.T) (*server.Server, *Refusals) {
+// Server runs a server with topics.Permissions, on another port and directory, and with
+// changed options.
+func Server(t *testing.T, changes ...func(*server.Options)) (*server.Server, *Refusals) {
 	t.Helper()
 	jetstest.ForgetTimers()
 	for _, variable := range []string{"STAGE_PASSWORD", "SIEM_PASSWORD", "REPLAY_PASSWORD", "CONSOLE_PASSWORD", "ADMIN_PASSWORD"} {
@@ -138,6 +139,9 @@ func Server(t *testing.T) (*server.Server, *Refusals) {
 		t.Fatal(err)
 	}
 	opts.NoSigs = true
+	for _, change := range changes {
+		change(opts)
+	}
 	s, err := server.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)

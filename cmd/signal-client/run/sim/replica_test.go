@@ -65,7 +65,7 @@ func (w *fleetWorld) launch(name string) *replica {
 // live is a process from its connection on.
 func (r *replica) live(ctx context.Context) error {
 	log := r.w.log.With("process", r.name)
-	conn, err := jets.Dialer{Log: log}.Connect(ctx, "", nats.InProcessServer(r.proxy), nats.ReconnectWait(time.Second))
+	conn, err := jets.Dialer{Log: log}.Connect(ctx, "", nats.InProcessServer(r.proxy), r.w.server.AsService(), nats.ReconnectWait(time.Second))
 	if err != nil {
 		return err
 	}

@@ -241,7 +241,7 @@ func (w *kindsWorld) launch(name string) {
 	w.processes[name] = p
 	go func() {
 		defer close(p.done)
-		conn, err := jets.Connect(ctx, "", nats.InProcessServer(p.line), nats.ReconnectWait(time.Second))
+		conn, err := jets.Connect(ctx, "", nats.InProcessServer(p.line), w.server.AsService(), nats.ReconnectWait(time.Second))
 		if err != nil {
 			w.Error(err)
 			return
@@ -298,7 +298,7 @@ func (v *vendor) key() string { return v.Name + ".at-" + v.Name }
 const oktaKey = "okta.acme"
 
 func newKindsWorld(t *testing.T) *kindsWorld {
-	w := &kindsWorld{T: t, server: jetstest.Config{}.Run(t), kinds: kinds.Kinds{okta.Source}, processes: map[string]*process{}}
+	w := &kindsWorld{T: t, server: jetstest.Config{Open: true}.Run(t), kinds: kinds.Kinds{okta.Source}, processes: map[string]*process{}}
 	w.vendors = []*vendor{newVendor("clockwork", "Key", true), newVendor("bearer", "Bearer", false)}
 	w.okta = oktatest.New(oktatest.Config{Seed: 1, Origin: "https://acme.okta.com", Requests: -1, Rate: oktatest.Rate{PerMinute: 600}, Lag: oktatest.Lag{Late: 0.1, LateBy: 10 * time.Second}})
 	for _, v := range w.vendors {
