@@ -147,7 +147,7 @@ func TestAdministratorMakesStreams(t *testing.T) {
 	s := jetstest.Config{Password: "pw", Deny: "$JS.API.STREAM.CREATE.>"}.Run(t)
 	conn := dial(t, s)
 	_, err := Open(t.Context(), conn, Config{Kinds: oktaKinds})
-	if !errors.Is(err, ErrMayNotCreate) || !strings.Contains(err.Error(), "INTEGRATIONS, CURSORS, LOCKS, STATUS, BACKFILLS, DEADLETTER, SIGNALS are missing") {
+	if !errors.Is(err, ErrMayNotCreate) || !strings.Contains(err.Error(), "missing: INTEGRATIONS, CURSORS, LOCKS, STATUS, BACKFILLS, DEADLETTER, SIGNALS") {
 		t.Fatalf("without streams: %v", err)
 	}
 	definitions, err := Define(t.Context(), conn, Config{Kinds: oktaKinds})

@@ -57,7 +57,7 @@ func (s *Store) withMissing(ctx context.Context, err error) error {
 			missing = append(missing, want)
 		}
 	}
-	return fmt.Errorf("%s are missing: %w", namesOf(missing), err)
+	return fmt.Errorf("missing: %s: %w", namesOf(missing), err)
 }
 
 // full reports whether an error of a creation says that the account has no room.

@@ -142,11 +142,14 @@ func script(all []jets.Definition, nats string) (string, error) {
 	for _, d := range all {
 		switch {
 		case d.Config != nil:
-			config, err := json.MarshalIndent(d.Config, "", "  ")
-			if err != nil {
+			fmt.Fprintf(&b, "%s stream add %s --config /dev/stdin <<'JSON'\n", nats, d.Config.Name)
+			encoder := json.NewEncoder(&b)
+			encoder.SetEscapeHTML(false) // subjects end in ">"
+			encoder.SetIndent("", "  ")
+			if err := encoder.Encode(d.Config); err != nil {
 				return "", err
 			}
-			fmt.Fprintf(&b, "%s stream add %s --config /dev/stdin <<'JSON'\n%s\nJSON\n", nats, d.Config.Name, config)
+			b.WriteString("JSON\n")
 		case d.Unfit != nil:
 			fmt.Fprintf(&b, "# %s exists and can't be used: %s\n", d.Name, term.Printable(d.Unfit.Error()))
 		case d.Edit != "":
