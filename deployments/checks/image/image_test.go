@@ -22,6 +22,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 func TestMain(m *testing.M) {
@@ -143,7 +144,7 @@ func checkConfig(t *testing.T, img v1.Image) {
 	}
 }
 
-// Both platforms are pushed under one name.
+// Both platforms are pushed under one name, as OCI wants them.
 func checkPush(t *testing.T, img v1.Image) {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -151,6 +152,14 @@ func checkPush(t *testing.T, img v1.Image) {
 	idx, err := index([]string{"amd64", "arm64"}, map[string]v1.Image{"amd64": img, "arm64": img})
 	if err != nil {
 		t.Fatal(err)
+	}
+	list, err := idx.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := img.Manifest()
+	if err != nil || list.MediaType != types.OCIImageIndex || manifest.MediaType != types.OCIManifestSchema1 || manifest.Config.MediaType != types.OCIConfigJSON || manifest.Layers[0].MediaType != types.OCILayer {
+		t.Errorf("list %s, manifest %+v: %v", list.MediaType, manifest, err)
 	}
 	where := strings.TrimPrefix(server.URL, "http://") + "/witfoo/signal-client:v1.2.3"
 	if err := pushTo(where, idx); err != nil {
