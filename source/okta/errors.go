@@ -84,10 +84,18 @@ func (c *Client) refusal(ctx context.Context, resp *http.Response, link pipeline
 	return e
 }
 
+// redact removes the credential from a text, as it is and as JSON and URLs write it.
 func (c *Client) redact(s string) string {
 	for _, secret := range c.secrets() {
-		if !secret.IsZero() {
-			s = strings.ReplaceAll(s, secret.Reveal(), secret.String())
+		if secret.IsZero() {
+			continue
+		}
+		token := secret.Reveal()
+		plain, _ := json.Marshal(token)
+		escaped := strings.Trim(string(plain), `"`)
+		unescaped := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(escaped)
+		for _, form := range []string{token, escaped, unescaped, url.QueryEscape(token), url.PathEscape(token)} {
+			s = strings.ReplaceAll(s, form, secret.String())
 		}
 	}
 	return s

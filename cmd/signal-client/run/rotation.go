@@ -57,6 +57,10 @@ func (s *assembly) newRotation(ctx context.Context, i pipeline.Integration, live
 		}
 	case !i.TokenNext.IsZero():
 		r.use = func(ctx context.Context, next nextCredential) error {
+			// The watch of INTEGRATIONS ends ctx as soon as the value is written, maybe before
+			// the write is acknowledged; it is to be recorded all the same.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), adoptTime)
+			defer cancel()
 			err := adopt(ctx, &buckets.Integrations{Store: s.store}, s.locks.Replica(), i)
 			if errors.Is(err, errUnstored) && next.Credential != live {
 				end(&rotatedTo{next.Credential})
@@ -68,6 +72,9 @@ func (s *assembly) newRotation(ctx context.Context, i pipeline.Integration, live
 	}
 	return r
 }
+
+// adoptTime bounds the write of an adopted token.
+const adoptTime = 3 * time.Second
 
 // next returns the credential to change to.
 func (r *rotation) next() nextCredential {
@@ -237,7 +244,7 @@ func adopt(ctx context.Context, all *buckets.Integrations, replica string, i pip
 		v.AdoptTokenNext()
 		return nil
 	})
-	if err == nil || errors.Is(err, pipeline.ErrChanged) || errors.Is(err, orgs.ErrUnrecorded) || ctx.Err() != nil {
+	if err == nil || errors.Is(err, pipeline.ErrChanged) || errors.Is(err, orgs.ErrUnrecorded) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errUnstored, err)
