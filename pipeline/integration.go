@@ -26,9 +26,15 @@ type Integration struct {
 	LinkHosts    []string      // further hosts that a next link may name
 	Proxy        string        // URL of the proxy to the org, without a password; empty: the environment's, if any
 	CAFile       string        // PEM file of further authorities to trust, read at each start of the instance's poller
-	Token        Secret        // API token; empty when TokenFile is set
+	Token        Secret        // API token; empty when TokenFile or TokenEnv is set
 	TokenFile    string        // read at each start of the instance's poller
 	TokenNext    Secret        // API token that replaces Token once it has worked; zero: none; only beside Token
+	TokenEnv     string        // the service's environment variable that holds the token
+
+	// Sealed is why the credential, which is sealed, can't be opened here; empty: it is not
+	// sealed, or it was opened.
+	Sealed   string
+	FilesDir string // the credential's file is read below it only; empty: anywhere
 
 	// Of an OAuth service app, instead of a token:
 	ClientID       string // empty: there is none

@@ -21,11 +21,9 @@ type Kind struct {
 	// or doubled when a reopening falls in between.
 	Lateness time.Duration
 
-	// Unseal opens the sealed values of a value of INTEGRATIONS before it is parsed; nil:
-	// none are sealed. It is injected at start, before any value is read.
-	Unseal func(value []byte) ([]byte, error)
-	// Parse reads a value of INTEGRATIONS, checks it and fills in the defaults. Its error
-	// is a *ConfigError, which shows nothing of the credentials.
+	// Parse reads a value of INTEGRATIONS, checks it and fills in the defaults. A sealed
+	// credential is not opened: see Integration.Sealed. Its error is a *ConfigError, which
+	// shows nothing of the credentials.
 	Parse func(instance string, value []byte) (Integration, error)
 	// Fields are the members of such a value; the command line follows them.
 	Fields []Field
@@ -77,13 +75,6 @@ type Facets struct {
 
 // Read parses a value of INTEGRATIONS.
 func (k *Kind) Read(instance string, value []byte) (Integration, error) {
-	if k.Unseal != nil {
-		opened, err := k.Unseal(value)
-		if err != nil {
-			return Integration{Kind: k, Instance: instance}, fmt.Errorf("%w: %w", ErrConfig, err)
-		}
-		value = opened
-	}
 	i, err := k.Parse(instance, value)
 	i.Kind = k
 	return i, err

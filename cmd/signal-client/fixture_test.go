@@ -202,10 +202,11 @@ func hold(ts *testscript.TestScript, org *oktatest.Org, n int) {
 }
 
 // kv writes to INTEGRATIONS as the nats command does: kv put <instance> <value>,
-// kv del <instance>; variables in a value are expanded.
+// kv del <instance>; variables in a value are expanded. kv save <instance> <file> writes
+// all values that the bucket keeps of it to a file, as they are stored.
 func kv(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: kv put|del <instance> [<value>]")
+		ts.Fatalf("usage: kv put|del|save <instance> [<value>|<file>]")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -240,6 +241,13 @@ func change(ctx context.Context, ts *testscript.TestScript, args []string) error
 	switch {
 	case args[0] == "del":
 		return bucket.Delete(ctx, jets.Key(kinds.Default.Name, args[1]))
+	case args[0] == "save" && len(args) == 3:
+		kept, err := bucket.History(ctx, jets.Key(kinds.Default.Name, args[1]))
+		var all []byte
+		for _, e := range kept {
+			all = append(append(all, e.Value()...), '\n')
+		}
+		return errors.Join(err, os.WriteFile(ts.MkAbs(args[2]), all, 0o600))
 	case args[0] == "put" && len(args) == 3:
 		value := os.Expand(args[2], ts.Getenv)
 		_, err = bucket.Put(ctx, jets.Key(kinds.Default.Name, args[1]), []byte(value))

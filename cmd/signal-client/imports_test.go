@@ -73,10 +73,11 @@ var arrows = []arrow{
 	{program + "/topics", []string{"pipeline"}},
 	{program + "/internal/build", nil},
 	{program + "/internal/term", []string{"pipeline"}},
+	{program + "/internal/seal", []string{"pipeline"}},
 	{program + "/internal/kinds", []string{"pipeline", "source", "source/..."}},
 	{program + "/internal/problem", internals("source", "term")},
 	// The OKTA_ variables configure one instance, which is named after its org's host.
-	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds"), "source", "source/page")},
+	{program + "/internal/config", append(internals("source/okta", "term", "problem", "kinds", "seal"), "source", "source/page")},
 	{program + "/internal/orgs", internals("source", "term", "problem", "kinds", "build")},
 	{program + "/internal/telemetry", internals("source/breaker", "term", "problem", "build")},
 	{program + "/internal/notify", internals("source")},

@@ -60,6 +60,7 @@ func keyOf(store *jets.Store, kind *pipeline.Kind, instance string) string {
 type Keyed struct {
 	pipeline.Entry
 	Revision uint64
+	Sealing  Sealing
 }
 
 // Parse parses a value of INTEGRATIONS. Its Kind is nil if it is none of the store's: others
@@ -69,8 +70,9 @@ func Parse(store *jets.Store, e jets.KVEntry) Keyed {
 	if kind == nil {
 		return Keyed{}
 	}
-	i, err := kind.Read(slug, e.Value)
-	return Keyed{pipeline.Entry{Integration: i, Err: err}, e.Revision}
+	o := openValue(store.Secrets, kind, slug, e.Value)
+	i, err := o.read(kind, slug)
+	return Keyed{pipeline.Entry{Integration: i, Err: err}, e.Revision, o.Sealing}
 }
 
 // Named returns entries by their names. It settles the names first.

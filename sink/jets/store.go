@@ -43,6 +43,7 @@ type Config struct {
 	Replicas int              // default 1; existing ones with fewer are raised
 	MaxBytes int64            // of SIGNALS; default no limit; at least LeastBytes
 	MaxAge   time.Duration    // of SIGNALS and DEADLETTER; default 90 days
+	Secrets  pipeline.Secrets // of the integrations
 	Log      *slog.Logger     // nil: none
 
 	// Room returns an error while there is no room for events: then the orgs get no
@@ -77,6 +78,7 @@ type Store struct {
 // shared is what the Stores of all kinds have in common.
 type shared struct {
 	Conn       *Conn
+	Secrets    pipeline.Secrets // must not change once it is used
 	config     Config
 	Publisher  *publisher
 	Syncs      pipeline.Gate // of syncs under way
@@ -94,7 +96,7 @@ func Open(ctx context.Context, conn *Conn, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := Attach(conn, cfg.Kinds...)
+	s := Attach(conn, cfg.Kinds...).With(cfg.Secrets)
 	s.config = cfg
 	if s.Syncs.Capacity, err = s.syncs(ctx); err != nil {
 		return nil, err
@@ -125,6 +127,12 @@ func Attach(conn *Conn, kinds ...*pipeline.Kind) *Store {
 	if len(kinds) > 0 {
 		s.Kind = kinds[0]
 	}
+	return s
+}
+
+// With gives a new Store the secrets of the process, and returns it.
+func (s *Store) With(secrets pipeline.Secrets) *Store {
+	s.Secrets = secrets
 	return s
 }
 

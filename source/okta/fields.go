@@ -42,6 +42,8 @@ var fields = []pipeline.Field{
 	{Path: "credentials.api_token_next", Type: "secret", Advice: "write the API token to change to, beside api_token"},
 	{Path: "credentials.api_token_file", Type: "path", Advice: "write the path of the file that holds the API token",
 		Settable: true, Flag: "token-file", Desc: "file that holds the API token, read by the service on the machine where it runs", Instead: "credentials.api_token"},
+	{Path: "credentials.api_token_env", Type: "variable", Advice: "write the name of a variable of the service that begins with OKTA_ and contains TOKEN, such as OKTA_TOKEN_ACME",
+		Settable: true, Flag: "token-env", Desc: "environment variable of the service that holds the API token, such as OKTA_TOKEN_ACME", Instead: "credentials.api_token"},
 	{Path: "credentials.client_id", Type: "text", Advice: "write the Client ID of the service app, such as 0oa1b2c3d4E5f6G7h8i9",
 		Settable: true, Flag: "client-id", Desc: "Client ID of a service app (OAuth 2.0), instead of an API token"},
 	{Path: "credentials.key_id", Type: "text", Advice: "write the key's id (kid) as the service app shows it",
@@ -50,6 +52,7 @@ var fields = []pipeline.Field{
 		Settable: true, Flag: "private-key-file", Desc: "file that holds the service app's private key (PEM or JWK), read by the service on the machine where it runs", Instead: "credentials.private_key"},
 	{Path: "credentials.private_key", Type: "secret", Advice: "write the private key of the service app (PEM or JWK), or private_key_file"},
 	{Path: "credentials.proxy_password", Type: "secret", Advice: "write the password of the user in settings.proxy"},
+	{Path: "credentials.sealed", Type: "secret", Advice: "set the credential again; signal-client seals it"},
 	{Path: "enabled", Type: "truth", Default: true, Advice: "write true or false",
 		Settable: true},
 }

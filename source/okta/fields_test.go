@@ -14,7 +14,7 @@ import (
 // schemaTypes are the types of the schema, by a field's.
 var schemaTypes = map[string]string{
 	"object": "object", "kind": "<nil>", "number": "number", "share": "number", "truth": "boolean", "hosts": "array",
-	"host": "string", "proxy": "string", "url": "string", "text": "string", "duration": "string", "since": "string", "expression": "string", "path": "string", "secret": "string",
+	"host": "string", "proxy": "string", "url": "string", "text": "string", "duration": "string", "since": "string", "expression": "string", "path": "string", "variable": "string", "secret": "string",
 }
 
 // The schema has the fields of the table and no others, with their types and defaults.

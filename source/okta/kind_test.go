@@ -1,12 +1,8 @@
 package okta
 
 import (
-	"bytes"
-	"errors"
 	"testing"
 	"time"
-
-	"github.com/witfoo/signal-client/pipeline"
 )
 
 // TestKindOfStoredNames: the names under which events are stored, and Okta's own facts,
@@ -38,27 +34,5 @@ func TestKindOfStoredNames(t *testing.T) {
 	}
 	if got := Kind.Query(i); got != "c39b72d7d1acb453" {
 		t.Error(got)
-	}
-}
-
-// TestKindUnseals: a value is opened before it is parsed; one that can't be opened is a
-// configuration error.
-func TestKindUnseals(t *testing.T) {
-	kind := *Kind
-	kind.Unseal = func(value []byte) ([]byte, error) {
-		if string(value) == "foreign" {
-			return nil, errors.New("sealed with another key")
-		}
-		return bytes.Replace(value, []byte("SEALED"), []byte("00abc"), 1), nil
-	}
-	i, err := kind.Read("acme", []byte(`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"SEALED"}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err := kind.Credential(t.Context(), i); err != nil || c != pipeline.Credential(pipeline.NewSecret("00abc")) {
-		t.Errorf("the credential is another one: %v", err)
-	}
-	if i, err := kind.Read("acme", []byte("foreign")); !errors.Is(err, pipeline.ErrConfig) || i.Kind != &kind {
-		t.Errorf("%+v, %v", i, err)
 	}
 }

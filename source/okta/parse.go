@@ -159,26 +159,53 @@ func (d *draft) proxy(origin string) (string, pipeline.Secret) {
 	return proxy, password
 }
 
-// credential reads the one credential that there must be, unless the org is not polled.
+// credential reads the one credential that there must be, unless the org is not polled. What
+// is sealed is not opened here, so it is not known which one it is.
 func (d *draft) credential(i *pipeline.Integration) {
 	const field = "credentials.api_token"
 	held, readable := d.at("credentials").(map[string]any)
-	has := func(name string) bool { return held[name] != nil }
-	tokens, apps := has("api_token") || has("api_token_file"), has("client_id") || has("key_id") || has("private_key") || has("private_key_file")
+	has := func(names ...string) (n int) {
+		for _, name := range names {
+			if held[name] != nil {
+				n++
+			}
+		}
+		return n
+	}
+	tokens, apps := has("api_token", "api_token_file", "api_token_env"), has("client_id", "key_id", "private_key", "private_key_file")
 	switch {
-	case has("api_token_next") && !has("api_token"):
+	case has("sealed") > 0:
+		i.Sealed = "this process has not opened it"
+	case has("api_token_next") > 0 && has("api_token") == 0:
 		d.complain("credentials.api_token_next", "is not beside an api_token", "write the token as api_token; a changed file or service app needs no next one")
-	case has("api_token") && has("api_token_file"):
-		d.complain("credentials", "holds both api_token and api_token_file", "leave one out")
-	case tokens && apps:
+	case tokens > 1:
+		d.complain("credentials", "holds more than one of api_token, api_token_file and api_token_env", "leave all but one out")
+	case tokens > 0 && apps > 0:
 		d.complain("credentials", "holds both an API token and a service app", "leave out the token, or client_id, key_id and the private key")
-	case tokens:
-		i.Token, i.TokenNext, i.TokenFile = d.token("credentials.api_token"), d.token("credentials.api_token_next"), d.text("credentials.api_token_file")
-	case apps:
+	case tokens > 0:
+		i.Token, i.TokenNext = d.token("credentials.api_token"), d.token("credentials.api_token_next")
+		i.TokenFile, i.TokenEnv = d.text("credentials.api_token_file"), d.variable()
+	case apps > 0:
 		d.app(i)
 	case i.Enabled && (readable || d.at("credentials") == nil):
 		d.complain(field, "is missing", fieldAt(field).Advice)
 	}
+}
+
+// tokenVariable matches the variables that an integration may name. Whoever writes
+// integrations decides to which host the content is sent, so it must not be any variable
+// of the service, such as a password of NATS.
+var tokenVariable = regexp.MustCompile(`^OKTA_[A-Z0-9_]*TOKEN[A-Z0-9_]*$`)
+
+// variable returns the name of the variable that holds the token. Those of the
+// environment's own org are none.
+func (d *draft) variable() string {
+	const field = "credentials.api_token_env"
+	name := strings.TrimSpace(d.text(field))
+	if name != "" && (!tokenVariable.MatchString(name) || name == "OKTA_API_TOKEN" || name == "OKTA_API_TOKEN_FILE") {
+		d.complain(field, fmt.Sprintf("is no variable that may be named: %.70q", name), fieldAt(field).Advice)
+	}
+	return name
 }
 
 func (d *draft) token(field string) pipeline.Secret {

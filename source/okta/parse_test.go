@@ -106,7 +106,7 @@ func TestParseIntegrationNamesEachWrongField(t *testing.T) {
 		{`{"integration_type":"duo",` + settings(`"x":1`)[1:], []string{`integration_type: must be "okta", got "duo" (write okta)`}},
 		{`{"settings":{"fqdn":"acme.okta.com"}}`, []string{"credentials.api_token: is missing (write the org's API token, or api_token_file)"}},
 		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":"x"}`, []string{"credentials: must be an object (write "}},
-		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"a","api_token_file":"b"}}`, []string{"credentials: holds both"}},
+		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"a","api_token_file":"b"}}`, []string{"credentials: holds more than one"}},
 		{`{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"SSWS 00abc"}}`, []string{"credentials.api_token: begins with SSWS"}},
 		{`{"enabled":"x","poll_interval":"soon","settings":{"fqdn":"a b","limit":0},"credentials":{"api_token":7}}`,
 			[]string{"credentials.api_token: must be a string", "enabled: must be", "poll_interval: is no", "settings.fqdn: is not", "settings.limit: must be"}},

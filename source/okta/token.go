@@ -4,30 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source/okta/oauth"
 )
 
-// Token returns the instance's API token, from its file if it names one. If that has none to
-// read in time, the error matches ErrConfig, or is ctx's cause.
+// Token returns the instance's API token, from its file or variable if it names one. If that
+// has none to read in time, the error matches ErrConfig, or is ctx's cause.
 func Token(ctx context.Context, i pipeline.Integration) (pipeline.Secret, error) {
-	if i.TokenFile == "" {
-		return i.Token, nil
+	switch {
+	case i.TokenFile != "":
+		token, err := readToken(ctx, i.FilesDir, i.TokenFile)
+		if ctx.Err() != nil {
+			return pipeline.Secret{}, context.Cause(ctx)
+		}
+		if err != nil {
+			return pipeline.Secret{}, fmt.Errorf("%w: credentials.api_token_file: %w", pipeline.ErrConfig, err)
+		}
+		return token, nil
+	case i.TokenEnv != "":
+		token, err := cleanToken(os.Getenv(i.TokenEnv))
+		if err != nil {
+			return pipeline.Secret{}, fmt.Errorf("%w: credentials.api_token_env: %s %w", pipeline.ErrConfig, i.TokenEnv, err)
+		}
+		return token, nil
 	}
-	token, err := readToken(ctx, i.TokenFile)
-	if ctx.Err() != nil {
-		return pipeline.Secret{}, context.Cause(ctx)
-	}
-	if err != nil {
-		return pipeline.Secret{}, fmt.Errorf("%w: credentials.api_token_file: %w", pipeline.ErrConfig, err)
-	}
-	return token, nil
+	return i.Token, nil
 }
 
 // credential is the kind's Credential: an API token, or a service app.
 func credential(ctx context.Context, i pipeline.Integration) (pipeline.Credential, error) {
+	if i.Sealed != "" {
+		return pipeline.Secret{}, fmt.Errorf("%w: credentials.sealed: %s", pipeline.ErrConfig, i.Sealed)
+	}
 	if i.ClientID == "" {
 		return Token(ctx, i)
 	}
@@ -35,7 +46,7 @@ func credential(ctx context.Context, i pipeline.Integration) (pipeline.Credentia
 	if i.PrivateKeyFile == "" {
 		return app, nil
 	}
-	data, err := pipeline.ReadFile(ctx, i.PrivateKeyFile, mostToken)
+	data, err := pipeline.ReadFileBelow(ctx, i.FilesDir, i.PrivateKeyFile, mostToken)
 	if ctx.Err() != nil {
 		return oauth.App{}, context.Cause(ctx)
 	}
@@ -54,8 +65,8 @@ func credential(ctx context.Context, i pipeline.Integration) (pipeline.Credentia
 // mostToken is longer than any token or key; it bounds what is read from a wrong path.
 const mostToken = 64 << 10
 
-func readToken(ctx context.Context, path string) (pipeline.Secret, error) {
-	data, err := pipeline.ReadFile(ctx, path, mostToken)
+func readToken(ctx context.Context, dir, path string) (pipeline.Secret, error) {
+	data, err := pipeline.ReadFileBelow(ctx, dir, path, mostToken)
 	if err != nil {
 		return pipeline.Secret{}, err
 	}

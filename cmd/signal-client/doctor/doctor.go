@@ -63,6 +63,7 @@ type doctor struct {
 	okta    config.Okta
 	search  config.Search
 	network config.Network
+	secrets config.Secrets
 
 	console   *consoleclient.Client
 	oktaFault error // why the environment's org is invalid; nil: it is valid, or there is none
@@ -112,7 +113,7 @@ func (d *doctor) load(cmd *cobra.Command) error {
 		return problem.Usage(fmt.Sprintf("--timeout=%s", d.timeout), "it is at least 100ms", "--timeout=10s")
 	}
 	d.oktaFault = config.Load(cmd, &d.okta)
-	if err := config.Load(cmd, &d.nats, &d.server, &d.stream, &d.search, &d.network); err != nil {
+	if err := config.Load(cmd, &d.nats, &d.server, &d.stream, &d.search, &d.network, &d.secrets); err != nil {
 		return err
 	}
 	var err error

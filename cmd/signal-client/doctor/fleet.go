@@ -18,12 +18,13 @@ import (
 
 func (s *surroundings) fleetChecks() []check {
 	if s.conn == nil {
-		return []check{skipped(groupFleet, "replicas", notReached), skipped(groupFleet, "owners", notReached), skipped(groupFleet, "locks", notReached)}
+		return []check{skipped(groupFleet, "replicas", notReached), skipped(groupFleet, "owners", notReached), skipped(groupFleet, "locks", notReached), skipped(groupFleet, "credentials", notReached)}
 	}
 	return []check{
 		one(groupFleet, "replicas", s.whole(s.replicasFound)),
 		one(groupFleet, "owners", s.whole(s.owners)),
 		one(groupFleet, "locks", s.whole(s.locks)),
+		one(groupFleet, "credentials", s.credentials),
 	}
 }
 

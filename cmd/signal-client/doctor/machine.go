@@ -23,6 +23,7 @@ func (s *surroundings) machineChecks() []check {
 		one(groupMachine, "embedded store", s.store),
 		one(groupMachine, "disk", s.disk),
 		one(groupMachine, "open files", openFiles),
+		one(groupMachine, "key file", s.keyFile),
 		one(groupMachine, "settings", s.settings),
 	}
 }

@@ -168,10 +168,14 @@ func (d *observation) token(i pipeline.Integration, err error, set bool) {
 	switch {
 	case i.Static && !set:
 		d.skip("the service has it from its environment, doctor does not; to send the org a request: " + variable + "=<file>, here")
+	case i.Sealed != "":
+		d.wrong(problem.Innermost(err), "SIGNAL_CLIENT_SECRET_KEY_FILE=<the service's>; or set it again: signal-client integrations set "+i.Instance+" --token-from <file>")
 	case err != nil:
 		d.wrong(problem.Innermost(err), change+", or run doctor where the service runs, as its user")
 	case !set:
 		d.wrong("there is none", change)
+	case i.TokenEnv != "":
+		d.fact("%s is set", i.TokenEnv)
 	case file == "":
 		d.fact("it is set")
 	default:

@@ -31,11 +31,14 @@ type surroundings struct {
 	account *jets.Account
 	leftOut map[string]error // optional buckets that the account has no room for, by name
 
-	streams  []jets.Inspection
-	statuses map[string]pipeline.Status
-	replicas locks.Replicas
-	written  map[string]buckets.Written
-	letters  map[string]uint64 // dead letters, by instance
+	streams      []jets.Inspection
+	statuses     map[string]pipeline.Status
+	replicas     locks.Replicas
+	written      map[string]buckets.Written
+	letters      map[string]uint64 // dead letters, by instance
+	opened       pipeline.Secrets
+	keysErr      error // why the keys can't be read
+	integrations *buckets.Integrations
 
 	accountErr, fitErr, streamsErr, fleetErr, writtenErr, lettersErr error
 }
@@ -43,6 +46,7 @@ type surroundings struct {
 // look connects to NATS and reads everything, each part within the timeout.
 func (d *doctor) look(ctx context.Context) *surroundings {
 	s := &surroundings{doctor: d, now: time.Now()}
+	s.opened, s.keysErr = d.secrets.Open(ctx, d.nats, d.server)
 	if s.dial, s.away = d.nats.To(d.server); s.away != nil {
 		return s
 	}
@@ -64,7 +68,8 @@ func (s *surroundings) close() {
 
 // read reads from NATS what the checks need. Each part has its own error.
 func (s *surroundings) read(ctx context.Context) {
-	store := jets.Attach(s.conn, kinds.All.Plain()...)
+	store := jets.Attach(s.conn, kinds.All.Plain()...).With(s.opened)
+	s.integrations = &buckets.Integrations{Store: store}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.account, s.accountErr = s.conn.Account(ctx) })
 	wg.Go(func() { s.leftOut, s.fitErr = s.conn.Fits(ctx, s.stream.Asked()) })
@@ -78,7 +83,7 @@ func (s *surroundings) read(ctx context.Context) {
 		}
 	})
 	wg.Go(func() {
-		written, err := (&buckets.Integrations{Store: store}).Written(ctx)
+		written, err := s.integrations.Written(ctx)
 		s.writtenErr, s.written = jets.IgnoreMissingBucket(err), map[string]buckets.Written{}
 		for _, w := range written {
 			s.written[w.Instance] = w
@@ -90,6 +95,11 @@ func (s *surroundings) read(ctx context.Context) {
 		s.lettersErr = jets.IgnoreMissingBucket(err)
 	})
 	wg.Wait()
+}
+
+// asks returns the names of the orgs in INTEGRATIONS that are asked for, sorted.
+func (s *surroundings) asks() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.written)), func(instance string) bool { return !s.asked(instance) })
 }
 
 type org struct {

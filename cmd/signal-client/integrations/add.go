@@ -161,7 +161,9 @@ func (r *integrations) noteFile(ctx context.Context, i pipeline.Integration) {
 
 // oneOfEach refuses two flags that exclude each other.
 func oneOfEach(cmd *cobra.Command) error {
-	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}, {"token-from", "client-id"}, {"token-from", "token-next-from"}, {"token-next-from", "token-file"}, {"token-next-from", "client-id"}, {"token-file", "client-id"}} {
+	for _, pair := range [][2]string{{"fqdn", "base-url"}, {"token-from", "token-file"}, {"token-from", "token-env"}, {"token-file", "token-env"},
+		{"token-from", "client-id"}, {"token-file", "client-id"}, {"token-env", "client-id"},
+		{"token-from", "token-next-from"}, {"token-next-from", "token-file"}, {"token-next-from", "token-env"}, {"token-next-from", "client-id"}} {
 		if cmd.Flags().Changed(pair[0]) && cmd.Flags().Changed(pair[1]) {
 			return problem.Usage(fmt.Sprintf("--%s and --%s", pair[0], pair[1]), "only one of them is allowed", "leave one of them out")
 		}

@@ -63,6 +63,7 @@ type integrations struct {
 	server  config.Server
 	stream  config.Stream
 	network config.Network // for test
+	secrets config.Secrets
 }
 
 func (r *integrations) flags(cmd *cobra.Command) *cobra.Command {
@@ -73,16 +74,20 @@ func (r *integrations) flags(cmd *cobra.Command) *cobra.Command {
 
 // open connects to NATS and returns its integrations.
 func (r *integrations) open(cmd *cobra.Command) (*buckets.Integrations, func(), error) {
-	if err := config.Load(cmd, &r.nats, &r.server, &r.stream); err != nil {
+	if err := config.Load(cmd, &r.nats, &r.server, &r.stream, &r.secrets); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), cli.VisitTime)
 	defer cancel()
+	secrets, err := r.secrets.Open(ctx, r.nats, r.server)
+	if err != nil {
+		return nil, nil, err
+	}
 	conn, err := cli.Visit(ctx, r.nats, r.server)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &buckets.Integrations{Store: jets.Attach(conn, kinds.All.Plain()...)}, r.Closing(conn), nil
+	return &buckets.Integrations{Store: jets.Attach(conn, kinds.All.Plain()...).With(secrets)}, r.Closing(conn), nil
 }
 
 // with reads something of NATS's integrations.
@@ -105,7 +110,9 @@ func (r *integrations) openToWrite(cmd *cobra.Command) (*buckets.Integrations, f
 	defer cancel()
 	_, err = all.Get(ctx, "any")
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		all.Store, err = jets.Open(ctx, all.Store.Conn, r.stream.Asked())
+		asked := r.stream.Asked()
+		asked.Secrets = all.Store.Secrets
+		all.Store, err = jets.Open(ctx, all.Store.Conn, asked)
 	}
 	if err != nil {
 		done()

@@ -128,6 +128,9 @@ func (r *integrations) printOne(s orgs.Summary) error {
 		add("token", s.Token)
 		add("token file", s.TokenFile)
 		add("next token", s.TokenNext)
+		if s.TokenEnv != "" {
+			add("token variable", s.TokenEnv)
+		}
 		if s.ClientID != "" {
 			add("client id", s.ClientID)
 			add("key id", s.KeyID)

@@ -1,5 +1,5 @@
-// Package keys is the command that makes key pairs by which orgs know this program. It asks no
-// org and writes nothing to NATS. Start reading at [New].
+// Package keys is the command that makes keys: those by which orgs know this program, and
+// those that seal credentials in INTEGRATIONS. It asks no org. Start reading at [New].
 package keys
 
 import (
@@ -28,12 +28,12 @@ import (
 func New(p *cli.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "Make the key of a service app",
-		Long:  "Make the key by which an org knows this program.\n\nExample:\n  signal-client keys okta --instance acme",
+		Short: "Make the keys of service apps, and those that seal credentials",
+		Long:  "Make the key by which an org knows this program, or the key that seals credentials in\nINTEGRATIONS.\n\nExamples:\n  signal-client keys okta --instance acme\n  signal-client keys new --out /etc/signal-client/secret.key",
 		Args:  cli.KnownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newOkta(p))
+	cmd.AddCommand(newOkta(p), newNew(p), newRotate(p), newSeal(p))
 	return cmd
 }
 

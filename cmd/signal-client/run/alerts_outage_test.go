@@ -41,6 +41,8 @@ type outages struct {
 	still func()        // nothing happens in the org any more
 	mu    sync.Mutex
 	log   *slog.Logger // of the processes that start; nil: none
+	keys  string       // file of the keys of the processes that start; empty: none
+	kinds kinds.Kinds  // of the processes that start; nil: all
 }
 
 // inOutage runs f within a bubble, around a server as config says.
@@ -86,11 +88,12 @@ type process struct {
 func (o *outages) start(name string, env config.Okta) *process {
 	o.Helper()
 	p := &process{line: &line{server: o.natsd}}
-	p.Service = &Service{Log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), HTTP: &http.Client{Transport: o}}
+	p.Service = &Service{Log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), HTTP: &http.Client{Transport: o}, Kinds: o.kinds}
 	p.Config.Process = config.Process{Replica: name, SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(time.Minute), MaxInFlight: 16, PageMemory: 256 << 20}
 	p.Config.Stream = config.Stream{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
-	p.Config.Okta = env
-	if err := p.count(); err != nil {
+	p.Config.Okta, p.Config.Secrets.KeyFile = env, o.keys
+	p.Config.NATS.URL = "in this process"
+	if err := errors.Join(p.count(), p.openSecrets(o.Context(), false)); err != nil {
 		o.Fatal(err)
 	}
 	p.ready.Waiting("starting")
@@ -107,6 +110,7 @@ func (o *outages) start(name string, env config.Okta) *process {
 		}
 		defer conn.Close()
 		p.nats.conn.Store(conn)
+		defer p.followKeys(ctx)()
 		store, err := p.provision(ctx, conn)
 		if err == nil {
 			err = p.work(ctx, store)

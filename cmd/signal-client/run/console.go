@@ -74,7 +74,7 @@ func (s *Service) watch(ctx context.Context, conn *jets.Conn) error {
 	if err := s.awaitStream(ctx, conn); err != nil {
 		return err
 	}
-	store := jets.Attach(conn, kinds.Default)
+	store := jets.Attach(conn, kinds.Default).With(s.secrets)
 	defer s.beside(ctx, store)()
 	s.ready.Check(func() string {
 		if conn.Connected() {

@@ -21,6 +21,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/config"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/kinds"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/problem"
+	"github.com/witfoo/signal-client/cmd/signal-client/internal/seal"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/embedded"
@@ -51,7 +52,9 @@ type Service struct {
 	// Console is the web console; nil: there is none.
 	Console Console
 
-	hup <-chan os.Signal // reload on each signal; nil: never
+	hup     <-chan os.Signal // reload on each signal; nil: never
+	secrets pipeline.Secrets
+	keys    *seal.Keys // of secrets; nil: there are none
 
 	metrics *telemetry.Metrics
 	unowned *unownedCount
@@ -148,15 +151,27 @@ func (s *Service) RunOn(ctx context.Context, conn *jets.Conn) error {
 	if err := s.count(); err != nil {
 		return err
 	}
+	if err := s.openSecrets(ctx, false); err != nil {
+		return err
+	}
 	return s.serve(ctx, conn)
 }
 
 // withNATS opens NATS, and closes it when the work is done.
 func (s *Service) withNATS(ctx context.Context) error {
+	beside := s.Config.NATS.Embedded() && !s.Idle
+	if !beside {
+		if err := s.openSecrets(ctx, false); err != nil {
+			return err
+		}
+	}
 	conn, server, err := s.open(ctx)
 	if server != nil {
 		defer server.Shutdown()
 		s.server, s.nats.server = server, server
+	}
+	if err == nil && beside { // its store is this process's now
+		err = s.openSecrets(ctx, true)
 	}
 	if err != nil {
 		return err
@@ -200,6 +215,7 @@ func whileOpen(ctx context.Context, conn *jets.Conn) (open context.Context, end 
 
 // serveOn works on a connection until ctx ends.
 func (s *Service) serveOn(ctx context.Context, conn *jets.Conn) error {
+	defer s.followKeys(ctx)()
 	if s.Idle {
 		return s.watch(ctx, conn)
 	}
@@ -311,7 +327,7 @@ func (s *Service) provision(ctx context.Context, conn *jets.Conn) (*jets.Store, 
 	backoff := pipeline.Backoff{Max: 5 * time.Second}
 	for {
 		config := s.Config.Stream.Asked()
-		config.Log, config.Kinds = s.Log, s.kinds().Plain()
+		config.Log, config.Kinds, config.Secrets = s.Log, s.kinds().Plain(), s.secrets
 		if s.server != nil {
 			config.Room = s.server.Short
 		}

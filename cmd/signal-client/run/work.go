@@ -93,7 +93,13 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	held := &ownership{Locks: s.owners(locks), metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, kind *pipeline.Kind, instance string) (pipeline.Status, error) {
 		return buckets.ReadStatus(ctx, store.Of(kind), instance)
 	}}
-	err = s.fleet(a, held, known, streams).Run(ctx)
+	all := &buckets.Integrations{Store: store, Seen: seen, Log: s.Log}
+	if s.secrets.Keys != nil {
+		sealing := newSealing(all, s.Log)
+		all.Plain = sealing.Found
+		defer inBackground(ctx, sealing.Run)()
+	}
+	err = s.fleet(a, all, held, known, streams).Run(ctx)
 	s.Log.Info("polling ended")
 	return err
 }
@@ -134,10 +140,10 @@ func (s *Service) network() *source.Network {
 
 // fleet returns the fleet that polls the instances of INTEGRATIONS and of the
 // environment.
-func (s *Service) fleet(a *assembly, held *ownership, known *unownedCount, streams *streamWatch) *fleet.Fleet {
+func (s *Service) fleet(a *assembly, all *buckets.Integrations, held *ownership, known *unownedCount, streams *streamWatch) *fleet.Fleet {
 	return &fleet.Fleet{
 		Integrations: &orgCountLog{
-			Integrations: &buckets.Integrations{Store: a.store, Seen: a.seen, Log: s.Log}, static: len(known.static), log: s.Log, hint: s.firstStep(),
+			Integrations: all, static: len(known.static), log: s.Log, hint: s.firstStep(),
 			loaded: func(entries map[string]pipeline.Entry) {
 				known.Set(entries)
 				s.ready.Check(func() string { return s.unready(a, known, streams) }, func() []string {

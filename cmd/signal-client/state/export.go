@@ -68,7 +68,8 @@ func NewExport(p *cli.Program) *cobra.Command {
 func export(ctx context.Context, store *jets.Store) (d Document, open []string, err error) {
 	d = Document{Version: version, At: time.Now().UTC(), Program: build.Read().Version,
 		Integrations: []integration{}, Positions: []position{}, Backfills: []job{}}
-	written, err := (&buckets.Integrations{Store: store}).Written(ctx)
+	// Without keys, sealed credentials stay as they are stored.
+	written, err := (&buckets.Integrations{Store: store.With(pipeline.Secrets{})}).Written(ctx)
 	if err != nil {
 		return d, nil, err
 	}

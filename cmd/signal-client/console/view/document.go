@@ -98,7 +98,7 @@ func documentOf(w buckets.Written) Document {
 		d.Value, d.Error = orgs.Value{}, "its value is not a JSON object"
 		return d
 	}
-	d.Value = stored.Masked()
+	d.Value = stored.Masked(w.Sealing.Sealed())
 	i, err := stored.Read(w.Instance)
 	if err != nil {
 		d.Error = err.Error()

@@ -165,7 +165,11 @@ func (v *View) made(by access.User, instance, act string, revision uint64, now o
 	if now == nil {
 		return Document{}, nil
 	}
-	return documentOf(buckets.Written{Instance: instance, Value: now.Encode(), Revision: revision, At: time.Now().UTC()}), nil
+	w := buckets.Written{Instance: instance, Value: now.Encode(), Revision: revision, At: time.Now().UTC()}
+	if v.config.Store.Secrets.Keys != nil {
+		w.Sealing = buckets.SealFirst
+	}
+	return documentOf(w), nil
 }
 
 // wake has a value polled at once that was saved unchanged. A changed one is polled

@@ -9,7 +9,6 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/sink/buckets"
-	"github.com/witfoo/signal-client/sink/jets"
 )
 
 // Errors of edits, besides Invalid, Conflict and orgs.ErrNotFound.
@@ -73,14 +72,11 @@ func (v *View) unrecorded(ctx context.Context, instance string, edited uint64, n
 	if err != nil {
 		return change
 	}
-	store := v.config.Store
-	_ = store.Conn.Each(ctx, jets.BucketIntegrations, jets.Key(now.Kind.Name, instance), true, func(e jets.KVEntry) {
-		if e.Revision != edited || e.Gone {
-			return
-		}
-		if was, err := orgs.ReadValue(e.Value); err == nil {
+	kept, _ := v.orgs.Of(now.Kind).History(ctx, instance) // without it, what changed is not said
+	for _, w := range kept {
+		if was, err := orgs.ReadValue(w.Value); err == nil && w.Revision == edited {
 			change.Fields = orgs.Diff(was, is)
 		}
-	}) // without it, what changed is not said
+	}
 	return change
 }

@@ -34,5 +34,6 @@ func (v *View) Candidate(ctx context.Context, instance string, value orgs.Value)
 	if err != nil {
 		return i, invalid(instance, err)
 	}
+	i.FilesDir = v.config.Store.Secrets.Dir
 	return i, keepsHost(was, tried, value, instance)
 }

@@ -26,6 +26,7 @@ type CommandContext struct {
 	nats     config.NATS
 	server   config.Server // only from the environment, like the following
 	okta     config.Okta
+	secrets  config.Secrets
 	Stage    config.Process
 	Network  config.Network
 }
@@ -90,16 +91,29 @@ func (d *CommandContext) kind(ctx context.Context, store *jets.Store) *pipeline.
 
 // Connect connects to NATS.
 func (d *CommandContext) Connect(cmd *cobra.Command) (*jets.Store, func(), error) {
-	if err := config.Load(cmd, &d.nats, &d.server, &d.okta, &d.Stage, &d.Network); err != nil {
+	if err := config.Load(cmd, &d.nats, &d.server, &d.okta, &d.secrets, &d.Stage, &d.Network); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), VisitTime)
 	defer cancel()
+	secrets, err := d.secrets.Open(ctx, d.nats, d.server)
+	if err != nil {
+		return nil, nil, err
+	}
 	conn, err := Visit(ctx, d.nats, d.server)
 	if err != nil {
 		return nil, nil, err
 	}
-	return jets.Attach(conn, kinds.All.Plain()...), d.Closing(conn), nil
+	return jets.Attach(conn, kinds.All.Plain()...).With(secrets), d.Closing(conn), nil
+}
+
+// OwnKeyFile returns where the embedded server's service keeps the key that seals
+// credentials; empty: another file is named, or another server.
+func (d *CommandContext) OwnKeyFile() string {
+	if path, own := d.secrets.Path(d.nats, d.server); own {
+		return path
+	}
+	return ""
 }
 
 // Integration returns the instance's configuration: INTEGRATIONS' or the environment's.

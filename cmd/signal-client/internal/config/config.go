@@ -28,6 +28,7 @@ type Config struct {
 	Stream  Stream
 	Process Process
 	Network Network
+	Secrets Secrets
 	Okta    Okta
 	Console Console
 	Token   ConsoleToken
@@ -37,7 +38,7 @@ type Config struct {
 
 // Sections returns pointers to the sections.
 func (c *Config) Sections() []section {
-	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Network, &c.Okta, &c.Console, &c.Token, &c.Search, &c.Log}
+	return []section{&c.NATS, &c.Server, &c.Stream, &c.Process, &c.Network, &c.Secrets, &c.Okta, &c.Console, &c.Token, &c.Search, &c.Log}
 }
 
 // NATS is the connection to NATS, with the nats command's variables.

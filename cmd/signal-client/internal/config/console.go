@@ -41,7 +41,7 @@ func (c Config) ServesConsole() bool {
 
 // ConsoleSections returns pointers to the sections that the console alone uses.
 func (c *Config) ConsoleSections() []section {
-	return []section{&c.NATS, &c.Server, &c.Process, &c.Network, &c.Console, &c.Search, &c.Log}
+	return []section{&c.NATS, &c.Server, &c.Process, &c.Network, &c.Secrets, &c.Console, &c.Search, &c.Log}
 }
 
 // LoadConsole is Load for a process that serves the console alone.

@@ -26,6 +26,19 @@ func UnknownField(name, op string) error {
 	return problem.Usage(op, "an integration has no such field to set", try)
 }
 
+// strands returns the problem of an edit that moves a sealed credential, which is not opened
+// here, to another host: it stays with the one that it was sealed for. what names it, and
+// shut says why it is not opened.
+func (v Value) strands(before Value, instance, what, shut string) error {
+	kept := v.At(sealedPath)
+	was, is := before.Origin(instance), v.Origin(instance)
+	if kept == nil || kept != before.At(sealedPath) || was == is {
+		return nil
+	}
+	return problem.Usage(what, fmt.Sprintf("it is sealed for %s, so that it is not sent to %s, and it can't be opened here: %s", was, is, shut),
+		"give the credential again together with the host (--token-from), or run this where the key is")
+}
+
 // Change edits an instance's value once, checks it and writes it, if the edit changes
 // anything: changed reports that. Its errors are those of Write, too.
 func Change(ctx context.Context, all *buckets.Integrations, by Author, instance string, edit func(Value) error) (i pipeline.Integration, changed bool, err error) {
@@ -49,6 +62,11 @@ func Change(ctx context.Context, all *buckets.Integrations, by Author, instance 
 		return i, false, errors.Join(errs...)
 	}
 	v.Tidy(i)
+	if before.Shut != "" {
+		if err := v.strands(was, instance, "the stored credential of "+instance, before.Shut); err != nil {
+			return i, false, err
+		}
+	}
 	if v.Equal(was) {
 		return i, false, nil
 	}

@@ -56,7 +56,7 @@ func TestMasked(t *testing.T) {
 	v := value(t, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"s3cret","other":"s3cret"},"password":"s3cret"}`)
 	want := `{"enabled":true,"integration_type":"okta","poll_interval":"5m",` +
 		`"settings":{"fqdn":"acme.okta.com","since":"24h","limit":999,"rate_share":0.5},"credentials":{"api_token":{"set":true}}}`
-	if got := v.Masked(); !got.Equal(value(t, want)) {
+	if got := v.Masked(false); !got.Equal(value(t, want)) {
 		t.Errorf("got  %s\nwant %s", got.Encode(), want)
 	}
 }

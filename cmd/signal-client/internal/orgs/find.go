@@ -86,6 +86,10 @@ func Credential(ctx context.Context, i pipeline.Integration) (pipeline.Credentia
 		err = errors.New("none is configured")
 	}
 	if err != nil {
+		if i.Sealed != "" {
+			return token, &problem.Error{Op: "open the sealed credential of " + i.Instance, Err: err, Code: problem.BadUsage,
+				Hint: "run this with the key that the service has: SIGNAL_CLIENT_SECRET_KEY_FILE=<its file>; or set the credential again: signal-client integrations set " + i.Instance + " --token-from <file>"}
+		}
 		what, flag := "token", "--token-from"
 		if i.ClientID != "" {
 			what, flag = "private key", "--private-key-file"

@@ -82,10 +82,16 @@ func (c *Candidate) prepare(replace bool, label func(c Candidate, field string) 
 	}
 	c.keepSecrets()
 	i, wrongs := c.Value.Check(c.Instance, func(field string) string { return label(*c, field) })
-	if wrongs == nil {
-		c.Value.Tidy(i)
+	if wrongs != nil {
+		return wrongs
 	}
-	return wrongs
+	c.Value.Tidy(i)
+	if before, err := ReadValue(c.Before.Value); err == nil && c.Before.Shut != "" {
+		if err := c.Value.strands(before, c.Instance, label(*c, sealedPath), c.Before.Shut); err != nil {
+			return []error{err}
+		}
+	}
+	return nil
 }
 
 // keepSecrets takes over what an export leaves out: the stored credential, if the file
@@ -95,7 +101,7 @@ func (c *Candidate) keepSecrets() {
 	if err != nil {
 		return // there is none
 	}
-	if slices.ContainsFunc([]string{tokenPath, TokenFilePath, keyPath, keyFilePath}, func(path string) bool { return c.Value.At(path) != nil }) {
+	if slices.ContainsFunc([]string{tokenPath, TokenFilePath, tokenEnvPath, keyPath, keyFilePath, sealedPath}, func(path string) bool { return c.Value.At(path) != nil }) {
 		delete(before, "credentials")
 	}
 	keepSecrets(map[string]any(c.Value), map[string]any(before))

@@ -25,12 +25,13 @@ type Summary struct {
 	Limit               int       `json:"limit"`
 	RateShare           float64   `json:"rate_share"`
 	LinkHosts           []string  `json:"link_hosts"`
-	Token               string    `json:"token"` // set, file or none
+	Token               string    `json:"token"` // sealed, set, file, variable or none
 	TokenFile           string    `json:"token_file,omitempty"`
-	TokenNext           string    `json:"token_next,omitempty"` // set
+	TokenEnv            string    `json:"token_env,omitempty"`
+	TokenNext           string    `json:"token_next,omitempty"` // sealed or set
 	ClientID            string    `json:"client_id,omitempty"`  // of a service app, instead of a token
 	KeyID               string    `json:"key_id,omitempty"`
-	PrivateKey          string    `json:"private_key,omitempty"` // set or file
+	PrivateKey          string    `json:"private_key,omitempty"` // sealed, set or file
 	PrivateKeyFile      string    `json:"private_key_file,omitempty"`
 	Revision            uint64    `json:"revision"`
 	WrittenAt           time.Time `json:"written_at,omitzero"`
@@ -49,7 +50,25 @@ func summarize(w buckets.Written) Summary {
 		return s
 	}
 	s.fill(i)
+	s.seal(w.Sealing)
 	return s
+}
+
+// seal says of secrets that they are sealed. If they are not opened here, it is not known
+// of which kind they are.
+func (s *Summary) seal(how buckets.Sealing) {
+	const sealed = "sealed"
+	switch {
+	case how == buckets.SealShut:
+		s.Token = sealed
+	case how.Sealed() && s.Token == "set":
+		s.Token = sealed
+		if s.TokenNext != "" {
+			s.TokenNext = sealed
+		}
+	case how.Sealed() && s.PrivateKey == "set":
+		s.PrivateKey = sealed
+	}
 }
 
 func (s *Summary) fill(i pipeline.Integration) {
@@ -57,11 +76,14 @@ func (s *Summary) fill(i pipeline.Integration) {
 	s.Interval, s.PollIntervalSeconds = i.PollInterval, i.PollInterval.Seconds()
 	s.Since, s.Filter, s.Limit, s.RateShare = sinceText(i.Since), i.Filter, i.Limit, i.RateShare
 	s.LinkHosts = append(s.LinkHosts, i.LinkHosts...)
-	s.Token, s.TokenFile = "none", i.TokenFile
-	if !i.Token.IsZero() {
+	s.Token, s.TokenFile, s.TokenEnv = "none", i.TokenFile, i.TokenEnv
+	switch {
+	case !i.Token.IsZero():
 		s.Token = "set"
-	} else if i.TokenFile != "" {
+	case i.TokenFile != "":
 		s.Token = "file"
+	case i.TokenEnv != "":
+		s.Token = "variable"
 	}
 	if !i.TokenNext.IsZero() {
 		s.TokenNext = "set"

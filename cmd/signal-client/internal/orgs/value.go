@@ -26,8 +26,10 @@ const (
 	tokenPath     = "credentials.api_token"
 	TokenNextPath = "credentials.api_token_next"
 	TokenFilePath = "credentials.api_token_file"
+	tokenEnvPath  = "credentials.api_token_env"
 	keyPath       = "credentials.private_key"
 	keyFilePath   = "credentials.private_key_file"
+	sealedPath    = "credentials.sealed"
 	proxyPath     = "settings.proxy"
 
 	ProxyPasswordPath = "credentials.proxy_password" // beside any of them
@@ -240,7 +242,7 @@ func (v Value) WithoutSecrets() Value {
 }
 
 // secretive are parts of member names under which other writers may store secrets.
-var secretive = []string{"token", "secret", "passw", "credential", "apikey", "privatekey", "authorization"}
+var secretive = []string{"token", "secret", "passw", "credential", "apikey", "privatekey", "authorization", "sealed"}
 
 func speaksOfSecret(name string) bool {
 	name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))

@@ -80,6 +80,7 @@ var remedies = []remedy{
 	{pipeline.ErrThrottled, Failed, "wait a minute, or lower settings.rate_share; other clients share the org's limit"},
 	{pipeline.ErrCursor, Failed, "nothing to do: the poller starts a new query by itself; to start it at once: signal-client cursor reopen <name> --since <time>"},
 	{pipeline.ErrLink, Failed, "nothing to do: the poller starts a new query by itself if the org keeps refusing the link"},
+	{pipeline.ErrOutside, BadUsage, "put the file below SIGNAL_CLIENT_SECRETS_DIR and name it there; or set another directory, and restart the service"},
 	{pipeline.ErrConfig, BadUsage, "correct the named field, in INTEGRATIONS or in the environment"},
 	{signals.ErrUncompared, Failed, "start the service, which compares them: signal-client run; then run the command again"},
 	{pipeline.ErrFenced, Failed, "run the command again: another writer was faster"},
