@@ -29,7 +29,15 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // Helm tells of each symbolic link
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "helm-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	built.dir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 func TestLint(t *testing.T) {

@@ -140,37 +140,42 @@ SIGNAL_CLIENT_SEARCH_PASSWORD_FILE: /etc/signal-client/search/{{ .secret.key }}
 {{- end -}}
 {{- end -}}
 
-{{- /* The container's env. */ -}}
+{{- /* The container's env. Of the pod of helm test (.client) the embedded server is a NATS server as any other. */ -}}
 {{- define "signal-client.env" -}}
-{{- $user := ternary (list "SIGNAL_CLIENT_NATS_USER" "SIGNAL_CLIENT_NATS_PASSWORD") (list "NATS_USER" "NATS_PASSWORD") (eq (include "signal-client.embedded" .) "true") -}}
+{{- $user := list "NATS_USER" "NATS_PASSWORD" -}}
+{{- $variables := include "signal-client.variables" .root | fromYaml -}}
+{{- if include "signal-client.embedded" .root -}}
+{{- if .client -}}
+{{- $variables = set (omit $variables "SIGNAL_CLIENT_NATS_LISTEN") "NATS_URL" (printf "nats://%s:4222" (include "signal-client.fullname" .root)) -}}
+{{- else -}}
+{{- $user = list "SIGNAL_CLIENT_NATS_USER" "SIGNAL_CLIENT_NATS_PASSWORD" -}}
+{{- end -}}
+{{- end -}}
 # The pod's name: a pod of a StatefulSet continues with its own session and orgs.
 - name: SIGNAL_CLIENT_REPLICA
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
-{{- include "signal-client.userEnv" (dict "user" $user "secret" .Values.nats.user.secret) }}
-{{- range $variable, $value := merge (dict) .Values.env (include "signal-client.variables" . | fromYaml) }}
+{{- with .root.Values.nats.user.secret }}
+{{- if .name }}
+- name: {{ index $user 0 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .userKey }}
+- name: {{ index $user 1 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .passwordKey }}
+{{- end }}
+{{- end }}
+{{- range $variable, $value := merge (dict) .root.Values.env $variables }}
 - name: {{ $variable }}
   value: {{ $value | toString | quote }}
 {{- end }}
-{{- with .Values.extraEnv }}
+{{- with .root.Values.extraEnv }}
 {{ toYaml . }}
-{{- end }}
-{{- end -}}
-
-{{- /* User and password of NATS, in the variables .user. */ -}}
-{{- define "signal-client.userEnv" -}}
-{{- if .secret.name }}
-- name: {{ index .user 0 }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ .secret.name }}
-      key: {{ .secret.userKey }}
-- name: {{ index .user 1 }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ .secret.name }}
-      key: {{ .secret.passwordKey }}
 {{- end }}
 {{- end -}}
 
@@ -310,7 +315,7 @@ spec:
       {{- include "signal-client.container" . | nindent 6 }}
       args: [run]
       env:
-        {{- include "signal-client.env" . | nindent 8 }}
+        {{- include "signal-client.env" (dict "root" .) | nindent 8 }}
       ports:
         - name: metrics
           containerPort: 9100
