@@ -104,4 +104,7 @@ func TestContext(t *testing.T) {
 	if err != nil || d.servers != "nats://other:4222" || d.Where != "other:4222" {
 		t.Errorf("with NATS_URL: %+v, %v", d, err)
 	}
+	if d, err := (NATS{Context: "hub", Domain: "leaf"}).Dialing(); err != nil || d.Dialer.Domain != "leaf" {
+		t.Errorf("with NATS_JS_DOMAIN: %+v, %v", d, err)
+	}
 }
