@@ -25,13 +25,14 @@ const (
 	FlawNotObject Flaw = "not_an_object" // not a JSON object
 	FlawNoUUID    Flaw = "no_uuid"       // no uuid, or one that is not a non-empty printable string
 	FlawTooLarge  Flaw = "too_large"     // larger than the server takes
+	FlawTooDeep   Flaw = "too_deep"      // nests deeper than readers of JSON take
 
 	// FlawConflict: an earlier event has the same uuid, but other bytes.
 	FlawConflict Flaw = "conflicting_repeat"
 )
 
 // Flaws lists every Flaw.
-var Flaws = []Flaw{FlawNotObject, FlawNoUUID, FlawTooLarge, FlawConflict}
+var Flaws = []Flaw{FlawNotObject, FlawNoUUID, FlawTooLarge, FlawTooDeep, FlawConflict}
 
 // Page is one answer of the org.
 type Page struct {

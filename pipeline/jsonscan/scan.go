@@ -26,10 +26,10 @@ func New(data []byte) *Scanner { return &Scanner{data: data} }
 // maxDepth is the nesting depth that encoding/json allows.
 const maxDepth = 10000
 
-var (
-	errCut  = errors.New("JSON ends too early")
-	errDeep = errors.New("JSON nests too deep")
-)
+var errCut = errors.New("JSON ends too early")
+
+// ErrDeep is the error of a text that nests deeper than encoding/json allows.
+var ErrDeep = errors.New("JSON nests too deep")
 
 // Fail returns the error of a text that lacks something at this place.
 func (s *Scanner) Fail(want string) error {
@@ -84,11 +84,85 @@ func (s *Scanner) Value() error {
 	}
 }
 
+// Skip skips the value at the current place, however deep it nests. It takes one bit of
+// memory for each level, and no stack.
+func (s *Scanner) Skip() error {
+	var open nesting
+	for {
+		begun, err := s.begin(&open)
+		for !begun && err == nil {
+			if open.levels == 0 {
+				return nil
+			}
+			begun, err = s.goOn(&open)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// begin skips a scalar or an empty array or object, or else what is before the first value
+// in one.
+func (s *Scanner) begin(open *nesting) (inside bool, err error) {
+	c := s.Peek()
+	if c != '{' && c != '[' {
+		return false, s.Value()
+	}
+	s.pos++
+	if end := s.Peek(); c == '{' && end == '}' || c == '[' && end == ']' {
+		s.pos++
+		return false, nil
+	}
+	if open.push(c == '{'); c == '{' {
+		_, err = s.name()
+	}
+	return true, err
+}
+
+// goOn skips what is behind a value: the end of what it is in, or what is before the next.
+func (s *Scanner) goOn(open *nesting) (next bool, err error) {
+	object := open.object()
+	switch c := s.Peek(); {
+	case c == ',' && object:
+		s.pos++
+		_, err = s.name()
+		return true, err
+	case c == ',':
+		s.pos++
+		return true, nil
+	case c == '}' && object, c == ']' && !object:
+		s.pos++
+		open.levels--
+		return false, nil
+	}
+	return false, s.Fail("a comma or an end")
+}
+
+// nesting is what is open at a place: a bit for each level, set for an object.
+type nesting struct {
+	bits   []uint64
+	levels int
+}
+
+func (n *nesting) push(object bool) {
+	if n.levels/64 == len(n.bits) {
+		n.bits = append(n.bits, 0)
+	}
+	word, bit := &n.bits[n.levels/64], uint64(1)<<(n.levels%64)
+	if *word &^= bit; object {
+		*word |= bit
+	}
+	n.levels++
+}
+
+func (n *nesting) object() bool { return n.bits[(n.levels-1)/64]>>((n.levels-1)%64)&1 == 1 }
+
 // enter skips the bracket that begins an array or an object.
 func (s *Scanner) enter() error {
 	s.pos++
 	if s.depth++; s.depth > maxDepth {
-		return errDeep
+		return ErrDeep
 	}
 	return nil
 }

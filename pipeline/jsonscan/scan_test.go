@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -32,6 +33,21 @@ func TestValueNests(t *testing.T) {
 	}
 }
 
+func TestSkipNestsAsDeepAsItLikes(t *testing.T) {
+	for text, want := range map[string]bool{
+		strings.Repeat("[", 1e6) + strings.Repeat("]", 1e6):                                  true,
+		strings.Repeat(`{"a":[1,`, 1e5) + "{}" + strings.Repeat(`],"b":null}`, 1e5):          true,
+		strings.Repeat(`{"a":[1,`, 1e5) + "{}" + strings.Repeat(`],"b":null}`, 1e5-1) + `]]`: false,
+		strings.Repeat("[", 1e6) + strings.Repeat("]", 1e6-1):                                false,
+		strings.Repeat("[", 1e5) + "x" + strings.Repeat("]", 1e5):                            false,
+		strings.Repeat(`[{"a":`, 1e5) + "1" + strings.Repeat("]}", 1e5):                      false,
+	} {
+		if s := New([]byte(text)); (s.Skip() == nil && s.Ended()) != want {
+			t.Errorf("%.20q…: want %v", text, want)
+		}
+	}
+}
+
 // FuzzValue compares Value with encoding/json: both accept the same texts.
 func FuzzValue(f *testing.F) {
 	for _, seed := range []string{
@@ -43,6 +59,9 @@ func FuzzValue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if got, want := valid(bytes.Clone(text)), json.Valid(text); got != want {
 			t.Fatalf("%q: taken %v, by encoding/json %v", text, got, want)
+		}
+		if s := New(text); (s.Skip() == nil && s.Ended()) != json.Valid(text) && !errors.Is(New(text).Value(), ErrDeep) {
+			t.Fatalf("%q: skipped, or not, unlike encoding/json", text)
 		}
 	})
 }

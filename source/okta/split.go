@@ -43,7 +43,7 @@ func readEvent(s *jsonscan.Scanner, data []byte, kept *textArena) (pipeline.Even
 	var found members
 	var err error
 	isObject := s.Peek() == '{'
-	begin := s.Pos()
+	begin, before := s.Pos(), *s
 	if isObject {
 		err = s.Object(func(name, value []byte) {
 			switch string(name) {
@@ -58,12 +58,21 @@ func readEvent(s *jsonscan.Scanner, data []byte, kept *textArena) (pipeline.Even
 	} else {
 		err = s.Value()
 	}
+	deep := errors.Is(err, jsonscan.ErrDeep)
+	if deep { // it must not hold up the events beside it
+		*s = before
+		err = s.Skip()
+	}
 	if err != nil {
 		return pipeline.Event{}, err
 	}
 	event := pipeline.Event{Data: data[begin:s.Pos():s.Pos()]}
-	if !isObject {
+	switch {
+	case !isObject:
 		event.Flaw = pipeline.FlawNotObject
+		return event, nil
+	case deep:
+		event.Flaw = pipeline.FlawTooDeep
 		return event, nil
 	}
 	classify(&event, found, kept)

@@ -52,7 +52,7 @@ const maxGuess = 8 << 20
 // inflate returns the reader of an inflated body, and a function that frees its resources. It
 // reads little more than most: a stream of empty gzip blocks would never end.
 func inflate(resp *http.Response, most int64) (io.Reader, func(), error) {
-	encoding := resp.Header.Get("Content-Encoding")
+	encoding := strings.Join(resp.Header.Values("Content-Encoding"), ", ")
 	switch strings.ToLower(encoding) {
 	case "", "identity":
 		return resp.Body, func() {}, nil

@@ -1,6 +1,9 @@
 package page
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // nextOf returns the target of the first link whose relation is next.
 func nextOf(values ...string) string {
@@ -62,6 +65,10 @@ func FuzzLinks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		if got := nextOf(`</logs?after=7>; rel="next",` + value); got != "/logs?after=7" {
 			t.Fatalf("before %q: %q", value, got)
+		}
+		// What is malformed hides no link of another header.
+		if got := nextOf(value, `</logs?after=7>; rel="next"`); got != "/logs?after=7" && !strings.Contains(strings.ToLower(value), "next") {
+			t.Fatalf("behind %q: %q", value, got)
 		}
 	})
 }

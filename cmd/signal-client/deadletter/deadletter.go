@@ -28,6 +28,7 @@ Reasons:
   not_an_object  the element of the page is not a JSON object
   no_uuid        it has no uuid, or one that is not printable text
   too_large      it is larger than the NATS server accepts; its end may be cut off
+  too_deep       it nests deeper than 10,000 levels, which readers of JSON refuse
   conflicting_repeat
                  an earlier event has its uuid, but other bytes; that one is stored
 
@@ -217,6 +218,7 @@ func inFull(l deadletters.DeadLetter) string {
 		pipeline.FlawNotObject: "the element is not a JSON object",
 		pipeline.FlawNoUUID:    "it has no uuid, or one that is not printable text",
 		pipeline.FlawTooLarge:  "it is larger than the server accepted",
+		pipeline.FlawTooDeep:   "it nests deeper than readers of JSON take",
 		pipeline.FlawConflict:  "an earlier event has its uuid, but other bytes",
 	}[l.Reason]
 	if meaning == "" {
