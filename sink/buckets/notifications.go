@@ -54,6 +54,8 @@ type Channel struct {
 	To           []string `json:"to,omitempty"`
 	User         string   `json:"user,omitempty"` // empty: no authentication
 	PasswordFile string   `json:"password_file,omitempty"`
+
+	FilesDir string `json:"-"` // its files are read below it only; empty: anywhere
 }
 
 // Rule says which advisories go to which channels, a value of the bucket NOTIFICATIONS.
@@ -246,7 +248,7 @@ func (n *Notifications) Read(ctx context.Context) (Rules, error) {
 			return
 		}
 		if name, ok := strings.CutPrefix(e.Key, channelKeys); ok {
-			c := Channel{}
+			c := Channel{FilesDir: n.Store.Secrets.Dir}
 			if json.Unmarshal(e.Value, &c) == nil {
 				c.Name = name
 				all.Channels = append(all.Channels, c)

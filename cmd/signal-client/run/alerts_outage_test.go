@@ -41,6 +41,7 @@ type outages struct {
 	still func()        // nothing happens in the org any more
 	mu    sync.Mutex
 	log   *slog.Logger // of the processes that start; nil: none
+	dir   string       // SIGNAL_CLIENT_SECRETS_DIR of the processes that start
 	keys  string       // file of the keys of the processes that start; empty: none
 	kinds kinds.Kinds  // of the processes that start; nil: all
 }
@@ -91,7 +92,7 @@ func (o *outages) start(name string, env config.Okta) *process {
 	p.Service = &Service{Log: cmp.Or(o.log, slog.New(slog.DiscardHandler)), HTTP: &http.Client{Transport: o}, Kinds: o.kinds}
 	p.Config.Process = config.Process{Replica: name, SessionTTL: config.Duration(10 * time.Second), RequestTimeout: config.Duration(time.Minute), MaxInFlight: 16, PageMemory: 256 << 20}
 	p.Config.Stream = config.Stream{Replicas: 1} // no max_age: the server judges ages by the clock outside the bubble
-	p.Config.Okta, p.Config.Secrets.KeyFile = env, o.keys
+	p.Config.Okta, p.Config.Secrets = env, config.Secrets{KeyFile: o.keys, Dir: o.dir}
 	p.Config.NATS.URL = "in this process"
 	if err := errors.Join(p.count(), p.openSecrets(o.Context(), false)); err != nil {
 		o.Fatal(err)

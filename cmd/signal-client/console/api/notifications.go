@@ -172,6 +172,7 @@ func (a *api) testChannel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user := access.From(r.Context())
+	c.FilesDir = a.Store.Secrets.Dir
 	tested := notify.Test(r.Context(), a.Network.Receivers(), c, user.Name)
 	a.Log.Info("console: notification channel tested", "channel", name, "sent", tested.Sent, "by", user.Name, "via", user.Via)
 	if stored {

@@ -31,8 +31,9 @@ type formShown struct {
 
 // secretShown is what is to be said of a stored secret.
 type secretShown struct {
-	Set  bool
-	File string // read from there by the processes that poll
+	Set    bool
+	Sealed bool
+	File   string // read from there by the processes that poll
 }
 
 func (p *pages) add(w http.ResponseWriter, r *http.Request, kind string) {
@@ -55,6 +56,10 @@ func (p *pages) edit(w http.ResponseWriter, r *http.Request, d view.Document) {
 		Key:      secretShown{Set: d.SecretSet("credentials.private_key"), File: d.Text("credentials.private_key_file")},
 		Password: secretShown{Set: d.SecretSet("credentials.proxy_password")},
 		ReadOnly: d.Static || !access.From(r.Context()).Role.May(access.RoleAdmin),
+	}
+	f.Token.Sealed, f.Key.Sealed = d.SecretSealed("credentials.api_token"), d.SecretSealed("credentials.private_key")
+	if d.SecretSet("credentials.sealed") { // of which kind it is is not known here
+		f.Token.Set, f.Token.Sealed = true, true
 	}
 	if f.Heading == "" {
 		f.Heading = d.Instance

@@ -35,6 +35,12 @@ func (d Document) SecretSet(path string) bool {
 	return set
 }
 
+// SecretSealed reports whether that secret is stored sealed.
+func (d Document) SecretSealed(path string) bool {
+	mask, _ := d.Value.At(path).(map[string]any)
+	return mask["sealed"] == true
+}
+
 // MarshalJSON returns the value with what is known of it besides.
 func (d Document) MarshalJSON() ([]byte, error) {
 	all := maps.Clone(d.Value)

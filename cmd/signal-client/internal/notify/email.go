@@ -68,7 +68,7 @@ func mailClient(ctx context.Context, c buckets.Channel) (client *mail.Client, ha
 		}))
 	}
 	if c.User != "" {
-		password, err := secretFile(ctx, c.PasswordFile)
+		password, err := secretFile(ctx, c, c.PasswordFile)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read password_file: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -228,6 +229,11 @@ func TestSendSecrets(t *testing.T) {
 	if _, err := Send(t.Context(), client, c, a); err == nil || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("nobody listens: %v", err)
 	}
+	c.FilesDir = t.TempDir()
+	if _, err := Send(t.Context(), client, c, a); !errors.Is(err, pipeline.ErrOutside) {
+		t.Errorf("a file that is not below the directory of secrets: %v", err)
+	}
+	c.FilesDir = dir
 	c.URLFile = filepath.Join(dir, "none")
 	if _, err := Send(t.Context(), client, c, a); err == nil || !strings.Contains(err.Error(), "url_file") {
 		t.Errorf("no file: %v", err)

@@ -100,12 +100,12 @@ func sendWebhook(ctx context.Context, client *http.Client, c buckets.Channel, bo
 func webhookSecrets(ctx context.Context, c buckets.Channel) (target, authorization string, err error) {
 	target = c.URL.Reveal()
 	if c.URLFile != "" {
-		if target, err = secretFile(ctx, c.URLFile); err != nil {
+		if target, err = secretFile(ctx, c, c.URLFile); err != nil {
 			return "", "", fmt.Errorf("read url_file: %w", err)
 		}
 	}
 	if c.AuthorizationFile != "" {
-		if authorization, err = secretFile(ctx, c.AuthorizationFile); err != nil {
+		if authorization, err = secretFile(ctx, c, c.AuthorizationFile); err != nil {
 			return "", "", fmt.Errorf("read authorization_file: %w", err)
 		}
 	}
@@ -140,8 +140,8 @@ const leastSecret = 6
 // mostSecret is the largest file of a secret.
 const mostSecret = 16 << 10
 
-func secretFile(ctx context.Context, path string) (string, error) {
-	data, err := pipeline.ReadFile(ctx, path, mostSecret)
+func secretFile(ctx context.Context, c buckets.Channel, path string) (string, error) {
+	data, err := pipeline.ReadFileBelow(ctx, c.FilesDir, path, mostSecret)
 	text := strings.TrimSpace(string(data))
 	if err == nil && text == "" {
 		err = fmt.Errorf("%s is empty", path)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 )
 
@@ -128,5 +129,44 @@ func TestSlug(t *testing.T) {
 		if got := v.Slug(func(name string) bool { return taken[name] }); got != want {
 			t.Errorf("%q: %q, want %q", fqdn, got, want)
 		}
+	}
+}
+
+// What is sealed, and not opened here, is a secret as any other: it stays unless the edit has a
+// credential, it does not go to another host unnoticed, and it is not shown.
+func TestSealedIsKept(t *testing.T) {
+	const sealed = `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"sealed":"x1.AAAA"}}`
+	was := value(t, sealed)
+	for _, c := range []struct {
+		name, edit string
+		whole      bool
+		want       string
+	}{
+		{"a patch", `{"name":"New"}`, false, `{"name":"New","settings":{"fqdn":"acme.okta.com"},"credentials":{"sealed":"x1.AAAA"}}`},
+		{"a form", `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"","sealed":{"set":true}}}`, true, sealed},
+		{"another token", `{"credentials":{"api_token":"new"}}`, false, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"new"}}`},
+		{"a variable", `{"credentials":{"api_token_env":"OKTA_TOKEN_A"}}`, false, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token_env":"OKTA_TOKEN_A"}}`},
+	} {
+		if got := was.Merged(value(t, c.edit), c.whole); !got.Equal(value(t, c.want)) {
+			t.Errorf("%s: got  %s\nwant %s", c.name, got.Encode(), c.want)
+		}
+	}
+	edit := value(t, `{"settings":{"fqdn":"globex.okta.com"}}`)
+	moved := was.Merged(edit, false)
+	if kept := moved.KeptSecrets(was, edit); len(kept) != 1 || kept[0] != "credentials.sealed" {
+		t.Errorf("the console moves %q to another host", kept)
+	}
+	if moved.strands(was, "acme", "it", "no key") == nil || was.strands(was, "acme", "it", "no key") != nil {
+		t.Error("the command line moves it to another host")
+	}
+	if shown := string(was.Masked(true).Encode()); strings.Contains(shown, "AAAA") || !strings.Contains(shown, `"sealed":{"sealed":true,"set":true}`) {
+		t.Errorf("shown is %s", shown)
+	}
+	if shown := string(was.WithoutSecrets().Encode()); strings.Contains(shown, "AAAA") {
+		t.Errorf("exported is %s", shown)
+	}
+	c := Candidate{Value: value(t, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"client_id":"0oa1"}}`), Before: buckets.Written{Value: []byte(sealed)}}
+	if c.keepSecrets(); c.Value.At(sealedPath) != "x1.AAAA" {
+		t.Errorf("imported is %s", c.Value.Encode())
 	}
 }
