@@ -207,3 +207,39 @@ func decode(t *testing.T, text string, to any) {
 		t.Fatalf("%v in\n%s", err, text)
 	}
 }
+
+// mounts are a container's files and directories, and what they are.
+func mounts(s types.ServiceConfig) map[string]any {
+	m := map[string]any{}
+	for _, v := range s.Volumes {
+		m[v.Target] = v
+	}
+	for _, target := range s.Tmpfs {
+		m[target] = nil
+	}
+	for _, c := range s.Configs {
+		m[c.Target] = c
+	}
+	for _, secret := range s.Secrets {
+		target := secret.Target
+		if target == "" {
+			target = secret.Source
+		}
+		if !filepath.IsAbs(target) {
+			target = "/run/secrets/" + target
+		}
+		m[target] = secret
+	}
+	return m
+}
+
+// namesOf are the names of a service in its network.
+func namesOf(name string, s types.ServiceConfig) []string {
+	names := []string{name}
+	for _, network := range s.Networks {
+		if network != nil {
+			names = append(names, network.Aliases...)
+		}
+	}
+	return names
+}

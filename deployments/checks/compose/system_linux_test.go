@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +24,7 @@ import (
 )
 
 // system is a project whose containers of signal-client and NATS run as processes of this
-// machine, with the commands, environments, files and volumes of the compose files. Each
+// machine (Linux), with the commands, environments, files and volumes of the compose files. Each
 // network namespace is a loopback address of its own, so that ports stay what they are;
 // names of services stand for these addresses. Each container's paths are below a
 // directory. Containers of other images are left out.
@@ -91,9 +90,6 @@ const adminPassword = "correct horse battery staple"
 // newSystem makes the secrets as the head of compose.yaml says. Call up.
 func newSystem(t *testing.T, env map[string]string, files ...string) *system {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("the containers' addresses are those of Linux' loopback")
-	}
 	buildPrograms(t)
 	s := &system{T: t, project: load(t, env, files...), dir: t.TempDir(), started: map[string]*container{},
 		net: fmt.Sprintf("127.%d.%d.", 1+rand.IntN(250), rand.IntN(256))}
@@ -109,6 +105,15 @@ func newSystem(t *testing.T, env map[string]string, files ...string) *system {
 		t.Fatalf("hash-password: %v", err)
 	}
 	s.secret("console-users", string(users))
+	key := filepath.Join(s.dir, "secret.key")
+	if out, err := exec.CommandContext(t.Context(), built.client, "keys", "new", "--out", key).CombinedOutput(); err != nil {
+		t.Fatalf("keys new: %v\n%s", err, out)
+	}
+	sealing, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.secret("secret-key", string(sealing))
 	s.secret("nats", `{"user": "signal-client", "password": "0123456789abcdef"}`+"\n")
 	return s
 }
@@ -178,31 +183,6 @@ func (s *system) program(service types.ServiceConfig) []string {
 	return nil
 }
 
-// mounts are a container's files and directories, and what they are.
-func mounts(s types.ServiceConfig) map[string]any {
-	m := map[string]any{}
-	for _, v := range s.Volumes {
-		m[v.Target] = v
-	}
-	for _, target := range s.Tmpfs {
-		m[target] = nil
-	}
-	for _, c := range s.Configs {
-		m[c.Target] = c
-	}
-	for _, secret := range s.Secrets {
-		target := secret.Target
-		if target == "" {
-			target = secret.Source
-		}
-		if !filepath.IsAbs(target) {
-			target = "/run/secrets/" + target
-		}
-		m[target] = secret
-	}
-	return m
-}
-
 // mount makes the container's files.
 func (c *container) mount() {
 	c.Helper()
@@ -244,17 +224,6 @@ func (s *system) address(name string) string {
 	}
 	names := slices.Sorted(maps.Keys(s.project.Services))
 	return s.net + fmt.Sprint(1+slices.Index(names, name))
-}
-
-// namesOf are the names of a service in its network.
-func namesOf(name string, s types.ServiceConfig) []string {
-	names := []string{name}
-	for _, network := range s.Networks {
-		if network != nil {
-			names = append(names, network.Aliases...)
-		}
-	}
-	return names
 }
 
 var hostPort = regexp.MustCompile(`[a-z0-9.-]+:[0-9]+`)

@@ -68,6 +68,9 @@ func TestCluster(t *testing.T) {
 		}
 	}
 	s.stored(s.address("nats-3"), 600, 3)
+	if out, err := two.exec("/signal-client", "integrations", "show", "globex", "--json").Output(); err != nil || !strings.Contains(string(out), "sealed") {
+		t.Errorf("globex is not sealed: %v\n%s", err, out)
+	}
 	// Who is logged in at one console is so at the other.
 	token := one.token()
 	for _, c := range []*container{one, two} {
