@@ -79,10 +79,11 @@ func lettersFull(ctx context.Context, conn *jets.Conn) (bool, error) {
 	return c.Discard == jetstream.DiscardNew && (c.MaxBytes > 0 || c.MaxMsgs > 0 || c.MaxMsgsPerSubject > 0), err
 }
 
-// hopeless makes an error of EnsureLetters permanent if JetStream refuses the stream.
+// hopeless makes an error of EnsureLetters permanent if JetStream or the account's limits
+// refuse the stream.
 func hopeless(err error) error {
 	refusal, ok := errors.AsType[*jetstream.APIError](err)
-	if errors.Is(err, jets.ErrUnusable) || ok && refusal.Code != http.StatusServiceUnavailable {
+	if errors.Is(err, jets.ErrUnusable) || errors.Is(err, jets.ErrAccountLimit) || errors.Is(err, jets.ErrMayNotCreate) || ok && refusal.Code != http.StatusServiceUnavailable {
 		return fmt.Errorf("%w: %w", errNotKept, err)
 	}
 	return err
