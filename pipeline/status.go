@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -90,5 +91,18 @@ type NextCredential struct {
 type RateLimit struct {
 	Limit     int       `json:"limit"` // requests per window
 	Remaining int       `json:"remaining"`
-	Reset     time.Time `json:"reset"` // when the window ends, by the org's clock
+	Reset     time.Time `json:"reset"`         // when the window ends, by the org's clock
+	Cap       *Cap      `json:"cap,omitempty"` // of the credential; nil: none is known
+}
+
+// Cap is the part of an org's limit that one credential may use, as a refusal has shown it.
+type Cap struct {
+	Requests int       `json:"requests"` // per window
+	Of       int       `json:"of"`       // the org's limit
+	Since    time.Time `json:"since"`    // when it was learned, or last confirmed
+}
+
+// String returns the cap in words.
+func (c Cap) String() string {
+	return fmt.Sprintf("%d of %d requests a minute: this token's cap", c.Requests, c.Of)
 }

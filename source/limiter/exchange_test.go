@@ -54,7 +54,7 @@ func TestExchangeOfAnIdleOrg(t *testing.T) {
 		o := newOrg(120, rand.New(rand.NewPCG(1, 1)))
 		for range 100 {
 			waits(t, &l, 0.5)
-			l.Observe(o.take(true))
+			o.ask(&l, Request{Share: 0.5})
 			time.Sleep(15 * time.Second)
 		}
 		if s.reads != 100 || s.writes != 0 {
@@ -93,7 +93,7 @@ func TestExchangeTellsHoldAtOnce(t *testing.T) {
 		s := new(slate)
 		l := Limiter{Exchange: s}
 		waits(t, &l, 0.5)
-		l.Observe(http.StatusTooManyRequests, headers(120, 0, time.Now().Add(20*time.Second), time.Now()))
+		l.Observe(Request{Share: 0.5}, http.StatusTooManyRequests, headers(120, 0, time.Now().Add(20*time.Second), time.Now()))
 		go func() { _ = l.Wait(t.Context(), Request{Share: 0.5}) }()
 		synctest.Wait()
 		if left := time.Until(s.stands.HoldUntil); left < 20*time.Second || s.writes != 1 || !s.stands.Limited {
@@ -118,7 +118,7 @@ func TestExchangeTellsOfABurst(t *testing.T) {
 		}
 		end := time.Now().Add(30 * time.Second)
 		for i := range unknownLimit {
-			l.Observe(http.StatusOK, headers(120, 119-i, end, time.Now()))
+			l.Observe(Request{Share: 0.5}, http.StatusOK, headers(120, 119-i, end, time.Now()))
 		}
 		if waits(t, &l, 0.5); s.writes != 1 || s.stands.Remaining != 115 {
 			t.Errorf("told %d times: %+v", s.writes, s.stands)
@@ -142,7 +142,7 @@ func TestExchangeThatFails(t *testing.T) {
 					if got := waits(t, &l, 0.5); got > exchangeTime {
 						t.Fatalf("request %d waits %s", i, got)
 					}
-					l.Observe(http.StatusOK, headers(1200, 1200-i%10, began.Add(time.Duration(1+i/60)*time.Minute), time.Now()))
+					l.Observe(Request{Share: 0.5}, http.StatusOK, headers(1200, 1200-i%10, began.Add(time.Duration(1+i/60)*time.Minute), time.Now()))
 					time.Sleep(time.Second)
 				}
 				if tries := s.reads + s.writes; tries < 4 || tries > 20 {

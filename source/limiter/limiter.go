@@ -41,6 +41,10 @@ type Limiter struct {
 	refusals int           // 429s in a row
 	late     time.Duration // how late the org's windows have been observed to end
 	line     line          // waiting requests
+	whole    bool          // all of this process's requests in the window were counted
+	began    uint64        // windows that have begun
+	assumed  bool          // the window began, though no answer has shown it yet
+	caps     map[pipeline.Credential]*credentialCap
 	sharing  exchangeState
 }
 
@@ -78,8 +82,9 @@ func (l *Limiter) Wait(ctx context.Context, r Request) error {
 	return context.Cause(ctx)
 }
 
-// Observe records an answer. It returns the budget that the answer showed, if any.
-func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) {
+// Observe records the answer to a request. It returns the budget that the answer showed, if
+// any, and the credential's cap.
+func (l *Limiter) Observe(r Request, status int, h http.Header) (pipeline.RateLimit, bool) {
 	now, seen := time.Now(), readBudget(h)
 	limit, ok := seen.rateLimit()
 	l.mu.Lock()
@@ -88,7 +93,13 @@ func (l *Limiter) Observe(status int, h http.Header) (pipeline.RateLimit, bool) 
 	l.inFlight--
 	l.sharing.untold = true
 	if ok {
+		c, before := l.capOf(r.Credential), l.began
 		l.learn(now, seen)
+		// The first answer of a window may be to a request of the one before.
+		l.learnCap(now, c, r.Share, seen, status == http.StatusTooManyRequests && l.began == before)
+		if most := c.within(limit.Limit); most > 0 {
+			limit.Cap = &pipeline.Cap{Requests: most, Of: limit.Limit, Since: c.Since}
+		}
 	} else {
 		l.spend(now)
 	}
@@ -145,12 +156,13 @@ func (l *Limiter) take(w *waiter) time.Duration {
 			first.wake()
 		}
 		// The others are woken when first has gone.
-		at = pipeline.Later(l.next(now, w.Share, slices.Index(order, w)), now.Add(time.Second))
+		at = pipeline.Later(l.next(now, w.Request, slices.Index(order, w)), now.Add(time.Second))
 	}
 	if wait := at.Sub(now); wait > 0 {
 		return wait
 	}
 	l.inFlight++
+	l.capOf(w.Credential).sent++
 	l.sharing.used++
 	l.last = now
 	l.line.served(w)
@@ -162,12 +174,12 @@ func (l *Limiter) take(w *waiter) time.Duration {
 // share: at its own pace, one with a small share would never be next. A waiter whose
 // share will be used up by then is passed over.
 func (l *Limiter) turn(now time.Time, order []*waiter) (*waiter, time.Time) {
-	at := l.next(now, order[0].Share, 0)
+	at := l.next(now, order[0].Request, 0)
 	for _, w := range order[1:] {
-		at = pipeline.Earlier(at, l.next(now, w.Share, 0))
+		at = pipeline.Earlier(at, l.next(now, w.Request, 0))
 	}
 	for _, w := range order {
-		if !l.known || l.over(at) || l.spare(at, w.Share) > 0 {
+		if !l.known || l.over(at) || l.spare(at, w.Request) > 0 {
 			return w, at
 		}
 	}
@@ -175,7 +187,7 @@ func (l *Limiter) turn(now time.Time, order []*waiter) (*waiter, time.Time) {
 }
 
 // next returns when a request may be sent if others go before it.
-func (l *Limiter) next(now time.Time, share float64, others int) time.Time {
+func (l *Limiter) next(now time.Time, r Request, others int) time.Time {
 	if l.hold.After(now) {
 		return l.hold
 	}
@@ -193,16 +205,21 @@ func (l *Limiter) next(now time.Time, share float64, others int) time.Time {
 		}
 		return now
 	}
-	n := l.spare(now, share)
+	n := l.spare(now, r)
 	if n <= others {
 		return fresh
 	}
 	return l.last.Add(l.window.ends.Sub(l.last) / time.Duration(n+1) * time.Duration(others+1))
 }
 
-// spare returns how many requests of a share may still be sent in this window.
-func (l *Limiter) spare(now time.Time, share float64) int {
-	return l.window.spare(share)/(1+l.peers(now)) - l.inFlight
+// spare returns how many requests like r may still be sent in this window.
+func (l *Limiter) spare(now time.Time, r Request) int {
+	peers := l.peers(now)
+	n := l.window.spare(r.Share)/(1+peers) - l.inFlight
+	if c := l.capOf(r.Credential); c.Requests > 0 {
+		n = min(n, c.spare(now, l.window.limit, peers))
+	}
+	return n
 }
 
 // nextUnknown is next before any answer has shown the budget.
@@ -239,12 +256,21 @@ func (l *Limiter) learn(now time.Time, seen budget) {
 		l.window.ends = pipeline.Earlier(l.window.ends, now.Add(max(left, 0)))
 		return
 	}
-	l.begin(window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))})
+	// What other processes sent in a window that was not seen before may have been ours.
+	l.whole = l.known
+	l.begin(now, window{seen.reset, seen.limit, seen.remaining, now.Add(max(left, 0))})
 	l.sharing.used = 1 + l.inFlight
 }
 
-func (l *Limiter) begin(w window) {
-	l.known, l.window, l.sharing.used = true, w, 0
+func (l *Limiter) begin(now time.Time, w window) {
+	switch sent := l.inFlight + 1; {
+	case !l.whole:
+		l.countAnew(now, max(w.limit-w.remaining, sent))
+	case !l.assumed && !w.same(l.window):
+		l.countAnew(now, sent)
+	}
+	l.began++
+	l.known, l.assumed, l.window, l.sharing.used = true, false, w, 0
 }
 
 // over reports whether the window has ended, slack and lateness included.
@@ -253,6 +279,8 @@ func (l *Limiter) over(now time.Time) bool { return !now.Before(l.window.ends.Ad
 // spend counts a request whose answer did not show the budget.
 func (l *Limiter) spend(now time.Time) {
 	if l.known && l.over(now) {
+		l.countAnew(now, l.inFlight+1)
+		l.assumed = true
 		l.window.remaining, l.window.ends = l.window.limit, now.Add(windowLength)
 	}
 	l.window.remaining--

@@ -61,9 +61,30 @@ func (o *org) take(ours bool) (int, http.Header) {
 		o.taken++
 		o.others[o.window]++
 	}
+	return status, o.show(elapsed)
+}
+
+// show returns the headers at a time.
+func (o *org) show(elapsed time.Duration) http.Header {
 	now := time.Now().Add(o.skew)
-	reset := now.Add(time.Minute - elapsed%time.Minute)
-	return status, headers(o.limit, o.limit-o.taken, reset, now)
+	return headers(o.limit, o.limit-o.taken, now.Add(time.Minute-elapsed%time.Minute), now)
+}
+
+// look returns the headers of an answer to a request that is not counted.
+func (o *org) look() http.Header {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	elapsed := time.Since(o.start) + time.Minute - o.begins
+	if n := int(elapsed / time.Minute); n != o.window {
+		o.window, o.taken = n, 0
+	}
+	return o.show(elapsed)
+}
+
+// ask takes a request and tells the limiter the answer.
+func (o *org) ask(l *Limiter, r Request) {
+	status, h := o.take(true)
+	l.Observe(r, status, h)
 }
 
 func headers(limit, remaining int, reset, date time.Time) http.Header {
@@ -81,7 +102,7 @@ func (o *org) drain(ctx context.Context, l *Limiter, share float64, rng *rand.Ra
 		time.Sleep(time.Duration(rng.Int64N(int64(slowest / 2))))
 		status, h := o.take(true)
 		time.Sleep(time.Duration(rng.Int64N(int64(slowest / 2))))
-		l.Observe(status, h)
+		l.Observe(Request{Share: 0.5}, status, h)
 	}
 }
 
@@ -221,7 +242,7 @@ func TestLimiterAfterRefusal(t *testing.T) {
 				if got := waits(t, &l, 0.5); got != 0 {
 					t.Fatalf("the first request waits %s", got)
 				}
-				l.Observe(http.StatusTooManyRequests, test.header())
+				l.Observe(Request{Share: 0.5}, http.StatusTooManyRequests, test.header())
 				if got := waits(t, &l, 0.5); got < test.least || got > test.most {
 					t.Errorf("waits %s, want %s to %s", got, test.least, test.most)
 				}
@@ -237,7 +258,7 @@ func TestLimiterGrowsItsWait(t *testing.T) {
 		waits(t, &l, 0.5)
 		var total time.Duration
 		for range 10 {
-			l.Observe(http.StatusTooManyRequests, headers(0, 0, time.Now(), time.Now()))
+			l.Observe(Request{Share: 0.5}, http.StatusTooManyRequests, headers(0, 0, time.Now(), time.Now()))
 			wait := waits(t, &l, 0.5)
 			if wait > time.Minute {
 				t.Errorf("waits %s", wait)
@@ -254,7 +275,7 @@ func TestLimiterRetryAfterOf503(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
 		waits(t, &l, 0.5)
-		l.Observe(http.StatusServiceUnavailable, http.Header{"Retry-After": {"30"}})
+		l.Observe(Request{Share: 0.5}, http.StatusServiceUnavailable, http.Header{"Retry-After": {"30"}})
 		if got := waits(t, &l, 0.5); got != 30*time.Second {
 			t.Errorf("waits %s", got)
 		}
@@ -291,14 +312,14 @@ func TestLimiterWithoutHeaders(t *testing.T) {
 			if got := waits(t, &l, 0.5); got != 0 {
 				t.Fatalf("request %d waits %s", i, got)
 			}
-			l.Observe(http.StatusOK, http.Header{})
+			l.Observe(Request{Share: 0.5}, http.StatusOK, http.Header{})
 		}
 		waits(t, &l, 0.5)
-		l.Observe(http.StatusTooManyRequests, http.Header{})
+		l.Observe(Request{Share: 0.5}, http.StatusTooManyRequests, http.Header{})
 		began := time.Now()
 		for range 3 * unknownLimit {
 			waits(t, &l, 0.5)
-			l.Observe(http.StatusOK, http.Header{})
+			l.Observe(Request{Share: 0.5}, http.StatusOK, http.Header{})
 		}
 		if took := time.Since(began); took < 2*time.Minute {
 			t.Errorf("after a 429 without headers %d requests go in %s", 3*unknownLimit, took)
@@ -311,13 +332,13 @@ func TestLimiterSpreads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
 		waits(t, &l, 0.5)
-		l.Observe(http.StatusOK, headers(120, 90, time.Now().Add(30*time.Second), time.Now()))
+		l.Observe(Request{Share: 0.5}, http.StatusOK, headers(120, 90, time.Now().Add(30*time.Second), time.Now()))
 		began := time.Now()
 		for i := range 30 {
 			if got := waits(t, &l, 0.5); got < 900*time.Millisecond || got > 1100*time.Millisecond {
 				t.Errorf("request %d waits %s, want about a thirtieth of 30 s", i, got)
 			}
-			l.Observe(http.StatusOK, headers(120, 89-i, began.Add(30*time.Second), time.Now()))
+			l.Observe(Request{Share: 0.5}, http.StatusOK, headers(120, 89-i, began.Add(30*time.Second), time.Now()))
 		}
 		if waits(t, &l, 0.5); time.Since(began) < 30*time.Second {
 			t.Errorf("half of the limit is used, and the next request goes after %s", time.Since(began))
@@ -333,7 +354,7 @@ func TestLimiterIdle(t *testing.T) {
 			if got := waits(t, &l, 0.5); got != 0 {
 				t.Errorf("an idle org's request waits %s", got)
 			}
-			l.Observe(o.take(true))
+			o.ask(&l, Request{Share: 0.5})
 			time.Sleep(5 * time.Minute)
 		}
 	})
@@ -344,7 +365,7 @@ func TestLimiterKeepsToWhatItKnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
 		waits(t, &l, 0.5)
-		l.Observe(http.StatusOK, headers(20, 19, time.Now().Add(30*time.Second), time.Now()))
+		l.Observe(Request{Share: 0.5}, http.StatusOK, headers(20, 19, time.Now().Add(30*time.Second), time.Now()))
 		sent, end := 0, time.Now().Add(10*time.Minute)
 		for time.Now().Before(end) {
 			waits(t, &l, 0.5)
@@ -352,7 +373,7 @@ func TestLimiterKeepsToWhatItKnew(t *testing.T) {
 			if sent%2 == 0 {
 				l.Failed()
 			} else {
-				l.Observe(http.StatusOK, http.Header{})
+				l.Observe(Request{Share: 0.5}, http.StatusOK, http.Header{})
 			}
 		}
 		if sent > 11*10 || sent < 80 {
@@ -380,7 +401,7 @@ func TestLimiterOddResets(t *testing.T) {
 					sent++
 					status, h := o.take(true)
 					h.Set("X-Rate-Limit-Reset", strconv.FormatInt(reset().Unix(), 10))
-					l.Observe(status, h)
+					l.Observe(Request{Share: 0.5}, status, h)
 				}
 				if sent < 20 || sent > 200 {
 					t.Errorf("%d requests in ten minutes at a limit of 20", sent)
@@ -397,7 +418,7 @@ func TestLimiterOneAbsurdReset(t *testing.T) {
 		end := time.Now().Add(time.Minute)
 		for i, reset := range []time.Time{end, time.Now().Add(9999 * time.Hour), end, end} {
 			waits(t, &l, 0.5)
-			l.Observe(http.StatusOK, headers(20, 13-i, reset, time.Now()))
+			l.Observe(Request{Share: 0.5}, http.StatusOK, headers(20, 13-i, reset, time.Now()))
 		}
 		if got := waits(t, &l, 0.5); time.Now().Before(end) {
 			t.Errorf("the half is used up, and the next request goes after %s", got)
@@ -416,7 +437,7 @@ func TestLimiterLeastEstimate(t *testing.T) {
 			waits(t, &l, 0.5)
 			date := time.Now()
 			time.Sleep(took)
-			l.Observe(http.StatusOK, headers(20, 12-i, reset, date))
+			l.Observe(Request{Share: 0.5}, http.StatusOK, headers(20, 12-i, reset, date))
 		}
 		waits(t, &l, 0.5)
 		if got := time.Since(began); got < 31*time.Second || got > 32*time.Second {
@@ -437,7 +458,7 @@ func TestLimiterSkewWithinTheOrg(t *testing.T) {
 				for l.Wait(ctx, Request{Share: 0.5}) == nil {
 					status, h := o.take(true)
 					h.Set("Date", time.Now().Add(o.skew+skew).UTC().Format(http.TimeFormat))
-					l.Observe(status, h)
+					l.Observe(Request{Share: 0.5}, status, h)
 				}
 				total := 0
 				for window := 2; window < 20; window++ {
@@ -457,7 +478,7 @@ func TestLimiterTinyLimit(t *testing.T) {
 		o := newOrg(1, rand.New(rand.NewPCG(5, 5)))
 		for range 10 {
 			waits(t, &l, 0.01)
-			l.Observe(o.take(true))
+			o.ask(&l, Request{Share: 0.5})
 		}
 		if o.refused > 0 {
 			t.Errorf("%d refused", o.refused)
@@ -469,7 +490,7 @@ func TestLimiterWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Limiter
 		waits(t, &l, 0.5)
-		l.Observe(http.StatusTooManyRequests, http.Header{})
+		l.Observe(Request{Share: 0.5}, http.StatusTooManyRequests, http.Header{})
 		why := errors.New("shut down")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(why)
@@ -486,7 +507,7 @@ func TestObserveReturnsTheBudget(t *testing.T) {
 		reset := time.Now().Add(30 * time.Second).UTC()
 		h := headers(120, 100, reset, time.Now())
 		h.Add("X-Rate-Limit-Remaining", "90") // the token's own
-		got, ok := l.Observe(http.StatusOK, h)
+		got, ok := l.Observe(Request{Share: 0.5}, http.StatusOK, h)
 		if !ok || got.Limit != 120 || got.Remaining != 90 || !got.Reset.Equal(reset) {
 			t.Errorf("state %+v, %v", got, ok)
 		}

@@ -3,6 +3,8 @@ package limiter
 import (
 	"slices"
 	"time"
+
+	"github.com/witfoo/signal-client/pipeline"
 )
 
 // line holds the requests that wait for a Limiter, in the order in which they go: those
@@ -18,9 +20,11 @@ type line struct {
 
 // Request is a request to an org.
 type Request struct {
-	Share float64               // the part of the org's limit that it keeps to, above 0, at most 1
-	Rank  Rank                  // its urgency
-	Waits func(until time.Time) // called when it has to wait for long; nil: not called
+	Share float64 // the part of the org's limit that it keeps to, above 0, at most 1
+	Rank  Rank    // its urgency
+	// Credential has a part of the limit of its own, its cap, beside the org's limit; nil: none.
+	Credential pipeline.Credential
+	Waits      func(until time.Time) // called when it has to wait for long; nil: not called
 }
 
 // Rank is the urgency of a request.

@@ -52,7 +52,7 @@ func (a *asker) ask(ctx context.Context) error {
 	r.mu.Unlock()
 	status, h := r.org.take(true)
 	time.Sleep(40 * time.Millisecond)
-	a.limiter.Observe(status, h)
+	a.limiter.Observe(Request{Share: 0.5}, status, h)
 	if a.Rank == Drain && !a.more {
 		a.Rank = Head
 	}
@@ -194,7 +194,7 @@ func TestLineBounds(t *testing.T) {
 func shown(t *testing.T) *Limiter {
 	var l Limiter
 	waits(t, &l, 1)
-	l.Observe(http.StatusOK, headers(60, 45, time.Now().Add(30*time.Second), time.Now()))
+	l.Observe(Request{Share: 0.5}, http.StatusOK, headers(60, 45, time.Now().Add(30*time.Second), time.Now()))
 	return &l
 }
 
@@ -247,7 +247,7 @@ func TestUsedUpShareHoldsUpNobody(t *testing.T) {
 			if took := time.Since(began); took != 30*time.Second+slack {
 				t.Errorf("the small share waits %s", took)
 			}
-			l.Observe(http.StatusOK, headers(60, 59, began.Add(90*time.Second), time.Now()))
+			l.Observe(Request{Share: 0.5}, http.StatusOK, headers(60, 59, began.Add(90*time.Second), time.Now()))
 		})
 		synctest.Wait()
 		sent := 0
@@ -255,7 +255,7 @@ func TestUsedUpShareHoldsUpNobody(t *testing.T) {
 			if got := waits(t, l, 0.5); got > 2*time.Second {
 				t.Errorf("the larger share waits %s", got)
 			}
-			l.Observe(http.StatusOK, headers(60, 44-sent, began.Add(30*time.Second), time.Now()))
+			l.Observe(Request{Share: 0.5}, http.StatusOK, headers(60, 44-sent, began.Add(30*time.Second), time.Now()))
 		}
 		if sent < 14 {
 			t.Errorf("%d requests of the larger share", sent)
@@ -330,7 +330,7 @@ func useWhole(t *testing.T, limit int, seed uint64) {
 					continue
 				}
 				time.Sleep(time.Duration(rng.Int64N(int64(300 * time.Millisecond))))
-				l.Observe(o.take(true))
+				o.ask(&l, Request{Share: 0.5})
 			}
 		})
 	}

@@ -60,7 +60,8 @@ func (l *Limiter) mergeWindow(now time.Time, b pipeline.Budget) {
 	switch {
 	case left+slack+l.late <= 0:
 	case !l.known, theirs.after(l.window), l.over(now) && unnamed:
-		l.begin(theirs)
+		l.whole = false
+		l.begin(now, theirs)
 	case unnamed, theirs.same(l.window):
 		l.window.remaining = min(l.window.remaining, theirs.remaining)
 		l.window.ends = pipeline.Earlier(l.window.ends, theirs.ends)

@@ -18,7 +18,7 @@ func knowing(t *testing.T) (l *Limiter, reset int64) {
 	l = &Limiter{Origin: "https://acme.okta.com", Replica: "a", Rand: func() float64 { return 0.5 }}
 	end := time.Now().Add(30 * time.Second)
 	waits(t, l, 0.5)
-	l.Observe(http.StatusOK, headers(120, 70, end, time.Now()))
+	l.Observe(Request{Share: 0.5}, http.StatusOK, headers(120, 70, end, time.Now()))
 	return l, end.Unix()
 }
 
@@ -77,7 +77,7 @@ func TestMergeHold(t *testing.T) {
 			if test.ours > 0 {
 				h.Set("Retry-After", fmt.Sprint(test.ours.Seconds()))
 			}
-			l.Observe(http.StatusServiceUnavailable, h)
+			l.Observe(Request{Share: 0.5}, http.StatusServiceUnavailable, h)
 			l.Merge(pipeline.Budget{HoldUntil: time.Now().Add(test.theirs)})
 			if got := waits(t, &l, 0.5); got != test.want {
 				t.Errorf("%v: waits %s", test, got)

@@ -100,11 +100,14 @@ type window struct {
 	ends      time.Time // by the local clock: the earliest estimate
 }
 
-// spare returns how many requests of a share may still be sent. The others' part of the limit
-// stays, and one request at least: the last one mails the org's administrators.
-func (w window) spare(share float64) int {
-	others := int(math.Floor(float64(w.limit)*(1-min(share, 1)) + 1e-9))
-	return w.remaining - min(max(others, 1), max(w.limit-1, 0))
+// spare returns how many requests of a share may still be sent.
+func (w window) spare(share float64) int { return w.remaining - kept(w.limit, share) }
+
+// kept returns how many requests of a limit stay free: the others' part, and one at least:
+// the last one mails the org's administrators.
+func kept(limit int, share float64) int {
+	others := int(math.Floor(float64(limit)*(1-min(share, 1)) + 1e-9))
+	return min(max(others, 1), max(limit-1, 0))
 }
 
 // halfWindow, in seconds, separates the Resets of two windows from two Resets of one,

@@ -117,7 +117,7 @@ func (c *Client) askToken(ctx context.Context, form url.Values, proof string) (o
 	a, err := c.postToken(ctx, form, proof)
 	if a.Status == http.StatusTooManyRequests {
 		h := http.Header{"Retry-After": a.Header.Values("Retry-After"), "Date": a.Header.Values("Date")}
-		c.Limiter.Observe(a.Status, h) // which holds all requests back
+		c.Limiter.Observe(limiter.Request{}, a.Status, h) // which holds all requests back
 		return a, err
 	}
 	c.Limiter.Failed()
@@ -159,7 +159,7 @@ func (c *Client) postToken(ctx context.Context, form url.Values, proof string) (
 // wait waits for the org's budget, and for the client's turn among the process's requests.
 // The Limiter is to be told of the request's end.
 func (c *Client) wait(ctx context.Context) (release func(), err error) {
-	if err := c.Limiter.Wait(ctx, limiter.Request{Share: c.Share, Rank: c.rank(), Waits: c.waits}); err != nil {
+	if err := c.Limiter.Wait(ctx, limiter.Request{Share: c.Share, Rank: c.rank(), Credential: c.Credential, Waits: c.waits}); err != nil {
 		return nil, fmt.Errorf("wait for budget of %s: %w", c.Origin, err)
 	}
 	slot, err := c.InFlight.Take(ctx, 1, c.drains())

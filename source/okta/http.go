@@ -15,6 +15,7 @@ import (
 
 	"github.com/witfoo/signal-client/pipeline"
 	"github.com/witfoo/signal-client/source"
+	"github.com/witfoo/signal-client/source/limiter"
 	"github.com/witfoo/signal-client/source/page"
 )
 
@@ -69,7 +70,7 @@ func (c *Client) exchange(ctx context.Context, link pipeline.Link, memory *page.
 	}
 	defer func() { _ = resp.Body.Close() }()
 	// Whatever becomes of the answer, the request was counted, so its budget is read first.
-	if limit, ok := c.Limiter.Observe(resp.StatusCode, resp.Header); ok {
+	if limit, ok := c.Limiter.Observe(limiter.Request{Share: c.Share, Credential: c.Credential}, resp.StatusCode, resp.Header); ok {
 		c.trace.Budget(c.Instance, limit)
 	}
 	date, _ := http.ParseTime(resp.Header.Get("Date"))

@@ -137,7 +137,12 @@ func (s *surroundings) ask(ctx context.Context, i pipeline.Integration, add func
 	client, seen := witnessed(client)
 	t := orgs.Probe(ctx, i, token, client)
 	add("request", func(d *observation) { d.request(t) })
-	add("headers", func(d *observation) { d.headers(i, t, seen) })
+	add("headers", func(d *observation) {
+		d.headers(i, t, seen)
+		if l := s.statuses[i.Instance].RateLimit; l != nil && l.Cap != nil {
+			d.fact("%s", l.Cap)
+		}
+	})
 }
 
 func (o org) configuration(d *observation) {

@@ -124,6 +124,10 @@ func (s *assembly) Poll(ctx context.Context, i pipeline.Integration, able func(e
 	if err != nil {
 		return s.kinds.Of(i).Mark(err)
 	}
+	// Once only: a changed credential has another cap.
+	if known := s.instances.Of(i.Instance).cap.Swap(nil); known != nil {
+		s.origins.Of(i).limiter.Remember(token, *known)
+	}
 	for {
 		if err := s.reach(ctx, i); err != nil {
 			return s.kinds.Of(i).Mark(err)
@@ -178,6 +182,14 @@ func (s *assembly) lookAtAuthorities(ctx context.Context, i pipeline.Integration
 			end(&rotatedTo{token})
 		}
 	})
+}
+
+// Known takes over what the previous holder of an instance has learned of its credential:
+// the next poll uses it.
+func (s *assembly) Known(before pipeline.Status) {
+	if before.RateLimit != nil {
+		s.instances.Of(before.Instance).cap.Store(before.RateLimit.Cap)
+	}
 }
 
 // poll polls with a token until the token changes.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -21,6 +22,7 @@ import (
 // configuration: its wake channel, its breaker, and the check of its token file.
 type instance struct {
 	wake chan struct{} // holds one wake
+	cap  atomic.Pointer[pipeline.Cap] // that the previous holder has learned, until it is used; nil: none
 
 	mu      sync.Mutex
 	breaker *instanceBreaker                 // nil: no request was made yet

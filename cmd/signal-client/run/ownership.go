@@ -17,6 +17,8 @@ type ownership struct {
 	gone    func(instance string) // called when an instance is no longer held; nil: not called
 	// status returns an instance's status as the previous holder wrote it.
 	status func(ctx context.Context, kind *pipeline.Kind, instance string) (pipeline.Status, error)
+	// known is called with that status; nil: not called.
+	known func(before pipeline.Status)
 	count  atomic.Int64
 }
 
@@ -38,7 +40,8 @@ func (h *ownership) Hold(ctx context.Context, claim pipeline.Claim, held func(co
 	})
 }
 
-// carry continues the previous holder's event count. It is for people, so it may fail.
+// carry continues the previous holder's event count, and what it has learned. It may fail:
+// the count is for people, and the rest is learned again.
 func (h *ownership) carry(ctx context.Context, claim pipeline.Claim) {
 	if h.status == nil {
 		return
@@ -48,5 +51,8 @@ func (h *ownership) carry(ctx context.Context, claim pipeline.Claim) {
 	if before, err := h.status(ctx, claim.Kind, claim.Instance); err == nil {
 		before.Instance = claim.Instance
 		h.board.Carry(before)
+		if h.known != nil {
+			h.known(before)
+		}
 	}
 }

@@ -90,7 +90,7 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, unowned: known, log: s.Log}).Look)()
 
 	s.ready.Waiting("integrations are not loaded yet")
-	held := &ownership{Locks: s.owners(locks), metrics: s.metrics, board: b, gone: advisories.Gone, status: func(ctx context.Context, kind *pipeline.Kind, instance string) (pipeline.Status, error) {
+	held := &ownership{Locks: s.owners(locks), metrics: s.metrics, board: b, gone: advisories.Gone, known: a.Known, status: func(ctx context.Context, kind *pipeline.Kind, instance string) (pipeline.Status, error) {
 		return buckets.ReadStatus(ctx, store.Of(kind), instance)
 	}}
 	all := &buckets.Integrations{Store: store, Seen: seen, Log: s.Log}

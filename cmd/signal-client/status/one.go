@@ -109,6 +109,9 @@ func printStatus(out term.Screen, s pipeline.Status, now time.Time) error {
 	add("last success", s.LastSuccess)
 	add("next poll", s.NextPoll)
 	add("requests left", budget(s))
+	if s.RateLimit != nil && s.RateLimit.Cap != nil {
+		add("credential's cap", s.RateLimit.Cap.String())
+	}
 	add("breaker", s.Breaker)
 	if a := s.Audit; a != nil {
 		add("last audit", a.At)

@@ -200,5 +200,9 @@ func budget(s pipeline.Status) string {
 	if s.RateLimit == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d", s.RateLimit.Remaining, s.RateLimit.Limit)
+	left := fmt.Sprintf("%d of %d", s.RateLimit.Remaining, s.RateLimit.Limit)
+	if c := s.RateLimit.Cap; c != nil {
+		left += fmt.Sprintf(", cap %d", c.Requests)
+	}
+	return left
 }

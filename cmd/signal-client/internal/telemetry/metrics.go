@@ -35,12 +35,12 @@ type Metrics struct {
 
 // instanceMetrics have the label integration.
 type instanceMetrics struct {
-	events, repeats, deadLetters   *prometheus.CounterVec
-	requests, fences, losses, gaps *prometheus.CounterVec
-	completeThrough, lastPublished *prometheus.GaugeVec
-	interval, limit, remaining     *prometheus.GaugeVec
-	breakerOpen, refused           *prometheus.GaugeVec
-	differences                    *prometheus.GaugeVec
+	events, repeats, deadLetters              *prometheus.CounterVec
+	requests, fences, losses, gaps            *prometheus.CounterVec
+	completeThrough, lastPublished            *prometheus.GaugeVec
+	interval, limit, remaining, credentialCap *prometheus.GaugeVec
+	breakerOpen, refused                      *prometheus.GaugeVec
+	differences                               *prometheus.GaugeVec
 }
 
 // processMetrics are the process's own.
@@ -195,6 +195,11 @@ func (m *Metrics) budget(instance string, limit pipeline.RateLimit) {
 	m.while(instance, func(s *instanceMetrics) {
 		s.limit.WithLabelValues(instance).Set(float64(limit.Limit))
 		s.remaining.WithLabelValues(instance).Set(float64(limit.Remaining))
+		if limit.Cap == nil {
+			s.credentialCap.DeleteLabelValues(instance)
+			return
+		}
+		s.credentialCap.WithLabelValues(instance).Set(float64(limit.Cap.Requests))
 	})
 }
 

@@ -39,6 +39,7 @@ func newInstanceMetrics() instanceMetrics {
 		interval:        gauge("poll_interval_seconds", "Configured time between polls at the head of the log.", LabelIntegration),
 		limit:           gauge("okta_rate_limit", "Requests that Okta allows in a window, as last seen.", LabelIntegration),
 		remaining:       gauge("okta_rate_limit_remaining", "Requests left in the window, as last seen.", LabelIntegration),
+		credentialCap:   gauge("okta_rate_limit_cap", "Requests that Okta lets the credential use in a window; only where a refusal has shown that it is less than the limit.", LabelIntegration),
 		breakerOpen:     gauge("breaker_open", "Whether the breaker holds requests back.", LabelIntegration),
 		refused:         gauge("credential_refused", "Whether Okta refused the credential.", LabelIntegration),
 		differences:     gauge("audit_differences", "Events that the newest standing audit found missing, stored twice, or stored but not shown.", LabelIntegration),
@@ -47,7 +48,7 @@ func newInstanceMetrics() instanceMetrics {
 
 func (s *instanceMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{s.events, s.repeats, s.deadLetters, s.requests, s.fences, s.losses, s.gaps, s.completeThrough,
-		s.lastPublished, s.interval, s.limit, s.remaining, s.breakerOpen, s.refused, s.differences}
+		s.lastPublished, s.interval, s.limit, s.remaining, s.credentialCap, s.breakerOpen, s.refused, s.differences}
 }
 
 // drop deletes an instance's series by name: searching for matching series would walk

@@ -122,10 +122,14 @@ func (b *StatusBoard) Held(kind *pipeline.Kind, instance string) {
 	*b.of(instance) = boardEntry{held: b.fresh(kind, instance), at: time.Now()}
 }
 
-// Carry continues the previous holder's status: its count, and when its state began.
+// Carry continues the previous holder's status: its count, when its state began, and the
+// budget with the credential's cap, until an answer shows it anew.
 func (b *StatusBoard) Carry(before pipeline.Status) {
 	b.note(before.Instance, func(s *pipeline.Status) {
 		s.Events += before.Events
+		if s.RateLimit == nil {
+			s.RateLimit = before.RateLimit
+		}
 		b.each[before.Instance].before = &before
 	})
 }

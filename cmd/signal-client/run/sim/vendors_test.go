@@ -171,7 +171,7 @@ func (c *vendorClient) Poll(ctx context.Context, link pipeline.Link) (pipeline.P
 		return pipeline.Page{}, err
 	}
 	defer resp.Body.Close()
-	c.Limiter.Observe(resp.StatusCode, resp.Header)
+	c.Limiter.Observe(limiter.Request{Share: c.Share}, resp.StatusCode, resp.Header)
 	if resp.StatusCode == http.StatusUnauthorized {
 		return pipeline.Page{}, pipeline.ErrCredential
 	}
