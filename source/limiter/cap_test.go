@@ -79,8 +79,8 @@ func TestLimiterKeepsToACap(t *testing.T) {
 		limit, cap, instances, others, days int
 		shown                               bool
 	}{
-		{120, 60, 1, 0, 1, false}, {120, 60, 1, 30, 1, true}, {120, 24, 1, 40, 1, false},
-		{50, 25, 2, 0, 2, false}, {20, 10, 3, 5, 4, false}, {20, 5, 1, 5, 4, false}, {20, 10, 1, 0, 2, true},
+		{120, 60, 1, 0, 0, false}, {120, 60, 1, 30, 0, true}, {120, 24, 1, 40, 0, false}, {50, 25, 2, 0, 0, false},
+		{20, 10, 3, 5, 2, false}, {20, 5, 1, 5, 3, false}, {20, 10, 1, 0, 1, true},
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -182,18 +182,18 @@ func TestRememberedCap(t *testing.T) {
 func TestCapThatChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 9))
-		o := newCapped(120, 30, false, rng)
+		o := newCapped(20, 5, false, rng)
 		l, token := new(Limiter), pipeline.NewSecret("token")
 		for _, step := range []struct {
 			cap int
 			d   time.Duration
-		}{{30, time.Hour}, {90, 25 * time.Hour}, {12, time.Hour}} {
+		}{{5, time.Hour}, {15, 25 * time.Hour}, {2, time.Hour}} {
 			o.cap = step.cap
 			before := len(o.refused)
 			ctx, cancel := context.WithTimeout(t.Context(), step.d)
 			o.drain(ctx, l, token, rng)
 			cancel()
-			if got := l.capOf(token).within(120); got != step.cap {
+			if got := l.capOf(token).within(20); got != step.cap {
 				t.Errorf("a cap of %d, not %d", got, step.cap)
 			}
 			if n := len(o.refused) - before; n != 1 {

@@ -21,7 +21,7 @@ import (
 // instance is the state of an instance that outlives a poll and changes of its
 // configuration: its wake channel, its breaker, and the check of its token file.
 type instance struct {
-	wake chan struct{} // holds one wake
+	wake chan struct{}                // holds one wake
 	cap  atomic.Pointer[pipeline.Cap] // that the previous holder has learned, until it is used; nil: none
 
 	mu      sync.Mutex

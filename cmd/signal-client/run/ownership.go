@@ -19,7 +19,7 @@ type ownership struct {
 	status func(ctx context.Context, kind *pipeline.Kind, instance string) (pipeline.Status, error)
 	// known is called with that status; nil: not called.
 	known func(before pipeline.Status)
-	count  atomic.Int64
+	count atomic.Int64
 }
 
 // Hold implements pipeline.Locks.

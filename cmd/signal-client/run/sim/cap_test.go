@@ -22,8 +22,8 @@ import (
 )
 
 // TestCapOutlivesTheProcess: an org lets a token use three tenths of its limit, and says so by
-// a 429 alone. A process that drains the org learns it from one; those that
-// take over read it in STATUS, and keep to it from their first window on.
+// a 429 alone. A process that drains the org learns it from one; those that take over read
+// it in STATUS, and keep to it from their first window on.
 func TestCapOutlivesTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org := oktatest.New(oktatest.Config{Seed: 1, Origin: "https://acme.okta.com", Requests: -1, Rate: oktatest.Rate{PerMinute: 120, Share: 0.3}})
