@@ -21,6 +21,9 @@ type Kind struct {
 	// or doubled when a reopening falls in between.
 	Lateness time.Duration
 
+	// TokenIdle is how long an API token may be unused before the vendor deletes it; 0: for ever.
+	TokenIdle time.Duration
+
 	// Parse reads a value of INTEGRATIONS, checks it and fills in the defaults. A sealed
 	// credential is not opened: see Integration.Sealed. Its error is a *ConfigError, which
 	// shows nothing of the credentials.

@@ -47,6 +47,7 @@ type Status struct {
 	LastPoll        time.Time       `json:"last_poll,omitzero"`        // when a request was last answered, successfully or not
 	LastSuccess     time.Time       `json:"last_success,omitzero"`     // when a page was last committed or found empty
 	NextPoll        time.Time       `json:"next_poll,omitzero"`        // after UpdatedAt; throttled: when the budget allows it; zero: at once, or not known
+	TokenUsedAt     time.Time       `json:"token_used_at,omitzero"`    // when the org last accepted the API token; disabled: or when another one was set since; zero: not known, or a service app
 	CompleteThrough time.Time       `json:"complete_through,omitzero"` // the watermark
 	LagSeconds      float64         `json:"lag_seconds"`               // age of the watermark at writing; 0: no watermark
 	LastEvent       *LastEvent      `json:"last_event,omitempty"`
@@ -79,6 +80,21 @@ type Audited struct {
 
 // Differences returns the number of differences found.
 func (a Audited) Differences() int { return a.Missing + a.Twice + a.HereOnly }
+
+// TokenWarning is how long before the vendor deletes an unused API token it is warned of.
+const TokenWarning = 5 * 24 * time.Hour
+
+// TokenIdle returns for how long the API token of a disabled instance is unused, if the vendor
+// will soon delete it for that, or has; else 0.
+func (s Status) TokenIdle(now time.Time) time.Duration {
+	if s.State != StateDisabled || s.TokenUsedAt.IsZero() || s.Kind == nil || s.Kind.TokenIdle == 0 {
+		return 0
+	}
+	if idle := now.Sub(s.TokenUsedAt); idle >= s.Kind.TokenIdle-TokenWarning {
+		return idle
+	}
+	return 0
+}
 
 // NextCredential is a credential that was tried beside the current one and is not in place yet.
 type NextCredential struct {

@@ -18,6 +18,7 @@ var Kind = &pipeline.Kind{
 	TypePrefix: "com.okta.",
 	Retention:  Retention,
 	Lateness:   time.Hour,
+	TokenIdle:  30 * 24 * time.Hour, // an app's key has no such end. Source: Okta's guide to API tokens, read 2026-11-22
 
 	Credential: credential,
 	Parse:      ParseIntegration,

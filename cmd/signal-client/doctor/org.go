@@ -75,7 +75,16 @@ func (s *surroundings) orgFound(ctx context.Context, o org) []finding {
 		return f.Result
 	}
 	if o.stored || o.ours || o.theirs {
-		if add("configuration", o.configuration) == outcomeWrong || !o.entry.Integration.Enabled {
+		if add("configuration", o.configuration) == outcomeWrong {
+			return all
+		}
+		if !o.entry.Integration.Enabled {
+			status := s.statuses[o.instance]
+			if notice := orgs.CredentialNotice(status); notice != "" {
+				add("token", func(d *observation) { d.warn(notice, "signal-client integrations enable "+o.instance) })
+			} else if !status.TokenUsedAt.IsZero() {
+				add("token", func(d *observation) { d.fact("it was last used %s", term.Relative(status.TokenUsedAt, s.now)) })
+			}
 			return all
 		}
 		s.ask(ctx, o.entry.Integration, add)

@@ -14,6 +14,7 @@ import (
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/orgs"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/telemetry"
 	"github.com/witfoo/signal-client/pipeline"
+	"github.com/witfoo/signal-client/sink/buckets"
 	"github.com/witfoo/signal-client/sink/jets"
 	"github.com/witfoo/signal-client/sink/locks"
 	"github.com/witfoo/signal-client/sink/signals"
@@ -242,5 +243,21 @@ func (s *assembly) Report(i pipeline.Integration, state pipeline.State, err erro
 		s.board.Taken(i.Instance) // the holder writes STATUS
 		return
 	}
+	if state == pipeline.StateDisabled {
+		s.board.Rest(i, s.tokenUsed(i))
+		return
+	}
 	s.board.Report(i, state, err)
+}
+
+// tokenUsed returns when the instance's API token was last used, by STATUS, which it survives
+// in while the instance is disabled; zero: not known.
+func (s *assembly) tokenUsed(i pipeline.Integration) time.Time {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	before, err := buckets.ReadStatus(ctx, s.store.Of(i.Kind), i.Instance)
+	if err != nil {
+		s.log.Debug("it is not known when a token was last used", "instance", i.Instance, "err", err)
+	}
+	return before.TokenUsedAt
 }

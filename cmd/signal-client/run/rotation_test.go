@@ -180,3 +180,43 @@ func (o *outages) complete() {
 		o.Errorf("%d events are stored, the org has %d", stored, is)
 	}
 }
+
+// The token of a disabled org that Okta will soon delete is told, also by a process that never
+// polled it; another token is not, nor is one in use.
+func TestIdleToken(t *testing.T) {
+	inOutage(t, jetstest.Config{}, func(o *outages) {
+		p := o.polling()
+		o.pass(2 * time.Minute)
+		if s := o.status("acme"); time.Since(s.TokenUsedAt) > 2*time.Minute {
+			t.Errorf("the token in use was last used at %s", s.TokenUsedAt)
+		}
+		disabled := strings.Replace(entry, `"enabled":true`, `"enabled":false`, 1)
+		o.put("acme", disabled)
+		o.pass(time.Minute)
+		s := o.status("acme")
+		if s.State != pipeline.StateDisabled || s.TokenUsedAt.IsZero() || s.TokenIdle(time.Now()) != 0 {
+			t.Errorf("after a minute: %s, token used at %s", s.State, s.TokenUsedAt)
+		}
+		p.stop()
+		p.gone = true
+		s.TokenUsedAt = time.Now().Add(-26 * 24 * time.Hour).UTC()
+		o.on(func(store *jets.Store) {
+			if _, err := store.Conn.JS.Publish(o.Context(), store.Conn.PutSubject(jets.BucketStatus, "okta.acme"), jets.Encode(s)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		o.start("b", config.Okta{})
+		o.pass(time.Minute)
+		if got := o.status("acme"); !got.TokenUsedAt.Equal(s.TokenUsedAt) || !strings.Contains(orgs.CredentialNotice(got), "26 days ago") {
+			t.Errorf("after 26 days: token used at %s, %q", got.TokenUsedAt, orgs.CredentialNotice(got))
+		}
+		if n := len(o.ask(`signal_client_token_last_used_timestamp_seconds{integration="acme"}`)); n != 1 {
+			t.Errorf("%d series", n)
+		}
+		o.put("acme", strings.Replace(disabled, "right-token", "other-token", 1))
+		o.pass(time.Minute)
+		if got := o.status("acme"); time.Since(got.TokenUsedAt) > time.Minute || orgs.CredentialNotice(got) != "" {
+			t.Errorf("another token: used at %s, %q", got.TokenUsedAt, orgs.CredentialNotice(got))
+		}
+	})
+}

@@ -86,6 +86,8 @@ func (s *Service) work(ctx context.Context, store *jets.Store) error {
 	defer inBackground(ctx, streams.Run)()
 	known := s.unowned
 	known.Begin(b, locks)
+	s.metrics.WatchTokens(b.IdleTokens)
+	defer everyWhile(ctx, time.Minute, func() { advisories.Idle(b.IdleTokens()) })()
 	defer everyWhile(ctx, unownedEvery, known.Count)()
 	defer everyWhile(ctx, time.Second, (&vigil{conn: store.Conn, locks: locks, unowned: known, log: s.Log}).Look)()
 

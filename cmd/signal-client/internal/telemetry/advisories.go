@@ -33,6 +33,7 @@ const (
 	adviseTakeover      = "takeover"
 	adviseNextFailed    = "next_credential_failed"
 	adviseRotated       = "credential_changed"
+	adviseTokenIdle     = "token_idle"
 	adviseSilent        = "silent"
 	adviseSilentOver    = "silent_over"
 
@@ -57,6 +58,7 @@ func AdvisoryKinds() []AdvisoryKind {
 		{adviseTakeover, "another process polls an org, after the first one ended"},
 		{adviseNextFailed, "a new credential can't be changed to, for example because the org refuses it; polling continues"},
 		{adviseRotated, "a new credential has worked and is used now"},
+		{adviseTokenIdle, "an org is disabled, and Okta will soon delete its unused API token"},
 		{adviseSilent, "an org has had no event for long"},
 		{adviseSilentOver, "a silent org has new events again"},
 		{AdviseStreamUnfit, "a stream or bucket has an unsuitable configuration"},
@@ -105,6 +107,7 @@ type Advisories struct {
 	waiting map[advisoryKey]*advisory
 	sent    map[advisoryKey]time.Time // sent within advisoryPause
 	each    map[string]*lastReported  // by instance polled here
+	idle    map[string]time.Time      // tokens reported as idle, and when they were used
 }
 
 // lastReported is an instance's state as last reported.
@@ -224,6 +227,19 @@ func (a *Advisories) rotation(instance string, r pipeline.Rotation) {
 		a.Tell(adviseRotated, instance, SeverityInfo, map[string]any{"credential": r.From})
 	case r.Err != nil && !r.Repeated:
 		a.Tell(adviseNextFailed, instance, SeverityWarning, map[string]any{"credential": r.From, "error": problem.Explain(r.Err)})
+	}
+}
+
+// Idle reports API tokens that are about to be deleted because they are unused: once each.
+func (a *Advisories) Idle(tokens map[string]time.Time) {
+	a.mu.Lock()
+	before := a.idle
+	a.idle = tokens
+	a.mu.Unlock()
+	for instance, used := range tokens {
+		if !before[instance].Equal(used) {
+			a.Tell(adviseTokenIdle, instance, SeverityWarning, map[string]any{"last_used": used.Format(time.RFC3339)})
+		}
 	}
 }
 
@@ -357,6 +373,8 @@ func (a *advisory) sentence() string {
 		return fmt.Sprintf("%s is not changed to its new credential (%v) yet: %v", a.Instance, f["credential"], f["error"])
 	case adviseRotated:
 		return fmt.Sprintf("the new credential of %s (%v) has worked and is used now", a.Instance, f["credential"])
+	case adviseTokenIdle:
+		return fmt.Sprintf("%s is disabled, and its API token was last used at %v: Okta deletes it after 30 days without use; enable it for a poll", a.Instance, f["last_used"])
 	case adviseSilent:
 		return fmt.Sprintf("no event of %s is newer than %v", a.Instance, f["last_published"])
 	case AdviseStreamUnfit:

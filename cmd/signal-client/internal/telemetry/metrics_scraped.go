@@ -149,6 +149,17 @@ func (m *Metrics) WatchReady(reasons func() []string) {
 	m.watch(func(set setGauge) { set(d, truth(len(reasons()) == 0)) }, d)
 }
 
+// WatchTokens adds when API tokens of disabled integrations were last used, of those that the
+// vendor will soon delete for that: such an integration has no other series.
+func (m *Metrics) WatchTokens(idle func() map[string]time.Time) {
+	d := describe("token_last_used_timestamp_seconds", "When the API token of a disabled integration was last used, if Okta will delete it for that within 5 days, or has.", LabelIntegration)
+	m.watch(func(set setGauge) {
+		for instance, used := range idle() {
+			set(d, seconds(used), instance)
+		}
+	}, d)
+}
+
 // contained is the counter of contained panics.
 func contained() prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: Namespace, Name: "contained_panics_total",

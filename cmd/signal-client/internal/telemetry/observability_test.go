@@ -31,6 +31,7 @@ func served(t *testing.T) map[string]bool {
 	m.WatchStreams(nil)
 	m.WatchIntegrations(nil, nil)
 	m.WatchSearch(nil)
+	m.WatchTokens(nil)
 	descs := make(chan *prometheus.Desc, 1000)
 	m.registry.Describe(descs)
 	close(descs)

@@ -33,6 +33,8 @@ type boardEntry struct {
 	failed  pipeline.State   // the state with which polling ended by itself; empty: it did not
 	why     string           // the reason for failed
 	taken   bool             // another process uses its name for another org
+	idle    *pipeline.Status // as reported while it is disabled; nil: it is not
+	token   pipeline.Secret  // of idle
 	before  *pipeline.Status // as the previous holder left it; nil: a state was entered since
 }
 
@@ -40,7 +42,7 @@ type boardEntry struct {
 func (b *StatusBoard) Trace() *pipeline.Trace {
 	return &pipeline.Trace{
 		Polled: func(instance string, _ pipeline.Page, _ time.Duration) {
-			b.note(instance, func(s *pipeline.Status) { s.LastPoll = time.Now() })
+			b.note(instance, func(s *pipeline.Status) { s.LastPoll = time.Now(); s.TokenUsedAt = s.LastPoll.UTC() })
 		},
 		Failed: func(instance string, err error) {
 			b.note(instance, func(s *pipeline.Status) { s.LastError = problem.Explain(err) })
@@ -130,6 +132,7 @@ func (b *StatusBoard) Carry(before pipeline.Status) {
 		if s.RateLimit == nil {
 			s.RateLimit = before.RateLimit
 		}
+		s.TokenUsedAt = before.TokenUsedAt
 		b.each[before.Instance].before = &before
 	})
 }
@@ -160,13 +163,47 @@ func (b *StatusBoard) Gone(instance string) {
 	b.drop(instance)
 }
 
+// Rest is Report of a disabled instance. used is when its API token was last used, by STATUS.
+func (b *StatusBoard) Rest(i pipeline.Integration, used time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.of(i.Instance)
+	if e.idle != nil {
+		used = e.idle.TokenUsedAt
+		if e.token != i.Token { // its age is not known, but somebody has just set it
+			used = time.Now().UTC()
+		}
+	}
+	if i.ClientID != "" {
+		used = time.Time{}
+	}
+	s := b.fresh(i.Kind, i.Instance)
+	s.Holder, s.Breaker, s.State, s.TokenUsedAt = "", "", pipeline.StateDisabled, used
+	e.failed, e.why, e.taken, e.idle, e.token = "", "", false, s, i.Token
+	b.Publish(b.dated(*s))
+}
+
+// IdleTokens returns when the API tokens of disabled instances were last used, of those that
+// are about to be deleted for that.
+func (b *StatusBoard) IdleTokens() map[string]time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := map[string]time.Time{}
+	for instance, e := range b.each {
+		if e.idle != nil && e.idle.TokenIdle(time.Now()) > 0 {
+			all[instance] = e.idle.TokenUsedAt
+		}
+	}
+	return all
+}
+
 // Report sets a state that the poll can't report; the empty state: the instance is deleted.
 func (b *StatusBoard) Report(i pipeline.Integration, state pipeline.State, err error) {
 	instance := i.Instance
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.of(instance)
-	e.failed, e.why, e.taken = state, problem.Explain(err), false
+	e.failed, e.why, e.taken, e.idle, e.token = state, problem.Explain(err), false, nil, pipeline.Secret{}
 	if state == pipeline.StateDisabled || state == pipeline.StateUnowned {
 		e.failed, e.why = "", ""
 	}
