@@ -289,6 +289,13 @@ func TestNoSecretIsShown(t *testing.T) {
 
 	end := l.start("console")
 	l.until([]string{"status", "--json"}, `"env"`)
+	sealing, err := os.ReadFile(filepath.Join(l.dir, "data", "secret.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, line := range strings.Fields(string(sealing)) {
+		l.know(fmt.Sprint("key that seals credentials, word ", n), line)
+	}
 	nc, err := nats.Connect("nats://"+addresses[0], nats.UserInfo("stage", natsPassword))
 	if err != nil {
 		t.Fatal(err)
