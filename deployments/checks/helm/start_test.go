@@ -119,7 +119,7 @@ func (s *system) around(file string) {
 		}
 	case "replicas":
 		s.servers(fmt.Sprintf("authorization { user: %s, password: %q }", user["user"], user["password"]), "nats-0.nats", "nats-1.nats", "nats-2.nats")
-		s.secrets = map[string]map[string]string{"nats-user": user, "okta-tokens": {"acme": "00abc\n", "globex": "00def\n"}, "okta-app-keys": {"acme": "key"}}
+		s.secrets = map[string]map[string]string{"nats-user": user, "okta-tokens": {"acme": "00abc\n", "globex": "00def\n"}, "okta-app-keys": {"acme": "key"}, "signal-client-key": {"secret.key": s.sealingKey()}}
 	case "console":
 		s.servers("", "nats.nats.svc")
 		s.secrets = map[string]map[string]string{"console-oidc": {"client-secret": "secret\n"}}
@@ -127,6 +127,20 @@ func (s *system) around(file string) {
 	default:
 		s.Fatalf("%s is not known here", file)
 	}
+}
+
+// sealingKey returns a key that seals credentials.
+func (s *system) sealingKey() string {
+	s.Helper()
+	path := filepath.Join(s.dir, "secret.key")
+	if out, err := exec.CommandContext(s.Context(), built.client, "keys", "new", "--out", path).CombinedOutput(); err != nil {
+		s.Fatalf("keys new: %v\n%s", err, out)
+	}
+	key, err := os.ReadFile(path)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(key)
 }
 
 // app starts an org with a service app, and returns the app's private key.

@@ -88,6 +88,9 @@ OKTA_API_TOKEN: simulated
 OKTA_POLL_INTERVAL: 2s
 OKTA_SINCE: 48h
 {{- end }}
+{{- with .Values.secretKey.secret }}{{ if .name }}
+SIGNAL_CLIENT_SECRET_KEY_FILE: /etc/signal-client/secret-key/{{ .key }}
+{{- end }}{{ end }}
 SIGNAL_CLIENT_CONSOLE: {{ ternary "on" "off" .Values.console.enabled | quote }}
 {{- if .Values.console.enabled }}
 SIGNAL_CLIENT_HTTP_ADDR: ":8000"
@@ -187,6 +190,7 @@ SIGNAL_CLIENT_SEARCH_PASSWORD_FILE: /etc/signal-client/search/{{ .secret.key }}
   (dict "volume" "nats-certs" "secret" $nats.tls.secret.name "keys" (compact (list $nats.tls.ca $nats.tls.cert $nats.tls.key)))
   (dict "volume" "nats-context" "secret" $nats.context.secret.name "keys" (list $nats.context.secret.key) "directory" "/etc/nats-contexts")
   (dict "volume" "okta-token" "secret" .Values.okta.apiToken.secret.name "keys" (list .Values.okta.apiToken.secret.key))
+  (dict "volume" "secret-key" "secret" .Values.secretKey.secret.name "keys" (list .Values.secretKey.secret.key))
   (dict "volume" "okta-key" "secret" .Values.okta.app.secret.name "keys" (list .Values.okta.app.secret.key))
 -}}
 {{- range .Values.tokenSecrets }}
