@@ -17,6 +17,8 @@ type Field struct {
 	Flag     string // of integrations add and set; empty: none
 	Desc     string // of the flag
 	Instead  string // an equivalent field, which is removed when this one is set
+
+	Also []string // where other writers put it: read there, never written there; see Kind.Place
 }
 
 // Last returns the last part of the path.

@@ -78,6 +78,7 @@ type Facets struct {
 
 // Read parses a value of INTEGRATIONS.
 func (k *Kind) Read(instance string, value []byte) (Integration, error) {
+	value, _ = k.Place(value)
 	i, err := k.Parse(instance, value)
 	i.Kind = k
 	return i, err

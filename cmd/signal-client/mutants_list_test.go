@@ -39,9 +39,9 @@ var mutants = []mutant{
 	{"events of our own overtaken as somebody else's", signalsPkg, "TestOvertakesNoneOfOurs", []edit{
 		{"sink/signals/foreign.go", "		if !m.Foreign() {\n", "		if false {\n"}}},
 	{"a new stream begins at 1", signalsPkg, "TestStreamMadeAnew", []edit{
-		{"sink/jets/store.go", "	return least + rand.Uint64N(freshSpread), nil", "	return least - least + rand.Uint64N(1) + 1, nil"}}},
+		{"sink/jets/store.go", "	return highest + freshPerKey*uint64(keys) + freshMargin + rand.Uint64N(freshSpread)", "	return rand.Uint64N(1) + 1"}}},
 	{"streams of two sites begin alike", signalsPkg, "TestSitesAtTheSameSequences", []edit{
-		{"sink/jets/store.go", "	return least + rand.Uint64N(freshSpread), nil", "	return least + rand.Uint64N(1), nil"}}},
+		{"sink/jets/store.go", "freshMargin + rand.Uint64N(freshSpread)", "freshMargin + rand.Uint64N(1)"}}},
 	{"another site's ack taken for a commit", signalsPkg, "TestAnotherSitesAckIsNoCommit", []edit{
 		{"sink/jets/site.go", "	if stream == wanted && domain == *own {\n", "	if true {\n"}}},
 

@@ -137,12 +137,14 @@ type Written struct {
 	Sealing  Sealing // how the credentials are stored
 	Shut     string  // why sealed ones can't be opened; empty: they were
 
+	Moved []string // members of the stored value that stood elsewhere: see pipeline.Kind.Place
+
 	dir string // see pipeline.Secrets
 }
 
 // Read parses the value.
 func (w Written) Read() (pipeline.Integration, error) {
-	return opened{w.Value, w.Sealing, w.Shut, w.dir}.read(w.Kind, w.Instance)
+	return opened{w.Value, w.Sealing, w.Shut, w.Moved, w.dir}.read(w.Kind, w.Instance)
 }
 
 // open opens the credentials of a value as it is stored at a key of a slug.
@@ -151,7 +153,7 @@ func (w *Written) open(secrets pipeline.Secrets, slug string, value []byte) {
 		return
 	}
 	o := openValue(secrets, w.Kind, slug, value)
-	w.Value, w.Sealing, w.Shut, w.dir = o.Value, o.Sealing, o.Shut, o.dir
+	w.Value, w.Sealing, w.Shut, w.Moved, w.dir = o.Value, o.Sealing, o.Shut, o.Moved, o.dir
 }
 
 // Get reads an instance's value from the bucket's leader. If there is none, its kind is
@@ -245,6 +247,7 @@ func (i *Integrations) Of(kind *pipeline.Kind) *Integrations {
 // A former value that holds a secret in plain is removed by the same write: whatever a
 // restart finds, it is the former values or the new one.
 func (i *Integrations) Put(ctx context.Context, instance string, value []byte, revision uint64) (uint64, error) {
+	value, _ = i.Store.Kind.Place(value)
 	m := &nats.Msg{Data: value}
 	if i.Store.Secrets.Keys != nil {
 		sealed, err := sealValue(i.Store.Secrets.Keys, i.Store.Kind, slugOf(i.key(instance)), value)

@@ -36,8 +36,9 @@ const (
 type opened struct {
 	Value   []byte
 	Sealing Sealing
-	Shut    string // why not; empty: they were, or are not sealed
-	dir     string // see pipeline.Secrets
+	Shut    string   // why not; empty: they were, or are not sealed
+	Moved   []string // members that stood elsewhere: see pipeline.Kind.Place
+	dir     string   // see pipeline.Secrets
 }
 
 // read parses the value of a key's slug.
@@ -53,7 +54,8 @@ func (o opened) read(kind *pipeline.Kind, slug string) (pipeline.Integration, er
 // openValue opens the credentials of a stored value. What another writer has put beside
 // sealed ones is newer than they are.
 func openValue(secrets pipeline.Secrets, kind *pipeline.Kind, slug string, value []byte) opened {
-	o := opened{Value: value, Sealing: sealingOf(kind, value), dir: secrets.Dir}
+	value, moved := kind.Place(value)
+	o := opened{Value: value, Sealing: sealingOf(kind, value), Moved: moved, dir: secrets.Dir}
 	top, held := credentialsOf(value)
 	sealed := sealedIn(held)
 	if sealed == "" {
@@ -109,6 +111,7 @@ func open(keys pipeline.Keys, kind *pipeline.Kind, slug string, value []byte, se
 // An invalid value stays as it is: the origin that they are for is unknown. So do
 // credentials beside others that can't be opened.
 func sealValue(keys pipeline.Keys, kind *pipeline.Kind, slug string, value []byte) ([]byte, error) {
+	value, _ = kind.Place(value)
 	top, held := credentialsOf(value)
 	if sealedIn(held) != "" || sealingOf(kind, value) != SealPlain {
 		return value, nil
@@ -140,6 +143,7 @@ func encode(parsed any) []byte {
 // sealingOf returns SealPlain if a stored value holds a secret in plain, SealShut if it
 // holds sealed ones only, else SealNone.
 func sealingOf(kind *pipeline.Kind, value []byte) Sealing {
+	value, _ = kind.Place(value)
 	_, held := credentialsOf(value)
 	for _, f := range kind.Fields {
 		name, ok := strings.CutPrefix(f.Path, "credentials.")

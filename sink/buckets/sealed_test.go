@@ -373,3 +373,36 @@ func TestWatchFollowsKeys(t *testing.T) {
 		}
 	})
 }
+
+// What another writer put at the top level, or wholly into credentials, is read; what we
+// write has it in its place, and sealed.
+func TestElsewhere(t *testing.T) {
+	b := newSealedBucket(t)
+	for _, value := range []string{
+		`{"fqdn":"acme.okta.com","api_token":"00abc"}`,
+		`{"credentials":{"fqdn":"acme.okta.com","api_token":"00abc"}}`,
+	} {
+		b.put(value)
+		for _, all := range []*Integrations{b.keyed, b.others} {
+			if token, err := b.token(all); err != nil || token != "00abc" {
+				t.Fatalf("%s is read as %q, %v", value, token, err)
+			}
+			if w := b.get(all); len(w.Moved) == 0 || w.Sealing != SealPlain {
+				t.Errorf("%s moved %q, sealing %q", value, w.Moved, w.Sealing)
+			}
+		}
+		if i, _ := b.get(b.others).Read(); i.Origin != "https://acme.okta.com" {
+			t.Errorf("%s is of %s", value, i.Origin)
+		}
+		w := b.get(b.keyed)
+		if _, err := b.keyed.Put(t.Context(), "acme", w.Value, w.Revision); err != nil {
+			t.Fatal(err)
+		}
+		if stored := b.stored(); len(stored) != 1 || strings.Contains(stored[0], "00abc") || !strings.Contains(stored[0], `"settings":{"fqdn":"acme.okta.com"}`) {
+			t.Errorf("%s is stored as %q", value, stored)
+		}
+		if token, err := b.token(b.keyed); err != nil || token != "00abc" {
+			t.Errorf("%s is opened as %q, %v", value, token, err)
+		}
+	}
+}

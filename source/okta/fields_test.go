@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func TestReadmeHasTheFields(t *testing.T) {
 // Rows of the table are unique and complete, and refer to rows that exist.
 func TestFieldsFit(t *testing.T) {
 	for _, f := range fields {
-		if fieldAt(f.Path) != f || schemaTypes[f.Type] == "" {
+		if !reflect.DeepEqual(fieldAt(f.Path), f) || schemaTypes[f.Type] == "" {
 			t.Errorf("%q is there twice, or of no known type", f.Path)
 		}
 		if f.Instead != "" && fieldAt(f.Instead).Path == "" || (f.Flag != "") != (f.Desc != "") || f.Flag != "" && !f.Settable {

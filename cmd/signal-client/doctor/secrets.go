@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/seal"
 	"github.com/witfoo/signal-client/cmd/signal-client/internal/term"
@@ -43,12 +44,19 @@ func (s *surroundings) credentials(ctx context.Context, d *observation) {
 		seal = "signal-client keys new, and SIGNAL_CLIENT_SECRET_KEY_FILE for each process; then: " + seal
 	}
 	by, shut := map[buckets.Sealing][]string{}, ""
+	var moved []string
 	for _, instance := range s.asks() {
 		w := s.written[instance]
 		by[w.Sealing] = append(by[w.Sealing], instance)
+		if len(w.Moved) > 0 {
+			moved = append(moved, fmt.Sprintf("%s (%s)", instance, strings.Join(w.Moved, ", ")))
+		}
 		if w.Sealing == buckets.SealShut {
 			shut = w.Shut
 		}
+	}
+	if len(moved) > 0 {
+		d.warn("INTEGRATIONS has fields outside of their places, which are read all the same: "+few(moved), "let their writer use settings.fqdn and credentials.api_token")
 	}
 	if plain := by[buckets.SealPlain]; len(plain) > 0 {
 		d.warn(fmt.Sprintf("INTEGRATIONS holds the credentials of %s in plain: %s", term.Count(len(plain), "org"), few(plain)), seal)

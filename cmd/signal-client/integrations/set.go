@@ -18,9 +18,9 @@ programs. An empty value removes a field, so that its default applies. Of two
 equivalent fields, such as fqdn and base_url, the one that is set stays.
 
 Fields, as field=value or as flags: fqdn, base_url, name, poll_interval, since,
-filter, limit, rate_share, link_hosts, proxy, ca_file, api_token_file, client_id,
-key_id, private_key_file, enabled. A token or a password is never an argument, which
-others on the machine could see: --token-from, --proxy-password-from.
+filter, limit, rate_share, link_hosts, proxy, ca_file, api_token_file, api_token_env,
+client_id, key_id, private_key_file, enabled. A token or a password is never an
+argument, which others on the machine could see: --token-from, --proxy-password-from.
 
 To change a stored token without a gap, give the new one by --token-next-from. It is
 tried by one request beside the poll, and becomes the token once it has worked; one

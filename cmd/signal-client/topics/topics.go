@@ -43,8 +43,8 @@ SIGHUP (systemctl reload) makes the service read the files of tokens and of NATS
 credentials again; it logs what has changed. A changed variable or flag needs a restart.
 
 HTTPS_PROXY and NO_PROXY apply to requests to Okta; an org's settings.proxy wins over
-both. The NATS_ variables mean the same as for the nats command. A password may hold any character here; in a URL, percent-encode
-the characters , / ? # % @
+both. The NATS_ variables mean the same as for the nats command. A password may hold any
+character here; in a URL, percent-encode the characters , / ? # % @
 
 `
 

@@ -88,6 +88,7 @@ var remedies = []remedy{
 	{pipeline.ErrHandover, Failed, "run the command again; another replica polls the instance now, see: signal-client status"},
 	{pipeline.ErrChanged, Failed, "run the command again: the integration was changed meanwhile"},
 	{pipeline.ErrNewer, Failed, "use the newest signal-client that has worked on this stream"},
+	{pipeline.ErrPanic, Failed, "report it with the log, which has the place: https://github.com/witfoo/signal-client/issues"},
 	{pipeline.ErrMakingUp, Failed, "wait until dedupe from is 0 in: signal-client cursor show <name>; then run the command again"},
 	{audit.ErrBehind, Failed, "wait until signal-client status says polling, then run the command again"},
 	{signals.ErrPurged, Failed, "start the service, which continues from CURSORS: signal-client run; then run the command again"},
