@@ -112,6 +112,12 @@ func (k *killFixture) configure() {
 		k.conn = conn
 		return err == nil
 	})
+	k.putOrgs()
+}
+
+// putOrgs writes the orgs' values, whatever is there.
+func (k *killFixture) putOrgs() {
+	k.Helper()
 	type object map[string]any
 	all := &buckets.Integrations{Store: jets.Attach(k.conn, kinds.Default)}
 	for _, org := range k.orgs {
@@ -126,7 +132,10 @@ func (k *killFixture) configure() {
 		k.until("streams and buckets", func() bool {
 			ctx, cancel := context.WithTimeout(k.Context(), time.Second)
 			defer cancel()
-			_, err := all.Put(ctx, org.instance, value, 0)
+			was, err := all.Get(ctx, org.instance)
+			if err == nil {
+				_, err = all.Put(ctx, org.instance, value, was.Revision)
+			}
 			return err == nil || errors.Is(err, pipeline.ErrChanged) // written, though the answer was lost
 		})
 	}
