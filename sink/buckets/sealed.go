@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -24,12 +25,14 @@ const (
 // Sealed reports whether there is no plain secret, but a sealed one.
 func (s Sealing) Sealed() bool { return s == SealFirst || s == SealOther || s == SealShut }
 
-// sealedName is the member of credentials that holds the others, sealed; originName is the
-// member within, which names the only origin that they are for. Who can write the bucket
-// could else have them sent anywhere, by a copy of what he can't open.
+// sealedName is the member of credentials that holds the others, sealed. originName and
+// proxyName are members within, which name the only origin that they are for, and the only
+// proxy that its password is for. Who can write the bucket could else have them sent
+// anywhere, by a copy of what he can't open.
 const (
 	sealedName = "sealed"
 	originName = "origin"
+	proxyName  = "proxy"
 )
 
 // opened is a value whose credentials were opened, if that was possible.
@@ -102,8 +105,12 @@ func open(keys pipeline.Keys, kind *pipeline.Kind, slug string, value []byte, se
 		if origin != i.Origin {
 			return nil, false, fmt.Errorf("it was sealed for %.200s, and is not sent to %s (set the credential again)", origin, i.Origin)
 		}
+		if proxy := text(inner[proxyName]); proxy != "" && proxy != i.Proxy {
+			return nil, false, fmt.Errorf("the proxy's password was sealed for %.200s, and is not sent to %s (set the credential again)", proxy, cmp.Or(i.Proxy, "another one"))
+		}
 	}
 	delete(inner, originName)
+	delete(inner, proxyName)
 	return inner, first, nil
 }
 
@@ -121,6 +128,9 @@ func sealValue(keys pipeline.Keys, kind *pipeline.Kind, slug string, value []byt
 		return value, nil
 	}
 	held[originName] = encode(i.Origin)
+	if held["proxy_password"] != nil {
+		held[proxyName] = encode(i.Proxy)
+	}
 	sealed, err := keys.Seal(encode(held))
 	if err != nil {
 		return nil, err

@@ -311,6 +311,23 @@ func TestCopiedToAnotherHost(t *testing.T) {
 	})
 }
 
+// The password of a proxy is not sent to another one.
+func TestCopiedToAnotherProxy(t *testing.T) {
+	b := newSealedBucket(t)
+	value := `{"settings":{"fqdn":"acme.okta.com","proxy":"http://svc@proxy.acme.com:3128"},"credentials":{"api_token":"00abc","proxy_password":"99pass"}}`
+	if _, err := b.keyed.Put(t.Context(), "acme", []byte(value), 0); err != nil {
+		t.Fatal(err)
+	}
+	if i, err := b.get(b.keyed).Read(); err != nil || i.ProxyPassword.Reveal() != "99pass" {
+		t.Fatalf("through its own proxy: %v", err)
+	}
+	sealed := b.stored()[0]
+	b.put(strings.Replace(sealed, "proxy.acme.com", "proxy.evil.com", 1))
+	if token, err := b.token(b.keyed); token != "" || !strings.Contains(fmt.Sprint(err), "sealed for http://svc@proxy.acme.com:3128") {
+		t.Errorf("through another proxy: %q, %v", token, err)
+	}
+}
+
 // What another writer puts beside sealed credentials is newer than they are, and is sealed
 // with them; without their key it stays.
 func TestBesideSealed(t *testing.T) {

@@ -111,11 +111,16 @@ func (v *View) update(ctx context.Context, by access.User, instance string, e Ed
 	return v.made(by, instance, "changed", revision, changed, err)
 }
 
-// keepsHost refuses to send a stored secret to another host than the one that it was
-// entered for.
+// keepsHost refuses to send a stored secret to another host, or the password of a proxy to
+// another proxy, than the one that it was entered for.
 func keepsHost(was, is, edit orgs.Value, instance string) error {
 	kept := is.KeptSecrets(was, edit)
 	before, after := was.Origin(instance), is.Origin(instance)
+	if from, to := was.At("settings.proxy"), is.At("settings.proxy"); from != to && slices.Contains(kept, "credentials.proxy_password") {
+		return &Invalid{Fields: []FieldError{{
+			Field: "credentials.proxy_password", Cause: "it was entered for another proxy", Remedy: "enter it again together with the proxy",
+		}}}
+	}
 	if len(kept) == 0 || before == after {
 		return nil
 	}
