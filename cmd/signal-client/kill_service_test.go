@@ -20,6 +20,7 @@ type killed struct {
 	log    *os.File
 	cmd    *exec.Cmd     // nil while it is not running
 	ended  chan struct{} // closed when cmd has ended
+	before int           // length of what earlier processes said
 }
 
 // service prepares a service. What it says is shown when the test fails.
@@ -53,6 +54,7 @@ func bare() []string {
 
 func (s *killed) start() {
 	s.Helper()
+	s.before = len(s.text())
 	cmd, ended := exec.Command(s.binary, "run"), make(chan struct{})
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, s.log, s.log
 	if err := cmd.Start(); err != nil {
@@ -109,7 +111,7 @@ func (s *killed) text() []byte {
 
 // live reports whether the service has a session, and so may poll, by its own word.
 func (s *killed) live() bool {
-	text := s.text()
+	text := s.text()[s.before:]
 	newest := func(what string) int { return bytes.LastIndex(text, []byte(what)) }
 	return newest("session is live") > max(newest("polling stops"), newest("http: serving"))
 }
