@@ -57,7 +57,7 @@ func (p *pages) edit(w http.ResponseWriter, r *http.Request, d view.Document) {
 		Password: secretShown{Set: d.SecretSet("credentials.proxy_password")},
 		ReadOnly: d.Static || !access.From(r.Context()).Role.May(access.RoleAdmin),
 	}
-	f.Token.Sealed, f.Key.Sealed = d.SecretSealed("credentials.api_token"), d.SecretSealed("credentials.private_key")
+	f.Token.Sealed, f.Key.Sealed = d.Sealed && f.Token.Set, d.Sealed && f.Key.Set
 	if d.SecretSet("credentials.sealed") { // of which kind it is is not known here
 		f.Token.Set, f.Token.Sealed = true, true
 	}

@@ -22,6 +22,7 @@ type Document struct {
 	Origin   string // of its requests; empty: the value is invalid
 	Revision uint64 // of the bucket's key; 0: it is from a service's environment
 	At       time.Time
+	Sealed   bool   // its secrets are stored sealed
 	Static   bool   // from a service's environment: it can't be changed here
 	Error    string // why the value is invalid; empty: it is valid
 }
@@ -35,12 +36,6 @@ func (d Document) SecretSet(path string) bool {
 	return set
 }
 
-// SecretSealed reports whether that secret is stored sealed.
-func (d Document) SecretSealed(path string) bool {
-	mask, _ := d.Value.At(path).(map[string]any)
-	return mask["sealed"] == true
-}
-
 // MarshalJSON returns the value with what is known of it besides.
 func (d Document) MarshalJSON() ([]byte, error) {
 	all := maps.Clone(d.Value)
@@ -50,6 +45,9 @@ func (d Document) MarshalJSON() ([]byte, error) {
 	all["instance"], all["revision"], all["origin"] = d.Instance, d.Revision, d.Origin
 	if !d.At.IsZero() {
 		all["written_at"] = d.At.UTC().Format(time.RFC3339Nano)
+	}
+	if d.Sealed {
+		all["sealed"] = true
 	}
 	if d.Static {
 		all["static"] = true
@@ -104,7 +102,7 @@ func documentOf(w buckets.Written) Document {
 		d.Value, d.Error = orgs.Value{}, "its value is not a JSON object"
 		return d
 	}
-	d.Value = stored.Masked(w.Sealing.Sealed())
+	d.Value, d.Sealed = stored.Masked(), w.Sealing.Sealed()
 	i, err := stored.Read(w.Instance)
 	if err != nil {
 		d.Error = err.Error()

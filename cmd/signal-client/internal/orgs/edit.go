@@ -13,7 +13,7 @@ import (
 )
 
 // readOnly are members that an answer of the console adds to a value.
-var readOnly = []string{"instance", "revision", "origin", "written_at", "static", "error"}
+var readOnly = []string{"instance", "revision", "origin", "written_at", "static", "error", "sealed"}
 
 // withoutAnswer returns an edited value as it is to be stored, without what only answers have.
 func (v Value) withoutAnswer() Value {
@@ -124,20 +124,15 @@ func isMask(at any) bool {
 }
 
 // Masked returns a copy to show, with {"set": true} in the place of each secret, and the
-// fields that are left out at their defaults. If the secrets are stored sealed, the mask
-// says that, too.
-func (v Value) Masked(sealed bool) Value {
+// fields that are left out at their defaults.
+func (v Value) Masked() Value {
 	shown := v.WithoutSecrets()
-	mask := map[string]any{"set": true}
-	if sealed {
-		mask["sealed"] = true
-	}
 	for _, f := range kinds.Default.Fields {
 		at := v.At(f.Path)
 		switch {
 		case f.Path == "" || f.Type == "object":
 		case at != nil && at != "" && f.Type == "secret":
-			shown.Put(f.Path, maps.Clone(mask))
+			shown.Put(f.Path, map[string]any{"set": true})
 		case at != nil && strings.HasPrefix(f.Path, credentials):
 			shown.Put(f.Path, at)
 		case at == nil && f.Default != nil && f.Type != "secret" && (f.Instead == "" || v.At(f.Instead) == nil):

@@ -57,7 +57,7 @@ func TestMasked(t *testing.T) {
 	v := value(t, `{"settings":{"fqdn":"acme.okta.com"},"credentials":{"api_token":"s3cret","other":"s3cret"},"password":"s3cret"}`)
 	want := `{"enabled":true,"integration_type":"okta","poll_interval":"5m",` +
 		`"settings":{"fqdn":"acme.okta.com","since":"24h","limit":999,"rate_share":0.5},"credentials":{"api_token":{"set":true}}}`
-	if got := v.Masked(false); !got.Equal(value(t, want)) {
+	if got := v.Masked(); !got.Equal(value(t, want)) {
 		t.Errorf("got  %s\nwant %s", got.Encode(), want)
 	}
 }
@@ -66,7 +66,7 @@ func TestMasked(t *testing.T) {
 // token leaves the proxy's password.
 func TestProxySecrets(t *testing.T) {
 	v := value(t, `{"settings":{"fqdn":"acme.okta.com","proxy":"http://svc:s3cret@p:1"},"credentials":{"api_token_file":"/run/t","proxy_password":"s3cret"}}`)
-	if shown := string(v.Masked(false).Encode()); strings.Contains(shown, "s3cret") || !strings.Contains(shown, `"proxy_password":{"set":true}`) {
+	if shown := string(v.Masked().Encode()); strings.Contains(shown, "s3cret") || !strings.Contains(shown, `"proxy_password":{"set":true}`) {
 		t.Error(shown)
 	}
 	for _, c := range Diff(nil, v) {
@@ -159,7 +159,7 @@ func TestSealedIsKept(t *testing.T) {
 	if moved.strands(was, "acme", "it", "no key") == nil || was.strands(was, "acme", "it", "no key") != nil {
 		t.Error("the command line moves it to another host")
 	}
-	if shown := string(was.Masked(true).Encode()); strings.Contains(shown, "AAAA") || !strings.Contains(shown, `"sealed":{"sealed":true,"set":true}`) {
+	if shown := string(was.Masked().Encode()); strings.Contains(shown, "AAAA") || !strings.Contains(shown, `"sealed":{"set":true}`) {
 		t.Errorf("shown is %s", shown)
 	}
 	if shown := string(was.WithoutSecrets().Encode()); strings.Contains(shown, "AAAA") {
