@@ -57,13 +57,14 @@ const (
 // doctor is one run of all checks.
 type doctor struct {
 	doctorFlags
-	nats    config.NATS
-	server  config.Server
-	stream  config.Stream
-	okta    config.Okta
-	search  config.Search
-	network config.Network
-	secrets config.Secrets
+	nats            config.NATS
+	server          config.Server
+	stream          config.Stream
+	okta            config.Okta
+	search          config.Search
+	network         config.Network
+	secrets         config.Secrets
+	consoleSettings config.Console
 
 	console   *consoleclient.Client
 	oktaFault error // why the environment's org is invalid; nil: it is valid, or there is none
@@ -113,6 +114,7 @@ func (d *doctor) load(cmd *cobra.Command) error {
 		return problem.Usage(fmt.Sprintf("--timeout=%s", d.timeout), "it is at least 100ms", "--timeout=10s")
 	}
 	d.oktaFault = config.Load(cmd, &d.okta)
+	_ = config.Load(cmd, &d.consoleSettings) // what is wrong with it, the service says
 	if err := config.Load(cmd, &d.nats, &d.server, &d.stream, &d.search, &d.network, &d.secrets); err != nil {
 		return err
 	}

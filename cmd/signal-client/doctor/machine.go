@@ -29,7 +29,7 @@ func (s *surroundings) machineChecks() []check {
 }
 
 func (s *surroundings) settings(_ context.Context, d *observation) {
-	c := config.Config{NATS: s.nats, Server: s.server, Okta: s.okta}
+	c := config.Config{NATS: s.nats, Server: s.server, Okta: s.okta, Console: s.consoleSettings}
 	for _, u := range c.UnusedSettings(nil) {
 		if u.Setting == "OKTA_API_TOKEN_FILE" && slices.ContainsFunc(s.orgs(), func(o org) bool { return o.theirs }) {
 			continue // the token of an org in a service's environment
